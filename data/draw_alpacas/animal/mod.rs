@@ -1,0 +1,29 @@
+//! Animals, each in a file of its own, and the anatomy they share.
+
+pub mod alpaca;
+pub mod anatomy;
+pub mod bear;
+pub mod bird;
+pub mod camel;
+pub mod cat;
+pub mod cow;
+pub mod crown;
+pub mod deer;
+pub mod dog;
+pub mod ear;
+pub mod eye;
+pub mod face;
+pub mod front;
+pub mod goat;
+pub mod head;
+pub mod horse;
+pub mod leg;
+pub mod llama;
+pub mod lying;
+pub mod nose;
+pub mod ostrich;
+pub mod pose;
+pub mod poultry;
+pub mod sheep;
+pub mod side;
+pub mod wool;

@@ -1,0 +1,79 @@
+//! Digests of bytes: BLAKE3, 32 bytes, written as lower-case hexadecimal.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+use super::fs::{self, FileError};
+
+/// The BLAKE3 digest of some bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The digest of a file's content, read in pieces.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of_file(path: &Path) -> Result<Self, FileError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut file = fs::open(path)?;
+        hasher.update_reader(&mut file).map_err(|source| FileError::new("read", path, source))?;
+        Ok(Self(*hasher.finalize().as_bytes()))
+    }
+
+    /// The digest of values, each as its little-endian bytes.
+    pub fn of_f32(values: &[f32]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for piece in values.chunks(1024) {
+            let mut bytes = [0; 4096];
+            for (slot, value) in bytes.chunks_exact_mut(4).zip(piece) {
+                slot.copy_from_slice(&value.to_le_bytes());
+            }
+            hasher.update(&bytes[..piece.len() * 4]);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_digest_is_the_one_of_the_blake3_paper() {
+        let expected = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+        assert_eq!(Digest::of(b"").to_string(), expected);
+    }
+
+    #[test]
+    fn values_are_digested_as_little_endian_bytes() {
+        let values: Vec<f32> = (0u16..3000).map(|i| f32::from(i) * 0.5).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert_eq!(Digest::of_f32(&values), Digest::of(&bytes));
+    }
+}

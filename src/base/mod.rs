@@ -1,0 +1,12 @@
+//! Words without a domain: digests, files, random streams, tensors, text.
+//!
+//! Nothing here knows what a pipeline, a picture or a network is.
+
+pub mod batch;
+pub mod clock;
+pub mod digest;
+pub mod fs;
+pub mod key_path;
+pub mod random;
+pub mod tensor;
+pub mod text;

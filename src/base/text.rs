@@ -1,0 +1,121 @@
+//! Numbers, lists and near misses as people write them.
+
+use std::time::Duration;
+
+/// `1 image`, `2 images`.
+pub fn count(n: usize, noun: &str) -> String {
+    let plural = match noun {
+        "class" => "classes".to_owned(),
+        noun if noun.ends_with('y') => format!("{}ies", &noun[..noun.len() - 1]),
+        noun => format!("{noun}s"),
+    };
+    format!("{} {}", thousands(n), if n == 1 { noun } else { &plural })
+}
+
+/// An integer with thin groups of thousands: `1,624,896`.
+pub fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Names in backticks, joined as in a sentence: `` `a`, `b` or `c` ``.
+pub fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    join(names.into_iter().map(|name| format!("`{name}`")), "or")
+}
+
+/// Names in backticks, joined as in a sentence: `` `a`, `b` and `c` ``.
+pub fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    join(names.into_iter().map(|name| format!("`{name}`")), "and")
+}
+
+/// Words joined as in a sentence.
+pub fn join(words: impl IntoIterator<Item = String>, conjunction: &str) -> String {
+    let words: Vec<String> = words.into_iter().collect();
+    match words.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
+    }
+}
+
+/// A sentence as the continuation of another.
+pub fn lower_first(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The first few of `items` on lines of their own, then how many more there are.
+pub fn first_lines<T: ToString>(items: &[T], most: usize) -> String {
+    let mut lines: Vec<String> =
+        items.iter().take(most).map(|item| format!("  {}", item.to_string())).collect();
+    if items.len() > most {
+        lines.push(format!("  … and {} more", thousands(items.len() - most)));
+    }
+    lines.join("\n")
+}
+
+/// The names closest to `word`, nearest first, at most `most`; none that is far off.
+pub fn nearest<'a>(
+    word: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    most: usize,
+) -> Vec<&'a str> {
+    let word = word.to_lowercase();
+    let mut scored: Vec<(usize, &str)> = names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 1 + word.len().max(name.len()) / 3)
+        .collect();
+    scored.sort_unstable();
+    scored.into_iter().take(most).map(|(_, name)| name).collect()
+}
+
+/// A duration to the precision a reader wants: `340 ms`, `4.2 s`, `3 min 5 s`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else if seconds < 3600.0 {
+        format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
+    } else {
+        format!("{} h {} min", duration.as_secs() / 3600, duration.as_secs() % 3600 / 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_read_well() {
+        assert_eq!(count(1, "image"), "1 image");
+        assert_eq!(count(2, "class"), "2 classes");
+        assert_eq!(count(1_624_896, "weight"), "1,624,896 weights");
+        assert_eq!(count(0, "entry"), "0 entries");
+    }
+
+    #[test]
+    fn the_nearest_name_forgives_slips_but_not_other_words() {
+        let names = ["epochs", "optimizer", "unfreeze_from"];
+        assert_eq!(nearest("epoch", names, 1), ["epochs"]);
+        assert_eq!(nearest("Optimiser", names, 1), ["optimizer"]);
+        assert!(nearest("colour", names, 1).is_empty());
+    }
+
+    #[test]
+    fn durations_keep_two_units_at_most() {
+        assert_eq!(duration(Duration::from_millis(340)), "340 ms");
+        assert_eq!(duration(Duration::from_millis(4210)), "4.2 s");
+        assert_eq!(duration(Duration::from_secs(185)), "3 min 5 s");
+        assert_eq!(duration(Duration::from_mins(121)), "2 h 1 min");
+    }
+}

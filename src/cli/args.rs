@@ -1,0 +1,130 @@
+//! What may be typed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
+
+/// Turns a YAML pipeline and a folder of pictures into a trained image classifier.
+#[derive(Debug, Parser)]
+#[command(
+    name = "alpaca-run",
+    version,
+    override_usage = "alpaca-run [OPTIONS] PIPELINE\n       alpaca-run COMMAND",
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "`alpaca-run run --help` lists the options of a run.\n\n\
+                  Exit codes: 0 done; 1 a stage failed or `check` found something; 2 wrong command \
+                  line or pipeline; 70 a bug of ours; 130 interrupted."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+impl Arguments {
+    /// Reads a command line. `alpaca-run PIPELINE` is short for `alpaca-run run PIPELINE`.
+    ///
+    /// # Errors
+    /// When the command line is not understood, or asks for help.
+    pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut words: Vec<OsString> = words.into_iter().collect();
+        let first =
+            words.iter().skip(1).position(|word| !GLOBAL_FLAGS.iter().any(|flag| word == flag));
+        let is_short = first.is_some_and(|position| {
+            let word = &words[position + 1];
+            let is_command =
+                Self::command().get_subcommands().any(|command| word == command.get_name());
+            // A plain word that is no file is more likely a misspelt command.
+            let is_file_like =
+                word.to_string_lossy().contains(['.', '/', '\\']) || Path::new(word).exists();
+            let is_option = word.to_string_lossy().starts_with('-');
+            let is_about_us = ["-h", "--help", "-V", "--version"].iter().any(|flag| word == flag);
+            !is_command && !is_about_us && (is_file_like || is_option)
+        });
+        if is_short {
+            words.insert(1, "run".into());
+        }
+        Self::try_parse_from(words)
+    }
+
+    /// The number of threads asked for.
+    pub(super) fn threads(&self) -> Option<usize> {
+        match &self.command {
+            Command::Run(run) => run.threads,
+            _ => None,
+        }
+    }
+}
+
+/// Flags that may stand in front of a command.
+const GLOBAL_FLAGS: [&str; 5] = ["-q", "--quiet", "-v", "-vv", "--verbose"];
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a pipeline; `alpaca-run PIPELINE` is short for it
+    Run(RunArguments),
+    /// Say everything that is wrong with a pipeline, its dataset and its weights
+    Check(CheckArguments),
+    /// List the layers of a pipeline's model, and which are frozen in each stage
+    Layers(PipelineArguments),
+    /// Print the JSON schema of pipeline files
+    Schema(SchemaArguments),
+}
+
+/// A pipeline file with changes.
+#[derive(Debug, Args)]
+pub(super) struct PipelineArguments {
+    /// The pipeline file
+    #[arg(value_name = "PIPELINE", value_hint = ValueHint::FilePath)]
+    pub(super) pipeline: PathBuf,
+    /// Change a value: `-S stages.finetune.epochs=10`; paths are relative to the current folder
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(super) overrides: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// The folder for run directories
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(super) runs_dir: PathBuf,
+    /// How many threads compute; all processors by default. Results do not depend on it
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct OutputArguments {
+    /// Say nothing but errors and the final result
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Say more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(super) verbose: u8,
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least one thread is needed".to_owned()),
+        Ok(threads) if threads <= 1024 => Ok(threads),
+        Ok(_) => Err("at most 1024 threads can be used".to_owned()),
+        Err(_) => Err("a number is needed".to_owned()),
+    }
+}

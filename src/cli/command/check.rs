@@ -1,0 +1,47 @@
+//! `alpaca-run check PIPELINE`
+
+use super::load;
+use crate::base::text;
+use crate::cli::args::CheckArguments;
+use crate::cli::diagnostics;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::exec::preflight;
+
+/// Says everything that is wrong with a pipeline, its dataset directory and its weights.
+pub(in crate::cli) fn run(
+    arguments: &CheckArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let rejected = match check(arguments, settings) {
+        Ok(verdict) if !arguments.json => {
+            terminal.result(&verdict).map_err(Failure::usage)?;
+            return Ok(Exit::Done);
+        }
+        Ok(_) => None,
+        Err(Failure::Rejected(rejected)) => Some(rejected),
+        Err(failure) => return Err(failure),
+    };
+    if arguments.json {
+        terminal.result(&diagnostics::render_json(rejected.as_ref())).map_err(Failure::usage)?;
+    } else if let Some(rejected) = &rejected {
+        terminal.error_text(&diagnostics::render(rejected, terminal.color()));
+    }
+    Ok(if rejected.is_some() { Exit::Failed } else { Exit::Done })
+}
+
+/// The sentence for a pipeline in which nothing is wrong.
+fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Failure> {
+    let loaded = load(&arguments.pipeline, settings)?;
+    let prepared = preflight::prepare(&loaded.spec)
+        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    Ok(format!(
+        "{} is sound: {}, {}, {}\n",
+        arguments.pipeline.pipeline.display(),
+        text::count(loaded.spec.stages.len(), "stage"),
+        text::count(prepared.listing.classes.len(), "class"),
+        text::count(prepared.listing.candidates.len(), "file"),
+    ))
+}

@@ -1,0 +1,95 @@
+//! `alpaca-run PIPELINE`
+
+use std::fmt::Write as _;
+
+use super::load;
+use crate::base::fs;
+use crate::cli::args::RunArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::log::Log;
+use crate::cli::progress::Progress;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::{Terminal, Verbosity};
+use crate::event::Sinks;
+use crate::event::{EpochMetrics, Evaluated};
+use crate::exec::preflight;
+use crate::exec::session::{RunReport, Session};
+use crate::pipeline::load::folder_of;
+use crate::pipeline::resolved;
+use crate::run_dir::history::StageHistory;
+
+/// Runs a pipeline from its file to a finished run directory.
+pub(in crate::cli) fn run(
+    arguments: &RunArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let loaded = load(&arguments.pipeline, settings)?;
+    let prepared = preflight::prepare(&loaded.spec)
+        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let mut log = Log::start(terminal.verbosity());
+    let mut progress = Progress::new(terminal);
+    let session = Session {
+        runs_dir: arguments.runs_dir.clone(),
+        pipeline_text: &loaded.document.sources()[0].text,
+        resolved_text: &resolved::render(&loaded.spec, &loaded.document),
+        pipeline_directory: fs::normalise(
+            &settings.current_dir.join(folder_of(&arguments.pipeline.pipeline)),
+        ),
+        n_threads: settings.threads,
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(settings.threads)
+        .build()
+        .map_err(Failure::usage)?;
+    let mut sinks = Sinks(vec![&mut log, &mut progress]);
+    let result = pool.install(|| session.run(&loaded.spec, prepared, &mut sinks));
+    match result {
+        Ok(report) => {
+            terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            let (code, hints) = (error.code(), error.hints());
+            Err(Failure::stage(error, code, hints))
+        }
+    }
+}
+
+/// What a run came to: validation before and after each stage, and where the files are.
+fn summary(report: &RunReport, terminal: &Terminal) -> String {
+    let directory = report.directory.display();
+    if terminal.verbosity() == Verbosity::Quiet {
+        return format!("{directory}\n");
+    }
+    let stages = &report.history.stages;
+    let width = stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0).max("stage".len());
+    let mut text = format!(
+        "\n{:width$}  validation accuracy            validation loss\n\
+         {:width$}  before    best    last           before    best    last\n",
+        "stage", ""
+    );
+    for stage in stages {
+        let (Some(best), Some(last)) = (stage.best_epoch(), stage.epochs.last()) else { continue };
+        let accuracy = figures(stage, best, last, |evaluated| evaluated.accuracy);
+        let loss = figures(stage, best, last, |evaluated| evaluated.loss);
+        let (name, epoch) = (&stage.name, best.epoch);
+        let _ =
+            writeln!(text, "{name:width$}  {accuracy}           {loss}   best in epoch {epoch}");
+    }
+    let _ = writeln!(
+        text,
+        "\nThe run is in {directory}: see plots/accuracy.svg, metrics.csv, predictions.csv"
+    );
+    text
+}
+
+fn figures(
+    stage: &StageHistory,
+    best: &EpochMetrics,
+    last: &EpochMetrics,
+    of: fn(&Evaluated) -> f64,
+) -> String {
+    let [before, best, last] = [&stage.before, &best.validation, &last.validation].map(of);
+    format!("{before:.4}  {best:.4}  {last:.4}")
+}

@@ -1,0 +1,143 @@
+//! Diagnostics as text for people and as JSON for editors.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::Serialize;
+
+use super::terminal::Color;
+use crate::base::text;
+use crate::pipeline::diagnostic::Diagnostic;
+use crate::pipeline::document::{Source, Span};
+use crate::pipeline::load::Rejected;
+use crate::spec::problem::Code;
+
+/// All diagnostics of a pipeline, each with the lines it is about, and how many there are.
+pub(super) fn render(rejected: &Rejected, color: Color) -> String {
+    let renderer = renderer(color);
+    let mut text = String::new();
+    for diagnostic in &rejected.diagnostics {
+        let groups = groups(diagnostic, &rejected.sources);
+        text.push_str(&renderer.render(&groups));
+        text.push_str("\n\n");
+    }
+    let n = text::count(rejected.diagnostics.len(), "problem");
+    let summary = format!("{n} in `{}`", rejected.sources[0].name);
+    text.push_str(&renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
+    text.push('\n');
+    text
+}
+
+/// An error that is not about a place in a pipeline, with its causes and hints.
+pub(super) fn render_error(
+    error: &anyhow::Error,
+    code: Option<Code>,
+    hints: &[String],
+    color: Color,
+) -> String {
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    let title = Level::ERROR.primary_title(error.to_string());
+    let title = match code {
+        Some(code) => title.id(code.number()),
+        None => title,
+    };
+    let mut group = Group::with_title(title);
+    group = group.elements(causes.iter().map(|cause| Level::NOTE.message(cause)));
+    let mut groups = vec![group];
+    groups.extend(hints.iter().map(|hint| hint_group(hint)));
+    format!("{}\n", renderer(color).render(&groups))
+}
+
+fn renderer(color: Color) -> Renderer {
+    match color {
+        Color::Always => Renderer::styled(),
+        Color::Never => Renderer::plain(),
+    }
+}
+
+fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> Vec<Group<'a>> {
+    let title = Level::ERROR.primary_title(&diagnostic.message).id(diagnostic.code.number());
+    let primary = &diagnostic.span;
+    let mut snippet = snippet(&sources[primary.source]);
+    let mut annotation = AnnotationKind::Primary.span(visible(primary, sources));
+    if !diagnostic.label.is_empty() {
+        annotation = annotation.label(&diagnostic.label);
+    }
+    snippet = snippet.annotation(annotation);
+    let (same, other): (Vec<_>, Vec<_>) =
+        diagnostic.related.iter().partition(|(span, _)| span.source == primary.source);
+    for (span, label) in same {
+        snippet =
+            snippet.annotation(AnnotationKind::Context.span(visible(span, sources)).label(label));
+    }
+    let mut group = title.element(snippet);
+    for (span, label) in other {
+        let annotation = AnnotationKind::Context.span(visible(span, sources)).label(label);
+        group = group.element(self::snippet(&sources[span.source]).annotation(annotation));
+    }
+    std::iter::once(group).chain(diagnostic.hints.iter().map(|hint| hint_group(hint))).collect()
+}
+
+fn snippet<T: Clone>(source: &Source) -> Snippet<'_, T> {
+    Snippet::source(source.text.as_str()).path(source.name.as_str())
+}
+
+fn hint_group(hint: &str) -> Group<'_> {
+    Group::with_title(Level::HELP.with_name("hint").secondary_title(hint))
+}
+
+/// A span of at least one character where the text has one, so that there is something to point at.
+fn visible(span: &Span, sources: &[Source]) -> std::ops::Range<usize> {
+    let text = &sources[span.source].text;
+    let start = span.range.start.min(text.len());
+    let next =
+        text[start..].chars().next().filter(|c| *c != '\n').map_or(start, |c| start + c.len_utf8());
+    start..span.range.end.clamp(next, text.len())
+}
+
+/// One finding, for editors.
+#[derive(Serialize)]
+struct JsonDiagnostic<'a> {
+    code: &'static str,
+    message: &'a str,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    label: &'a str,
+    hints: &'a [String],
+}
+
+/// All findings as a JSON list. Lines and columns count from one; columns count characters, and
+/// the end is the first column behind the text.
+pub(super) fn render_json(rejected: Option<&Rejected>) -> String {
+    let findings: Vec<JsonDiagnostic<'_>> = rejected
+        .iter()
+        .flat_map(|rejected| {
+            rejected.diagnostics.iter().map(|diagnostic| json(diagnostic, &rejected.sources))
+        })
+        .collect();
+    let mut text = String::new();
+    let list = serde_json::to_string_pretty(&findings).expect("findings are plain data");
+    let _ = writeln!(text, "{list}");
+    text
+}
+
+fn json<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> JsonDiagnostic<'a> {
+    let source = &sources[diagnostic.span.source];
+    let range = visible(&diagnostic.span, sources);
+    let ((line, column), (end_line, end_column)) =
+        (source.position(range.start), source.position(range.end));
+    JsonDiagnostic {
+        code: diagnostic.code.number(),
+        message: &diagnostic.message,
+        file: &source.name,
+        line,
+        column,
+        end_line,
+        end_column,
+        label: &diagnostic.label,
+        hints: &diagnostic.hints,
+    }
+}

@@ -1,0 +1,98 @@
+//! How the process ends.
+
+use std::process::ExitCode;
+
+use super::diagnostics;
+use super::terminal::Terminal;
+use crate::pipeline::load::{LoadError, Rejected};
+use crate::spec::problem::Code;
+
+/// The documented exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// All went well.
+    Done,
+    /// A stage failed, or `check` found something.
+    Failed,
+    /// The command line or the pipeline is wrong.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// The exit code of a command line that clap refused, or of `--help` and `--version`.
+pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be done where even the message cannot be printed.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The pipeline is wrong, at these places.
+    Rejected(Rejected),
+    /// Something else went wrong.
+    Other {
+        /// The exit code.
+        exit: Exit,
+        /// The stable code of the problem, where it has one.
+        code: Option<Code>,
+        /// What, with its causes.
+        error: anyhow::Error,
+        /// What to do about it.
+        hints: Vec<String>,
+    },
+}
+
+impl Failure {
+    /// A wrong command line or an unreadable pipeline.
+    pub(super) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self::Other { exit: Exit::Usage, code: None, error: error.into(), hints: vec![] }
+    }
+
+    /// A stage that failed.
+    pub(super) fn stage(
+        error: impl Into<anyhow::Error>,
+        code: Option<Code>,
+        hints: Vec<String>,
+    ) -> Self {
+        Self::Other { exit: Exit::Failed, code, error: error.into(), hints }
+    }
+
+    /// Prints what went wrong and gives the exit code.
+    pub(super) fn report(self, terminal: &Terminal) -> Exit {
+        match self {
+            Self::Rejected(rejected) => {
+                terminal.error_text(&diagnostics::render(&rejected, terminal.color()));
+                Exit::Usage
+            }
+            Self::Other { exit, code, error, hints } => {
+                terminal.error_text(&diagnostics::render_error(
+                    &error,
+                    code,
+                    &hints,
+                    terminal.color(),
+                ));
+                exit
+            }
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Rejected(rejected) => Self::Rejected(rejected),
+            error @ LoadError::File(_) => Self::usage(error),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The log: everything that happens, one JSON object a line in the run directory, and as text on
+//! the terminal where the user asks for it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::terminal::Verbosity;
+use crate::base::clock;
+use crate::base::fs::{self, FileError};
+use crate::event::{Event, EventSink};
+
+/// The log of this process.
+#[derive(Clone)]
+pub(super) struct Log {
+    target: Arc<Mutex<Target>>,
+}
+
+/// Where lines go: kept until the run directory exists, then into its file.
+enum Target {
+    Waiting(Vec<u8>),
+    File(File),
+}
+
+impl Log {
+    /// Starts the log. On the terminal, warnings are always shown, more with higher verbosity.
+    pub(super) fn start(verbosity: Verbosity) -> Self {
+        let log = Self { target: Arc::new(Mutex::new(Target::Waiting(vec![]))) };
+        let shown = match verbosity {
+            Verbosity::Quiet | Verbosity::Normal => LevelFilter::OFF,
+            Verbosity::Verbose => LevelFilter::INFO,
+            Verbosity::Debug => LevelFilter::DEBUG,
+        };
+        let kept =
+            if verbosity == Verbosity::Debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+        let terminal = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+        // A second log in one process keeps to itself; only the first is installed.
+        let _ = tracing_subscriber::registry()
+            .with(terminal.with_filter(shown))
+            .with(JsonLines(log.clone()).with_filter(kept))
+            .try_init();
+        log
+    }
+
+    /// Writes what was kept, and everything from now on, to a file.
+    fn open(&self, path: &Path) -> Result<(), FileError> {
+        let mut file = fs::create(path)?;
+        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Target::Waiting(lines) = &*target {
+            file.write_all(lines).map_err(|source| FileError::new("write", path, source))?;
+        }
+        *target = Target::File(file);
+        Ok(())
+    }
+
+    fn write(&self, line: &[u8]) {
+        match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Waiting(lines) => lines.extend_from_slice(line),
+            // A log that cannot be written is no reason to end a run.
+            Target::File(file) => drop(file.write_all(line)),
+        }
+    }
+}
+
+/// Puts a run's events into the log.
+impl EventSink for Log {
+    fn receive(&mut self, event: &Event) -> Result<(), FileError> {
+        if let Event::RunStarted { directory } = event {
+            self.open(&directory.join(crate::run_dir::layout::EVENTS))?;
+        }
+        let json = serde_json::to_string(event).expect("events are plain data");
+        match event {
+            Event::StepFinished { .. } => tracing::debug!(event = json),
+            Event::Warning { .. } => tracing::warn!(event = json),
+            _ => tracing::info!(event = json),
+        }
+        Ok(())
+    }
+}
+
+/// Writes each log record as a JSON object.
+struct JsonLines(Log);
+
+impl<S: Subscriber> Layer<S> for JsonLines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields(Map::new());
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        fields.0.insert("time".to_owned(), clock::now().into());
+        fields.0.insert("level".to_owned(), level.into());
+        event.record(&mut fields);
+        self.0.write(format!("{}\n", Value::Object(fields.0)).as_bytes());
+    }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // Events of a run are JSON already.
+        let parsed = (field.name() == "event").then(|| serde_json::from_str(value).ok()).flatten();
+        self.0.insert(field.name().to_owned(), parsed.unwrap_or_else(|| value.into()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+}

@@ -1,0 +1,45 @@
+//! The command line: arguments, settings, output, exit codes; a file per command.
+//!
+//! The only module that prints, reads the environment or decides how the process ends.
+
+mod args;
+mod command;
+mod diagnostics;
+mod exit;
+mod log;
+mod progress;
+mod settings;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use exit::{Exit, Failure};
+use settings::Settings;
+use terminal::Terminal;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::read(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::of_usage(&error),
+    };
+    let terminal = Terminal::new(&arguments.output);
+    let exit = match Settings::resolve(&arguments) {
+        Ok(settings) => dispatch(arguments.command, &settings, &terminal),
+        Err(error) => Err(Failure::usage(error)),
+    };
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(&terminal).into(),
+    }
+}
+
+fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
+        Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
+        Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),
+        Command::Schema(arguments) => command::schema::run(&arguments, terminal),
+    }
+}

@@ -1,0 +1,134 @@
+//! Progress for people: a bar an epoch on a terminal, plain lines elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::{Terminal, Verbosity};
+use crate::base::fs::FileError;
+use crate::base::text;
+use crate::event::{DatasetFacts, EpochMetrics, Event, EventSink, StageFacts};
+
+/// Shows the events of a run.
+pub(super) struct Progress {
+    terminal: Terminal,
+    stage: Option<StageFacts>,
+    epoch: Option<Epoch>,
+}
+
+/// The epoch that is running.
+struct Epoch {
+    bar: Option<ProgressBar>,
+    start: Instant,
+}
+
+impl Progress {
+    /// Shows progress as the terminal allows.
+    pub(super) fn new(terminal: &Terminal) -> Self {
+        Self { terminal: *terminal, stage: None, epoch: None }
+    }
+
+    fn begin_epoch(&mut self, number: usize) {
+        let Some(stage) = &self.stage else { return };
+        let has_bar =
+            self.terminal.is_interactive() && self.terminal.verbosity() == Verbosity::Normal;
+        let bar = has_bar.then(|| {
+            let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} images  {msg}")
+                .expect("the template is sound")
+                .progress_chars("━╸ ");
+            let bar = ProgressBar::with_draw_target(
+                Some(stage.n_images as u64),
+                ProgressDrawTarget::stderr_with_hz(10),
+            );
+            let last = stage.n_epochs_before + stage.n_epochs;
+            bar.with_style(style).with_prefix(format!("{}  epoch {number}/{last}", stage.stage))
+        });
+        self.epoch = Some(Epoch { bar, start: Instant::now() });
+    }
+
+    fn step(&self, n_images: usize, loss: f64, accuracy: f64) {
+        let (Some(stage), Some(epoch)) = (&self.stage, &self.epoch) else { return };
+        let Some(bar) = &epoch.bar else { return };
+        let rate = n_images as f64 / epoch.start.elapsed().as_secs_f64().max(1e-9);
+        let left = Duration::from_secs_f64((stage.n_images - n_images) as f64 / rate.max(1e-9));
+        bar.set_position(n_images as u64);
+        bar.set_message(format!(
+            "{rate:.0} images/s  {} left  loss {loss:.4}  accuracy {accuracy:.4}",
+            text::duration(left)
+        ));
+    }
+
+    fn end_epoch(&mut self, metrics: &EpochMetrics, is_best: bool, duration: Duration) {
+        if let Some(bar) = self.epoch.take().and_then(|epoch| epoch.bar) {
+            bar.finish_and_clear();
+        }
+        let Some(stage) = &self.stage else { return };
+        let EpochMetrics { epoch, train, validation, .. } = metrics;
+        let last = stage.n_epochs_before + stage.n_epochs;
+        let rate = stage.n_images as f64 / duration.as_secs_f64();
+        let best = if is_best { "  best so far" } else { "" };
+        self.terminal.note(&format!(
+            "{}  epoch {epoch:>2}/{last}  training: loss {:.4}, accuracy {:.4}  validation: loss {:.4}, accuracy {:.4}  {rate:.0} images/s{best}",
+            stage.stage, train.loss, train.accuracy, validation.loss, validation.accuracy,
+        ));
+        if *epoch < last {
+            self.begin_epoch(epoch + 1);
+        }
+    }
+}
+
+impl EventSink for Progress {
+    fn receive(&mut self, event: &Event) -> Result<(), FileError> {
+        match event {
+            Event::RunStarted { directory } => {
+                self.terminal.note(&format!("run directory: {}", directory.display()));
+            }
+            Event::DatasetReady(facts) => self.terminal.note(&dataset_line(facts)),
+            Event::StageStarted(facts) => {
+                self.terminal.note(&stage_line(facts));
+                self.stage = Some(facts.clone());
+                self.begin_epoch(facts.n_epochs_before + 1);
+            }
+            Event::StepFinished { n_images, loss, accuracy, .. } => {
+                self.step(*n_images, *loss, *accuracy);
+            }
+            Event::EpochFinished { metrics, is_best, duration, .. } => {
+                self.end_epoch(metrics, *is_best, *duration);
+            }
+            Event::StageFinished { .. } => {}
+            Event::Warning { message } => {
+                self.terminal.error_text(&format!("warning: {message}\n"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dataset_line(facts: &DatasetFacts) -> String {
+    let classes: Vec<String> =
+        facts.classes.iter().map(|(name, n)| format!("{name} {n}")).collect();
+    let test = if facts.n_test > 0 {
+        format!(", {} set aside for testing", facts.n_test)
+    } else {
+        String::new()
+    };
+    format!(
+        "dataset: {} ({}); {} to train on, {} to validate with{test}",
+        text::count(facts.n_train + facts.n_validation + facts.n_test, "picture"),
+        classes.join(", "),
+        facts.n_train,
+        facts.n_validation,
+    )
+}
+
+fn stage_line(facts: &StageFacts) -> String {
+    let from = facts.from.as_ref().map(|from| format!(" goes on from {from}")).unwrap_or_default();
+    format!(
+        "stage {}{from}: {} of {} train, from layer {} on; validation accuracy is {:.4} before it",
+        facts.stage,
+        text::thousands(facts.n_trainable),
+        text::count(facts.n_weights, "weight"),
+        facts.first_trainable,
+        facts.before.accuracy,
+    )
+}

@@ -1,0 +1,126 @@
+//! What can be wrong with a dataset.
+
+use std::path::PathBuf;
+
+use super::decode::DecodeError;
+use crate::base::fs::FileError;
+use crate::base::text;
+use crate::spec::problem::Code;
+
+/// A dataset that cannot be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The folder is not there or cannot be read.
+    #[error("the dataset directory `{}` cannot be read", path.display())]
+    Directory {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A folder or link inside the dataset cannot be followed.
+    #[error("the dataset directory holds a folder that cannot be read: {reason}")]
+    Walk {
+        /// What and why, with the path.
+        reason: String,
+    },
+    /// There is not one folder per class.
+    #[error("the dataset directory `{}` {what}", path.display())]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with what it holds.
+        what: String,
+        /// What was seen, a line an entry.
+        seen: Vec<String>,
+    },
+    /// Classes without pictures.
+    #[error("{} without pictures: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
+    EmptyClass {
+        /// Their names.
+        classes: Vec<String>,
+    },
+    /// Files that are not readable pictures.
+    #[error("{} of the dataset cannot be read as pictures", text::count(images.len(), "file"))]
+    BadImages {
+        /// All of them.
+        images: Vec<BadImage>,
+    },
+    /// The same picture on both sides of a split.
+    #[error("{} appear in more than one part of the split", text::count(pairs.len(), "picture"))]
+    SplitLeak {
+        /// Files with equal content, and the part each fell into.
+        pairs: Vec<String>,
+    },
+    /// A part of the split without pictures.
+    #[error("the {part} part of the split has no pictures{}", of_class(class.as_deref()))]
+    EmptySplit {
+        /// The part.
+        part: &'static str,
+        /// The class, where it is one class that lacks them.
+        class: Option<String>,
+    },
+    /// A file that cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+fn of_class(class: Option<&str>) -> String {
+    class.map(|class| format!(" of class `{class}`")).unwrap_or_default()
+}
+
+/// A file that is not a readable picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadImage {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: DecodeError,
+}
+
+impl std::fmt::Display for BadImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.reason)
+    }
+}
+
+impl DatasetError {
+    /// The stable code of the problem.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Directory { .. } | Self::Walk { .. } | Self::File(_) => Code::DatasetDirectory,
+            Self::Layout { .. } => Code::DatasetLayout,
+            Self::EmptyClass { .. } => Code::EmptyClass,
+            Self::BadImages { .. } => Code::BadImages,
+            Self::SplitLeak { .. } => Code::SplitLeak,
+            Self::EmptySplit { .. } => Code::EmptySplit,
+        }
+    }
+
+    /// The details and what to do about them.
+    pub fn hints(&self) -> Vec<String> {
+        const WANTED: &str = "one folder per class is needed, with the pictures of the class inside:\n  \
+                              dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
+        match self {
+            Self::Directory { source, .. } => vec![format!("the system says: {source}")],
+            Self::Walk { .. } | Self::File(_) => vec![],
+            Self::Layout { seen, .. } if seen.is_empty() => vec![WANTED.to_owned()],
+            Self::Layout { seen, .. } => {
+                vec![format!("it holds:\n{}", text::first_lines(seen, 8)), WANTED.to_owned()]
+            }
+            Self::EmptyClass { .. } => {
+                vec!["add pictures to the folder, or remove it: every folder is a class".to_owned()]
+            }
+            Self::BadImages { images } => vec![
+                format!("these files:\n{}", text::first_lines(images, 50)),
+                "mend or remove them, or write `on_bad_image: skip` under `dataset`".to_owned(),
+            ],
+            Self::SplitLeak { pairs } => vec![
+                format!("these files are equal:\n{}", text::first_lines(pairs, 20)),
+                "remove all but one of each: a picture that has been trained on proves nothing in validation"
+                    .to_owned(),
+            ],
+            Self::EmptySplit { .. } => vec!["add pictures, or change the shares under `split`".to_owned()],
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! From a folder of pictures to batches.
+//!
+//! [`scan`] lists files, [`examine`] reads each once (digest, readable or not), [`split`] draws,
+//! [`loader`] decodes, resizes, augments and batches ahead of whoever consumes the batches. What
+//! happens to a picture depends on its identity and the seed, never on the order of files,
+//! threads or time.
+
+pub mod augment;
+pub mod decode;
+pub mod error;
+pub mod examine;
+pub mod loader;
+pub mod order;
+pub mod resize;
+pub mod scan;
+pub mod split;

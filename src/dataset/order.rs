@@ -1,0 +1,15 @@
+//! The order in which pictures are visited in an epoch.
+
+use super::examine::Dataset;
+use crate::base::random::SeedStream;
+
+/// `positions` in the random order of one epoch: each picture sorts by a number from the stream of
+/// its path, so that the order is a function of the stream and the pictures alone.
+pub fn shuffled(dataset: &Dataset, positions: &[usize], epoch: SeedStream) -> Vec<usize> {
+    let mut order = positions.to_vec();
+    order.sort_by_cached_key(|&position| {
+        let path = &dataset.samples[position].candidate.path;
+        (epoch.child(path).sort_key(), position)
+    });
+    order
+}

@@ -1,0 +1,146 @@
+//! The units of the trainable part, run one after the other.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::operations;
+use super::parameters::Leaves;
+use crate::base::tensor::Tensor as HostTensor;
+use crate::engine::{Features, StepRandomness};
+use crate::model::fuse::{Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
+use crate::model::graph::Role;
+
+/// Activations on a device.
+#[derive(Clone)]
+enum Activations {
+    /// `[n, h, w, c]`
+    Maps(Tensor<4>),
+    /// `[n, c]`
+    Vectors(Tensor<2>),
+}
+
+/// Runs units on features and gives the logits `[n, outputs]`. Dropout acts where there is
+/// randomness to draw from.
+pub(super) fn forward(
+    units: &[Unit],
+    (boundary, first): (&[Value], usize),
+    leaves: &Leaves,
+    features: &Features,
+    randomness: Option<&StepRandomness>,
+    device: &Device,
+) -> Tensor<2> {
+    let mut values: BTreeMap<Value, Activations> = boundary
+        .iter()
+        .zip(&features.values)
+        .map(|(value, tensor)| (*value, to_device(tensor, device)))
+        .collect();
+    let mut last = None;
+    for (offset, unit) in units.iter().enumerate() {
+        let input = values[&unit.input].clone();
+        let output = match &unit.kind {
+            UnitKind::Convolution(convolution) => {
+                let shortcut = convolution.shortcut.map(|value| maps(values[&value].clone()));
+                Activations::Maps(run_convolution(unit, convolution, maps(input), shortcut, leaves))
+            }
+            UnitKind::GlobalAveragePooling => {
+                Activations::Vectors(operations::global_average(maps(input)))
+            }
+            UnitKind::Dropout { rate } => match randomness {
+                Some(randomness) => {
+                    Activations::Vectors(dropout(vectors(input), *rate, randomness))
+                }
+                None => input,
+            },
+            UnitKind::Dense => {
+                let kernel = leaves.matrix(&unit.parameter(Role::Kernel));
+                let bias = leaves.vector(&unit.parameter(Role::Bias));
+                Activations::Vectors(operations::dense(vectors(input), kernel, bias))
+            }
+        };
+        last = Some(output.clone());
+        values.insert(Value::Unit(first + offset), output);
+    }
+    vectors(last.expect("the head is always part of what trains"))
+}
+
+fn run_convolution(
+    unit: &Unit,
+    convolution: &ConvolutionUnit,
+    x: Tensor<4>,
+    shortcut: Option<Tensor<4>>,
+    leaves: &Leaves,
+) -> Tensor<4> {
+    let x = match convolution.connection {
+        Connection::Full => operations::convolution(
+            x,
+            leaves.kernel(&unit.parameter(Role::Kernel)),
+            &convolution.window,
+        ),
+        Connection::Depthwise => operations::depthwise(
+            x,
+            leaves.kernel(&unit.parameter(Role::DepthwiseKernel)),
+            &convolution.window,
+        ),
+    };
+    let x = match &convolution.norm {
+        Some(norm) => {
+            let (scale, shift) = frozen_norm(norm, leaves);
+            operations::affine(x, scale, shift)
+        }
+        None => x,
+    };
+    let x = operations::activate(x, convolution.activation);
+    match shortcut {
+        Some(shortcut) => x + shortcut,
+        None => x,
+    }
+}
+
+/// Batch normalisation with fixed statistics as an affine map: scale and shift depend on the
+/// trained gamma and beta, and gradients reach these through them.
+fn frozen_norm(norm: &Norm, leaves: &Leaves) -> (Tensor<1>, Tensor<1>) {
+    let vector = |role| leaves.vector(&norm.parameter(role));
+    let scale = vector(Role::Gamma) / (vector(Role::MovingVariance) + norm.epsilon).sqrt();
+    let shift = vector(Role::Beta) - vector(Role::MovingMean) * scale.clone();
+    (scale, shift)
+}
+
+/// Sets a share of entries to zero and scales the others up, each picture by its own stream.
+fn dropout(x: Tensor<2>, rate: f32, randomness: &StepRandomness) -> Tensor<2> {
+    if rate == 0.0 {
+        return x;
+    }
+    let [n, n_channels] = x.dims();
+    let kept = 1.0 / (1.0 - rate);
+    let mut mask = Vec::with_capacity(n * n_channels);
+    for stream in &randomness.samples {
+        let mut generator = stream.generator();
+        mask.extend((0..n_channels).map(|_| if generator.uniform() < rate { 0.0 } else { kept }));
+    }
+    let mask = Tensor::<2>::from_data(TensorData::new(mask, [n, n_channels]), &x.device());
+    x * mask
+}
+
+fn to_device(tensor: &HostTensor, device: &Device) -> Activations {
+    let data = TensorData::new(tensor.values().to_vec(), tensor.shape().to_vec());
+    match tensor.shape().len() {
+        4 => Activations::Maps(Tensor::from_data(data, device)),
+        2 => Activations::Vectors(Tensor::from_data(data, device)),
+        axes => unreachable!("features have two or four axes, not {axes}"),
+    }
+}
+
+fn maps(activations: Activations) -> Tensor<4> {
+    match activations {
+        Activations::Maps(tensor) => tensor,
+        Activations::Vectors(_) => unreachable!("shapes were inferred when the graph was built"),
+    }
+}
+
+fn vectors(activations: Activations) -> Tensor<2> {
+    match activations {
+        Activations::Vectors(tensor) => tensor,
+        Activations::Maps(_) => unreachable!("shapes were inferred when the graph was built"),
+    }
+}

@@ -1,0 +1,67 @@
+//! Layers in ordinary tensor operations, channels innermost: the definition that every device can
+//! run and that faster ones are held against.
+
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Tensor, activation};
+
+use crate::model::fuse::Activation;
+use crate::model::graph::Window;
+
+/// A convolution of `[n, h, w, k]` with a kernel `[kh, kw, k, c]`: `[n, oh, ow, c]`.
+pub(super) fn convolution(x: Tensor<4>, kernel: Tensor<4>, window: &Window) -> Tensor<4> {
+    let [n, h, w, k] = x.dims();
+    let [kh, kw, _, c] = kernel.dims();
+    if (kh, kw, window.stride) == (1, 1, 1) {
+        return x.reshape([n * h * w, k]).matmul(kernel.reshape([k, c])).reshape([n, h, w, c]);
+    }
+    // HWIO to OIHW.
+    spatial(x, kernel.permute([3, 2, 0, 1]), window, 1)
+}
+
+/// A convolution of each channel of `[n, h, w, c]` by itself with a kernel `[kh, kw, c, 1]`:
+/// `[n, oh, ow, c]`.
+pub(super) fn depthwise(x: Tensor<4>, kernel: Tensor<4>, window: &Window) -> Tensor<4> {
+    let n_channels = x.dims()[3];
+    // HWC1 to C1HW.
+    spatial(x, kernel.permute([2, 3, 0, 1]), window, n_channels)
+}
+
+/// Through the library's convolution, which wants channels before rows and columns.
+fn spatial(x: Tensor<4>, kernel: Tensor<4>, window: &Window, n_groups: usize) -> Tensor<4> {
+    let padding = window.padding;
+    let options = ConvOptions {
+        stride: [window.stride; 2],
+        padding: [(padding.top, padding.bottom), (padding.left, padding.right)],
+        dilation: [1, 1],
+        groups: n_groups,
+    };
+    conv2d(x.permute([0, 3, 1, 2]), kernel, None, options).permute([0, 2, 3, 1])
+}
+
+/// `x · scale + shift` for each channel: batch normalisation with fixed statistics.
+pub(super) fn affine(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4> {
+    let [n_channels] = scale.dims();
+    let by_channel = |values: Tensor<1>| values.reshape([1, 1, 1, n_channels]);
+    x * by_channel(scale) + by_channel(shift)
+}
+
+/// The function at the end of a convolution.
+pub(super) fn activate(x: Tensor<4>, activation: Activation) -> Tensor<4> {
+    match activation {
+        Activation::Linear => x,
+        // Not `clamp`, which lets a gradient through at zero itself, where Keras stops it.
+        Activation::Relu6 => activation::relu(x).clamp_max(6.0),
+    }
+}
+
+/// The mean over all pixels: `[n, h, w, c]` to `[n, c]`.
+pub(super) fn global_average(x: Tensor<4>) -> Tensor<2> {
+    let [n, h, w, c] = x.dims();
+    x.reshape([n, h * w, c]).mean_dim(1).reshape([n, c])
+}
+
+/// A fully connected layer: `[n, k]` with `[k, c]` and `[c]` to `[n, c]`.
+pub(super) fn dense(x: Tensor<2>, kernel: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    x.matmul(kernel) + bias.unsqueeze()
+}

@@ -1,0 +1,137 @@
+//! The weights of the trainable part: in host memory between steps, as leaves of a graph in one.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Gradients as BurnGradients, Tensor as BurnTensor, TensorData};
+
+use crate::base::tensor::Tensor;
+use crate::engine::{EngineError, Gradients};
+use crate::model::fuse::Unit;
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+
+/// Whether a parameter's gradient is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Training {
+    /// It moves.
+    Trained,
+    /// It stands still.
+    Frozen,
+}
+
+/// The weights of the trainable part.
+pub(super) struct Parameters(BTreeMap<String, (Tensor, Training)>);
+
+impl Parameters {
+    /// The weights that `units` need, of which those in `trained` move.
+    pub(super) fn new(
+        network: &Network,
+        units: &[Unit],
+        weights: &Weights,
+        trained: &[String],
+    ) -> Self {
+        let layers = units.iter().flat_map(|unit| &unit.layers);
+        let names = layers
+            .flat_map(|&layer| network.graph.parameters_of(layer))
+            .map(|parameter| parameter.name);
+        let with_value = names.map(|name| {
+            let training =
+                if trained.contains(&name) { Training::Trained } else { Training::Frozen };
+            let value = weights.get(&name).clone();
+            (name, (value, training))
+        });
+        Self(with_value.collect())
+    }
+
+    /// The parameters that move, to be changed.
+    pub(super) fn trained_mut(&mut self) -> impl Iterator<Item = (&str, &mut Tensor)> {
+        self.0
+            .iter_mut()
+            .filter(|(_, (_, training))| *training == Training::Trained)
+            .map(|(name, (value, _))| (name.as_str(), value))
+    }
+
+    /// The current values of all parameters.
+    pub(super) fn weights(&self) -> Weights {
+        self.0.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+    }
+
+    /// The parameters on a device; those that move are tracked where the device records.
+    pub(super) fn leaves(&self, device: &Device) -> Leaves {
+        let leaf = |(name, (value, training)): (&String, &(Tensor, Training))| {
+            let is_tracked = *training == Training::Trained && device.is_autodiff();
+            (name.clone(), Leaf::new(value, device, is_tracked))
+        };
+        Leaves(self.0.iter().map(leaf).collect())
+    }
+}
+
+/// A parameter on a device.
+enum Leaf {
+    Vector(BurnTensor<1>),
+    Matrix(BurnTensor<2>),
+    Kernel(BurnTensor<4>),
+}
+
+impl Leaf {
+    fn new(value: &Tensor, device: &Device, is_tracked: bool) -> Self {
+        let data = || TensorData::new(value.values().to_vec(), value.shape().to_vec());
+        match value.shape().len() {
+            1 => Self::Vector(BurnTensor::from_data(data(), device).set_require_grad(is_tracked)),
+            2 => Self::Matrix(BurnTensor::from_data(data(), device).set_require_grad(is_tracked)),
+            4 => Self::Kernel(BurnTensor::from_data(data(), device).set_require_grad(is_tracked)),
+            axes => unreachable!("no parameter has {axes} axes"),
+        }
+    }
+
+    fn gradient(&self, gradients: &mut BurnGradients) -> Option<TensorData> {
+        match self {
+            Self::Vector(leaf) => leaf.grad_remove(gradients).map(BurnTensor::into_data),
+            Self::Matrix(leaf) => leaf.grad_remove(gradients).map(BurnTensor::into_data),
+            Self::Kernel(leaf) => leaf.grad_remove(gradients).map(BurnTensor::into_data),
+        }
+    }
+}
+
+/// All parameters of the trainable part on a device.
+pub(super) struct Leaves(BTreeMap<String, Leaf>);
+
+impl Leaves {
+    /// A parameter with one axis.
+    pub(super) fn vector(&self, name: &str) -> BurnTensor<1> {
+        match self.0.get(name) {
+            Some(Leaf::Vector(leaf)) => leaf.clone(),
+            _ => unreachable!("`{name}` is a vector of the trainable part"),
+        }
+    }
+
+    /// A parameter with two axes.
+    pub(super) fn matrix(&self, name: &str) -> BurnTensor<2> {
+        match self.0.get(name) {
+            Some(Leaf::Matrix(leaf)) => leaf.clone(),
+            _ => unreachable!("`{name}` is a matrix of the trainable part"),
+        }
+    }
+
+    /// A parameter with four axes.
+    pub(super) fn kernel(&self, name: &str) -> BurnTensor<4> {
+        match self.0.get(name) {
+            Some(Leaf::Kernel(leaf)) => leaf.clone(),
+            _ => unreachable!("`{name}` is a kernel of the trainable part"),
+        }
+    }
+
+    /// Takes the gradients of all tracked parameters.
+    pub(super) fn gradients(
+        &self,
+        gradients: &mut BurnGradients,
+    ) -> Result<Gradients, EngineError> {
+        let mut all = Gradients::new();
+        for (name, leaf) in &self.0 {
+            if let Some(data) = leaf.gradient(gradients) {
+                all.insert(name.clone(), super::trainer::host_values(data)?);
+            }
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,106 @@
+//! Steps of training: forward, backward, and a move of the weights.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::network;
+use super::parameters::Parameters;
+use crate::base::tensor::Tensor as HostTensor;
+use crate::engine::optimizer::Optimizer;
+use crate::engine::{EngineError, Features, Gradients, Objective, StepRandomness, Trainer};
+use crate::model::fuse::{Cut, Unit, Value};
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::spec::OptimizerSpec;
+
+/// Trains the units behind a cut.
+pub struct AutodiffTrainer {
+    units: Vec<Unit>,
+    boundary: Vec<Value>,
+    first_unit: usize,
+    parameters: Parameters,
+    optimizer: Optimizer,
+    device: Device,
+}
+
+impl AutodiffTrainer {
+    /// A trainer of the parameters named in `trained`, starting from `weights`, on the processor.
+    pub fn new(
+        network: &Network,
+        cut: &Cut,
+        weights: &Weights,
+        trained: &[String],
+        optimizer: OptimizerSpec,
+    ) -> Self {
+        let units = network.units[cut.trainable.clone()].to_vec();
+        Self {
+            parameters: Parameters::new(network, &units, weights, trained),
+            units,
+            boundary: cut.boundary.clone(),
+            first_unit: cut.trainable.start,
+            optimizer: Optimizer::new(optimizer),
+            device: Device::flex(),
+        }
+    }
+
+    /// The gradients of an objective with respect to all parameters that train, without moving
+    /// them.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn gradients(
+        &self,
+        features: &Features,
+        randomness: Option<&StepRandomness>,
+        objective: &mut Objective<'_>,
+    ) -> Result<Gradients, EngineError> {
+        let device = self.device.clone().autodiff();
+        let leaves = self.parameters.leaves(&device);
+        let at = (self.boundary.as_slice(), self.first_unit);
+        let logits = network::forward(&self.units, at, &leaves, features, randomness, &device);
+        let slope = objective(&to_host(logits.clone().inner())?);
+        // The sum of logits weighted by their gradients has exactly these gradients.
+        let slope = TensorData::new(slope.values().to_vec(), slope.shape().to_vec());
+        let mut gradients = (logits * Tensor::<2>::from_data(slope, &device)).sum().backward();
+        leaves.gradients(&mut gradients)
+    }
+}
+
+impl Trainer for AutodiffTrainer {
+    fn predict(&self, features: &Features) -> Result<HostTensor, EngineError> {
+        let leaves = self.parameters.leaves(&self.device);
+        let at = (self.boundary.as_slice(), self.first_unit);
+        to_host(network::forward(&self.units, at, &leaves, features, None, &self.device))
+    }
+
+    fn step(
+        &mut self,
+        features: &Features,
+        randomness: &StepRandomness,
+        objective: &mut Objective<'_>,
+        learning_rate: f64,
+    ) -> Result<(), EngineError> {
+        let gradients = self.gradients(features, Some(randomness), objective)?;
+        self.optimizer.begin_step();
+        for (name, value) in self.parameters.trained_mut() {
+            if let Some(gradient) = gradients.get(name) {
+                self.optimizer.update(name, value.values_mut(), gradient, learning_rate);
+            }
+        }
+        Ok(())
+    }
+
+    fn weights(&self) -> Weights {
+        self.parameters.weights()
+    }
+}
+
+fn to_host(tensor: Tensor<2>) -> Result<HostTensor, EngineError> {
+    let shape = tensor.dims();
+    Ok(HostTensor::new(&shape, host_values(tensor.into_data())?))
+}
+
+/// The values of a tensor that has left its device.
+pub(super) fn host_values(data: TensorData) -> Result<Vec<f32>, EngineError> {
+    let failed = |reason| EngineError::Failed { engine: "autodiff", reason };
+    data.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))
+}

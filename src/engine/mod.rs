@@ -1,0 +1,90 @@
+//! Engines run parts of a network.
+//!
+//! Two small traits, spoken per batch: [`FeatureExtractor`] runs the frozen part forward,
+//! [`Trainer`] runs the trainable part forward and backward and moves its weights. `native` and
+//! `autodiff` are named for how they work and do not know each other; no type of a library they
+//! use appears here.
+
+pub mod autodiff;
+pub mod native;
+pub mod optimizer;
+
+use std::collections::BTreeMap;
+
+use crate::base::batch::Batch;
+use crate::base::random::SeedStream;
+use crate::base::tensor::Tensor;
+use crate::model::fuse::UnsupportedLayer;
+use crate::model::weights::Weights;
+
+/// An engine that cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A layer that the engine has no code for.
+    #[error(transparent)]
+    Unsupported(#[from] UnsupportedLayer),
+    /// The library underneath failed.
+    #[error("the {engine} engine failed: {reason}")]
+    Failed {
+        /// The engine.
+        engine: &'static str,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// What the frozen part hands to the trainable part for a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    /// One tensor for each value on the boundary, `[n, …]`, in the order of the cut.
+    pub values: Vec<Tensor>,
+}
+
+/// Runs the frozen part of a network: forward only, batch normalisation folded into the weights.
+pub trait FeatureExtractor: Sync {
+    /// The features of a batch. Each picture's features depend on that picture alone.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn extract(&self, batch: &Batch) -> Result<Features, EngineError>;
+}
+
+/// A function of the logits `[n, outputs]` that training makes small: gives its gradient with
+/// respect to them.
+pub type Objective<'a> = dyn FnMut(&Tensor) -> Tensor + 'a;
+
+/// Where the randomness of one training step comes from.
+#[derive(Clone, Debug)]
+pub struct StepRandomness {
+    /// A stream for each picture of the batch.
+    pub samples: Vec<SeedStream>,
+}
+
+/// Runs and trains the trainable part of a network.
+pub trait Trainer {
+    /// The logits `[n, outputs]`, without dropout.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn predict(&self, features: &Features) -> Result<Tensor, EngineError>;
+
+    /// One step: forward with dropout, the objective's gradient, backward, and a move of the
+    /// weights at `learning_rate`.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn step(
+        &mut self,
+        features: &Features,
+        randomness: &StepRandomness,
+        objective: &mut Objective<'_>,
+        learning_rate: f64,
+    ) -> Result<(), EngineError>;
+
+    /// The current weights of the trainable part, those of its frozen layers and statistics
+    /// included.
+    fn weights(&self) -> Weights;
+}
+
+/// Gradients by the name of their parameter.
+pub type Gradients = BTreeMap<String, Vec<f32>>;

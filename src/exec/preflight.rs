@@ -1,0 +1,75 @@
+//! What can be known about a run before it starts, in milliseconds: whether the dataset directory
+//! has classes, and whether the weights fit the model.
+
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::base::key_path::KeyPath;
+use crate::dataset::scan::{self, Listing};
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::model::weights::file::{self, WeightsError};
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{Location, PipelineSpec, WeightsSpec};
+
+/// A run that can start.
+pub struct Prepared {
+    /// The files of the dataset.
+    pub listing: Listing,
+    /// The classifier.
+    pub network: Network,
+    /// The weights of the base model, if they come from a file.
+    pub base_weights: Option<BaseWeights>,
+}
+
+/// Weights that were read from a file.
+pub struct BaseWeights {
+    /// The file.
+    pub source: Location,
+    /// The digest of the file.
+    pub digest: Digest,
+    /// The weights.
+    pub weights: Weights,
+}
+
+/// Looks at the dataset directory and the weights of a pipeline.
+///
+/// # Errors
+/// With everything that is wrong with them.
+pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
+    let mut problems = vec![];
+    let listing = scan::scan(&spec.dataset.directory.path)
+        .map_err(|error| {
+            let at = KeyPath::of(&["dataset", "directory"]);
+            problems.push(Problem::new(error.code(), at, error.to_string()).hints(error.hints()));
+        })
+        .ok();
+    // The base model is the same for any number of classes, so weights can be judged without them.
+    let n_classes = listing.as_ref().map_or(2, |listing| listing.classes.len());
+    let network = Network::build(&spec.model, spec.dataset.image_size, n_classes)
+        .expect("the engines have units for every layer of the base models");
+    let base_weights = match &spec.model.weights {
+        WeightsSpec::None => None,
+        WeightsSpec::File(location) => {
+            load(location, &network).map_err(|problem| problems.push(problem)).ok()
+        }
+    };
+    match listing {
+        Some(listing) if problems.is_empty() => Ok(Prepared { listing, network, base_weights }),
+        _ => Err(problems),
+    }
+}
+
+fn load(location: &Location, network: &Network) -> Result<BaseWeights, Problem> {
+    let problem = |error: &WeightsError| {
+        let code = match error {
+            WeightsError::Mismatch { .. } => Code::WeightsMismatch,
+            WeightsError::File(_) | WeightsError::Format { .. } => Code::WeightsFile,
+        };
+        Problem::new(code, KeyPath::of(&["model", "weights"]), error.to_string())
+            .hints(error.hints())
+    };
+    let weights =
+        file::load(&location.path, &network.base_parameters()).map_err(|error| problem(&error))?;
+    let digest = fs::read(&location.path).map_err(|error| problem(&error.into()))?;
+    Ok(BaseWeights { source: location.clone(), digest: Digest::of(&digest), weights })
+}

@@ -1,0 +1,113 @@
+//! The freeze point: from which layer on a network trains.
+
+use super::graph::{Graph, LayerIdx};
+use crate::base::text;
+
+/// A freeze point as a user may write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerRef<'a> {
+    /// A layer's name.
+    Name(&'a str),
+    /// A layer's index in Keras's list. Its meaning moves between Keras releases, so the name it
+    /// stands for is what is recorded.
+    Index(u64),
+}
+
+/// A freeze point that does not name a place to train from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FreezeError {
+    /// No layer has that name.
+    #[error("the base model has no layer `{name}`")]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// Layers with similar names.
+        nearest: Vec<String>,
+    },
+    /// No layer has that index.
+    #[error("the base model has no layer {index}; its {n_layers} layers are numbered from 0")]
+    UnknownIndex {
+        /// What was asked for.
+        index: u64,
+        /// How many layers there are.
+        n_layers: usize,
+    },
+    /// No layer from there on has weights.
+    #[error("no layer of the base model from `{name}` on has weights to train")]
+    NothingToTrain {
+        /// The layer asked for.
+        name: String,
+        /// The last layer that has weights.
+        last_with_weights: String,
+    },
+}
+
+/// Finds the layer of a base model that a freeze point means.
+///
+/// # Errors
+/// When there is no such layer, or none from it on has weights.
+pub fn find_layer(base: &Graph, layer: LayerRef<'_>) -> Result<LayerIdx, FreezeError> {
+    let layers = base.layers();
+    let idx = match layer {
+        LayerRef::Name(name) => base.find(name).ok_or_else(|| FreezeError::UnknownName {
+            name: name.to_owned(),
+            nearest: nearest_names(base, name),
+        })?,
+        LayerRef::Index(index) => usize::try_from(index)
+            .ok()
+            .filter(|&idx| idx < layers.len())
+            .ok_or(FreezeError::UnknownIndex { index, n_layers: layers.len() })?,
+    };
+    let with_weights = |idx: &LayerIdx| !base.parameters_of(*idx).is_empty();
+    match (0..layers.len()).rev().find(with_weights) {
+        Some(last) if last < idx => Err(FreezeError::NothingToTrain {
+            name: layers[idx].name.clone(),
+            last_with_weights: layers[last].name.clone(),
+        }),
+        _ => Ok(idx),
+    }
+}
+
+/// The most similar layer names; those of the same block first, as `block_13` means all of it.
+fn nearest_names(base: &Graph, name: &str) -> Vec<String> {
+    let names = || base.layers().iter().map(|layer| layer.name.as_str());
+    let prefix = format!("{}_", name.trim_end_matches('_'));
+    let in_block: Vec<&str> =
+        names().filter(|candidate| candidate.starts_with(&prefix)).take(3).collect();
+    let chosen = if in_block.is_empty() { text::nearest(name, names(), 3) } else { in_block };
+    chosen.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::mobilenet_v2;
+
+    #[test]
+    fn an_index_and_a_name_lead_to_the_same_layer() {
+        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let by_index = find_layer(&graph, LayerRef::Index(120)).unwrap();
+        assert_eq!(graph.layers()[by_index].name, "block_13_depthwise");
+        assert_eq!(find_layer(&graph, LayerRef::Name("block_13_depthwise")), Ok(by_index));
+    }
+
+    #[test]
+    fn an_unknown_layer_comes_with_similar_names() {
+        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let nearest = |name| match find_layer(&graph, LayerRef::Name(name)) {
+            Err(FreezeError::UnknownName { nearest, .. }) => nearest,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(nearest("block_13_depthwize")[0], "block_13_depthwise");
+        assert_eq!(nearest("block_13")[0], "block_13_expand");
+    }
+
+    #[test]
+    fn the_layers_behind_the_last_weights_cannot_be_trained() {
+        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let error = find_layer(&graph, LayerRef::Name("out_relu")).unwrap_err();
+        assert!(
+            matches!(error, FreezeError::NothingToTrain { last_with_weights, .. } if last_with_weights == "Conv_1_bn")
+        );
+    }
+}

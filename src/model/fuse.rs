@@ -1,0 +1,320 @@
+//! The network as engines run it: a convolution together with its padding, batch normalisation,
+//! activation and shortcut is one unit.
+//!
+//! Fusing is about structure only. Whether a batch normalisation is folded into the weights
+//! (frozen part) or stays an affine map with trained scale and shift (trainable part) is the
+//! engine's business.
+
+use std::ops::Range;
+
+use super::graph::{Graph, Layer, LayerIdx, LayerKind, Role, Window};
+
+/// A tensor that units hand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// The normalised pictures.
+    Image,
+    /// The output of the unit with this position.
+    Unit(usize),
+}
+
+/// The batch normalisation of a unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Norm {
+    /// Its layer.
+    pub layer: String,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+impl Norm {
+    /// The name of one of its parameters.
+    pub fn parameter(&self, role: Role) -> String {
+        format!("{}/{}", self.layer, role.name())
+    }
+}
+
+/// The function at the end of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// None.
+    Linear,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+}
+
+/// How the channels of a convolution are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Every output channel reads every input channel.
+    Full,
+    /// Every output channel reads the input channel of the same number.
+    Depthwise,
+}
+
+/// A convolution with everything that follows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvolutionUnit {
+    /// Its window, padding of a layer before it included.
+    pub window: Window,
+    /// How its channels are connected.
+    pub connection: Connection,
+    /// Its batch normalisation.
+    pub norm: Option<Norm>,
+    /// Its activation.
+    pub activation: Activation,
+    /// Added at the very end.
+    pub shortcut: Option<Value>,
+}
+
+/// What a unit computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UnitKind {
+    /// A convolution and what follows it.
+    Convolution(ConvolutionUnit),
+    /// The mean over all pixels.
+    GlobalAveragePooling,
+    /// Dropout; nothing but in training.
+    Dropout {
+        /// The share of entries set to zero.
+        rate: f32,
+    },
+    /// A fully connected layer with bias.
+    Dense,
+}
+
+/// A unit of execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// The name of its first layer with weights, or of its only layer.
+    pub name: String,
+    /// What it computes.
+    pub kind: UnitKind,
+    /// What it reads.
+    pub input: Value,
+    /// The layers it stands for, in order.
+    pub layers: Vec<LayerIdx>,
+    /// Its input for one picture.
+    pub input_shape: Vec<usize>,
+    /// Its output for one picture.
+    pub output_shape: Vec<usize>,
+}
+
+impl Unit {
+    /// The name of the parameter of its first layer that plays the part `role`.
+    pub fn parameter(&self, role: Role) -> String {
+        format!("{}/{}", self.name, role.name())
+    }
+
+    /// The values it reads.
+    pub fn reads(&self) -> impl Iterator<Item = Value> {
+        let shortcut = match &self.kind {
+            UnitKind::Convolution(convolution) => convolution.shortcut,
+            _ => None,
+        };
+        [Some(self.input), shortcut].into_iter().flatten()
+    }
+}
+
+/// A layer that no unit can take up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("layer `{layer}` ({class}) does not follow a convolution it can be joined with")]
+pub struct UnsupportedLayer {
+    /// Its name.
+    pub layer: String,
+    /// Its Keras class.
+    pub class: &'static str,
+}
+
+/// Joins the layers of a graph into units.
+///
+/// # Errors
+/// When a layer has a place in the graph that no unit provides for.
+pub fn fuse(graph: &Graph) -> Result<Vec<Unit>, UnsupportedLayer> {
+    let layers = graph.layers();
+    let mut fusion = Fusion {
+        layers,
+        n_readers: n_readers(layers),
+        value_of: vec![Value::Image; layers.len()],
+        units: vec![],
+    };
+    for idx in 0..layers.len() {
+        fusion.take_up(idx)?;
+    }
+    Ok(fusion.units)
+}
+
+/// The state of [`fuse`].
+struct Fusion<'a> {
+    layers: &'a [Layer],
+    /// How many layers read each layer.
+    n_readers: Vec<usize>,
+    /// The value each layer's output has become.
+    value_of: Vec<Value>,
+    units: Vec<Unit>,
+}
+
+impl Fusion<'_> {
+    fn take_up(&mut self, idx: LayerIdx) -> Result<(), UnsupportedLayer> {
+        let Layer { kind, inputs, .. } = &self.layers[idx];
+        match *kind {
+            LayerKind::Input => {}
+            // The convolution behind it adds the zeros.
+            LayerKind::ZeroPadding(_) => self.value_of[idx] = self.value_of[inputs[0]],
+            LayerKind::Convolution { window, .. } => {
+                self.start(idx, convolution(window, Connection::Full));
+            }
+            LayerKind::DepthwiseConvolution { window } => {
+                self.start(idx, convolution(window, Connection::Depthwise));
+            }
+            LayerKind::GlobalAveragePooling => self.start(idx, UnitKind::GlobalAveragePooling),
+            LayerKind::Dropout { rate } => self.start(idx, UnitKind::Dropout { rate }),
+            LayerKind::Dense { .. } => self.start(idx, UnitKind::Dense),
+            LayerKind::BatchNormalization { .. } | LayerKind::Relu6 | LayerKind::Add => {
+                self.join(idx)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a unit with a layer.
+    fn start(&mut self, idx: LayerIdx, mut kind: UnitKind) {
+        let layer = &self.layers[idx];
+        let mut input = layer.inputs[0];
+        let mut members = vec![idx];
+        if let (LayerKind::ZeroPadding(zeros), UnitKind::Convolution(convolution)) =
+            (self.layers[input].kind, &mut kind)
+        {
+            convolution.window.padding = convolution.window.padding.around(zeros);
+            members.insert(0, input);
+            input = self.layers[input].inputs[0];
+        }
+        self.value_of[idx] = Value::Unit(self.units.len());
+        self.units.push(Unit {
+            name: layer.name.clone(),
+            kind,
+            input: self.value_of[input],
+            layers: members,
+            input_shape: self.layers[input].shape.clone(),
+            output_shape: layer.shape.clone(),
+        });
+    }
+
+    /// Adds a layer to the unit it reads, if that unit has room for it.
+    fn join(&mut self, idx: LayerIdx) -> Result<(), UnsupportedLayer> {
+        let layer = &self.layers[idx];
+        let unsupported =
+            || UnsupportedLayer { layer: layer.name.clone(), class: layer.kind.keras_class() };
+        // A sum belongs to the later of its two inputs.
+        let &host = layer.inputs.iter().max().ok_or_else(unsupported)?;
+        let Value::Unit(unit) = self.value_of[host] else { return Err(unsupported()) };
+        let is_last = self.units[unit].layers.last() == Some(&host) && self.n_readers[host] == 1;
+        let UnitKind::Convolution(convolution) = &mut self.units[unit].kind else {
+            return Err(unsupported());
+        };
+        let is_linear =
+            convolution.activation == Activation::Linear && convolution.shortcut.is_none();
+        match layer.kind {
+            _ if !(is_last && is_linear) => return Err(unsupported()),
+            LayerKind::BatchNormalization { epsilon } if convolution.norm.is_none() => {
+                convolution.norm = Some(Norm { layer: layer.name.clone(), epsilon });
+            }
+            LayerKind::Relu6 => convolution.activation = Activation::Relu6,
+            LayerKind::Add => {
+                let other = layer.inputs.iter().min().copied().ok_or_else(unsupported)?;
+                convolution.shortcut = Some(self.value_of[other]);
+            }
+            _ => return Err(unsupported()),
+        }
+        self.units[unit].layers.push(idx);
+        self.value_of[idx] = Value::Unit(unit);
+        Ok(())
+    }
+}
+
+fn convolution(window: Window, connection: Connection) -> UnitKind {
+    UnitKind::Convolution(ConvolutionUnit {
+        window,
+        connection,
+        norm: None,
+        activation: Activation::Linear,
+        shortcut: None,
+    })
+}
+
+fn n_readers(layers: &[Layer]) -> Vec<usize> {
+    let mut readers = vec![0; layers.len()];
+    for &input in layers.iter().flat_map(|layer| &layer.inputs) {
+        readers[input] += 1;
+    }
+    readers
+}
+
+/// A list of units in two parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The units that run forward only.
+    pub frozen: Range<usize>,
+    /// The units from the first on in which something trains.
+    pub trainable: Range<usize>,
+    /// The values that the trainable part reads from the frozen part, in order.
+    pub boundary: Vec<Value>,
+}
+
+/// Cuts a list of units before the first unit that trains or is random in training.
+pub fn cut(units: &[Unit], graph: &Graph, first_trainable: LayerIdx) -> Cut {
+    let trains = |unit: &Unit| {
+        let has_weights = |&layer: &LayerIdx| !graph.parameters_of(layer).is_empty();
+        matches!(unit.kind, UnitKind::Dropout { .. })
+            || unit.layers.iter().any(|layer| *layer >= first_trainable && has_weights(layer))
+    };
+    let at = units.iter().position(trains).unwrap_or(units.len());
+    cut_at(units, at)
+}
+
+/// Cuts a list of units before the unit with position `at`.
+pub fn cut_at(units: &[Unit], at: usize) -> Cut {
+    let is_before = |value: &Value| match *value {
+        Value::Image => true,
+        Value::Unit(unit) => unit < at,
+    };
+    let mut boundary: Vec<Value> =
+        units[at..].iter().flat_map(Unit::reads).filter(is_before).collect();
+    boundary.sort();
+    boundary.dedup();
+    Cut { frozen: 0..at, trainable: at..units.len(), boundary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::mobilenet_v2;
+
+    #[test]
+    fn every_layer_of_mobilenet_belongs_to_one_unit() {
+        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let units = fuse(&graph).unwrap();
+        let mut members: Vec<LayerIdx> =
+            units.iter().flat_map(|unit| unit.layers.clone()).collect();
+        members.sort_unstable();
+        assert_eq!(members, (1..154).collect::<Vec<_>>());
+        assert_eq!(units.len(), 1 + 2 + 16 * 3 + 1);
+    }
+
+    #[test]
+    fn a_cut_inside_a_residual_block_passes_the_shortcut_too() {
+        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let units = fuse(&graph).unwrap();
+        let boundary = |layer: &str| {
+            let cut = cut(&units, &graph, graph.find(layer).unwrap());
+            let name = |value: &Value| match *value {
+                Value::Image => "image".to_owned(),
+                Value::Unit(unit) => units[unit].name.clone(),
+            };
+            cut.boundary.iter().map(name).collect::<Vec<_>>()
+        };
+        assert_eq!(boundary("block_13_depthwise"), ["block_13_expand"]);
+        assert_eq!(boundary("block_14_depthwise"), ["block_13_project", "block_14_expand"]);
+        assert_eq!(boundary("Conv1"), ["image"]);
+    }
+}

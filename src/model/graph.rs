@@ -1,0 +1,342 @@
+//! A network as a list of named layers, each after the layers it reads.
+//!
+//! Layers carry Keras's names and stand in Keras's order, because that is what freeze points and
+//! weight files name. Shapes are inferred while the list is built.
+
+use crate::base::tensor::shape_text;
+
+/// The position of a layer in its [`Graph`]: Keras's layer index.
+pub type LayerIdx = usize;
+
+/// Zeros added around a picture before a convolution, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Padding {
+    /// Rows above.
+    pub top: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+impl Padding {
+    /// Keras's "same" padding: the output has `ceil(size / stride)` pixels a side and an odd pixel
+    /// of padding goes to the bottom and the right.
+    pub fn same(height: usize, width: usize, kernel: usize, stride: usize) -> Self {
+        let total =
+            |size: usize| ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
+        let (rows, columns) = (total(height), total(width));
+        Self {
+            top: rows / 2,
+            bottom: rows - rows / 2,
+            left: columns / 2,
+            right: columns - columns / 2,
+        }
+    }
+
+    /// Both paddings, one around the other.
+    #[must_use]
+    pub fn around(self, inner: Self) -> Self {
+        Self {
+            top: self.top + inner.top,
+            bottom: self.bottom + inner.bottom,
+            left: self.left + inner.left,
+            right: self.right + inner.right,
+        }
+    }
+}
+
+/// A square window that slides over a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Side of the kernel in pixels.
+    pub kernel: usize,
+    /// Step in pixels.
+    pub stride: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
+}
+
+impl Window {
+    /// The size of the output for an input of `height` by `width`.
+    pub fn output(&self, height: usize, width: usize) -> (usize, usize) {
+        let side = |size: usize, before: usize, after: usize| {
+            (size + before + after - self.kernel) / self.stride + 1
+        };
+        (
+            side(height, self.padding.top, self.padding.bottom),
+            side(width, self.padding.left, self.padding.right),
+        )
+    }
+}
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LayerKind {
+    /// The pictures, `[height, width, channels]`.
+    Input,
+    /// A convolution without bias.
+    Convolution {
+        /// Number of output channels.
+        filters: usize,
+        /// Its window.
+        window: Window,
+    },
+    /// A convolution of each channel by itself, without bias.
+    DepthwiseConvolution {
+        /// Its window.
+        window: Window,
+    },
+    /// Normalisation of each channel by its mean and variance, then scale and shift.
+    BatchNormalization {
+        /// Added to the variance.
+        epsilon: f32,
+    },
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// Zeros around a picture.
+    ZeroPadding(Padding),
+    /// The sum of two inputs of the same shape.
+    Add,
+    /// The mean over all pixels: `[h, w, c]` to `[c]`.
+    GlobalAveragePooling,
+    /// In training, entries set to zero at random and the others scaled up.
+    Dropout {
+        /// The share of entries set to zero.
+        rate: f32,
+    },
+    /// A fully connected layer with bias.
+    Dense {
+        /// Number of outputs.
+        units: usize,
+    },
+}
+
+impl LayerKind {
+    /// The name of Keras's class for this layer.
+    pub fn keras_class(&self) -> &'static str {
+        match self {
+            Self::Input => "InputLayer",
+            Self::Convolution { .. } => "Conv2D",
+            Self::DepthwiseConvolution { .. } => "DepthwiseConv2D",
+            Self::BatchNormalization { .. } => "BatchNormalization",
+            Self::Relu6 => "ReLU",
+            Self::ZeroPadding(_) => "ZeroPadding2D",
+            Self::Add => "Add",
+            Self::GlobalAveragePooling => "GlobalAveragePooling2D",
+            Self::Dropout { .. } => "Dropout",
+            Self::Dense { .. } => "Dense",
+        }
+    }
+}
+
+/// A layer of a [`Graph`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Its name, unique in the graph.
+    pub name: String,
+    /// What it computes.
+    pub kind: LayerKind,
+    /// The layers it reads.
+    pub inputs: Vec<LayerIdx>,
+    /// Its output for one picture: `[height, width, channels]` or `[channels]`.
+    pub shape: Vec<usize>,
+}
+
+/// The part a [`Parameter`] plays in its layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Weights of a convolution, HWIO, or of a dense layer, `[inputs, units]`.
+    Kernel,
+    /// Weights of a depthwise convolution, HWC1.
+    DepthwiseKernel,
+    /// Added to each output of a dense layer.
+    Bias,
+    /// The scale of a batch normalisation.
+    Gamma,
+    /// The shift of a batch normalisation.
+    Beta,
+    /// The mean that a batch normalisation subtracts; a statistic, not trained by gradients.
+    MovingMean,
+    /// The variance that a batch normalisation divides by; a statistic, not trained by gradients.
+    MovingVariance,
+}
+
+impl Role {
+    /// The last part of the parameter's name in Keras's files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::DepthwiseKernel => "depthwise_kernel",
+            Self::Bias => "bias",
+            Self::Gamma => "gamma",
+            Self::Beta => "beta",
+            Self::MovingMean => "moving_mean",
+            Self::MovingVariance => "moving_variance",
+        }
+    }
+
+    /// Whether gradients can train it at all.
+    pub fn is_trained_by_gradients(self) -> bool {
+        !matches!(self, Self::MovingMean | Self::MovingVariance)
+    }
+}
+
+/// A tensor of weights that a layer needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// `<layer>/<role>`, as in `Conv1/kernel`.
+    pub name: String,
+    /// Its shape in Keras's layout.
+    pub shape: Vec<usize>,
+    /// The layer it belongs to.
+    pub layer: LayerIdx,
+    /// Its part in the layer.
+    pub role: Role,
+}
+
+impl Parameter {
+    /// Number of values.
+    pub fn n_values(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// A network: layers in an order in which each follows those it reads.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Graph {
+    layers: Vec<Layer>,
+}
+
+impl Graph {
+    /// All layers in order.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layer called `name`.
+    pub fn find(&self, name: &str) -> Option<LayerIdx> {
+        self.layers.iter().position(|layer| layer.name == name)
+    }
+
+    /// Adds a layer that reads `inputs` and infers its shape.
+    ///
+    /// # Panics
+    /// When an input does not exist or does not have the number of axes the layer needs: graphs
+    /// are built by code whose layers fit by construction.
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        kind: LayerKind,
+        inputs: &[LayerIdx],
+    ) -> LayerIdx {
+        let shape = self.infer_shape(&kind, inputs);
+        self.layers.push(Layer { name: name.into(), kind, inputs: inputs.to_vec(), shape });
+        self.layers.len() - 1
+    }
+
+    /// Starts a graph with its input of `[height, width, channels]`.
+    pub fn with_input(name: &str, shape: [usize; 3]) -> Self {
+        let layer = Layer {
+            name: name.to_owned(),
+            kind: LayerKind::Input,
+            inputs: vec![],
+            shape: shape.to_vec(),
+        };
+        Self { layers: vec![layer] }
+    }
+
+    /// The weights that a layer needs, in the order of its Keras class.
+    pub fn parameters_of(&self, layer: LayerIdx) -> Vec<Parameter> {
+        let Layer { name, kind, inputs, .. } = &self.layers[layer];
+        let channels = inputs
+            .first()
+            .map_or(0, |&input| self.layers[input].shape.last().copied().unwrap_or_default());
+        let parameters = match *kind {
+            LayerKind::Convolution { filters, window: Window { kernel, .. } } => {
+                vec![(Role::Kernel, vec![kernel, kernel, channels, filters])]
+            }
+            LayerKind::DepthwiseConvolution { window: Window { kernel, .. } } => {
+                vec![(Role::DepthwiseKernel, vec![kernel, kernel, channels, 1])]
+            }
+            LayerKind::BatchNormalization { .. } => {
+                [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance]
+                    .map(|role| (role, vec![channels]))
+                    .to_vec()
+            }
+            LayerKind::Dense { units } => {
+                vec![(Role::Kernel, vec![channels, units]), (Role::Bias, vec![units])]
+            }
+            LayerKind::Input
+            | LayerKind::Relu6
+            | LayerKind::ZeroPadding(_)
+            | LayerKind::Add
+            | LayerKind::GlobalAveragePooling
+            | LayerKind::Dropout { .. } => vec![],
+        };
+        let named = |(role, shape): (Role, _)| Parameter {
+            name: format!("{name}/{}", role.name()),
+            shape,
+            layer,
+            role,
+        };
+        parameters.into_iter().map(named).collect()
+    }
+
+    /// The weights of all layers, in layer order.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        (0..self.layers.len()).flat_map(|layer| self.parameters_of(layer)).collect()
+    }
+
+    fn infer_shape(&self, kind: &LayerKind, inputs: &[LayerIdx]) -> Vec<usize> {
+        let input = |i: usize| &self.layers[inputs[i]].shape;
+        let map = || match input(0)[..] {
+            [h, w, c] => (h, w, c),
+            _ => unreachable!("{kind:?} needs a picture, not {}", shape_text(input(0))),
+        };
+        match *kind {
+            LayerKind::Input => unreachable!("a graph has one input, made by `with_input`"),
+            LayerKind::Convolution { filters, window } => {
+                let (h, w, _) = map();
+                let (h, w) = window.output(h, w);
+                vec![h, w, filters]
+            }
+            LayerKind::DepthwiseConvolution { window } => {
+                let (h, w, c) = map();
+                let (h, w) = window.output(h, w);
+                vec![h, w, c]
+            }
+            LayerKind::ZeroPadding(Padding { top, bottom, left, right }) => {
+                let (h, w, c) = map();
+                vec![h + top + bottom, w + left + right, c]
+            }
+            LayerKind::Add => {
+                assert_eq!(input(0), input(1), "the sum of two shapes");
+                input(0).clone()
+            }
+            LayerKind::GlobalAveragePooling => vec![map().2],
+            LayerKind::Dense { units } => vec![units],
+            LayerKind::BatchNormalization { .. } | LayerKind::Relu6 | LayerKind::Dropout { .. } => {
+                input(0).clone()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_padding_puts_the_odd_pixel_below_and_to_the_right() {
+        let padding = |size, stride| {
+            let Padding { top, bottom, left, right } = Padding::same(size, size, 3, stride);
+            (top, bottom, left, right)
+        };
+        assert_eq!(padding(160, 2), (0, 1, 0, 1));
+        assert_eq!(padding(161, 2), (1, 1, 1, 1));
+        assert_eq!(padding(160, 1), (1, 1, 1, 1));
+    }
+}

@@ -1,0 +1,98 @@
+//! A whole classifier: base model, pooling, dropout and one dense layer.
+
+use super::fuse::{self, Cut, Unit, UnsupportedLayer};
+use super::graph::{Graph, LayerIdx, LayerKind, Parameter};
+use super::mobilenet_v2;
+use crate::spec::{BaseModel, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing};
+
+/// A classifier, ready to be given weights and cut.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// All its layers: those of the base model, then those of the head.
+    pub graph: Graph,
+    /// How many layers belong to the base model.
+    pub n_base_layers: usize,
+    /// Its layers as engines run them.
+    pub units: Vec<Unit>,
+    /// What its input needs.
+    pub preprocessing: Preprocessing,
+}
+
+/// The base model of a spec.
+pub fn build_base(base: BaseModel, width: f64, size: ImageSize) -> Graph {
+    match base {
+        BaseModel::MobilenetV2 => mobilenet_v2::build(width, size.height, size.width),
+    }
+}
+
+/// The smallest picture a base model takes, in pixels a side.
+pub fn smallest_side(base: BaseModel) -> usize {
+    match base {
+        BaseModel::MobilenetV2 => mobilenet_v2::SMALLEST_SIDE,
+    }
+}
+
+impl Network {
+    /// Builds the classifier of a spec. Two classes need one output, more need one each.
+    ///
+    /// # Errors
+    /// When an engine has no unit for one of its layers.
+    pub fn build(
+        spec: &ModelSpec,
+        size: ImageSize,
+        n_classes: usize,
+    ) -> Result<Self, UnsupportedLayer> {
+        let mut graph = build_base(spec.base, spec.width, size);
+        let n_base_layers = graph.layers().len();
+        let Pooling::Average = spec.head.pooling;
+        let mut x = graph.add(
+            "global_average_pooling2d",
+            LayerKind::GlobalAveragePooling,
+            &[n_base_layers - 1],
+        );
+        x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
+        graph.add("head", LayerKind::Dense { units: n_outputs(n_classes) }, &[x]);
+        let units = fuse::fuse(&graph)?;
+        Ok(Self { graph, n_base_layers, units, preprocessing: Preprocessing::MinusOneToOne })
+    }
+
+    /// The first layer that trains under a freeze rule.
+    ///
+    /// # Panics
+    /// When the rule names no layer of this network; pipelines are checked for that.
+    pub fn first_trainable(&self, freeze: &FreezeSpec) -> LayerIdx {
+        match freeze {
+            FreezeSpec::All => self.n_base_layers,
+            FreezeSpec::None => 0,
+            FreezeSpec::Before { layer } => {
+                self.graph.find(layer).expect("freeze points were resolved with the pipeline")
+            }
+        }
+    }
+
+    /// The units in a frozen and a trainable part.
+    pub fn cut(&self, first_trainable: LayerIdx) -> Cut {
+        fuse::cut(&self.units, &self.graph, first_trainable)
+    }
+
+    /// The parameters of the base model.
+    pub fn base_parameters(&self) -> Vec<Parameter> {
+        self.parameters_where(|parameter| parameter.layer < self.n_base_layers)
+    }
+
+    /// The parameters that gradients change when training starts at `first_trainable`.
+    pub fn trainable_parameters(&self, first_trainable: LayerIdx) -> Vec<Parameter> {
+        self.parameters_where(|parameter| {
+            parameter.layer >= first_trainable && parameter.role.is_trained_by_gradients()
+        })
+    }
+
+    fn parameters_where(&self, keep: impl Fn(&Parameter) -> bool) -> Vec<Parameter> {
+        self.graph.parameters().into_iter().filter(keep).collect()
+    }
+}
+
+/// The number of outputs for a number of classes.
+pub fn n_outputs(n_classes: usize) -> usize {
+    if n_classes == 2 { 1 } else { n_classes }
+}

@@ -1,0 +1,112 @@
+//! The value of every key that a pipeline file may leave out. One home for all of them: the JSON
+//! schema, the reference and the loader read them from here.
+
+use super::raw::{
+    RawAdam, RawBestBy, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage, RawOptimizer,
+    RawPooling, RawPrefetch, RawResize, RawSplit, RawSplitBy,
+};
+
+pub(super) fn seed() -> u64 {
+    42
+}
+
+pub(super) fn batch_size() -> usize {
+    32
+}
+
+pub(super) fn image_size() -> usize {
+    160
+}
+
+pub(super) fn prefetch() -> RawPrefetch {
+    RawPrefetch::Auto(super::raw::Auto::Auto)
+}
+
+pub(super) fn on_bad_image() -> RawOnBadImage {
+    RawOnBadImage::Error
+}
+
+pub(super) fn resize() -> RawResize {
+    RawResize { interpolation: interpolation(), antialias: antialias(), fit: fit() }
+}
+
+pub(super) fn interpolation() -> RawInterpolation {
+    RawInterpolation::Bilinear
+}
+
+pub(super) fn antialias() -> bool {
+    true
+}
+
+pub(super) fn fit() -> RawFit {
+    RawFit::Stretch
+}
+
+pub(super) fn split() -> RawSplit {
+    RawSplit { train: None, validation: validation(), test: 0.0, by: split_by(), seed: None }
+}
+
+pub(super) fn validation() -> f64 {
+    0.2
+}
+
+pub(super) fn split_by() -> RawSplitBy {
+    RawSplitBy::Stratified
+}
+
+pub(super) fn fill() -> RawFill {
+    RawFill::Reflect
+}
+
+pub(super) fn width() -> f64 {
+    1.0
+}
+
+pub(super) fn head() -> RawHead {
+    RawHead { pooling: pooling(), dropout: dropout() }
+}
+
+pub(super) fn pooling() -> RawPooling {
+    RawPooling::Average
+}
+
+pub(super) fn dropout() -> f64 {
+    0.2
+}
+
+pub(super) fn best_by() -> RawBestBy {
+    RawBestBy::ValidationLoss
+}
+
+pub(super) fn optimizer() -> RawOptimizer {
+    RawOptimizer::Adam(RawAdam {
+        learning_rate: adam_learning_rate(),
+        beta_1: beta_1(),
+        beta_2: beta_2(),
+        epsilon: epsilon(),
+    })
+}
+
+pub(super) fn adam_learning_rate() -> f64 {
+    1e-3
+}
+
+pub(super) fn beta_1() -> f64 {
+    0.9
+}
+
+pub(super) fn beta_2() -> f64 {
+    0.999
+}
+
+pub(super) fn epsilon() -> f64 {
+    1e-7
+}
+
+pub(super) fn weight_decay() -> f64 {
+    4e-3
+}
+
+pub(super) fn sgd_learning_rate() -> f64 {
+    1e-2
+}

@@ -1,0 +1,179 @@
+//! `-S stages.finetune.epochs=10`: values from the command line, put into the tree.
+//!
+//! A path leads through keys and list positions. Where the file has made a choice by a key
+//! (`train:`, `adam:`) the path may leave that key out.
+
+use super::diagnostic::Diagnostic;
+use super::document::{Entry, Node, NodeValue, Source, SourceKind, Span};
+use super::parse;
+use super::schema::SchemaView;
+use crate::base::text;
+use crate::spec::problem::Code;
+
+/// A step of an override's path, with its place in the option's text.
+#[derive(Clone, Debug)]
+struct Step {
+    text: String,
+    span: Span,
+}
+
+/// Applies one `-S` option to the tree. Its text becomes a source of the document.
+pub(super) fn apply(
+    root: &mut Node,
+    text: &str,
+    sources: &mut Vec<Source>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let source = sources.len();
+    sources.push(Source {
+        kind: SourceKind::Override,
+        name: "-S".to_owned(),
+        text: text.to_owned(),
+    });
+    let result = split(text, source).and_then(|(steps, value_text, value_start)| {
+        let mut value = parse::parse(value_text, source, diagnostics)?;
+        shift(&mut value, value_start);
+        value.span.range.end = value.span.range.end.max(value_start);
+        put(root, Some(SchemaView::root()), &steps, value)
+    });
+    if let Err(diagnostic) = result {
+        diagnostics.push(diagnostic);
+    }
+}
+
+/// Splits `path=value` into steps, the value's text and where it starts.
+fn split(text: &str, source: usize) -> Result<(Vec<Step>, &str, usize), Diagnostic> {
+    let whole = || Span { source, range: 0..text.len() };
+    let malformed = |message: &str| {
+        Diagnostic::new(Code::BadOverride, whole(), message)
+            .hint("an override is `KEY=VALUE`, as in `-S stages.finetune.epochs=10`")
+    };
+    let Some((path, value)) = text.split_once('=') else {
+        return Err(malformed("this override has no `=`"));
+    };
+    let mut steps = vec![];
+    let mut start = 0;
+    for part in path.split(['.', '[']) {
+        let name = part.strip_suffix(']').unwrap_or(part);
+        let trimmed = name.trim();
+        if trimmed.is_empty() {
+            return Err(malformed("the path of this override has an empty step"));
+        }
+        let span = Span { source, range: start..start + name.len() };
+        steps.push(Step { text: trimmed.to_owned(), span });
+        start += part.len() + 1;
+    }
+    Ok((steps, value, path.len() + 1))
+}
+
+/// Moves the places of a value that was parsed by itself to where it stands in the option.
+fn shift(node: &mut Node, by: usize) {
+    let moved = |span: &mut Span| span.range = span.range.start + by..span.range.end + by;
+    moved(&mut node.span);
+    match &mut node.value {
+        NodeValue::Scalar(_) => {}
+        NodeValue::Sequence(items) => items.iter_mut().for_each(|item| shift(item, by)),
+        NodeValue::Mapping(entries) => {
+            for entry in entries {
+                moved(&mut entry.key_span);
+                shift(&mut entry.value, by);
+            }
+        }
+    }
+}
+
+/// Puts `value` at the end of the path, making mappings on the way.
+fn put(
+    node: &mut Node,
+    schema: Option<SchemaView>,
+    steps: &[Step],
+    value: Node,
+) -> Result<(), Diagnostic> {
+    let Some((step, rest)) = steps.split_first() else {
+        *node = value;
+        return Ok(());
+    };
+    if let Some((tag, tag_schema)) = chosen_tag(node, schema, &step.text) {
+        let NodeValue::Mapping(entries) = &mut node.value else {
+            unreachable!("a choice is a mapping")
+        };
+        let entry = entries.iter_mut().find(|entry| entry.key == tag);
+        return put(&mut entry.expect("the tag was chosen").value, Some(tag_schema), steps, value);
+    }
+    match &mut node.value {
+        NodeValue::Sequence(items) => {
+            let n_items = items.len();
+            let item = step.text.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+            let item = item.ok_or_else(|| no_item(step, n_items))?;
+            put(item, schema.and_then(SchemaView::items), rest, value)
+        }
+        NodeValue::Mapping(entries) => {
+            check_name(entries, schema, step, rest)?;
+            let schema = schema.and_then(|schema| child(schema, &step.text));
+            let entry = entry_or_new(entries, step);
+            put(&mut entry.value, schema, rest, value)
+        }
+        NodeValue::Scalar(_) => {
+            *node = Node { span: step.span.clone(), value: NodeValue::Mapping(vec![]) };
+            put(node, schema, steps, value)
+        }
+    }
+}
+
+/// The key by which the file has made a choice, if the path leaves it out.
+fn chosen_tag(
+    node: &Node,
+    schema: Option<SchemaView>,
+    step: &str,
+) -> Option<(&'static str, SchemaView)> {
+    let tags = schema?.tags();
+    let [entry] = node.entries() else { return None };
+    if tags.iter().any(|(tag, _)| *tag == step) {
+        return None;
+    }
+    tags.into_iter().find(|(tag, _)| *tag == entry.key)
+}
+
+/// Where any name is allowed (`stages`), a path that leads on through a name that is not there is a
+/// slip, not a new entry.
+fn check_name(
+    entries: &[Entry],
+    schema: Option<SchemaView>,
+    step: &Step,
+    rest: &[Step],
+) -> Result<(), Diagnostic> {
+    let is_free =
+        schema.is_some_and(|schema| schema.properties().is_empty() && schema.tags().is_empty());
+    let is_there = entries.iter().any(|entry| entry.key == step.text);
+    if !is_free || is_there || rest.is_empty() {
+        return Ok(());
+    }
+    let names = || entries.iter().map(|entry| entry.key.as_str());
+    let message = format!("there is no `{}` here", step.text);
+    let hint = match text::nearest(&step.text, names(), 1)[..] {
+        [nearest] => format!("did you mean `{nearest}`?"),
+        _ => format!("there are {}", text::all_of(names())),
+    };
+    Err(Diagnostic::new(Code::BadOverride, step.span.clone(), message).hint(hint))
+}
+
+fn child(schema: SchemaView, key: &str) -> Option<SchemaView> {
+    let tagged = schema.tags().into_iter().find(|(tag, _)| *tag == key);
+    tagged.map(|(_, schema)| schema).or_else(|| schema.property(key))
+}
+
+fn entry_or_new<'a>(entries: &'a mut Vec<Entry>, step: &Step) -> &'a mut Entry {
+    let position = entries.iter().position(|entry| entry.key == step.text).unwrap_or_else(|| {
+        let value = Node { span: step.span.clone(), value: NodeValue::Mapping(vec![]) };
+        entries.push(Entry { key: step.text.clone(), key_span: step.span.clone(), value });
+        entries.len() - 1
+    });
+    &mut entries[position]
+}
+
+fn no_item(step: &Step, n_items: usize) -> Diagnostic {
+    let message = format!("`{}` is not a position in a list of {n_items}", step.text);
+    Diagnostic::new(Code::BadOverride, step.span.clone(), message).hint(
+        "positions count from 0; to replace a whole list, give it as YAML: `-S 'augmentation=[]'`",
+    )
+}

@@ -1,0 +1,63 @@
+//! The pipeline file as serde reads it: what may be written, documented where it is declared.
+//!
+//! The comments on fields and variants become the JSON schema and the reference, so they speak to
+//! the author of a pipeline. Raw types never leave [`pipeline`](super).
+
+mod augmentation;
+mod dataset;
+mod model;
+mod stage;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(super) use augmentation::{RawAugmentation, RawFill, RawFlip};
+pub(super) use dataset::{
+    Auto, RawDataset, RawFit, RawImageSize, RawInterpolation, RawOnBadImage, RawPrefetch,
+    RawResize, RawSplit, RawSplitBy,
+};
+pub(super) use model::{RawBase, RawHead, RawModel, RawPooling};
+pub(super) use stage::{
+    RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
+    RawStage, RawTrain,
+};
+
+use super::defaults;
+
+/// A pipeline for alpaca-run: a dataset, a model, and the stages that train it.
+///
+/// Paths are relative to this file. Unknown keys are errors.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "alpaca-run pipeline")]
+pub(super) struct RawPipeline {
+    /// The version of the file format.
+    #[schemars(range(min = 1, max = 1))]
+    pub(super) version: u32,
+    /// The name of the run directories; the name of the file where it is left out.
+    pub(super) name: Option<String>,
+    /// The root of all random numbers: split, initial weights, order of pictures, augmentation, dropout.
+    #[serde(default = "defaults::seed")]
+    pub(super) seed: u64,
+    /// The pictures and their split.
+    pub(super) dataset: RawDataset,
+    /// Random changes to training pictures, in this order. Validation pictures are never changed.
+    #[serde(default)]
+    pub(super) augmentation: Vec<RawAugmentation>,
+    /// The network.
+    pub(super) model: RawModel,
+    /// The stages by name. Each runs after the stage it starts from.
+    #[schemars(extend("minProperties" = 1))]
+    pub(super) stages: IndexMap<String, RawStage>,
+}
+
+/// A number, or the lower and upper end of a range.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum NumberOrRange {
+    /// One number: the range from its negative to itself.
+    Number(f64),
+    /// The lower and the upper end.
+    Range([f64; 2]),
+}

@@ -1,0 +1,98 @@
+//! `dataset:` resolved.
+
+use crate::base::key_path::KeyPath;
+use crate::pipeline::raw::{
+    RawDataset, RawFit, RawImageSize, RawInterpolation, RawOnBadImage, RawPrefetch, RawResize,
+    RawSplit, RawSplitBy,
+};
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{
+    DatasetSpec, Fit, ImageSize, Interpolation, Location, OnBadImage, Prefetch, ResizeSpec,
+    SplitBy, SplitSpec,
+};
+
+/// Shares that differ from one by less than this are meant to sum to one.
+const SUM_TOLERANCE: f64 = 1e-6;
+
+/// Resolves the dataset of a pipeline.
+pub(super) fn resolve(
+    raw: &RawDataset,
+    seed: u64,
+    locate: &dyn Fn(&KeyPath, &str) -> Location,
+    problems: &mut Vec<Problem>,
+) -> DatasetSpec {
+    let at = KeyPath::of(&["dataset"]);
+    DatasetSpec {
+        directory: locate(&at.key("directory"), &raw.directory),
+        image_size: image_size(raw.image_size),
+        resize: resize(raw.resize),
+        split: split(raw.split, seed, &at.key("split"), problems),
+        batch_size: raw.batch_size,
+        prefetch: match raw.prefetch {
+            RawPrefetch::Auto(_) => Prefetch::Auto,
+            RawPrefetch::Batches(batches) => Prefetch::Batches(batches),
+        },
+        on_bad_image: match raw.on_bad_image {
+            RawOnBadImage::Error => OnBadImage::Error,
+            RawOnBadImage::Skip => OnBadImage::Skip,
+        },
+    }
+}
+
+fn image_size(raw: RawImageSize) -> ImageSize {
+    let (height, width) = match raw {
+        RawImageSize::Side(side) => (side, side),
+        RawImageSize::HeightWidth([height, width]) => (height, width),
+    };
+    ImageSize { height, width }
+}
+
+fn resize(raw: RawResize) -> ResizeSpec {
+    ResizeSpec {
+        interpolation: match raw.interpolation {
+            RawInterpolation::Nearest => Interpolation::Nearest,
+            RawInterpolation::Bilinear => Interpolation::Bilinear,
+            RawInterpolation::Bicubic => Interpolation::Bicubic,
+            RawInterpolation::Lanczos3 => Interpolation::Lanczos3,
+        },
+        antialias: raw.antialias,
+        fit: match raw.fit {
+            RawFit::Stretch => Fit::Stretch,
+            RawFit::Crop => Fit::Crop,
+            RawFit::Pad => Fit::Pad,
+        },
+    }
+}
+
+fn split(raw: RawSplit, seed: u64, at: &KeyPath, problems: &mut Vec<Problem>) -> SplitSpec {
+    let set_aside = raw.validation + raw.test;
+    let train = raw.train.unwrap_or(1.0 - set_aside);
+    let sum = train + set_aside;
+    if raw.train.is_none() && train <= SUM_TOLERANCE {
+        let message = "`validation` and `test` take all pictures and leave none to train on";
+        problems.push(Problem::new(Code::SplitSum, at.clone(), message));
+    } else if (sum - 1.0).abs() > SUM_TOLERANCE {
+        let parts = format!("{train} + {} + {}", raw.validation, raw.test);
+        let message = format!("the shares of the split sum to {}, not to 1", round(sum));
+        problems.push(
+            Problem::new(Code::SplitSum, at.clone(), message)
+                .label(format!("train + validation + test = {parts}"))
+                .hint("leave out `train`, and it is what the others leave"),
+        );
+    }
+    SplitSpec {
+        train: round(train),
+        validation: raw.validation,
+        test: raw.test,
+        by: match raw.by {
+            RawSplitBy::Stratified => SplitBy::Stratified,
+            RawSplitBy::Random => SplitBy::Random,
+        },
+        seed: raw.seed.unwrap_or(seed),
+    }
+}
+
+/// A share without the last digits of a difference: 0.8, not 0.7999999999999999.
+fn round(share: f64) -> f64 {
+    (share * 1e9).round() / 1e9
+}

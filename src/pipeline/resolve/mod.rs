@@ -1,0 +1,165 @@
+//! Raw types to spec: defaults that depend on other values, and the checks that no schema can make.
+//!
+//! Problems are collected, never returned one at a time.
+
+mod dataset;
+mod model;
+mod stages;
+
+use std::path::Path;
+
+use super::document::{Document, SourceKind};
+use super::load::folder_of;
+use super::raw::{NumberOrRange, RawAugmentation, RawFill, RawFlip, RawPipeline};
+use crate::base::fs;
+use crate::base::key_path::KeyPath;
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{AugmentationSpec, FactorRange, Fill, Flip, Location, PipelineSpec};
+
+/// The folders that relative paths may start from.
+pub(super) struct Folders<'a> {
+    /// The pipeline file: paths written in it start from its folder.
+    pub(super) file: &'a Path,
+    /// The folder that paths in `-S` options start from; absolute.
+    pub(super) current_dir: &'a Path,
+}
+
+/// Resolves a pipeline; `None` where a problem leaves no spec to speak of.
+pub(super) fn resolve(
+    raw: RawPipeline,
+    document: &Document,
+    folders: &Folders<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<PipelineSpec> {
+    let n_before = problems.len();
+    let name = raw.name.unwrap_or_else(|| stem(folders.file));
+    check_name(&name, KeyPath::of(&["name"]), "a run directory", problems);
+    let locate = |at: &KeyPath, text: &str| location(document, folders, at, text);
+    let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, problems);
+    let model = model::resolve(&raw.model, &dataset, &locate, problems);
+    let augmentation = raw
+        .augmentation
+        .iter()
+        .enumerate()
+        .map(|(index, raw)| {
+            augmentation(raw, &KeyPath::of(&["augmentation"]).index(index), problems)
+        })
+        .collect();
+    let stages = stages::resolve(&raw.stages, &model, dataset.image_size, problems);
+    (problems.len() == n_before).then_some(PipelineSpec {
+        version: raw.version,
+        name,
+        seed: raw.seed,
+        dataset,
+        augmentation,
+        model,
+        stages,
+    })
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem()
+        .map_or_else(|| "pipeline".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Names become names of folders and files.
+fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        let message = format!("`{name}` cannot be the name of {what}");
+        problems.push(
+            Problem::new(Code::BadName, at, message).hint(
+                "names consist of letters, digits, `-`, `_` and `.`, and do not start with `.`",
+            ),
+        );
+    }
+}
+
+/// A path in a pipeline: relative to the file where the file names it, and to the current folder
+/// where the command line does. Recorded as seen from the file's folder either way.
+fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str) -> Location {
+    let source = document.find(at).map_or(0, |span| span.source);
+    let base = folder_of(folders.file);
+    let written = Path::new(text);
+    let (path, recorded) = match document.sources()[source].kind {
+        SourceKind::Override if written.is_relative() => {
+            let base = folders.current_dir.join(base);
+            let absolute = folders.current_dir.join(written);
+            let recorded = fs::relative_to(&absolute, &base).unwrap_or(absolute);
+            (written.to_path_buf(), recorded)
+        }
+        _ => (base.join(written), written.to_path_buf()),
+    };
+    Location { written: recorded.to_string_lossy().replace('\\', "/"), path }
+}
+
+fn augmentation(
+    raw: &RawAugmentation,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> AugmentationSpec {
+    let mut range = |factor, tag: &str, key: &str, bounds| {
+        let at = at.key(tag).key(key);
+        factor_range(factor, bounds, at, problems)
+    };
+    match *raw {
+        RawAugmentation::RandomFlip(flip) => AugmentationSpec::RandomFlip(match flip {
+            RawFlip::Horizontal => Flip::Horizontal,
+            RawFlip::Vertical => Flip::Vertical,
+            RawFlip::Both => Flip::Both,
+        }),
+        RawAugmentation::RandomRotation(raw) => AugmentationSpec::RandomRotation {
+            factor: range(raw.factor, "random_rotation", "factor", (-1.0, 1.0)),
+            fill: fill(raw.fill),
+        },
+        RawAugmentation::RandomZoom(raw) => AugmentationSpec::RandomZoom {
+            factor: range(raw.factor, "random_zoom", "factor", (-0.99, 1.0)),
+            fill: fill(raw.fill),
+        },
+        RawAugmentation::RandomTranslation(raw) => AugmentationSpec::RandomTranslation {
+            height: range(raw.height, "random_translation", "height", (-1.0, 1.0)),
+            width: range(raw.width, "random_translation", "width", (-1.0, 1.0)),
+            fill: fill(raw.fill),
+        },
+        RawAugmentation::RandomBrightness(raw) => AugmentationSpec::RandomBrightness {
+            factor: range(raw.factor, "random_brightness", "factor", (-1.0, 1.0)),
+        },
+        RawAugmentation::RandomContrast(raw) => AugmentationSpec::RandomContrast {
+            factor: range(raw.factor, "random_contrast", "factor", (-1.0, 1.0)),
+        },
+    }
+}
+
+fn factor_range(
+    raw: NumberOrRange,
+    (least, most): (f64, f64),
+    at: KeyPath,
+    problems: &mut Vec<Problem>,
+) -> FactorRange {
+    let (low, high) = match raw {
+        NumberOrRange::Number(factor) => (-factor.abs(), factor.abs()),
+        NumberOrRange::Range([low, high]) => (low, high),
+    };
+    if low > high {
+        let message = format!("the lower end {low} of the range is above its upper end {high}");
+        problems.push(
+            Problem::new(Code::OutOfRange, at, message).hint(format!("write [{high}, {low}]")),
+        );
+    } else if low < least || high > most {
+        let message = format!("the range from {low} to {high} is not inside [{least}, {most}]");
+        let is_in_degrees = at.to_string().contains("random_rotation") && high.abs() <= 360.0;
+        let degrees =
+            || format!("a factor is a share of a full turn: {high} degrees are {}", high / 360.0);
+        let problem = Problem::new(Code::OutOfRange, at, message);
+        problems.push(problem.hints(is_in_degrees.then(degrees)));
+    }
+    FactorRange { low, high }
+}
+
+fn fill(raw: RawFill) -> Fill {
+    match raw {
+        RawFill::Reflect => Fill::Reflect,
+        RawFill::Constant => Fill::Constant,
+        RawFill::Nearest => Fill::Nearest,
+    }
+}

@@ -1,0 +1,219 @@
+//! `stages:` resolved: freeze points found, the order fixed.
+
+use indexmap::IndexMap;
+
+use super::check_name;
+use crate::base::key_path::KeyPath;
+use crate::base::text;
+use crate::model::freeze::{self, FreezeError, LayerRef};
+use crate::model::graph::Graph;
+use crate::model::network;
+use crate::pipeline::raw::{
+    RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
+    RawStage, RawTrain,
+};
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{
+    AdamSpec, BestBy, FreezeSpec, FromWeights, ImageSize, ModelSpec, OptimizerSpec, SgdSpec,
+    StageKind, StageSpec, TrainSpec,
+};
+
+/// Resolves the stages of a pipeline and puts each after the one it starts from.
+pub(super) fn resolve(
+    raw: &IndexMap<String, RawStage>,
+    model: &ModelSpec,
+    size: ImageSize,
+    problems: &mut Vec<Problem>,
+) -> Vec<StageSpec> {
+    let smallest = network::smallest_side(model.base);
+    // Layer names do not depend on the size of pictures, which may be one of the problems.
+    let size = ImageSize { height: size.height.max(smallest), width: size.width.max(smallest) };
+    let base = network::build_base(model.base, model.width, size);
+    let mut stages = vec![];
+    let mut above: Option<&str> = None;
+    for (name, RawStage::Train(raw)) in raw {
+        let at = KeyPath::of(&["stages"]).key(name);
+        check_name(name, at.clone(), "a stage", problems);
+        let from = raw.from.as_deref().or(above).map(str::to_owned);
+        let spec = train(raw, from, &base, &at.key("train"), problems);
+        stages.push(StageSpec { name: name.clone(), kind: StageKind::Train(spec) });
+        above = Some(name);
+    }
+    check_references(&stages, problems);
+    in_order(stages, problems)
+}
+
+fn train(
+    raw: &RawTrain,
+    from: Option<String>,
+    base: &Graph,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> TrainSpec {
+    if from.is_none() && raw.from_weights.is_some() {
+        let message = "the first stage goes on from no other, so it has no `from_weights`";
+        problems.push(Problem::new(Code::Conflict, at.key("from_weights"), message));
+    }
+    let from_weights = from.is_some().then_some(match raw.from_weights {
+        Some(RawFromWeights::Last) => FromWeights::Last,
+        Some(RawFromWeights::Best) | None => FromWeights::Best,
+    });
+    TrainSpec {
+        from,
+        from_weights,
+        freeze: freeze_rule(raw, base, at, problems),
+        epochs: raw.epochs,
+        optimizer: optimizer(raw.optimizer),
+        best_by: match raw.best_by {
+            RawBestBy::ValidationLoss => BestBy::ValidationLoss,
+            RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
+        },
+    }
+}
+
+fn freeze_rule(
+    raw: &RawTrain,
+    base: &Graph,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> FreezeSpec {
+    let layer = match (&raw.freeze, &raw.unfreeze_from) {
+        (Some(_), Some(_)) => {
+            let message = "`freeze` and `unfreeze_from` both say which layers train";
+            let problem = Problem::new(Code::Conflict, at.key("unfreeze_from"), message);
+            problems.push(problem.hint("keep one of the two"));
+            return FreezeSpec::All;
+        }
+        (Some(RawFreeze::None), None) => return FreezeSpec::None,
+        (Some(RawFreeze::All) | None, None) => return FreezeSpec::All,
+        (None, Some(layer)) => layer,
+    };
+    let reference = match layer {
+        RawLayer::Name(name) => LayerRef::Name(name),
+        RawLayer::Index(index) => LayerRef::Index(*index),
+    };
+    match freeze::find_layer(base, reference) {
+        Ok(idx) => FreezeSpec::Before { layer: base.layers()[idx].name.clone() },
+        Err(error) => {
+            problems.push(freeze_problem(&error, at.key("unfreeze_from")));
+            FreezeSpec::All
+        }
+    }
+}
+
+fn freeze_problem(error: &FreezeError, at: KeyPath) -> Problem {
+    let (code, hint) = match error {
+        FreezeError::UnknownName { nearest, .. } if nearest.is_empty() => {
+            (Code::UnknownLayer, "`alpaca-run layers` lists all layers".to_owned())
+        }
+        FreezeError::UnknownName { nearest, .. } => {
+            let names = text::any_of(nearest.iter().map(String::as_str));
+            (
+                Code::UnknownLayer,
+                format!("did you mean {names}? `alpaca-run layers` lists all layers"),
+            )
+        }
+        FreezeError::UnknownIndex { .. } => {
+            (Code::UnknownLayer, "`alpaca-run layers` lists all layers".to_owned())
+        }
+        FreezeError::NothingToTrain { last_with_weights, .. } => (
+            Code::NothingToTrain,
+            format!(
+                "the last layer with weights is `{last_with_weights}`; to train the head alone, write `freeze: all`"
+            ),
+        ),
+    };
+    Problem::new(code, at, error.to_string()).hint(hint)
+}
+
+fn optimizer(raw: RawOptimizer) -> OptimizerSpec {
+    match raw {
+        RawOptimizer::Adam(RawAdam { learning_rate, beta_1, beta_2, epsilon }) => {
+            OptimizerSpec::Adam(AdamSpec { learning_rate, beta_1, beta_2, epsilon })
+        }
+        RawOptimizer::Adamw(RawAdamw { weight_decay, learning_rate, beta_1, beta_2, epsilon }) => {
+            let adam = AdamSpec { learning_rate, beta_1, beta_2, epsilon };
+            OptimizerSpec::Adamw { weight_decay, adam }
+        }
+        RawOptimizer::Sgd(RawSgd { learning_rate, momentum, nesterov }) => {
+            OptimizerSpec::Sgd(SgdSpec { learning_rate, momentum, nesterov })
+        }
+    }
+}
+
+fn parent(stage: &StageSpec) -> Option<&str> {
+    let StageKind::Train(train) = &stage.kind;
+    train.from.as_deref()
+}
+
+fn from_path(stage: &StageSpec) -> KeyPath {
+    KeyPath::of(&["stages", &stage.name, "train", "from"])
+}
+
+fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
+    let names = || stages.iter().map(|stage| stage.name.as_str());
+    for stage in stages {
+        let Some(from) = parent(stage).filter(|from| !names().any(|name| name == *from)) else {
+            continue;
+        };
+        let others = names().filter(|name| *name != stage.name);
+        let hint = match text::nearest(from, others.clone(), 1)[..] {
+            [nearest] => format!("did you mean `{nearest}`?"),
+            _ if stages.len() == 1 => "this is the only stage; leave `from` out".to_owned(),
+            _ => format!("the other stages are {}", text::any_of(others)),
+        };
+        let message = format!("stage `{}` starts from `{from}`, which is no stage", stage.name);
+        problems.push(Problem::new(Code::UnknownStage, from_path(stage), message).hint(hint));
+    }
+}
+
+/// Stages in an order in which each follows the one it starts from; otherwise as written.
+fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageSpec> {
+    let mut ordered: Vec<StageSpec> = vec![];
+    loop {
+        let is_ready = |stage: &StageSpec| {
+            parent(stage).is_none_or(|from| !rest.iter().any(|other| other.name == from))
+        };
+        let Some(next) = rest.iter().position(is_ready) else { break };
+        ordered.push(rest.remove(next));
+    }
+    if let Some(first) = rest.first() {
+        let circle = circle_from(first, &rest);
+        let message = if circle.len() == 1 {
+            format!("stage `{}` starts from itself", circle[0].name)
+        } else {
+            let names: Vec<String> =
+                circle.iter().map(|stage| format!("`{}`", stage.name)).collect();
+            format!(
+                "stages start from each other in a circle: {} → {}",
+                names.join(" → "),
+                names[0]
+            )
+        };
+        let problem = Problem::new(Code::StageCycle, from_path(circle[0]), message);
+        problems.push(problem.hint(
+            "one of them must start from another stage, or be the first and start from none",
+        ));
+    }
+    ordered
+}
+
+/// The circle that following `from` leads into; in it no stage is ready.
+fn circle_from<'a>(start: &'a StageSpec, stages: &'a [StageSpec]) -> Vec<&'a StageSpec> {
+    let next = |stage: &StageSpec| {
+        let from = parent(stage)?;
+        stages.iter().find(|other| other.name == from)
+    };
+    let mut seen = vec![start];
+    let mut stage = start;
+    while let Some(following) = next(stage) {
+        if let Some(position) = seen.iter().position(|earlier| earlier.name == following.name) {
+            seen.drain(..position);
+            break;
+        }
+        seen.push(following);
+        stage = following;
+    }
+    seen.sort_by_key(|stage| stages.iter().position(|other| other.name == stage.name));
+    seen
+}

@@ -1,0 +1,128 @@
+//! The resolved pipeline as text: every value, and where it came from.
+//!
+//! The text is a pipeline itself and loads to the same spec; origins stand in comments.
+
+use std::fmt::Write as _;
+
+use serde_yaml::Value;
+
+use super::document::{Document, SourceKind};
+use crate::base::key_path::KeyPath;
+use crate::spec::PipelineSpec;
+
+/// The column at which comments begin, where the value leaves room.
+const COMMENT_COLUMN: usize = 52;
+
+/// Renders the spec of a document.
+pub fn render(spec: &PipelineSpec, document: &Document) -> String {
+    let value =
+        serde_yaml::with::singleton_map_recursive::serialize(spec, serde_yaml::value::Serializer)
+            .expect("a spec is plain data");
+    let mut writer = Writer { document, text: String::new() };
+    writer.text.push_str("# Every value of this run and where it came from. Paths are relative to the folder of the\n");
+    writer.text.push_str("# pipeline file.\n");
+    writer.entries(&value, &KeyPath::root(), 0);
+    writer.text
+}
+
+struct Writer<'a> {
+    document: &'a Document,
+    text: String,
+}
+
+impl Writer<'_> {
+    /// The entries of a mapping or list, one a line.
+    fn entries(&mut self, value: &Value, path: &KeyPath, indent: usize) {
+        match value {
+            Value::Mapping(mapping) => {
+                for (key, value) in mapping {
+                    let key = scalar(key);
+                    self.entry(&format!("{key}:"), value, &path.key(&key), indent);
+                }
+            }
+            Value::Sequence(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.entry("-", item, &path.index(index), indent);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn entry(&mut self, head: &str, value: &Value, path: &KeyPath, indent: usize) {
+        let start = format!("{}{head}", " ".repeat(indent));
+        match value {
+            Value::Mapping(mapping) if head == "-" && mapping.len() == 1 => {
+                for (key, value) in mapping {
+                    let key = scalar(key);
+                    self.entry(&format!("- {key}:"), value, &path.key(&key), indent);
+                }
+            }
+            Value::Mapping(mapping) if !mapping.is_empty() => {
+                self.text.push_str(&start);
+                self.text.push('\n');
+                let deeper = if head.starts_with("- ") { indent + 4 } else { indent + 2 };
+                self.entries(value, path, deeper);
+            }
+            Value::Sequence(items)
+                if items.iter().any(|item| item.is_mapping() || item.is_sequence()) =>
+            {
+                self.text.push_str(&start);
+                self.text.push('\n');
+                self.entries(value, path, indent + 2);
+            }
+            value => {
+                let line = format!("{start} {}", inline(value));
+                let origin = self.origin(path);
+                let padding = COMMENT_COLUMN.saturating_sub(line.chars().count()).max(1);
+                let _ = writeln!(self.text, "{line}{}# {origin}", " ".repeat(padding));
+            }
+        }
+    }
+
+    fn origin(&self, path: &KeyPath) -> String {
+        let Some(span) = self.document.find(path) else {
+            return derivation(path).unwrap_or("default").to_owned();
+        };
+        let source = &self.document.sources()[span.source];
+        let (line, _) = source.position(span.range.start);
+        let written = source.text.get(span.range.clone()).unwrap_or_default().trim();
+        match source.kind {
+            SourceKind::Override => format!("override -S {}", source.text.trim()),
+            SourceKind::File if is_index(path, written) => {
+                format!("line {line}, written as index {written}")
+            }
+            SourceKind::File => format!("line {line}"),
+        }
+    }
+}
+
+/// Where a value comes from that was not written but follows from others.
+fn derivation(path: &KeyPath) -> Option<&'static str> {
+    match path.to_string().as_str() {
+        "name" => Some("derived: the name of the file"),
+        "dataset.split.train" => Some("derived: what the other shares leave"),
+        "dataset.split.seed" => Some("derived: the seed of the pipeline"),
+        path if path.ends_with(".train.from") => Some("derived: the stage above"),
+        _ => None,
+    }
+}
+
+/// Whether a layer was written as an index, which is recorded as a name.
+fn is_index(path: &KeyPath, written: &str) -> bool {
+    path.to_string().ends_with(".unfreeze_from") && written.parse::<u64>().is_ok()
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Sequence(items) => {
+            format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+        }
+        Value::Mapping(_) => "{}".to_owned(),
+        value => scalar(value),
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    serde_yaml::to_string(value).expect("a scalar is YAML").trim_end().to_owned()
+}

@@ -1,0 +1,199 @@
+//! The JSON schema of pipeline files, made from the raw types, and a view of it for the loader.
+
+use std::sync::LazyLock;
+
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+
+use super::raw::RawPipeline;
+
+/// The schema of pipeline files, as JSON text that ends in a newline.
+pub fn pipeline_schema_text() -> String {
+    let text = serde_json::to_string_pretty(pipeline_schema()).expect("a schema is plain JSON");
+    format!("{text}\n")
+}
+
+/// The schema of pipeline files.
+pub fn pipeline_schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        let mut schema = SchemaGenerator::default().into_root_schema_for::<RawPipeline>();
+        RecursiveTransform(tidy).transform(&mut schema);
+        schema.into()
+    });
+    &SCHEMA
+}
+
+/// A key that may be left out is left out, never null; and formats such as `uint64` say nothing
+/// that `minimum` does not say.
+fn tidy(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    object.remove("format");
+    if object.get("default") == Some(&Value::Null) {
+        object.remove("default");
+    }
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [single] = &types[..] {
+            let single = single.clone();
+            object.insert("type".to_owned(), single);
+        }
+    }
+    let Some(Value::Array(branches)) = object.get_mut("anyOf") else { return };
+    branches.retain(|branch| branch.get("type") != Some(&"null".into()));
+    if let [Value::Object(single)] = &branches[..] {
+        let single = single.clone();
+        object.remove("anyOf");
+        object.extend(single);
+    }
+}
+
+/// A schema, references followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SchemaView(&'static Value);
+
+impl SchemaView {
+    /// The schema of a whole pipeline.
+    pub(super) fn root() -> Self {
+        Self::follow(pipeline_schema())
+    }
+
+    fn follow(value: &'static Value) -> Self {
+        match value.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#')) {
+            Some(pointer) => {
+                let target = pipeline_schema().pointer(pointer);
+                Self::follow(target.expect("references of a generated schema lead somewhere"))
+            }
+            None => Self(value),
+        }
+    }
+
+    /// The value of a keyword.
+    pub(super) fn keyword(self, name: &str) -> Option<&'static Value> {
+        self.0.get(name)
+    }
+
+    /// The type, where the schema names one.
+    pub(super) fn kind(self) -> Option<&'static str> {
+        self.keyword("type").and_then(Value::as_str)
+    }
+
+    /// The keys of a mapping with their schemas.
+    pub(super) fn properties(self) -> Vec<(&'static str, Self)> {
+        let properties = self.keyword("properties").and_then(Value::as_object);
+        properties
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.as_str(), Self::follow(value)))
+            .collect()
+    }
+
+    /// The schema of the value under `key`: declared by name, or for any name.
+    pub(super) fn property(self, key: &str) -> Option<Self> {
+        let named = self.properties().into_iter().find(|(name, _)| *name == key);
+        let any = || self.keyword("additionalProperties").filter(|value| value.is_object());
+        named.map(|(_, schema)| schema).or_else(|| any().map(Self::follow))
+    }
+
+    /// What the value under `key` is, in the first sentence of its documentation.
+    pub(super) fn meaning_of(self, key: &str) -> Option<&'static str> {
+        let description = |value: &'static Value| value.get("description").and_then(Value::as_str);
+        let property = self.keyword("properties")?.get(key)?;
+        let text = description(property).or_else(|| description(Self::follow(property).0))?;
+        text.split(". ").next().map(|sentence| sentence.trim_end_matches('.'))
+    }
+
+    /// The keys that a mapping must have.
+    pub(super) fn required(self) -> Vec<&'static str> {
+        let keys = self.keyword("required").and_then(Value::as_array);
+        keys.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// The schema of the items of a list.
+    pub(super) fn items(self) -> Option<Self> {
+        self.keyword("items").map(Self::follow)
+    }
+
+    /// The alternatives of a choice; none where the schema is not a choice.
+    pub(super) fn branches(self) -> Vec<Self> {
+        let branches = self.keyword("oneOf").or_else(|| self.keyword("anyOf"));
+        branches.and_then(Value::as_array).into_iter().flatten().map(Self::follow).collect()
+    }
+
+    /// The words that a string may be, from `enum` or from alternatives of one word each.
+    pub(super) fn words(self) -> Vec<&'static str> {
+        let listed = self.keyword("enum").and_then(Value::as_array).into_iter().flatten();
+        let constant = self.keyword("const").into_iter();
+        let own = listed.chain(constant).filter_map(Value::as_str);
+        let branches = self.branches().into_iter().flat_map(Self::words);
+        own.chain(branches).collect()
+    }
+
+    /// The alternatives that are chosen by a key: `adam: …`, `sgd: …`.
+    pub(super) fn tags(self) -> Vec<(&'static str, Self)> {
+        let tag = |branch: Self| match (&branch.required()[..], branch.properties().as_slice()) {
+            ([required], [(key, schema)]) if required == key => Some((*key, *schema)),
+            _ => None,
+        };
+        let tags: Option<Vec<_>> = self
+            .branches()
+            .into_iter()
+            .filter(|branch| branch.kind() == Some("object"))
+            .map(tag)
+            .collect();
+        tags.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keywords that the loader checks; a schema that used another would be checked by editors
+    /// and not by us.
+    const CHECKED: [&str; 19] = [
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "oneOf",
+        "anyOf",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "minProperties",
+        "$ref",
+        "$defs",
+    ];
+    const NOTES: [&str; 4] = ["title", "description", "default", "$schema"];
+
+    #[test]
+    fn the_schema_uses_only_keywords_that_the_loader_checks() {
+        fn walk(schema: &Value) {
+            for (keyword, value) in schema.as_object().into_iter().flatten() {
+                let is_known =
+                    CHECKED.contains(&keyword.as_str()) || NOTES.contains(&keyword.as_str());
+                assert!(is_known, "the loader does not check `{keyword}`");
+                match keyword.as_str() {
+                    "properties" | "$defs" => value.as_object().unwrap().values().for_each(walk),
+                    "items" | "additionalProperties" => walk(value),
+                    "oneOf" | "anyOf" => value.as_array().unwrap().iter().for_each(walk),
+                    _ => {}
+                }
+            }
+        }
+        walk(pipeline_schema());
+    }
+
+    #[test]
+    fn no_key_may_be_null() {
+        assert!(!pipeline_schema_text().contains("\"null\""));
+    }
+}

@@ -1,0 +1,280 @@
+//! Holds a tree against the JSON schema and reports every difference at its place.
+//!
+//! The walk also repairs what it can: unknown keys and wrong values of keys that may be left out
+//! are taken out, so that later checks see the rest of the pipeline and report on it too.
+
+mod wording;
+
+use serde_json::Value as Json;
+use serde_yaml::Value as Yaml;
+
+use super::diagnostic::Diagnostic;
+use super::document::{Entry, Node, NodeValue, Span};
+use super::schema::SchemaView;
+use crate::base::text;
+use crate::spec::problem::Code;
+use wording::{describe, describe_node, written};
+
+/// Whether a value has the shape its schema asks for, possibly after repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Shape {
+    /// It can be read.
+    Sound,
+    /// It cannot; the reason is among the diagnostics.
+    Broken,
+}
+
+impl Shape {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Sound { other } else { self }
+    }
+}
+
+/// Holds the root of a pipeline, for which `place` stands in messages, against the schema.
+pub(super) fn check(node: &mut Node, place: &Span, diagnostics: &mut Vec<Diagnostic>) -> Shape {
+    let named = Named { subject: "the pipeline file".to_owned(), key: "", place };
+    Check { diagnostics }.value(node, SchemaView::root(), &named)
+}
+
+/// How a value is called in messages, and where they point if not at the value itself.
+struct Named<'a> {
+    /// As the subject of a sentence.
+    subject: String,
+    /// Its key, or that of the list it is in.
+    key: &'a str,
+    /// The place of its key.
+    place: &'a Span,
+}
+
+impl<'a> Named<'a> {
+    fn under_key(key: &'a str, place: &'a Span) -> Self {
+        Self { subject: format!("`{key}`"), key, place }
+    }
+
+    fn in_list(key: &'a str, place: &'a Span) -> Self {
+        Self { subject: format!("an entry of `{key}`"), key, place }
+    }
+}
+
+struct Check<'a> {
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    fn value(&mut self, node: &mut Node, schema: SchemaView, named: &Named<'_>) -> Shape {
+        if !schema.branches().is_empty() {
+            return self.choice(node, schema, named);
+        }
+        if !fits_kind(node, schema) {
+            return self.wrong_type(node, schema, named);
+        }
+        match &mut node.value {
+            NodeValue::Mapping(entries) => self.mapping(entries, schema, named),
+            NodeValue::Sequence(items) => self.sequence(items, schema, named),
+            NodeValue::Scalar(_) => self.scalar(node, schema, named),
+        }
+    }
+
+    /// A value with alternatives: words, a key that chooses, or types.
+    fn choice(&mut self, node: &mut Node, schema: SchemaView, named: &Named<'_>) -> Shape {
+        let tags = schema.tags();
+        if let (NodeValue::Mapping(entries), false) = (&mut node.value, tags.is_empty()) {
+            return self.tagged(entries, &tags, named);
+        }
+        match schema.branches().into_iter().find(|branch| fits_kind(node, *branch)) {
+            Some(branch) if branch.words().is_empty() => self.value(node, branch, named),
+            Some(_) => self.word(node, schema, named),
+            None => self.wrong_type(node, schema, named),
+        }
+    }
+
+    /// A mapping of one key that says which alternative it is.
+    fn tagged(
+        &mut self,
+        entries: &mut [Entry],
+        tags: &[(&str, SchemaView)],
+        named: &Named<'_>,
+    ) -> Shape {
+        let names = || tags.iter().map(|(tag, _)| *tag);
+        let Named { subject, .. } = named;
+        self.report(match entries {
+            [Entry { key, key_span, value }] => {
+                if let Some((_, schema)) = tags.iter().find(|(tag, _)| tag == key) {
+                    return self.value(value, *schema, &Named::under_key(key, key_span));
+                }
+                let message = format!("{subject} has no choice `{key}`");
+                Diagnostic::new(Code::UnknownChoice, key_span.clone(), message)
+                    .hint(wording::nearest_or_all(key, names()))
+            }
+            [] => {
+                let message = format!("{subject} is empty");
+                Diagnostic::new(Code::MissingKey, named.place.clone(), message)
+                    .hint(format!("it needs {}", text::any_of(names())))
+            }
+            [first, second, ..] => {
+                let message = format!("{subject} is a choice and takes one key, not several");
+                Diagnostic::new(Code::Conflict, second.key_span.clone(), message)
+                    .related(first.key_span.clone(), "chosen first here")
+                    .hint(format!("keep one of {}", text::any_of(names())))
+            }
+        })
+    }
+
+    fn mapping(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        schema: SchemaView,
+        named: &Named<'_>,
+    ) -> Shape {
+        let required = schema.required();
+        let mut shape = Shape::Sound;
+        let given: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        let mut misspelt: Vec<String> = vec![];
+        entries.retain_mut(|Entry { key, key_span, value }| {
+            let Some(property) = schema.property(key) else {
+                misspelt.extend(self.unknown_key(key, key_span, schema));
+                return false;
+            };
+            let found = self.value(value, property, &Named::under_key(key, key_span));
+            // A key of any name is part of what was meant; so is one that must be there.
+            let is_optional = schema.properties().iter().any(|(name, _)| name == key)
+                && !required.contains(&key.as_str());
+            if found == Shape::Broken && !is_optional {
+                shape = Shape::Broken;
+            }
+            found == Shape::Sound || !is_optional
+        });
+        let lacking = required.into_iter().filter(|key| !given.iter().any(|name| name == key));
+        let (excused, missing): (Vec<&str>, Vec<&str>) =
+            lacking.partition(|key| misspelt.iter().any(|name| name == key));
+        if !missing.is_empty() {
+            shape = shape.and(self.missing_keys(&missing, schema, named));
+        } else if !excused.is_empty() {
+            shape = Shape::Broken;
+        }
+        shape.and(self.count(entries.len(), ["minProperties", ""], schema, named))
+    }
+
+    /// Reports a key that the schema does not have; gives the key it was meant to be, if that can
+    /// be guessed.
+    fn unknown_key(&mut self, key: &str, place: &Span, schema: SchemaView) -> Option<String> {
+        let known: Vec<&str> = schema.properties().into_iter().map(|(name, _)| name).collect();
+        let nearest = text::nearest(key, known.iter().copied(), 1).first().copied();
+        let hint = match nearest {
+            _ if key == "<<" => wording::NO_MERGE_KEYS.to_owned(),
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("the keys here are {}", text::all_of(known)),
+        };
+        let message = format!("unknown key `{key}`");
+        self.diagnostics.push(Diagnostic::new(Code::UnknownKey, place.clone(), message).hint(hint));
+        nearest.map(str::to_owned)
+    }
+
+    fn missing_keys(&mut self, keys: &[&str], schema: SchemaView, named: &Named<'_>) -> Shape {
+        let message = format!("{} has no {}", named.subject, text::any_of(keys.iter().copied()));
+        let mut diagnostic = Diagnostic::new(Code::MissingKey, named.place.clone(), message);
+        for key in keys {
+            if let Some(meaning) = schema.meaning_of(key) {
+                diagnostic = diagnostic.hint(format!("`{key}`: {}", text::lower_first(meaning)));
+            }
+        }
+        self.report(diagnostic)
+    }
+
+    fn sequence(&mut self, items: &mut [Node], schema: SchemaView, named: &Named<'_>) -> Shape {
+        let mut shape = Shape::Sound;
+        if let Some(schema) = schema.items() {
+            for item in items.iter_mut() {
+                let place = item.span.clone();
+                shape = shape.and(self.value(item, schema, &Named::in_list(named.key, &place)));
+            }
+        }
+        shape.and(self.count(items.len(), ["minItems", "maxItems"], schema, named))
+    }
+
+    fn count(
+        &mut self,
+        n: usize,
+        bounds: [&str; 2],
+        schema: SchemaView,
+        named: &Named<'_>,
+    ) -> Shape {
+        let bound = |name| schema.keyword(name).and_then(Json::as_u64);
+        let [least, most] = bounds.map(bound);
+        if least.is_none_or(|least| n as u64 >= least) && most.is_none_or(|most| n as u64 <= most) {
+            return Shape::Sound;
+        }
+        let has =
+            if n == 0 { "is empty".to_owned() } else { format!("has {}", text::count(n, "entry")) };
+        let message = format!("{} {has}; it takes {}", named.subject, describe(schema));
+        self.report(Diagnostic::new(Code::OutOfRange, named.place.clone(), message))
+    }
+
+    fn scalar(&mut self, node: &Node, schema: SchemaView, named: &Named<'_>) -> Shape {
+        let NodeValue::Scalar(value) = &node.value else { return Shape::Broken };
+        if !schema.words().is_empty() {
+            return self.word(node, schema, named);
+        }
+        let subject = &named.subject;
+        if let Some(range) = value.as_f64().and_then(|number| wording::range_missed(number, schema))
+        {
+            let message = format!("{subject} must be {range}, not {}", written(value));
+            return self.report(Diagnostic::new(Code::OutOfRange, node.span.clone(), message));
+        }
+        if value.as_str().is_some_and(str::is_empty) && schema.keyword("minLength").is_some() {
+            let message = format!("{subject} must not be empty");
+            return self.report(Diagnostic::new(Code::OutOfRange, node.span.clone(), message));
+        }
+        Shape::Sound
+    }
+
+    /// A string that must be one of a few words.
+    fn word(&mut self, node: &Node, schema: SchemaView, named: &Named<'_>) -> Shape {
+        let NodeValue::Scalar(Yaml::String(word)) = &node.value else {
+            return self.wrong_type(node, schema, named);
+        };
+        let words = schema.words();
+        if words.contains(&word.as_str()) {
+            return Shape::Sound;
+        }
+        let message = format!("{} cannot be `{word}`", named.subject);
+        let takes_numbers = schema.branches().iter().any(|branch| branch.words().is_empty());
+        let hint = if takes_numbers {
+            format!("it takes {}", describe(schema))
+        } else {
+            wording::nearest_or_all(word, words.into_iter())
+        };
+        self.report(Diagnostic::new(Code::UnknownChoice, node.span.clone(), message).hint(hint))
+    }
+
+    fn wrong_type(&mut self, node: &Node, schema: SchemaView, named: &Named<'_>) -> Shape {
+        let wanted = describe(schema);
+        let message = format!("{} must be {wanted}, not {}", named.subject, describe_node(node));
+        let is_empty = matches!(&node.value, NodeValue::Scalar(Yaml::Null));
+        let span = if is_empty { named.place } else { &node.span };
+        let diagnostic = Diagnostic::new(Code::WrongType, span.clone(), message);
+        self.report(match wording::how_to_mend(node, schema, named.key) {
+            Some(hint) => diagnostic.hint(hint),
+            None => diagnostic,
+        })
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) -> Shape {
+        self.diagnostics.push(diagnostic);
+        Shape::Broken
+    }
+}
+
+fn fits_kind(node: &Node, schema: SchemaView) -> bool {
+    let words = || (!schema.words().is_empty()).then_some("string");
+    let Some(kind) = schema.kind().or_else(words) else { return true };
+    match (&node.value, kind) {
+        (NodeValue::Mapping(_), "object") | (NodeValue::Sequence(_), "array") => true,
+        (NodeValue::Scalar(value), "string") => value.is_string(),
+        (NodeValue::Scalar(value), "boolean") => value.is_bool(),
+        (NodeValue::Scalar(value), "integer") => value.is_u64() || value.is_i64(),
+        (NodeValue::Scalar(value), "number") => value.as_f64().is_some_and(f64::is_finite),
+        _ => false,
+    }
+}

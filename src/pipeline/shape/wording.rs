@@ -1,0 +1,155 @@
+//! Schemas and values in words, and hints for the slips that YAML invites.
+
+use serde_json::Value as Json;
+use serde_yaml::Value as Yaml;
+
+use crate::base::text;
+use crate::pipeline::document::{Node, NodeValue};
+use crate::pipeline::schema::SchemaView;
+
+/// What to do about `<<: *defaults`.
+pub(super) const NO_MERGE_KEYS: &str = "YAML merge keys are not part of YAML 1.2; write the keys out, \
+                                        or use an alias for a whole value";
+
+/// What a schema takes, as the object of "must be".
+pub(super) fn describe(schema: SchemaView) -> String {
+    let tags = schema.tags();
+    if !tags.is_empty() {
+        let names = text::any_of(tags.iter().map(|(tag, _)| *tag));
+        return format!("a mapping with {}{names}", if tags.len() > 1 { "one of " } else { "" });
+    }
+    let words = schema.words().into_iter().map(|word| format!("`{word}`"));
+    let types =
+        schema.branches().into_iter().filter(|branch| branch.words().is_empty()).map(describe);
+    let parts: Vec<String> = words.chain(types).collect();
+    if !parts.is_empty() {
+        return text::join(parts, "or");
+    }
+    let bound = |name| schema.keyword(name).and_then(Json::as_u64);
+    match (schema.kind(), bound("minItems"), bound("minProperties")) {
+        (Some("array"), Some(n), _) => {
+            format!("a list of {}", text::count(n as usize, item_noun(schema)))
+        }
+        (Some("array"), ..) => "a list".to_owned(),
+        (Some("object"), _, Some(n)) => format!("at least {}", text::count(n as usize, "entry")),
+        (Some("object"), ..) => "a mapping of keys and values".to_owned(),
+        (Some("integer"), ..) => "a whole number".to_owned(),
+        (Some("number"), ..) => "a number".to_owned(),
+        (Some("boolean"), ..) => "`true` or `false`".to_owned(),
+        _ => "a string".to_owned(),
+    }
+}
+
+fn item_noun(schema: SchemaView) -> &'static str {
+    match schema.items().and_then(SchemaView::kind) {
+        Some("integer") => "whole number",
+        Some("number") => "number",
+        _ => "value",
+    }
+}
+
+/// What stands in the file, as the object of "not".
+pub(super) fn describe_node(node: &Node) -> String {
+    match &node.value {
+        NodeValue::Mapping(_) => "a mapping".to_owned(),
+        NodeValue::Sequence(items) => format!("a list of {}", text::count(items.len(), "value")),
+        NodeValue::Scalar(Yaml::Null) => "left empty".to_owned(),
+        NodeValue::Scalar(value @ Yaml::String(_)) => format!("the string {}", written(value)),
+        NodeValue::Scalar(value) => written(value),
+    }
+}
+
+/// A scalar as it may be written.
+pub(super) fn written(value: &Yaml) -> String {
+    match value {
+        Yaml::String(text) => format!("`{text}`"),
+        value => serde_yaml::to_string(value).unwrap_or_default().trim().to_owned(),
+    }
+}
+
+/// What a number should be, if it is outside the range of its schema.
+pub(super) fn range_missed(number: f64, schema: SchemaView) -> Option<String> {
+    let bound = |name| schema.keyword(name).and_then(Json::as_f64);
+    let [least, most] = ["minimum", "maximum"].map(bound);
+    let [above, below] = ["exclusiveMinimum", "exclusiveMaximum"].map(bound);
+    let is_inside = least.is_none_or(|least| number >= least)
+        && most.is_none_or(|most| number <= most)
+        && above.is_none_or(|above| number > above)
+        && below.is_none_or(|below| number < below);
+    if is_inside {
+        return None;
+    }
+    Some(match (least, most, above, below) {
+        (Some(least), Some(most), ..) if least == most => format!("{least}"),
+        (Some(least), Some(most), ..) => format!("between {least} and {most}"),
+        (Some(least), _, _, Some(below)) => format!("at least {least} and below {below}"),
+        (Some(least), ..) => format!("at least {least}"),
+        (_, _, Some(above), Some(below)) => format!("above {above} and below {below}"),
+        (_, _, Some(above), None) => format!("above {above}"),
+        (_, most, _, below) => format!("at most {}", most.or(below).unwrap_or_default()),
+    })
+}
+
+/// The name that was probably meant, and all there are.
+pub(super) fn nearest_or_all<'a>(
+    word: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let all = match names.clone().count() {
+        1 => format!("the only choice is {}", text::any_of(names.clone())),
+        _ => format!("the choices are {}", text::all_of(names.clone())),
+    };
+    match text::nearest(word, names, 1)[..] {
+        [nearest] => format!("did you mean `{nearest}`? {}{}", all[..1].to_uppercase(), &all[1..]),
+        _ => all,
+    }
+}
+
+/// How to write what was probably meant by a value of the wrong type.
+pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<String> {
+    let takes = |kinds: &[&str]| {
+        let own = schema.kind().into_iter();
+        own.chain(schema.branches().into_iter().filter_map(SchemaView::kind))
+            .any(|kind| kinds.contains(&kind))
+    };
+    match &node.value {
+        NodeValue::Mapping(_) if takes(&["array"]) => {
+            Some("put a dash in front of each entry".to_owned())
+        }
+        NodeValue::Scalar(Yaml::String(text)) if takes(&["boolean"]) => {
+            let value = match text.to_lowercase().as_str() {
+                "yes" | "on" => "true",
+                "no" | "off" => "false",
+                _ => return None,
+            };
+            Some(format!("in YAML 1.2 `{text}` is a string; write `{value}`"))
+        }
+        NodeValue::Scalar(Yaml::String(text)) if takes(&["number", "integer"]) => {
+            let number = text.trim_end_matches('%').parse::<f64>().ok()?;
+            Some(if text.ends_with('%') {
+                format!("write {} as a share of one", number / 100.0)
+            } else {
+                format!("write {text} without quotes")
+            })
+        }
+        NodeValue::Scalar(Yaml::Number(number)) if takes(&["string"]) => {
+            Some(format!("to mean the text, write it in quotes: '{number}'"))
+        }
+        NodeValue::Scalar(Yaml::String(word)) => {
+            let (tag, schema) = schema.tags().into_iter().find(|(tag, _)| tag == word)?;
+            let needs =
+                schema.required().first().map(|key| format!(" {key}: … ")).unwrap_or_default();
+            let value = if schema.kind() == Some("object") {
+                format!("{{{needs}}}")
+            } else {
+                "…".to_owned()
+            };
+            Some(format!("write `{tag}: {value}` under `{key}`"))
+        }
+        NodeValue::Scalar(Yaml::Number(number)) if takes(&["object"]) => {
+            let required = *schema.required().first()?;
+            Some(format!("write `{key}: {{ {required}: {number} }}`"))
+        }
+        _ => None,
+    }
+}

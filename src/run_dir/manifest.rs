@@ -1,0 +1,92 @@
+//! The manifest: what a run was made of and what it made, with a digest of each file.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::base::digest::Digest;
+use crate::event::EpochMetrics;
+
+/// The version of the manifest's format. A change that an older reader would misread raises it.
+pub const FORMAT: u32 = 1;
+
+/// The record of a finished run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    /// The version of this format.
+    pub format: u32,
+    /// The pipeline's name.
+    pub name: String,
+    /// The root of all random numbers.
+    pub seed: u64,
+    /// The program and the libraries that computed.
+    pub versions: BTreeMap<&'static str, &'static str>,
+    /// The pictures.
+    pub dataset: DatasetRecord,
+    /// What the base model started from.
+    pub weights: WeightsRecord,
+    /// The stages in the order they ran.
+    pub stages: Vec<StageRecord>,
+    /// The BLAKE3 digest of each file that reproduces, by its path in the run directory.
+    pub files: BTreeMap<String, Digest>,
+    /// Facts that change from one execution to the next.
+    pub volatile: Volatile,
+}
+
+/// The dataset of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatasetRecord {
+    /// A digest of classes, and of path and content of each picture.
+    pub fingerprint: Digest,
+    /// The names of the classes in the order of the outputs.
+    pub classes: Vec<String>,
+    /// Pictures in each part of the split.
+    pub split: BTreeMap<&'static str, usize>,
+    /// Bad pictures that were left out, with the reason.
+    pub skipped: BTreeMap<String, String>,
+    /// Files that are no pictures.
+    pub ignored: Vec<String>,
+}
+
+/// What the base model started from.
+#[derive(Clone, Debug, Serialize)]
+pub struct WeightsRecord {
+    /// `none`, or the file as the pipeline names it.
+    pub source: String,
+    /// The digest of the file.
+    pub digest: Option<Digest>,
+}
+
+/// A stage of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageRecord {
+    /// Its name.
+    pub name: String,
+    /// The stage it went on from.
+    pub from: Option<String>,
+    /// The first layer that trained.
+    pub first_trainable: String,
+    /// How many weights trained.
+    pub n_trainable: usize,
+    /// How many tensors stood still; their digests were equal before and after the stage.
+    pub n_frozen_tensors: usize,
+    /// The best epoch.
+    pub best: EpochMetrics,
+}
+
+/// Facts that change from one execution to the next.
+#[derive(Clone, Debug, Serialize)]
+pub struct Volatile {
+    /// When the run started, in UTC.
+    pub started: String,
+    /// When the manifest was written, in UTC.
+    pub finished: String,
+    /// Seconds in between.
+    pub seconds: f64,
+    /// How many threads computed.
+    pub threads: usize,
+    /// Operating system and processor architecture.
+    pub platform: String,
+    /// The folder that paths in the pipeline are relative to.
+    pub pipeline_directory: String,
+}

@@ -1,0 +1,199 @@
+//! Curves of training and validation over the epochs of all stages.
+
+use super::scale::{self, Scale};
+use super::svg::Svg;
+use crate::event::{EpochMetrics, Evaluated};
+use crate::run_dir::history::{History, StageHistory};
+
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 420.0;
+/// The area inside the axes: left, right, top, bottom.
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = WIDTH - 104.0;
+const TOP: f64 = 86.0;
+const BOTTOM: f64 = HEIGHT - 52.0;
+/// The least distance between two labels, in pixels.
+const LABEL_HEIGHT: f64 = 17.0;
+
+/// A figure that is drawn.
+struct Figure {
+    file: &'static str,
+    title: &'static str,
+    value: fn(&Evaluated) -> f64,
+}
+
+const FIGURES: [Figure; 2] = [
+    Figure { file: "accuracy.svg", title: "Accuracy", value: |evaluated| evaluated.accuracy },
+    Figure { file: "loss.svg", title: "Loss (cross-entropy)", value: |evaluated| evaluated.loss },
+];
+
+/// A curve: its class in the style, its name, and where its values come from.
+struct Series {
+    class: &'static str,
+    name: &'static str,
+    of: fn(&EpochMetrics) -> &Evaluated,
+}
+
+const SERIES: [Series; 2] = [
+    Series { class: "train", name: "training", of: |epoch| &epoch.train },
+    Series { class: "val", name: "validation", of: |epoch| &epoch.validation },
+];
+
+/// The plots of a run by file name.
+pub fn render_all(history: &History) -> Vec<(&'static str, String)> {
+    FIGURES.iter().map(|figure| (figure.file, render(history, figure))).collect()
+}
+
+fn render(history: &History, figure: &Figure) -> String {
+    let mut svg = Svg::new(WIDTH, HEIGHT, figure.title, &describe(history, figure));
+    svg.text("title", (LEFT - 40.0, 32.0), figure.title);
+    svg.text("faint", (LEFT - 40.0, 53.0), &summary(history, figure));
+    let epochs: Vec<&EpochMetrics> =
+        history.stages.iter().flat_map(|stage| &stage.epochs).collect();
+    if let (Some(first), Some(last)) =
+        (epochs.iter().map(|epoch| epoch.epoch).min(), epochs.iter().map(|epoch| epoch.epoch).max())
+    {
+        let values = || {
+            epochs
+                .iter()
+                .flat_map(|epoch| SERIES.iter().map(|series| (figure.value)((series.of)(epoch))))
+        };
+        let marks = scale::marks(
+            values().fold(f64::INFINITY, f64::min),
+            values().fold(f64::NEG_INFINITY, f64::max),
+            6,
+        );
+        // One epoch alone stands in the middle.
+        let margin = if first == last { 0.5 } else { 0.0 };
+        let axes = Axes {
+            x: Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT)),
+            y: Scale::new((marks[0], marks[marks.len() - 1]), (BOTTOM, TOP)),
+        };
+        draw_axes(&mut svg, &axes, &marks, &scale::whole_marks(first, last, 14));
+        draw_stage_starts(&mut svg, &axes, history);
+        draw_curves(&mut svg, &axes, history, figure);
+    }
+    svg.finish()
+}
+
+struct Axes {
+    x: Scale,
+    y: Scale,
+}
+
+impl Axes {
+    fn point(&self, epoch: usize, value: f64) -> (f64, f64) {
+        (self.x.place(epoch as f64), self.y.place(value))
+    }
+}
+
+fn draw_axes(svg: &mut Svg, axes: &Axes, marks: &[f64], epochs: &[usize]) {
+    for mark in marks {
+        let y = axes.y.place(*mark);
+        svg.line("grid", (LEFT, y), (RIGHT, y));
+        svg.text("faint end", (LEFT - 10.0, y + 4.5), &scale::mark_text(*mark, marks));
+    }
+    for epoch in epochs {
+        let x = axes.x.place(*epoch as f64);
+        svg.text("faint middle", (x, BOTTOM + 20.0), &epoch.to_string());
+    }
+    svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), "epoch");
+}
+
+/// A vertical mark where a stage goes on from another.
+fn draw_stage_starts(svg: &mut Svg, axes: &Axes, history: &History) {
+    let mut started: Vec<usize> = vec![];
+    for stage in history.stages.iter().filter(|stage| stage.from.is_some()) {
+        let Some(first) = stage.epochs.first() else { continue };
+        let x = axes.x.place(first.epoch as f64 - 0.5);
+        let above = started.iter().filter(|epoch| **epoch == first.epoch).count() as f64;
+        started.push(first.epoch);
+        svg.line("mark", (x, TOP - 8.0), (x, BOTTOM));
+        let text = format!("{} starts: {}", stage.name, stage.caption);
+        // The text goes to the side that has more room.
+        if x < f64::midpoint(LEFT, RIGHT) {
+            svg.text("faint", (x + 6.0, TOP + 4.0 + above * LABEL_HEIGHT), &text);
+        } else {
+            svg.text("faint end", (x - 6.0, TOP + 4.0 + above * LABEL_HEIGHT), &text);
+        }
+    }
+}
+
+fn draw_curves(svg: &mut Svg, axes: &Axes, history: &History, figure: &Figure) {
+    for series in &SERIES {
+        for stage in &history.stages {
+            let value = |epoch: &EpochMetrics| (figure.value)((series.of)(epoch));
+            let point = |epoch: &EpochMetrics| axes.point(epoch.epoch, value(epoch));
+            let before = stage
+                .from
+                .as_ref()
+                .and_then(|from| history.stage(from))
+                .and_then(|from| from.epochs.last());
+            let points: Vec<(f64, f64)> =
+                before.into_iter().chain(&stage.epochs).map(point).collect();
+            svg.path(&format!("line {}", series.class), &points);
+            for epoch in &stage.epochs {
+                let is_best = series.class == "val" && epoch.epoch == stage.best;
+                let shape = if is_best { "ring" } else { "dot" };
+                let radius = if is_best { 5.0 } else { 3.0 };
+                let title = format!(
+                    "{}, epoch {}: {} {:.4}",
+                    stage.name,
+                    epoch.epoch,
+                    series.name,
+                    value(epoch)
+                );
+                svg.circle(&format!("{shape} {}", series.class), point(epoch), radius, &title);
+            }
+        }
+    }
+    draw_labels(svg, axes, history, figure);
+}
+
+/// The name of each curve at its end, moved apart where curves end close to each other.
+fn draw_labels(svg: &mut Svg, axes: &Axes, history: &History, figure: &Figure) {
+    let Some(last) = history
+        .stages
+        .iter()
+        .filter_map(|stage| stage.epochs.last())
+        .max_by_key(|epoch| epoch.epoch)
+    else {
+        return;
+    };
+    let mut labels: Vec<(f64, &Series)> = SERIES
+        .iter()
+        .map(|series| (axes.y.place((figure.value)((series.of)(last))), series))
+        .collect();
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let gap = LABEL_HEIGHT - (labels[1].0 - labels[0].0);
+    if gap > 0.0 {
+        labels[0].0 -= gap / 2.0;
+        labels[1].0 += gap / 2.0;
+    }
+    let x = axes.x.place(last.epoch as f64) + 12.0;
+    for (y, series) in labels {
+        svg.text(&format!("label {}", series.class), (x, y + 4.5), series.name);
+    }
+}
+
+/// The line under the title: where each stage ended.
+fn summary(history: &History, figure: &Figure) -> String {
+    let part = |stage: &StageHistory| {
+        let best = stage.best_epoch()?;
+        Some(format!(
+            "{:.3} after {} (epoch {})",
+            (figure.value)(&best.validation),
+            stage.name,
+            best.epoch
+        ))
+    };
+    let parts: Vec<String> = history.stages.iter().filter_map(part).collect();
+    match &parts[..] {
+        [] => "no epoch has been finished".to_owned(),
+        parts => format!("validation, best epoch of each stage: {}", parts.join(", ")),
+    }
+}
+
+fn describe(history: &History, figure: &Figure) -> String {
+    format!("Training and validation by epoch. {}.", summary(history, figure))
+}

@@ -1,0 +1,5 @@
+//! Plots as SVG: the same bytes for the same numbers, readable on light and dark pages.
+
+pub mod curves;
+mod scale;
+mod svg;

@@ -1,0 +1,76 @@
+//! Axes: from values to places, with round numbers as marks.
+
+/// A straight scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scale {
+    values: (f64, f64),
+    places: (f64, f64),
+}
+
+impl Scale {
+    /// A scale that puts the two values at the two places.
+    pub(super) fn new(values: (f64, f64), places: (f64, f64)) -> Self {
+        Self { values, places }
+    }
+
+    /// The place of a value.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        let share = (value - self.values.0) / (self.values.1 - self.values.0);
+        self.places.0 + share * (self.places.1 - self.places.0)
+    }
+}
+
+/// Round marks that enclose the values from `low` to `high`: about `n`, a step of 1, 2 or 5 times
+/// a power of ten apart.
+pub(super) fn marks(low: f64, high: f64, n: usize) -> Vec<f64> {
+    let span = if high > low { high - low } else { high.abs().max(1e-9) };
+    let rough = span / n as f64;
+    let power = 10f64.powi(rough.log10().floor() as i32);
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    let step = step.into_iter().find(|step| *step >= rough * 0.999).unwrap_or(10.0 * power);
+    let first = (low / step + 1e-9).floor() as i64;
+    let last = ((high / step - 1e-9).ceil() as i64).max(first + 1);
+    (first..=last).map(|mark| mark as f64 * step).collect()
+}
+
+/// Whole marks from `first` to `last`, at most about `n`.
+pub(super) fn whole_marks(first: usize, last: usize, n: usize) -> Vec<usize> {
+    let steps =
+        [1, 2, 5].into_iter().cycle().zip([1, 1, 1, 10, 10, 10, 100, 100, 100, 1000, 1000, 1000]);
+    let mut steps = steps.map(|(factor, power)| factor * power);
+    let step = steps.find(|step| (last - first) / step < n).unwrap_or((last - first) / n + 1);
+    (first..=last).filter(|mark| mark.is_multiple_of(step)).collect()
+}
+
+/// A mark as text, with as many decimals as its neighbours need.
+pub(super) fn mark_text(mark: f64, marks: &[f64]) -> String {
+    let step = marks.get(1).map_or(1.0, |second| second - marks[0]);
+    let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize;
+    format!("{mark:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_round_and_enclose_the_values() {
+        let text = |low, high| {
+            let marks = marks(low, high, 5);
+            marks.iter().map(|mark| mark_text(*mark, &marks)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(text(0.51, 0.83), "0.5 0.6 0.7 0.8 0.9");
+        assert_eq!(text(0.3, 0.7), "0.3 0.4 0.5 0.6 0.7");
+        assert_eq!(text(0.0012, 0.0031), "0.0010 0.0015 0.0020 0.0025 0.0030 0.0035");
+        assert_eq!(text(0.0, 12.0), "0 5 10 15");
+        assert_eq!(text(0.7, 0.7), "0.6 0.8");
+        assert_eq!(text(1.0, 1.0), "1.0 1.2");
+    }
+
+    #[test]
+    fn epochs_are_marked_at_whole_numbers() {
+        assert_eq!(whole_marks(1, 10, 12), (1..=10).collect::<Vec<_>>());
+        assert_eq!(whole_marks(1, 40, 12), [5, 10, 15, 20, 25, 30, 35, 40]);
+        assert_eq!(whole_marks(3, 3, 12), [3]);
+    }
+}

@@ -1,0 +1,92 @@
+//! SVG text: elements in the order they are drawn, numbers with two decimals at most.
+
+use std::fmt::Write as _;
+
+/// Type and colours of all plots, for light pages and then for dark ones. Colours are written out
+/// for each class, because not every viewer knows variables.
+const STYLE: &str = "\
+text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px;fill:#1f2328}\
+.title{font-size:17px;font-weight:600}.faint{fill:#59636e}.end{text-anchor:end}.middle{text-anchor:middle}\
+.page{fill:#fff}.grid{stroke:#e4e7eb}.mark{stroke:#6e7781;stroke-dasharray:4 4}\
+.line{fill:none;stroke-width:2.25;stroke-linejoin:round;stroke-linecap:round}.ring{fill:#fff;stroke-width:2.25}\
+.line.train,.ring.train{stroke:#0969da}.line.val,.ring.val{stroke:#bc4c00}\
+.label{font-weight:600}.label.train,.dot.train{fill:#0969da}.label.val,.dot.val{fill:#bc4c00}\
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.faint{fill:#9198a1}.page,.ring{fill:#0d1117}\
+.grid{stroke:#2a3038}.mark{stroke:#9198a1}.line.train,.ring.train{stroke:#58a6ff}.line.val,.ring.val{stroke:#f0883e}\
+.label.train,.dot.train{fill:#58a6ff}.label.val,.dot.val{fill:#f0883e}}";
+
+/// A drawing.
+pub(super) struct Svg {
+    text: String,
+}
+
+impl Svg {
+    /// An empty page of the given size with a title for readers who cannot see it.
+    pub(super) fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
+        let mut svg = Self { text: String::new() };
+        let (width, height) = (number(width), number(height));
+        let _ = write!(
+            svg.text,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
+             <title>{}</title>\n<desc>{}</desc>\n<style>{STYLE}</style>\n\
+             <rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n",
+            escape(title),
+            escape(description),
+        );
+        svg
+    }
+
+    /// A straight line.
+    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(number);
+        let _ = writeln!(
+            self.text,
+            "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
+        );
+    }
+
+    /// A line through points.
+    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+        let point = |(x, y): &(f64, f64)| format!("{},{}", number(*x), number(*y));
+        let points: Vec<String> = points.iter().map(point).collect();
+        let _ =
+            writeln!(self.text, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
+    }
+
+    /// A circle that says something when pointed at.
+    pub(super) fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64, title: &str) {
+        let [x, y, r] = [centre.0, centre.1, radius].map(number);
+        let title = escape(title);
+        let _ = writeln!(
+            self.text,
+            "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\"><title>{title}</title></circle>"
+        );
+    }
+
+    /// A line of text whose baseline starts at a point (or ends or is centred there, by class).
+    pub(super) fn text(&mut self, class: &str, at: (f64, f64), text: &str) {
+        let [x, y] = [at.0, at.1].map(number);
+        let _ = writeln!(
+            self.text,
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>",
+            escape(text)
+        );
+    }
+
+    /// The finished text.
+    pub(super) fn finish(mut self) -> String {
+        self.text.push_str("</svg>\n");
+        self.text
+    }
+}
+
+/// A coordinate with two decimals at most.
+fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

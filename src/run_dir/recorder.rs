@@ -1,0 +1,252 @@
+//! Writes a run directory while the run happens.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::history::{History, StageHistory};
+use super::layout;
+use super::manifest::Manifest;
+use super::plot;
+use super::table::{self, GrowingTable, figure};
+use crate::base::digest::Digest;
+use crate::base::fs::{self, FileError};
+use crate::base::text;
+use crate::event::{EpochMetrics, Event, EventSink, StageFacts};
+use crate::model::weights::{Weights, file};
+
+/// The columns of metrics.csv.
+const METRICS_COLUMNS: [&str; 7] =
+    ["stage", "epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"];
+/// The columns of timings.csv.
+const TIMINGS_COLUMNS: [&str; 5] = ["stage", "epoch", "seconds", "images", "images_per_second"];
+
+/// Writes the files of one run.
+pub struct Recorder {
+    directory: PathBuf,
+    metrics: GrowingTable,
+    timings: GrowingTable,
+    history: History,
+    n_images: usize,
+}
+
+impl Recorder {
+    /// Begins a run in a directory that [`layout::create`] has made.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn begin(directory: &Path, pipeline: &str, resolved: &str) -> Result<Self, FileError> {
+        fs::write_atomic(&directory.join(layout::PIPELINE), pipeline.as_bytes())?;
+        fs::write_atomic(&directory.join(layout::RESOLVED), resolved.as_bytes())?;
+        Ok(Self {
+            metrics: GrowingTable::create(&directory.join(layout::METRICS), &METRICS_COLUMNS)?,
+            timings: GrowingTable::create(&directory.join(layout::TIMINGS), &TIMINGS_COLUMNS)?,
+            directory: directory.to_path_buf(),
+            history: History::default(),
+            n_images: 0,
+        })
+    }
+
+    /// The run directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What has been measured so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Writes which picture is in which part: path, class, split, digest.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_splits(&self, rows: impl Iterator<Item = [String; 4]>) -> Result<(), FileError> {
+        let columns = ["path", "class", "split", "digest"].map(str::to_owned);
+        table::write(&self.directory.join(layout::SPLITS), &columns, rows.map(Vec::from))
+    }
+
+    /// Writes the names of the classes in the order of the outputs.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_classes(&self, classes: &[String]) -> Result<(), FileError> {
+        self.write_json(layout::CLASSES, &classes)
+    }
+
+    /// Writes what was said about each validation picture.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_predictions(
+        &self,
+        classes: &[String],
+        rows: impl Iterator<Item = PredictionRow>,
+    ) -> Result<(), FileError> {
+        let mut columns = ["path", "label", "predicted"].map(str::to_owned).to_vec();
+        columns.extend(classes.iter().map(|class| format!("probability/{class}")));
+        columns.push("correct".to_owned());
+        let rows = rows.map(|PredictionRow { path, label, predicted, probabilities }| {
+            let correct = (label == predicted).to_string();
+            let mut row = vec![path, classes[label].clone(), classes[predicted].clone()];
+            row.extend(probabilities.into_iter().map(figure));
+            row.push(correct);
+            row
+        });
+        table::write(&self.directory.join(layout::PREDICTIONS), &columns, rows)
+    }
+
+    /// Makes the weights of a stage those of the run.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn promote_weights(&self, stage: &str) -> Result<(), FileError> {
+        let folder = self.directory.join(layout::WEIGHTS);
+        for name in [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS] {
+            fs::link_or_copy(&folder.join(stage).join(name), &folder.join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Draws the plots.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_plots(&self) -> Result<(), FileError> {
+        let folder = self.directory.join(layout::PLOTS);
+        fs::create_dir_all(&folder)?;
+        for (name, svg) in plot::curves::render_all(&self.history) {
+            fs::write_atomic(&folder.join(name), svg.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The digest of every file written so far, but for the volatile ones.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn digests(&self) -> Result<BTreeMap<String, Digest>, FileError> {
+        let mut digests = BTreeMap::new();
+        let mut folders = vec![self.directory.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir_sorted(&folder)? {
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let below = path.strip_prefix(&self.directory).unwrap_or(&path);
+                let name: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+                let name = name.join("/");
+                if !layout::VOLATILE.contains(&name.as_str()) {
+                    digests.insert(name, Digest::of_file(&path)?);
+                }
+            }
+        }
+        Ok(digests)
+    }
+
+    /// Writes the manifest: the run is finished.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(self, manifest: &Manifest) -> Result<(), FileError> {
+        self.write_json(layout::MANIFEST, manifest)
+    }
+
+    fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), FileError> {
+        let text = serde_json::to_string_pretty(value).expect("recorded types are plain data");
+        fs::write_atomic(&self.directory.join(name), format!("{text}\n").as_bytes())
+    }
+
+    fn begin_stage(&mut self, facts: &StageFacts) {
+        self.n_images = facts.n_images;
+        let caption = format!(
+            "{} from {} on",
+            text::count(facts.n_trainable, "weight"),
+            facts.first_trainable
+        );
+        self.history.stages.push(StageHistory {
+            name: facts.stage.clone(),
+            from: facts.from.clone(),
+            caption,
+            before: facts.before,
+            epochs: vec![],
+            best: 0,
+        });
+    }
+
+    fn add_epoch(
+        &mut self,
+        stage: &str,
+        metrics: &EpochMetrics,
+        is_best: bool,
+        duration: Duration,
+    ) -> Result<(), FileError> {
+        let EpochMetrics { epoch, train, validation, learning_rate } = *metrics;
+        let figures =
+            [train.loss, train.accuracy, validation.loss, validation.accuracy].map(figure);
+        let mut row = vec![stage.to_owned(), epoch.to_string()];
+        row.extend(figures);
+        row.push(learning_rate.to_string());
+        self.metrics.append(&row)?;
+        let seconds = duration.as_secs_f64();
+        let rate = self.n_images as f64 / seconds;
+        let timing = [
+            stage.to_owned(),
+            epoch.to_string(),
+            format!("{seconds:.3}"),
+            self.n_images.to_string(),
+            format!("{rate:.1}"),
+        ];
+        self.timings.append(&timing)?;
+        if let Some(stage) = self.history.stages.last_mut() {
+            stage.epochs.push(*metrics);
+            if is_best {
+                stage.best = epoch;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the weights of a stage's best or last epoch into a run directory.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_weights(
+    directory: &Path,
+    stage: &str,
+    name: &str,
+    weights: &Weights,
+) -> Result<(), FileError> {
+    let folder = directory.join(layout::WEIGHTS).join(stage);
+    fs::create_dir_all(&folder)?;
+    file::save(&folder.join(name), weights)
+}
+
+/// What was said about one picture.
+pub struct PredictionRow {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// Its class.
+    pub label: usize,
+    /// The class with the highest probability.
+    pub predicted: usize,
+    /// The probability of each class.
+    pub probabilities: Vec<f64>,
+}
+
+impl EventSink for Recorder {
+    fn receive(&mut self, event: &Event) -> Result<(), FileError> {
+        match event {
+            Event::StageStarted(facts) => {
+                self.begin_stage(facts);
+                Ok(())
+            }
+            Event::EpochFinished { stage, metrics, is_best, duration } => {
+                self.add_epoch(stage, metrics, *is_best, *duration)
+            }
+            _ => Ok(()),
+        }
+    }
+}

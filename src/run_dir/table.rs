@@ -1,0 +1,64 @@
+//! CSV files (RFC 4180): a header of fixed columns, then rows.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use csv::Writer;
+
+use crate::base::fs::{self, FileError};
+
+/// A file that grows by whole rows.
+pub struct GrowingTable {
+    writer: Writer<File>,
+    path: PathBuf,
+}
+
+impl GrowingTable {
+    /// Creates the file with its header.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(path: &Path, columns: &[&str]) -> Result<Self, FileError> {
+        let mut table =
+            Self { writer: Writer::from_writer(fs::create(path)?), path: path.to_path_buf() };
+        table.append(columns)?;
+        Ok(table)
+    }
+
+    /// Appends a row and hands it to the operating system.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn append<T: AsRef<[u8]>>(&mut self, row: &[T]) -> Result<(), FileError> {
+        let written = self.writer.write_record(row).map_err(std::io::Error::from);
+        written
+            .and_then(|()| self.writer.flush())
+            .map_err(|source| FileError::new("write", &self.path, source))
+    }
+}
+
+/// Writes a whole table, complete or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(
+    path: &Path,
+    columns: &[String],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Result<(), FileError> {
+    let failed = |source: csv::Error| FileError::new("write", path, source.into());
+    let mut writer = Writer::from_writer(vec![]);
+    writer.write_record(columns).map_err(failed)?;
+    for row in rows {
+        writer.write_record(row).map_err(failed)?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| FileError::new("write", path, std::io::Error::other(error.to_string())))?;
+    fs::write_atomic(path, &bytes)
+}
+
+/// A figure with six decimals, as every table has it.
+pub fn figure(value: f64) -> String {
+    format!("{value:.6}")
+}

@@ -1,0 +1,24 @@
+//! The fully resolved description of a run, as plain data.
+//!
+//! Everything behind the pipeline file speaks these types. No field is optional because nobody
+//! wrote it: defaults have been filled in. They serialise in the layout of the pipeline file, so
+//! that a resolved pipeline is a pipeline again, and so that they can be hashed.
+
+mod augmentation;
+mod dataset;
+mod model;
+mod pipeline;
+pub mod problem;
+mod stage;
+
+pub use augmentation::{AugmentationSpec, FactorRange, Fill, Flip};
+pub use dataset::{
+    DatasetSpec, Fit, ImageSize, Interpolation, OnBadImage, Prefetch, ResizeSpec, SplitBy,
+    SplitSpec,
+};
+pub use model::{BaseModel, HeadSpec, ModelSpec, Pooling, Preprocessing, WeightsSpec};
+pub use pipeline::{Location, PipelineSpec};
+pub use stage::{
+    AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
+    TrainSpec,
+};

@@ -1,0 +1,58 @@
+//! A whole run.
+
+use std::path::PathBuf;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageSpec};
+
+/// A pipeline with every value decided.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PipelineSpec {
+    /// The version of the file format.
+    pub version: u32,
+    /// The name of its run directories. Not part of any result.
+    pub name: String,
+    /// The root of all random numbers.
+    pub seed: u64,
+    /// The pictures and their split.
+    pub dataset: DatasetSpec,
+    /// Random changes to training pictures, in order.
+    pub augmentation: Vec<AugmentationSpec>,
+    /// The network.
+    pub model: ModelSpec,
+    /// The stages, each after the one it starts from.
+    #[serde(serialize_with = "stages_by_name")]
+    pub stages: Vec<StageSpec>,
+}
+
+impl PipelineSpec {
+    /// The stage called `name`.
+    pub fn stage(&self, name: &str) -> Option<&StageSpec> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+}
+
+fn stages_by_name<S: Serializer>(stages: &[StageSpec], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(stages.len()))?;
+    for stage in stages {
+        map.serialize_entry(&stage.name, &stage.kind)?;
+    }
+    map.end()
+}
+
+/// A file or folder named by a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// As seen from the folder of the pipeline file, with forward slashes: this is recorded.
+    pub written: String,
+    /// A path that can be opened: this is used, and not part of any result.
+    pub path: PathBuf,
+}
+
+impl Serialize for Location {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.written)
+    }
+}

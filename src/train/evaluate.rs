@@ -1,0 +1,87 @@
+//! What a network says about pictures, and how well that fits.
+
+use super::objective;
+use super::{Batches, TrainError};
+use crate::engine::{FeatureExtractor, Trainer};
+use crate::event::Evaluated;
+
+/// What the network says about one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The picture's position in its dataset.
+    pub sample: usize,
+    /// Its class.
+    pub label: usize,
+    /// The probability of each class.
+    pub probabilities: Vec<f64>,
+}
+
+impl Prediction {
+    /// The class with the highest probability; of equal ones the first.
+    pub fn predicted(&self) -> usize {
+        objective::predicted(&self.probabilities)
+    }
+}
+
+/// Loss and accuracy over batches, and what was said about each picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The figures.
+    pub evaluated: Evaluated,
+    /// One entry a picture, in the order of the batches.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Runs both parts of a network over batches, without dropout.
+///
+/// # Errors
+/// When a batch cannot be made or an engine fails.
+pub fn evaluate(
+    extractor: &dyn FeatureExtractor,
+    trainer: &dyn Trainer,
+    batches: Batches,
+) -> Result<Evaluation, TrainError> {
+    let mut mean = RunningMean::default();
+    let mut predictions = vec![];
+    for batch in batches {
+        let batch = batch.map_err(TrainError::Batch)?;
+        let logits = trainer.predict(&extractor.extract(&batch)?)?;
+        let outcome = objective::evaluate(&logits, &batch.labels);
+        mean.add(outcome.loss, outcome.n_correct, batch.labels.len());
+        let pictures = logits.rows().zip(&batch.samples).zip(&batch.labels);
+        predictions.extend(pictures.map(|((row, &sample), &label)| Prediction {
+            sample,
+            label,
+            probabilities: objective::probabilities(row),
+        }));
+    }
+    Ok(Evaluation { evaluated: mean.value(), predictions })
+}
+
+/// Loss and accuracy over the pictures seen so far; batches count by their size, as in Keras.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RunningMean {
+    loss_sum: f64,
+    n_correct: usize,
+    n_images: usize,
+}
+
+impl RunningMean {
+    /// Adds a batch with its mean loss.
+    pub(super) fn add(&mut self, loss: f64, n_correct: usize, n_images: usize) {
+        self.loss_sum += loss * n_images as f64;
+        self.n_correct += n_correct;
+        self.n_images += n_images;
+    }
+
+    /// The pictures seen so far.
+    pub(super) fn n_images(&self) -> usize {
+        self.n_images
+    }
+
+    /// The means so far.
+    pub(super) fn value(&self) -> Evaluated {
+        let n = self.n_images.max(1) as f64;
+        Evaluated { loss: self.loss_sum / n, accuracy: self.n_correct as f64 / n }
+    }
+}

@@ -1,0 +1,61 @@
+//! Training: objective, metrics, epochs and which of them was best, over the engines' traits.
+//!
+//! No files, no terminal, no pictures: what training decides on and finds leaves as events.
+
+pub mod evaluate;
+pub mod fit;
+pub mod objective;
+
+use std::error::Error;
+
+use crate::base::batch::Batch;
+use crate::base::fs::FileError;
+use crate::engine::EngineError;
+
+/// Batches of one pass, or why the next one could not be made.
+pub type Batches = Box<dyn Iterator<Item = Result<Batch, Box<dyn Error + Send + Sync>>>>;
+
+/// Training that could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A batch could not be made.
+    #[error("a batch could not be made")]
+    Batch(#[source] Box<dyn Error + Send + Sync>),
+    /// An engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The loss is not a number any more.
+    #[error("the {what} loss of stage `{stage}` became {loss} in epoch {epoch}{}", at_step(*step))]
+    LossNotFinite {
+        /// "training" or "validation".
+        what: &'static str,
+        /// The stage.
+        stage: String,
+        /// The epoch, from one.
+        epoch: usize,
+        /// The step in the epoch, from one; none in validation.
+        step: Option<usize>,
+        /// What it became.
+        loss: f64,
+    },
+    /// A result could not be written down.
+    #[error(transparent)]
+    Record(#[from] FileError),
+}
+
+fn at_step(step: Option<usize>) -> String {
+    step.map(|step| format!(", step {step}")).unwrap_or_default()
+}
+
+impl TrainError {
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::LossNotFinite { .. } => vec![
+                "the epochs before are kept in the run directory; a smaller `learning_rate` is the usual remedy"
+                    .to_owned(),
+            ],
+            Self::Batch(_) | Self::Engine(_) | Self::Record(_) => vec![],
+        }
+    }
+}

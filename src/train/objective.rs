@@ -1,0 +1,119 @@
+//! The function that training makes small, and its gradient.
+//!
+//! One logit means two classes: binary cross-entropy of its sigmoid, the probability of the second
+//! class. More logits mean as many classes: cross-entropy of their softmax. Both are computed from
+//! logits in double precision, without the overflow of computing probabilities first, and
+//! averaged over the batch.
+
+use crate::base::tensor::Tensor;
+
+/// What a batch's logits are worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The mean loss.
+    pub loss: f64,
+    /// How many pictures got their own class.
+    pub n_correct: usize,
+    /// The gradient of the mean loss with respect to the logits, `[n, outputs]`.
+    pub slope: Tensor,
+}
+
+/// Evaluates logits `[n, outputs]` against the classes of the pictures.
+pub fn evaluate(logits: &Tensor, labels: &[usize]) -> Outcome {
+    let n = labels.len() as f64;
+    let mut loss = 0.0;
+    let mut n_correct = 0;
+    let mut slope = Vec::with_capacity(logits.values().len());
+    for (row, &label) in logits.rows().zip(labels) {
+        let probabilities = probabilities(row);
+        loss += sample_loss(row, label);
+        n_correct += usize::from(predicted(&probabilities) == label);
+        let gradient = |(class, probability): (usize, f64)| {
+            ((probability - f64::from(u8::from(class == label))) / n) as f32
+        };
+        let first = usize::from(row.len() == 1);
+        slope.extend(probabilities.into_iter().enumerate().skip(first).map(gradient));
+    }
+    Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
+}
+
+/// The loss of one picture.
+fn sample_loss(row: &[f32], label: usize) -> f64 {
+    if let [logit] = *row {
+        let z = f64::from(logit);
+        let y = f64::from(u8::from(label == 1));
+        z.max(0.0) - z * y + libm::log1p(libm::exp(-z.abs()))
+    } else {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = row.iter().map(|&z| libm::exp(f64::from(z - largest))).sum();
+        libm::log(sum) + f64::from(largest) - f64::from(row[label])
+    }
+}
+
+/// The probability of each class.
+pub fn probabilities(row: &[f32]) -> Vec<f64> {
+    if let [logit] = *row {
+        let e = libm::exp(-f64::from(logit).abs());
+        let (likely, unlikely) = (1.0 / (1.0 + e), e / (1.0 + e));
+        if logit > 0.0 { vec![unlikely, likely] } else { vec![likely, unlikely] }
+    } else {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let weights: Vec<f64> = row.iter().map(|&z| libm::exp(f64::from(z - largest))).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.into_iter().map(|weight| weight / sum).collect()
+    }
+}
+
+/// The class with the highest probability; of equal ones the first.
+pub fn predicted(probabilities: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, probability) in probabilities.iter().enumerate() {
+        if *probability > probabilities[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The gradient against central differences of the loss.
+    fn check(logits: Vec<f32>, outputs: usize, labels: &[usize]) {
+        let logits = Tensor::new(&[labels.len(), outputs], logits);
+        let slope = evaluate(&logits, labels).slope;
+        for i in 0..logits.values().len() {
+            let at = |change: f32| {
+                let mut moved = logits.clone();
+                moved.values_mut()[i] += change;
+                evaluate(&moved, labels).loss
+            };
+            let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
+            let error = (f64::from(slope.values()[i]) - difference).abs();
+            assert!(error < 1e-4, "entry {i}: {} against {difference}", slope.values()[i]);
+        }
+    }
+
+    #[test]
+    fn gradients_are_the_slopes_of_the_loss() {
+        check(vec![0.3, -1.2, 2.0], 1, &[1, 0, 0]);
+        check(vec![0.3, -1.2, 2.0, 0.0, 0.5, -0.5], 3, &[2, 0]);
+    }
+
+    #[test]
+    fn extreme_logits_give_finite_losses() {
+        let outcome = evaluate(&Tensor::new(&[2, 1], vec![1000.0, -1000.0]), &[0, 0]);
+        assert_eq!((outcome.loss, outcome.n_correct), (500.0, 1));
+        let outcome = evaluate(&Tensor::new(&[1, 3], vec![1000.0, -1000.0, 0.0]), &[1]);
+        assert_eq!(outcome.loss, 2000.0);
+    }
+
+    #[test]
+    fn one_logit_is_the_same_as_two_of_which_one_is_zero() {
+        let one = evaluate(&Tensor::new(&[1, 1], vec![0.7]), &[1]);
+        let two = evaluate(&Tensor::new(&[1, 2], vec![0.0, 0.7]), &[1]);
+        assert!((one.loss - two.loss).abs() < 1e-12);
+        assert_eq!(one.slope.values()[0], two.slope.values()[1]);
+    }
+}
