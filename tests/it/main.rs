@@ -1,0 +1,16 @@
+//! Integration tests, all in one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test that cannot go on should say where, a skipped one that it was; test files need \
+              no care, and a test binary has no outside"
+)]
+
+mod augmentation;
+mod diagnostics;
+mod reference;
+mod schema;
+mod support;

@@ -1,0 +1,4 @@
+//! What tests share: running the program, and small datasets.
+
+pub mod pictures;
+pub mod program;
