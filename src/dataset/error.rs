@@ -103,7 +103,8 @@ impl DatasetError {
                               dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
         match self {
             Self::Directory { source, .. } => vec![format!("the system says: {source}")],
-            Self::Walk { .. } | Self::File(_) => vec![],
+            Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
+            Self::File(_) => vec![],
             Self::Layout { seen, .. } if seen.is_empty() => vec![WANTED.to_owned()],
             Self::Layout { seen, .. } => {
                 vec![format!("it holds:\n{}", text::first_lines(seen, 8)), WANTED.to_owned()]

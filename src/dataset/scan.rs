@@ -97,17 +97,26 @@ fn list_class(
         |entry: &DirEntry| entry.depth() == 0 || !is_hidden(&entry.file_name().to_string_lossy());
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(is_visible) {
-        let entry = entry.map_err(|error| DatasetError::Walk { reason: walk_reason(&error) })?;
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let file = entry.into_path();
+        let file = match entry {
+            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) => entry.into_path(),
+            Err(error) => match lost_file(&error) {
+                Some(file) => file,
+                None => return Err(DatasetError::Walk { reason: walk_reason(&error) }),
+            },
+        };
         let below = file.strip_prefix(root).unwrap_or(&file);
         let parts: Vec<String> =
             below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
         candidates.push(Candidate { path: parts.join("/"), class, file });
     }
     Ok(())
+}
+
+/// A link to a file that is gone: a bad picture like others, not a folder that cannot be read.
+fn lost_file(error: &walkdir::Error) -> Option<PathBuf> {
+    let is_gone = error.io_error()?.kind() == std::io::ErrorKind::NotFound;
+    error.path().filter(|path| is_gone && path.is_symlink()).map(Path::to_path_buf)
 }
 
 fn walk_reason(error: &walkdir::Error) -> String {

@@ -9,8 +9,11 @@
               no care, and a test binary has no outside"
 )]
 
+mod architecture;
 mod augmentation;
+mod broken;
 mod diagnostics;
 mod reference;
+mod runs;
 mod schema;
 mod support;

@@ -1,7 +1,8 @@
 //! Runs the program as a user does.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// The root of the project.
 pub fn project() -> &'static Path {
@@ -19,22 +20,42 @@ pub struct Said {
     pub err: String,
 }
 
-/// Runs the program in the project's folder.
-pub fn alpaca_run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Said {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_alpaca-run"))
+impl Said {
+    /// Waits for a process and collects what it said.
+    pub fn of(process: Child) -> Self {
+        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
+        let said = Self {
+            code: status.code(),
+            out: String::from_utf8(stdout).unwrap(),
+            err: String::from_utf8(stderr).unwrap(),
+        };
+        assert!(!said.err.contains("panicked"), "{}", said.err);
+        said
+    }
+}
+
+/// The program with arguments, ready to run in the project's folder.
+pub fn command<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alpaca-run"));
+    command
         .args(arguments)
         .current_dir(project())
         .env_remove("RUST_BACKTRACE")
         .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
-    let said = Said {
-        code: status.code(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    };
-    assert!(!said.err.contains("panicked"), "{}", said.err);
-    said
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Starts the program.
+pub fn spawn<S: AsRef<OsStr>>(arguments: &[S]) -> Child {
+    command(arguments).spawn().unwrap()
+}
+
+/// Runs the program to its end.
+pub fn alpaca_run<S: AsRef<OsStr>>(arguments: &[S]) -> Said {
+    Said::of(spawn(arguments))
 }
 
 /// All files below a folder with their bytes, by path, sorted.
@@ -56,12 +77,13 @@ pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The YAML files of a folder below `tests/it/data`, sorted.
+/// The files below a folder whose names end in `.ending`, sorted.
+pub fn files_with_ending(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let names = files_below(folder).into_iter().map(|(name, _)| folder.join(name));
+    names.filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
+}
+
+/// The YAML files of a folder of the project, sorted.
 pub fn yaml_files(folder: &str) -> Vec<PathBuf> {
-    let folder = project().join(folder);
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
-    files.sort();
-    files
+    files_with_ending(&project().join(folder), "yaml")
 }

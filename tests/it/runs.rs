@@ -1,0 +1,240 @@
+//! Whole runs on small pictures: what a run directory holds, and that it comes out the same again.
+
+use std::path::Path;
+
+use crate::support::pictures::Workshop;
+use crate::support::program::{Said, alpaca_run, files_below, spawn};
+
+/// Two stages on the smallest network; augmentation, dropout and both engines take part.
+const TWO_STAGES: &str = "\
+version: 1
+seed: 7
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+augmentation:
+  - random_flip: both
+  - random_rotation: { factor: 0.1 }
+  - random_contrast: { factor: 0.2 }
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  transfer:
+    train: { freeze: all, epochs: 2 }
+  finetune:
+    train: { unfreeze_from: 138, epochs: 2, optimizer: { adam: { learning_rate: 1e-4 } } }
+";
+
+/// The files that a second execution may write differently.
+const VOLATILE: [&str; 3] = ["events.jsonl", "manifest.json", "timings.csv"];
+
+/// Runs the pipeline of a workshop into its folder `runs`.
+fn run(workshop: &Workshop, more: &[&str]) -> Said {
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+    let mut arguments = vec![pipeline.as_str(), "--runs-dir", &runs];
+    arguments.extend(more);
+    alpaca_run(&arguments)
+}
+
+/// The files of a run directory that reproduce.
+fn lasting(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = files_below(directory);
+    files.retain(|(name, _)| !VOLATILE.contains(&name.as_str()));
+    files
+}
+
+/// A manifest without its volatile section.
+fn manifest(directory: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(directory.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(manifest.as_object_mut().unwrap().remove("volatile").is_some());
+    manifest
+}
+
+#[track_caller]
+fn assert_same_files(a: &Path, b: &Path) {
+    let (a_files, b_files) = (lasting(a), lasting(b));
+    let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
+        files.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&a_files), names(&b_files));
+    for ((name, a), (_, b)) in a_files.iter().zip(&b_files) {
+        assert!(a == b, "{name} differs");
+    }
+    assert_eq!(manifest(a), manifest(b));
+}
+
+#[test]
+fn a_run_directory_holds_what_was_promised() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = run(&workshop, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    let names: Vec<String> = files_below(&directory).into_iter().map(|(name, _)| name).collect();
+    insta::assert_snapshot!(names.join("\n"));
+    let table = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    let metrics = table("metrics.csv");
+    let columns = "stage,epoch,train/loss,train/accuracy,val/loss,val/accuracy,learning_rate";
+    assert_eq!(metrics.lines().next(), Some(columns));
+    let starts: Vec<&str> = metrics.lines().skip(1).map(|line| &line[..10]).collect();
+    assert_eq!(starts, ["transfer,1", "transfer,2", "finetune,3", "finetune,4"]);
+    assert_eq!(table("splits.csv").lines().count(), 1 + 24);
+    assert_eq!(table("predictions.csv").lines().count(), 1 + 4);
+    assert_eq!(table("classes.json"), "[\n  \"disc\",\n  \"ring\"\n]\n");
+    assert_eq!(table("pipeline.yaml"), TWO_STAGES);
+    for line in table("events.jsonl").lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert!(said.out.contains("finetune") && said.out.contains("metrics.csv"), "{}", said.out);
+}
+
+#[test]
+fn the_manifest_has_the_digest_of_every_lasting_file() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &["-S", "stages.finetune.epochs=1"]).code, Some(0));
+    let directory = workshop.path("runs/small");
+    let manifest = manifest(&directory);
+    let digests = manifest["files"].as_object().unwrap();
+    let files = lasting(&directory);
+    assert_eq!(files.len(), digests.len());
+    for (name, bytes) in files {
+        assert_eq!(digests[&name], blake3::hash(&bytes).to_hex().as_str(), "{name}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    for threads in ["1", "2", "3", "2"] {
+        let said = run(&workshop, &["--threads", threads]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let first = workshop.path("runs/small");
+    for other in ["runs/small-2", "runs/small-3", "runs/small-4"] {
+        assert_same_files(&first, &workshop.path(other));
+    }
+}
+
+#[test]
+fn prefetching_changes_no_result() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    for prefetch in ["1", "7"] {
+        let said = run(&workshop, &["-S", &format!("dataset.prefetch={prefetch}")]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let metrics = |run: &str| std::fs::read(workshop.path(run).join("metrics.csv")).unwrap();
+    assert_eq!(metrics("runs/small"), metrics("runs/small-2"));
+}
+
+#[test]
+fn another_seed_gives_another_split_and_other_figures() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &[]).code, Some(0));
+    assert_eq!(run(&workshop, &["-S", "seed=8"]).code, Some(0));
+    for file in ["splits.csv", "metrics.csv"] {
+        let bytes = |run: &str| std::fs::read(workshop.path(run).join(file)).unwrap();
+        assert!(bytes("runs/small") != bytes("runs/small-2"), "{file} is the same");
+    }
+}
+
+/// The resolved pipeline is a pipeline, and all that a run needs.
+#[test]
+fn the_resolved_pipeline_runs_to_the_same_result() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &["-S", "dataset.batch_size=6"]).code, Some(0));
+    let resolved = std::fs::read_to_string(workshop.path("runs/small/pipeline.resolved.yaml"));
+    let resolved = resolved.unwrap();
+    assert!(
+        resolved.contains("block_15_depthwise_BN"),
+        "an index is recorded as a name: {resolved}"
+    );
+    std::fs::write(workshop.path("small.yaml"), &resolved).unwrap();
+    assert_eq!(run(&workshop, &[]).code, Some(0));
+    for file in ["splits.csv", "metrics.csv", "predictions.csv", "weights/best.safetensors"] {
+        let bytes = |run: &str| std::fs::read(workshop.path(run).join(file)).unwrap();
+        assert!(bytes("runs/small") == bytes("runs/small-2"), "{file} differs");
+    }
+}
+
+#[test]
+fn every_value_of_the_resolved_pipeline_says_where_it_came_from() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let more = ["-S", "stages.transfer.epochs=1", "-S", "stages.finetune.epochs=1"];
+    assert_eq!(run(&workshop, &more).code, Some(0));
+    let path = workshop.path("runs/small/pipeline.resolved.yaml");
+    insta::assert_snapshot!(std::fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn three_classes_get_three_outputs() {
+    let workshop = Workshop::new(TWO_STAGES, 3);
+    let said = run(&workshop, &["-S", "stages.finetune.epochs=1"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let predictions = std::fs::read_to_string(workshop.path("runs/small/predictions.csv")).unwrap();
+    let mut lines = predictions.lines();
+    let columns =
+        "path,label,predicted,probability/disc,probability/ring,probability/square,correct";
+    assert_eq!(lines.next(), Some(columns));
+    for line in lines {
+        let probabilities = line.split(',').skip(3).take(3);
+        let sum: f64 = probabilities.map(|field| field.parse::<f64>().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{line}");
+    }
+}
+
+#[test]
+fn a_base_model_without_frozen_layers_trains_as_a_whole() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = run(&workshop, &["-S", "stages.transfer={train: {freeze: none, epochs: 1}}"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_stage_and_leaves_the_run_readable() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let diverge = "stages.finetune.optimizer={sgd: {learning_rate: 1e30}}";
+    let said = run(&workshop, &["-S", diverge]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("T001") && said.err.contains("`finetune`"), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    assert!(!directory.join("manifest.json").exists(), "a failed run has no manifest");
+    let metrics = std::fs::read_to_string(directory.join("metrics.csv")).unwrap();
+    assert!(metrics.lines().count() >= 3, "the epochs before are kept: {metrics}");
+    assert!(directory.join("weights/transfer/best.safetensors").exists());
+}
+
+#[test]
+fn two_runs_at_once_get_a_directory_each() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+    let start = || spawn(&[&pipeline, "--quiet", "--runs-dir", &runs]);
+    let ended: Vec<Said> = [start(), start(), start()].map(Said::of).into();
+    let mut said: Vec<String> = ended.into_iter().map(|said| said.out.trim().to_owned()).collect();
+    said.sort();
+    let expected = ["runs/small", "runs/small-2", "runs/small-3"].map(|name| workshop.text(name));
+    assert_eq!(said, expected);
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-3"));
+}
+
+#[test]
+fn progress_is_plain_lines_where_there_is_no_terminal() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = run(&workshop, &["-S", "stages.finetune.epochs=1"]);
+    assert!(!said.err.contains('\u{1b}') && !said.err.contains('\r'), "{:?}", said.err);
+    let epochs = said.err.lines().filter(|line| line.contains("epoch")).count();
+    assert_eq!(epochs, 3, "{}", said.err);
+}
+
+#[test]
+fn paths_of_overrides_are_relative_to_the_current_folder() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let elsewhere = workshop.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::rename(workshop.path("pictures"), elsewhere.join("moved")).unwrap();
+    let pipeline = workshop.text("small.yaml");
+    let directory = "dataset.directory=moved";
+    let said = Said::of(
+        crate::support::program::command(&["check", &pipeline, "-S", directory])
+            .current_dir(&elsewhere)
+            .spawn()
+            .unwrap(),
+    );
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
