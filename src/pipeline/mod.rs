@@ -13,6 +13,7 @@ pub mod load;
 mod overrides;
 mod parse;
 mod raw;
+pub mod reference;
 mod resolve;
 pub mod resolved;
 pub mod schema;

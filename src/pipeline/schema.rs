@@ -91,16 +91,35 @@ impl SchemaView {
     /// The schema of the value under `key`: declared by name, or for any name.
     pub(super) fn property(self, key: &str) -> Option<Self> {
         let named = self.properties().into_iter().find(|(name, _)| *name == key);
-        let any = || self.keyword("additionalProperties").filter(|value| value.is_object());
-        named.map(|(_, schema)| schema).or_else(|| any().map(Self::follow))
+        named.map(|(_, schema)| schema).or_else(|| self.any_property())
     }
 
     /// What the value under `key` is, in the first sentence of its documentation.
     pub(super) fn meaning_of(self, key: &str) -> Option<&'static str> {
-        let description = |value: &'static Value| value.get("description").and_then(Value::as_str);
-        let property = self.keyword("properties")?.get(key)?;
-        let text = description(property).or_else(|| description(Self::follow(property).0))?;
+        let text = self.documentation_of(key)?;
         text.split(". ").next().map(|sentence| sentence.trim_end_matches('.'))
+    }
+
+    /// The documentation of the value under `key`: of the key, else of what it takes.
+    pub(super) fn documentation_of(self, key: &str) -> Option<&'static str> {
+        let property = self.keyword("properties")?.get(key)?;
+        let own = property.get("description").and_then(Value::as_str);
+        own.or_else(|| Self::follow(property).documentation())
+    }
+
+    /// The default of the value under `key`.
+    pub(super) fn default_of(self, key: &str) -> Option<&'static Value> {
+        self.keyword("properties")?.get(key)?.get("default")
+    }
+
+    /// Its documentation.
+    pub(super) fn documentation(self) -> Option<&'static str> {
+        self.keyword("description").and_then(Value::as_str)
+    }
+
+    /// The schema of the values under keys of any name.
+    pub(super) fn any_property(self) -> Option<Self> {
+        self.keyword("additionalProperties").filter(|value| value.is_object()).map(Self::follow)
     }
 
     /// The keys that a mapping must have.

@@ -11,7 +11,6 @@ use super::plot;
 use super::table::{self, GrowingTable, figure};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
-use crate::base::text;
 use crate::event::{EpochMetrics, Event, EventSink, StageFacts};
 use crate::model::weights::{Weights, file};
 
@@ -160,11 +159,7 @@ impl Recorder {
 
     fn begin_stage(&mut self, facts: &StageFacts) {
         self.n_images = facts.n_images;
-        let caption = format!(
-            "{} from {} on",
-            text::count(facts.n_trainable, "weight"),
-            facts.first_trainable
-        );
+        let caption = format!("trains from {} on", facts.first_trainable);
         self.history.stages.push(StageHistory {
             name: facts.stage.clone(),
             from: facts.from.clone(),

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use alpaca_run::pipeline::reference;
+
 use crate::support::program::{alpaca_run, project, yaml_files};
 
 fn committed_schema() -> serde_json::Value {
@@ -25,15 +27,27 @@ fn findings(file: &Path) -> Vec<String> {
     findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Compares a generated file with the committed one; `UPDATE=1` writes it.
+#[track_caller]
+fn assert_fresh(path: &str, fresh: &str) {
+    let file = project().join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, fresh).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap();
+    assert!(committed == fresh, "{path} is stale: UPDATE=1 cargo test");
+}
+
 #[test]
 fn the_committed_schema_is_fresh() {
-    let path = project().join("schemas/pipeline.schema.json");
-    let fresh = alpaca_run(&["schema"]).out;
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &fresh).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap();
-    assert!(committed == fresh, "schemas/pipeline.schema.json is stale: UPDATE=1 cargo test");
+    assert_fresh("schemas/pipeline.schema.json", &alpaca_run(&["schema"]).out);
+}
+
+#[test]
+fn the_committed_reference_is_fresh() {
+    assert_fresh("docs/reference/pipeline.md", &reference::pipeline_reference());
+    assert_fresh("docs/reference/codes.md", &reference::codes_reference());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::pipeline::defaults;
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::enum_variant_names, reason = "these are the names of Keras's layers")]
 pub(in crate::pipeline) enum RawAugmentation {
-    /// A mirror image, half the time.
+    /// A mirror image, half the time in each direction that is named.
     RandomFlip(RawFlip),
     /// A rotation by a random share of a full turn.
     RandomRotation(RawMove),

@@ -3,7 +3,7 @@
 //! The walk also repairs what it can: unknown keys and wrong values of keys that may be left out
 //! are taken out, so that later checks see the rest of the pipeline and report on it too.
 
-mod wording;
+pub(super) mod wording;
 
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;

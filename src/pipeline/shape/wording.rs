@@ -12,7 +12,7 @@ pub(super) const NO_MERGE_KEYS: &str = "YAML merge keys are not part of YAML 1.2
                                         or use an alias for a whole value";
 
 /// What a schema takes, as the object of "must be".
-pub(super) fn describe(schema: SchemaView) -> String {
+pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
     let tags = schema.tags();
     if !tags.is_empty() {
         let names = text::any_of(tags.iter().map(|(tag, _)| *tag));
@@ -70,15 +70,18 @@ pub(super) fn written(value: &Yaml) -> String {
 /// What a number should be, if it is outside the range of its schema.
 pub(super) fn range_missed(number: f64, schema: SchemaView) -> Option<String> {
     let bound = |name| schema.keyword(name).and_then(Json::as_f64);
+    let is_inside = bound("minimum").is_none_or(|least| number >= least)
+        && bound("maximum").is_none_or(|most| number <= most)
+        && bound("exclusiveMinimum").is_none_or(|above| number > above)
+        && bound("exclusiveMaximum").is_none_or(|below| number < below);
+    if is_inside { None } else { range(schema) }
+}
+
+/// The range of a number, if its schema has one.
+pub(in crate::pipeline) fn range(schema: SchemaView) -> Option<String> {
+    let bound = |name| schema.keyword(name).and_then(Json::as_f64);
     let [least, most] = ["minimum", "maximum"].map(bound);
     let [above, below] = ["exclusiveMinimum", "exclusiveMaximum"].map(bound);
-    let is_inside = least.is_none_or(|least| number >= least)
-        && most.is_none_or(|most| number <= most)
-        && above.is_none_or(|above| number > above)
-        && below.is_none_or(|below| number < below);
-    if is_inside {
-        return None;
-    }
     Some(match (least, most, above, below) {
         (Some(least), Some(most), ..) if least == most => format!("{least}"),
         (Some(least), Some(most), ..) => format!("between {least} and {most}"),
@@ -86,7 +89,9 @@ pub(super) fn range_missed(number: f64, schema: SchemaView) -> Option<String> {
         (Some(least), ..) => format!("at least {least}"),
         (_, _, Some(above), Some(below)) => format!("above {above} and below {below}"),
         (_, _, Some(above), None) => format!("above {above}"),
-        (_, most, _, below) => format!("at most {}", most.or(below).unwrap_or_default()),
+        (_, Some(most), ..) => format!("at most {most}"),
+        (_, _, _, Some(below)) => format!("below {below}"),
+        (None, None, None, None) => return None,
     })
 }
 

@@ -7,13 +7,19 @@ use crate::run_dir::history::{History, StageHistory};
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
-/// The area inside the axes: left, right, top, bottom.
+/// The area inside the axes: left, right, bottom; its top leaves room for what is said about
+/// stages.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = WIDTH - 104.0;
-const TOP: f64 = 86.0;
 const BOTTOM: f64 = HEIGHT - 52.0;
+/// Where the title begins.
+const MARGIN: f64 = LEFT - 40.0;
+/// The baseline of the first line about a stage.
+const CAPTIONS: f64 = 78.0;
 /// The least distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
+/// The width of a character of a label, at most, on average.
+const CHARACTER: f64 = 7.2;
 
 /// A figure that is drawn.
 struct Figure {
@@ -46,8 +52,8 @@ pub fn render_all(history: &History) -> Vec<(&'static str, String)> {
 
 fn render(history: &History, figure: &Figure) -> String {
     let mut svg = Svg::new(WIDTH, HEIGHT, figure.title, &describe(history, figure));
-    svg.text("title", (LEFT - 40.0, 32.0), figure.title);
-    svg.text("faint", (LEFT - 40.0, 53.0), &summary(history, figure));
+    svg.text("title", (MARGIN, 32.0), figure.title);
+    svg.text("faint", (MARGIN, 53.0), &summary(history, figure));
     let epochs: Vec<&EpochMetrics> =
         history.stages.iter().flat_map(|stage| &stage.epochs).collect();
     if let (Some(first), Some(last)) =
@@ -65,9 +71,10 @@ fn render(history: &History, figure: &Figure) -> String {
         );
         // One epoch alone stands in the middle.
         let margin = if first == last { 0.5 } else { 0.0 };
+        let top = CAPTIONS + starts(history).count() as f64 * LABEL_HEIGHT;
         let axes = Axes {
             x: Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT)),
-            y: Scale::new((marks[0], marks[marks.len() - 1]), (BOTTOM, TOP)),
+            y: Scale::new((marks[0], marks[marks.len() - 1]), (BOTTOM, top)),
         };
         draw_axes(&mut svg, &axes, &marks, &scale::whole_marks(first, last, 14));
         draw_stage_starts(&mut svg, &axes, history);
@@ -100,22 +107,23 @@ fn draw_axes(svg: &mut Svg, axes: &Axes, marks: &[f64], epochs: &[usize]) {
     svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), "epoch");
 }
 
-/// A vertical mark where a stage goes on from another.
+/// The stages that go on from another, each with its first epoch.
+fn starts(history: &History) -> impl Iterator<Item = (&StageHistory, &EpochMetrics)> {
+    let starts = history.stages.iter().filter(|stage| stage.from.is_some());
+    starts.filter_map(|stage| Some((stage, stage.epochs.first()?)))
+}
+
+/// A vertical mark where a stage goes on from another, with a line about it above the curves.
 fn draw_stage_starts(svg: &mut Svg, axes: &Axes, history: &History) {
-    let mut started: Vec<usize> = vec![];
-    for stage in history.stages.iter().filter(|stage| stage.from.is_some()) {
-        let Some(first) = stage.epochs.first() else { continue };
+    for (row, (stage, first)) in starts(history).enumerate() {
         let x = axes.x.place(first.epoch as f64 - 0.5);
-        let above = started.iter().filter(|epoch| **epoch == first.epoch).count() as f64;
-        started.push(first.epoch);
-        svg.line("mark", (x, TOP - 8.0), (x, BOTTOM));
-        let text = format!("{} starts: {}", stage.name, stage.caption);
-        // The text goes to the side that has more room.
-        if x < f64::midpoint(LEFT, RIGHT) {
-            svg.text("faint", (x + 6.0, TOP + 4.0 + above * LABEL_HEIGHT), &text);
-        } else {
-            svg.text("faint end", (x - 6.0, TOP + 4.0 + above * LABEL_HEIGHT), &text);
-        }
+        let y = CAPTIONS + row as f64 * LABEL_HEIGHT;
+        svg.line("mark", (x, y + 5.0), (x, BOTTOM));
+        let text = format!("{} starts here: {}", stage.name, stage.caption);
+        let width = text.chars().count() as f64 * CHARACTER;
+        // It begins at the mark if there is room, else as far to the right as there is.
+        let left = (x - 2.0).min(WIDTH - MARGIN - width);
+        svg.text("faint", (left.max(MARGIN), y), &text);
     }
 }
 
