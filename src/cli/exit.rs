@@ -1,5 +1,7 @@
 //! How the process ends.
 
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use super::diagnostics;
@@ -16,6 +18,8 @@ pub(super) enum Exit {
     Failed,
     /// The command line or the pipeline is wrong.
     Usage,
+    /// The program is wrong.
+    Bug,
 }
 
 impl From<Exit> for ExitCode {
@@ -24,8 +28,20 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Bug => 70,
         })
     }
+}
+
+/// Says what is known about a panic: it is a bug of this program, never the user's fault.
+pub(super) fn report_bug(panic: &PanicHookInfo<'_>) {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = format!(
+        "error: this is a bug of alpaca-run {version}: {panic}\n\
+         hint: please report it with the pipeline file and what was done before\n"
+    );
+    // Where standard error cannot be written there is nobody left to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// The exit code of a command line that clap refused, or of `--help` and `--version`.

@@ -20,6 +20,12 @@ use terminal::Terminal;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(exit::report_bug));
+    // The hook has said everything about a panic.
+    std::panic::catch_unwind(run).unwrap_or(Exit::Bug.into())
+}
+
+fn run() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return exit::of_usage(&error),
