@@ -6,6 +6,8 @@
 //! use appears here.
 
 pub mod autodiff;
+pub mod kernels;
+mod layers;
 pub mod native;
 pub mod optimizer;
 
@@ -60,13 +62,31 @@ pub struct StepRandomness {
     pub samples: Vec<SeedStream>,
 }
 
+impl StepRandomness {
+    /// A factor for each of `n_channels` features of each picture: zero for a share of `rate`, so
+    /// much for the others that the mean stays; none where nothing is dropped.
+    pub fn dropout_mask(&self, rate: f32, n_channels: usize) -> Option<Vec<f32>> {
+        if rate == 0.0 {
+            return None;
+        }
+        let kept = 1.0 / (1.0 - rate);
+        let mut mask = Vec::with_capacity(self.samples.len() * n_channels);
+        for stream in &self.samples {
+            let mut generator = stream.generator();
+            let factor = |_| if generator.uniform() < rate { 0.0 } else { kept };
+            mask.extend((0..n_channels).map(factor));
+        }
+        Some(mask)
+    }
+}
+
 /// Runs and trains the trainable part of a network.
 pub trait Trainer {
     /// The logits `[n, outputs]`, without dropout.
     ///
     /// # Errors
     /// When the engine fails.
-    fn predict(&self, features: &Features) -> Result<Tensor, EngineError>;
+    fn predict(&self, features: Features) -> Result<Tensor, EngineError>;
 
     /// One step: forward with dropout, the objective's gradient, backward, and a move of the
     /// weights at `learning_rate`.
@@ -75,7 +95,7 @@ pub trait Trainer {
     /// When the engine fails.
     fn step(
         &mut self,
-        features: &Features,
+        features: Features,
         randomness: &StepRandomness,
         objective: &mut Objective<'_>,
         learning_rate: f64,

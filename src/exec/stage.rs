@@ -9,7 +9,7 @@ use super::session::RunError;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::engine::Trainer;
-use crate::engine::autodiff::AutodiffTrainer;
+use crate::engine::autodiff::{AutodiffTrainer, Layers};
 use crate::engine::native::NativeExtractor;
 use crate::event::{Evaluated, Event, EventSink, Sinks, StageFacts};
 use crate::model::graph::{LayerIdx, Parameter};
@@ -70,7 +70,8 @@ pub(super) fn run(
     let frozen_before = weights.digests_except(&trained);
     let cut = network.cut(first);
     let extractor = NativeExtractor::new(network, &cut, weights)?;
-    let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, spec.optimizer);
+    let mut trainer =
+        AutodiffTrainer::new(network, &cut, weights, &trained, (Layers::Native, spec.optimizer));
     let before = evaluate::evaluate(&extractor, &trainer, pictures.validation())?;
     let facts = facts(start, first, pictures, before.evaluated);
     let mut keeper =

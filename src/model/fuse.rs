@@ -67,6 +67,16 @@ pub struct ConvolutionUnit {
     pub shortcut: Option<Value>,
 }
 
+impl ConvolutionUnit {
+    /// The part that its weights play in its first layer.
+    pub fn kernel_role(&self) -> Role {
+        match self.connection {
+            Connection::Full => Role::Kernel,
+            Connection::Depthwise => Role::DepthwiseKernel,
+        }
+    }
+}
+
 /// What a unit computes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UnitKind {
@@ -250,6 +260,55 @@ fn n_readers(layers: &[Layer]) -> Vec<usize> {
     readers
 }
 
+/// Cuts the units of `range` into groups that may run as one: an inverted residual block, that is a
+/// convolution (if there is one), a depthwise convolution and a linear 1x1 convolution each of
+/// which alone reads the one before, and whose shortcut, if any, is the group's input; else a
+/// single unit. Values in `kept` are not hidden inside a group.
+pub fn groups(units: &[Unit], range: Range<usize>, kept: &[Value]) -> Vec<Range<usize>> {
+    let mut groups = vec![];
+    let mut at = range.start;
+    while at < range.end {
+        let is_block = |n: &usize| {
+            let group = at..at + n;
+            group.end <= range.end && is_block(units, group, kept)
+        };
+        let n_units = [3, 2].into_iter().find(is_block).unwrap_or(1);
+        groups.push(at..at + n_units);
+        at += n_units;
+    }
+    groups
+}
+
+fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
+    let convolution = |unit: &Unit| match &unit.kind {
+        UnitKind::Convolution(convolution) => Some(convolution.clone()),
+        _ => None,
+    };
+    let members: Option<Vec<ConvolutionUnit>> =
+        units[group.clone()].iter().map(convolution).collect();
+    let Some([first @ .., depthwise, project]) = members.as_deref() else { return false };
+    let is_inner = |unit: usize| {
+        let value = Value::Unit(unit);
+        let reads = |unit: &Unit| unit.reads().filter(|read| *read == value).count();
+        units[unit + 1].input == value
+            && units.iter().map(reads).sum::<usize>() == 1
+            && !kept.contains(&value)
+    };
+    let is_plain = |unit: &ConvolutionUnit, connection| {
+        unit.connection == connection
+            && unit.activation == Activation::Relu6
+            && unit.shortcut.is_none()
+    };
+    let input = units[group.start].input;
+    first.iter().all(|unit| is_plain(unit, Connection::Full))
+        && is_plain(depthwise, Connection::Depthwise)
+        && project.connection == Connection::Full
+        && project.window.is_pointwise()
+        && project.activation == Activation::Linear
+        && project.shortcut.is_none_or(|shortcut| shortcut == input)
+        && (group.start..group.end - 1).all(is_inner)
+}
+
 /// A list of units in two parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -299,6 +358,20 @@ mod tests {
         members.sort_unstable();
         assert_eq!(members, (1..154).collect::<Vec<_>>());
         assert_eq!(units.len(), 1 + 2 + 16 * 3 + 1);
+    }
+
+    #[test]
+    fn blocks_are_found_where_nothing_inside_is_needed_elsewhere() {
+        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let units = fuse(&graph).unwrap();
+        let sizes = |kept: &[Value]| {
+            groups(&units, 0..units.len(), kept).iter().map(ExactSizeIterator::len).collect()
+        };
+        // The first convolution and the block without expansion, sixteen blocks, the last one.
+        let all: Vec<usize> = sizes(&[]);
+        assert_eq!(all, [&[3; 17][..], &[1]].concat());
+        let cut: Vec<usize> = sizes(&[Value::Unit(3)]);
+        assert_eq!(cut[..4], [3, 1, 2, 3]);
     }
 
     #[test]

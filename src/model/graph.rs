@@ -60,6 +60,12 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether it looks at one pixel for each output pixel: a convolution with it is a matrix
+    /// product.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == Padding::default()
+    }
+
     /// The size of the output for an input of `height` by `width`.
     pub fn output(&self, height: usize, width: usize) -> (usize, usize) {
         let side = |size: usize, before: usize, after: usize| {

@@ -45,7 +45,7 @@ pub fn evaluate(
     let mut predictions = vec![];
     for batch in batches {
         let batch = batch.map_err(TrainError::Batch)?;
-        let logits = trainer.predict(&extractor.extract(&batch)?)?;
+        let logits = trainer.predict(extractor.extract(&batch)?)?;
         let outcome = objective::evaluate(&logits, &batch.labels);
         mean.add(outcome.loss, outcome.n_correct, batch.labels.len());
         let pictures = logits.rows().zip(&batch.samples).zip(&batch.labels);

@@ -125,7 +125,7 @@ fn train_epoch(
             found.slope
         };
         let randomness = StepRandomness { samples };
-        trainer.step(&features, &randomness, &mut objective, course.learning_rate)?;
+        trainer.step(features, &randomness, &mut objective, course.learning_rate)?;
         let (loss, n_correct) = outcome.expect("a step evaluates its objective");
         check_loss(course, epoch, Some(step), loss)?;
         mean.add(loss, n_correct, batch.labels.len());

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use alpaca_run::base::batch::Batch;
 use alpaca_run::base::random::SeedStream;
 use alpaca_run::base::tensor::Tensor;
-use alpaca_run::engine::autodiff::AutodiffTrainer;
+use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers};
 use alpaca_run::engine::native::NativeExtractor;
 use alpaca_run::engine::{FeatureExtractor, StepRandomness, Trainer};
 use alpaca_run::model::fuse::{self, Cut};
@@ -139,10 +139,13 @@ fn pooled_features_and_logits_agree_with_keras() {
     let error = farthest(features.values[0].values(), expected["pooled"].values());
     println!("pooled: largest difference {error:.1e}");
     assert!(error < 1e-3);
-    let trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], adam());
-    let error = farthest(trainer.predict(&features).unwrap().values(), expected["logits"].values());
-    println!("logits: largest difference {error:.1e}");
-    assert!(error < 1e-3);
+    for layers in [Layers::Native, Layers::Ordinary] {
+        let trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], (layers, adam()));
+        let logits = trainer.predict(features.clone()).unwrap();
+        let error = farthest(logits.values(), expected["logits"].values());
+        println!("logits, {layers:?}: largest difference {error:.1e}");
+        assert!(error < 1e-3);
+    }
 }
 
 fn adam() -> OptimizerSpec {
@@ -150,21 +153,34 @@ fn adam() -> OptimizerSpec {
 }
 
 /// The frozen part's features and a trainer of the rest, for a freeze rule.
-fn fine_tuning(situation: &Situation, freeze: &FreezeSpec) -> (Cut, AutodiffTrainer) {
+fn fine_tuning(
+    situation: &Situation,
+    freeze: &FreezeSpec,
+    layers: Layers,
+) -> (Cut, AutodiffTrainer) {
     let Situation { network, weights, .. } = situation;
     let first = network.first_trainable(freeze);
     let cut = network.cut(first);
     let names: Vec<String> =
         network.trainable_parameters(first).into_iter().map(|p| p.name).collect();
-    let trainer = AutodiffTrainer::new(network, &cut, weights, &names, adam());
+    let trainer = AutodiffTrainer::new(network, &cut, weights, &names, (layers, adam()));
     (cut, trainer)
 }
 
 #[test]
 fn gradients_losses_and_three_adam_steps_agree_with_keras() {
+    check_training(Layers::Native);
+}
+
+#[test]
+fn the_same_in_ordinary_tensor_operations() {
+    check_training(Layers::Ordinary);
+}
+
+fn check_training(layers: Layers) {
     let Some(situation) = situation() else { return };
     let freeze = FreezeSpec::Before { layer: "block_13_depthwise".to_owned() };
-    let (cut, mut trainer) = fine_tuning(&situation, &freeze);
+    let (cut, mut trainer) = fine_tuning(&situation, &freeze, layers);
     let Situation { network, weights, batch, expected } = &situation;
     let features = NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
     let mut losses = vec![];
@@ -173,7 +189,7 @@ fn gradients_losses_and_three_adam_steps_agree_with_keras() {
         losses.push(outcome.loss as f32);
         outcome.slope
     };
-    let gradients = trainer.gradients(&features, None, &mut objective).unwrap();
+    let gradients = trainer.gradients(features.clone(), None, &mut objective).unwrap();
     let wanted: Vec<&String> = expected.keys().filter(|name| name.starts_with("grad/")).collect();
     assert_eq!(wanted.len(), gradients.len());
     let mut worst = 0.0f32;
@@ -187,7 +203,7 @@ fn gradients_losses_and_three_adam_steps_agree_with_keras() {
     println!("{} gradients: largest difference {worst:.1e} of the largest entry", gradients.len());
     let randomness = StepRandomness { samples: vec![SeedStream::new(0); 8] };
     for _ in 0..3 {
-        trainer.step(&features, &randomness, &mut objective, 1e-4).unwrap();
+        trainer.step(features.clone(), &randomness, &mut objective, 1e-4).unwrap();
     }
     let error = farthest(&losses[1..], expected["losses"].values());
     println!("losses {:?}: largest difference {error:.1e}", &losses[1..]);
@@ -205,17 +221,47 @@ fn gradients_losses_and_three_adam_steps_agree_with_keras() {
 #[test]
 fn the_cut_does_not_change_the_logits() {
     let Some(situation) = situation() else { return };
-    let mut all = vec![];
-    for freeze in ["block_1_depthwise_BN", "block_5_depthwise", "block_14_depthwise", "Conv_1_bn"] {
-        let (cut, trainer) =
-            fine_tuning(&situation, &FreezeSpec::Before { layer: freeze.to_owned() });
-        let Situation { network, weights, batch, .. } = &situation;
+    let cuts =
+        ["Conv1", "block_1_depthwise_BN", "block_5_depthwise", "block_14_depthwise", "Conv_1_bn"];
+    for (freeze, layers) in
+        cuts.iter().flat_map(|layer| [(layer, Layers::Native), (layer, Layers::Ordinary)])
+    {
+        let freeze = FreezeSpec::Before { layer: (*freeze).to_owned() };
+        let (cut, trainer) = fine_tuning(&situation, &freeze, layers);
+        let Situation { network, weights, batch, expected } = &situation;
         let features =
             NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
-        all.push(trainer.predict(&features).unwrap());
+        let logits = trainer.predict(features).unwrap();
+        let error = farthest(logits.values(), expected["logits"].values());
+        assert!(error < 1e-3, "{freeze:?}, {layers:?}: {error}");
     }
-    for logits in &all {
-        let error = farthest(logits.values(), situation.expected["logits"].values());
-        assert!(error < 1e-3, "{error}");
+}
+
+/// Gradients of the whole network, frozen normalisations included, by both definitions of its
+/// layers. Of its millions of activations some lie so near to a bound of their `ReLU6` that the two
+/// put them on different sides, which a gradient summed over thousands of pixels notices a little.
+#[test]
+fn both_definitions_give_the_same_gradients_of_the_whole_network() {
+    let Some(situation) = situation() else { return };
+    let Situation { network, weights, batch, .. } = &situation;
+    let [native, ordinary] = [Layers::Native, Layers::Ordinary].map(|layers| {
+        let (cut, trainer) = fine_tuning(&situation, &FreezeSpec::None, layers);
+        let features =
+            NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
+        let mut objective = |logits: &Tensor| objective::evaluate(logits, &batch.labels).slope;
+        trainer.gradients(features, None, &mut objective).unwrap()
+    });
+    assert_eq!(native.len(), ordinary.len());
+    let mut worst = 0.0f64;
+    for ((name, ours), theirs) in native.iter().zip(ordinary.values()) {
+        let difference: Vec<f32> = ours.iter().zip(theirs).map(|(a, b)| a - b).collect();
+        let error = length(&difference) / length(theirs);
+        worst = worst.max(error);
+        assert!(error < 1e-2, "{name}: {error}");
     }
+    println!("{} gradients: largest difference {worst:.1e} of their length", native.len());
+}
+
+fn length(values: &[f32]) -> f64 {
+    values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
 }

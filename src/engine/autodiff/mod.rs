@@ -1,12 +1,14 @@
 //! The engine of the trainable part: forward and backward by burn.
 //!
-//! [`operations`] is what a layer is in terms of a tensor library, on any of its devices;
-//! [`network`] runs units with them; [`trainer`] keeps weights, asks for gradients and moves the
-//! weights. Weights live in host memory between steps.
+//! [`native`] runs layers of our own, which [`custom`] puts into burn's graph; [`ordinary`] runs the
+//! same units in ordinary tensor operations, for every device. [`trainer`] keeps weights, asks for
+//! gradients and moves the weights. Weights live in host memory between steps.
 
-mod network;
+mod custom;
+mod native;
 mod operations;
+mod ordinary;
 mod parameters;
 mod trainer;
 
-pub use trainer::AutodiffTrainer;
+pub use trainer::{AutodiffTrainer, Layers};

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Gradients as BurnGradients, Tensor as BurnTensor, TensorData};
 
+use super::custom::Input;
 use crate::base::tensor::Tensor;
 use crate::engine::{EngineError, Gradients};
-use crate::model::fuse::Unit;
+use crate::model::fuse::{Norm, Unit};
+use crate::model::graph::Role;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
@@ -93,6 +95,15 @@ impl Leaf {
     }
 }
 
+/// Batch normalisation with fixed statistics as an affine map: scale and shift depend on the
+/// trained gamma and beta, and gradients reach these through them.
+pub(super) fn frozen_norm(norm: &Norm, leaves: &Leaves) -> (BurnTensor<1>, BurnTensor<1>) {
+    let vector = |role| leaves.vector(&norm.parameter(role));
+    let scale = vector(Role::Gamma) / (vector(Role::MovingVariance) + norm.epsilon).sqrt();
+    let shift = vector(Role::Beta) - vector(Role::MovingMean) * scale.clone();
+    (scale, shift)
+}
+
 /// All parameters of the trainable part on a device.
 pub(super) struct Leaves(BTreeMap<String, Leaf>);
 
@@ -117,6 +128,15 @@ impl Leaves {
     pub(super) fn kernel(&self, name: &str) -> BurnTensor<4> {
         match self.0.get(name) {
             Some(Leaf::Kernel(leaf)) => leaf.clone(),
+            _ => unreachable!("`{name}` is a kernel of the trainable part"),
+        }
+    }
+
+    /// The weights of a convolution or a fully connected layer, as an input of a layer.
+    pub(super) fn weights(&self, name: &str) -> Input {
+        match self.0.get(name) {
+            Some(Leaf::Matrix(leaf)) => Input::Matrix(leaf.clone()),
+            Some(Leaf::Kernel(leaf)) => Input::Map(leaf.clone()),
             _ => unreachable!("`{name}` is a kernel of the trainable part"),
         }
     }

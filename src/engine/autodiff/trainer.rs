@@ -2,8 +2,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::network;
-use super::parameters::Parameters;
+use super::native::NativeNetwork;
+use super::ordinary;
+use super::parameters::{Leaves, Parameters};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::optimizer::Optimizer;
 use crate::engine::{EngineError, Features, Gradients, Objective, StepRandomness, Trainer};
@@ -12,11 +13,27 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::OptimizerSpec;
 
+/// How the layers of the trainable part are defined.
+enum Definition {
+    /// As layers of our own, on the processor.
+    Native(NativeNetwork),
+    /// In ordinary tensor operations.
+    Ordinary { units: Vec<Unit>, first: usize },
+}
+
+/// Which definition of its layers a trainer uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layers {
+    /// Layers of our own: fast, and the same bits on any number of threads.
+    Native,
+    /// Ordinary tensor operations, which every device has.
+    Ordinary,
+}
+
 /// Trains the units behind a cut.
 pub struct AutodiffTrainer {
-    units: Vec<Unit>,
+    definition: Definition,
     boundary: Vec<Value>,
-    first_unit: usize,
     parameters: Parameters,
     optimizer: Optimizer,
     device: Device,
@@ -29,16 +46,39 @@ impl AutodiffTrainer {
         cut: &Cut,
         weights: &Weights,
         trained: &[String],
-        optimizer: OptimizerSpec,
+        (layers, optimizer): (Layers, OptimizerSpec),
     ) -> Self {
-        let units = network.units[cut.trainable.clone()].to_vec();
+        let units = &network.units[cut.trainable.clone()];
+        let first = cut.trainable.start;
         Self {
-            parameters: Parameters::new(network, &units, weights, trained),
-            units,
+            definition: match layers {
+                Layers::Native => {
+                    Definition::Native(NativeNetwork::new(units, first, &cut.boundary, 16))
+                }
+                Layers::Ordinary => Definition::Ordinary { units: units.to_vec(), first },
+            },
+            parameters: Parameters::new(network, units, weights, trained),
             boundary: cut.boundary.clone(),
-            first_unit: cut.trainable.start,
             optimizer: Optimizer::new(optimizer),
             device: Device::flex(),
+        }
+    }
+
+    fn forward(
+        &self,
+        leaves: &Leaves,
+        features: Features,
+        randomness: Option<&StepRandomness>,
+        device: &Device,
+    ) -> Tensor<2> {
+        match &self.definition {
+            Definition::Native(network) => {
+                network.forward(&self.boundary, leaves, features, randomness, device)
+            }
+            Definition::Ordinary { units, first } => {
+                let at = (self.boundary.as_slice(), *first);
+                ordinary::forward(units, at, leaves, features, randomness, device)
+            }
         }
     }
 
@@ -49,14 +89,13 @@ impl AutodiffTrainer {
     /// When the engine fails.
     pub fn gradients(
         &self,
-        features: &Features,
+        features: Features,
         randomness: Option<&StepRandomness>,
         objective: &mut Objective<'_>,
     ) -> Result<Gradients, EngineError> {
         let device = self.device.clone().autodiff();
         let leaves = self.parameters.leaves(&device);
-        let at = (self.boundary.as_slice(), self.first_unit);
-        let logits = network::forward(&self.units, at, &leaves, features, randomness, &device);
+        let logits = self.forward(&leaves, features, randomness, &device);
         let slope = objective(&to_host(logits.clone().inner())?);
         // The sum of logits weighted by their gradients has exactly these gradients.
         let slope = TensorData::new(slope.values().to_vec(), slope.shape().to_vec());
@@ -66,15 +105,14 @@ impl AutodiffTrainer {
 }
 
 impl Trainer for AutodiffTrainer {
-    fn predict(&self, features: &Features) -> Result<HostTensor, EngineError> {
+    fn predict(&self, features: Features) -> Result<HostTensor, EngineError> {
         let leaves = self.parameters.leaves(&self.device);
-        let at = (self.boundary.as_slice(), self.first_unit);
-        to_host(network::forward(&self.units, at, &leaves, features, None, &self.device))
+        to_host(self.forward(&leaves, features, None, &self.device))
     }
 
     fn step(
         &mut self,
-        features: &Features,
+        features: Features,
         randomness: &StepRandomness,
         objective: &mut Objective<'_>,
         learning_rate: f64,

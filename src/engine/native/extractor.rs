@@ -1,153 +1,133 @@
-//! The frozen part of a network, ready to run.
+//! The frozen part of a network, run on batches.
 
 use rayon::prelude::*;
 
-use super::convolution::{self, Map};
-use super::fold::{self, Folded};
+use super::plan::{Place, Plan, Step};
+use super::step::Group;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
+use crate::engine::kernels::{Filling, Out, with_scratch};
 use crate::engine::{EngineError, FeatureExtractor, Features};
-use crate::model::fuse::{
-    Connection, ConvolutionUnit, Cut, Unit, UnitKind, UnsupportedLayer, Value,
-};
-use crate::model::graph::Role;
+use crate::model::fuse::Cut;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
+/// The most pictures of a task: enough for small maps to be worth the weights that are loaded for
+/// them.
+const GROUP: usize = 4;
+
 /// Runs the units in front of a cut.
 pub struct NativeExtractor {
-    steps: Vec<Step>,
-    /// The values to hand out, with their shapes for one picture.
-    boundary: Vec<(Value, Vec<usize>)>,
-}
-
-struct Step {
-    unit: Unit,
-    kind: StepKind,
-    /// Values that no later step reads and that are not handed out.
-    finished: Vec<Value>,
-}
-
-enum StepKind {
-    Convolution(ConvolutionUnit, Folded),
-    GlobalAveragePooling,
+    plan: Plan,
 }
 
 impl NativeExtractor {
-    /// Folds and stores the weights of the frozen part.
+    /// Folds and packs the weights of the frozen part.
     ///
     /// # Errors
     /// When the frozen part has a unit that this engine has no code for.
     pub fn new(network: &Network, cut: &Cut, weights: &Weights) -> Result<Self, EngineError> {
-        let units = &network.units[cut.frozen.clone()];
-        let mut steps = vec![];
-        for (position, unit) in units.iter().enumerate() {
-            let kind = match &unit.kind {
-                UnitKind::Convolution(convolution) => {
-                    let role = match convolution.connection {
-                        Connection::Full => Role::Kernel,
-                        Connection::Depthwise => Role::DepthwiseKernel,
-                    };
-                    let kernel = weights.get(&unit.parameter(role));
-                    StepKind::Convolution(
-                        convolution.clone(),
-                        fold::fold(unit, convolution, kernel, weights),
-                    )
-                }
-                UnitKind::GlobalAveragePooling => StepKind::GlobalAveragePooling,
-                UnitKind::Dropout { .. } | UnitKind::Dense => {
-                    let layer = unit.name.clone();
-                    return Err(UnsupportedLayer { layer, class: "a layer of the head" }.into());
-                }
-            };
-            let is_needed = |value: &Value| {
-                cut.boundary.contains(value)
-                    || units[position + 1..]
-                        .iter()
-                        .any(|later| later.reads().any(|read| read == *value))
-            };
-            let finished = unit.reads().filter(|value| !is_needed(value)).collect();
-            steps.push(Step { unit: unit.clone(), kind, finished });
-        }
-        let shape = |value: &Value| match *value {
-            Value::Image => network.graph.layers()[0].shape.clone(),
-            Value::Unit(unit) => network.units[unit].output_shape.clone(),
-        };
-        let boundary = cut.boundary.iter().map(|value| (*value, shape(value))).collect();
-        Ok(Self { steps, boundary })
+        Ok(Self { plan: Plan::new(network, cut, weights)? })
     }
 
-    /// The boundary values of one picture, in order.
-    fn run(&self, image: &[f32]) -> Vec<Vec<f32>> {
-        let mut values: Vec<Vec<f32>> = vec![];
-        let mut scratch = vec![];
-        for step in &self.steps {
-            let out = step.run(image, &values, &mut scratch);
-            values.push(out);
-            for value in &step.finished {
-                if let Value::Unit(unit) = *value {
-                    values[unit] = vec![];
+    /// Runs a group of pictures; `rooms` is for what is handed out.
+    fn run(&self, n: usize, images: &[f32], mut rooms: Vec<Out<'_>>) {
+        with_scratch([self.plan.memory * n], |[memory]| {
+            for step in &self.plan.steps {
+                self.run_step(step, n, images, memory, &mut rooms);
+            }
+            for ((place, _), room) in self.plan.boundary.iter().zip(rooms) {
+                match *place {
+                    Place::Image => room.write(images),
+                    Place::Memory { start, len } => room.write(&memory[start * n..][..len * n]),
+                    Place::Boundary(_) => {}
                 }
             }
-        }
-        let take = |(value, _): &(Value, _)| match *value {
-            Value::Image => image.to_vec(),
-            Value::Unit(unit) => std::mem::take(&mut values[unit]),
+        });
+    }
+
+    fn run_step(
+        &self,
+        step: &Step,
+        n: usize,
+        images: &[f32],
+        memory: &mut [f32],
+        rooms: &mut [Out<'_>],
+    ) {
+        let range = |start: usize, len: usize| start * n..(start + len) * n;
+        // The output and what is read are places of their own, by construction of the plan.
+        let (read, output) = match step.output {
+            Place::Memory { start, len } => {
+                let (before, rest) = memory.split_at_mut(start * n);
+                let (output, behind) = rest.split_at_mut(len * n);
+                (Read { images, before, behind, behind_start: (start + len) * n }, output.into())
+            }
+            Place::Boundary(position) => {
+                let len = rooms[position].len();
+                let read = Read { images, before: memory, behind: &[], behind_start: usize::MAX };
+                (read, rooms[position].part(0, len))
+            }
+            Place::Image => unreachable!("no step writes the pictures"),
         };
-        self.boundary.iter().map(take).collect()
+        let at = |place: Place| match place {
+            Place::Memory { start, len } => read.part(range(start, len)),
+            Place::Image => read.images,
+            Place::Boundary(_) => unreachable!("what a step reads is in working memory"),
+        };
+        let group =
+            Group { n, lengths: step.lengths, x: at(step.input), shortcut: step.shortcut.map(at) };
+        step.kind.run(self.plan.kernels, &group, output);
     }
 }
 
-impl Step {
-    fn run(&self, image: &[f32], values: &[Vec<f32>], scratch: &mut Vec<f32>) -> Vec<f32> {
-        let read = |value: Value| match value {
-            Value::Image => image,
-            Value::Unit(unit) => &values[unit],
-        };
-        let [height, width, channels] = self.unit.input_shape[..] else {
-            unreachable!("the frozen part reads pictures, not {:?}", self.unit.input_shape)
-        };
-        let input = Map { values: read(self.unit.input), height, width, channels };
-        let mut out = vec![0.0; self.unit.output_shape.iter().product()];
-        match &self.kind {
-            StepKind::Convolution(convolution, weights) => {
-                match convolution.connection {
-                    Connection::Full => {
-                        convolution::full(input, &convolution.window, weights, scratch, &mut out);
-                    }
-                    Connection::Depthwise => {
-                        convolution::depthwise(input, &convolution.window, weights, &mut out);
-                    }
-                }
-                let shortcut = convolution.shortcut.map(read);
-                convolution::finish(&mut out, &weights.bias, convolution.activation, shortcut);
-            }
-            StepKind::GlobalAveragePooling => average(input.values, &mut out),
-        }
-        out
-    }
+/// What a step may read: the pictures, and working memory before and behind its output.
+struct Read<'a> {
+    images: &'a [f32],
+    before: &'a [f32],
+    behind: &'a [f32],
+    behind_start: usize,
 }
 
-/// The mean over all pixels of `[h · w, c]`.
-fn average(values: &[f32], out: &mut [f32]) {
-    let n_pixels = (values.len() / out.len()) as f32;
-    for pixel in values.chunks_exact(out.len()) {
-        out.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+impl<'a> Read<'a> {
+    fn part(&self, range: std::ops::Range<usize>) -> &'a [f32] {
+        if range.start < self.behind_start {
+            &self.before[range]
+        } else {
+            &self.behind[range.start - self.behind_start..range.end - self.behind_start]
+        }
     }
-    out.iter_mut().for_each(|sum| *sum /= n_pixels);
 }
 
 impl FeatureExtractor for NativeExtractor {
+    #[expect(unsafe_code, reason = "features are written group by group, in parallel")]
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
         let n = batch.samples.len();
-        let size = batch.images.values().len() / n.max(1);
-        let pictures: Vec<Vec<Vec<f32>>> =
-            batch.images.values().par_chunks_exact(size).map(|image| self.run(image)).collect();
-        let gather = |(position, (_, shape)): (usize, &(Value, Vec<usize>))| {
-            let values: Vec<f32> =
-                pictures.iter().flat_map(|values| &values[position]).copied().collect();
+        let image_len = batch.images.values().len() / n.max(1);
+        // Results do not depend on how pictures are grouped.
+        let group = (n / (2 * rayon::current_num_threads())).clamp(1, GROUP);
+        let sizes: Vec<usize> = (0..n).step_by(group).map(|first| group.min(n - first)).collect();
+        let lengths: Vec<usize> =
+            self.plan.boundary.iter().map(|(_, shape)| shape.iter().product()).collect();
+        let mut fillings: Vec<Filling> = lengths.iter().map(|len| Filling::new(n * len)).collect();
+        let mut rooms_of_groups: Vec<Vec<Out<'_>>> = sizes.iter().map(|_| vec![]).collect();
+        for (filling, len) in fillings.iter_mut().zip(&lengths) {
+            let rooms = filling.rooms(sizes.iter().map(|size| size * len));
+            for (group, room) in rooms_of_groups.iter_mut().zip(rooms) {
+                group.push(room);
+            }
+        }
+        let images = batch.images.values().par_chunks(group * image_len);
+        sizes
+            .par_iter()
+            .zip(images)
+            .zip(rooms_of_groups)
+            .for_each(|((&n, images), rooms)| self.run(n, images, rooms));
+        let shapes = self.plan.boundary.iter().map(|(_, shape)| shape);
+        let values = fillings.into_iter().zip(shapes).map(|(filling, shape)| {
+            // SAFETY: every group has written the values of all its pictures.
+            let values = unsafe { filling.finish() };
             Tensor::new(&[&[n], &shape[..]].concat(), values)
-        };
-        Ok(Features { values: self.boundary.iter().enumerate().map(gather).collect() })
+        });
+        Ok(Features { values: values.collect() })
     }
 }

@@ -1,12 +1,14 @@
-//! The engine of the frozen part: forward only, one picture a task, channels innermost (NHWC).
+//! The engine of the frozen part: forward only, some pictures a task, channels innermost (NHWC).
 //!
 //! With channels innermost a 1x1 convolution is a plain matrix product and a depthwise one a loop
-//! over neighbouring numbers; with one picture a task its activations stay in cache and no result
-//! depends on how many threads there are.
+//! over neighbouring numbers; with few pictures a task their activations stay in cache, and blocks
+//! run strip by strip so that the expanded ones do too. [`plan`] folds and packs weights once and
+//! decides where values lie; [`step`] runs a layer or a block; [`extractor`] hands pictures to
+//! threads.
 
-mod convolution;
 mod extractor;
 mod fold;
-mod product;
+mod plan;
+mod step;
 
 pub use extractor::NativeExtractor;

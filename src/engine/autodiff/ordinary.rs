@@ -1,14 +1,15 @@
-//! The units of the trainable part, run one after the other.
+//! The units of the trainable part in ordinary tensor operations, one after the other: what every
+//! device can run, and what faster definitions are held against.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::operations;
-use super::parameters::Leaves;
+use super::parameters::{Leaves, frozen_norm};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::{Features, StepRandomness};
-use crate::model::fuse::{Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
+use crate::model::fuse::{Connection, ConvolutionUnit, Unit, UnitKind, Value};
 use crate::model::graph::Role;
 
 /// Activations on a device.
@@ -26,13 +27,13 @@ pub(super) fn forward(
     units: &[Unit],
     (boundary, first): (&[Value], usize),
     leaves: &Leaves,
-    features: &Features,
+    features: Features,
     randomness: Option<&StepRandomness>,
     device: &Device,
 ) -> Tensor<2> {
     let mut values: BTreeMap<Value, Activations> = boundary
         .iter()
-        .zip(&features.values)
+        .zip(features.values)
         .map(|(value, tensor)| (*value, to_device(tensor, device)))
         .collect();
     let mut last = None;
@@ -97,34 +98,23 @@ fn run_convolution(
     }
 }
 
-/// Batch normalisation with fixed statistics as an affine map: scale and shift depend on the
-/// trained gamma and beta, and gradients reach these through them.
-fn frozen_norm(norm: &Norm, leaves: &Leaves) -> (Tensor<1>, Tensor<1>) {
-    let vector = |role| leaves.vector(&norm.parameter(role));
-    let scale = vector(Role::Gamma) / (vector(Role::MovingVariance) + norm.epsilon).sqrt();
-    let shift = vector(Role::Beta) - vector(Role::MovingMean) * scale.clone();
-    (scale, shift)
-}
-
-/// Sets a share of entries to zero and scales the others up, each picture by its own stream.
 fn dropout(x: Tensor<2>, rate: f32, randomness: &StepRandomness) -> Tensor<2> {
-    if rate == 0.0 {
-        return x;
-    }
     let [n, n_channels] = x.dims();
-    let kept = 1.0 / (1.0 - rate);
-    let mut mask = Vec::with_capacity(n * n_channels);
-    for stream in &randomness.samples {
-        let mut generator = stream.generator();
-        mask.extend((0..n_channels).map(|_| if generator.uniform() < rate { 0.0 } else { kept }));
+    match randomness.dropout_mask(rate, n_channels) {
+        Some(mask) => {
+            let mask = TensorData::new(mask, [n, n_channels]);
+            let mask = Tensor::<2>::from_data(mask, &x.device());
+            x * mask
+        }
+        None => x,
     }
-    let mask = Tensor::<2>::from_data(TensorData::new(mask, [n, n_channels]), &x.device());
-    x * mask
 }
 
-fn to_device(tensor: &HostTensor, device: &Device) -> Activations {
-    let data = TensorData::new(tensor.values().to_vec(), tensor.shape().to_vec());
-    match tensor.shape().len() {
+fn to_device(tensor: HostTensor, device: &Device) -> Activations {
+    let shape = tensor.shape().to_vec();
+    let n_axes = shape.len();
+    let data = TensorData::new(tensor.into_values(), shape);
+    match n_axes {
         4 => Activations::Maps(Tensor::from_data(data, device)),
         2 => Activations::Vectors(Tensor::from_data(data, device)),
         axes => unreachable!("features have two or four axes, not {axes}"),

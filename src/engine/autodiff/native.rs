@@ -1,0 +1,278 @@
+//! The trainable part as layers of our own, fused where blocks allow: prepared once, run on the Flex
+//! backend.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::custom::{self, Input, SharedOperation};
+use super::parameters::{Leaves, frozen_norm};
+use crate::base::tensor::Tensor as HostTensor;
+use crate::engine::kernels::{Depthwise, Kernels};
+use crate::engine::layers::{
+    AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, Pointwise,
+};
+use crate::engine::{Features, StepRandomness};
+use crate::model::fuse::{
+    self, Activation, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value,
+};
+use crate::model::graph::Role;
+
+/// Blocks of fewer rows or columns run layer by layer over the whole batch: a picture of 5x5 pixels
+/// is too little work for the weights that would be loaded for it.
+const SMALLEST_BLOCK: usize = 8;
+
+/// The trainable part, ready to run.
+pub(super) struct NativeNetwork {
+    steps: Vec<Step>,
+}
+
+/// A layer, or dropout.
+struct Step {
+    kind: StepKind,
+    input: Value,
+    /// The value its output is: that of its last unit.
+    output: Value,
+}
+
+enum StepKind {
+    Layer { operation: SharedOperation, convolutions: Vec<Names>, shortcut: Option<Value> },
+    Dropout { rate: f32 },
+}
+
+/// The parameters of an affine convolution or fully connected layer.
+struct Names {
+    weights: String,
+    /// Scale and shift come from a normalisation, or the shift is a bias, or there is neither.
+    norm: Option<Norm>,
+    bias: Option<String>,
+    n_outputs: usize,
+}
+
+impl NativeNetwork {
+    /// Prepares `units`, the first of which has position `first`, with `n_pieces` micro-batches.
+    pub(super) fn new(units: &[Unit], first: usize, boundary: &[Value], n_pieces: usize) -> Self {
+        let build = Build { kernels: Kernels::best(), n_pieces };
+        // Groups speak of positions inside `units`, values of the whole network: what comes from
+        // before gets positions behind the end.
+        let local = |value: Value| match value {
+            Value::Unit(unit) if unit >= first => Value::Unit(unit - first),
+            Value::Unit(unit) => Value::Unit(units.len() + unit),
+            Value::Image => Value::Image,
+        };
+        let localised: Vec<Unit> = units.iter().map(|unit| localised(unit, &local)).collect();
+        let kept: Vec<Value> = boundary.iter().copied().map(local).collect();
+        let mut steps = vec![];
+        for group in fuse::groups(&localised, 0..units.len(), &kept) {
+            for group in build.divide(units, group) {
+                let input = units[group.start].input;
+                let output = Value::Unit(first + group.end - 1);
+                let kind = build.step(&units[group]);
+                steps.push(Step { kind, input, output });
+            }
+        }
+        Self { steps }
+    }
+
+    /// The logits `[n, outputs]`. Dropout acts where there is randomness to draw from.
+    pub(super) fn forward(
+        &self,
+        boundary: &[Value],
+        leaves: &Leaves,
+        features: Features,
+        randomness: Option<&StepRandomness>,
+        device: &Device,
+    ) -> Tensor<2> {
+        let mut values: BTreeMap<Value, Tensor<4>> = boundary
+            .iter()
+            .zip(features.values)
+            .map(|(value, tensor)| (*value, to_device(tensor, device)))
+            .collect();
+        let mut last = None;
+        for Step { kind, input, output } in &self.steps {
+            let x = values[input].clone();
+            let y = match kind {
+                StepKind::Layer { operation, convolutions, shortcut } => {
+                    let mut inputs: Vec<Input> = vec![];
+                    for names in convolutions {
+                        inputs.extend(names.inputs(leaves, device));
+                    }
+                    inputs.extend(shortcut.map(|value| Input::Map(values[&value].clone())));
+                    custom::layer(Arc::clone(operation), x, inputs)
+                }
+                StepKind::Dropout { rate } => dropout(x, *rate, randomness),
+            };
+            last = Some(y.clone());
+            values.insert(*output, y);
+        }
+        let logits = last.expect("the head is always part of what trains");
+        let [n, _, _, n_outputs] = logits.dims();
+        logits.reshape([n, n_outputs])
+    }
+}
+
+/// A unit whose values are those of `local`.
+fn localised(unit: &Unit, local: &impl Fn(Value) -> Value) -> Unit {
+    let mut unit = unit.clone();
+    unit.input = local(unit.input);
+    if let UnitKind::Convolution(convolution) = &mut unit.kind {
+        convolution.shortcut = convolution.shortcut.map(local);
+    }
+    unit
+}
+
+impl Names {
+    fn inputs(&self, leaves: &Leaves, device: &Device) -> [Input; 3] {
+        let n = [self.n_outputs];
+        let (scale, shift) = match (&self.norm, &self.bias) {
+            (Some(norm), _) => frozen_norm(norm, leaves),
+            (None, Some(bias)) => (Tensor::ones(n, device), leaves.vector(bias)),
+            (None, None) => (Tensor::ones(n, device), Tensor::zeros(n, device)),
+        };
+        [leaves.weights(&self.weights), Input::Vector(scale), Input::Vector(shift)]
+    }
+}
+
+fn dropout(x: Tensor<4>, rate: f32, randomness: Option<&StepRandomness>) -> Tensor<4> {
+    let [n, _, _, n_channels] = x.dims();
+    match randomness.and_then(|randomness| randomness.dropout_mask(rate, n_channels)) {
+        Some(mask) => {
+            let mask = TensorData::new(mask, [n, 1, 1, n_channels]);
+            let mask = Tensor::<4>::from_data(mask, &x.device());
+            x * mask
+        }
+        None => x,
+    }
+}
+
+/// Vectors become maps of one pixel.
+fn to_device(tensor: HostTensor, device: &Device) -> Tensor<4> {
+    let shape = match *tensor.shape() {
+        [n, c] => [n, 1, 1, c],
+        [n, h, w, c] => [n, h, w, c],
+        ref shape => unreachable!("features have two or four axes, not {}", shape.len()),
+    };
+    Tensor::from_data(TensorData::new(tensor.into_values(), shape), device)
+}
+
+/// What all operations of a network share.
+struct Build {
+    kernels: Kernels,
+    n_pieces: usize,
+}
+
+impl Build {
+    /// Cuts a group into what one operation can do.
+    fn divide(&self, units: &[Unit], group: Range<usize>) -> Vec<Range<usize>> {
+        if group.len() == 1 {
+            return vec![group];
+        }
+        let depthwise = &units[group.end - 2];
+        if depthwise.input_shape[..2].iter().any(|side| *side < SMALLEST_BLOCK) {
+            return group.map(|unit| unit..unit + 1).collect();
+        }
+        if group.len() == 3 && !convolution(&units[group.start]).window.is_pointwise() {
+            let (first, rest) = (group.start..group.start + 1, group.start + 1..group.end);
+            return vec![first, rest];
+        }
+        vec![group]
+    }
+
+    fn step(&self, units: &[Unit]) -> StepKind {
+        let (operation, convolutions): (SharedOperation, Vec<Names>) = match units {
+            [unit] => match &unit.kind {
+                UnitKind::Dropout { rate } => return StepKind::Dropout { rate: *rate },
+                UnitKind::Convolution(convolution) => {
+                    return StepKind::Layer {
+                        operation: self.single(unit, convolution),
+                        convolutions: vec![names(unit)],
+                        shortcut: convolution.shortcut,
+                    };
+                }
+                UnitKind::GlobalAveragePooling => {
+                    (Arc::new(AveragePooling { shape: map_shape(&unit.input_shape) }), vec![])
+                }
+                UnitKind::Dense => (Arc::new(self.dense(unit)), vec![names(unit)]),
+            },
+            block => (Arc::new(self.block(block)), block.iter().map(names).collect()),
+        };
+        StepKind::Layer { operation, convolutions, shortcut: None }
+    }
+
+    fn single(&self, unit: &Unit, convolution: &ConvolutionUnit) -> SharedOperation {
+        let &Self { kernels, n_pieces } = self;
+        let shape @ [height, width, n_inputs] = map_shape(&unit.input_shape);
+        let n_outputs = n_outputs(unit);
+        let &ConvolutionUnit { window, activation, .. } = convolution;
+        match convolution.connection {
+            Connection::Depthwise => Arc::new(DepthwiseConvolution {
+                kernels,
+                shape: Depthwise::new(shape, window),
+                activation,
+                n_pieces,
+            }),
+            Connection::Full if window.is_pointwise() => Arc::new(Pointwise {
+                kernels,
+                size: [height, width],
+                n_inputs,
+                n_outputs,
+                activation,
+                n_pieces,
+            }),
+            Connection::Full => {
+                Arc::new(Convolution { kernels, shape, window, n_outputs, activation, n_pieces })
+            }
+        }
+    }
+
+    fn dense(&self, unit: &Unit) -> Pointwise {
+        Pointwise {
+            kernels: self.kernels,
+            size: [1, 1],
+            n_inputs: unit.input_shape.iter().product(),
+            n_outputs: n_outputs(unit),
+            activation: Activation::Linear,
+            n_pieces: self.n_pieces,
+        }
+    }
+
+    fn block(&self, units: &[Unit]) -> InvertedResidual {
+        let [.., depthwise, project] = units else { unreachable!("a block has two units or more") };
+        InvertedResidual {
+            kernels: self.kernels,
+            shape: Depthwise::new(map_shape(&depthwise.input_shape), convolution(depthwise).window),
+            n_inputs: map_shape(&units[0].input_shape)[2],
+            n_outputs: n_outputs(project),
+            has_expansion: units.len() == 3,
+            has_shortcut: convolution(project).shortcut.is_some(),
+            n_pieces: self.n_pieces,
+        }
+    }
+}
+
+fn names(unit: &Unit) -> Names {
+    let (role, norm, bias) = match &unit.kind {
+        UnitKind::Convolution(convolution) => {
+            (convolution.kernel_role(), convolution.norm.clone(), None)
+        }
+        _ => (Role::Kernel, None, Some(unit.parameter(Role::Bias))),
+    };
+    Names { weights: unit.parameter(role), norm, bias, n_outputs: n_outputs(unit) }
+}
+
+fn convolution(unit: &Unit) -> &ConvolutionUnit {
+    match &unit.kind {
+        UnitKind::Convolution(convolution) => convolution,
+        _ => unreachable!("groups of several units are convolutions"),
+    }
+}
+
+fn n_outputs(unit: &Unit) -> usize {
+    unit.output_shape.last().copied().unwrap_or_default()
+}
+
+fn map_shape(shape: &[usize]) -> [usize; 3] {
+    shape.try_into().expect("convolutions and pooling read maps")
+}

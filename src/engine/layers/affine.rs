@@ -1,0 +1,73 @@
+//! A convolution with what is left of its batch normalisation: `z = (x W) ∘ s + b`.
+//!
+//! With `G = xᵀ dz` the gradients are `dW = G ∘ s`, `ds` the column sums of `W ∘ G`, and `db` the
+//! column sums of `dz`: the values before the affine map are never needed, and `gamma` gets its
+//! gradient without a division.
+
+use rayon::prelude::*;
+
+use crate::engine::kernels::tree_sum;
+
+/// Weights `[k, n]`, scale `[n]` and shift `[n]` of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Affine<'a> {
+    pub(in crate::engine) weights: &'a [f32],
+    pub(in crate::engine) scale: &'a [f32],
+    pub(in crate::engine) shift: &'a [f32],
+}
+
+impl<'a> Affine<'a> {
+    /// From three inputs of an operation.
+    ///
+    /// # Panics
+    /// When there are not three.
+    pub(in crate::engine) fn of(inputs: &[&'a [f32]]) -> Self {
+        let [weights, scale, shift] = *inputs else {
+            unreachable!("an affine convolution has weights, scale and shift")
+        };
+        Self { weights, scale, shift }
+    }
+}
+
+/// Each column of `weights` `[k, n]` multiplied by its `scale`.
+pub(in crate::engine) fn folded(weights: &[f32], scale: &[f32]) -> Vec<f32> {
+    let rows = weights.chunks_exact(scale.len());
+    rows.flat_map(|row| row.iter().zip(scale).map(|(weight, scale)| weight * scale)).collect()
+}
+
+/// Parts that rows are cut into for the sums of `ds`; a number that changes results.
+const PARTS: usize = 16;
+
+/// The gradients of weights, scale and shift from `G` and the column sums of `dz`.
+pub(super) fn gradients(mut g: Vec<f32>, sums: Vec<f32>, affine: Affine<'_>) -> [Vec<f32>; 3] {
+    let n = affine.scale.len();
+    let n_rows = (g.len() / n).div_ceil(PARTS);
+    let mut parts = vec![0.0; PARTS * n];
+    let pieces = g.par_chunks_mut(n_rows * n).zip(affine.weights.par_chunks(n_rows * n));
+    pieces.zip(parts.par_chunks_mut(n)).for_each(|((g, weights), sums)| {
+        for (g, weights) in g.chunks_exact_mut(n).zip(weights.chunks_exact(n)) {
+            let columns = sums.iter_mut().zip(g).zip(weights.iter().zip(affine.scale));
+            for ((sum, g), (weight, scale)) in columns {
+                *sum += *g * weight;
+                *g *= scale;
+            }
+        }
+    });
+    [g, tree_sum(&parts, PARTS), sums]
+}
+
+/// The transpose `[n, k]` of a matrix `[k, n]`.
+pub(super) fn transposed(matrix: &[f32], n: usize) -> Vec<f32> {
+    /// Rows that are written together, so that what is read stays in cache.
+    const BLOCK: usize = 16;
+    let k = matrix.len() / n;
+    let mut transpose = vec![0.0; matrix.len()];
+    transpose.par_chunks_mut(BLOCK * k).enumerate().for_each(|(block, out)| {
+        for (i, row) in matrix.chunks_exact(n).enumerate() {
+            for (out, value) in out.chunks_exact_mut(k).zip(&row[block * BLOCK..]) {
+                out[i] = *value;
+            }
+        }
+    });
+    transpose
+}

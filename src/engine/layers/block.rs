@@ -1,0 +1,210 @@
+//! Inverted residual blocks as one operation: expansion, depthwise convolution and projection, strip
+//! by strip of one picture, so that the expanded activations never leave the cache.
+//!
+//! Sandler et al. 2018 (arXiv 1801.04381), section 3.3 and section 5.1 on memory. Forward keeps
+//! nothing but the block's input; backward computes the two inner activations again.
+
+mod backward;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::affine::{Affine, folded};
+use super::convolution::convolve;
+use super::held::Held;
+use super::{Backward, InputGradients, Operation};
+use crate::engine::kernels::{
+    Depthwise, Epilogue, Filling, Kernels, Out, Packed, Rows, with_scratch,
+};
+use crate::model::fuse::Activation;
+use crate::model::graph::Window;
+
+/// Expanded numbers of a strip: its activations and what they are computed from stay in the second
+/// cache. Results do not depend on it.
+const STRIP: usize = 24 * 1024;
+
+/// What makes the input of the depthwise convolution.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) enum First<'a> {
+    /// Nothing: it is the block's input.
+    None,
+    /// A 1x1 convolution with bias and `ReLU6`.
+    Pointwise { weights: &'a Packed, bias: &'a [f32], n_inputs: usize },
+    /// Another convolution with bias and `ReLU6`, of pictures of `shape`.
+    Convolution { weights: &'a Packed, bias: &'a [f32], shape: [usize; 3], window: Window },
+}
+
+/// A block ready to run forward: normalisations folded, weights packed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct BlockForward<'a> {
+    pub(in crate::engine) kernels: Kernels,
+    pub(in crate::engine) shape: &'a Depthwise,
+    pub(in crate::engine) first: First<'a>,
+    /// Weights and bias.
+    pub(in crate::engine) depthwise: (&'a [f32], &'a [f32]),
+    /// Weights and bias.
+    pub(in crate::engine) project: (&'a Packed, &'a [f32]),
+    /// Channels of the output.
+    pub(in crate::engine) n_outputs: usize,
+    /// Whether the block's input is added to its output.
+    pub(in crate::engine) has_shortcut: bool,
+}
+
+/// Output rows of a strip.
+fn strip_rows(shape: &Depthwise) -> usize {
+    let (out_height, _) = shape.output();
+    (STRIP / (shape.input_row() * shape.window.stride)).clamp(2.min(out_height), out_height)
+}
+
+impl BlockForward<'_> {
+    /// Runs one picture: `x` the block's input, `out` room for its output.
+    pub(in crate::engine) fn run(&self, x: &[f32], mut out: Out<'_>) {
+        let shape = self.shape;
+        let (out_height, out_width) = shape.output();
+        let strip = strip_rows(shape);
+        let n_expanded = match self.first {
+            First::None => 0,
+            _ => ((strip - 1) * shape.window.stride + shape.window.kernel) * shape.input_row(),
+        };
+        with_scratch([n_expanded, strip * shape.output_row()], |[expanded, filtered]| {
+            let mut expanded = Held::new(expanded, shape.input_row());
+            for row in (0..out_height).step_by(strip) {
+                let rows = row..(row + strip).min(out_height);
+                let reads = shape.reads(&rows);
+                let input = match self.first {
+                    First::None => Rows { values: x, first: 0 },
+                    _ => {
+                        let (new, room) = expanded.advance(reads.start, reads.end);
+                        self.expand(x, new, room.into());
+                        expanded.as_rows()
+                    }
+                };
+                let filtered = &mut filtered[..rows.len() * shape.output_row()];
+                self.kernels.depthwise(
+                    shape,
+                    input,
+                    self.depthwise,
+                    Activation::Relu6,
+                    rows.clone(),
+                    &mut *filtered,
+                );
+                let row_len = out_width * self.n_outputs;
+                let epilogue = Epilogue {
+                    bias: Some(self.project.1),
+                    shortcut: self
+                        .has_shortcut
+                        .then(|| &x[row * row_len..][..rows.len() * row_len]),
+                    ..Epilogue::NONE
+                };
+                let out = out.part(row * row_len, rows.len() * row_len);
+                self.kernels.product(filtered, self.project.0, epilogue, out);
+            }
+        });
+    }
+
+    /// Computes rows of the depthwise input.
+    fn expand(&self, x: &[f32], rows: Range<usize>, out: Out<'_>) {
+        match self.first {
+            First::None => unreachable!("the block's input is there already"),
+            First::Pointwise { weights, bias, n_inputs } => {
+                let len = self.shape.width * n_inputs;
+                let epilogue = relu6_with(bias);
+                self.kernels.product(&x[rows.start * len..rows.end * len], weights, epilogue, out);
+            }
+            First::Convolution { weights, bias, shape, window } => {
+                let epilogue = relu6_with(bias);
+                convolve(self.kernels, (shape, window), x, (weights, epilogue), rows, out);
+            }
+        }
+    }
+}
+
+fn relu6_with(bias: &[f32]) -> Epilogue<'_> {
+    Epilogue { bias: Some(bias), activation: Activation::Relu6, ..Epilogue::NONE }
+}
+
+/// An inverted residual block. Inputs: `x` `[n, h, w, k]`, then weights, scale and shift of the
+/// expansion (`[k, e]`), where it has one, of the depthwise convolution (`[kernel · kernel, e]`) and
+/// of the projection (`[e, c]`).
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct InvertedResidual {
+    pub(in crate::engine) kernels: Kernels,
+    pub(in crate::engine) shape: Depthwise,
+    /// Channels of the input.
+    pub(in crate::engine) n_inputs: usize,
+    /// Channels of the output.
+    pub(in crate::engine) n_outputs: usize,
+    pub(in crate::engine) has_expansion: bool,
+    /// Whether the block's input is added to its output.
+    pub(in crate::engine) has_shortcut: bool,
+    /// Micro-batches of a batch.
+    pub(in crate::engine) n_pieces: usize,
+}
+
+/// The convolutions of a block.
+struct Convolutions<'a> {
+    expand: Option<Affine<'a>>,
+    depthwise: Affine<'a>,
+    project: Affine<'a>,
+}
+
+impl InvertedResidual {
+    fn convolutions<'a>(&self, inputs: &[&'a [f32]]) -> Convolutions<'a> {
+        let (first, rest) = inputs[1..].split_at(if self.has_expansion { 3 } else { 0 });
+        Convolutions {
+            expand: self.has_expansion.then(|| Affine::of(first)),
+            depthwise: Affine::of(&rest[..3]),
+            project: Affine::of(&rest[3..]),
+        }
+    }
+
+    /// Numbers of the input and the output of one picture.
+    fn lengths(&self) -> (usize, usize) {
+        let (out_height, out_width) = self.shape.output();
+        let x_len = self.shape.height * self.shape.width * self.n_inputs;
+        (x_len, out_height * out_width * self.n_outputs)
+    }
+}
+
+impl Operation for InvertedResidual {
+    fn output_shape(&self) -> [usize; 3] {
+        let (height, width) = self.shape.output();
+        [height, width, self.n_outputs]
+    }
+
+    fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32> {
+        let Convolutions { expand, depthwise, project } = self.convolutions(inputs);
+        let pack = |affine: Affine<'_>, n| self.kernels.pack(affine.weights, n, Some(affine.scale));
+        let expansion = expand.map(|expand| (pack(expand, self.shape.channels), expand.shift));
+        let first = match &expansion {
+            None => First::None,
+            Some((weights, bias)) => First::Pointwise { weights, bias, n_inputs: self.n_inputs },
+        };
+        let depthwise_weights = folded(depthwise.weights, depthwise.scale);
+        let block = BlockForward {
+            kernels: self.kernels,
+            shape: &self.shape,
+            first,
+            depthwise: (&depthwise_weights, depthwise.shift),
+            project: (&pack(project, self.n_outputs), project.shift),
+            n_outputs: self.n_outputs,
+            has_shortcut: self.has_shortcut,
+        };
+        let (x_len, y_len) = self.lengths();
+        let mut y = Filling::new(n * y_len);
+        let rooms = y.rooms((0..n).map(|_| y_len));
+        let pictures = inputs[0].par_chunks_exact(x_len);
+        rooms.into_par_iter().zip(pictures).for_each(|(out, x)| block.run(x, out));
+        // SAFETY: a block writes all rows of each picture.
+        unsafe { y.finish() }
+    }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
+
+    fn backward(&self, pass: &Backward<'_>) -> InputGradients {
+        backward::backward(self, pass)
+    }
+}

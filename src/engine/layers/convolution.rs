@@ -1,0 +1,165 @@
+//! Convolutions of any window over all channels: a product of unfolded windows.
+
+use rayon::prelude::*;
+
+use super::affine::{self, Affine};
+use super::unfold::Unfold;
+use super::{Backward, InputGradients, Operation};
+use crate::engine::kernels::{
+    Columns, Epilogue, Filling, Kernels, Out, Packed, Pieces, tree_sum, with_scratch,
+};
+use crate::model::fuse::Activation;
+use crate::model::graph::Window;
+
+/// Windows that are unfolded together.
+const WINDOWS: usize = 512;
+
+/// A convolution. Inputs: `x` `[n, h, w, k]`, weights `[kernel · kernel · k, c]`, scale `[c]`, shift
+/// `[c]`, and where it has a shortcut that, `[n, oh, ow, c]`.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Convolution {
+    pub(in crate::engine) kernels: Kernels,
+    /// Rows, columns and channels of the input.
+    pub(in crate::engine) shape: [usize; 3],
+    pub(in crate::engine) window: Window,
+    /// Channels of the output.
+    pub(in crate::engine) n_outputs: usize,
+    pub(in crate::engine) activation: Activation,
+    /// Micro-batches of a batch.
+    pub(in crate::engine) n_pieces: usize,
+}
+
+/// The output rows `rows` of one picture's convolution, into `out`.
+pub(in crate::engine) fn convolve(
+    kernels: Kernels,
+    (shape, window): ([usize; 3], Window),
+    picture: &[f32],
+    (weights, epilogue): (&Packed, Epilogue<'_>),
+    rows: std::ops::Range<usize>,
+    mut out: Out<'_>,
+) {
+    let unfold = Unfold { shape, window };
+    let (_, width) = window.output(shape[0], shape[1]);
+    let row_len = out.len() / rows.len().max(1);
+    let n_rows = (WINDOWS / width).max(1);
+    with_scratch([n_rows * width * unfold.window_len()], |[windows]| {
+        for row in rows.clone().step_by(n_rows) {
+            let block = row..(row + n_rows).min(rows.end);
+            let windows = &mut windows[..block.len() * width * unfold.window_len()];
+            unfold.unfold(picture, block.clone(), windows);
+            let at = (row - rows.start) * row_len..(block.end - rows.start) * row_len;
+            let epilogue = Epilogue {
+                shortcut: epilogue.shortcut.map(|shortcut| &shortcut[at.clone()]),
+                ..epilogue
+            };
+            kernels.product(windows, weights, epilogue, out.part(at.start, at.len()));
+        }
+    });
+}
+
+impl Convolution {
+    fn unfold(&self) -> Unfold {
+        Unfold { shape: self.shape, window: self.window }
+    }
+
+    fn output_len(&self) -> usize {
+        self.output_shape().iter().product()
+    }
+
+    /// One picture's part of `G` and `db`, and its gradient where there is room for it.
+    fn backward_picture(
+        &self,
+        pass: &Backward<'_>,
+        image: usize,
+        transposed: &Packed,
+        (g, sums): (&mut [f32], &mut [f32]),
+        mut dx: Option<&mut [f32]>,
+    ) {
+        let (unfold, c) = (self.unfold(), self.n_outputs);
+        let k = unfold.window_len();
+        let picture_len: usize = self.shape.iter().product();
+        let picture = &pass.inputs[0][image * picture_len..][..picture_len];
+        let [height, width, _] = self.output_shape();
+        let n_rows = (WINDOWS / width).max(1);
+        with_scratch([n_rows * width * k, n_rows * width * c], |[windows, dz]| {
+            for row in (0..height).step_by(n_rows) {
+                let block = row..(row + n_rows).min(height);
+                let n_windows = block.len() * width;
+                let (windows, dz) = (&mut windows[..n_windows * k], &mut dz[..n_windows * c]);
+                let at = image * self.output_len() + row * width * c;
+                let y =
+                    (self.activation == Activation::Relu6).then(|| &pass.output[at..at + dz.len()]);
+                self.kernels.gate(&pass.dy[at..at + dz.len()], y, Some((&mut *dz).into()), sums);
+                unfold.unfold(picture, block.clone(), windows);
+                let (x, dz_columns) = (Columns::all(windows, k), Columns::all(dz, c));
+                self.kernels.add_gradient(x, dz_columns, n_windows, g);
+                if let Some(dx) = dx.as_deref_mut() {
+                    self.kernels.product(dz, transposed, Epilogue::NONE, &mut *windows);
+                    unfold.fold(windows, block, dx);
+                }
+            }
+        });
+    }
+}
+
+impl Operation for Convolution {
+    fn output_shape(&self) -> [usize; 3] {
+        let (height, width) = self.window.output(self.shape[0], self.shape[1]);
+        [height, width, self.n_outputs]
+    }
+
+    fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32> {
+        let Affine { weights, scale, shift } = Affine::of(&inputs[1..4]);
+        let packed = self.kernels.pack(weights, self.n_outputs, Some(scale));
+        let (x_len, y_len) = (self.shape.iter().product(), self.output_len());
+        let (height, ..) = (self.output_shape()[0], ());
+        let mut y = Filling::new(n * y_len);
+        let pictures: Vec<_> = y.rooms((0..n).map(|_| y_len)).into_iter().enumerate().collect();
+        pictures.into_par_iter().zip(inputs[0].par_chunks_exact(x_len)).for_each(
+            |((image, out), picture)| {
+                let epilogue = Epilogue {
+                    bias: Some(shift),
+                    activation: self.activation,
+                    shortcut: inputs.get(4).map(|values| &values[image * y_len..][..y_len]),
+                    gate: None,
+                };
+                let layer = (self.shape, self.window);
+                convolve(self.kernels, layer, picture, (&packed, epilogue), 0..height, out);
+            },
+        );
+        // SAFETY: a convolution writes all rows of each picture.
+        unsafe { y.finish() }
+    }
+
+    fn reads_output(&self) -> bool {
+        self.activation == Activation::Relu6
+    }
+
+    fn backward(&self, pass: &Backward<'_>) -> InputGradients {
+        let affine = Affine::of(&pass.inputs[1..4]);
+        let (k, c) = (self.unfold().window_len(), self.n_outputs);
+        let transposed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
+        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let mut parts = vec![0.0; pieces.count() * (k + 1) * c];
+        let x_len: usize = self.shape.iter().product();
+        let mut dx = vec![0.0; if pass.wants_input { pass.n * x_len } else { 0 }];
+        let dx_len = if pass.wants_input { x_len } else { 0 };
+        let tasks: Vec<_> = pieces.split_mut(&mut dx, dx_len).into_iter().collect();
+        let tasks: Vec<_> = tasks.into_iter().zip(pieces.images()).collect();
+        tasks.into_par_iter().zip(parts.par_chunks_mut((k + 1) * c)).for_each(
+            |((dx, images), part)| {
+                let (g, sums) = part.split_at_mut(k * c);
+                for (position, image) in images.enumerate() {
+                    let dx = pass.wants_input.then(|| &mut dx[position * x_len..][..x_len]);
+                    self.backward_picture(pass, image, &transposed, (g, sums), dx);
+                }
+            },
+        );
+        let mut g = tree_sum(&parts, pieces.count());
+        let sums = g.split_off(k * c);
+        let mut all = vec![pass.wants_input.then_some(dx)];
+        all.extend(affine::gradients(g, sums, affine).map(Some));
+        all.extend(pass.inputs.get(4).map(|_| Some(pass.dy.to_vec())));
+        all
+    }
+}

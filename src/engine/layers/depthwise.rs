@@ -1,0 +1,139 @@
+//! Depthwise convolutions of a batch.
+
+use rayon::prelude::*;
+
+use super::affine::{self, Affine, folded};
+use super::held::Held;
+use super::{Backward, InputGradients, Operation};
+use crate::engine::kernels::{
+    Depthwise, Filling, Kernels, Out, Pieces, ReversedWeights, Rows, tree_sum, with_scratch,
+};
+use crate::model::fuse::Activation;
+
+/// Numbers of a strip of output rows whose gradient is held at a time.
+const STRIP: usize = 16 * 1024;
+
+/// A depthwise convolution. Inputs: `x` `[n, h, w, c]`, weights `[kernel · kernel, c]`, scale `[c]`,
+/// shift `[c]`.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct DepthwiseConvolution {
+    pub(in crate::engine) kernels: Kernels,
+    pub(in crate::engine) shape: Depthwise,
+    pub(in crate::engine) activation: Activation,
+    /// Micro-batches of a batch.
+    pub(in crate::engine) n_pieces: usize,
+}
+
+/// The window's last place first.
+pub(super) fn flipped(weights: &[f32], channels: usize) -> Vec<f32> {
+    weights.chunks_exact(channels).rev().flatten().copied().collect()
+}
+
+impl DepthwiseConvolution {
+    fn lengths(&self) -> (usize, usize) {
+        let (out_height, _) = self.shape.output();
+        (self.shape.height * self.shape.input_row(), out_height * self.shape.output_row())
+    }
+
+    /// One picture's part of `G` and `db`, and its gradient where there is room for it. The gradient
+    /// of the output is gated strip by strip, and what later rows still need is kept.
+    fn backward_picture(
+        &self,
+        (x, y, dy): (&[f32], &[f32], &[f32]),
+        reversed: ReversedWeights<'_>,
+        (g, sums): (&mut [f32], &mut [f32]),
+        mut dx: Out<'_>,
+    ) {
+        let shape = &self.shape;
+        let (out_height, _) = shape.output();
+        let row_len = shape.output_row();
+        let strip = (STRIP / row_len).max(2).min(out_height);
+        let input = Rows { values: x, first: 0 };
+        with_scratch([(strip + shape.window.kernel) * row_len], |[gradients]| {
+            let mut gradients = Held::new(gradients, row_len);
+            let mut settled = 0;
+            for row in (0..out_height).step_by(strip) {
+                let rows = row..(row + strip).min(out_height);
+                let first = shape.first_reader(settled).min(row);
+                let (_, room) = gradients.advance(first, rows.end);
+                let at = row * row_len..rows.end * row_len;
+                let y = (self.activation == Activation::Relu6).then(|| &y[at.clone()]);
+                self.kernels.gate(&dy[at], y, Some(room.into()), sums);
+                let dz = gradients.as_rows();
+                let next = shape.settled(rows.end);
+                self.kernels.add_depthwise_gradient(shape, input, dz, rows, g);
+                if !dx.is_empty() {
+                    let len = shape.input_row();
+                    let out = dx.part(settled * len, (next - settled) * len);
+                    self.kernels.depthwise_input_gradient(shape, reversed, dz, settled..next, out);
+                }
+                settled = next;
+            }
+        });
+    }
+}
+
+impl Operation for DepthwiseConvolution {
+    fn output_shape(&self) -> [usize; 3] {
+        let (height, width) = self.shape.output();
+        [height, width, self.shape.channels]
+    }
+
+    fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32> {
+        let Affine { weights, scale, shift } = Affine::of(&inputs[1..4]);
+        let weights = folded(weights, scale);
+        let (x_len, y_len) = self.lengths();
+        let (out_height, _) = self.shape.output();
+        let mut y = Filling::new(n * y_len);
+        let rooms = y.rooms((0..n).map(|_| y_len));
+        rooms.into_par_iter().zip(inputs[0].par_chunks_exact(x_len)).for_each(|(out, x)| {
+            let (input, weights) = (Rows { values: x, first: 0 }, (&weights[..], shift));
+            let rows = 0..out_height;
+            self.kernels.depthwise(&self.shape, input, weights, self.activation, rows, out);
+        });
+        // SAFETY: a depthwise convolution writes all rows of each picture.
+        unsafe { y.finish() }
+    }
+
+    fn reads_output(&self) -> bool {
+        self.activation == Activation::Relu6
+    }
+
+    fn backward(&self, pass: &Backward<'_>) -> InputGradients {
+        let affine = Affine::of(&pass.inputs[1..4]);
+        let c = self.shape.channels;
+        let weights = folded(affine.weights, affine.scale);
+        let flipped = flipped(&weights, c);
+        let reversed = ReversedWeights { weights: &weights, flipped: &flipped };
+        let (x_len, y_len) = self.lengths();
+        let dx_len = if pass.wants_input { x_len } else { 0 };
+        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let len = weights.len() + c;
+        let mut parts = vec![0.0; pieces.count() * len];
+        let mut dx = Filling::new(pass.n * dx_len);
+        let rooms = dx.rooms(pieces.images().map(|images| images.len() * dx_len));
+        let tasks: Vec<_> = rooms.into_iter().zip(pieces.images()).collect();
+        tasks.into_par_iter().zip(parts.par_chunks_mut(len)).for_each(
+            |((mut dx, images), part)| {
+                let (g, sums) = part.split_at_mut(weights.len());
+                for (position, image) in images.enumerate() {
+                    let x = &pass.inputs[0][image * x_len..][..x_len];
+                    let dy = &pass.dy[image * y_len..][..y_len];
+                    let y = if self.reads_output() {
+                        &pass.output[image * y_len..][..y_len]
+                    } else {
+                        &[]
+                    };
+                    let room = dx.part(position * dx_len, dx_len);
+                    self.backward_picture((x, y, dy), reversed, (g, sums), room);
+                }
+            },
+        );
+        let mut g = tree_sum(&parts, pieces.count());
+        let sums = g.split_off(weights.len());
+        // SAFETY: the rows of all pictures are settled at the end of each.
+        let mut all = vec![pass.wants_input.then(|| unsafe { dx.finish() })];
+        all.extend(affine::gradients(g, sums, affine).map(Some));
+        all
+    }
+}

@@ -1,0 +1,60 @@
+//! Layers over whole batches, forward and backward: the work of [`kernels`](super::kernels), divided
+//! between threads.
+//!
+//! An [`Operation`] is a function of some inputs, the first of them activations `[n, h, w, c]`, the
+//! others parameters; it knows no tensors, no graph and no library. Rows and pictures are handed out
+//! to threads as they come, since no output depends on the cut; sums over a batch are cut into
+//! micro-batches and added in a fixed tree ([`Pieces`](super::kernels::Pieces)), so that nothing
+//! depends on the number of threads.
+#![expect(unsafe_code, reason = "lists are filled in parallel; each says why it is full")]
+
+mod affine;
+mod block;
+mod convolution;
+mod depthwise;
+mod held;
+mod pointwise;
+mod pooling;
+mod unfold;
+#[cfg(test)]
+mod twin;
+
+pub(super) use block::{BlockForward, First, InvertedResidual};
+pub(super) use convolution::{Convolution, convolve};
+pub(super) use depthwise::DepthwiseConvolution;
+pub(super) use pointwise::Pointwise;
+pub(super) use pooling::{AveragePooling, average};
+
+use std::fmt::Debug;
+
+/// Gradients of the inputs of an [`Operation`]; none where nobody asked.
+pub(super) type InputGradients = Vec<Option<Vec<f32>>>;
+
+/// A layer with its activation and shortcut, or several of them.
+pub(super) trait Operation: Debug + Send + Sync {
+    /// The output of one picture.
+    fn output_shape(&self) -> [usize; 3];
+
+    /// The output for `n` pictures.
+    fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32>;
+
+    /// Whether [`backward`](Self::backward) reads the output of [`forward`](Self::forward).
+    fn reads_output(&self) -> bool;
+
+    /// The gradients of the inputs, of those that are `wanted`; parameters always have one.
+    fn backward(&self, pass: &Backward<'_>) -> InputGradients;
+}
+
+/// What an [`Operation`] goes backward from.
+pub(super) struct Backward<'a> {
+    /// Pictures.
+    pub(super) n: usize,
+    /// The inputs of the forward pass.
+    pub(super) inputs: &'a [&'a [f32]],
+    /// Its output; empty where nobody reads it.
+    pub(super) output: &'a [f32],
+    /// The gradient of the output.
+    pub(super) dy: &'a [f32],
+    /// Whether the gradient of the first input is wanted.
+    pub(super) wants_input: bool,
+}

@@ -1,0 +1,204 @@
+//! 1x1 convolutions and fully connected layers: a matrix product over all pixels of a batch.
+
+use rayon::prelude::*;
+
+use super::affine::{self, Affine};
+use super::{Backward, InputGradients, Operation};
+use crate::engine::kernels::{
+    Columns, Epilogue, Filling, Kernels, Out, Pieces, filled, tree_sum, with_scratch,
+};
+use crate::model::fuse::Activation;
+
+/// A 1x1 convolution. Inputs: `x` `[n, h, w, k]`, weights `[k, c]`, scale `[c]`, shift `[c]`, and
+/// where it has a shortcut that, `[n, h, w, c]`.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Pointwise {
+    pub(in crate::engine) kernels: Kernels,
+    /// Rows and columns.
+    pub(in crate::engine) size: [usize; 2],
+    /// Channels of the input.
+    pub(in crate::engine) n_inputs: usize,
+    /// Channels of the output.
+    pub(in crate::engine) n_outputs: usize,
+    pub(in crate::engine) activation: Activation,
+    /// Micro-batches of a batch.
+    pub(in crate::engine) n_pieces: usize,
+}
+
+/// Columns of the longer side of a weight gradient that a task works on.
+const GRADIENT_COLUMNS: usize = 48;
+/// From so many weights on, a task owns part of the weight gradient and reads all rows; below, a
+/// task has a micro-batch's rows and a gradient of its own.
+const OWNED: usize = 16 * 1024;
+/// Values of a block of rows that is gated and then read twice.
+const BLOCK: usize = 48 * 1024;
+
+impl Pointwise {
+    fn n_pixels(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// `[G, db]` and the gradient of the input, micro-batch by micro-batch.
+    fn backward_by_piece(
+        &self,
+        pass: &Backward<'_>,
+        affine: Affine<'_>,
+    ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
+        let (k, c) = (self.n_inputs, self.n_outputs);
+        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let packed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
+        // Where it fills vectors better, the transpose of `G`.
+        let flips = k.div_ceil(16) * c < c.div_ceil(16) * k;
+        let mut parts = vec![0.0; pieces.count() * (k + 1) * c];
+        let mut dx = Filling::new(if pass.wants_input { pass.n * self.n_pixels() * k } else { 0 });
+        let lengths = pieces
+            .images()
+            .map(|images| if pass.wants_input { images.len() * self.n_pixels() * k } else { 0 });
+        let tasks: Vec<_> = dx.rooms(lengths).into_iter().zip(pieces.images()).collect();
+        tasks.into_par_iter().zip(parts.par_chunks_mut((k + 1) * c)).for_each(
+            |((mut dx, images), part)| {
+                let (g, sums) = part.split_at_mut(k * c);
+                let (first, end) = (images.start * self.n_pixels(), images.end * self.n_pixels());
+                let block = (BLOCK / (k + c)).clamp(48, 512);
+                with_scratch([block * c], |[scratch]| {
+                    for row in (first..end).step_by(block) {
+                        let rows = block.min(end - row);
+                        let dz = &mut scratch[..rows * c];
+                        self.gate(pass, row..row + rows, dz.into(), sums);
+                        let x = Columns::all(&pass.inputs[0][row * k..(row + rows) * k], k);
+                        if flips {
+                            self.kernels.add_gradient(Columns::all(dz, c), x, rows, g);
+                        } else {
+                            self.kernels.add_gradient(x, Columns::all(dz, c), rows, g);
+                        }
+                        if pass.wants_input {
+                            let dx = dx.part((row - first) * k, rows * k);
+                            self.kernels.product(dz, &packed, Epilogue::NONE, dx);
+                        }
+                    }
+                });
+            },
+        );
+        let mut sum = tree_sum(&parts, pieces.count());
+        let sums = sum.split_off(k * c);
+        let g = if flips { affine::transposed(&sum, k) } else { sum };
+        // SAFETY: the blocks of a piece cover its rows, and pieces all rows.
+        (g, sums, pass.wants_input.then(|| unsafe { dx.finish() }))
+    }
+
+    /// The same, each task with part of `G`.
+    fn backward_by_column(
+        &self,
+        pass: &Backward<'_>,
+        affine: Affine<'_>,
+    ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
+        let (k, c) = (self.n_inputs, self.n_outputs);
+        let (gated, sums) = self.gated(pass);
+        let dz = gated.as_deref().unwrap_or(pass.dy);
+        let (x, dz_columns) = (Columns::all(pass.inputs[0], k), Columns::all(dz, c));
+        let bounds = Pieces::new(pass.n, self.n_pieces).bounds(self.n_pixels());
+        let flips = c > k;
+        let (long, short) = if flips { (dz_columns, x) } else { (x, dz_columns) };
+        let n_short = k.min(c);
+        let mut g = vec![0.0; k * c];
+        g.par_chunks_mut(GRADIENT_COLUMNS * n_short).enumerate().for_each(|(task, g)| {
+            let columns = long.part(task * GRADIENT_COLUMNS, g.len() / n_short);
+            self.kernels.gradient_of_pieces(columns, short, &bounds, g);
+        });
+        let g = if flips { affine::transposed(&g, k) } else { g };
+        let dx = pass.wants_input.then(|| {
+            let packed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
+            let rows = rows_of_task(dz.len() / c);
+            // SAFETY: a product writes all of its output.
+            unsafe {
+                filled(dz.len() / c * k, rows * k, |task, out| {
+                    let rows = out.len() / k;
+                    let dz = &dz[task * rows_of_task(dz.len() / c) * c..][..rows * c];
+                    self.kernels.product(dz, &packed, Epilogue::NONE, out);
+                })
+            }
+        });
+        (g, sums, dx)
+    }
+
+    /// `dz`, where it differs from `dy`, and the sums of its columns.
+    fn gated(&self, pass: &Backward<'_>) -> (Option<Vec<f32>>, Vec<f32>) {
+        let c = self.n_outputs;
+        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let mut parts = vec![0.0; pieces.count() * c];
+        let is_gated = self.activation == Activation::Relu6;
+        let mut dz = Filling::new(if is_gated { pass.dy.len() } else { 0 });
+        let len = self.n_pixels() * c;
+        let lengths = pieces.images().map(|images| if is_gated { images.len() * len } else { 0 });
+        let tasks: Vec<_> = dz.rooms(lengths).into_iter().zip(pieces.images()).collect();
+        tasks.into_par_iter().zip(parts.par_chunks_mut(c)).for_each(|((dz, images), sums)| {
+            self.gate(pass, images.start * self.n_pixels()..images.end * self.n_pixels(), dz, sums);
+        });
+        // SAFETY: every piece has been gated, and pieces cover all rows.
+        (is_gated.then(|| unsafe { dz.finish() }), tree_sum(&parts, pieces.count()))
+    }
+
+    /// Writes `dz` of some rows where there is room for it, and adds its columns to `sums`.
+    fn gate(
+        &self,
+        pass: &Backward<'_>,
+        rows: std::ops::Range<usize>,
+        dz: Out<'_>,
+        sums: &mut [f32],
+    ) {
+        let values = rows.start * self.n_outputs..rows.end * self.n_outputs;
+        let y = (self.activation == Activation::Relu6).then(|| &pass.output[values.clone()]);
+        let dz = (!dz.is_empty()).then_some(dz);
+        self.kernels.gate(&pass.dy[values], y, dz, sums);
+    }
+}
+
+/// Rows of a task, so that threads have some tasks each; results do not depend on it.
+fn rows_of_task(rows: usize) -> usize {
+    rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(24)
+}
+
+impl Operation for Pointwise {
+    fn output_shape(&self) -> [usize; 3] {
+        [self.size[0], self.size[1], self.n_outputs]
+    }
+
+    fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32> {
+        let (k, c) = (self.n_inputs, self.n_outputs);
+        let Affine { weights, scale, shift } = Affine::of(&inputs[1..4]);
+        let (x, shortcut) = (inputs[0], inputs.get(4));
+        let packed = self.kernels.pack(weights, c, Some(scale));
+        let rows = n * self.n_pixels();
+        let per_task = rows_of_task(rows);
+        // SAFETY: a product writes all of its output.
+        unsafe {
+            filled(rows * c, per_task * c, |task, out| {
+                let (first, rows) = (task * per_task, out.len() / c);
+                let epilogue = Epilogue {
+                    bias: Some(shift),
+                    activation: self.activation,
+                    shortcut: shortcut.map(|shortcut| &shortcut[first * c..][..rows * c]),
+                    gate: None,
+                };
+                self.kernels.product(&x[first * k..][..rows * k], &packed, epilogue, out);
+            })
+        }
+    }
+
+    fn reads_output(&self) -> bool {
+        self.activation == Activation::Relu6
+    }
+
+    fn backward(&self, pass: &Backward<'_>) -> InputGradients {
+        let affine = Affine::of(&pass.inputs[1..4]);
+        let (g, sums, dx) = if affine.weights.len() >= OWNED {
+            self.backward_by_column(pass, affine)
+        } else {
+            self.backward_by_piece(pass, affine)
+        };
+        let mut all = vec![dx];
+        all.extend(affine::gradients(g, sums, affine).map(Some));
+        all.extend(pass.inputs.get(4).map(|_| Some(pass.dy.to_vec())));
+        all
+    }
+}

@@ -1,0 +1,71 @@
+//! Windows of a picture as rows of a matrix ("im2col"), and back.
+
+use std::ops::Range;
+
+use crate::model::graph::Window;
+
+/// A picture of `[height, width, channels]` under a window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unfold {
+    pub(super) shape: [usize; 3],
+    pub(super) window: Window,
+}
+
+impl Unfold {
+    /// Numbers of one window.
+    pub(super) fn window_len(&self) -> usize {
+        self.window.kernel * self.window.kernel * self.shape[2]
+    }
+
+    /// Writes the windows of the output rows `rows` to `out`, `[rows · width, window]`; zeros where
+    /// a window reaches outside.
+    pub(super) fn unfold(&self, picture: &[f32], rows: Range<usize>, out: &mut [f32]) {
+        let channels = self.shape[2];
+        let pieces = self.places(rows).zip(out.chunks_exact_mut(self.window.kernel * channels));
+        for ((y, x), out) in pieces {
+            match self.span(y, x) {
+                Some((from, skip, len)) => {
+                    let (before, rest) = out.split_at_mut(skip);
+                    let (inside, behind) = rest.split_at_mut(len);
+                    before.fill(0.0);
+                    inside.copy_from_slice(&picture[from..from + len]);
+                    behind.fill(0.0);
+                }
+                None => out.fill(0.0),
+            }
+        }
+    }
+
+    /// Adds windows `[rows · width, window]` to the places of the picture they were read from.
+    pub(super) fn fold(&self, windows: &[f32], rows: Range<usize>, picture: &mut [f32]) {
+        let channels = self.shape[2];
+        let pieces = self.places(rows).zip(windows.chunks_exact(self.window.kernel * channels));
+        for ((y, x), window) in pieces {
+            if let Some((from, skip, len)) = self.span(y, x) {
+                let to = picture[from..from + len].iter_mut();
+                to.zip(&window[skip..]).for_each(|(to, value)| *to += value);
+            }
+        }
+    }
+
+    /// Where each row of each window begins, in rows and columns of the padded picture.
+    fn places(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let Window { kernel, stride, .. } = self.window;
+        let (_, width) = self.window.output(self.shape[0], self.shape[1]);
+        rows.flat_map(move |y| (0..width).map(move |x| (y * stride, x * stride)))
+            .flat_map(move |(y, x)| (0..kernel).map(move |ky| (y + ky, x)))
+    }
+
+    /// The part of a window's row that lies inside the picture: where it begins, how many numbers
+    /// of the window come before it, and how many it has.
+    fn span(&self, y: usize, x: usize) -> Option<(usize, usize, usize)> {
+        let [height, width, channels] = self.shape;
+        let Window { kernel, padding, .. } = self.window;
+        let row = y.checked_sub(padding.top).filter(|row| *row < height)?;
+        let first = x.max(padding.left);
+        let end = (x + kernel).min(width + padding.left);
+        let n_columns = end.checked_sub(first).filter(|n| *n > 0)?;
+        let from = (row * width + first - padding.left) * channels;
+        Some((from, (first - x) * channels, n_columns * channels))
+    }
+}

@@ -1,0 +1,279 @@
+//! The frozen part as a list of steps: weights folded and packed, and a place in working memory for
+//! every value between steps, taken again when nobody reads it any more.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::fold::{self, Folded};
+use super::step::{Block, BlockFirst, StepKind};
+use crate::engine::kernels::{Depthwise, Kernels, Packed};
+use crate::model::fuse::{
+    self, Connection, ConvolutionUnit, Cut, Unit, UnitKind, UnsupportedLayer, Value,
+};
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+
+/// Where a value lies while a group of pictures runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The pictures.
+    Image,
+    /// In working memory: the first number for one picture, and how many.
+    Memory { start: usize, len: usize },
+    /// Among what is handed out, with its position there.
+    Boundary(usize),
+}
+
+/// A step with the places it reads and writes.
+pub(super) struct Step {
+    pub(super) kind: StepKind,
+    pub(super) input: Place,
+    pub(super) shortcut: Option<Place>,
+    pub(super) output: Place,
+    /// Numbers of the input and the output of one picture.
+    pub(super) lengths: (usize, usize),
+}
+
+/// The frozen part, ready to run.
+pub(super) struct Plan {
+    pub(super) kernels: Kernels,
+    pub(super) steps: Vec<Step>,
+    /// Numbers of working memory for one picture.
+    pub(super) memory: usize,
+    /// The values to hand out: where they lie at the end, and their shapes for one picture.
+    pub(super) boundary: Vec<(Place, Vec<usize>)>,
+}
+
+impl Plan {
+    /// Plans the units in front of a cut.
+    pub(super) fn new(
+        network: &Network,
+        cut: &Cut,
+        weights: &Weights,
+    ) -> Result<Self, UnsupportedLayer> {
+        let units = &network.units;
+        let build = Build { kernels: Kernels::best(), weights };
+        let groups = fuse::groups(units, cut.frozen.clone(), &cut.boundary);
+        let mut places = Places::new(units, &groups, &cut.boundary);
+        let mut steps = vec![];
+        for group in &groups {
+            let (first, last) = (&units[group.start], &units[group.end - 1]);
+            let output = places.take(group.end - 1);
+            steps.push(Step {
+                kind: build.step(&units[group.clone()])?,
+                input: places.of(first.input),
+                shortcut: shortcut(last).filter(|_| group.len() == 1).map(|v| places.of(v)),
+                output,
+                lengths: (len(&first.input_shape), len(&last.output_shape)),
+            });
+            places.release(group.end);
+        }
+        let shape = |value: &Value| match *value {
+            Value::Image => network.graph.layers()[0].shape.clone(),
+            Value::Unit(unit) => units[unit].output_shape.clone(),
+        };
+        let boundary = cut.boundary.iter().map(|value| (places.of(*value), shape(value))).collect();
+        Ok(Self { kernels: build.kernels, steps, memory: places.end, boundary })
+    }
+}
+
+fn len(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+fn shortcut(unit: &Unit) -> Option<Value> {
+    match &unit.kind {
+        UnitKind::Convolution(convolution) => convolution.shortcut,
+        _ => None,
+    }
+}
+
+/// Hands out working memory.
+struct Places<'a> {
+    units: &'a [Unit],
+    boundary: &'a [Value],
+    /// The end of the last group.
+    last_end: usize,
+    /// For each value the end of the last group that reads it; `usize::MAX` where it is handed out.
+    last_reader: BTreeMap<Value, usize>,
+    taken: BTreeMap<Value, Place>,
+    free: Vec<Range<usize>>,
+    end: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(units: &'a [Unit], groups: &[Range<usize>], boundary: &'a [Value]) -> Self {
+        let mut last_reader = BTreeMap::new();
+        for group in groups {
+            for value in units[group.clone()].iter().flat_map(Unit::reads) {
+                last_reader.insert(value, group.end);
+            }
+        }
+        last_reader.extend(boundary.iter().map(|value| (*value, usize::MAX)));
+        let taken = BTreeMap::from([(Value::Image, Place::Image)]);
+        let last_end = groups.last().map_or(0, |group| group.end);
+        Self { units, boundary, last_end, last_reader, taken, free: vec![], end: 0 }
+    }
+
+    fn of(&self, value: Value) -> Place {
+        self.taken[&value]
+    }
+
+    /// A place for the output of the group that ends with `unit`. What the last group hands out is
+    /// written where it is handed out.
+    fn take(&mut self, unit: usize) -> Place {
+        let value = Value::Unit(unit);
+        let position = self.boundary.iter().position(|handed_out| *handed_out == value);
+        let place = match position {
+            Some(position) if unit + 1 == self.last_end => Place::Boundary(position),
+            _ => {
+                let len = len(&self.units[unit].output_shape);
+                Place::Memory { start: self.room(len), len }
+            }
+        };
+        self.taken.insert(value, place);
+        place
+    }
+
+    fn room(&mut self, len: usize) -> usize {
+        let fitting = self.free.iter().position(|range| range.len() >= len);
+        match fitting {
+            Some(position) => {
+                let range = self.free.swap_remove(position);
+                if range.len() > len {
+                    self.free.push(range.start + len..range.end);
+                }
+                range.start
+            }
+            None => {
+                let start = self.end;
+                self.end += len;
+                start
+            }
+        }
+    }
+
+    /// Frees what no group behind `end` reads.
+    fn release(&mut self, end: usize) {
+        let last_reader = &self.last_reader;
+        let free = &mut self.free;
+        self.taken.retain(|value, place| {
+            let is_needed = last_reader.get(value).is_some_and(|reader| *reader > end);
+            if let (false, Place::Memory { start, len }) = (is_needed, *place) {
+                free.push(start..start + len);
+                return false;
+            }
+            true
+        });
+    }
+}
+
+/// Folds and packs weights.
+struct Build<'a> {
+    kernels: Kernels,
+    weights: &'a Weights,
+}
+
+impl Build<'_> {
+    fn step(&self, units: &[Unit]) -> Result<StepKind, UnsupportedLayer> {
+        match units {
+            [unit] => match &unit.kind {
+                UnitKind::Convolution(convolution) => self.single(unit, convolution),
+                UnitKind::GlobalAveragePooling => Ok(StepKind::GlobalAveragePooling),
+                UnitKind::Dropout { .. } | UnitKind::Dense => Err(unsupported(unit)),
+            },
+            units => self.block(units).map(StepKind::Block),
+        }
+    }
+
+    fn single(
+        &self,
+        unit: &Unit,
+        convolution: &ConvolutionUnit,
+    ) -> Result<StepKind, UnsupportedLayer> {
+        let &ConvolutionUnit { window, activation, .. } = convolution;
+        let folded = self.fold(unit, convolution);
+        Ok(match convolution.connection {
+            Connection::Depthwise => {
+                let shape = depthwise_shape(unit, convolution)?;
+                StepKind::Depthwise { shape, weights: folded, activation }
+            }
+            Connection::Full => {
+                let (weights, bias) = self.pack(folded);
+                if window.is_pointwise() {
+                    StepKind::Pointwise { weights, bias, activation }
+                } else {
+                    let shape = map_shape(unit)?;
+                    StepKind::Convolution { shape, window, weights, bias, activation }
+                }
+            }
+        })
+    }
+
+    fn block(&self, units: &[Unit]) -> Result<Block, UnsupportedLayer> {
+        let [first @ .., depthwise, project] = units else {
+            unreachable!("a group of several units has two or three")
+        };
+        let [depthwise_convolution, project_convolution] = [depthwise, project].map(convolution);
+        let first = match first {
+            [unit] => {
+                let convolution = convolution(unit);
+                let (weights, bias) = self.pack(self.fold(unit, convolution));
+                let (shape, window) = (map_shape(unit)?, convolution.window);
+                Some(if window.is_pointwise() {
+                    BlockFirst::Pointwise { weights, bias, n_inputs: shape[2] }
+                } else {
+                    BlockFirst::Convolution { weights, bias, shape, window }
+                })
+            }
+            _ => None,
+        };
+        Ok(Block {
+            shape: depthwise_shape(depthwise, depthwise_convolution)?,
+            first,
+            depthwise: self.fold(depthwise, depthwise_convolution),
+            project: self.pack(self.fold(project, project_convolution)),
+            n_outputs: project.output_shape[2],
+            has_shortcut: project_convolution.shortcut.is_some(),
+        })
+    }
+
+    fn fold(&self, unit: &Unit, convolution: &ConvolutionUnit) -> Folded {
+        let kernel = self.weights.get(&unit.parameter(convolution.kernel_role()));
+        fold::fold(unit, convolution, kernel, self.weights)
+    }
+
+    fn pack(&self, Folded { kernel, bias }: Folded) -> (Packed, Vec<f32>) {
+        (self.kernels.pack(&kernel, bias.len(), None), bias)
+    }
+}
+
+fn convolution(unit: &Unit) -> &ConvolutionUnit {
+    match &unit.kind {
+        UnitKind::Convolution(convolution) => convolution,
+        _ => unreachable!("groups of several units are convolutions"),
+    }
+}
+
+fn map_shape(unit: &Unit) -> Result<[usize; 3], UnsupportedLayer> {
+    unit.input_shape[..].try_into().map_err(|_| unsupported(unit))
+}
+
+fn depthwise_shape(
+    unit: &Unit,
+    convolution: &ConvolutionUnit,
+) -> Result<Depthwise, UnsupportedLayer> {
+    if Depthwise::supports(&convolution.window) {
+        Ok(Depthwise::new(map_shape(unit)?, convolution.window))
+    } else {
+        Err(unsupported(unit))
+    }
+}
+
+fn unsupported(unit: &Unit) -> UnsupportedLayer {
+    let class = match unit.kind {
+        UnitKind::Convolution(_) => "a convolution whose window there is no code for",
+        _ => "a layer of the head",
+    };
+    UnsupportedLayer { layer: unit.name.clone(), class }
+}

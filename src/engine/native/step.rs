@@ -1,0 +1,179 @@
+//! A layer or a block of the frozen part, with its weights, run on a few pictures.
+
+use super::fold::Folded;
+use crate::engine::kernels::{Depthwise, Epilogue, Kernels, Out, Packed, Rows, with_scratch};
+use crate::engine::layers::{BlockForward, First, average, convolve};
+use crate::model::fuse::Activation;
+use crate::model::graph::Window;
+
+/// Pictures of at most so many pixels run a block layer by layer, several pictures together: one
+/// alone is too little work for the weights that would be loaded for it.
+const SMALL: usize = 64;
+
+/// What a step computes.
+pub(super) enum StepKind {
+    /// A 1x1 convolution.
+    Pointwise { weights: Packed, bias: Vec<f32>, activation: Activation },
+    /// Another convolution of all channels.
+    Convolution {
+        shape: [usize; 3],
+        window: Window,
+        weights: Packed,
+        bias: Vec<f32>,
+        activation: Activation,
+    },
+    /// A depthwise convolution.
+    Depthwise { shape: Depthwise, weights: Folded, activation: Activation },
+    /// An inverted residual block.
+    Block(Block),
+    /// The mean over all pixels.
+    GlobalAveragePooling,
+}
+
+/// The weights of a block.
+pub(super) struct Block {
+    pub(super) shape: Depthwise,
+    pub(super) first: Option<BlockFirst>,
+    pub(super) depthwise: Folded,
+    pub(super) project: (Packed, Vec<f32>),
+    pub(super) n_outputs: usize,
+    pub(super) has_shortcut: bool,
+}
+
+/// The convolution in front of a block's depthwise one.
+pub(super) enum BlockFirst {
+    Pointwise { weights: Packed, bias: Vec<f32>, n_inputs: usize },
+    Convolution { weights: Packed, bias: Vec<f32>, shape: [usize; 3], window: Window },
+}
+
+/// The pictures of a group on their way through a step.
+pub(super) struct Group<'a> {
+    /// How many there are.
+    pub(super) n: usize,
+    /// Numbers of the input and the output of one picture.
+    pub(super) lengths: (usize, usize),
+    pub(super) x: &'a [f32],
+    pub(super) shortcut: Option<&'a [f32]>,
+}
+
+impl<'a> Group<'a> {
+    /// The input and the shortcut of each picture.
+    fn pictures(&self) -> impl Iterator<Item = (&'a [f32], Option<&'a [f32]>)> {
+        let Self { n, lengths: (x_len, y_len), x, shortcut } = *self;
+        (0..n).map(move |i| {
+            let shortcut = shortcut.map(|values| &values[i * y_len..][..y_len]);
+            (&x[i * x_len..][..x_len], shortcut)
+        })
+    }
+}
+
+impl StepKind {
+    /// Runs the step on a group of pictures.
+    pub(super) fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
+        let epilogue = |bias, activation, shortcut| Epilogue {
+            bias: Some(bias),
+            activation,
+            shortcut,
+            gate: None,
+        };
+        let len = group.lengths.1;
+        match self {
+            Self::Pointwise { weights, bias, activation } => {
+                let epilogue = epilogue(&bias[..], *activation, group.shortcut);
+                kernels.product(group.x, weights, epilogue, out);
+            }
+            Self::Convolution { shape, window, weights, bias, activation } => {
+                let (height, _) = window.output(shape[0], shape[1]);
+                for ((x, shortcut), out) in group.pictures().zip(out.chunks(len)) {
+                    let weights = (weights, epilogue(&bias[..], *activation, shortcut));
+                    convolve(kernels, (*shape, *window), x, weights, 0..height, out);
+                }
+            }
+            Self::Depthwise { shape, weights: Folded { kernel, bias }, activation } => {
+                let (height, _) = shape.output();
+                for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
+                    let (input, weights) = (Rows { values: x, first: 0 }, (&kernel[..], &bias[..]));
+                    kernels.depthwise(shape, input, weights, *activation, 0..height, out);
+                }
+            }
+            Self::Block(block) => block.run(kernels, group, out),
+            Self::GlobalAveragePooling => {
+                for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
+                    with_scratch([out.len()], |[means]| {
+                        average(x, means);
+                        out.write(means);
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Block {
+    fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
+        match &self.first {
+            Some(BlockFirst::Pointwise { weights, bias, .. })
+                if self.shape.height * self.shape.width <= SMALL =>
+            {
+                self.run_together(kernels, (weights, bias), group, out);
+            }
+            _ => {
+                let block = self.forward(kernels);
+                for ((x, _), out) in group.pictures().zip(out.chunks(group.lengths.1)) {
+                    block.run(x, out);
+                }
+            }
+        }
+    }
+
+    fn forward(&self, kernels: Kernels) -> BlockForward<'_> {
+        let first = match &self.first {
+            None => First::None,
+            Some(BlockFirst::Pointwise { weights, bias, n_inputs }) => {
+                First::Pointwise { weights, bias, n_inputs: *n_inputs }
+            }
+            Some(BlockFirst::Convolution { weights, bias, shape, window }) => {
+                First::Convolution { weights, bias, shape: *shape, window: *window }
+            }
+        };
+        BlockForward {
+            kernels,
+            shape: &self.shape,
+            first,
+            depthwise: (&self.depthwise.kernel, &self.depthwise.bias),
+            project: (&self.project.0, &self.project.1),
+            n_outputs: self.n_outputs,
+            has_shortcut: self.has_shortcut,
+        }
+    }
+
+    /// Layer by layer, all pictures of the group together.
+    fn run_together(
+        &self,
+        kernels: Kernels,
+        (weights, bias): (&Packed, &[f32]),
+        group: &Group<'_>,
+        out: Out<'_>,
+    ) {
+        let shape = &self.shape;
+        let (out_height, _) = shape.output();
+        let lengths = [shape.height * shape.input_row(), out_height * shape.output_row()];
+        with_scratch(lengths.map(|len| len * group.n), |[expanded, filtered]| {
+            let relu6 = Activation::Relu6;
+            let epilogue = Epilogue { bias: Some(bias), activation: relu6, ..Epilogue::NONE };
+            kernels.product(group.x, weights, epilogue, &mut *expanded);
+            let pictures = expanded.chunks_exact(lengths[0]);
+            for (x, out) in pictures.zip(filtered.chunks_exact_mut(lengths[1])) {
+                let weights = (&self.depthwise.kernel[..], &self.depthwise.bias[..]);
+                let input = Rows { values: x, first: 0 };
+                kernels.depthwise(shape, input, weights, relu6, 0..out_height, out);
+            }
+            let epilogue = Epilogue {
+                bias: Some(&self.project.1),
+                shortcut: self.has_shortcut.then_some(group.x),
+                ..Epilogue::NONE
+            };
+            kernels.product(filtered, &self.project.0, epilogue, out);
+        });
+    }
+}
