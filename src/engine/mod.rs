@@ -86,7 +86,7 @@ pub trait Trainer {
     ///
     /// # Errors
     /// When the engine fails.
-    fn predict(&self, features: Features) -> Result<Tensor, EngineError>;
+    fn predict(&mut self, features: Features) -> Result<Tensor, EngineError>;
 
     /// One step: forward with dropout, the objective's gradient, backward, and a move of the
     /// weights at `learning_rate`.

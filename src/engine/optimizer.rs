@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
+use super::kernels::{AdamNumbers, Kernels};
 use crate::spec::{AdamSpec, OptimizerSpec, SgdSpec};
 
 /// The state of an optimiser for all parameters it moves.
@@ -48,37 +51,31 @@ impl Optimizer {
         let moments = self.moments.get_mut(name).expect("the moments were just put there");
         match self.spec {
             OptimizerSpec::Adam(spec) => {
-                adam(values, gradient, moments, &spec.at(self.n_steps, learning_rate));
+                adam(values, gradient, moments, spec.at(self.n_steps, learning_rate));
             }
             OptimizerSpec::Adamw { weight_decay, adam: spec } => {
                 let kept = (1.0 - learning_rate * weight_decay) as f32;
                 values.iter_mut().for_each(|value| *value *= kept);
-                adam(values, gradient, moments, &spec.at(self.n_steps, learning_rate));
+                adam(values, gradient, moments, spec.at(self.n_steps, learning_rate));
             }
             OptimizerSpec::Sgd(spec) => sgd(values, gradient, moments, spec, learning_rate),
         }
     }
 }
 
-/// The numbers of one step of Adam.
-struct AdamStep {
-    /// The learning rate with the correction of both means for their start at zero.
-    rate: f32,
-    /// `1 - β₁` and `1 - β₂`, subtracted in double precision: in single precision the second would
-    /// be off by 5e-5 of itself.
-    new_share_1: f32,
-    new_share_2: f32,
-    epsilon: f32,
-}
+/// Numbers that a task moves; results do not depend on it.
+const TASK: usize = 32 * 1024;
 
 impl AdamSpec {
     /// Keras computes `lr · sqrt(1 - β₂ᵗ) / (1 - β₁ᵗ)` once and adds epsilon to the root of the
     /// uncorrected mean: the form at the end of section 2 of Kingma and Ba 2015.
-    fn at(&self, step: u64, learning_rate: f64) -> AdamStep {
+    /// `1 - β₁` and `1 - β₂` are subtracted in double precision: in single precision the second
+    /// would be off by 5e-5 of itself.
+    fn at(&self, step: u64, learning_rate: f64) -> AdamNumbers {
         let power = |beta: f64| libm::pow(beta, step as f64);
         let rate =
             learning_rate * libm::sqrt(1.0 - power(self.beta_2)) / (1.0 - power(self.beta_1));
-        AdamStep {
+        AdamNumbers {
             rate: rate as f32,
             new_share_1: (1.0 - self.beta_1) as f32,
             new_share_2: (1.0 - self.beta_2) as f32,
@@ -87,14 +84,13 @@ impl AdamSpec {
     }
 }
 
-fn adam(values: &mut [f32], gradient: &[f32], moments: &mut Moments, step: &AdamStep) {
-    let AdamStep { rate, new_share_1, new_share_2, epsilon } = *step;
-    let means = moments.first.iter_mut().zip(&mut moments.second);
-    for ((value, &g), (m, v)) in values.iter_mut().zip(gradient).zip(means) {
-        *m += (g - *m) * new_share_1;
-        *v += (g * g - *v) * new_share_2;
-        *value -= rate * *m / (v.sqrt() + epsilon);
-    }
+fn adam(values: &mut [f32], gradient: &[f32], moments: &mut Moments, numbers: AdamNumbers) {
+    let kernels = Kernels::best();
+    let tasks = values.par_chunks_mut(TASK).zip(gradient.par_chunks(TASK));
+    let means = moments.first.par_chunks_mut(TASK).zip(moments.second.par_chunks_mut(TASK));
+    tasks.zip(means).for_each(|((values, gradient), means)| {
+        kernels.adam(numbers, values, gradient, means);
+    });
 }
 
 fn sgd(

@@ -72,7 +72,7 @@ pub(super) fn run(
     let extractor = NativeExtractor::new(network, &cut, weights)?;
     let mut trainer =
         AutodiffTrainer::new(network, &cut, weights, &trained, (Layers::Native, spec.optimizer));
-    let before = evaluate::evaluate(&extractor, &trainer, pictures.validation())?;
+    let before = evaluate::evaluate(&extractor, &mut trainer, pictures.validation())?;
     let facts = facts(start, first, pictures, before.evaluated);
     let mut keeper =
         Keeper { stage: name, start: weights, directory: recorder.directory().to_path_buf() };

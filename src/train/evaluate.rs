@@ -38,7 +38,7 @@ pub struct Evaluation {
 /// When a batch cannot be made or an engine fails.
 pub fn evaluate(
     extractor: &dyn FeatureExtractor,
-    trainer: &dyn Trainer,
+    trainer: &mut dyn Trainer,
     batches: Batches,
 ) -> Result<Evaluation, TrainError> {
     let mut mean = RunningMean::default();

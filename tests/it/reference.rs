@@ -140,7 +140,7 @@ fn pooled_features_and_logits_agree_with_keras() {
     println!("pooled: largest difference {error:.1e}");
     assert!(error < 1e-3);
     for layers in [Layers::Native, Layers::Ordinary] {
-        let trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], (layers, adam()));
+        let mut trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], (layers, adam()));
         let logits = trainer.predict(features.clone()).unwrap();
         let error = farthest(logits.values(), expected["logits"].values());
         println!("logits, {layers:?}: largest difference {error:.1e}");
@@ -227,7 +227,7 @@ fn the_cut_does_not_change_the_logits() {
         cuts.iter().flat_map(|layer| [(layer, Layers::Native), (layer, Layers::Ordinary)])
     {
         let freeze = FreezeSpec::Before { layer: (*freeze).to_owned() };
-        let (cut, trainer) = fine_tuning(&situation, &freeze, layers);
+        let (cut, mut trainer) = fine_tuning(&situation, &freeze, layers);
         let Situation { network, weights, batch, expected } = &situation;
         let features =
             NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
@@ -245,7 +245,7 @@ fn both_definitions_give_the_same_gradients_of_the_whole_network() {
     let Some(situation) = situation() else { return };
     let Situation { network, weights, batch, .. } = &situation;
     let [native, ordinary] = [Layers::Native, Layers::Ordinary].map(|layers| {
-        let (cut, trainer) = fine_tuning(&situation, &FreezeSpec::None, layers);
+        let (cut, mut trainer) = fine_tuning(&situation, &FreezeSpec::None, layers);
         let features =
             NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
         let mut objective = |logits: &Tensor| objective::evaluate(logits, &batch.labels).slope;

@@ -58,13 +58,24 @@ impl Parameters {
         self.0.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
-    /// The parameters on a device; those that move are tracked where the device records.
-    pub(super) fn leaves(&self, device: &Device) -> Leaves {
-        let leaf = |(name, (value, training)): (&String, &(Tensor, Training))| {
+    /// Moves the parameters to a device, without a copy where that is this processor's memory; those
+    /// that train are tracked where the device records. [`take_back`](Self::take_back) ends the
+    /// loan.
+    pub(super) fn lend(&mut self, device: &Device) -> Leaves {
+        let leaf = |(name, (value, training)): (&String, &mut (Tensor, Training))| {
             let is_tracked = *training == Training::Trained && device.is_autodiff();
+            let value = std::mem::replace(value, Tensor::zeros(&[0]));
             (name.clone(), Leaf::new(value, device, is_tracked))
         };
-        Leaves(self.0.iter().map(leaf).collect())
+        Leaves(self.0.iter_mut().map(leaf).collect())
+    }
+
+    /// Moves the parameters back; no copy where the device's graph is gone.
+    pub(super) fn take_back(&mut self, leaves: Leaves) -> Result<(), EngineError> {
+        for ((value, _), leaf) in self.0.values_mut().zip(leaves.0.into_values()) {
+            *value = leaf.into_host()?;
+        }
+        Ok(())
     }
 }
 
@@ -76,14 +87,30 @@ enum Leaf {
 }
 
 impl Leaf {
-    fn new(value: &Tensor, device: &Device, is_tracked: bool) -> Self {
-        let data = || TensorData::new(value.values().to_vec(), value.shape().to_vec());
-        match value.shape().len() {
-            1 => Self::Vector(BurnTensor::from_data(data(), device).set_require_grad(is_tracked)),
-            2 => Self::Matrix(BurnTensor::from_data(data(), device).set_require_grad(is_tracked)),
-            4 => Self::Kernel(BurnTensor::from_data(data(), device).set_require_grad(is_tracked)),
+    fn new(value: Tensor, device: &Device, is_tracked: bool) -> Self {
+        let shape = value.shape().to_vec();
+        let n_axes = shape.len();
+        let data = TensorData::new(value.into_values(), shape);
+        match n_axes {
+            1 => Self::Vector(BurnTensor::from_data(data, device).set_require_grad(is_tracked)),
+            2 => Self::Matrix(BurnTensor::from_data(data, device).set_require_grad(is_tracked)),
+            4 => Self::Kernel(BurnTensor::from_data(data, device).set_require_grad(is_tracked)),
             axes => unreachable!("no parameter has {axes} axes"),
         }
+    }
+
+    fn into_host(self) -> Result<Tensor, EngineError> {
+        /// A tensor that no graph holds on to.
+        fn plain<const D: usize>(leaf: BurnTensor<D>) -> TensorData {
+            if leaf.device().is_autodiff() { leaf.inner().into_data() } else { leaf.into_data() }
+        }
+        let data = match self {
+            Self::Vector(leaf) => plain(leaf),
+            Self::Matrix(leaf) => plain(leaf),
+            Self::Kernel(leaf) => plain(leaf),
+        };
+        let shape = data.shape().to_vec();
+        Ok(Tensor::new(&shape, super::trainer::host_values(data)?))
     }
 
     fn gradient(&self, gradients: &mut BurnGradients) -> Option<TensorData> {

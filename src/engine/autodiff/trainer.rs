@@ -88,26 +88,42 @@ impl AutodiffTrainer {
     /// # Errors
     /// When the engine fails.
     pub fn gradients(
-        &self,
+        &mut self,
         features: Features,
         randomness: Option<&StepRandomness>,
         objective: &mut Objective<'_>,
     ) -> Result<Gradients, EngineError> {
         let device = self.device.clone().autodiff();
-        let leaves = self.parameters.leaves(&device);
-        let logits = self.forward(&leaves, features, randomness, &device);
+        let leaves = self.parameters.lend(&device);
+        let gradients = self.backward(&leaves, features, randomness, objective, &device);
+        self.parameters.take_back(leaves)?;
+        gradients
+    }
+
+    fn backward(
+        &self,
+        leaves: &Leaves,
+        features: Features,
+        randomness: Option<&StepRandomness>,
+        objective: &mut Objective<'_>,
+        device: &Device,
+    ) -> Result<Gradients, EngineError> {
+        let logits = self.forward(leaves, features, randomness, device);
         let slope = objective(&to_host(logits.clone().inner())?);
         // The sum of logits weighted by their gradients has exactly these gradients.
         let slope = TensorData::new(slope.values().to_vec(), slope.shape().to_vec());
-        let mut gradients = (logits * Tensor::<2>::from_data(slope, &device)).sum().backward();
+        let mut gradients = (logits * Tensor::<2>::from_data(slope, device)).sum().backward();
         leaves.gradients(&mut gradients)
     }
 }
 
 impl Trainer for AutodiffTrainer {
-    fn predict(&self, features: Features) -> Result<HostTensor, EngineError> {
-        let leaves = self.parameters.leaves(&self.device);
-        to_host(self.forward(&leaves, features, None, &self.device))
+    fn predict(&mut self, features: Features) -> Result<HostTensor, EngineError> {
+        let device = self.device.clone();
+        let leaves = self.parameters.lend(&device);
+        let logits = to_host(self.forward(&leaves, features, None, &device));
+        self.parameters.take_back(leaves)?;
+        logits
     }
 
     fn step(

@@ -22,7 +22,7 @@ use crate::model::graph::Window;
 
 /// Expanded numbers of a strip: its activations and what they are computed from stay in the second
 /// cache. Results do not depend on it.
-const STRIP: usize = 24 * 1024;
+const STRIP: usize = 16 * 1024;
 
 /// What makes the input of the depthwise convolution.
 #[derive(Clone, Copy, Debug)]

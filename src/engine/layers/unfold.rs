@@ -20,19 +20,32 @@ impl Unfold {
     /// Writes the windows of the output rows `rows` to `out`, `[rows · width, window]`; zeros where
     /// a window reaches outside.
     pub(super) fn unfold(&self, picture: &[f32], rows: Range<usize>, out: &mut [f32]) {
-        let channels = self.shape[2];
-        let pieces = self.places(rows).zip(out.chunks_exact_mut(self.window.kernel * channels));
-        for ((y, x), out) in pieces {
-            match self.span(y, x) {
-                Some((from, skip, len)) => {
-                    let (before, rest) = out.split_at_mut(skip);
-                    let (inside, behind) = rest.split_at_mut(len);
-                    before.fill(0.0);
-                    inside.copy_from_slice(&picture[from..from + len]);
-                    behind.fill(0.0);
+        let Window { kernel, stride, padding } = self.window;
+        let [height, width, channels] = self.shape;
+        let (_, out_width) = self.window.output(height, width);
+        let (row_len, len) = (kernel * channels, self.window_len());
+        for (row, out) in rows.zip(out.chunks_exact_mut(out_width * len)) {
+            for ky in 0..kernel {
+                let y = (row * stride + ky).checked_sub(padding.top).filter(|y| *y < height);
+                let line = y.map(|y| &picture[y * width * channels..][..width * channels]);
+                for (x, out) in out.chunks_exact_mut(len).enumerate() {
+                    let out = &mut out[ky * row_len..][..row_len];
+                    match (line, (x * stride).checked_sub(padding.left)) {
+                        (Some(line), Some(x)) if x + kernel <= width => {
+                            copy_short(&line[x * channels..][..row_len], out);
+                        }
+                        _ => self.unfold_edge(picture, (row * stride + ky, x * stride), out),
+                    }
                 }
-                None => out.fill(0.0),
             }
+        }
+    }
+
+    /// One row of a window that reaches outside.
+    fn unfold_edge(&self, picture: &[f32], (y, x): (usize, usize), out: &mut [f32]) {
+        out.fill(0.0);
+        if let Some((from, skip, len)) = self.span(y, x) {
+            out[skip..skip + len].copy_from_slice(&picture[from..from + len]);
         }
     }
 
@@ -67,5 +80,13 @@ impl Unfold {
         let n_columns = end.checked_sub(first).filter(|n| *n > 0)?;
         let from = (row * width + first - padding.left) * channels;
         Some((from, (first - x) * channels, n_columns * channels))
+    }
+}
+
+/// A copy for a few numbers, for which a call would take longer than the work.
+#[inline]
+fn copy_short(from: &[f32], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
