@@ -1,10 +1,11 @@
 //! What can be known about a run before it starts, in milliseconds: whether the dataset directory
-//! has classes, and whether the weights fit the model.
+//! has classes, whether the weights fit the model, and whether this build has the device.
 
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::dataset::scan::{self, Listing};
+use crate::engine::autodiff::Layers;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::model::weights::file::{self, WeightsError};
@@ -19,6 +20,8 @@ pub struct Prepared {
     pub network: Network,
     /// The weights of the base model, if they come from a file.
     pub base_weights: Option<BaseWeights>,
+    /// What runs the trainable part.
+    pub layers: Layers,
 }
 
 /// Weights that were read from a file.
@@ -53,8 +56,18 @@ pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
             load(location, &network).map_err(|problem| problems.push(problem)).ok()
         }
     };
-    match listing {
-        Some(listing) if problems.is_empty() => Ok(Prepared { listing, network, base_weights }),
+    let layers = Layers::of(spec.device);
+    if layers.is_none() {
+        let message = "this build of alpaca-run has no `libtorch` device";
+        let problem = Problem::new(Code::DeviceUnavailable, KeyPath::of(&["device"]), message);
+        problems.push(problem.hint(
+            "build it with the feature `libtorch` (docs/devices.md says how), or write `device: cpu`",
+        ));
+    }
+    match (listing, layers) {
+        (Some(listing), Some(layers)) if problems.is_empty() => {
+            Ok(Prepared { listing, network, base_weights, layers })
+        }
         _ => Err(problems),
     }
 }

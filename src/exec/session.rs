@@ -17,6 +17,7 @@ use crate::dataset::examine::{self, Dataset};
 use crate::dataset::loader::Loader;
 use crate::dataset::split::{self, Part, Split};
 use crate::engine::EngineError;
+use crate::engine::autodiff::Layers;
 use crate::event::{DatasetFacts, Event, EventSink};
 use crate::model::initial;
 use crate::model::network::Network;
@@ -118,7 +119,7 @@ impl Session<'_> {
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
         let (started, start) = (clock::now(), Instant::now());
-        let Prepared { listing, network, base_weights } = prepared;
+        let Prepared { listing, network, base_weights, layers } = prepared;
         let dataset = Arc::new(examine::examine(listing, spec.dataset.on_bad_image)?);
         let split = split::split(&dataset, &spec.dataset.split)?;
         let directory = layout::create(&self.runs_dir, &spec.name)?;
@@ -127,7 +128,7 @@ impl Session<'_> {
         let mut recorder = Recorder::begin(&directory, self.pipeline_text, self.resolved_text)?;
         write_dataset(&recorder, &dataset, &split)?;
         let weights = initial_weights(spec, &network, base_weights.as_ref());
-        let run = Run { spec, network: &network, dataset: &dataset, split: &split };
+        let run = Run { spec, network: &network, dataset: &dataset, split: &split, layers };
         let loader =
             Loader::new(Arc::clone(&dataset), &spec.dataset, network.preprocessing, self.n_threads);
         let results = run.stages(&loader, &weights, &mut recorder, observer)?;
@@ -160,6 +161,7 @@ struct Run<'a> {
     network: &'a Network,
     dataset: &'a Dataset,
     split: &'a Split,
+    layers: Layers,
 }
 
 impl Run<'_> {
@@ -190,8 +192,14 @@ impl Run<'_> {
                 (result.weights(which), result.n_epochs())
             });
             let (weights, n_epochs_before) = earlier.unwrap_or((initial, 0));
-            let start =
-                Start { name, spec: stage_spec, network: self.network, weights, n_epochs_before };
+            let start = Start {
+                name,
+                spec: stage_spec,
+                network: self.network,
+                weights,
+                n_epochs_before,
+                layers: self.layers,
+            };
             let result = stage::run(&start, &pictures, recorder, observer)?;
             results.push((name.clone(), result));
         }

@@ -9,7 +9,7 @@ use super::session::RunError;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::engine::Trainer;
-use crate::engine::autodiff::{AutodiffTrainer, Layers};
+use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use crate::engine::native::NativeExtractor;
 use crate::event::{Evaluated, Event, EventSink, Sinks, StageFacts};
 use crate::model::graph::{LayerIdx, Parameter};
@@ -54,6 +54,7 @@ pub(super) struct Start<'a> {
     pub(super) network: &'a Network,
     pub(super) weights: &'a Weights,
     pub(super) n_epochs_before: usize,
+    pub(super) layers: Layers,
 }
 
 /// Runs a stage.
@@ -63,15 +64,16 @@ pub(super) fn run(
     recorder: &mut Recorder,
     observer: &mut dyn EventSink,
 ) -> Result<StageResult, RunError> {
-    let Start { name, spec, network, weights, n_epochs_before } = *start;
+    let Start { name, spec, network, weights, n_epochs_before, layers } = *start;
     let first = network.first_trainable(&spec.freeze);
     let trained: Vec<String> =
         network.trainable_parameters(first).into_iter().map(|parameter| parameter.name).collect();
     let frozen_before = weights.digests_except(&trained);
     let cut = network.cut(first);
+    let options =
+        TrainerOptions { layers, optimizer: spec.optimizer, micro_batches: spec.micro_batches };
     let extractor = NativeExtractor::new(network, &cut, weights)?;
-    let mut trainer =
-        AutodiffTrainer::new(network, &cut, weights, &trained, (Layers::Native, spec.optimizer));
+    let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
     let before = evaluate::evaluate(&extractor, &mut trainer, pictures.validation())?;
     let facts = facts(start, first, pictures, before.evaluated);
     let mut keeper =

@@ -2,8 +2,8 @@
 //! schema, the reference and the loader read them from here.
 
 use super::raw::{
-    RawAdam, RawBestBy, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage, RawOptimizer,
-    RawPooling, RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    RawAdam, RawBestBy, RawDevice, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage,
+    RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 
 pub(super) fn seed() -> u64 {
@@ -56,6 +56,14 @@ pub(super) fn split_by() -> RawSplitBy {
 
 pub(super) fn fill() -> RawFill {
     RawFill::Reflect
+}
+
+pub(super) fn device() -> RawDevice {
+    RawDevice::Cpu
+}
+
+pub(super) fn micro_batches() -> usize {
+    16
 }
 
 pub(super) fn width() -> f64 {

@@ -17,7 +17,7 @@ pub use dataset::{
     SplitSpec,
 };
 pub use model::{BaseModel, HeadSpec, ModelSpec, Pooling, Preprocessing, WeightsSpec};
-pub use pipeline::{Location, PipelineSpec};
+pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
     TrainSpec,

@@ -20,8 +20,14 @@ pub struct PipelineSpec {
     pub dataset: DatasetSpec,
     /// Random changes to training pictures, in order.
     pub augmentation: Vec<AugmentationSpec>,
+    /// How many changed versions each training picture has, where that is fixed; else it is changed
+    /// anew in each epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augmentation_views: Option<usize>,
     /// The network.
     pub model: ModelSpec,
+    /// What runs the trainable part.
+    pub device: Device,
     /// The stages, each after the one it starts from.
     #[serde(serialize_with = "stages_by_name")]
     pub stages: Vec<StageSpec>,
@@ -40,6 +46,16 @@ fn stages_by_name<S: Serializer>(stages: &[StageSpec], serializer: S) -> Result<
         map.serialize_entry(&stage.name, &stage.kind)?;
     }
     map.end()
+}
+
+/// What runs the trainable part of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// The processor, on layers of our own.
+    Cpu,
+    /// `LibTorch` on the processor.
+    Libtorch,
 }
 
 /// A file or folder named by a pipeline.

@@ -126,6 +126,8 @@ codes! {
     WeightsMismatch = "W002";
     /// Weights that this version does not have.
     WeightsUnavailable = "W003";
+    /// A device that this build does not have.
+    DeviceUnavailable = "E001";
     /// The loss stopped being a number.
     LossNotFinite = "T001";
     /// A frozen weight that changed.

@@ -37,6 +37,8 @@ pub struct TrainSpec {
     pub optimizer: OptimizerSpec,
     /// Which epoch's weights count as the best.
     pub best_by: BestBy,
+    /// Parts of a batch whose gradients are added in a fixed tree.
+    pub micro_batches: usize,
 }
 
 /// Which layers stand still; the head always trains.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use alpaca_run::base::batch::Batch;
 use alpaca_run::base::random::SeedStream;
 use alpaca_run::base::tensor::Tensor;
-use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers};
+use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use alpaca_run::engine::native::NativeExtractor;
 use alpaca_run::engine::{FeatureExtractor, StepRandomness, Trainer};
 use alpaca_run::model::fuse::{self, Cut};
@@ -140,7 +140,7 @@ fn pooled_features_and_logits_agree_with_keras() {
     println!("pooled: largest difference {error:.1e}");
     assert!(error < 1e-3);
     for layers in [Layers::Native, Layers::Ordinary] {
-        let mut trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], (layers, adam()));
+        let mut trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], &options(layers));
         let logits = trainer.predict(features.clone()).unwrap();
         let error = farthest(logits.values(), expected["logits"].values());
         println!("logits, {layers:?}: largest difference {error:.1e}");
@@ -148,8 +148,9 @@ fn pooled_features_and_logits_agree_with_keras() {
     }
 }
 
-fn adam() -> OptimizerSpec {
-    OptimizerSpec::Adam(AdamSpec { learning_rate: 1e-4, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 })
+fn options(layers: Layers) -> TrainerOptions {
+    let adam = AdamSpec { learning_rate: 1e-4, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
+    TrainerOptions { layers, optimizer: OptimizerSpec::Adam(adam), micro_batches: 16 }
 }
 
 /// The frozen part's features and a trainer of the rest, for a freeze rule.
@@ -163,7 +164,7 @@ fn fine_tuning(
     let cut = network.cut(first);
     let names: Vec<String> =
         network.trainable_parameters(first).into_iter().map(|p| p.name).collect();
-    let trainer = AutodiffTrainer::new(network, &cut, weights, &names, (layers, adam()));
+    let trainer = AutodiffTrainer::new(network, &cut, weights, &names, &options(layers));
     (cut, trainer)
 }
 

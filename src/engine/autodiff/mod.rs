@@ -11,4 +11,4 @@ mod ordinary;
 mod parameters;
 mod trainer;
 
-pub use trainer::{AutodiffTrainer, Layers};
+pub use trainer::{AutodiffTrainer, Layers, TrainerOptions};

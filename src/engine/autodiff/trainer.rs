@@ -11,7 +11,7 @@ use crate::engine::{EngineError, Features, Gradients, Objective, StepRandomness,
 use crate::model::fuse::{Cut, Unit, Value};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::OptimizerSpec;
+use crate::spec::{Device as DeviceSpec, OptimizerSpec};
 
 /// How the layers of the trainable part are defined.
 enum Definition {
@@ -21,13 +21,48 @@ enum Definition {
     Ordinary { units: Vec<Unit>, first: usize },
 }
 
-/// Which definition of its layers a trainer uses.
+/// Which definition of its layers a trainer uses, and on what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
-    /// Layers of our own: fast, and the same bits on any number of threads.
+    /// Layers of our own on the processor: fast, and the same bits on any number of threads.
     Native,
-    /// Ordinary tensor operations, which every device has.
+    /// Ordinary tensor operations on the processor.
     Ordinary,
+    /// Ordinary tensor operations by `LibTorch`, on the processor.
+    #[cfg(feature = "libtorch")]
+    Libtorch,
+}
+
+impl Layers {
+    /// The layers of a device; `None` where this build does not have it.
+    pub fn of(device: DeviceSpec) -> Option<Self> {
+        match device {
+            DeviceSpec::Cpu => Some(Self::Native),
+            #[cfg(feature = "libtorch")]
+            DeviceSpec::Libtorch => Some(Self::Libtorch),
+            #[cfg(not(feature = "libtorch"))]
+            DeviceSpec::Libtorch => None,
+        }
+    }
+
+    fn device(self) -> Device {
+        match self {
+            Self::Native | Self::Ordinary => Device::flex(),
+            #[cfg(feature = "libtorch")]
+            Self::Libtorch => Device::libtorch(),
+        }
+    }
+}
+
+/// How a trainer works.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainerOptions {
+    /// The definition of its layers.
+    pub layers: Layers,
+    /// How weights follow their gradients.
+    pub optimizer: OptimizerSpec,
+    /// Parts of a batch whose gradients are added in a fixed tree; for [`Layers::Native`] alone.
+    pub micro_batches: usize,
 }
 
 /// Trains the units behind a cut.
@@ -40,27 +75,28 @@ pub struct AutodiffTrainer {
 }
 
 impl AutodiffTrainer {
-    /// A trainer of the parameters named in `trained`, starting from `weights`, on the processor.
+    /// A trainer of the parameters named in `trained`, starting from `weights`.
     pub fn new(
         network: &Network,
         cut: &Cut,
         weights: &Weights,
         trained: &[String],
-        (layers, optimizer): (Layers, OptimizerSpec),
+        options: &TrainerOptions,
     ) -> Self {
         let units = &network.units[cut.trainable.clone()];
         let first = cut.trainable.start;
         Self {
-            definition: match layers {
+            definition: match options.layers {
                 Layers::Native => {
-                    Definition::Native(NativeNetwork::new(units, first, &cut.boundary, 16))
+                    let n_pieces = options.micro_batches;
+                    Definition::Native(NativeNetwork::new(units, first, &cut.boundary, n_pieces))
                 }
-                Layers::Ordinary => Definition::Ordinary { units: units.to_vec(), first },
+                _ => Definition::Ordinary { units: units.to_vec(), first },
             },
             parameters: Parameters::new(network, units, weights, trained),
             boundary: cut.boundary.clone(),
-            optimizer: Optimizer::new(optimizer),
-            device: Device::flex(),
+            optimizer: Optimizer::new(options.optimizer),
+            device: options.layers.device(),
         }
     }
 

@@ -45,11 +45,28 @@ pub(super) struct RawPipeline {
     /// Random changes to training pictures, in this order. Validation pictures are never changed.
     #[serde(default)]
     pub(super) augmentation: Vec<RawAugmentation>,
+    /// How many changed versions each training picture has: with a number the features of all
+    /// versions can be kept; where it is left out pictures are changed anew in each epoch.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) augmentation_views: Option<usize>,
     /// The network.
     pub(super) model: RawModel,
+    /// What runs the trainable part of the network. The frozen part always runs on the processor.
+    #[serde(default = "defaults::device")]
+    pub(super) device: RawDevice,
     /// The stages by name. Each runs after the stage it starts from.
     #[schemars(extend("minProperties" = 1))]
     pub(super) stages: IndexMap<String, RawStage>,
+}
+
+/// What runs the trainable part of the network.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawDevice {
+    /// The processor: fast, and the same bits at any number of threads.
+    Cpu,
+    /// LibTorch on the processor, in builds with the feature `libtorch`.
+    Libtorch,
 }
 
 /// A number, or the lower and upper end of a range.

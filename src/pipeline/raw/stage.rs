@@ -35,6 +35,11 @@ pub(in crate::pipeline) struct RawTrain {
     /// Which epoch's weights count as the best.
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,
+    /// Parts that a batch is cut into; their gradients are added in a fixed tree. Results depend on
+    /// this number, not on how many threads compute the parts.
+    #[serde(default = "defaults::micro_batches")]
+    #[schemars(range(min = 1, max = 64))]
+    pub(in crate::pipeline) micro_batches: usize,
 }
 
 /// Which weights of a stage the next one goes on from.

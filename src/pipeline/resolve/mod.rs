@@ -10,11 +10,11 @@ use std::path::Path;
 
 use super::document::{Document, SourceKind};
 use super::load::folder_of;
-use super::raw::{NumberOrRange, RawAugmentation, RawFill, RawFlip, RawPipeline};
+use super::raw::{NumberOrRange, RawAugmentation, RawDevice, RawFill, RawFlip, RawPipeline};
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{AugmentationSpec, FactorRange, Fill, Flip, Location, PipelineSpec};
+use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, PipelineSpec};
 
 /// The folders that relative paths may start from.
 pub(super) struct Folders<'a> {
@@ -45,6 +45,11 @@ pub(super) fn resolve(
             augmentation(raw, &KeyPath::of(&["augmentation"]).index(index), problems)
         })
         .collect();
+    if raw.augmentation_views.is_some() && raw.augmentation.is_empty() {
+        let message = "`augmentation_views` has no effect without `augmentation`";
+        let at = KeyPath::of(&["augmentation_views"]);
+        problems.push(Problem::new(Code::Conflict, at, message).hint("remove it, or add changes"));
+    }
     let stages = stages::resolve(&raw.stages, &model, dataset.image_size, problems);
     (problems.len() == n_before).then_some(PipelineSpec {
         version: raw.version,
@@ -52,7 +57,12 @@ pub(super) fn resolve(
         seed: raw.seed,
         dataset,
         augmentation,
+        augmentation_views: raw.augmentation_views,
         model,
+        device: match raw.device {
+            RawDevice::Cpu => Device::Cpu,
+            RawDevice::Libtorch => Device::Libtorch,
+        },
         stages,
     })
 }

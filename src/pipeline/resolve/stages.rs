@@ -68,6 +68,7 @@ fn train(
             RawBestBy::ValidationLoss => BestBy::ValidationLoss,
             RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
         },
+        micro_batches: raw.micro_batches,
     }
 }
 
