@@ -21,6 +21,8 @@ pub enum Event {
     },
     /// The dataset was read and divided.
     DatasetReady(DatasetFacts),
+    /// The pixels of the dataset were made or found.
+    PixelsReady(PixelsFacts),
     /// A stage begins.
     StageStarted(StageFacts),
     /// A step of training is done.
@@ -71,6 +73,19 @@ pub struct DatasetFacts {
     pub n_validation: usize,
     /// Pictures set aside.
     pub n_test: usize,
+}
+
+/// What the pixels of a dataset take.
+#[derive(Clone, Debug, Serialize)]
+pub struct PixelsFacts {
+    /// Bytes of one picture.
+    pub bytes_each: u64,
+    /// Pictures in memory.
+    pub n_in_memory: usize,
+    /// Pictures in the cache directory.
+    pub n_on_disk: usize,
+    /// The folder they are in.
+    pub folder: Option<PathBuf>,
 }
 
 /// A stage before its first epoch.

@@ -10,6 +10,7 @@
 //! - [`event`]: what happens in a run, told to whoever listens.
 //! - [`model`]: the network as a graph of named layers, its weights and freeze points.
 //! - [`pipeline`]: from the text of a pipeline file to a spec, or to everything wrong with it.
+//! - [`cache`]: what need not be computed twice.
 //! - [`dataset`]: from a folder of pictures to batches.
 //! - [`engine`]: runs the frozen and the trainable part of a network.
 //! - [`train`]: epochs, metrics, and which epoch was best.
@@ -22,6 +23,7 @@ pub mod spec;
 pub mod event;
 pub mod model;
 pub mod pipeline;
+pub mod cache;
 pub mod dataset;
 pub mod engine;
 pub mod train;

@@ -82,6 +82,21 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     std::fs::rename(&temporary, path).map_err(|source| FileError::new("create", path, source))
 }
 
+/// Writes a file under a temporary name and renames it, without waiting for the disk: for what is
+/// checked when it is read and can be made again. Leaves nothing behind where it fails.
+pub fn write_renamed(temporary: &Path, path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
+    let mut file = create(temporary)?;
+    let written = parts.iter().try_for_each(|part| file.write_all(part));
+    let result = written.map_err(|source| FileError::new("write", path, source)).and_then(|()| {
+        std::fs::rename(temporary, path).map_err(|source| FileError::new("create", path, source))
+    });
+    if result.is_err() {
+        // What is left would take room and help nobody; that it cannot be removed changes nothing.
+        let _ = std::fs::remove_file(temporary);
+    }
+    result
+}
+
 /// Gives an existing file a second name, or copies it where the file system has no links.
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), FileError> {
     if std::fs::hard_link(from, to).is_ok() {

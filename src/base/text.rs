@@ -25,6 +25,20 @@ pub fn thousands(n: usize) -> String {
     text
 }
 
+/// A number of bytes to the precision a reader wants: `512 B`, `22.0 MiB`.
+pub fn bytes(n: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut size = n as f64;
+    let mut unit = "B";
+    for larger in units {
+        if size < 1024.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") }
+}
+
 /// Names in backticks, joined as in a sentence: `` `a`, `b` or `c` ``.
 pub fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     join(names.into_iter().map(|name| format!("`{name}`")), "or")
@@ -109,6 +123,12 @@ mod tests {
         assert_eq!(nearest("epoch", names, 1), ["epochs"]);
         assert_eq!(nearest("Optimiser", names, 1), ["optimizer"]);
         assert!(nearest("colour", names, 1).is_empty());
+    }
+
+    #[test]
+    fn sizes_have_their_unit() {
+        assert_eq!(bytes(512), "512 B");
+        assert_eq!(bytes(23_040_000), "22.0 MiB");
     }
 
     #[test]

@@ -50,6 +50,14 @@ impl Arguments {
         Self::try_parse_from(words)
     }
 
+    /// What was said about what is kept between runs, by a command that keeps something.
+    pub(super) fn cache(&self) -> Option<&CacheArguments> {
+        match &self.command {
+            Command::Run(run) => Some(&run.cache),
+            _ => None,
+        }
+    }
+
     /// The number of threads asked for.
     pub(super) fn threads(&self) -> Option<usize> {
         match &self.command {
@@ -92,9 +100,22 @@ pub(super) struct RunArguments {
     /// The folder for run directories
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(super) runs_dir: PathBuf,
+    #[command(flatten)]
+    pub(super) cache: CacheArguments,
     /// How many threads compute; all processors by default. Results do not depend on it
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(super) threads: Option<usize>,
+}
+
+/// What is kept between runs. Results do not depend on it.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CacheArguments {
+    /// The folder for what is kept between runs [default: alpaca-run in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "ALPACA_CACHE", value_hint = ValueHint::DirPath)]
+    pub(super) cache_dir: Option<PathBuf>,
+    /// Neither read nor write what is kept between runs
+    #[arg(long)]
+    pub(super) no_cache: bool,
 }
 
 #[derive(Debug, Args)]

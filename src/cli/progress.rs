@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::terminal::{Terminal, Verbosity};
 use crate::base::fs::FileError;
 use crate::base::text;
-use crate::event::{DatasetFacts, EpochMetrics, Event, EventSink, StageFacts};
+use crate::event::{DatasetFacts, EpochMetrics, Event, EventSink, PixelsFacts, StageFacts};
 
 /// Shows the events of a run.
 pub(super) struct Progress {
@@ -84,6 +84,7 @@ impl EventSink for Progress {
                 self.terminal.note(&format!("run directory: {}", directory.display()));
             }
             Event::DatasetReady(facts) => self.terminal.note(&dataset_line(facts)),
+            Event::PixelsReady(facts) => self.terminal.note(&pixels_line(facts)),
             Event::StageStarted(facts) => {
                 self.terminal.note(&stage_line(facts));
                 self.stage = Some(facts.clone());
@@ -118,6 +119,19 @@ fn dataset_line(facts: &DatasetFacts) -> String {
         classes.join(", "),
         facts.n_train,
         facts.n_validation,
+    )
+}
+
+fn pixels_line(facts: &PixelsFacts) -> String {
+    let PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder } = facts;
+    let size = |n: usize| text::bytes(n as u64 * bytes_each);
+    let disk = folder.as_ref().map(|folder| {
+        format!(", {} on disk ({} in {})", n_on_disk, size(*n_on_disk), folder.display())
+    });
+    format!(
+        "pixels: {n_in_memory} kept in memory ({}){}",
+        size(*n_in_memory),
+        disk.unwrap_or_default()
     )
 }
 

@@ -1,5 +1,5 @@
-//! Reads every file of a dataset once before anything runs: its digest, and whether it is a
-//! readable picture. All bad files are known at once, not one an epoch.
+//! Reads every file of a dataset once before anything runs: its digest, whether it is a readable
+//! picture, and its pixels. All bad files are known at once, not one an epoch.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,8 @@ use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
 use super::error::{BadImage, DatasetError};
+use super::pixels::Pixels;
+use super::resize::Resizer;
 use super::scan::{Candidate, Listing};
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -61,12 +63,21 @@ enum Finding {
     Ignored,
 }
 
-/// Reads and decodes every file, in parallel.
+/// Reads every file in parallel, and decodes and resizes those whose pixels are not held yet.
 ///
 /// # Errors
 /// With all bad pictures, unless they are to be skipped; when a class is left without pictures.
-pub fn examine(listing: Listing, on_bad_image: OnBadImage) -> Result<Dataset, DatasetError> {
-    let findings: Vec<Finding> = listing.candidates.par_iter().map(find).collect();
+pub fn examine(
+    listing: Listing,
+    on_bad_image: OnBadImage,
+    pixels: &Pixels,
+) -> Result<Dataset, DatasetError> {
+    let resizer = || Resizer::new(pixels.resize(), pixels.size());
+    let findings: Vec<Finding> = listing
+        .candidates
+        .par_iter()
+        .map_init(resizer, |resizer, candidate| find(candidate, pixels, resizer))
+        .collect();
     let mut dataset =
         Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings) {
@@ -88,15 +99,23 @@ pub fn examine(listing: Listing, on_bad_image: OnBadImage) -> Result<Dataset, Da
     Ok(dataset)
 }
 
-fn find(candidate: &Candidate) -> Finding {
+fn find(candidate: &Candidate, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
     let bytes = match fs::read(&candidate.file) {
         Ok(bytes) => bytes,
         Err(error) => {
             return Finding::Bad(DecodeError::Unreadable { reason: error.source.to_string() });
         }
     };
+    let digest = Digest::of(&bytes);
+    if pixels.find(digest).is_some() {
+        // They were made from a readable picture.
+        return Finding::Picture(digest);
+    }
     match decode::decode(&bytes) {
-        Ok(_) => Finding::Picture(Digest::of(&bytes)),
+        Ok(picture) => {
+            pixels.insert(digest, resizer.resize(&picture));
+            Finding::Picture(digest)
+        }
         Err(DecodeError::UnknownFormat) if !decode::has_picture_name(&candidate.path) => {
             Finding::Ignored
         }

@@ -1,7 +1,7 @@
 //! Makes batches ahead of whoever consumes them.
 //!
-//! Worker threads take pictures in the order of the pass, decode, resize, augment and scale them,
-//! and put them where the consumer takes them out in the same order. A worker that is further
+//! Worker threads take pictures in the order of the pass, take their pixels from where they are held
+//! or decode them, augment and scale them, and put them where the consumer takes them out in the same order. A worker that is further
 //! ahead than the buffer allows waits, so memory holds a few batches and never the dataset. Which
 //! worker made a picture, and when, has no influence on it.
 
@@ -13,12 +13,14 @@ use std::thread::JoinHandle;
 use super::augment::Augmenter;
 use super::decode::{self, DecodeError};
 use super::examine::{Dataset, Sample};
+use super::pixels::Pixels;
 use super::resize::Resizer;
 use crate::base::batch::Batch;
+use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
-use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing, ResizeSpec};
+use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
 
 /// How many batches [`Prefetch::Auto`] makes ahead.
 const AUTO_PREFETCH: usize = 4;
@@ -29,7 +31,13 @@ pub enum LoaderError {
     /// Its file could not be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Its file is no longer the picture it was.
+    /// Its file is another than at the start of the run.
+    #[error("`{path}` changed while the run was going on")]
+    Changed {
+        /// The file.
+        path: String,
+    },
+    /// Its file can no longer be decoded.
     #[error("`{path}` can no longer be read as a picture: {source}")]
     Decode {
         /// The file.
@@ -49,8 +57,7 @@ pub enum LoaderError {
 #[derive(Clone)]
 pub struct Loader {
     dataset: Arc<Dataset>,
-    size: ImageSize,
-    resize: ResizeSpec,
+    pixels: Arc<Pixels>,
     preprocessing: Preprocessing,
     batch_size: usize,
     n_ahead: usize,
@@ -67,9 +74,10 @@ pub struct Augmentation {
 }
 
 impl Loader {
-    /// A loader that brings pictures to the size of `spec` and scales their values for the base model.
+    /// A loader of pictures whose values are scaled for the base model.
     pub fn new(
         dataset: Arc<Dataset>,
+        pixels: Arc<Pixels>,
         spec: &DatasetSpec,
         preprocessing: Preprocessing,
         n_threads: usize,
@@ -80,8 +88,7 @@ impl Loader {
         };
         Self {
             dataset,
-            size: spec.image_size,
-            resize: spec.resize,
+            pixels,
             preprocessing,
             batch_size: spec.batch_size,
             n_ahead,
@@ -92,6 +99,11 @@ impl Loader {
     /// How many batches `n_samples` pictures make.
     pub fn n_batches(&self, n_samples: usize) -> usize {
         n_samples.div_ceil(self.batch_size)
+    }
+
+    /// Pictures of a batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
     }
 
     /// Starts a pass over the pictures at `order`, in that order.
@@ -107,8 +119,9 @@ impl Loader {
             let mut worker = Worker {
                 loader: self.clone(),
                 shared: Arc::clone(&shared),
-                resizer: Resizer::new(self.resize, self.size),
-                augmenter: augmentation.map(|a| (Augmenter::new(&a.changes, self.size), a.stream)),
+                resizer: Resizer::new(self.pixels.resize(), self.pixels.size()),
+                augmenter: augmentation
+                    .map(|a| (Augmenter::new(&a.changes, self.pixels.size()), a.stream)),
             };
             std::thread::spawn(move || worker.run())
         });
@@ -147,46 +160,41 @@ impl Shared {
     }
 }
 
-/// One pass over pictures: an iterator of batches.
+/// One pass over pictures.
 pub struct Pass {
     loader: Loader,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
 }
 
-impl Iterator for Pass {
-    type Item = Result<Batch, LoaderError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Pass {
+    /// The next `n` pictures of the pass as a batch.
+    ///
+    /// # Errors
+    /// When a picture cannot be made; the pass is then over.
+    ///
+    /// # Panics
+    /// When fewer pictures are left.
+    pub fn take(&mut self, n: usize) -> Result<Batch, LoaderError> {
         let start = self.shared.lock().taken;
-        let end = self.shared.order.len().min(start + self.loader.batch_size);
-        if start == end {
-            return None;
-        }
-        let samples = self.shared.order[start..end].to_vec();
-        let mut images = Vec::new();
-        for place in start..end {
+        let samples = self.shared.order[start..start + n].to_vec();
+        let ImageSize { height, width } = self.loader.pixels.size();
+        let mut images = Vec::with_capacity(n * height * width * 3);
+        for place in start..start + n {
             match self.take_out(place) {
-                Ok(image) if images.is_empty() => {
-                    images = image;
-                    images.reserve_exact(images.len() * (end - start - 1));
-                }
                 Ok(image) => images.extend_from_slice(&image),
                 Err(error) => {
                     self.stop();
-                    return Some(Err(error));
+                    return Err(error);
                 }
             }
         }
-        let ImageSize { height, width } = self.loader.size;
         let labels =
             samples.iter().map(|&i| self.loader.dataset.samples[i].candidate.class).collect();
         let images = Tensor::new(&[samples.len(), height, width, 3], images);
-        Some(Ok(Batch { images, labels, samples }))
+        Ok(Batch { images, labels, samples })
     }
-}
 
-impl Pass {
     /// Waits for the picture at a place and takes it out.
     fn take_out(&self, place: usize) -> Result<Vec<f32>, LoaderError> {
         let mut state = self.shared.lock();
@@ -253,18 +261,144 @@ impl Worker {
         }
     }
 
-    /// From a file to the network's values.
-    fn make(&mut self, sample: &Sample) -> Result<Vec<f32>, LoaderError> {
+    /// The pixels of a file, which must be the file it was.
+    fn decode(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
         let file = &sample.candidate.file;
         let bytes = fs::read(file)?;
+        let path = || file.display().to_string();
+        if Digest::of(&bytes) != sample.digest {
+            return Err(LoaderError::Changed { path: path() });
+        }
         let picture = decode::decode(&bytes)
-            .map_err(|source| LoaderError::Decode { path: file.display().to_string(), source })?;
-        let mut values: Vec<f32> =
-            self.resizer.resize(&picture).into_iter().map(f32::from).collect();
+            .map_err(|source| LoaderError::Decode { path: path(), source })?;
+        Ok(self.loader.pixels.insert(sample.digest, self.resizer.resize(&picture)))
+    }
+
+    /// From pixels to the network's values.
+    fn make(&mut self, sample: &Sample) -> Result<Vec<f32>, LoaderError> {
+        let pixels = match self.loader.pixels.find(sample.digest) {
+            Some(pixels) => pixels,
+            None => self.decode(sample)?,
+        };
+        let mut values: Vec<f32> = pixels.iter().map(|&value| f32::from(value)).collect();
         if let Some((augmenter, stream)) = &mut self.augmenter {
             augmenter.apply(&mut values, stream.child(&sample.candidate.path));
         }
         self.loader.preprocessing.apply(&mut values);
         Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::examine;
+    use crate::dataset::pixels::PixelRoom;
+    use crate::dataset::scan;
+    use crate::spec::{Fit, Interpolation, Location, OnBadImage, ResizeSpec, SplitBy, SplitSpec};
+
+    const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
+
+    /// A dataset of two classes of `n` pictures and a loader of it that keeps no pixels.
+    fn loader(folder: &std::path::Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
+        for class in ["a", "b"] {
+            std::fs::create_dir_all(folder.join(class)).unwrap();
+            for i in 0..n {
+                let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([i * 2, 100, 200]));
+                picture.save(folder.join(class).join(format!("{i:02}.png"))).unwrap();
+            }
+        }
+        let spec = DatasetSpec {
+            directory: Location { written: String::new(), path: folder.to_path_buf() },
+            image_size: SIZE,
+            resize: ResizeSpec {
+                interpolation: Interpolation::Bilinear,
+                antialias: true,
+                fit: Fit::Stretch,
+            },
+            split: SplitSpec {
+                train: 0.8,
+                validation: 0.2,
+                test: 0.0,
+                by: SplitBy::Random,
+                seed: 0,
+            },
+            batch_size: 4,
+            prefetch: Prefetch::Batches(prefetch),
+            on_bad_image: OnBadImage::Error,
+        };
+        let room = PixelRoom { memory: 0, disk: 0, root: None };
+        let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
+        let listing = scan::scan(folder).unwrap();
+        let dataset = examine::examine(listing, OnBadImage::Error, &pixels).unwrap();
+        Loader::new(Arc::new(dataset), pixels, &spec, Preprocessing::MinusOneToOne, n_threads)
+    }
+
+    #[test]
+    fn pictures_come_in_the_order_of_the_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        for n_threads in [1, 3] {
+            let loader = loader(folder.path(), 10, 2, n_threads);
+            let order: Vec<usize> = (0..20).rev().collect();
+            let mut pass = loader.start(order, None);
+            let sizes = [4, 1, 7, 8];
+            let batches = sizes.map(|n| pass.take(n).unwrap());
+            let samples: Vec<usize> = batches.iter().flat_map(|b| b.samples.clone()).collect();
+            assert_eq!(samples, (0..20).rev().collect::<Vec<_>>());
+            for (sample, image) in
+                batches.iter().flat_map(|b| b.samples.iter().zip(b.images.rows()))
+            {
+                let red = (sample % 10 * 2) as f32 / 127.5 - 1.0;
+                assert_eq!(image[0], red, "sample {sample}");
+            }
+        }
+    }
+
+    #[test]
+    fn workers_stay_within_the_buffer() {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = loader(folder.path(), 20, 2, 3);
+        let mut pass = loader.start((0..40).collect(), None);
+        for taken in [0, 4, 8] {
+            // Workers stop when the buffer is full; waiting for that takes no fixed time.
+            while pass.shared.lock().next < taken + 8 {
+                std::thread::yield_now();
+            }
+            let state = pass.shared.lock();
+            assert_eq!(state.next, taken + 8);
+            assert!(state.done.len() <= 8);
+            drop(state);
+            pass.take(4).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_worker_that_fails_ends_the_pass_with_the_name_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = loader(folder.path(), 4, 1, 2);
+        std::fs::remove_file(folder.path().join("b/02.png")).unwrap();
+        let mut pass = loader.start((0..8).collect(), None);
+        pass.take(4).unwrap();
+        let error = pass.take(4).unwrap_err().to_string();
+        assert!(error.contains("02.png"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_changes_during_a_run_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = loader(folder.path(), 4, 1, 1);
+        let other = image::RgbImage::from_pixel(8, 8, image::Rgb([1, 1, 1]));
+        other.save(folder.path().join("a/00.png")).unwrap();
+        let error = loader.start(vec![0], None).take(1).unwrap_err();
+        assert!(matches!(error, LoaderError::Changed { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_pass_that_is_given_up_ends_its_workers() {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = loader(folder.path(), 10, 1, 2);
+        let mut pass = loader.start((0..20).collect(), None);
+        pass.take(2).unwrap();
+        drop(pass);
     }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod examine;
 pub mod loader;
 pub mod order;
+pub mod pixels;
 pub mod resize;
 pub mod scan;
 pub mod split;

@@ -3,8 +3,8 @@
 //! No algorithm lives here. [`preflight`] finds what is wrong with dataset and weights before
 //! anything starts, [`session`] runs the stages in order, [`stage`] runs one.
 
+mod features;
 pub mod layers;
-mod pictures;
 pub mod preflight;
 pub mod session;
 mod stage;

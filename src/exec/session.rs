@@ -5,20 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::pictures::StagePictures;
+use super::features::Pictures;
 use super::preflight::{BaseWeights, Prepared};
 use super::stage::{self, StageResult, Start};
 use crate::base::clock;
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::base::text;
+pub use crate::cache::records::Room;
 use crate::dataset::error::DatasetError;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::loader::Loader;
+pub use crate::dataset::pixels::PixelRoom;
+use crate::dataset::pixels::{PixelFacts, Pixels};
 use crate::dataset::split::{self, Part, Split};
 use crate::engine::EngineError;
 use crate::engine::autodiff::Layers;
-use crate::event::{DatasetFacts, Event, EventSink};
+use crate::event::{DatasetFacts, Event, EventSink, PixelsFacts};
 use crate::model::initial;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -29,7 +32,7 @@ use crate::run_dir::manifest::{
 };
 use crate::run_dir::recorder::{PredictionRow, Recorder};
 use crate::spec::problem::Code;
-use crate::spec::{PipelineSpec, StageKind, StageSpec, WeightsSpec};
+use crate::spec::{AugmentationSpec, DatasetSpec, PipelineSpec, StageKind, StageSpec, WeightsSpec};
 use crate::train::TrainError;
 
 /// A run that did not finish.
@@ -96,6 +99,17 @@ pub struct Session<'a> {
     pub pipeline_directory: PathBuf,
     /// How many threads compute.
     pub n_threads: usize,
+    /// What may be kept, and where.
+    pub caches: Caches,
+}
+
+/// What a run may keep so that it is not computed twice. Not part of any result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caches {
+    /// For the pixels of pictures.
+    pub pixels: PixelRoom,
+    /// For the features of a stage.
+    pub features: Room,
 }
 
 /// A finished run.
@@ -120,17 +134,31 @@ impl Session<'_> {
     ) -> Result<RunReport, RunError> {
         let (started, start) = (clock::now(), Instant::now());
         let Prepared { listing, network, base_weights, layers } = prepared;
-        let dataset = Arc::new(examine::examine(listing, spec.dataset.on_bad_image)?);
+        let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
+        let pixels = Arc::new(Pixels::new(resize, image_size, self.caches.pixels.clone()));
+        let dataset = Arc::new(examine::examine(listing, on_bad_image, &pixels)?);
         let split = split::split(&dataset, &spec.dataset.split)?;
         let directory = layout::create(&self.runs_dir, &spec.name)?;
         observer.receive(&Event::RunStarted { directory: directory.clone() })?;
-        announce(&dataset, &split, observer)?;
+        announce(&dataset, &split, &pixels, observer)?;
         let mut recorder = Recorder::begin(&directory, self.pipeline_text, self.resolved_text)?;
         write_dataset(&recorder, &dataset, &split)?;
         let weights = initial_weights(spec, &network, base_weights.as_ref());
-        let run = Run { spec, network: &network, dataset: &dataset, split: &split, layers };
-        let loader =
-            Loader::new(Arc::clone(&dataset), &spec.dataset, network.preprocessing, self.n_threads);
+        let run = Run {
+            spec,
+            network: &network,
+            dataset: &dataset,
+            split: &split,
+            layers,
+            room: &self.caches.features,
+        };
+        let loader = Loader::new(
+            Arc::clone(&dataset),
+            Arc::clone(&pixels),
+            &spec.dataset,
+            network.preprocessing,
+            self.n_threads,
+        );
         let results = run.stages(&loader, &weights, &mut recorder, observer)?;
         let (last, result) = results.last().expect("a pipeline has at least one stage");
         recorder.promote_weights(last)?;
@@ -162,6 +190,7 @@ struct Run<'a> {
     dataset: &'a Dataset,
     split: &'a Split,
     layers: Layers,
+    room: &'a Room,
 }
 
 impl Run<'_> {
@@ -175,15 +204,16 @@ impl Run<'_> {
     ) -> Result<Vec<(String, StageResult)>, RunError> {
         let train = self.split.positions(Part::Train);
         let validation = self.split.positions(Part::Validation);
+        let changes: Arc<[AugmentationSpec]> = self.spec.augmentation.clone().into();
         let mut results: Vec<(String, StageResult)> = vec![];
         for StageSpec { name, kind: StageKind::Train(stage_spec) } in &self.spec.stages {
-            let pictures = StagePictures {
+            let pictures = Pictures {
                 dataset: self.dataset,
                 loader,
                 train: &train,
                 validation: &validation,
-                changes: self.spec.augmentation.clone().into(),
-                stream: SeedStream::new(self.spec.seed).child("stage").child(name),
+                changes: &changes,
+                views: self.spec.augmentation_views,
             };
             let from = stage_spec.from.as_ref().zip(stage_spec.from_weights);
             let earlier = from.map(|(from, which)| {
@@ -199,8 +229,10 @@ impl Run<'_> {
                 weights,
                 n_epochs_before,
                 layers: self.layers,
+                seed: self.spec.seed,
+                room: self.room,
             };
-            let result = stage::run(&start, &pictures, recorder, observer)?;
+            let result = stage::run(&start, pictures, recorder, observer)?;
             results.push((name.clone(), result));
         }
         Ok(results)
@@ -271,6 +303,7 @@ fn initial_weights(spec: &PipelineSpec, network: &Network, base: Option<&BaseWei
 fn announce(
     dataset: &Dataset,
     split: &Split,
+    pixels: &Pixels,
     observer: &mut dyn EventSink,
 ) -> Result<(), FileError> {
     let counts = dataset.class_counts();
@@ -280,6 +313,16 @@ fn announce(
         n_validation: split.positions(Part::Validation).len(),
         n_test: split.positions(Part::Test).len(),
     }))?;
+    let PixelFacts { bytes_each, n_in_memory, n_on_disk, folder } = pixels.facts();
+    observer.receive(&Event::PixelsReady(PixelsFacts {
+        bytes_each,
+        n_in_memory,
+        n_on_disk,
+        folder,
+    }))?;
+    for message in pixels.warnings() {
+        observer.receive(&Event::Warning { message })?;
+    }
     let mut warn = |what: &str, lines: Vec<String>| {
         if lines.is_empty() {
             return Ok(());

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::pictures::StagePictures;
+use super::features::{Pictures, StageFeatures};
 use super::session::RunError;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::random::SeedStream;
+use crate::cache::records::Room;
 use crate::engine::Trainer;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use crate::engine::native::NativeExtractor;
@@ -19,8 +21,9 @@ use crate::run_dir::layout;
 use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder::{self, Recorder};
 use crate::spec::{FromWeights, TrainSpec};
+use crate::train::FeatureSource;
 use crate::train::evaluate::{self, Prediction};
-use crate::train::fit::{self, Course, Fitted, Kept, Pictures, WeightsKeeper};
+use crate::train::fit::{self, Course, Fitted, Kept, WeightsKeeper};
 
 /// What a stage leaves for those that go on from it.
 pub(super) struct StageResult {
@@ -55,16 +58,20 @@ pub(super) struct Start<'a> {
     pub(super) weights: &'a Weights,
     pub(super) n_epochs_before: usize,
     pub(super) layers: Layers,
+    /// The seed of the pipeline.
+    pub(super) seed: u64,
+    /// What kept features may take.
+    pub(super) room: &'a Room,
 }
 
 /// Runs a stage.
 pub(super) fn run(
     start: &Start<'_>,
-    pictures: &StagePictures<'_>,
+    pictures: Pictures<'_>,
     recorder: &mut Recorder,
     observer: &mut dyn EventSink,
 ) -> Result<StageResult, RunError> {
-    let Start { name, spec, network, weights, n_epochs_before, layers } = *start;
+    let Start { name, spec, network, weights, n_epochs_before, layers, .. } = *start;
     let first = network.first_trainable(&spec.freeze);
     let trained: Vec<String> =
         network.trainable_parameters(first).into_iter().map(|parameter| parameter.name).collect();
@@ -74,8 +81,13 @@ pub(super) fn run(
         TrainerOptions { layers, optimizer: spec.optimizer, micro_batches: spec.micro_batches };
     let extractor = NativeExtractor::new(network, &cut, weights)?;
     let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
-    let before = evaluate::evaluate(&extractor, &mut trainer, pictures.validation())?;
-    let facts = facts(start, first, pictures, before.evaluated);
+    let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
+    // Where nothing is frozen the features are the pictures, which are kept as pixels.
+    let room = (!cut.frozen.is_empty()).then_some(start.room);
+    let stream = SeedStream::new(start.seed).child("stage").child(name);
+    let mut features = StageFeatures::new(pictures, (&extractor, shapes), stream, room)?;
+    let before = evaluate::evaluate(&mut trainer, features.validation())?;
+    let facts = facts(start, first, &pictures, before.evaluated);
     let mut keeper =
         Keeper { stage: name, start: weights, directory: recorder.directory().to_path_buf() };
     let mut sinks = Sinks(vec![recorder, observer]);
@@ -86,9 +98,9 @@ pub(super) fn run(
         n_epochs: spec.epochs,
         learning_rate: spec.optimizer.learning_rate(),
         best_by: spec.best_by,
-        stream: pictures.stream,
+        stream,
     };
-    let fitted = fit::fit(&course, pictures, &extractor, &mut trainer, &mut sinks, &mut keeper)?;
+    let fitted = fit::fit(&course, &mut features, &mut trainer, &mut sinks, &mut keeper)?;
     check_frozen(name, &frozen_before, &merged(weights, &trainer.weights()), &trained)?;
     let Fitted { best, best_weights, best_predictions, last_weights } = fitted;
     Ok(StageResult {
@@ -110,7 +122,7 @@ pub(super) fn run(
 fn facts(
     start: &Start<'_>,
     first: LayerIdx,
-    pictures: &StagePictures<'_>,
+    pictures: &Pictures<'_>,
     before: Evaluated,
 ) -> StageFacts {
     let Start { name, spec, network, n_epochs_before, .. } = *start;

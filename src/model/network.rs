@@ -1,6 +1,6 @@
 //! A whole classifier: base model, pooling, dropout and one dense layer.
 
-use super::fuse::{self, Cut, Unit, UnsupportedLayer};
+use super::fuse::{self, Cut, Unit, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter};
 use super::mobilenet_v2;
 use crate::spec::{BaseModel, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing};
@@ -73,6 +73,14 @@ impl Network {
     /// The units in a frozen and a trainable part.
     pub fn cut(&self, first_trainable: LayerIdx) -> Cut {
         fuse::cut(&self.units, &self.graph, first_trainable)
+    }
+
+    /// The shape of a value between units, for one picture.
+    pub fn value_shape(&self, value: Value) -> Vec<usize> {
+        match value {
+            Value::Image => self.graph.layers()[0].shape.clone(),
+            Value::Unit(unit) => self.units[unit].output_shape.clone(),
+        }
     }
 
     /// The parameters of the base model.

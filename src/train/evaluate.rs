@@ -1,8 +1,8 @@
 //! What a network says about pictures, and how well that fits.
 
 use super::objective;
-use super::{Batches, TrainError};
-use crate::engine::{FeatureExtractor, Trainer};
+use super::{FeatureBatch, FeatureBatches, TrainError};
+use crate::engine::Trainer;
 use crate::event::Evaluated;
 
 /// What the network says about one picture.
@@ -32,23 +32,22 @@ pub struct Evaluation {
     pub predictions: Vec<Prediction>,
 }
 
-/// Runs both parts of a network over batches, without dropout.
+/// Runs the trainable part of a network over batches, without dropout.
 ///
 /// # Errors
 /// When a batch cannot be made or an engine fails.
 pub fn evaluate(
-    extractor: &dyn FeatureExtractor,
     trainer: &mut dyn Trainer,
-    batches: Batches,
+    batches: FeatureBatches<'_>,
 ) -> Result<Evaluation, TrainError> {
     let mut mean = RunningMean::default();
     let mut predictions = vec![];
     for batch in batches {
-        let batch = batch.map_err(TrainError::Batch)?;
-        let logits = trainer.predict(extractor.extract(&batch)?)?;
-        let outcome = objective::evaluate(&logits, &batch.labels);
-        mean.add(outcome.loss, outcome.n_correct, batch.labels.len());
-        let pictures = logits.rows().zip(&batch.samples).zip(&batch.labels);
+        let FeatureBatch { features, labels, samples } = batch?;
+        let logits = trainer.predict(features)?;
+        let outcome = objective::evaluate(&logits, &labels);
+        mean.add(outcome.loss, outcome.n_correct, labels.len());
+        let pictures = logits.rows().zip(&samples).zip(&labels);
         predictions.extend(pictures.map(|((row, &sample), &label)| Prediction {
             sample,
             label,

@@ -3,21 +3,13 @@
 use std::time::Instant;
 
 use super::evaluate::{self, Prediction, RunningMean};
-use super::{Batches, TrainError, objective};
+use super::{FeatureBatch, FeatureSource, TrainError, objective};
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
-use crate::engine::{FeatureExtractor, StepRandomness, Trainer};
+use crate::engine::{StepRandomness, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
 use crate::model::weights::Weights;
 use crate::spec::BestBy;
-
-/// The pictures that a stage sees.
-pub trait Pictures {
-    /// A pass over the training pictures, in the order and with the changes of an epoch.
-    fn training(&self, epoch: usize) -> Batches;
-    /// A pass over the validation pictures.
-    fn validation(&self) -> Batches;
-}
 
 /// Which of a stage's weights are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +65,7 @@ pub struct Fitted {
 /// written.
 pub fn fit(
     course: &Course<'_>,
-    pictures: &dyn Pictures,
-    extractor: &dyn FeatureExtractor,
+    source: &mut dyn FeatureSource,
     trainer: &mut dyn Trainer,
     sink: &mut dyn EventSink,
     keeper: &mut dyn WeightsKeeper,
@@ -82,8 +73,8 @@ pub fn fit(
     let mut best: Option<(EpochMetrics, Weights, Vec<Prediction>)> = None;
     for epoch in course.n_epochs_before + 1..=course.n_epochs_before + course.n_epochs {
         let start = Instant::now();
-        let train = train_epoch(course, epoch, pictures, extractor, trainer, sink)?;
-        let evaluation = evaluate::evaluate(extractor, trainer, pictures.validation())?;
+        let train = train_epoch(course, epoch, source, trainer, sink)?;
+        let evaluation = evaluate::evaluate(trainer, source.validation())?;
         let validation = evaluation.evaluated;
         check_loss(course, epoch, None, validation.loss)?;
         let metrics =
@@ -107,20 +98,18 @@ pub fn fit(
 fn train_epoch(
     course: &Course<'_>,
     epoch: usize,
-    pictures: &dyn Pictures,
-    extractor: &dyn FeatureExtractor,
+    source: &mut dyn FeatureSource,
     trainer: &mut dyn Trainer,
     sink: &mut dyn EventSink,
 ) -> Result<Evaluated, TrainError> {
     let stream = course.stream.child("dropout").at(epoch as u64);
     let mut mean = RunningMean::default();
-    for (step, batch) in (1..).zip(pictures.training(epoch)) {
-        let batch = batch.map_err(TrainError::Batch)?;
-        let features = extractor.extract(&batch)?;
-        let samples = batch.samples.iter().map(|&sample| stream.at(sample as u64)).collect();
+    for (step, batch) in (1..).zip(source.training(epoch)) {
+        let FeatureBatch { features, labels, samples } = batch?;
+        let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
-            let found = objective::evaluate(logits, &batch.labels);
+            let found = objective::evaluate(logits, &labels);
             outcome = Some((found.loss, found.n_correct));
             found.slope
         };
@@ -128,7 +117,7 @@ fn train_epoch(
         trainer.step(features, &randomness, &mut objective, course.learning_rate)?;
         let (loss, n_correct) = outcome.expect("a step evaluates its objective");
         check_loss(course, epoch, Some(step), loss)?;
-        mean.add(loss, n_correct, batch.labels.len());
+        mean.add(loss, n_correct, labels.len());
         let Evaluated { loss, accuracy } = mean.value();
         sink.receive(&Event::StepFinished { step, n_images: mean.n_images(), loss, accuracy })?;
     }

@@ -8,12 +8,30 @@ pub mod objective;
 
 use std::error::Error;
 
-use crate::base::batch::Batch;
 use crate::base::fs::FileError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Features};
+
+/// What the frozen part makes of a batch, with what is known about its pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureBatch {
+    /// The features.
+    pub features: Features,
+    /// The class of each picture.
+    pub labels: Vec<usize>,
+    /// The position of each picture in its dataset.
+    pub samples: Vec<usize>,
+}
 
 /// Batches of one pass, or why the next one could not be made.
-pub type Batches = Box<dyn Iterator<Item = Result<Batch, Box<dyn Error + Send + Sync>>>>;
+pub type FeatureBatches<'a> = Box<dyn Iterator<Item = Result<FeatureBatch, TrainError>> + 'a>;
+
+/// The features that a stage trains on.
+pub trait FeatureSource {
+    /// A pass over the training pictures, in the order and with the changes of an epoch.
+    fn training(&mut self, epoch: usize) -> FeatureBatches<'_>;
+    /// A pass over the validation pictures.
+    fn validation(&mut self) -> FeatureBatches<'_>;
+}
 
 /// Training that could not go on.
 #[derive(Debug, thiserror::Error)]

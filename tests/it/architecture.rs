@@ -7,17 +7,18 @@ use std::path::PathBuf;
 use crate::support::program::{files_with_ending, project};
 
 /// Each module with those it may use, in the order of `lib.rs`. A module uses only modules above.
-const MODULES: [(&str, &[&str]); 11] = [
+const MODULES: [(&str, &[&str]); 12] = [
     ("base", &[]),
     ("spec", &["base"]),
     ("event", &["base"]),
     ("model", &["base", "spec"]),
     ("pipeline", &["base", "spec", "model"]),
-    ("dataset", &["base", "spec"]),
+    ("cache", &["base"]),
+    ("dataset", &["base", "spec", "cache"]),
     ("engine", &["base", "spec", "model"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
     ("run_dir", &["base", "event", "model"]),
-    ("exec", &["base", "spec", "event", "model", "dataset", "engine", "train", "run_dir"]),
+    ("exec", &["base", "spec", "event", "model", "cache", "dataset", "engine", "train", "run_dir"]),
     ("cli", &["base", "spec", "event", "pipeline", "run_dir", "exec"]),
 ];
 

@@ -102,7 +102,7 @@ fn the_manifest_has_the_digest_of_every_lasting_file() {
 #[test]
 fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
     let workshop = Workshop::new(TWO_STAGES, 2);
-    for threads in ["1", "2", "3", "2"] {
+    for threads in ["1", "2", "3", "7"] {
         let said = run(&workshop, &["--threads", threads]);
         assert_eq!(said.code, Some(0), "{}", said.err);
     }
@@ -237,4 +237,75 @@ fn paths_of_overrides_are_relative_to_the_current_folder() {
             .unwrap(),
     );
     assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+/// The files of the cache directory.
+fn cached(workshop: &Workshop) -> Vec<String> {
+    let folder = workshop.path("cache");
+    let files = if folder.exists() { files_below(&folder) } else { vec![] };
+    files.into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn what_is_kept_between_runs_changes_no_result() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let cache = workshop.text("cache");
+    let without = run(&workshop, &["--no-cache", "--cache-dir", &cache]);
+    assert_eq!(without.code, Some(0), "{}", without.err);
+    assert_eq!(cached(&workshop), [""; 0]);
+    let first = run(&workshop, &["--cache-dir", &cache]);
+    assert!(first.err.contains("24 on disk"), "{}", first.err);
+    assert_eq!(cached(&workshop).len(), 24);
+    let second = run(&workshop, &["--cache-dir", &cache]);
+    assert_eq!(second.code, Some(0), "{}", second.err);
+    // A damaged entry is noticed and made again.
+    let entry = workshop.path("cache").join(&cached(&workshop)[3]);
+    let mut bytes = std::fs::read(&entry).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&entry, bytes).unwrap();
+    let third = run(&workshop, &["--cache-dir", &cache]);
+    assert!(third.err.contains("was damaged and is made again"), "{}", third.err);
+    for other in ["runs/small-2", "runs/small-3", "runs/small-4"] {
+        assert_same_files(&workshop.path("runs/small"), &workshop.path(other));
+    }
+    assert!(!run(&workshop, &["--cache-dir", &cache]).err.contains("damaged"));
+}
+
+#[test]
+fn a_cache_directory_that_cannot_be_made_is_a_warning() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = run(&workshop, &["--cache-dir", &workshop.text("small.yaml")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let warnings = said.err.matches("warning: pixels are not kept on disk").count();
+    assert_eq!(warnings, 1, "{}", said.err);
+}
+
+/// Pictures that are not changed have the same features in each epoch, which are then computed
+/// once; a change by nothing has them computed in each epoch.
+#[test]
+fn features_that_are_kept_are_the_features_that_would_be_computed() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let nothing = "augmentation=[{random_brightness: {factor: [0, 0]}}]";
+    for augmentation in ["augmentation=[]", nothing] {
+        let said = run(&workshop, &["-S", augmentation]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    for file in ["metrics.csv", "predictions.csv", "weights/last.safetensors"] {
+        let bytes = |run: &str| std::fs::read(workshop.path(run).join(file)).unwrap();
+        assert!(bytes("runs/small") == bytes("runs/small-2"), "{file} differs");
+    }
+}
+
+/// With one view all epochs see the same changed pictures; with several they take turns.
+#[test]
+fn a_fixed_number_of_views_is_its_own_result_at_any_number_of_threads() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    for (views, threads) in [("1", "1"), ("2", "2"), ("2", "3")] {
+        let views = format!("augmentation_views={views}");
+        let said = run(&workshop, &["-S", &views, "--threads", threads]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let metrics = |run: &str| std::fs::read(workshop.path(run).join("metrics.csv")).unwrap();
+    assert!(metrics("runs/small") != metrics("runs/small-2"));
+    assert_same_files(&workshop.path("runs/small-2"), &workshop.path("runs/small-3"));
 }

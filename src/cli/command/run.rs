@@ -13,7 +13,7 @@ use crate::cli::terminal::{Terminal, Verbosity};
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
 use crate::exec::preflight;
-use crate::exec::session::{RunReport, Session};
+use crate::exec::session::{Caches, PixelRoom, Room, RunReport, Session};
 use crate::pipeline::load::folder_of;
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
@@ -37,6 +37,7 @@ pub(in crate::cli) fn run(
             &settings.current_dir.join(folder_of(&arguments.pipeline.pipeline)),
         ),
         n_threads: settings.threads,
+        caches: caches(settings),
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(settings.threads)
@@ -53,6 +54,18 @@ pub(in crate::cli) fn run(
             let (code, hints) = (error.code(), error.hints());
             Err(Failure::stage(error, code, hints))
         }
+    }
+}
+
+/// What a run may keep: little enough memory for any machine, and as much disk as a dataset of a
+/// hundred thousand small pictures takes.
+fn caches(settings: &Settings) -> Caches {
+    const MEMORY: u64 = 256 << 20;
+    const DISK: u64 = 8 << 30;
+    let root = settings.cache_dir.clone();
+    Caches {
+        pixels: PixelRoom { memory: MEMORY, disk: DISK, root: root.clone() },
+        features: Room { memory: MEMORY, disk: DISK, folder: root },
     }
 }
 

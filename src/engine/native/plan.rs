@@ -68,11 +68,8 @@ impl Plan {
             });
             places.release(group.end);
         }
-        let shape = |value: &Value| match *value {
-            Value::Image => network.graph.layers()[0].shape.clone(),
-            Value::Unit(unit) => units[unit].output_shape.clone(),
-        };
-        let boundary = cut.boundary.iter().map(|value| (places.of(*value), shape(value))).collect();
+        let handed_out = |value: &Value| (places.of(*value), network.value_shape(*value));
+        let boundary = cut.boundary.iter().map(handed_out).collect();
         Ok(Self { kernels: build.kernels, steps, memory: places.end, boundary })
     }
 }

@@ -42,6 +42,7 @@ pub fn command<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
         .current_dir(project())
         .env_remove("RUST_BACKTRACE")
         .env("NO_COLOR", "1")
+        .env("ALPACA_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

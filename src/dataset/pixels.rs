@@ -1,0 +1,225 @@
+//! The resized pixels of pictures, by the content of their files: made once, kept in memory up to a
+//! bound and in the cache directory, so that later epochs, stages and runs decode nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::cache::directory::{Bucket, CacheDirectory, Found};
+use crate::spec::{ImageSize, ResizeSpec};
+
+/// The version of what decoding and resizing make of a file: a change of the rules raises it.
+const RULES: u32 = 1;
+
+/// How much pixels may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PixelRoom {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes that one run may add to the cache directory.
+    pub disk: u64,
+    /// The root of the cache directory; without it nothing goes to disk.
+    pub root: Option<PathBuf>,
+}
+
+/// The pixels of pictures at one size.
+#[derive(Debug)]
+pub struct Pixels {
+    size: ImageSize,
+    resize: ResizeSpec,
+    room: PixelRoom,
+    directory: Option<CacheDirectory>,
+    held: Mutex<Held>,
+}
+
+/// What is held. Whoever makes or needs pixels writes, under the lock.
+#[derive(Debug, Default)]
+struct Held {
+    in_memory: BTreeMap<Digest, Arc<[u8]>>,
+    memory_bytes: u64,
+    /// Bytes that this run has added to the cache directory.
+    disk_bytes: u64,
+    /// How many pictures are in the cache directory.
+    n_on_disk: usize,
+    damaged: Vec<PathBuf>,
+    /// Why the cache directory takes no more.
+    refusal: Option<FileError>,
+}
+
+/// What pixels take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PixelFacts {
+    /// Bytes of one picture.
+    pub bytes_each: u64,
+    /// Pictures in memory.
+    pub n_in_memory: usize,
+    /// Pictures in the cache directory.
+    pub n_on_disk: usize,
+    /// The folder they are in.
+    pub folder: Option<PathBuf>,
+}
+
+impl Pixels {
+    /// Pixels of pictures that are brought to `size` by the rules of `resize`.
+    pub fn new(resize: ResizeSpec, size: ImageSize, room: PixelRoom) -> Self {
+        let directory =
+            room.root.as_deref().map(|root: &Path| CacheDirectory::new(root, Bucket::Pixels));
+        Self { size, resize, room, directory, held: Mutex::default() }
+    }
+
+    /// The size pictures are brought to.
+    pub fn size(&self) -> ImageSize {
+        self.size
+    }
+
+    /// How they are brought to it.
+    pub fn resize(&self) -> ResizeSpec {
+        self.resize
+    }
+
+    /// The pixels of the file with this digest, `[height, width, 3]`, if they are held.
+    pub fn find(&self, file: Digest) -> Option<Arc<[u8]>> {
+        if let Some(pixels) = self.lock().in_memory.get(&file) {
+            return Some(Arc::clone(pixels));
+        }
+        match self.directory.as_ref()?.find(self.key(file)) {
+            Found::Entry(pixels) if pixels.len() as u64 == self.bytes_each() => {
+                let mut held = self.lock();
+                held.n_on_disk += 1;
+                Some(self.keep(&mut held, file, pixels))
+            }
+            Found::Damaged(path) => {
+                self.lock().damaged.push(path);
+                None
+            }
+            Found::Entry(_) | Found::Nothing => None,
+        }
+    }
+
+    /// Holds the pixels of a file.
+    pub fn insert(&self, file: Digest, pixels: Vec<u8>) -> Arc<[u8]> {
+        let bytes = pixels.len() as u64;
+        let mut held = self.lock();
+        let is_wanted = held.refusal.is_none() && held.disk_bytes + bytes <= self.room.disk;
+        if is_wanted && let Some(directory) = &self.directory {
+            held.disk_bytes += bytes;
+            drop(held);
+            let written = directory.write(self.key(file), &pixels);
+            held = self.lock();
+            match written {
+                Ok(()) => held.n_on_disk += 1,
+                Err(error) => held.refusal = Some(error),
+            }
+        }
+        self.keep(&mut held, file, pixels)
+    }
+
+    /// What is held.
+    pub fn facts(&self) -> PixelFacts {
+        let held = self.lock();
+        PixelFacts {
+            bytes_each: self.bytes_each(),
+            n_in_memory: held.in_memory.len(),
+            n_on_disk: held.n_on_disk,
+            folder: self.directory.as_ref().map(|directory| directory.folder().to_path_buf()),
+        }
+    }
+
+    /// What went wrong with the cache directory, as warnings; each is said once.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut held = self.lock();
+        let damaged = std::mem::take(&mut held.damaged);
+        let mut warnings: Vec<String> = damaged
+            .iter()
+            .map(|path| {
+                format!("the cache entry `{}` was damaged and is made again", path.display())
+            })
+            .collect();
+        warnings.extend(held.refusal.take().map(|error| {
+            // Nothing more is written: the disk is full, or the folder is somebody else's.
+            held.disk_bytes = u64::MAX / 2;
+            format!("pixels are not kept on disk: {error}: {}", error.source)
+        }));
+        warnings
+    }
+
+    fn keep(&self, held: &mut Held, file: Digest, pixels: Vec<u8>) -> Arc<[u8]> {
+        let pixels: Arc<[u8]> = pixels.into();
+        let bytes = pixels.len() as u64;
+        if held.memory_bytes + bytes <= self.room.memory
+            && held.in_memory.insert(file, Arc::clone(&pixels)).is_none()
+        {
+            held.memory_bytes += bytes;
+        }
+        pixels
+    }
+
+    fn bytes_each(&self) -> u64 {
+        (self.size.height * self.size.width * 3) as u64
+    }
+
+    /// Whatever decides pixels besides the file: the rules, and the architecture whose decoders
+    /// made them.
+    fn key(&self, file: Digest) -> Digest {
+        let parts = (RULES, std::env::consts::ARCH, self.size, self.resize, file);
+        Digest::of(&serde_json::to_vec(&parts).expect("keys are plain data"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Fit, Interpolation};
+
+    const SIZE: ImageSize = ImageSize { height: 2, width: 2 };
+    const RESIZE: ResizeSpec =
+        ResizeSpec { interpolation: Interpolation::Bilinear, antialias: true, fit: Fit::Stretch };
+
+    fn room(root: Option<&Path>, memory: u64, disk: u64) -> PixelRoom {
+        PixelRoom { memory, disk, root: root.map(Path::to_path_buf) }
+    }
+
+    fn fill(pixels: &Pixels) -> Vec<bool> {
+        let files: Vec<Digest> = (0u8..4).map(|i| Digest::of(&[i])).collect();
+        files.iter().for_each(|file| drop(pixels.insert(*file, vec![7; 12])));
+        files.iter().map(|file| pixels.find(*file).is_some()).collect()
+    }
+
+    #[test]
+    fn both_bounds_are_held() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(fill(&Pixels::new(RESIZE, SIZE, room(None, 30, 0))), [true, true, false, false]);
+        let pixels = Pixels::new(RESIZE, SIZE, room(Some(root.path()), 12, 24));
+        assert_eq!(fill(&pixels), [true, true, false, false]);
+        assert_eq!(pixels.facts().n_in_memory, 1);
+    }
+
+    #[test]
+    fn a_later_run_finds_them_and_another_size_does_not() {
+        let root = tempfile::tempdir().unwrap();
+        fill(&Pixels::new(RESIZE, SIZE, room(Some(root.path()), 0, 1000)));
+        let found = |size| {
+            let pixels = Pixels::new(RESIZE, size, room(Some(root.path()), 0, 0));
+            pixels.find(Digest::of(&[1])).is_some()
+        };
+        assert!(found(SIZE));
+        assert!(!found(ImageSize { height: 1, width: 4 }));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_said_once() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        crate::base::fs::write_atomic(&file, b"in the way").unwrap();
+        let pixels = Pixels::new(RESIZE, SIZE, room(Some(&file), 100, 1000));
+        assert_eq!(fill(&pixels), [true; 4]);
+        assert_eq!(pixels.warnings().len(), 1);
+        assert_eq!(pixels.warnings().len(), 0);
+    }
+}

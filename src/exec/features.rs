@@ -1,0 +1,239 @@
+//! The features of a stage: which pictures come in an epoch, in which order, changed how, and which
+//! features need not be computed again.
+//!
+//! Validation pictures are never changed and the frozen part does not move, so their features are
+//! computed once a stage. So are those of training pictures that are not changed, or that have a
+//! fixed number of changed versions.
+
+use std::sync::Arc;
+
+use crate::base::fs::FileError;
+use crate::base::random::SeedStream;
+use crate::base::tensor::Tensor;
+use crate::cache::records::{Records, Room};
+use crate::dataset::examine::Dataset;
+use crate::dataset::loader::{Augmentation, Loader, Pass};
+use crate::dataset::order;
+use crate::engine::{FeatureExtractor, Features};
+use crate::spec::AugmentationSpec;
+use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
+
+/// The pictures of a run and their parts.
+#[derive(Clone, Copy)]
+pub(super) struct Pictures<'a> {
+    pub(super) dataset: &'a Dataset,
+    pub(super) loader: &'a Loader,
+    /// Positions of those that train, and of those that validate.
+    pub(super) train: &'a [usize],
+    pub(super) validation: &'a [usize],
+    pub(super) changes: &'a Arc<[AugmentationSpec]>,
+    /// Changed versions of each training picture, where that is a fixed number.
+    pub(super) views: Option<usize>,
+}
+
+/// The features of one stage.
+pub(super) struct StageFeatures<'a> {
+    pictures: Pictures<'a>,
+    extractor: &'a dyn FeatureExtractor,
+    /// The shape of each value of the features, for one picture.
+    shapes: Vec<Vec<usize>>,
+    /// The stream of the stage.
+    stream: SeedStream,
+    training: Option<Kept>,
+    validation: Option<Kept>,
+}
+
+/// Features that have been computed.
+struct Kept {
+    records: Records,
+    /// The record of each picture of the dataset in its first version; those of other versions
+    /// follow `n` later each.
+    numbers: Vec<usize>,
+    n: usize,
+}
+
+impl Kept {
+    fn new(
+        n_samples: usize,
+        positions: &[usize],
+        n_versions: usize,
+        len: usize,
+        room: &Room,
+    ) -> Result<Self, FileError> {
+        let mut numbers = vec![usize::MAX; n_samples];
+        for (number, &position) in positions.iter().enumerate() {
+            numbers[position] = number;
+        }
+        let n = positions.len();
+        Ok(Self { records: Records::new(n * n_versions, len, room)?, numbers, n })
+    }
+
+    fn number(&self, sample: usize, version: usize) -> usize {
+        self.numbers[sample] + version * self.n
+    }
+}
+
+impl<'a> StageFeatures<'a> {
+    /// The features that `extractor`, which hands out values of `shapes`, makes of pictures. What is
+    /// kept takes half of `room` for training and half for validation.
+    pub(super) fn new(
+        pictures: Pictures<'a>,
+        (extractor, shapes): (&'a dyn FeatureExtractor, Vec<Vec<usize>>),
+        stream: SeedStream,
+        room: Option<&Room>,
+    ) -> Result<Self, FileError> {
+        let len = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
+        let n_samples = pictures.dataset.samples.len();
+        let n_versions = if pictures.changes.is_empty() { Some(1) } else { pictures.views };
+        let keep = |positions: &[usize], n_versions: Option<usize>| match (room, n_versions) {
+            (Some(Room { memory, disk, folder }), Some(n_versions)) => {
+                let half = Room { memory: memory / 2, disk: disk / 2, folder: folder.clone() };
+                Kept::new(n_samples, positions, n_versions, len, &half).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let training = keep(pictures.train, n_versions)?;
+        let validation = keep(pictures.validation, Some(1))?;
+        Ok(Self { pictures, extractor, shapes, stream, training, validation })
+    }
+}
+
+impl FeatureSource for StageFeatures<'_> {
+    fn training(&mut self, epoch: usize) -> FeatureBatches<'_> {
+        let Pictures { dataset, train, changes, views, .. } = self.pictures;
+        let epoch = epoch as u64;
+        let order = order::shuffled(dataset, train, self.stream.child("order").at(epoch));
+        // An epoch sees one version of every picture; versions take turns.
+        let version = views.map_or(epoch, |views| (epoch - 1) % views as u64);
+        let stream = self.stream.child("augmentation").at(version);
+        let changes = Arc::clone(changes);
+        let augmentation = (!changes.is_empty()).then_some(Augmentation { changes, stream });
+        let version = if self.training.is_some() && views.is_some() { version } else { 0 };
+        FeaturePass::start(
+            (&self.pictures, self.extractor, &self.shapes),
+            order,
+            augmentation.as_ref(),
+            self.training.as_mut().map(|kept| (kept, version as usize)),
+        )
+    }
+
+    fn validation(&mut self) -> FeatureBatches<'_> {
+        FeaturePass::start(
+            (&self.pictures, self.extractor, &self.shapes),
+            self.pictures.validation.to_vec(),
+            None,
+            self.validation.as_mut().map(|kept| (kept, 0)),
+        )
+    }
+}
+
+/// One pass over pictures.
+struct FeaturePass<'a> {
+    extractor: &'a dyn FeatureExtractor,
+    dataset: &'a Dataset,
+    shapes: &'a [Vec<usize>],
+    batch_size: usize,
+    order: Vec<usize>,
+    at: usize,
+    /// Makes those pictures of the pass whose features are not kept.
+    pass: Pass,
+    kept: Option<(&'a mut Kept, usize)>,
+}
+
+impl<'a> FeaturePass<'a> {
+    fn start(
+        (pictures, extractor, shapes): (&Pictures<'a>, &'a dyn FeatureExtractor, &'a [Vec<usize>]),
+        order: Vec<usize>,
+        augmentation: Option<&Augmentation>,
+        kept: Option<(&'a mut Kept, usize)>,
+    ) -> FeatureBatches<'a> {
+        let is_missing = |sample: &usize| match &kept {
+            Some((kept, version)) => !kept.records.has(kept.number(*sample, *version)),
+            None => true,
+        };
+        let missing = order.iter().copied().filter(is_missing).collect();
+        Box::new(Self {
+            extractor,
+            dataset: pictures.dataset,
+            shapes,
+            batch_size: pictures.loader.batch_size(),
+            at: 0,
+            pass: pictures.loader.start(missing, augmentation),
+            order,
+            kept,
+        })
+    }
+
+    /// The features of some pictures: those that are kept, and of the others new ones.
+    fn features(&mut self, samples: &[usize]) -> Result<Features, TrainError> {
+        let Some((kept, version)) = &mut self.kept else {
+            return extract(self.extractor, &mut self.pass, samples.len());
+        };
+        let is_kept: Vec<bool> =
+            samples.iter().map(|&sample| kept.records.has(kept.number(sample, *version))).collect();
+        let n_missing = is_kept.iter().filter(|is_kept| !**is_kept).count();
+        let new = match n_missing {
+            0 => None,
+            n => Some(extract(self.extractor, &mut self.pass, n)?),
+        };
+        let lens: Vec<usize> = self.shapes.iter().map(|shape| shape.iter().product()).collect();
+        let mut values: Vec<Vec<f32>> =
+            lens.iter().map(|len| Vec::with_capacity(len * samples.len())).collect();
+        let mut record = vec![0.0; lens.iter().sum()];
+        let mut n_new = 0;
+        for (&sample, is_kept) in samples.iter().zip(is_kept) {
+            let number = kept.number(sample, *version);
+            if is_kept {
+                kept.records.read(number, &mut record)?;
+            } else if let Some(new) = &new {
+                let mut rest = &mut record[..];
+                for (tensor, &len) in new.values.iter().zip(&lens) {
+                    let (place, behind) = rest.split_at_mut(len);
+                    place.copy_from_slice(&tensor.values()[n_new * len..][..len]);
+                    rest = behind;
+                }
+                n_new += 1;
+                kept.records.write(number, &record)?;
+            }
+            let mut rest = &record[..];
+            for (values, &len) in values.iter_mut().zip(&lens) {
+                values.extend_from_slice(&rest[..len]);
+                rest = &rest[len..];
+            }
+        }
+        let tensor = |(values, shape): (Vec<f32>, &Vec<usize>)| {
+            Tensor::new(&[&[samples.len()], &shape[..]].concat(), values)
+        };
+        Ok(Features { values: values.into_iter().zip(self.shapes).map(tensor).collect() })
+    }
+}
+
+/// The features of the next `n` pictures of a pass.
+fn extract(
+    extractor: &dyn FeatureExtractor,
+    pass: &mut Pass,
+    n: usize,
+) -> Result<Features, TrainError> {
+    let batch = pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
+    Ok(extractor.extract(&batch)?)
+}
+
+impl Iterator for FeaturePass<'_> {
+    type Item = Result<FeatureBatch, TrainError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let end = self.order.len().min(self.at + self.batch_size);
+        if self.at == end {
+            return None;
+        }
+        let samples = self.order[self.at..end].to_vec();
+        self.at = end;
+        let features = self.features(&samples);
+        if features.is_err() {
+            self.at = self.order.len();
+        }
+        let label = |&sample: &usize| self.dataset.samples[sample].candidate.class;
+        let labels = samples.iter().map(label).collect();
+        Some(features.map(|features| FeatureBatch { features, labels, samples }))
+    }
+}
