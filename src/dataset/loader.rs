@@ -125,7 +125,7 @@ impl Loader {
             };
             std::thread::spawn(move || worker.run())
         });
-        Pass { workers: workers.collect(), loader: self.clone(), shared }
+        Pass { workers: workers.collect(), loader: self.clone(), shared, spare: vec![] }
     }
 }
 
@@ -165,6 +165,8 @@ pub struct Pass {
     loader: Loader,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// The memory of an earlier batch.
+    spare: Vec<f32>,
 }
 
 impl Pass {
@@ -179,7 +181,9 @@ impl Pass {
         let start = self.shared.lock().taken;
         let samples = self.shared.order[start..start + n].to_vec();
         let ImageSize { height, width } = self.loader.pixels.size();
-        let mut images = Vec::with_capacity(n * height * width * 3);
+        let mut images = std::mem::take(&mut self.spare);
+        images.clear();
+        images.reserve_exact(n * height * width * 3);
         for place in start..start + n {
             match self.take_out(place) {
                 Ok(image) => images.extend_from_slice(&image),
@@ -193,6 +197,12 @@ impl Pass {
             samples.iter().map(|&i| self.loader.dataset.samples[i].candidate.class).collect();
         let images = Tensor::new(&[samples.len(), height, width, 3], images);
         Ok(Batch { images, labels, samples })
+    }
+
+    /// Takes the memory of a batch that is no longer needed, for the next one: new memory comes
+    /// from the system page by page, which takes longer than filling it.
+    pub fn give_back(&mut self, batch: Batch) {
+        self.spare = batch.images.into_values();
     }
 
     /// Waits for the picture at a place and takes it out.

@@ -215,7 +215,9 @@ fn extract(
     n: usize,
 ) -> Result<Features, TrainError> {
     let batch = pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
-    Ok(extractor.extract(&batch)?)
+    let features = extractor.extract(&batch)?;
+    pass.give_back(batch);
+    Ok(features)
 }
 
 impl Iterator for FeaturePass<'_> {

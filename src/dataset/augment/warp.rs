@@ -49,32 +49,46 @@ pub(super) fn warp(
     scratch.clear();
     scratch.reserve(picture.len());
     let source = Source { values: picture, size };
+    let (last_column, last_row) = (size.width as f32 - 1.0, size.height as f32 - 1.0);
     for y in 0..size.height {
         for x in 0..size.width {
             let at = |[a, b, c]: [f32; 3]| a * x as f32 + b * y as f32 + c;
-            let column = inside(at(map.column), size.width, fill);
-            let row = inside(at(map.row), size.height, fill);
-            scratch.extend(source.bilinear(column, row));
+            let (column, row) = (at(map.column), at(map.row));
+            let is_inside =
+                (0.0..=last_column).contains(&column) && (0.0..=last_row).contains(&row);
+            scratch.extend(if is_inside {
+                source.inside(column, row)
+            } else {
+                match fill {
+                    Fill::Constant => source.anywhere(column, row),
+                    Fill::Nearest => {
+                        source.inside(column.clamp(0.0, last_column), row.clamp(0.0, last_row))
+                    }
+                    Fill::Reflect => {
+                        source.inside(mirrored(column, size.width), mirrored(row, size.height))
+                    }
+                }
+            });
         }
     }
     std::mem::swap(picture, scratch);
 }
 
-/// The place inside `0..length` that stands for a place outside. With [`Fill::Constant`] places
-/// stay where they are, and what is read outside is black.
-fn inside(at: f32, length: usize, fill: Fill) -> f32 {
-    let last = length as f32 - 1.0;
-    match fill {
-        Fill::Constant => at,
-        Fill::Nearest => at.clamp(0.0, last),
-        Fill::Reflect => {
-            // d c b a | a b c d | d c b a: mirrored at the outer edges of the outermost pixels.
-            let period = 2.0 * length as f32;
-            let shifted = (at + 0.5).rem_euclid(period);
-            let mirrored = if shifted < length as f32 { shifted } else { period - shifted };
-            (mirrored - 0.5).clamp(0.0, last)
-        }
-    }
+/// The place in `0..length` whose mirror image stands at a place outside:
+/// `d c b a | a b c d | d c b a`, mirrored at the outer edges of the outermost pixels.
+fn mirrored(at: f32, length: usize) -> f32 {
+    let period = 2.0 * length as f32;
+    let shifted = at + 0.5;
+    let place = shifted - period * floor(shifted / period) as f32;
+    let mirrored = if place < length as f32 { place } else { period - place };
+    (mirrored - 0.5).clamp(0.0, length as f32 - 1.0)
+}
+
+/// The largest whole number that is not above `value`. Without the instruction for it, which not
+/// every processor has, the library's `floor` is a call.
+fn floor(value: f32) -> i32 {
+    let whole = value as i32;
+    whole - i32::from(value < whole as f32)
 }
 
 struct Source<'a> {
@@ -83,33 +97,52 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The values at a place between pixels.
-    fn bilinear(&self, column: f32, row: f32) -> [f32; 3] {
-        let (left, top) = (column.floor(), row.floor());
-        let (from_left, from_top) = (column - left, row - top);
-        let (left, top) = (left as i64, top as i64);
-        let corners = [
-            self.pixel(left, top),
-            self.pixel(left + 1, top),
-            self.pixel(left, top + 1),
-            self.pixel(left + 1, top + 1),
-        ];
-        std::array::from_fn(|c| {
-            let upper = (1.0 - from_left) * corners[0][c] + from_left * corners[1][c];
-            let lower = (1.0 - from_left) * corners[2][c] + from_left * corners[3][c];
-            (1.0 - from_top) * upper + from_top * lower
-        })
+    /// The values at a place inside the picture, between up to four pixels.
+    fn inside(&self, column: f32, row: f32) -> [f32; 3] {
+        let ImageSize { height, width } = self.size;
+        let (left, top) = (column as usize, row as usize);
+        let shares = (column - left as f32, row - top as f32);
+        let right = (left + 1).min(width - 1);
+        let upper = &self.values[top * width * 3..][..width * 3];
+        let lower = &self.values[(top + 1).min(height - 1) * width * 3..][..width * 3];
+        let pixel = |line: &[f32], column: usize| {
+            let values = &line[column * 3..column * 3 + 3];
+            [values[0], values[1], values[2]]
+        };
+        let corners =
+            [pixel(upper, left), pixel(upper, right), pixel(lower, left), pixel(lower, right)];
+        between(corners, shares)
+    }
+
+    /// The values at a place anywhere; black outside.
+    fn anywhere(&self, column: f32, row: f32) -> [f32; 3] {
+        let (left, top) = (floor(column), floor(row));
+        let shares = (column - left as f32, row - top as f32);
+        let corners = [(0, 0), (1, 0), (0, 1), (1, 1)]
+            .map(|(right, down)| self.pixel(left.saturating_add(right), top.saturating_add(down)));
+        between(corners, shares)
     }
 
     /// The values of a pixel; black outside.
-    fn pixel(&self, column: i64, row: i64) -> [f32; 3] {
+    fn pixel(&self, column: i32, row: i32) -> [f32; 3] {
         let ImageSize { height, width } = self.size;
-        if column < 0 || row < 0 || column >= width as i64 || row >= height as i64 {
-            return [0.0; 3];
+        match (usize::try_from(column), usize::try_from(row)) {
+            (Ok(column), Ok(row)) if column < width && row < height => {
+                let at = (row * width + column) * 3;
+                [self.values[at], self.values[at + 1], self.values[at + 2]]
+            }
+            _ => [0.0; 3],
         }
-        let at = (row as usize * width + column as usize) * 3;
-        [self.values[at], self.values[at + 1], self.values[at + 2]]
     }
+}
+
+/// Between four pixels, the upper two first, by the distances from the left and from the top.
+fn between(corners: [[f32; 3]; 4], (from_left, from_top): (f32, f32)) -> [f32; 3] {
+    std::array::from_fn(|c| {
+        let upper = (1.0 - from_left) * corners[0][c] + from_left * corners[1][c];
+        let lower = (1.0 - from_left) * corners[2][c] + from_left * corners[3][c];
+        (1.0 - from_top) * upper + from_top * lower
+    })
 }
 
 #[cfg(test)]
@@ -147,7 +180,7 @@ mod tests {
     #[test]
     fn places_far_outside_are_mirrored_back_and_forth() {
         let places: Vec<f32> =
-            [-9.0, -5.0, -4.0, -1.0, 4.0, 7.0, 8.0].map(|at| inside(at, 4, Fill::Reflect)).to_vec();
+            [-9.0, -5.0, -4.0, -1.0, 4.0, 7.0, 8.0].map(|at| mirrored(at, 4)).to_vec();
         assert_eq!(places, [0.0, 3.0, 3.0, 0.0, 3.0, 0.0, 0.0]);
     }
 
