@@ -46,7 +46,7 @@ pub enum Event {
         is_best: bool,
         /// How long it took.
         #[serde(skip)]
-        duration: Duration,
+        times: EpochTimes,
     },
     /// A stage is done.
     StageFinished {
@@ -133,6 +133,25 @@ pub struct EpochMetrics {
     pub validation: Evaluated,
     /// Size of a step.
     pub learning_rate: f64,
+}
+
+/// How long an epoch and its parts took. Volatile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EpochTimes {
+    /// All of it.
+    pub total: Duration,
+    /// Waiting for pictures to be decoded and augmented.
+    pub waiting: Duration,
+    /// The frozen part, on training pictures.
+    pub frozen: Duration,
+    /// The trainable part forward.
+    pub forward: Duration,
+    /// The trainable part backward.
+    pub backward: Duration,
+    /// Moving the weights.
+    pub optimizer: Duration,
+    /// Validation.
+    pub validation: Duration,
 }
 
 /// Listens to events.

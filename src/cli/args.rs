@@ -62,6 +62,7 @@ impl Arguments {
     pub(super) fn threads(&self) -> Option<usize> {
         match &self.command {
             Command::Run(run) => run.threads,
+            Command::Bench(bench) => bench.threads,
             _ => None,
         }
     }
@@ -78,6 +79,8 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// List the layers of a pipeline's model, and which are frozen in each stage
     Layers(PipelineArguments),
+    /// Measure how fast each part of a pipeline runs on this machine
+    Bench(BenchArguments),
     /// Print the JSON schema of pipeline files
     Schema(SchemaArguments),
 }
@@ -128,6 +131,21 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct BenchArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// How long each part is measured, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = parse_seconds)]
+    pub(super) seconds: f64,
+    /// How many threads compute; all processors by default
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(super) threads: Option<usize>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SchemaArguments {}
 
 /// How much is said.
@@ -139,6 +157,13 @@ pub(super) struct OutputArguments {
     /// Say more; twice for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(super) verbose: u8,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0 to 3600 is needed".to_owned()),
+    }
 }
 
 fn parse_threads(text: &str) -> Result<usize, String> {

@@ -46,6 +46,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),
+        Command::Bench(arguments) => command::bench::run(&arguments, settings, terminal),
         Command::Schema(arguments) => command::schema::run(&arguments, terminal),
     }
 }

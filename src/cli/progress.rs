@@ -93,8 +93,8 @@ impl EventSink for Progress {
             Event::StepFinished { n_images, loss, accuracy, .. } => {
                 self.step(*n_images, *loss, *accuracy);
             }
-            Event::EpochFinished { metrics, is_best, duration, .. } => {
-                self.end_epoch(metrics, *is_best, *duration);
+            Event::EpochFinished { metrics, is_best, times, .. } => {
+                self.end_epoch(metrics, *is_best, times.total);
             }
             Event::StageFinished { .. } => {}
             Event::Warning { message } => {

@@ -101,6 +101,11 @@ impl Loader {
         n_samples.div_ceil(self.batch_size)
     }
 
+    /// Pictures of the dataset.
+    pub fn n_samples(&self) -> usize {
+        self.dataset.samples.len()
+    }
+
     /// Pictures of a batch.
     pub fn batch_size(&self) -> usize {
         self.batch_size

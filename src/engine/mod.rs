@@ -12,6 +12,7 @@ pub mod native;
 pub mod optimizer;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::base::batch::Batch;
 use crate::base::random::SeedStream;
@@ -80,6 +81,17 @@ impl StepRandomness {
     }
 }
 
+/// How long the parts of a step took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepTimes {
+    /// Forward, the objective included.
+    pub forward: Duration,
+    /// Backward.
+    pub backward: Duration,
+    /// The move of the weights.
+    pub optimizer: Duration,
+}
+
 /// Runs and trains the trainable part of a network.
 pub trait Trainer {
     /// The logits `[n, outputs]`, without dropout.
@@ -99,7 +111,7 @@ pub trait Trainer {
         randomness: &StepRandomness,
         objective: &mut Objective<'_>,
         learning_rate: f64,
-    ) -> Result<(), EngineError>;
+    ) -> Result<StepTimes, EngineError>;
 
     /// The current weights of the trainable part, those of its frozen layers and statistics
     /// included.

@@ -6,6 +6,7 @@
 //! fixed number of changed versions.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
@@ -138,6 +139,9 @@ struct FeaturePass<'a> {
     /// Makes those pictures of the pass whose features are not kept.
     pass: Pass,
     kept: Option<(&'a mut Kept, usize)>,
+    /// How long the current batch waited for pictures, and how long the frozen part took.
+    waiting: Duration,
+    frozen: Duration,
 }
 
 impl<'a> FeaturePass<'a> {
@@ -161,20 +165,34 @@ impl<'a> FeaturePass<'a> {
             pass: pictures.loader.start(missing, augmentation),
             order,
             kept,
+            waiting: Duration::ZERO,
+            frozen: Duration::ZERO,
         })
     }
 
     /// The features of some pictures: those that are kept, and of the others new ones.
     fn features(&mut self, samples: &[usize]) -> Result<Features, TrainError> {
-        let Some((kept, version)) = &mut self.kept else {
-            return extract(self.extractor, &mut self.pass, samples.len());
+        let Some((kept, version)) = self.kept.take() else {
+            return self.extract(samples.len());
         };
+        let features = self.with_kept(samples, kept, version);
+        self.kept = Some((kept, version));
+        features
+    }
+
+    /// Puts together features that are kept and new ones, and keeps these too.
+    fn with_kept(
+        &mut self,
+        samples: &[usize],
+        kept: &mut Kept,
+        version: usize,
+    ) -> Result<Features, TrainError> {
         let is_kept: Vec<bool> =
-            samples.iter().map(|&sample| kept.records.has(kept.number(sample, *version))).collect();
+            samples.iter().map(|&sample| kept.records.has(kept.number(sample, version))).collect();
         let n_missing = is_kept.iter().filter(|is_kept| !**is_kept).count();
         let new = match n_missing {
             0 => None,
-            n => Some(extract(self.extractor, &mut self.pass, n)?),
+            n => Some(self.extract(n)?),
         };
         let lens: Vec<usize> = self.shapes.iter().map(|shape| shape.iter().product()).collect();
         let mut values: Vec<Vec<f32>> =
@@ -182,7 +200,7 @@ impl<'a> FeaturePass<'a> {
         let mut record = vec![0.0; lens.iter().sum()];
         let mut n_new = 0;
         for (&sample, is_kept) in samples.iter().zip(is_kept) {
-            let number = kept.number(sample, *version);
+            let number = kept.number(sample, version);
             if is_kept {
                 kept.records.read(number, &mut record)?;
             } else if let Some(new) = &new {
@@ -206,18 +224,18 @@ impl<'a> FeaturePass<'a> {
         };
         Ok(Features { values: values.into_iter().zip(self.shapes).map(tensor).collect() })
     }
-}
 
-/// The features of the next `n` pictures of a pass.
-fn extract(
-    extractor: &dyn FeatureExtractor,
-    pass: &mut Pass,
-    n: usize,
-) -> Result<Features, TrainError> {
-    let batch = pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
-    let features = extractor.extract(&batch)?;
-    pass.give_back(batch);
-    Ok(features)
+    /// The features of the next `n` pictures of the pass.
+    fn extract(&mut self, n: usize) -> Result<Features, TrainError> {
+        let start = Instant::now();
+        let batch = self.pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
+        self.waiting = start.elapsed();
+        let start = Instant::now();
+        let features = self.extractor.extract(&batch)?;
+        self.frozen = start.elapsed();
+        self.pass.give_back(batch);
+        Ok(features)
+    }
 }
 
 impl Iterator for FeaturePass<'_> {
@@ -230,12 +248,14 @@ impl Iterator for FeaturePass<'_> {
         }
         let samples = self.order[self.at..end].to_vec();
         self.at = end;
+        (self.waiting, self.frozen) = (Duration::ZERO, Duration::ZERO);
         let features = self.features(&samples);
         if features.is_err() {
             self.at = self.order.len();
         }
         let label = |&sample: &usize| self.dataset.samples[sample].candidate.class;
         let labels = samples.iter().map(label).collect();
-        Some(features.map(|features| FeatureBatch { features, labels, samples }))
+        let Self { waiting, frozen, .. } = *self;
+        Some(features.map(|features| FeatureBatch { features, labels, samples, waiting, frozen }))
     }
 }

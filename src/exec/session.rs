@@ -15,7 +15,7 @@ use crate::base::text;
 pub use crate::cache::records::Room;
 use crate::dataset::error::DatasetError;
 use crate::dataset::examine::{self, Dataset};
-use crate::dataset::loader::Loader;
+use crate::dataset::loader::{Loader, LoaderError};
 pub use crate::dataset::pixels::PixelRoom;
 use crate::dataset::pixels::{PixelFacts, Pixels};
 use crate::dataset::split::{self, Part, Split};
@@ -50,6 +50,9 @@ pub enum RunError {
     /// A stage failed.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// Pictures could not be made.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
     /// A frozen weight changed.
     #[error("stage `{stage}` changed {} that it should have left alone", text::count(tensors.len(), "frozen tensor"))]
     FrozenChanged {
@@ -67,7 +70,7 @@ impl RunError {
             Self::Dataset(error) => Some(error.code()),
             Self::Train(TrainError::LossNotFinite { .. }) => Some(Code::LossNotFinite),
             Self::FrozenChanged { .. } => Some(Code::FrozenChanged),
-            Self::File(_) | Self::Engine(_) | Self::Train(_) => None,
+            Self::File(_) | Self::Engine(_) | Self::Loader(_) | Self::Train(_) => None,
         }
     }
 
@@ -82,7 +85,7 @@ impl RunError {
                     text::first_lines(tensors, 10)
                 )]
             }
-            Self::File(_) | Self::Engine(_) => vec![],
+            Self::File(_) | Self::Engine(_) | Self::Loader(_) => vec![],
         }
     }
 }
@@ -291,7 +294,11 @@ impl Run<'_> {
 }
 
 /// The weights before the first stage: those of the file, and random ones for the rest.
-fn initial_weights(spec: &PipelineSpec, network: &Network, base: Option<&BaseWeights>) -> Weights {
+pub(super) fn initial_weights(
+    spec: &PipelineSpec,
+    network: &Network,
+    base: Option<&BaseWeights>,
+) -> Weights {
     let stream = SeedStream::new(spec.seed).child("weights");
     let mut weights = initial::initialise(network, &network.graph.parameters(), stream);
     if let Some(base) = base {

@@ -116,6 +116,23 @@ impl Unit {
         format!("{}/{}", self.name, role.name())
     }
 
+    /// Multiplications with a weight, each with an addition, for one picture.
+    pub fn n_multiply_adds(&self) -> f64 {
+        let n_outputs = self.output_shape.iter().product::<usize>() as f64;
+        let n_inputs = self.input_shape.last().copied().unwrap_or_default() as f64;
+        match &self.kind {
+            UnitKind::Convolution(convolution) => {
+                let place = (convolution.window.kernel * convolution.window.kernel) as f64;
+                match convolution.connection {
+                    Connection::Full => n_outputs * place * n_inputs,
+                    Connection::Depthwise => n_outputs * place,
+                }
+            }
+            UnitKind::Dense => n_outputs * n_inputs,
+            UnitKind::GlobalAveragePooling | UnitKind::Dropout { .. } => 0.0,
+        }
+    }
+
     /// The values it reads.
     pub fn reads(&self) -> impl Iterator<Item = Value> {
         let shortcut = match &self.kind {
@@ -358,6 +375,14 @@ mod tests {
         members.sort_unstable();
         assert_eq!(members, (1..154).collect::<Vec<_>>());
         assert_eq!(units.len(), 1 + 2 + 16 * 3 + 1);
+    }
+
+    #[test]
+    fn the_network_costs_what_the_paper_says() {
+        let units = fuse(&mobilenet_v2::build(1.0, 224, 224)).unwrap();
+        let millions = units.iter().map(Unit::n_multiply_adds).sum::<f64>() / 1e6;
+        // 300 million with the classifier (table 4), 1.3 million of which are the classifier's.
+        assert!((299.0..301.0).contains(&millions), "{millions}");
     }
 
     #[test]

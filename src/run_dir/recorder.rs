@@ -11,14 +11,26 @@ use super::plot;
 use super::table::{self, GrowingTable, figure};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
-use crate::event::{EpochMetrics, Event, EventSink, StageFacts};
+use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, StageFacts};
 use crate::model::weights::{Weights, file};
 
 /// The columns of metrics.csv.
 const METRICS_COLUMNS: [&str; 7] =
     ["stage", "epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"];
 /// The columns of timings.csv.
-const TIMINGS_COLUMNS: [&str; 5] = ["stage", "epoch", "seconds", "images", "images_per_second"];
+const TIMINGS_COLUMNS: [&str; 11] = [
+    "stage",
+    "epoch",
+    "seconds",
+    "images",
+    "images_per_second",
+    "waiting",
+    "frozen",
+    "forward",
+    "backward",
+    "optimizer",
+    "validation",
+];
 
 /// Writes the files of one run.
 pub struct Recorder {
@@ -175,7 +187,7 @@ impl Recorder {
         stage: &str,
         metrics: &EpochMetrics,
         is_best: bool,
-        duration: Duration,
+        times: &EpochTimes,
     ) -> Result<(), FileError> {
         let EpochMetrics { epoch, train, validation, learning_rate } = *metrics;
         let figures =
@@ -184,15 +196,18 @@ impl Recorder {
         row.extend(figures);
         row.push(learning_rate.to_string());
         self.metrics.append(&row)?;
-        let seconds = duration.as_secs_f64();
-        let rate = self.n_images as f64 / seconds;
-        let timing = [
+        let seconds = |duration: Duration| format!("{:.3}", duration.as_secs_f64());
+        let rate = self.n_images as f64 / times.total.as_secs_f64();
+        let EpochTimes { total, waiting, frozen, forward, backward, optimizer, validation } =
+            *times;
+        let mut timing = vec![
             stage.to_owned(),
             epoch.to_string(),
-            format!("{seconds:.3}"),
+            seconds(total),
             self.n_images.to_string(),
             format!("{rate:.1}"),
         ];
+        timing.extend([waiting, frozen, forward, backward, optimizer, validation].map(seconds));
         self.timings.append(&timing)?;
         if let Some(stage) = self.history.stages.last_mut() {
             stage.epochs.push(*metrics);
@@ -238,8 +253,8 @@ impl EventSink for Recorder {
                 self.begin_stage(facts);
                 Ok(())
             }
-            Event::EpochFinished { stage, metrics, is_best, duration } => {
-                self.add_epoch(stage, metrics, *is_best, *duration)
+            Event::EpochFinished { stage, metrics, is_best, times } => {
+                self.add_epoch(stage, metrics, *is_best, times)
             }
             _ => Ok(()),
         }

@@ -43,7 +43,7 @@ pub fn evaluate(
     let mut mean = RunningMean::default();
     let mut predictions = vec![];
     for batch in batches {
-        let FeatureBatch { features, labels, samples } = batch?;
+        let FeatureBatch { features, labels, samples, .. } = batch?;
         let logits = trainer.predict(features)?;
         let outcome = objective::evaluate(&logits, &labels);
         mean.add(outcome.loss, outcome.n_correct, labels.len());

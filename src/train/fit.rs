@@ -7,7 +7,7 @@ use super::{FeatureBatch, FeatureSource, TrainError, objective};
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::engine::{StepRandomness, Trainer};
-use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
+use crate::event::{EpochMetrics, EpochTimes, Evaluated, Event, EventSink};
 use crate::model::weights::Weights;
 use crate::spec::BestBy;
 
@@ -73,8 +73,10 @@ pub fn fit(
     let mut best: Option<(EpochMetrics, Weights, Vec<Prediction>)> = None;
     for epoch in course.n_epochs_before + 1..=course.n_epochs_before + course.n_epochs {
         let start = Instant::now();
-        let train = train_epoch(course, epoch, source, trainer, sink)?;
+        let (train, mut times) = train_epoch(course, epoch, source, trainer, sink)?;
+        let validation_start = Instant::now();
         let evaluation = evaluate::evaluate(trainer, source.validation())?;
+        times.validation = validation_start.elapsed();
         let validation = evaluation.evaluated;
         check_loss(course, epoch, None, validation.loss)?;
         let metrics =
@@ -88,7 +90,8 @@ pub fn fit(
             best = Some((metrics, weights, evaluation.predictions));
         }
         let stage = course.stage.to_owned();
-        sink.receive(&Event::EpochFinished { stage, metrics, is_best, duration: start.elapsed() })?;
+        times.total = start.elapsed();
+        sink.receive(&Event::EpochFinished { stage, metrics, is_best, times })?;
     }
     let (best, best_weights, best_predictions) = best.expect("a stage has at least one epoch");
     sink.receive(&Event::StageFinished { stage: course.stage.to_owned(), best })?;
@@ -101,11 +104,12 @@ fn train_epoch(
     source: &mut dyn FeatureSource,
     trainer: &mut dyn Trainer,
     sink: &mut dyn EventSink,
-) -> Result<Evaluated, TrainError> {
+) -> Result<(Evaluated, EpochTimes), TrainError> {
     let stream = course.stream.child("dropout").at(epoch as u64);
     let mut mean = RunningMean::default();
+    let mut times = EpochTimes::default();
     for (step, batch) in (1..).zip(source.training(epoch)) {
-        let FeatureBatch { features, labels, samples } = batch?;
+        let FeatureBatch { features, labels, samples, waiting, frozen } = batch?;
         let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
@@ -114,14 +118,20 @@ fn train_epoch(
             found.slope
         };
         let randomness = StepRandomness { samples };
-        trainer.step(features, &randomness, &mut objective, course.learning_rate)?;
+        let step_times =
+            trainer.step(features, &randomness, &mut objective, course.learning_rate)?;
+        times.waiting += waiting;
+        times.frozen += frozen;
+        times.forward += step_times.forward;
+        times.backward += step_times.backward;
+        times.optimizer += step_times.optimizer;
         let (loss, n_correct) = outcome.expect("a step evaluates its objective");
         check_loss(course, epoch, Some(step), loss)?;
         mean.add(loss, n_correct, labels.len());
         let Evaluated { loss, accuracy } = mean.value();
         sink.receive(&Event::StepFinished { step, n_images: mean.n_images(), loss, accuracy })?;
     }
-    Ok(mean.value())
+    Ok((mean.value(), times))
 }
 
 fn check_loss(

@@ -7,6 +7,7 @@ pub mod fit;
 pub mod objective;
 
 use std::error::Error;
+use std::time::Duration;
 
 use crate::base::fs::FileError;
 use crate::engine::{EngineError, Features};
@@ -20,6 +21,10 @@ pub struct FeatureBatch {
     pub labels: Vec<usize>,
     /// The position of each picture in its dataset.
     pub samples: Vec<usize>,
+    /// How long the trainer waited for pictures.
+    pub waiting: Duration,
+    /// How long the frozen part took.
+    pub frozen: Duration,
 }
 
 /// Batches of one pass, or why the next one could not be made.

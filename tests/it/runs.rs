@@ -309,3 +309,32 @@ fn a_fixed_number_of_views_is_its_own_result_at_any_number_of_threads() {
     assert!(metrics("runs/small") != metrics("runs/small-2"));
     assert_same_files(&workshop.path("runs/small-2"), &workshop.path("runs/small-3"));
 }
+
+#[test]
+fn each_part_of_a_pipeline_can_be_measured() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let pipeline = workshop.text("small.yaml");
+    let said = alpaca_run(&["bench", &pipeline, "--seconds", "0", "--threads", "2", "--json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let parts: Vec<(Option<&str>, &str)> = report["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| (part["stage"].as_str(), part["part"].as_str().unwrap()))
+        .collect();
+    let in_stage = |stage| {
+        let names = [
+            "frozen part, forward",
+            "trainable part, forward",
+            "trainable part, backward",
+            "optimizer",
+        ];
+        names.map(|name| (Some(stage), name))
+    };
+    let shared = [(None, "decode and resize"), (None, "augment and scale")];
+    assert_eq!(parts, [&shared[..], &in_stage("transfer"), &in_stage("finetune")].concat());
+    assert!(report["peak_multiply_adds_per_second"].as_f64().unwrap() > 1e6);
+    let said = alpaca_run(&["bench", &pipeline, "--seconds", "0"]);
+    assert!(said.out.contains("of peak") && said.out.contains("finetune"), "{}", said.out);
+}

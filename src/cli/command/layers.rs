@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::load;
+use super::{align, load};
 use crate::base::tensor::shape_text;
 use crate::base::text;
 use crate::cli::args::PipelineArguments;
@@ -45,7 +45,7 @@ fn render(report: &LayersReport) -> String {
         }));
         table.push(cells);
     }
-    let mut rendered = align(&table);
+    let mut rendered = align(&table, &[0, 4]);
     let total = report.rows.iter().map(|row| row.n_weights).sum();
     for (stage, n_trained) in &report.stages {
         let _ = writeln!(
@@ -56,24 +56,4 @@ fn render(report: &LayersReport) -> String {
         );
     }
     rendered
-}
-
-/// Columns side by side; numbers to the right.
-fn align(table: &[Vec<String>]) -> String {
-    let width =
-        |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
-    let mut text = String::new();
-    for row in table {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            if matches!(column, 0 | 4) {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:width$}")
-            }
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

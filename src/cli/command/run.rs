@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::load;
+use super::{load, on_threads};
 use crate::base::fs;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -39,12 +39,8 @@ pub(in crate::cli) fn run(
         n_threads: settings.threads,
         caches: caches(settings),
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(settings.threads)
-        .build()
-        .map_err(Failure::usage)?;
     let mut sinks = Sinks(vec![&mut log, &mut progress]);
-    let result = pool.install(|| session.run(&loaded.spec, prepared, &mut sinks));
+    let result = on_threads(settings, || session.run(&loaded.spec, prepared, &mut sinks))?;
     match result {
         Ok(report) => {
             terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;

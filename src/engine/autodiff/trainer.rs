@@ -1,5 +1,7 @@
 //! Steps of training: forward, backward, and a move of the weights.
 
+use std::time::Instant;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::native::NativeNetwork;
@@ -7,7 +9,9 @@ use super::ordinary;
 use super::parameters::{Leaves, Parameters};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::optimizer::Optimizer;
-use crate::engine::{EngineError, Features, Gradients, Objective, StepRandomness, Trainer};
+use crate::engine::{
+    EngineError, Features, Gradients, Objective, StepRandomness, StepTimes, Trainer,
+};
 use crate::model::fuse::{Cut, Unit, Value};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -133,9 +137,10 @@ impl AutodiffTrainer {
         let leaves = self.parameters.lend(&device);
         let gradients = self.backward(&leaves, features, randomness, objective, &device);
         self.parameters.take_back(leaves)?;
-        gradients
+        gradients.map(|(gradients, _)| gradients)
     }
 
+    /// Gradients, and how long forward and backward took.
     fn backward(
         &self,
         leaves: &Leaves,
@@ -143,13 +148,18 @@ impl AutodiffTrainer {
         randomness: Option<&StepRandomness>,
         objective: &mut Objective<'_>,
         device: &Device,
-    ) -> Result<Gradients, EngineError> {
+    ) -> Result<(Gradients, StepTimes), EngineError> {
+        let start = Instant::now();
         let logits = self.forward(leaves, features, randomness, device);
         let slope = objective(&to_host(logits.clone().inner())?);
         // The sum of logits weighted by their gradients has exactly these gradients.
         let slope = TensorData::new(slope.values().to_vec(), slope.shape().to_vec());
+        let forward = start.elapsed();
+        let start = Instant::now();
         let mut gradients = (logits * Tensor::<2>::from_data(slope, device)).sum().backward();
-        leaves.gradients(&mut gradients)
+        let gradients = leaves.gradients(&mut gradients)?;
+        let times = StepTimes { forward, backward: start.elapsed(), ..StepTimes::default() };
+        Ok((gradients, times))
     }
 }
 
@@ -168,15 +178,21 @@ impl Trainer for AutodiffTrainer {
         randomness: &StepRandomness,
         objective: &mut Objective<'_>,
         learning_rate: f64,
-    ) -> Result<(), EngineError> {
-        let gradients = self.gradients(features, Some(randomness), objective)?;
+    ) -> Result<StepTimes, EngineError> {
+        let device = self.device.clone().autodiff();
+        let leaves = self.parameters.lend(&device);
+        let result = self.backward(&leaves, features, Some(randomness), objective, &device);
+        let start = Instant::now();
+        self.parameters.take_back(leaves)?;
+        let (gradients, mut times) = result?;
         self.optimizer.begin_step();
         for (name, value) in self.parameters.trained_mut() {
             if let Some(gradient) = gradients.get(name) {
                 self.optimizer.update(name, value.values_mut(), gradient, learning_rate);
             }
         }
-        Ok(())
+        times.optimizer = start.elapsed();
+        Ok(times)
     }
 
     fn weights(&self) -> Weights {

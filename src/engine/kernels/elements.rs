@@ -107,6 +107,48 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
     }
 }
 
+/// Chains of multiply-adds that do not wait for each other.
+const CHAINS: usize = 12;
+
+/// Runs `n` rounds of multiply-adds that wait for nothing but the processor; gives how many numbers
+/// were multiplied and added.
+pub(super) fn multiply_adds<S: Micro>(n: usize) -> f64 {
+    let mut out = [0.0; 16];
+    assert!(S::LANES <= out.len());
+    let job = MultiplyJob { n, out: out.as_mut_ptr() };
+    // SAFETY: a vector fits into `out` by the assertion above.
+    unsafe { S::multiply(&job) }
+    std::hint::black_box(out);
+    n as f64 * (CHAINS * S::LANES) as f64
+}
+
+/// Rounds of multiply-adds, and where a result goes so that they are not left out.
+pub(super) struct MultiplyJob {
+    n: usize,
+    out: *mut f32,
+}
+
+/// # Safety
+/// The processor has the instruction set, and `out` has room for a vector.
+#[inline(always)]
+pub(super) unsafe fn multiply<S: Simd>(job: &MultiplyJob) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let mut sums = [S::splat(1.0); CHAINS];
+        let (factor, term) = (S::splat(0.5), S::splat(0.25));
+        for _ in 0..job.n {
+            for sum in &mut sums {
+                *sum = S::mul_add(*sum, factor, term);
+            }
+        }
+        let mut total = S::splat(0.0);
+        for sum in sums {
+            total = S::add(total, sum);
+        }
+        S::store(job.out, total);
+    }
+}
+
 /// The numbers of one step of Adam, bias correction included in `rate`.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamNumbers {

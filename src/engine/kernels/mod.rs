@@ -169,6 +169,12 @@ impl Kernels {
         });
     }
 
+    /// Runs `n` rounds of multiply-adds that wait for nothing but the processor; gives how many
+    /// numbers were multiplied and added.
+    pub fn multiply_adds(self, n: usize) -> f64 {
+        with_set!(self.set, S => elements::multiply_adds::<S>(n))
+    }
+
     /// One step of Adam.
     pub fn adam(
         self,

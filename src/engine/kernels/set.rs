@@ -162,6 +162,8 @@ compile! {
         = depthwise_gradient::input_row;
     /// Gates rows and adds up their columns.
     gate_rows(elements::GateJob) = elements::gate_rows;
+    /// Multiply-adds that wait for nothing.
+    multiply(elements::MultiplyJob) = elements::multiply;
     /// A step of Adam.
     adam(elements::AdamJob) = elements::adam;
 }

@@ -1,0 +1,89 @@
+//! `alpaca-run bench PIPELINE`
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{align, load, on_threads};
+use crate::base::text;
+use crate::cli::args::BenchArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::exec::bench::{self, BenchReport};
+use crate::exec::preflight;
+
+/// Measures how fast each part of a pipeline runs.
+pub(in crate::cli) fn run(
+    arguments: &BenchArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let loaded = load(&arguments.pipeline, settings)?;
+    let prepared = preflight::prepare(&loaded.spec)
+        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let least = Duration::from_secs_f64(arguments.seconds);
+    let work = || bench::bench(&loaded.spec, prepared, settings.threads, least);
+    let report = on_threads(settings, work)?.map_err(|error| {
+        let (code, hints) = (error.code(), error.hints());
+        Failure::stage(error, code, hints)
+    })?;
+    let text = if arguments.json { json(&report) } else { render(&report) };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn render(report: &BenchReport) -> String {
+    let heads =
+        ["stage", "part", "images/s", "slowest", "fastest", "ms/image", "GMAC/s", "of peak"];
+    let mut table = vec![heads.map(str::to_owned).to_vec()];
+    for phase in &report.phases {
+        let [slowest, median, fastest] = phase.rates;
+        let speed = phase.multiply_adds.map(|cost| cost * median / 1e9);
+        let share = phase.share_of(report.peak);
+        table.push(vec![
+            phase.stage.clone().unwrap_or_default(),
+            phase.name.to_owned(),
+            format!("{median:.0}"),
+            format!("{slowest:.0}"),
+            format!("{fastest:.0}"),
+            format!("{:.3}", 1000.0 / median),
+            speed.map(|speed| format!("{speed:.1}")).unwrap_or_default(),
+            share.map(|share| format!("{:.0} %", share * 100.0)).unwrap_or_default(),
+        ]);
+    }
+    let mut rendered = format!(
+        "{} of {} pictures on {}, {}\n\n",
+        "batches",
+        report.batch_size,
+        text::count(report.n_threads, "thread"),
+        report.instruction_set
+    );
+    rendered.push_str(&align(&table, &[2, 3, 4, 5, 6, 7]));
+    let _ = writeln!(
+        rendered,
+        "\npeak: {:.1} billion multiply-adds a second, measured with nothing to wait for",
+        report.peak / 1e9
+    );
+    rendered
+}
+
+fn json(report: &BenchReport) -> String {
+    let phase = |phase: &bench::Phase| {
+        let [slowest, median, fastest] = phase.rates;
+        serde_json::json!({
+            "stage": phase.stage,
+            "part": phase.name,
+            "images_per_second": { "slowest": slowest, "median": median, "fastest": fastest },
+            "multiply_adds_per_image": phase.multiply_adds,
+            "share_of_peak": phase.share_of(report.peak),
+        })
+    };
+    let value = serde_json::json!({
+        "instruction_set": report.instruction_set,
+        "threads": report.n_threads,
+        "batch_size": report.batch_size,
+        "peak_multiply_adds_per_second": report.peak,
+        "parts": report.phases.iter().map(phase).collect::<Vec<_>>(),
+    });
+    format!("{value:#}\n")
+}
