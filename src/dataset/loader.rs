@@ -116,7 +116,13 @@ impl Loader {
         let shared = Arc::new(Shared {
             window: self.n_ahead * self.batch_size,
             order,
-            state: Mutex::new(State { next: 0, taken: 0, done: BTreeMap::new(), is_over: false }),
+            state: Mutex::new(State {
+                next: 0,
+                taken: 0,
+                done: BTreeMap::new(),
+                spare: vec![],
+                is_over: false,
+            }),
             has_done: Condvar::new(),
             has_room: Condvar::new(),
         });
@@ -154,6 +160,8 @@ struct State {
     taken: usize,
     /// Finished pictures by place. Workers put in, the consumer takes out.
     done: BTreeMap<usize, Result<Vec<f32>, LoaderError>>,
+    /// Memory of pictures that the consumer has copied, for workers.
+    spare: Vec<Vec<f32>>,
     /// Set by the consumer when it wants no more; ends every worker.
     is_over: bool,
 }
@@ -191,7 +199,10 @@ impl Pass {
         images.reserve_exact(n * height * width * 3);
         for place in start..start + n {
             match self.take_out(place) {
-                Ok(image) => images.extend_from_slice(&image),
+                Ok(image) => {
+                    images.extend_from_slice(&image);
+                    self.shared.lock().spare.push(image);
+                }
                 Err(error) => {
                     self.stop();
                     return Err(error);
@@ -295,9 +306,12 @@ impl Worker {
             Some(pixels) => pixels,
             None => self.decode(sample)?,
         };
-        let mut values: Vec<f32> = pixels.iter().map(|&value| f32::from(value)).collect();
+        let mut values = self.shared.lock().spare.pop().unwrap_or_default();
         if let Some((augmenter, stream)) = &mut self.augmenter {
-            augmenter.apply(&mut values, stream.child(&sample.candidate.path));
+            augmenter.apply(&pixels, &mut values, stream.child(&sample.candidate.path));
+        } else {
+            values.clear();
+            values.extend(pixels.iter().map(|&value| f32::from(value)));
         }
         self.loader.preprocessing.apply(&mut values);
         Ok(values)

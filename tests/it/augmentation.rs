@@ -46,8 +46,11 @@ fn changes_of_fixed_size_give_the_pictures_that_keras_gives() {
     let cases = reference["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 26);
     for case in cases {
-        let mut picture = values(&reference["picture"]);
-        Augmenter::new(&[change(&case["change"])], size).apply(&mut picture, SeedStream::new(0));
+        let pixels: Vec<u8> =
+            values(&reference["picture"]).into_iter().map(|value| value as u8).collect();
+        let mut picture = vec![];
+        let change = change(&case["change"]);
+        Augmenter::new(&[change], size).apply(&pixels, &mut picture, SeedStream::new(0));
         let expected = values(&case["output"]);
         let errors = picture.iter().zip(&expected).map(|(a, b)| (a - b).abs());
         let worst = errors.fold(0.0, f32::max);

@@ -2,20 +2,34 @@
 //! same names.
 //!
 //! All work on one picture of `[height, width, 3]` values from 0 to 255, and draw only from the
-//! generator of that picture in that epoch.
+//! generator of that picture in that epoch. Mirror images cost nothing: they wait until the next
+//! change reads the picture, which then reads it mirrored.
 
-mod flip;
+mod mirror;
 mod tone;
 mod warp;
 
 use crate::base::random::{Generator, SeedStream};
-use crate::spec::{AugmentationSpec, FactorRange, ImageSize};
+use crate::spec::{AugmentationSpec, FactorRange, Fill, ImageSize};
+use mirror::Mirror;
+use warp::{Map, Pixel};
 
 /// Applies a list of changes to pictures of one size; keeps its working memory.
 pub struct Augmenter {
     changes: Vec<AugmentationSpec>,
     size: ImageSize,
-    scratch: Vec<f32>,
+    scratch: Vec<Pixel>,
+}
+
+/// A picture on its way through the changes.
+struct Picture<'a> {
+    size: ImageSize,
+    /// The picture as it was given; once something has changed it, it lies in `values`.
+    pixels: Option<&'a [u8]>,
+    values: &'a mut Vec<f32>,
+    scratch: &'a mut Vec<Pixel>,
+    /// How it is to be mirrored before anything else.
+    mirror: Mirror,
 }
 
 impl Augmenter {
@@ -24,38 +38,72 @@ impl Augmenter {
         Self { changes: changes.to_vec(), size, scratch: vec![] }
     }
 
-    /// Changes a picture in place. Each change draws from the child of `stream` with its position
-    /// in the list, so that changing one does not change what the others draw.
-    pub fn apply(&mut self, picture: &mut Vec<f32>, stream: SeedStream) {
+    /// Writes the changed picture to `values`. Each change draws from the child of `stream` with its
+    /// position in the list, so that changing one does not change what the others draw.
+    pub fn apply(&mut self, pixels: &[u8], values: &mut Vec<f32>, stream: SeedStream) {
+        let mut picture = Picture {
+            size: self.size,
+            pixels: Some(pixels),
+            values,
+            scratch: &mut self.scratch,
+            mirror: Mirror::default(),
+        };
         for (position, change) in self.changes.iter().enumerate() {
-            let generator = &mut stream.at(position as u64).generator();
-            let ImageSize { height, width } = self.size;
-            match *change {
-                AugmentationSpec::RandomFlip(flip) => {
-                    flip::random_flip(picture, self.size, flip, generator);
-                }
-                AugmentationSpec::RandomBrightness { factor } => {
-                    tone::brighten(picture, draw(factor, generator));
-                }
-                AugmentationSpec::RandomContrast { factor } => {
-                    tone::contrast(picture, draw(factor, generator));
-                }
-                AugmentationSpec::RandomRotation { factor, fill } => {
-                    let map = warp::Map::rotation(draw(factor, generator), self.size);
-                    warp::warp(picture, &mut self.scratch, self.size, &map, fill);
-                }
-                AugmentationSpec::RandomZoom { factor, fill } => {
-                    let map = warp::Map::zoom(draw(factor, generator), self.size);
-                    warp::warp(picture, &mut self.scratch, self.size, &map, fill);
-                }
-                AugmentationSpec::RandomTranslation { height: down, width: right, fill } => {
-                    let down = draw(down, generator) * height as f32;
-                    let right = draw(right, generator) * width as f32;
-                    let map = warp::Map::translation(down, right);
-                    warp::warp(picture, &mut self.scratch, self.size, &map, fill);
-                }
+            picture.change(*change, &mut stream.at(position as u64).generator());
+        }
+        picture.settle();
+    }
+}
+
+impl Picture<'_> {
+    fn change(&mut self, change: AugmentationSpec, generator: &mut Generator) {
+        match change {
+            AugmentationSpec::RandomFlip(flip) => self.mirror.draw(flip, generator),
+            AugmentationSpec::RandomBrightness { factor } => {
+                let factor = draw(factor, generator);
+                tone::brighten(self.settle(), factor);
+            }
+            AugmentationSpec::RandomContrast { factor } => {
+                let factor = draw(factor, generator);
+                tone::contrast(self.settle(), factor);
+            }
+            AugmentationSpec::RandomRotation { factor, fill } => {
+                self.warp(Map::rotation(draw(factor, generator), self.size), fill);
+            }
+            AugmentationSpec::RandomZoom { factor, fill } => {
+                self.warp(Map::zoom(draw(factor, generator), self.size), fill);
+            }
+            AugmentationSpec::RandomTranslation { height: down, width: right, fill } => {
+                let down = draw(down, generator) * self.size.height as f32;
+                let right = draw(right, generator) * self.size.width as f32;
+                self.warp(Map::translation(down, right), fill);
             }
         }
+    }
+
+    fn warp(&mut self, map: Map, fill: Fill) {
+        let map = map.of_mirrored(std::mem::take(&mut self.mirror), self.size);
+        self.scratch.clear();
+        if let Some(pixels) = self.pixels.take() {
+            let (pixels, _) = pixels.as_chunks::<3>();
+            self.scratch.extend(pixels.iter().map(|&[red, green, blue]| {
+                [f32::from(red), f32::from(green), f32::from(blue), 0.0]
+            }));
+        } else {
+            let (pixels, _) = self.values.as_chunks::<3>();
+            self.scratch.extend(pixels.iter().map(|&[red, green, blue]| [red, green, blue, 0.0]));
+        }
+        warp::warp(self.scratch, self.values, self.size, &map, fill);
+    }
+
+    /// The picture as values, mirrored as it should be.
+    fn settle(&mut self) -> &mut [f32] {
+        if let Some(pixels) = self.pixels.take() {
+            self.values.clear();
+            self.values.extend(pixels.iter().map(|&value| f32::from(value)));
+        }
+        std::mem::take(&mut self.mirror).apply(self.values, self.size);
+        self.values
     }
 }
 

@@ -4,6 +4,7 @@
 //! Maps, the order of interpolation and what lies outside follow Keras 3 on TensorFlow, that is,
 //! the operation `ImageProjectiveTransformV3`.
 
+use super::mirror::Mirror;
 use crate::spec::{Fill, ImageSize};
 
 /// An affine map: the new pixel at column `x` and row `y` is read at column
@@ -36,113 +37,168 @@ impl Map {
     pub(super) fn translation(down: f32, right: f32) -> Self {
         Self { column: [1.0, 0.0, -right], row: [0.0, 1.0, -down] }
     }
-}
 
-/// Replaces `picture` by what `map` reads from it; `scratch` is working memory.
-pub(super) fn warp(
-    picture: &mut Vec<f32>,
-    scratch: &mut Vec<f32>,
-    size: ImageSize,
-    map: &Map,
-    fill: Fill,
-) {
-    scratch.clear();
-    scratch.reserve(picture.len());
-    let source = Source { values: picture, size };
-    let (last_column, last_row) = (size.width as f32 - 1.0, size.height as f32 - 1.0);
-    for y in 0..size.height {
-        for x in 0..size.width {
-            let at = |[a, b, c]: [f32; 3]| a * x as f32 + b * y as f32 + c;
-            let (column, row) = (at(map.column), at(map.row));
-            let is_inside =
-                (0.0..=last_column).contains(&column) && (0.0..=last_row).contains(&row);
-            scratch.extend(if is_inside {
-                source.inside(column, row)
-            } else {
-                match fill {
-                    Fill::Constant => source.anywhere(column, row),
-                    Fill::Nearest => {
-                        source.inside(column.clamp(0.0, last_column), row.clamp(0.0, last_row))
-                    }
-                    Fill::Reflect => {
-                        source.inside(mirrored(column, size.width), mirrored(row, size.height))
-                    }
-                }
-            });
+    /// The same map of the picture's mirror image, as a map of the picture.
+    #[must_use]
+    pub(super) fn of_mirrored(self, mirror: Mirror, size: ImageSize) -> Self {
+        let turned = |[a, b, c]: [f32; 3], length: usize| [-a, -b, length as f32 - 1.0 - c];
+        Self {
+            column: if mirror.columns { turned(self.column, size.width) } else { self.column },
+            row: if mirror.rows { turned(self.row, size.height) } else { self.row },
         }
     }
-    std::mem::swap(picture, scratch);
 }
 
-/// The place in `0..length` whose mirror image stands at a place outside:
-/// `d c b a | a b c d | d c b a`, mirrored at the outer edges of the outermost pixels.
-fn mirrored(at: f32, length: usize) -> f32 {
-    let period = 2.0 * length as f32;
-    let shifted = at + 0.5;
-    let place = shifted - period * floor(shifted / period) as f32;
-    let mirrored = if place < length as f32 { place } else { period - place };
-    (mirrored - 0.5).clamp(0.0, length as f32 - 1.0)
+/// Red, green and blue from 0 to 255, and nothing: four values fill a register, three do not.
+pub(super) type Pixel = [f32; 4];
+
+/// Writes to `out`, `[height, width, 3]`, what `map` reads from a picture of `size`.
+pub(super) fn warp(source: &[Pixel], out: &mut Vec<f32>, size: ImageSize, map: &Map, fill: Fill) {
+    // One more, for the fourth value of the last pixel.
+    out.resize(source.len() * 3 + 1, 0.0);
+    let reader = Reader { source, size };
+    let mut columns = Line::new(size.width);
+    let mut rows = Line::new(size.width);
+    for y in 0..size.height {
+        let start = |[_, b, c]: [f32; 3]| b * y as f32 + c;
+        columns.follow(map.column[0], start(map.column), &Side::new(size.width), fill);
+        rows.follow(map.row[0], start(map.row), &Side::new(size.height), fill);
+        let places = columns.places().zip(rows.places()).enumerate();
+        for (x, (column, row)) in places {
+            let at = (y * size.width + x) * 3;
+            reader.read(column, row, &mut out[at..at + 4]);
+        }
+    }
+    out.truncate(source.len() * 3);
 }
 
-/// The largest whole number that is not above `value`. Without the instruction for it, which not
-/// every processor has, the library's `floor` is a call.
-fn floor(value: f32) -> i32 {
-    let whole = value as i32;
-    whole - i32::from(value < whole as f32)
+/// Places along one axis that a line of the new picture reads: between a pixel and the next one.
+struct Line {
+    pixels: Vec<i32>,
+    /// How far from the pixel to the next, from 0 to 1.
+    shares: Vec<f32>,
 }
 
-struct Source<'a> {
-    values: &'a [f32],
+impl Line {
+    fn new(width: usize) -> Self {
+        Self { pixels: vec![0; width], shares: vec![0.0; width] }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (i32, f32)> {
+        self.pixels.iter().copied().zip(self.shares.iter().copied())
+    }
+
+    /// Steps from `first` on; what lies outside is brought inside, unless it shall be black.
+    fn follow(&mut self, step: f32, first: f32, side: &Side, fill: Fill) {
+        match fill {
+            Fill::Constant => self.set(step, first, |at| at),
+            Fill::Nearest => self.set(step, first, |at| side.nearest(at)),
+            Fill::Reflect => self.set(step, first, |at| side.mirrored(at)),
+        }
+    }
+
+    fn set(&mut self, step: f32, first: f32, inside: impl Fn(f32) -> f32) {
+        let places = self.pixels.iter_mut().zip(&mut self.shares);
+        for (x, (pixel, share)) in (0i32..).zip(places) {
+            let at = inside((step * x as f32 + first).clamp(-REACH, REACH));
+            let whole = floor(at);
+            *pixel = integer(whole);
+            *share = at - whole;
+        }
+    }
+}
+
+/// The width or the height of a picture.
+struct Side {
+    length: f32,
+    /// The place of the last pixel.
+    last: f32,
+    /// After how many pixels mirror images repeat, and its inverse.
+    period: (f32, f32),
+}
+
+impl Side {
+    fn new(length: usize) -> Self {
+        let length = length as f32;
+        Self { length, last: length - 1.0, period: (2.0 * length, 0.5 / length) }
+    }
+
+    fn nearest(&self, at: f32) -> f32 {
+        at.clamp(0.0, self.last)
+    }
+
+    /// The place inside whose mirror image stands at a place:
+    /// `d c b a | a b c d | d c b a`, mirrored at the outer edges of the outermost pixels.
+    fn mirrored(&self, at: f32) -> f32 {
+        let shifted = at + 0.5;
+        let place = shifted - self.period.0 * floor(shifted * self.period.1);
+        let mirrored = if place < self.length { place } else { self.period.0 - place };
+        if at >= 0.0 && at <= self.last { at } else { self.nearest(mirrored - 0.5) }
+    }
+}
+
+/// A number so large that its neighbours are one apart: what is added to it is rounded. This takes
+/// instructions that every processor has for several numbers at once.
+const ROUNDING: f32 = 12_582_912.0;
+
+/// The range in which [`ROUNDING`] works.
+const REACH: f32 = 4_000_000.0;
+
+/// The largest whole number that is not above `value`, which is in [`REACH`].
+fn floor(value: f32) -> f32 {
+    let nearest = value + ROUNDING - ROUNDING;
+    if nearest > value { nearest - 1.0 } else { nearest }
+}
+
+/// A whole number in [`REACH`] as an integer.
+fn integer(value: f32) -> i32 {
+    (value + ROUNDING).to_bits() as i32 - ROUNDING.to_bits() as i32
+}
+
+struct Reader<'a> {
+    source: &'a [Pixel],
     size: ImageSize,
 }
 
-impl Source<'_> {
-    /// The values at a place inside the picture, between up to four pixels.
-    fn inside(&self, column: f32, row: f32) -> [f32; 3] {
+impl Reader<'_> {
+    /// Writes the four values between up to four pixels; black outside.
+    fn read(&self, (left, x): (i32, f32), (top, y): (i32, f32), out: &mut [f32]) {
         let ImageSize { height, width } = self.size;
-        let (left, top) = (column as usize, row as usize);
-        let shares = (column - left as f32, row - top as f32);
-        let right = (left + 1).min(width - 1);
-        let upper = &self.values[top * width * 3..][..width * 3];
-        let lower = &self.values[(top + 1).min(height - 1) * width * 3..][..width * 3];
-        let pixel = |line: &[f32], column: usize| {
-            let values = &line[column * 3..column * 3 + 3];
-            [values[0], values[1], values[2]]
-        };
-        let corners =
-            [pixel(upper, left), pixel(upper, right), pixel(lower, left), pixel(lower, right)];
-        between(corners, shares)
-    }
-
-    /// The values at a place anywhere; black outside.
-    fn anywhere(&self, column: f32, row: f32) -> [f32; 3] {
-        let (left, top) = (floor(column), floor(row));
-        let shares = (column - left as f32, row - top as f32);
-        let corners = [(0, 0), (1, 0), (0, 1), (1, 1)]
-            .map(|(right, down)| self.pixel(left.saturating_add(right), top.saturating_add(down)));
-        between(corners, shares)
+        let (column, row) = (left as usize, top as usize);
+        if column < width - 1 && row < height - 1 {
+            let upper = row * width + column;
+            let pair = |at: usize| <&[Pixel; 2]>::try_from(&self.source[at..at + 2]);
+            if let (Ok([a, b]), Ok([c, d])) = (pair(upper), pair(upper + width)) {
+                between([a, b, c, d], x, y, out);
+            }
+        } else {
+            let corner =
+                |right, down| self.pixel(left.saturating_add(right), top.saturating_add(down));
+            let [a, b, c, d] = [corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)];
+            between([&a, &b, &c, &d], x, y, out);
+        }
     }
 
     /// The values of a pixel; black outside.
-    fn pixel(&self, column: i32, row: i32) -> [f32; 3] {
+    fn pixel(&self, column: i32, row: i32) -> Pixel {
         let ImageSize { height, width } = self.size;
         match (usize::try_from(column), usize::try_from(row)) {
             (Ok(column), Ok(row)) if column < width && row < height => {
-                let at = (row * width + column) * 3;
-                [self.values[at], self.values[at + 1], self.values[at + 2]]
+                self.source[row * width + column]
             }
-            _ => [0.0; 3],
+            _ => [0.0; 4],
         }
     }
 }
 
 /// Between four pixels, the upper two first, by the distances from the left and from the top.
-fn between(corners: [[f32; 3]; 4], (from_left, from_top): (f32, f32)) -> [f32; 3] {
-    std::array::from_fn(|c| {
-        let upper = (1.0 - from_left) * corners[0][c] + from_left * corners[1][c];
-        let lower = (1.0 - from_left) * corners[2][c] + from_left * corners[3][c];
-        (1.0 - from_top) * upper + from_top * lower
-    })
+fn between(corners: [&Pixel; 4], from_left: f32, from_top: f32, out: &mut [f32]) {
+    let mix = |a: &Pixel, b: &Pixel, share: f32| -> Pixel {
+        std::array::from_fn(|c| (1.0 - share) * a[c] + share * b[c])
+    };
+    let upper = mix(corners[0], corners[1], from_left);
+    let lower = mix(corners[2], corners[3], from_left);
+    out.copy_from_slice(&mix(&upper, &lower, from_top));
 }
 
 #[cfg(test)]
@@ -151,15 +207,12 @@ mod tests {
 
     const SIZE: ImageSize = ImageSize { height: 4, width: 4 };
 
-    /// A picture whose first channel counts pixels.
-    fn picture() -> Vec<f32> {
-        (0u8..16).flat_map(|i| [f32::from(i), 0.0, 0.0]).collect()
-    }
-
+    /// The first channel of the picture that counts its pixels, warped.
     fn warped(map: &Map, fill: Fill) -> Vec<f32> {
-        let mut values = picture();
-        warp(&mut values, &mut vec![], SIZE, map, fill);
-        values.chunks_exact(3).map(|pixel| pixel[0]).collect()
+        let picture: Vec<Pixel> = (0u8..16).map(|i| [f32::from(i), 0.0, 0.0, 9.0]).collect();
+        let mut out = vec![7.0; 3];
+        warp(&picture, &mut out, SIZE, map, fill);
+        out.chunks_exact(3).map(|pixel| pixel[0]).collect()
     }
 
     #[test]
@@ -167,6 +220,17 @@ mod tests {
         let turned = warped(&Map::rotation(0.25, SIZE), Fill::Constant);
         let rounded: Vec<f32> = turned.iter().map(|value| value.round()).collect();
         assert_eq!(rounded[..8], [3.0, 7.0, 11.0, 15.0, 2.0, 6.0, 10.0, 14.0]);
+    }
+
+    #[test]
+    fn a_mirror_image_is_mirrored_before_it_is_moved() {
+        let moved = |mirror| {
+            let map = Map::translation(0.0, 1.0).of_mirrored(mirror, SIZE);
+            warped(&map, Fill::Nearest)[..4].to_vec()
+        };
+        assert_eq!(moved(Mirror::default()), [0.0, 0.0, 1.0, 2.0]);
+        assert_eq!(moved(Mirror { columns: true, rows: false }), [3.0, 3.0, 2.0, 1.0]);
+        assert_eq!(moved(Mirror { columns: false, rows: true }), [12.0, 12.0, 13.0, 14.0]);
     }
 
     #[test]
@@ -179,8 +243,7 @@ mod tests {
 
     #[test]
     fn places_far_outside_are_mirrored_back_and_forth() {
-        let places: Vec<f32> =
-            [-9.0, -5.0, -4.0, -1.0, 4.0, 7.0, 8.0].map(|at| mirrored(at, 4)).to_vec();
+        let places = [-9.0, -5.0, -4.0, -1.0, 4.0, 7.0, 8.0].map(|at| Side::new(4).mirrored(at));
         assert_eq!(places, [0.0, 3.0, 3.0, 0.0, 3.0, 0.0, 0.0]);
     }
 

@@ -1,0 +1,93 @@
+//! Mirror images.
+
+use crate::base::random::Generator;
+use crate::spec::{Flip, ImageSize};
+
+/// Which directions of a picture change places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mirror {
+    /// Left and right.
+    pub(super) columns: bool,
+    /// Top and bottom.
+    pub(super) rows: bool,
+}
+
+impl Mirror {
+    /// Turns the picture over half the time, in each direction that `flip` names.
+    pub(super) fn draw(&mut self, flip: Flip, generator: &mut Generator) {
+        let mut coin = || generator.uniform() < 0.5;
+        if flip != Flip::Vertical {
+            self.columns ^= coin();
+        }
+        if flip != Flip::Horizontal {
+            self.rows ^= coin();
+        }
+    }
+
+    /// Mirrors a picture in place.
+    pub(super) fn apply(self, picture: &mut [f32], size: ImageSize) {
+        if self.columns {
+            picture.chunks_exact_mut(size.width * 3).for_each(mirror_row);
+        }
+        if self.rows {
+            mirror_columns(picture, size);
+        }
+    }
+}
+
+fn mirror_row(row: &mut [f32]) {
+    let n_pixels = row.len() / 3;
+    for left in 0..n_pixels / 2 {
+        let right = n_pixels - 1 - left;
+        for channel in 0..3 {
+            row.swap(left * 3 + channel, right * 3 + channel);
+        }
+    }
+}
+
+fn mirror_columns(picture: &mut [f32], size: ImageSize) {
+    let row = size.width * 3;
+    for top in 0..size.height / 2 {
+        let (above, below) = picture.split_at_mut((size.height - 1 - top) * row);
+        above[top * row..(top + 1) * row].swap_with_slice(&mut below[..row]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::random::SeedStream;
+
+    const SIZE: ImageSize = ImageSize { height: 2, width: 3 };
+
+    fn picture() -> Vec<f32> {
+        (0u8..18).map(f32::from).collect()
+    }
+
+    #[test]
+    fn rows_and_columns_change_places_pixel_by_pixel() {
+        let mirrored = |columns, rows| {
+            let mut picture = picture();
+            Mirror { columns, rows }.apply(&mut picture, SIZE);
+            picture
+        };
+        assert_eq!(mirrored(true, false)[..9], [6.0, 7.0, 8.0, 3.0, 4.0, 5.0, 0.0, 1.0, 2.0]);
+        assert_eq!(mirrored(false, true)[..9], picture()[9..]);
+        assert_eq!(mirrored(false, false), picture());
+    }
+
+    #[test]
+    fn half_of_all_pictures_are_mirrored() {
+        let drawn = |flip, i| {
+            let mut mirror = Mirror::default();
+            mirror.draw(flip, &mut SeedStream::new(1).at(i).generator());
+            mirror
+        };
+        for flip in [Flip::Horizontal, Flip::Both] {
+            let n = (0..400).filter(|&i| drawn(flip, i).columns).count();
+            assert!((160..240).contains(&n), "{n} of 400");
+        }
+        assert!((0..40).all(|i| !drawn(Flip::Horizontal, i).rows));
+        assert!((0..40).any(|i| drawn(Flip::Vertical, i).rows));
+    }
+}
