@@ -93,7 +93,10 @@ pub fn bench(
     let pixels = Arc::new(Pixels::new(spec.dataset.resize, spec.dataset.image_size, room));
     let dataset = Arc::new(examine::examine(listing, spec.dataset.on_bad_image, &pixels)?);
     let n = dataset.samples.len();
-    let decoding = repeated(least, || decode_all(&dataset, &pixels))?;
+    let decoding = repeated(least, || {
+        decode_all(&dataset, &pixels);
+        Ok(())
+    })?;
     let mut phases = vec![Phase::new(None, "decode and resize", n, decoding, None)];
     let loader = Loader::new(
         Arc::clone(&dataset),
@@ -151,7 +154,7 @@ fn repeated(
     Ok(times)
 }
 
-fn decode_all(dataset: &Dataset, pixels: &Pixels) -> Result<(), RunError> {
+fn decode_all(dataset: &Dataset, pixels: &Pixels) {
     let resizer = || Resizer::new(pixels.resize(), pixels.size());
     dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
         let bytes = crate::base::fs::read(&sample.candidate.file);
@@ -159,7 +162,6 @@ fn decode_all(dataset: &Dataset, pixels: &Pixels) -> Result<(), RunError> {
             resizer.resize(&picture);
         }
     });
-    Ok(())
 }
 
 fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), RunError> {
@@ -222,7 +224,7 @@ impl StageBench<'_> {
             let cost = multiply_adds(&self.network.units[cut.frozen.clone()]);
             phases.push(phase("frozen part, forward", times, Some(cost)));
         }
-        let samples = (0..n as u64).map(|i| SeedStream::new(i)).collect();
+        let samples = (0..n as u64).map(SeedStream::new).collect();
         let randomness = StepRandomness { samples };
         let mut objective = |logits: &_| objective::evaluate(logits, &batch.labels).slope;
         let mut times: Vec<StepTimes> = vec![];
@@ -242,6 +244,13 @@ impl StageBench<'_> {
             Some(2.0 * cost),
         ));
         phases.push(phase("optimizer", of(|times| times.optimizer), None));
+        let times = repeated(least, || {
+            let features = extractor.extract(&batch)?;
+            trainer.step(features, &randomness, &mut objective, rate)?;
+            Ok(())
+        })?;
+        let all = multiply_adds(&self.network.units) + 2.0 * cost;
+        phases.push(phase("whole step", times, Some(all)));
         Ok(phases)
     }
 }

@@ -23,7 +23,7 @@ const MODULES: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that one folder alone may name.
-const HOMES: [(&str, &str); 16] = [
+const HOMES: [(&str, &str); 15] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("blake3", "base"),
@@ -31,7 +31,6 @@ const HOMES: [(&str, &str); 16] = [
     ("clap", "cli"),
     ("csv", "run_dir"),
     ("fast_image_resize", "dataset"),
-    ("gemm", "engine/native"),
     ("image", "dataset"),
     ("indicatif", "cli"),
     ("safetensors", "model/weights"),

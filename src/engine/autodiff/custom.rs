@@ -24,6 +24,7 @@ pub(super) type SharedOperation = Arc<dyn Operation>;
 
 /// Layers by the number of their inputs: activations and three parameters a convolution; five with
 /// a shortcut.
+#[expect(clippy::too_many_arguments, reason = "one for each input, as burn asks for")]
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait LayerOperations: Backend {
     fn layer_of_1(operation: SharedOperation, x: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -118,6 +119,7 @@ fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the same signature as `recorded`")]
 fn forward<const N: usize>(operation: SharedOperation, inputs: [FlexTensor; N]) -> FlexTensor {
     run(operation.as_ref(), &inputs.map(|input| input.to_contiguous()))
 }
@@ -133,7 +135,7 @@ fn recorded<C: CheckpointStrategy, const N: usize>(
     operation: SharedOperation,
     inputs: [FloatTensor<Autodiff<Flex, C>>; N],
 ) -> FloatTensor<Autodiff<Flex, C>> {
-    let nodes = inputs.each_ref().map(|input| input.node());
+    let nodes = inputs.each_ref().map(FloatTensor::<Autodiff<Flex, C>>::node);
     let inputs = inputs.map(|input| input.into_primitive().to_contiguous());
     let output = run(operation.as_ref(), &inputs);
     match Backward::<Flex, N>::prepare::<C>(LayerBackward, nodes).compute_bound().stateful() {

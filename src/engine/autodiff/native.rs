@@ -66,7 +66,7 @@ impl NativeNetwork {
         let kept: Vec<Value> = boundary.iter().copied().map(local).collect();
         let mut steps = vec![];
         for group in fuse::groups(&localised, 0..units.len(), &kept) {
-            for group in build.divide(units, group) {
+            for group in divide(units, group) {
                 let input = units[group.start].input;
                 let output = Value::Unit(first + group.end - 1);
                 let kind = build.step(&units[group]);
@@ -157,6 +157,22 @@ fn to_device(tensor: HostTensor, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(tensor.into_values(), shape), device)
 }
 
+/// Cuts a group into what one operation can do.
+fn divide(units: &[Unit], group: Range<usize>) -> Vec<Range<usize>> {
+    if group.len() == 1 {
+        return vec![group];
+    }
+    let depthwise = &units[group.end - 2];
+    if depthwise.input_shape[..2].iter().any(|side| *side < SMALLEST_BLOCK) {
+        return group.map(|unit| unit..unit + 1).collect();
+    }
+    if group.len() == 3 && !convolution(&units[group.start]).window.is_pointwise() {
+        let (first, rest) = (group.start..group.start + 1, group.start + 1..group.end);
+        return vec![first, rest];
+    }
+    vec![group]
+}
+
 /// What all operations of a network share.
 struct Build {
     kernels: Kernels,
@@ -164,22 +180,6 @@ struct Build {
 }
 
 impl Build {
-    /// Cuts a group into what one operation can do.
-    fn divide(&self, units: &[Unit], group: Range<usize>) -> Vec<Range<usize>> {
-        if group.len() == 1 {
-            return vec![group];
-        }
-        let depthwise = &units[group.end - 2];
-        if depthwise.input_shape[..2].iter().any(|side| *side < SMALLEST_BLOCK) {
-            return group.map(|unit| unit..unit + 1).collect();
-        }
-        if group.len() == 3 && !convolution(&units[group.start]).window.is_pointwise() {
-            let (first, rest) = (group.start..group.start + 1, group.start + 1..group.end);
-            return vec![first, rest];
-        }
-        vec![group]
-    }
-
     fn step(&self, units: &[Unit]) -> StepKind {
         let (operation, convolutions): (SharedOperation, Vec<Names>) = match units {
             [unit] => match &unit.kind {

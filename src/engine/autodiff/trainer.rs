@@ -90,12 +90,11 @@ impl AutodiffTrainer {
         let units = &network.units[cut.trainable.clone()];
         let first = cut.trainable.start;
         Self {
-            definition: match options.layers {
-                Layers::Native => {
-                    let n_pieces = options.micro_batches;
-                    Definition::Native(NativeNetwork::new(units, first, &cut.boundary, n_pieces))
-                }
-                _ => Definition::Ordinary { units: units.to_vec(), first },
+            definition: if matches!(options.layers, Layers::Native) {
+                let n_pieces = options.micro_batches;
+                Definition::Native(NativeNetwork::new(units, first, &cut.boundary, n_pieces))
+            } else {
+                Definition::Ordinary { units: units.to_vec(), first }
             },
             parameters: Parameters::new(network, units, weights, trained),
             boundary: cut.boundary.clone(),

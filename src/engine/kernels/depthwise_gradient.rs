@@ -304,7 +304,7 @@ pub(super) unsafe fn input_row<S: Simd, const K: usize, const STRIDE: usize>(job
 unsafe fn input_tile<S: Simd, const PART: bool>(job: &InputJob, x: usize, channel: usize) {
     let Geometry { left, channels, .. } = job.geometry;
     let n = channels - channel;
-    let first = (x + left) / 2 - 1;
+    let first = usize::midpoint(x, left) - 1;
     // SAFETY: the caller vouches for the instruction set and the place.
     unsafe {
         let mut sums = [S::splat(0.0); INPUT_TILE];

@@ -41,7 +41,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The first `rows` rows, copied together.
-    fn copied<'b>(self, rows: usize, to: &'b mut [f32]) -> Columns<'b> {
+    fn copied(self, rows: usize, to: &mut [f32]) -> Columns<'_> {
         let to = &mut to[..rows * self.n];
         for (to, from) in to.chunks_exact_mut(self.n).zip(self.values.chunks(self.stride)) {
             to.copy_from_slice(&from[..self.n]);

@@ -129,6 +129,7 @@ impl Kernels {
     }
 
     /// Writes the output rows `rows` of a depthwise convolution.
+    #[expect(clippy::too_many_arguments, reason = "a geometry and what a convolution reads")]
     pub fn depthwise<'a>(
         self,
         shape: &Depthwise,

@@ -72,13 +72,12 @@ impl BlockForward<'_> {
             for row in (0..out_height).step_by(strip) {
                 let rows = row..(row + strip).min(out_height);
                 let reads = shape.reads(&rows);
-                let input = match self.first {
-                    First::None => Rows { values: x, first: 0 },
-                    _ => {
-                        let (new, room) = expanded.advance(reads.start, reads.end);
-                        self.expand(x, new, room.into());
-                        expanded.as_rows()
-                    }
+                let input = if matches!(self.first, First::None) {
+                    Rows { values: x, first: 0 }
+                } else {
+                    let (new, room) = expanded.advance(reads.start, reads.end);
+                    self.expand(x, new, room.into());
+                    expanded.as_rows()
                 };
                 let filtered = &mut filtered[..rows.len() * shape.output_row()];
                 self.kernels.depthwise(

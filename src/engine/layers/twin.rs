@@ -16,9 +16,14 @@ struct Map {
     shape: [usize; 4],
 }
 
-/// A convolution `(x W) ∘ s + b` and `ReLU6`, if `relu6`; depthwise where `weights` has one output a
-/// channel and window.
-fn convolve(x: &Map, window: Window, affine: &[Vec<f64>], is_depthwise: bool, relu6: bool) -> Map {
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    AllChannels,
+    Depthwise,
+}
+
+/// A convolution `(x W) ∘ s + b` and `ReLU6`, if `relu6`.
+fn convolve(x: &Map, window: Window, affine: &[Vec<f64>], kind: Kind, relu6: bool) -> Map {
     let [n, h, w, k] = x.shape;
     let (oh, ow) = window.output(h, w);
     let c = affine[1].len();
@@ -31,7 +36,7 @@ fn convolve(x: &Map, window: Window, affine: &[Vec<f64>], is_depthwise: bool, re
             let x_ = (ox * window.stride + place % window.kernel).wrapping_sub(window.padding.left);
             if y < h && x_ < w {
                 let from = ((image * h + y) * w + x_) * k;
-                *value += if is_depthwise {
+                *value += if kind == Kind::Depthwise {
                     x.values[from + column] * affine[0][place * c + column]
                 } else {
                     let product =
@@ -56,12 +61,14 @@ fn sum(mut a: Map, b: &[f64]) -> Map {
 const POINT: Window =
     Window { kernel: 1, stride: 1, padding: Padding { top: 0, bottom: 0, left: 0, right: 0 } };
 
+type Twin = Box<dyn Fn(&[Vec<f64>]) -> Vec<f64>>;
+
 /// An operation, its inputs, and the same function in double precision.
 struct Case {
     operation: Box<dyn Operation>,
     n: usize,
     inputs: Vec<Vec<f32>>,
-    twin: Box<dyn Fn(&[Vec<f64>]) -> Vec<f64>>,
+    twin: Twin,
 }
 
 fn random(generator: &mut Generator, n: usize, low: f32, high: f32) -> Vec<f32> {
@@ -167,7 +174,7 @@ fn pointwise(
         inputs,
         twin: Box::new(move |inputs| {
             let x = Map { values: inputs[0].clone(), shape };
-            let y = convolve(&x, POINT, &inputs[1..4], false, relu6);
+            let y = convolve(&x, POINT, &inputs[1..4], Kind::AllChannels, relu6);
             inputs.get(4).map_or(y.clone(), |shortcut| sum(y, shortcut)).values
         }),
     }
@@ -180,6 +187,7 @@ fn spatial(
     window: Window,
     (relu6, is_depthwise, n_pieces): (bool, bool, usize),
 ) -> Case {
+    let kind = if is_depthwise { Kind::Depthwise } else { Kind::AllChannels };
     let c = if is_depthwise { shape[2] } else { c };
     let k = window.kernel * window.kernel * if is_depthwise { 1 } else { shape[2] };
     let mut inputs = vec![random(generator, n * shape.iter().product::<usize>(), -1.0, 1.0)];
@@ -198,7 +206,7 @@ fn spatial(
         inputs,
         twin: Box::new(move |inputs| {
             let x = Map { values: inputs[0].clone(), shape: [n, h, w, channels] };
-            convolve(&x, window, &inputs[1..4], is_depthwise, relu6).values
+            convolve(&x, window, &inputs[1..4], kind, relu6).values
         }),
     }
 }
@@ -235,9 +243,13 @@ fn block(
         twin: Box::new(move |inputs| {
             let x = Map { values: inputs[0].clone(), shape: [n, size[0], size[1], k] };
             let (first, rest) = inputs[1..].split_at(if has_expansion { 3 } else { 0 });
-            let y = if has_expansion { convolve(&x, POINT, first, false, true) } else { x.clone() };
-            let y = convolve(&y, window, &rest[..3], true, true);
-            let y = convolve(&y, POINT, &rest[3..], false, false);
+            let y = if has_expansion {
+                convolve(&x, POINT, first, Kind::AllChannels, true)
+            } else {
+                x.clone()
+            };
+            let y = convolve(&y, window, &rest[..3], Kind::Depthwise, true);
+            let y = convolve(&y, POINT, &rest[3..], Kind::AllChannels, false);
             if has_shortcut { sum(y, &x.values).values } else { y.values }
         }),
     }

@@ -134,20 +134,16 @@ impl<'a> Places<'a> {
 
     fn room(&mut self, len: usize) -> usize {
         let fitting = self.free.iter().position(|range| range.len() >= len);
-        match fitting {
-            Some(position) => {
-                let range = self.free.swap_remove(position);
-                if range.len() > len {
-                    self.free.push(range.start + len..range.end);
-                }
-                range.start
+        if let Some(position) = fitting {
+            let range = self.free.swap_remove(position);
+            if range.len() > len {
+                self.free.push(range.start + len..range.end);
             }
-            None => {
-                let start = self.end;
-                self.end += len;
-                start
-            }
+            return range.start;
         }
+        let start = self.end;
+        self.end += len;
+        start
     }
 
     /// Frees what no group behind `end` reads.
@@ -179,7 +175,7 @@ impl Build<'_> {
                 UnitKind::GlobalAveragePooling => Ok(StepKind::GlobalAveragePooling),
                 UnitKind::Dropout { .. } | UnitKind::Dense => Err(unsupported(unit)),
             },
-            units => self.block(units).map(StepKind::Block),
+            units => self.block(units).map(|block| StepKind::Block(Box::new(block))),
         }
     }
 

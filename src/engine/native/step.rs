@@ -25,7 +25,7 @@ pub(super) enum StepKind {
     /// A depthwise convolution.
     Depthwise { shape: Depthwise, weights: Folded, activation: Activation },
     /// An inverted residual block.
-    Block(Block),
+    Block(Box<Block>),
     /// The mean over all pixels.
     GlobalAveragePooling,
 }
