@@ -1,0 +1,138 @@
+//! What a picture costs before the network sees it: decoding, resizing, fetching kept pixels,
+//! changing and scaling it, and a whole pass. On one thread, for pictures of 160x160.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alpaca_run::base::digest::Digest;
+use alpaca_run::base::random::SeedStream;
+use alpaca_run::dataset::augment::Augmenter;
+use alpaca_run::dataset::loader::{Augmentation, Loader};
+use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
+use alpaca_run::dataset::resize::Resizer;
+use alpaca_run::dataset::{decode, examine, scan};
+use alpaca_run::spec::{
+    AugmentationSpec, DatasetSpec, FactorRange, Fill, Fit, Flip, ImageSize, Interpolation,
+    Location, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+const SIZE: ImageSize = ImageSize { height: 160, width: 160 };
+
+const RESIZE: ResizeSpec =
+    ResizeSpec { interpolation: Interpolation::Bilinear, antialias: true, fit: Fit::Stretch };
+
+const ROTATION: AugmentationSpec = AugmentationSpec::RandomRotation {
+    factor: FactorRange { low: -0.2, high: 0.2 },
+    fill: Fill::Reflect,
+};
+
+/// The drawn pictures.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/alpacas")
+}
+
+/// A picture as wide as a phone's, so that decoding takes what it takes in practice.
+fn photograph() -> image::RgbImage {
+    image::RgbImage::from_fn(1600, 1200, |x, y| {
+        let wave = |a: u32, b: u32| ((x * a / 7 + y * b / 5) % 256) as u8;
+        image::Rgb([wave(3, 2), wave(1, 5) / 2, wave(2, 2) ^ (wave(5, 1) / 8)])
+    })
+}
+
+fn pictures(c: &mut Criterion) {
+    let photograph = photograph();
+    let mut jpeg = std::io::Cursor::new(vec![]);
+    photograph.write_to(&mut jpeg, image::ImageFormat::Jpeg).expect("a picture can be encoded");
+    let mut group = c.benchmark_group("a picture of 1600x1200");
+    group.bench_function("decode JPEG", |b| {
+        b.iter(|| decode::decode(black_box(jpeg.get_ref())).expect("it was just encoded"));
+    });
+    for antialias in [true, false] {
+        let mut resizer = Resizer::new(ResizeSpec { antialias, ..RESIZE }, SIZE);
+        let id = BenchmarkId::new("resize", if antialias { "antialiased" } else { "plain" });
+        group.bench_function(id, |b| b.iter(|| resizer.resize(black_box(&photograph))));
+    }
+}
+
+fn pixels(c: &mut Criterion) {
+    let mut group = c.benchmark_group("kept pixels");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let values = vec![7; SIZE.height * SIZE.width * 3];
+    let digest = Digest::of(b"a picture");
+    let root = Some(folder.path().to_path_buf());
+    let in_memory = PixelRoom { memory: 1 << 30, disk: 0, root: None };
+    let in_file = PixelRoom { memory: 0, disk: 1 << 30, root };
+    for (name, room) in [("memory", in_memory), ("file", in_file)] {
+        let pixels = Pixels::new(RESIZE, SIZE, room);
+        pixels.insert(digest, values.clone());
+        group.bench_function(name, |b| b.iter(|| pixels.find(black_box(digest)).is_some()));
+    }
+}
+
+fn changes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("changes of a picture");
+    let pixels: Vec<u8> = (0..SIZE.height * SIZE.width * 3).map(|i| (i * 7 % 251) as u8).collect();
+    let flip = AugmentationSpec::RandomFlip(Flip::Horizontal);
+    let factor = FactorRange { low: -0.2, high: 0.2 };
+    for (name, changes) in [
+        ("none", vec![]),
+        ("random_flip", vec![flip]),
+        ("random_rotation", vec![ROTATION]),
+        ("random_flip, random_rotation", vec![flip, ROTATION]),
+        ("random_zoom", vec![AugmentationSpec::RandomZoom { factor, fill: Fill::Reflect }]),
+        ("random_contrast", vec![AugmentationSpec::RandomContrast { factor }]),
+    ] {
+        let mut augmenter = Augmenter::new(&changes, SIZE);
+        let mut values = vec![];
+        let mut position = 0;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                position += 1;
+                augmenter.apply(black_box(&pixels), &mut values, SeedStream::new(position));
+            });
+        });
+    }
+    let mut values = vec![100.0; SIZE.height * SIZE.width * 3];
+    group.bench_function("scaling", |b| {
+        b.iter(|| Preprocessing::MinusOneToOne.apply(black_box(&mut values)));
+    });
+}
+
+fn passes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a pass over 300 pictures");
+    let spec = DatasetSpec {
+        directory: Location { written: String::new(), path: folder() },
+        image_size: SIZE,
+        resize: RESIZE,
+        split: SplitSpec { train: 0.8, validation: 0.2, test: 0.0, by: SplitBy::Random, seed: 0 },
+        batch_size: 32,
+        prefetch: Prefetch::Auto,
+        on_bad_image: OnBadImage::Error,
+    };
+    let changes = Arc::from([AugmentationSpec::RandomFlip(Flip::Horizontal), ROTATION]);
+    let augmentation = Augmentation { changes, stream: SeedStream::new(1) };
+    for (name, memory) in [("decoding each", 0), ("from kept pixels", 1 << 30)] {
+        let room = PixelRoom { memory, disk: 0, root: None };
+        let pixels = Arc::new(Pixels::new(RESIZE, SIZE, room));
+        let listing = scan::scan(&folder()).expect("the drawn pictures are there");
+        let dataset = examine::examine(listing, OnBadImage::Error, &pixels).expect("they are good");
+        let n = dataset.samples.len();
+        let preprocessing = Preprocessing::MinusOneToOne;
+        let loader = Loader::new(Arc::new(dataset), pixels, &spec, preprocessing, 1);
+        group.throughput(Throughput::Elements(n as u64)).sample_size(10);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut pass = loader.start((0..n).collect(), Some(&augmentation));
+                for first in (0..n).step_by(32) {
+                    let batch = pass.take((n - first).min(32)).expect("they are good");
+                    pass.give_back(batch);
+                }
+            });
+        });
+    }
+}
+
+criterion_group!(benches, pictures, pixels, changes, passes);
+criterion_main!(benches);

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Measures alpaca-run against its peers on this machine, in turn, and prints ratios.
+
+    benches/peers/run.py                        # everything, on the drawn pictures
+    benches/peers/run.py --pictures FOLDER      # on a folder with one folder per class
+    benches/peers/run.py --only steps --rounds 9
+
+Needs Rust, python3 with venv, and a network the first time: the peers are installed into
+target/peers in the versions of requirements.txt. Every figure is measured in a fresh process; the
+programs take turns, so that a machine that slows down slows all of them, and ratios are taken
+within a round.
+"""
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PLACE = ROOT / "target" / "peers"
+OURS = ROOT / "target" / "release" / "alpaca-run"
+SIZE, BATCH = 160, 32
+
+
+def install():
+    """The peers, each as its project publishes it, and a release build of ours."""
+    python = PLACE / "venv" / "bin" / "python"
+    installed = PLACE / "installed.txt"
+    wanted = (HERE / "requirements.txt").read_text()
+    if not installed.exists() or installed.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", PLACE / "venv"], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"]
+        subprocess.run(pip, check=True)
+        installed.write_text(wanted)
+    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
+    tract = HERE / "tract"
+    command = ["cargo", "build", "--release", "--locked", "--target-dir", PLACE / "tract"]
+    subprocess.run(command, cwd=tract, check=True)
+    return python
+
+
+def run(command, **options):
+    """The JSON that a command prints last, its seconds, and its peak memory in MiB."""
+    command = [str(word) for word in command]
+    begin = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, text=True, **options)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()}")
+        return out.read(), seconds, usage.ru_maxrss / 1024
+
+
+def last_line(text):
+    return json.loads(text.strip().splitlines()[-1])
+
+
+class Figures:
+    """Figures by job and program, one a round; larger is better, or smaller."""
+
+    def __init__(self):
+        self.jobs = {}
+
+    def add(self, job, program, value, unit):
+        programs, _ = self.jobs.setdefault(job, ({}, unit))
+        programs.setdefault(program, []).append(value)
+
+    def print(self):
+        for job, (programs, unit) in self.jobs.items():
+            ours = programs["alpaca-run"]
+            print(f"\n{job}, {unit}")
+            for program, values in programs.items():
+                line = f"  {program:34} {statistics.median(values):9.4g}"
+                line += f"  ({min(values):.4g} to {max(values):.4g})"
+                if program != "alpaca-run":
+                    pairs = zip(ours, values)
+                    is_rate = unit == "images/s"
+                    ratios = [a / b if is_rate else b / a for a, b in pairs]
+                    word = "as much memory" if unit == "MiB" else "as fast"
+                    line += f"  ours is {statistics.median(ratios):.2f} times {word}"
+                    if unit == "MiB":
+                        line = line.replace("ours is", "it takes")
+                    line += f" ({min(ratios):.2f} to {max(ratios):.2f})"
+                print(line)
+
+
+def steps(python, threads, seconds, figures):
+    """Inference, a fine-tuning step, a full training step, of MobileNetV2 1.0."""
+    numbers = [threads, SIZE, BATCH, seconds]
+    onnx = PLACE / "mobilenet_v2.onnx"
+    if not onnx.exists():
+        run([python, HERE / "make_onnx.py", onnx, SIZE])
+    command = [OURS, "bench", HERE / "speed.yaml", "--json", "--seconds", seconds]
+    text, _, _ = run([*command, "--threads", threads])
+    report = json.loads(text)
+    rates = {
+        (part["stage"], part["part"]): part["images_per_second"]["median"]
+        for part in report["parts"]
+    }
+    ours = {
+        "inference": rates["inference", "frozen part, forward"],
+        "fine-tuning step": rates["finetune", "whole step"],
+        "full training step": rates["full", "whole step"],
+    }
+    torch = last_line(run([python, HERE / "torch_steps.py", *numbers])[0])
+    runtime = last_line(run([python, HERE / "onnxruntime_inference.py", onnx, *numbers])[0])
+    tract = PLACE / "tract" / "release" / "tract-inference"
+    tract = last_line(run([tract, onnx, *numbers])[0])
+    for program, rates in [
+        ("alpaca-run", ours),
+        ("ONNX Runtime", runtime),
+        ("PyTorch, channels last", torch),
+        ("tract", tract),
+    ]:
+        for job, rate in rates.items():
+            figures.add(f"{job}, MobileNetV2 1.0", program, rate, "images/s")
+
+
+def epochs(run_directory):
+    """The median seconds of a stage's epochs but its first."""
+    seconds = {}
+    with open(run_directory / "timings.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            seconds.setdefault(row["stage"], []).append(float(row["seconds"]))
+    return {stage: statistics.median(times[1:]) for stage, times in seconds.items()}
+
+
+def recipe(python, threads, width, pictures, figures):
+    """The whole pipeline: from a cold process and an empty cache, and again with what it kept."""
+    with tempfile.TemporaryDirectory() as place:
+        place = Path(place)
+        command = [OURS, "run", ROOT / "pipelines" / "finetune.yaml", "--quiet"]
+        command += ["-S", f"dataset.directory={pictures}", "-S", f"model.width={width}"]
+        command += ["--threads", threads, "--cache-dir", place / "cache", "--runs-dir", place]
+        _, cold, memory = run(command)
+        _, warm, _ = run(command)
+        stages = epochs(place / "finetune")
+    name = f"MobileNetV2 {width}"
+    whole = f"whole pipeline, cold process, {name}"
+    figures.add(whole, "alpaca-run", cold, "s")
+    figures.add(whole, "alpaca-run, pictures decoded before", warm, "s")
+    figures.add(f"transfer epoch, {name}", "alpaca-run", stages["transfer"], "s")
+    figures.add(f"fine-tuning epoch, {name}", "alpaca-run", stages["finetune"], "s")
+    figures.add(f"peak memory of the pipeline, {name}", "alpaca-run", memory, "MiB")
+    for mode in ["decode", "cache"]:
+        with tempfile.TemporaryDirectory() as place:
+            numbers = [threads, SIZE, BATCH, width, mode]
+            script = [python, HERE / "keras_recipe.py", pictures, place, *numbers]
+            text, seconds, memory = run(script)
+        keras = last_line(text)
+        program = "Keras" if mode == "decode" else "Keras, with .cache()"
+        figures.add(whole, program, seconds, "s")
+        figures.add(f"transfer epoch, {name}", program, keras["transfer epoch"], "s")
+        figures.add(f"fine-tuning epoch, {name}", program, keras["fine-tuning epoch"], "s")
+        figures.add(f"peak memory of the pipeline, {name}", program, memory, "MiB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=Path, default=ROOT / "data" / "alpacas")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3, help="for each part of a round")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only", choices=["steps", "recipe"])
+    parser.add_argument("--python", type=Path, help="an environment that has the peers already")
+    arguments = parser.parse_args()
+    PLACE.mkdir(parents=True, exist_ok=True)
+    python = arguments.python or install()
+    figures = Figures()
+    for number in range(arguments.rounds):
+        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
+        if arguments.only != "recipe":
+            steps(python, arguments.threads, arguments.seconds, figures)
+        if arguments.only != "steps":
+            for width in ["1.0", "0.35"]:
+                recipe(python, arguments.threads, width, arguments.pictures.resolve(), figures)
+    print(f"{arguments.threads} threads, {arguments.rounds} rounds, medians (smallest to largest)")
+    figures.print()
+
+
+if __name__ == "__main__":
+    main()
