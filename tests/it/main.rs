@@ -12,6 +12,7 @@
 mod architecture;
 mod augmentation;
 mod broken;
+mod definitions;
 mod diagnostics;
 mod reference;
 mod runs;

@@ -178,6 +178,12 @@ fn the_same_in_ordinary_tensor_operations() {
     check_training(Layers::Ordinary);
 }
 
+#[cfg(feature = "libtorch")]
+#[test]
+fn the_same_on_libtorch() {
+    check_training(Layers::Libtorch);
+}
+
 fn check_training(layers: Layers) {
     let Some(situation) = situation() else { return };
     let freeze = FreezeSpec::Before { layer: "block_13_depthwise".to_owned() };

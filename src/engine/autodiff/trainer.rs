@@ -49,6 +49,13 @@ impl Layers {
         }
     }
 
+    #[cfg_attr(
+        feature = "libtorch",
+        expect(
+            deprecated,
+            reason = "burn will drop LibTorch; until then it is what we compare with"
+        )
+    )]
     fn device(self) -> Device {
         match self {
             Self::Native | Self::Ordinary => Device::flex(),

@@ -1,0 +1,152 @@
+//! The definitions of the trainable part agree: layers of our own, ordinary tensor operations, and
+//! in builds with the feature `libtorch` the latter on LibTorch. On a network with weights drawn
+//! from a seed; `reference.rs` compares the same with Keras.
+
+use alpaca_run::base::batch::Batch;
+use alpaca_run::base::random::SeedStream;
+use alpaca_run::base::tensor::Tensor;
+use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
+use alpaca_run::engine::native::NativeExtractor;
+use alpaca_run::engine::{FeatureExtractor, Features, Gradients, StepRandomness, Trainer};
+use alpaca_run::model::initial;
+use alpaca_run::model::network::Network;
+use alpaca_run::model::weights::Weights;
+use alpaca_run::spec::{
+    AdamSpec, BaseModel, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec, Pooling,
+    WeightsSpec,
+};
+use alpaca_run::train::objective;
+
+/// What can run the trainable part in this build.
+const DEFINITIONS: &[Layers] = &[
+    Layers::Native,
+    Layers::Ordinary,
+    #[cfg(feature = "libtorch")]
+    Layers::Libtorch,
+];
+
+const N_PICTURES: usize = 4;
+const SIDE: usize = 64;
+const RATE: f64 = 1e-3;
+
+struct Situation {
+    network: Network,
+    weights: Weights,
+    batch: Batch,
+}
+
+fn situation(n_classes: usize) -> Situation {
+    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.2 };
+    let spec =
+        ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights: WeightsSpec::None, head };
+    let size = ImageSize { height: SIDE, width: SIDE };
+    let network = Network::build(&spec, size, n_classes).unwrap();
+    let stream = SeedStream::new(5);
+    let weights =
+        initial::initialise(&network, &network.graph.parameters(), stream.child("weights"));
+    let mut generator = stream.child("pictures").generator();
+    let shape = [N_PICTURES, SIDE, SIDE, 3];
+    let values = (0..shape.iter().product()).map(|_| generator.between(-1.0, 1.0)).collect();
+    let labels = (0..N_PICTURES).map(|i| i % n_classes).collect();
+    let images = Tensor::new(&shape, values);
+    Situation { network, weights, batch: Batch { images, labels, samples: vec![0, 1, 2, 3] } }
+}
+
+impl Situation {
+    fn trainer(&self, layer: &str, layers: Layers) -> (Features, AutodiffTrainer) {
+        let freeze = FreezeSpec::Before { layer: layer.to_owned() };
+        let first = self.network.first_trainable(&freeze);
+        let cut = self.network.cut(first);
+        let trained: Vec<String> =
+            self.network.trainable_parameters(first).into_iter().map(|p| p.name).collect();
+        let adam = AdamSpec { learning_rate: RATE, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
+        let options =
+            TrainerOptions { layers, optimizer: OptimizerSpec::Adam(adam), micro_batches: 16 };
+        let extractor = NativeExtractor::new(&self.network, &cut, &self.weights).unwrap();
+        let features = extractor.extract(&self.batch).unwrap();
+        let trainer = AutodiffTrainer::new(&self.network, &cut, &self.weights, &trained, &options);
+        (features, trainer)
+    }
+
+    fn objective(&self) -> impl FnMut(&Tensor) -> Tensor {
+        |logits| objective::evaluate(logits, &self.batch.labels).slope
+    }
+}
+
+fn length(values: impl Iterator<Item = f32>) -> f64 {
+    values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    length(a.iter().zip(b).map(|(a, b)| a - b))
+}
+
+#[test]
+fn logits_are_equal_wherever_the_network_is_cut() {
+    for n_classes in [2, 4] {
+        let situation = situation(n_classes);
+        let (features, mut trainer) = situation.trainer("Conv1", Layers::Native);
+        let expected = trainer.predict(features).unwrap();
+        assert!(length(expected.values().iter().copied()) > 1e-3);
+        for layer in ["Conv1", "expanded_conv_project", "block_6_expand", "block_13_depthwise"] {
+            for &layers in DEFINITIONS {
+                let (features, mut trainer) = situation.trainer(layer, layers);
+                let logits = trainer.predict(features).unwrap();
+                assert_eq!(
+                    logits.shape(),
+                    [N_PICTURES, if n_classes == 2 { 1 } else { n_classes }]
+                );
+                let error = distance(logits.values(), expected.values())
+                    / length(expected.values().iter().copied());
+                assert!(error < 1e-4, "{layers:?} from {layer}, {n_classes} classes: {error}");
+            }
+        }
+    }
+}
+
+/// Where an activation lies so near to a bound of its `ReLU6` that two definitions put it on
+/// different sides, gradients differ a little; these few pictures have few such activations.
+#[test]
+fn gradients_of_the_whole_network_are_equal() {
+    let situation = situation(4);
+    let gradients = |layers| -> Gradients {
+        let (features, mut trainer) = situation.trainer("Conv1", layers);
+        trainer.gradients(features, None, &mut situation.objective()).unwrap()
+    };
+    let expected = gradients(Layers::Native);
+    for &layers in &DEFINITIONS[1..] {
+        let gradients = gradients(layers);
+        assert!(gradients.keys().eq(expected.keys()));
+        for (name, theirs) in &expected {
+            let error = distance(&gradients[name], theirs) / length(theirs.iter().copied());
+            assert!(error < 5e-3, "{layers:?}, {name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn weights_move_alike_with_dropout() {
+    let situation = situation(2);
+    let randomness = StepRandomness { samples: (0..4).map(SeedStream::new).collect() };
+    let trained = |layers| -> Weights {
+        let (features, mut trainer) = situation.trainer("block_13_depthwise", layers);
+        for _ in 0..3 {
+            trainer.step(features.clone(), &randomness, &mut situation.objective(), RATE).unwrap();
+        }
+        trainer.weights()
+    };
+    let expected = trained(Layers::Native);
+    let moved = |name: &str, tensor: &Tensor| {
+        distance(tensor.values(), situation.weights.get(name).values())
+    };
+    assert!(expected.iter().any(|(name, tensor)| moved(name, tensor) > RATE));
+    for &layers in &DEFINITIONS[1..] {
+        for (name, tensor) in trained(layers).iter() {
+            let error = distance(tensor.values(), expected.get(name).values());
+            // Adam turns a gradient of rounding errors into a whole step, in either direction.
+            let bound = 0.02 * moved(name, expected.get(name)) + 1e-6;
+            assert!(error <= bound, "{layers:?}, {name}: {error} of {bound}");
+        }
+    }
+}
