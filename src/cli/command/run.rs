@@ -54,14 +54,16 @@ pub(in crate::cli) fn run(
 }
 
 /// What a run may keep: little enough memory for any machine, and as much disk as a dataset of a
-/// hundred thousand small pictures takes.
+/// hundred thousand small pictures takes. Features need less memory than pixels: they are read in
+/// one piece each, and cost a hundred times as much to make as to read.
 fn caches(settings: &Settings) -> Caches {
-    const MEMORY: u64 = 256 << 20;
+    const PIXELS: u64 = 256 << 20;
+    const FEATURES: u64 = 32 << 20;
     const DISK: u64 = 8 << 30;
     let root = settings.cache_dir.clone();
     Caches {
-        pixels: PixelRoom { memory: MEMORY, disk: DISK, root: root.clone() },
-        features: Room { memory: MEMORY, disk: DISK, folder: root },
+        pixels: PixelRoom { memory: PIXELS, disk: DISK, root: root.clone() },
+        features: Room { memory: FEATURES, disk: DISK, folder: root },
     }
 }
 
