@@ -83,7 +83,7 @@ class Figures:
             for program, values in programs.items():
                 line = f"  {program:34} {statistics.median(values):9.4g}"
                 line += f"  ({min(values):.4g} to {max(values):.4g})"
-                if program != "alpaca-run":
+                if not program.startswith("alpaca-run"):
                     pairs = zip(ours, values)
                     is_rate = unit == "images/s"
                     ratios = [a / b if is_rate else b / a for a, b in pairs]
