@@ -329,6 +329,7 @@ fn each_part_of_a_pipeline_can_be_measured() {
             "trainable part, forward",
             "trainable part, backward",
             "optimizer",
+            "whole step",
         ];
         names.map(|name| (Some(stage), name))
     };
