@@ -1,9 +1,9 @@
 //! Makes batches ahead of whoever consumes them.
 //!
 //! Worker threads take pictures in the order of the pass, take their pixels from where they are held
-//! or decode them, augment and scale them, and put them where the consumer takes them out in the same order. A worker that is further
-//! ahead than the buffer allows waits, so memory holds a few batches and never the dataset. Which
-//! worker made a picture, and when, has no influence on it.
+//! or decode them, augment and scale them, and put them where the consumer takes them out in the
+//! same order. A worker that is further ahead than the buffer allows waits, so memory holds a few
+//! batches and never the dataset. Which worker made a picture, and when, has no influence on it.
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
