@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{align, load, on_threads};
+use super::{align, on_threads, prepare};
 use crate::base::text;
 use crate::cli::args::BenchArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::bench::{self, BenchReport};
-use crate::exec::preflight;
 
 /// Measures how fast each part of a pipeline runs.
 pub(in crate::cli) fn run(
@@ -18,9 +17,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let loaded = load(&arguments.pipeline, settings)?;
-    let prepared = preflight::prepare(&loaded.spec)
-        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
     let least = Duration::from_secs_f64(arguments.seconds);
     let work = || bench::bench(&loaded.spec, prepared, settings.threads, least);
     let report = on_threads(settings, work)?.map_err(|error| {
@@ -52,8 +49,7 @@ fn render(report: &BenchReport) -> String {
         ]);
     }
     let mut rendered = format!(
-        "{} of {} pictures on {}, {}\n\n",
-        "batches",
+        "batches of {} pictures on {}, {}\n\n",
         report.batch_size,
         text::count(report.n_threads, "thread"),
         report.instruction_set

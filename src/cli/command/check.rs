@@ -1,13 +1,12 @@
 //! `alpaca-run check PIPELINE`
 
-use super::load;
+use super::prepare;
 use crate::base::text;
 use crate::cli::args::CheckArguments;
 use crate::cli::diagnostics;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::preflight;
 
 /// Says everything that is wrong with a pipeline, its dataset directory and its weights.
 pub(in crate::cli) fn run(
@@ -34,9 +33,7 @@ pub(in crate::cli) fn run(
 
 /// The sentence for a pipeline in which nothing is wrong.
 fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Failure> {
-    let loaded = load(&arguments.pipeline, settings)?;
-    let prepared = preflight::prepare(&loaded.spec)
-        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
     Ok(format!(
         "{} is sound: {}, {}, {}\n",
         arguments.pipeline.pipeline.display(),

@@ -9,6 +9,7 @@ pub(super) mod schema;
 use super::args::PipelineArguments;
 use super::exit::Failure;
 use super::settings::Settings;
+use crate::exec::preflight::{self, Prepared};
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 
 /// Runs work on as many threads as the settings say.
@@ -36,6 +37,18 @@ fn align(table: &[Vec<String>], right: &[usize]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Loads the pipeline that a command names, and looks at its dataset and weights.
+fn prepare(
+    arguments: &PipelineArguments,
+    settings: &Settings,
+) -> Result<(Loaded, Prepared), Failure> {
+    let loaded = load(arguments, settings)?;
+    match preflight::prepare(&loaded.spec) {
+        Ok(prepared) => Ok((loaded, prepared)),
+        Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
+    }
 }
 
 /// Loads the pipeline that a command names.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{load, on_threads};
+use super::{on_threads, prepare};
 use crate::base::fs;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -12,7 +12,6 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
-use crate::exec::preflight;
 use crate::exec::session::{Caches, PixelRoom, Room, RunReport, Session};
 use crate::pipeline::load::folder_of;
 use crate::pipeline::resolved;
@@ -24,9 +23,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let loaded = load(&arguments.pipeline, settings)?;
-    let prepared = preflight::prepare(&loaded.spec)
-        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
     let mut log = Log::start(terminal.verbosity());
     let mut progress = Progress::new(terminal);
     let session = Session {
