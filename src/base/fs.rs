@@ -74,20 +74,28 @@ pub fn create_dir(path: &Path) -> Result<Created, FileError> {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".partial");
-    let temporary = PathBuf::from(temporary);
-    let mut file = create(&temporary)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|source| FileError::new("write", &temporary, source))?;
-    std::fs::rename(&temporary, path).map_err(|source| FileError::new("create", path, source))
+    write_then_rename(Path::new(&temporary), path, |file| {
+        file.write_all(bytes).and_then(|()| file.sync_all())
+    })
 }
 
 /// Writes a file under a temporary name and renames it, without waiting for the disk: for what is
-/// checked when it is read and can be made again. Leaves nothing behind where it fails.
+/// checked when it is read and can be made again.
 pub fn write_renamed(temporary: &Path, path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
+    write_then_rename(temporary, path, |file| {
+        parts.iter().try_for_each(|part| file.write_all(part))
+    })
+}
+
+/// Leaves nothing behind where it fails.
+fn write_then_rename(
+    temporary: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
     let mut file = create(temporary)?;
-    let written = parts.iter().try_for_each(|part| file.write_all(part));
-    let result = written.map_err(|source| FileError::new("write", path, source)).and_then(|()| {
+    let written = write(&mut file).map_err(|source| FileError::new("write", path, source));
+    let result = written.and_then(|()| {
         std::fs::rename(temporary, path).map_err(|source| FileError::new("create", path, source))
     });
     if result.is_err() {
