@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::fs::FileError;
 
@@ -19,12 +19,28 @@ pub enum Event {
         /// The run directory.
         directory: PathBuf,
     },
+    /// A run that was cut short goes on.
+    RunResumed {
+        /// The run directory.
+        directory: PathBuf,
+        /// Stages that were finished.
+        stages: Vec<String>,
+    },
     /// The dataset was read and divided.
     DatasetReady(DatasetFacts),
     /// The pixels of the dataset were made or found.
     PixelsReady(PixelsFacts),
     /// A stage begins.
     StageStarted(StageFacts),
+    /// A stage that was cut short goes on.
+    StageResumed {
+        /// The stage as it was before its first epoch.
+        facts: StageFacts,
+        /// The epoch in progress.
+        epoch: usize,
+        /// Steps of it that are done.
+        n_steps: usize,
+    },
     /// A step of training is done.
     StepFinished {
         /// Position in the epoch, from one.
@@ -89,7 +105,7 @@ pub struct PixelsFacts {
 }
 
 /// A stage before its first epoch.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct StageFacts {
     /// Its name.
     pub stage: String,
@@ -114,7 +130,7 @@ pub struct StageFacts {
 }
 
 /// Loss and accuracy over some pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Evaluated {
     /// Mean loss.
     pub loss: f64,
@@ -123,7 +139,7 @@ pub struct Evaluated {
 }
 
 /// What an epoch measured.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct EpochMetrics {
     /// Its number, from one, counted on from the stage that this one started from.
     pub epoch: usize,
@@ -136,7 +152,7 @@ pub struct EpochMetrics {
 }
 
 /// How long an epoch and its parts took. Volatile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct EpochTimes {
     /// All of it.
     pub total: Duration,

@@ -47,6 +47,24 @@ pub fn create(path: &Path) -> Result<File, FileError> {
     File::create(path).map_err(|source| FileError::new("create", path, source))
 }
 
+/// Opens a file for reading and writing as it is, or creates an empty one.
+pub fn open_or_create(path: &Path) -> Result<File, FileError> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(|source| FileError::new("open", path, source))
+}
+
+/// Opens a file for writing behind what it holds, or creates an empty one.
+pub fn append(path: &Path) -> Result<File, FileError> {
+    let opened = File::options().append(true).create(true).open(path);
+    opened.map_err(|source| FileError::new("open", path, source))
+}
+
+/// Removes a folder with everything in it.
+pub fn remove_dir_all(path: &Path) -> Result<(), FileError> {
+    std::fs::remove_dir_all(path).map_err(|source| FileError::new("remove", path, source))
+}
+
 /// Creates a folder and those above it.
 pub fn create_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::create_dir_all(path).map_err(|source| FileError::new("create", path, source))
@@ -70,11 +88,12 @@ pub fn create_dir(path: &Path) -> Result<Created, FileError> {
     }
 }
 
+/// How the name of a file ends while it is written.
+const PARTIAL: &str = ".partial";
+
 /// Writes a file that is either complete or absent: to a temporary name, synced, then renamed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".partial");
-    write_then_rename(Path::new(&temporary), path, |file| {
+    write_then_rename(&with_ending(path, PARTIAL), path, |file| {
         file.write_all(bytes).and_then(|()| file.sync_all())
     })
 }
@@ -105,12 +124,55 @@ fn write_then_rename(
     result
 }
 
-/// Gives an existing file a second name, or copies it where the file system has no links.
+/// Gives an existing file a second name, in place of what had that name, or copies it where the
+/// file system has no links.
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), FileError> {
+    // Both may be names of one file already: to copy one onto the other would empty it.
+    remove_if_there(to)?;
     if std::fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    std::fs::copy(from, to).map(|_| ()).map_err(|source| FileError::new("create", to, source))
+    let mut source = open(from)?;
+    write_then_rename(&with_ending(to, PARTIAL), to, |file| {
+        io::copy(&mut source, file).and_then(|_| file.sync_all())
+    })
+}
+
+/// Removes a file, if there is one.
+pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::new("remove", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
+/// All files below a folder, sorted.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let mut files = vec![];
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let (inner, here): (Vec<_>, Vec<_>) =
+            read_dir_sorted(&folder)?.into_iter().partition(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(here);
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Removes the files below a folder that a process was stopped in writing.
+pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
+    let files = files_below(folder)?;
+    let is_partial = |path: &&PathBuf| path.to_string_lossy().ends_with(PARTIAL);
+    files.iter().filter(is_partial).try_for_each(|path| remove_if_there(path))
 }
 
 /// The entries of a folder, sorted by name.
@@ -183,6 +245,17 @@ mod tests {
         let path = root.path().join("run");
         assert_eq!(create_dir(&path).unwrap(), Created::New);
         assert_eq!(create_dir(&path).unwrap(), Created::Existing);
+    }
+
+    #[test]
+    fn a_second_name_can_be_given_again() {
+        let root = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| root.path().join(name));
+        write_atomic(&from, b"text").unwrap();
+        for _ in 0..2 {
+            link_or_copy(&from, &to).unwrap();
+            assert_eq!([&from, &to].map(|path| read_text(path).unwrap()), ["text", "text"]);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing here knows what a pipeline, a picture or a network is.
 
 pub mod batch;
+pub mod cancel;
 pub mod clock;
 pub mod digest;
 pub mod fs;

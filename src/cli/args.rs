@@ -53,7 +53,8 @@ impl Arguments {
     /// What was said about what is kept between runs, by a command that keeps something.
     pub(super) fn cache(&self) -> Option<&CacheArguments> {
         match &self.command {
-            Command::Run(run) => Some(&run.cache),
+            Command::Run(run) => Some(&run.machine.cache),
+            Command::Resume(resume) => Some(&resume.machine.cache),
             _ => None,
         }
     }
@@ -61,7 +62,8 @@ impl Arguments {
     /// The number of threads asked for.
     pub(super) fn threads(&self) -> Option<usize> {
         match &self.command {
-            Command::Run(run) => run.threads,
+            Command::Run(run) => run.machine.threads,
+            Command::Resume(resume) => resume.machine.threads,
             Command::Bench(bench) => bench.threads,
             _ => None,
         }
@@ -75,6 +77,10 @@ const GLOBAL_FLAGS: [&str; 5] = ["-q", "--quiet", "-v", "-vv", "--verbose"];
 pub(super) enum Command {
     /// Run a pipeline; `alpaca-run PIPELINE` is short for it
     Run(RunArguments),
+    /// Go on with a run that was cut short
+    Resume(ResumeArguments),
+    /// Compare every file of a run with the digest in its manifest
+    Verify(VerifyArguments),
     /// Say everything that is wrong with a pipeline, its dataset and its weights
     Check(CheckArguments),
     /// List the layers of a pipeline's model, and which are frozen in each stage
@@ -104,10 +110,36 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(super) runs_dir: PathBuf,
     #[command(flatten)]
+    pub(super) machine: MachineArguments,
+}
+
+/// What a run may use. Results do not depend on it.
+#[derive(Clone, Debug, Args)]
+pub(super) struct MachineArguments {
+    #[command(flatten)]
     pub(super) cache: CacheArguments,
     /// How many threads compute; all processors by default. Results do not depend on it
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(super) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(super) run: PathBuf,
+    #[command(flatten)]
+    pub(super) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(super) run: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What is kept between runs. Results do not depend on it.

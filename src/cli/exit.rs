@@ -20,16 +20,26 @@ pub(super) enum Exit {
     Usage,
     /// The program is wrong.
     Bug,
+    /// Somebody asked it to stop.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Bug => 70,
-        })
+        Self::from(exit.code())
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ pub(super) struct Log {
 /// Where lines go: kept until the run directory exists, then into its file.
 enum Target {
     Waiting(Vec<u8>),
-    File(File),
+    File(File, PathBuf),
 }
 
 impl Log {
@@ -53,20 +53,28 @@ impl Log {
 
     /// Writes what was kept, and everything from now on, to a file.
     fn open(&self, path: &Path) -> Result<(), FileError> {
-        let mut file = fs::create(path)?;
+        let mut file = fs::append(path)?;
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
         if let Target::Waiting(lines) = &*target {
             file.write_all(lines).map_err(|source| FileError::new("write", path, source))?;
         }
-        *target = Target::File(file);
+        *target = Target::File(file, path.to_path_buf());
         Ok(())
+    }
+
+    /// The run directory, once there is one.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Waiting(_) => None,
+            Target::File(_, path) => path.parent().map(Path::to_path_buf),
+        }
     }
 
     fn write(&self, line: &[u8]) {
         match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Waiting(lines) => lines.extend_from_slice(line),
             // A log that cannot be written is no reason to end a run.
-            Target::File(file) => drop(file.write_all(line)),
+            Target::File(file, _) => drop(file.write_all(line)),
         }
     }
 }
@@ -74,7 +82,7 @@ impl Log {
 /// Puts a run's events into the log.
 impl EventSink for Log {
     fn receive(&mut self, event: &Event) -> Result<(), FileError> {
-        if let Event::RunStarted { directory } = event {
+        if let Event::RunStarted { directory } | Event::RunResumed { directory, .. } = event {
             self.open(&directory.join(crate::run_dir::layout::EVENTS))?;
         }
         let json = serde_json::to_string(event).expect("events are plain data");

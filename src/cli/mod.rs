@@ -9,6 +9,7 @@ mod exit;
 mod log;
 mod progress;
 mod settings;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ fn run() -> ExitCode {
 fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
+        Command::Resume(arguments) => command::resume::run(&arguments, settings, terminal),
+        Command::Verify(arguments) => command::verify::run(&arguments, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),
         Command::Bench(arguments) => command::bench::run(&arguments, settings, terminal),

@@ -28,6 +28,13 @@ impl Progress {
         Self { terminal: *terminal, stage: None, epoch: None }
     }
 
+    /// Leaves the terminal to others.
+    pub(super) fn end(&mut self) {
+        if let Some(Epoch { bar: Some(bar), .. }) = self.epoch.take() {
+            bar.finish_and_clear();
+        }
+    }
+
     fn begin_epoch(&mut self, number: usize) {
         let Some(stage) = &self.stage else { return };
         let has_bar =
@@ -82,6 +89,22 @@ impl EventSink for Progress {
         match event {
             Event::RunStarted { directory } => {
                 self.terminal.note(&format!("run directory: {}", directory.display()));
+            }
+            Event::RunResumed { directory, stages } => {
+                let done = match stages.as_slice() {
+                    [] => String::new(),
+                    stages => format!(", {} done before", stages.join(", ")),
+                };
+                self.terminal.note(&format!("goes on: {}{done}", directory.display()));
+            }
+            Event::StageResumed { facts, epoch, n_steps } => {
+                let steps = match n_steps {
+                    0 => String::new(),
+                    n => format!(", after {}", text::count(*n, "step")),
+                };
+                self.terminal.note(&format!("{}: from epoch {epoch} on{steps}", stage_line(facts)));
+                self.stage = Some(facts.clone());
+                self.begin_epoch(*epoch);
             }
             Event::DatasetReady(facts) => self.terminal.note(&dataset_line(facts)),
             Event::PixelsReady(facts) => self.terminal.note(&pixels_line(facts)),

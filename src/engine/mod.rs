@@ -116,6 +116,26 @@ pub trait Trainer {
     /// The current weights of the trainable part, those of its frozen layers and statistics
     /// included.
     fn weights(&self) -> Weights;
+
+    /// Everything that the next steps depend on.
+    fn state(&self) -> TrainerState;
+
+    /// Goes on from a state, as if it had taken the steps to it.
+    fn restore(&mut self, state: TrainerState);
+}
+
+/// Everything that the next steps of a trainer depend on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainerState {
+    /// The weights of the trainable part.
+    pub weights: Weights,
+    /// The running means of the optimiser, under the names of their parameters: of gradients, or
+    /// the velocity.
+    pub first_moments: Weights,
+    /// Of squared gradients.
+    pub second_moments: Weights,
+    /// Steps taken.
+    pub n_steps: u64,
 }
 
 /// Gradients by the name of their parameter.

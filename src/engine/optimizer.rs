@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::kernels::{AdamNumbers, Kernels};
+use crate::base::tensor::Tensor;
+use crate::model::weights::Weights;
 use crate::spec::{AdamSpec, OptimizerSpec, SgdSpec};
 
 /// The state of an optimiser for all parameters it moves.
@@ -31,6 +33,28 @@ impl Optimizer {
     /// An optimiser that has not moved anything yet.
     pub fn new(spec: OptimizerSpec) -> Self {
         Self { spec, n_steps: 0, moments: BTreeMap::new() }
+    }
+
+    /// Steps taken, and the running means of gradients and of their squares.
+    pub fn state(&self) -> (u64, [Weights; 2]) {
+        let of = |values: fn(&Moments) -> &Vec<f32>| -> Weights {
+            let tensor = |(name, moments): (&String, &Moments)| {
+                let values = values(moments);
+                (name.clone(), Tensor::new(&[values.len()], values.clone()))
+            };
+            self.moments.iter().map(tensor).collect()
+        };
+        (self.n_steps, [of(|moments| &moments.first), of(|moments| &moments.second)])
+    }
+
+    /// Goes on after `n_steps` steps with these running means.
+    pub fn restore(&mut self, n_steps: u64, [first, second]: [Weights; 2]) {
+        self.n_steps = n_steps;
+        let moments = |(name, tensor): (&str, &Tensor)| {
+            let [first, second] = [tensor, second.get(name)].map(|tensor| tensor.values().to_vec());
+            (name.to_owned(), Moments { first, second })
+        };
+        self.moments = first.iter().map(moments).collect();
     }
 
     /// Begins the next step; every parameter is then moved once.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::preflight::Prepared;
-use super::session::{RunError, initial_weights};
+use super::run::initial_weights;
+use super::session::RunError;
 use crate::base::random::SeedStream;
 use crate::dataset::decode;
 use crate::dataset::examine::{self, Dataset};

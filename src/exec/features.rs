@@ -100,10 +100,11 @@ impl<'a> StageFeatures<'a> {
 }
 
 impl FeatureSource for StageFeatures<'_> {
-    fn training(&mut self, epoch: usize) -> FeatureBatches<'_> {
+    fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_> {
         let Pictures { dataset, train, changes, views, .. } = self.pictures;
         let epoch = epoch as u64;
-        let order = order::shuffled(dataset, train, self.stream.child("order").at(epoch));
+        let mut order = order::shuffled(dataset, train, self.stream.child("order").at(epoch));
+        order.drain(..order.len().min(n_steps * self.pictures.loader.batch_size()));
         // An epoch sees one version of every picture; versions take turns.
         let version = views.map_or(epoch, |views| (epoch - 1) % views as u64);
         let stream = self.stream.child("augmentation").at(version);

@@ -1,12 +1,19 @@
 //! Joins everything below it: from a spec to a finished run directory.
 //!
 //! No algorithm lives here. [`preflight`] finds what is wrong with dataset and weights before
-//! anything starts, [`session`] runs the stages in order, [`stage`] runs one;
-//! [`bench`](mod@bench) measures the parts.
+//! anything starts, [`session`] starts a run or goes on with one, [`run`] takes its
+//! stages in order, [`stage`] runs one; [`checkpoint`] is what is left where that stops; [`bench`](mod@bench)
+//! measures the parts.
 
+mod audience;
 pub mod bench;
+pub mod checkpoint;
 mod features;
 pub mod layers;
+mod outcome;
 pub mod preflight;
+pub mod program;
+mod run;
 pub mod session;
+mod splits;
 mod stage;

@@ -1,38 +1,36 @@
-//! A run from its spec to its manifest.
+//! A run from its spec to its manifest: begun, or gone on with.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::features::Pictures;
+use super::audience::Audience;
+use super::checkpoint::{self, Checkpoint, CheckpointError, Past, RunFacts};
 use super::preflight::{BaseWeights, Prepared};
-use super::stage::{self, StageResult, Start};
+use super::program;
+use super::run::Run;
+use super::splits;
+use crate::base::cancel::Cancel;
 use crate::base::clock;
 use crate::base::fs::FileError;
-use crate::base::random::SeedStream;
 use crate::base::text;
 pub use crate::cache::records::Room;
 use crate::dataset::error::DatasetError;
 use crate::dataset::examine::{self, Dataset};
-use crate::dataset::loader::{Loader, LoaderError};
+use crate::dataset::loader::LoaderError;
 pub use crate::dataset::pixels::PixelRoom;
 use crate::dataset::pixels::{PixelFacts, Pixels};
 use crate::dataset::split::{self, Part, Split};
 use crate::engine::EngineError;
 use crate::engine::autodiff::Layers;
 use crate::event::{DatasetFacts, Event, EventSink, PixelsFacts};
-use crate::model::initial;
 use crate::model::network::Network;
-use crate::model::weights::Weights;
 use crate::run_dir::history::History;
 use crate::run_dir::layout;
-use crate::run_dir::manifest::{
-    self, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
-};
-use crate::run_dir::recorder::{PredictionRow, Recorder};
+use crate::run_dir::lock::{LockError, RunLock};
+use crate::run_dir::recorder::Recorder;
 use crate::spec::problem::Code;
-use crate::spec::{AugmentationSpec, DatasetSpec, PipelineSpec, StageKind, StageSpec, WeightsSpec};
+use crate::spec::{DatasetSpec, PipelineSpec};
 use crate::train::TrainError;
 
 /// A run that did not finish.
@@ -53,6 +51,20 @@ pub enum RunError {
     /// Pictures could not be made.
     #[error(transparent)]
     Loader(#[from] LoaderError),
+    /// The run directory is not ours to work in.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A run that was cut short cannot go on.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// What a run was started with is not there any more.
+    #[error("{what} since the run was started")]
+    Changed {
+        /// What, in a fragment.
+        what: &'static str,
+        /// How.
+        details: Vec<String>,
+    },
     /// A frozen weight changed.
     #[error("stage `{stage}` changed {} that it should have left alone", text::count(tensors.len(), "frozen tensor"))]
     FrozenChanged {
@@ -70,7 +82,13 @@ impl RunError {
             Self::Dataset(error) => Some(error.code()),
             Self::Train(TrainError::LossNotFinite { .. }) => Some(Code::LossNotFinite),
             Self::FrozenChanged { .. } => Some(Code::FrozenChanged),
-            Self::File(_) | Self::Engine(_) | Self::Loader(_) | Self::Train(_) => None,
+            Self::File(_)
+            | Self::Engine(_)
+            | Self::Loader(_)
+            | Self::Train(_)
+            | Self::Lock(_)
+            | Self::Checkpoint(_)
+            | Self::Changed { .. } => None,
         }
     }
 
@@ -85,25 +103,52 @@ impl RunError {
                     text::first_lines(tensors, 10)
                 )]
             }
-            Self::File(_) | Self::Engine(_) | Self::Loader(_) => vec![],
+            Self::Changed { details, .. } => details.clone(),
+            Self::Checkpoint(CheckpointError::Missing(_)) => {
+                vec!["it stopped before its first stage; run the pipeline again".to_owned()]
+            }
+            Self::Lock(_) => vec!["wait for it to end, or stop it".to_owned()],
+            Self::File(_) | Self::Engine(_) | Self::Loader(_) | Self::Checkpoint(_) => vec![],
         }
+    }
+
+    /// Whether the run can go on once what stopped it is out of the way.
+    pub fn can_go_on(&self) -> bool {
+        match self {
+            Self::File(_) | Self::Loader(_) | Self::Engine(_) => true,
+            Self::Train(error) => !matches!(error, TrainError::LossNotFinite { .. }),
+            Self::Dataset(_)
+            | Self::Lock(_)
+            | Self::Checkpoint(_)
+            | Self::Changed { .. }
+            | Self::FrozenChanged { .. } => false,
+        }
+    }
+
+    /// Whether somebody asked the run to stop.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Train(TrainError::Cancelled { .. }))
     }
 }
 
 /// What a run needs besides its spec.
-pub struct Session<'a> {
-    /// The folder for run directories.
-    pub runs_dir: PathBuf,
-    /// The pipeline file as written.
-    pub pipeline_text: &'a str,
-    /// The resolved pipeline.
-    pub resolved_text: &'a str,
+pub struct Session {
     /// The folder that paths in the pipeline are relative to; absolute.
     pub pipeline_directory: PathBuf,
     /// How many threads compute.
     pub n_threads: usize,
     /// What may be kept, and where.
     pub caches: Caches,
+    /// Ends the run after the step in progress; it can then go on later.
+    pub cancel: Cancel,
+}
+
+/// The texts that a new run keeps.
+pub struct Texts<'a> {
+    /// The pipeline file as written.
+    pub pipeline: &'a str,
+    /// The resolved pipeline.
+    pub resolved: &'a str,
 }
 
 /// What a run may keep so that it is not computed twice. Not part of any result.
@@ -123,196 +168,132 @@ pub struct RunReport {
     pub history: History,
 }
 
-impl Session<'_> {
-    /// Runs all stages of a pipeline and writes its run directory.
+impl Session {
+    /// Runs all stages of a pipeline and writes a new run directory below `runs_dir`.
     ///
     /// # Errors
-    /// When the dataset has bad pictures, a stage fails or a file cannot be written. A run
-    /// directory that was begun is left as it is, without a manifest.
+    /// When the dataset has bad pictures, a stage fails, a file cannot be written, or the run is
+    /// cancelled. A run directory that was begun is left as it is, without a manifest.
     pub fn run(
         &self,
         spec: &PipelineSpec,
         prepared: Prepared,
+        runs_dir: &Path,
+        texts: &Texts<'_>,
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
-        let (started, start) = (clock::now(), Instant::now());
+        let clock = Clock::start();
+        let world = self.examine(spec, prepared)?;
+        let directory = layout::create(runs_dir, &spec.name)?;
+        let _lock = RunLock::acquire(&directory)?;
+        observer.receive(&Event::RunStarted { directory: directory.clone() })?;
+        announce(&world, observer)?;
+        let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
+        write_dataset(&recorder, &world.dataset, &world.split)?;
+        let checkpoint = Checkpoint::of(&directory);
+        checkpoint.begin(&self.facts(&world))?;
+        let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
+        let audience = Audience { recorder: &mut recorder, observer };
+        run.complete(audience, Past::default(), clock)
+    }
+
+    /// Goes on with a run that was cut short, as if it had not been.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and when the run did not begin a stage, another process works on it,
+    /// or what it was started with has changed.
+    pub fn resume(
+        &self,
+        spec: &PipelineSpec,
+        prepared: Prepared,
+        directory: &Path,
+        observer: &mut dyn EventSink,
+    ) -> Result<RunReport, RunError> {
+        let clock = Clock::start();
+        let _lock = RunLock::acquire(directory)?;
+        let facts = checkpoint::facts(directory)?;
+        let world = self.examine(spec, prepared)?;
+        check_unchanged(&facts, &self.facts(&world), directory, &world)?;
+        let checkpoint = Checkpoint::of(directory);
+        let past = checkpoint.load()?;
+        let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
+        let (directory, stages) = (directory.to_path_buf(), stages.collect());
+        observer.receive(&Event::RunResumed { directory: directory.clone(), stages })?;
+        announce(&world, observer)?;
+        let mut recorder = Recorder::reopen(&directory)?;
+        let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
+        let audience = Audience { recorder: &mut recorder, observer };
+        run.complete(audience, past, clock)
+    }
+
+    fn examine(&self, spec: &PipelineSpec, prepared: Prepared) -> Result<World, RunError> {
         let Prepared { listing, network, base_weights, layers } = prepared;
         let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
         let pixels = Arc::new(Pixels::new(resize, image_size, self.caches.pixels.clone()));
         let dataset = Arc::new(examine::examine(listing, on_bad_image, &pixels)?);
         let split = split::split(&dataset, &spec.dataset.split)?;
-        let directory = layout::create(&self.runs_dir, &spec.name)?;
-        observer.receive(&Event::RunStarted { directory: directory.clone() })?;
-        announce(&dataset, &split, &pixels, observer)?;
-        let mut recorder = Recorder::begin(&directory, self.pipeline_text, self.resolved_text)?;
-        write_dataset(&recorder, &dataset, &split)?;
-        let weights = initial_weights(spec, &network, base_weights.as_ref());
-        let run = Run {
-            spec,
-            network: &network,
-            dataset: &dataset,
-            split: &split,
-            layers,
-            room: &self.caches.features,
-        };
-        let loader = Loader::new(
-            Arc::clone(&dataset),
-            Arc::clone(&pixels),
-            &spec.dataset,
-            network.preprocessing,
-            self.n_threads,
-        );
-        let results = run.stages(&loader, &weights, &mut recorder, observer)?;
-        let (last, result) = results.last().expect("a pipeline has at least one stage");
-        recorder.promote_weights(last)?;
-        run.write_predictions(&recorder, result)?;
-        if let Err(error) = recorder.write_plots() {
-            // A plot can be drawn again from metrics.csv; the run is worth more than it.
-            observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
-        }
-        let volatile = Volatile {
-            started,
-            finished: clock::now(),
-            seconds: start.elapsed().as_secs_f64(),
-            threads: self.n_threads,
-            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            pipeline_directory: self.pipeline_directory.display().to_string(),
-        };
-        let records = results.into_iter().map(|(_, result)| result.record).collect();
-        let history = recorder.history().clone();
-        let manifest = run.manifest(base_weights.as_ref(), records, recorder.digests()?, volatile);
-        recorder.finish(&manifest)?;
-        Ok(RunReport { directory, history })
+        Ok(World { dataset, split, pixels, network, base_weights, layers })
+    }
+
+    fn facts(&self, world: &World) -> RunFacts {
+        RunFacts::new(
+            program::identity(),
+            self.pipeline_directory.clone(),
+            world.dataset.fingerprint(),
+            world.base_weights.as_ref().map(|weights| weights.digest),
+        )
     }
 }
 
-/// The fixed parts of a run.
-struct Run<'a> {
-    spec: &'a PipelineSpec,
-    network: &'a Network,
-    dataset: &'a Dataset,
-    split: &'a Split,
-    layers: Layers,
-    room: &'a Room,
+/// What a run works on.
+pub(super) struct World {
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) split: Split,
+    pub(super) pixels: Arc<Pixels>,
+    pub(super) network: Network,
+    pub(super) base_weights: Option<BaseWeights>,
+    pub(super) layers: Layers,
 }
 
-impl Run<'_> {
-    /// Runs the stages in order.
-    fn stages(
-        &self,
-        loader: &Loader,
-        initial: &Weights,
-        recorder: &mut Recorder,
-        observer: &mut dyn EventSink,
-    ) -> Result<Vec<(String, StageResult)>, RunError> {
-        let train = self.split.positions(Part::Train);
-        let validation = self.split.positions(Part::Validation);
-        let changes: Arc<[AugmentationSpec]> = self.spec.augmentation.clone().into();
-        let mut results: Vec<(String, StageResult)> = vec![];
-        for StageSpec { name, kind: StageKind::Train(stage_spec) } in &self.spec.stages {
-            let pictures = Pictures {
-                dataset: self.dataset,
-                loader,
-                train: &train,
-                validation: &validation,
-                changes: &changes,
-                views: self.spec.augmentation_views,
-            };
-            let from = stage_spec.from.as_ref().zip(stage_spec.from_weights);
-            let earlier = from.map(|(from, which)| {
-                let result = results.iter().find(|(name, _)| name == from);
-                let (_, result) = result.expect("stages come after those they start from");
-                (result.weights(which), result.n_epochs())
-            });
-            let (weights, n_epochs_before) = earlier.unwrap_or((initial, 0));
-            let start = Start {
-                name,
-                spec: stage_spec,
-                network: self.network,
-                weights,
-                n_epochs_before,
-                layers: self.layers,
-                seed: self.spec.seed,
-                room: self.room,
-            };
-            let result = stage::run(&start, pictures, recorder, observer)?;
-            results.push((name.clone(), result));
-        }
-        Ok(results)
-    }
+/// When a run started, or went on.
+pub(super) struct Clock {
+    pub(super) started: String,
+    pub(super) start: Instant,
+}
 
-    fn write_predictions(
-        &self,
-        recorder: &Recorder,
-        result: &StageResult,
-    ) -> Result<(), FileError> {
-        let rows = result.predictions.iter().map(|prediction| PredictionRow {
-            path: self.dataset.samples[prediction.sample].candidate.path.clone(),
-            label: prediction.label,
-            predicted: prediction.predicted(),
-            probabilities: prediction.probabilities.clone(),
-        });
-        recorder.write_predictions(&self.dataset.classes, rows)
-    }
-
-    fn manifest(
-        &self,
-        base_weights: Option<&BaseWeights>,
-        stages: Vec<StageRecord>,
-        files: BTreeMap<String, crate::base::digest::Digest>,
-        volatile: Volatile,
-    ) -> Manifest {
-        let part = |part: Part| (part.name(), self.split.positions(part).len());
-        let skipped = self.dataset.skipped.iter();
-        Manifest {
-            format: manifest::FORMAT,
-            name: self.spec.name.clone(),
-            seed: self.spec.seed,
-            versions: BTreeMap::from([
-                ("alpaca-run", env!("CARGO_PKG_VERSION")),
-                ("burn", "0.22.1"),
-            ]),
-            dataset: DatasetRecord {
-                fingerprint: self.dataset.fingerprint(),
-                classes: self.dataset.classes.clone(),
-                split: [Part::Train, Part::Validation, Part::Test].map(part).into(),
-                skipped: skipped.map(|bad| (bad.path.clone(), bad.reason.to_string())).collect(),
-                ignored: self.dataset.ignored.clone(),
-            },
-            weights: WeightsRecord {
-                source: match &self.spec.model.weights {
-                    WeightsSpec::None => "none".to_owned(),
-                    WeightsSpec::File(location) => location.written.clone(),
-                },
-                digest: base_weights.map(|weights| weights.digest),
-            },
-            stages,
-            files,
-            volatile,
-        }
+impl Clock {
+    fn start() -> Self {
+        Self { started: clock::now(), start: Instant::now() }
     }
 }
 
-/// The weights before the first stage: those of the file, and random ones for the rest.
-pub(super) fn initial_weights(
-    spec: &PipelineSpec,
-    network: &Network,
-    base: Option<&BaseWeights>,
-) -> Weights {
-    let stream = SeedStream::new(spec.seed).child("weights");
-    let mut weights = initial::initialise(network, &network.graph.parameters(), stream);
-    if let Some(base) = base {
-        weights.extend(base.weights.clone());
+/// A run goes on only with what it was started with.
+fn check_unchanged(
+    before: &RunFacts,
+    now: &RunFacts,
+    directory: &Path,
+    world: &World,
+) -> Result<(), RunError> {
+    let changed = |what, details| Err(RunError::Changed { what, details });
+    if before.dataset != now.dataset {
+        let recorded = splits::read(&directory.join(layout::SPLITS))?;
+        return changed("pictures changed", splits::differences(&recorded, &world.dataset));
     }
-    weights
+    if before.weights != now.weights {
+        return changed("the file of weights changed", vec![]);
+    }
+    if before.program != now.program {
+        let details = vec![format!(
+            "it was started with {}, and this is {}: the rest would not fit; run the pipeline again",
+            before.program, now.program
+        )];
+        return changed("the program changed", details);
+    }
+    Ok(())
 }
 
-fn announce(
-    dataset: &Dataset,
-    split: &Split,
-    pixels: &Pixels,
-    observer: &mut dyn EventSink,
-) -> Result<(), FileError> {
+fn announce(world: &World, observer: &mut dyn EventSink) -> Result<(), FileError> {
+    let World { dataset, split, pixels, .. } = world;
     let counts = dataset.class_counts();
     observer.receive(&Event::DatasetReady(DatasetFacts {
         classes: dataset.classes.iter().cloned().zip(counts).collect(),

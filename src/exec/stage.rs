@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::audience::Audience;
+use super::checkpoint::Checkpoint;
 use super::features::{Pictures, StageFeatures};
+use super::outcome::{self, OutcomeFacts, StageOutcome};
 use super::session::RunError;
+use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
@@ -13,42 +17,18 @@ use crate::cache::records::Room;
 use crate::engine::Trainer;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use crate::engine::native::NativeExtractor;
-use crate::event::{Evaluated, Event, EventSink, Sinks, StageFacts};
+use crate::event::{Evaluated, Event, EventSink, StageFacts};
 use crate::model::graph::{LayerIdx, Parameter};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::StageRecord;
-use crate::run_dir::recorder::{self, Recorder};
-use crate::spec::{FromWeights, TrainSpec};
+use crate::run_dir::recorder;
+use crate::spec::TrainSpec;
 use crate::train::FeatureSource;
-use crate::train::evaluate::{self, Prediction};
-use crate::train::fit::{self, Course, Fitted, Kept, WeightsKeeper};
-
-/// What a stage leaves for those that go on from it.
-pub(super) struct StageResult {
-    best: Weights,
-    last: Weights,
-    n_epochs: usize,
-    /// What the best weights say about the validation pictures.
-    pub(super) predictions: Vec<Prediction>,
-    pub(super) record: StageRecord,
-}
-
-impl StageResult {
-    /// The weights that another stage goes on from.
-    pub(super) fn weights(&self, which: FromWeights) -> &Weights {
-        match which {
-            FromWeights::Best => &self.best,
-            FromWeights::Last => &self.last,
-        }
-    }
-
-    /// How many epochs its weights have seen.
-    pub(super) fn n_epochs(&self) -> usize {
-        self.n_epochs
-    }
-}
+use crate::train::evaluate;
+use crate::train::fit::{self, Course, Fitted, Keeper, Kept, Parties};
+use crate::train::state::StageState;
 
 /// A stage and what it starts from.
 pub(super) struct Start<'a> {
@@ -62,15 +42,19 @@ pub(super) struct Start<'a> {
     pub(super) seed: u64,
     /// What kept features may take.
     pub(super) room: &'a Room,
+    /// Where the stage leaves what it could go on from.
+    pub(super) checkpoint: &'a Checkpoint,
+    pub(super) checkpoint_every: Option<usize>,
+    pub(super) cancel: &'a Cancel,
 }
 
-/// Runs a stage.
+/// Runs a stage, or the rest of one that was cut short.
 pub(super) fn run(
     start: &Start<'_>,
     pictures: Pictures<'_>,
-    recorder: &mut Recorder,
-    observer: &mut dyn EventSink,
-) -> Result<StageResult, RunError> {
+    audience: &mut Audience<'_>,
+    past: Option<(StageFacts, StageState)>,
+) -> Result<StageOutcome, RunError> {
     let Start { name, spec, network, weights, n_epochs_before, layers, .. } = *start;
     let first = network.first_trainable(&spec.freeze);
     let trained: Vec<String> =
@@ -86,12 +70,18 @@ pub(super) fn run(
     let room = (!cut.frozen.is_empty()).then_some(start.room);
     let stream = SeedStream::new(start.seed).child("stage").child(name);
     let mut features = StageFeatures::new(pictures, (&extractor, shapes), stream, room)?;
-    let before = evaluate::evaluate(&mut trainer, features.validation())?;
-    let facts = facts(start, first, &pictures, before.evaluated);
-    let mut keeper =
-        Keeper { stage: name, start: weights, directory: recorder.directory().to_path_buf() };
-    let mut sinks = Sinks(vec![recorder, observer]);
-    sinks.receive(&Event::StageStarted(facts.clone()))?;
+    let (facts, state) = if let Some((facts, state)) = past {
+        go_on(&facts, &state, audience)?;
+        (facts, Some(state))
+    } else {
+        let before = evaluate::evaluate(&mut trainer, features.validation())?;
+        let facts = facts(start, first, &pictures, before.evaluated);
+        audience.receive(&Event::StageStarted(facts.clone()))?;
+        (facts, None)
+    };
+    let directory = audience.recorder.directory().to_path_buf();
+    let checkpoint = start.checkpoint;
+    let mut keeper = StageKeeper { facts: &facts, start: weights, directory, checkpoint };
     let course = Course {
         stage: name,
         n_epochs_before,
@@ -99,24 +89,52 @@ pub(super) fn run(
         learning_rate: spec.optimizer.learning_rate(),
         best_by: spec.best_by,
         stream,
+        checkpoint_every: start.checkpoint_every,
+        cancel: start.cancel,
     };
-    let fitted = fit::fit(&course, &mut features, &mut trainer, &mut sinks, &mut keeper)?;
+    let mut parties = Parties {
+        source: &mut features,
+        trainer: &mut trainer,
+        sink: audience,
+        keeper: &mut keeper,
+    };
+    let fitted = fit::fit(&course, &mut parties, state)?;
     check_frozen(name, &frozen_before, &merged(weights, &trainer.weights()), &trained)?;
-    let Fitted { best, best_weights, best_predictions, last_weights } = fitted;
-    Ok(StageResult {
-        best: merged(weights, &best_weights),
-        last: merged(weights, &last_weights),
-        n_epochs: n_epochs_before + spec.epochs,
-        predictions: best_predictions,
-        record: StageRecord {
-            name: name.to_owned(),
-            from: spec.from.clone(),
-            first_trainable: facts.first_trainable,
-            n_trainable: facts.n_trainable,
-            n_frozen_tensors: frozen_before.len(),
-            best,
-        },
-    })
+    Ok(outcome(start, facts, frozen_before.len(), fitted))
+}
+
+/// Tells what happened before the stage was cut short: the run directory all of it, whoever looks
+/// on in short.
+fn go_on(
+    facts: &StageFacts,
+    state: &StageState,
+    audience: &mut Audience<'_>,
+) -> Result<(), RunError> {
+    outcome::replay_epochs(facts, &state.done.epochs, audience.recorder)?;
+    let epoch = facts.n_epochs_before + state.done.epochs.len() + 1;
+    let n_steps = state.partial.n_steps;
+    let event = Event::StageResumed { facts: facts.clone(), epoch, n_steps };
+    Ok(audience.observer.receive(&event)?)
+}
+
+fn outcome(
+    start: &Start<'_>,
+    facts: StageFacts,
+    n_frozen_tensors: usize,
+    fitted: Fitted,
+) -> StageOutcome {
+    let Fitted { epochs, best, last_weights } = fitted;
+    let record = StageRecord {
+        name: facts.stage.clone(),
+        from: facts.from.clone(),
+        first_trainable: facts.first_trainable.clone(),
+        n_trainable: facts.n_trainable,
+        n_frozen_tensors,
+        best: best.metrics,
+    };
+    let kept = [&best.weights, &last_weights].map(|trained| merged(start.weights, trained));
+    let facts = OutcomeFacts { start: facts, epochs, predictions: best.predictions, record };
+    StageOutcome::new(facts, kept)
 }
 
 fn facts(
@@ -167,20 +185,26 @@ fn check_frozen(
     Err(RunError::FrozenChanged { stage: stage.to_owned(), tensors: changed })
 }
 
-/// Writes the whole network's weights at the end of an epoch.
-struct Keeper<'a> {
-    stage: &'a str,
+/// Writes what must outlive the process into the run directory.
+struct StageKeeper<'a> {
+    facts: &'a StageFacts,
     start: &'a Weights,
     directory: PathBuf,
+    checkpoint: &'a Checkpoint,
 }
 
-impl WeightsKeeper for Keeper<'_> {
+impl Keeper for StageKeeper<'_> {
+    fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError> {
+        self.checkpoint.save_state(self.facts, state)
+    }
+
     fn keep(&mut self, kept: Kept, weights: &Weights) -> Result<(), FileError> {
         let name = match kept {
             Kept::Best => layout::BEST_WEIGHTS,
             Kept::Last => layout::LAST_WEIGHTS,
         };
-        recorder::write_weights(&self.directory, self.stage, name, &merged(self.start, weights))
+        let all = merged(self.start, weights);
+        recorder::write_weights(&self.directory, &self.facts.stage, name, &all)
     }
 }
 

@@ -17,6 +17,8 @@ use crate::spec::problem::Problem;
 pub struct PipelineInput {
     /// The file, as the user named it.
     pub file: PathBuf,
+    /// The folder that its paths are relative to; its own folder unless it was moved.
+    pub folder: PathBuf,
     /// The texts of the `-S` options, applied in order.
     pub overrides: Vec<String>,
     /// The folder that paths in `-S` options are relative to; absolute.
@@ -118,7 +120,8 @@ fn read(
             }
         };
     let document = Document::new(sources.clone(), root.clone());
-    let folders = Folders { file: &input.file, current_dir: &input.current_dir };
+    let folders =
+        Folders { file: &input.file, paths: &input.folder, current_dir: &input.current_dir };
     let mut problems = vec![];
     let spec = resolve::resolve(raw, &document, &folders, &mut problems);
     diagnostics

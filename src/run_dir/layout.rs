@@ -22,6 +22,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub const TIMINGS: &str = "timings.csv";
 /// What happened, one JSON object a line. Volatile.
 pub const EVENTS: &str = "events.jsonl";
+/// What an unfinished run goes on from; gone once it is finished.
+pub const CHECKPOINT: &str = "checkpoint";
 /// The folder of plots.
 pub const PLOTS: &str = "plots";
 /// The folder of weights: those of the last stage, and a folder for each stage.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
 use crate::event::EpochMetrics;
@@ -11,7 +11,7 @@ use crate::event::EpochMetrics;
 pub const FORMAT: u32 = 1;
 
 /// The record of a finished run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Manifest {
     /// The version of this format.
     pub format: u32,
@@ -20,7 +20,7 @@ pub struct Manifest {
     /// The root of all random numbers.
     pub seed: u64,
     /// The program and the libraries that computed.
-    pub versions: BTreeMap<&'static str, &'static str>,
+    pub versions: BTreeMap<String, String>,
     /// The pictures.
     pub dataset: DatasetRecord,
     /// What the base model started from.
@@ -34,14 +34,14 @@ pub struct Manifest {
 }
 
 /// The dataset of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct DatasetRecord {
     /// A digest of classes, and of path and content of each picture.
     pub fingerprint: Digest,
     /// The names of the classes in the order of the outputs.
     pub classes: Vec<String>,
     /// Pictures in each part of the split.
-    pub split: BTreeMap<&'static str, usize>,
+    pub split: BTreeMap<String, usize>,
     /// Bad pictures that were left out, with the reason.
     pub skipped: BTreeMap<String, String>,
     /// Files that are no pictures.
@@ -49,7 +49,7 @@ pub struct DatasetRecord {
 }
 
 /// What the base model started from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WeightsRecord {
     /// `none`, or the file as the pipeline names it.
     pub source: String,
@@ -58,7 +58,7 @@ pub struct WeightsRecord {
 }
 
 /// A stage of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct StageRecord {
     /// Its name.
     pub name: String,
@@ -75,7 +75,7 @@ pub struct StageRecord {
 }
 
 /// Facts that change from one execution to the next.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Volatile {
     /// When the run started, in UTC.
     pub started: String,

@@ -6,7 +6,9 @@
 
 pub mod history;
 pub mod layout;
+pub mod lock;
 pub mod manifest;
 pub mod plot;
 pub mod recorder;
 pub mod table;
+pub mod verify;

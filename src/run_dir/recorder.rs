@@ -1,6 +1,5 @@
 //! Writes a run directory while the run happens.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use super::layout;
 use super::manifest::Manifest;
 use super::plot;
 use super::table::{self, GrowingTable, figure};
-use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, StageFacts};
 use crate::model::weights::{Weights, file};
@@ -49,6 +47,15 @@ impl Recorder {
     pub fn begin(directory: &Path, pipeline: &str, resolved: &str) -> Result<Self, FileError> {
         fs::write_atomic(&directory.join(layout::PIPELINE), pipeline.as_bytes())?;
         fs::write_atomic(&directory.join(layout::RESOLVED), resolved.as_bytes())?;
+        Self::reopen(directory)
+    }
+
+    /// Goes on with a run that was begun. Its tables start anew: what happened is told again.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn reopen(directory: &Path) -> Result<Self, FileError> {
+        fs::remove_partial_files(directory)?;
         Ok(Self {
             metrics: GrowingTable::create(&directory.join(layout::METRICS), &METRICS_COLUMNS)?,
             timings: GrowingTable::create(&directory.join(layout::TIMINGS), &TIMINGS_COLUMNS)?,
@@ -132,35 +139,11 @@ impl Recorder {
         Ok(())
     }
 
-    /// The digest of every file written so far, but for the volatile ones.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn digests(&self) -> Result<BTreeMap<String, Digest>, FileError> {
-        let mut digests = BTreeMap::new();
-        let mut folders = vec![self.directory.clone()];
-        while let Some(folder) = folders.pop() {
-            for path in fs::read_dir_sorted(&folder)? {
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let below = path.strip_prefix(&self.directory).unwrap_or(&path);
-                let name: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-                let name = name.join("/");
-                if !layout::VOLATILE.contains(&name.as_str()) {
-                    digests.insert(name, Digest::of_file(&path)?);
-                }
-            }
-        }
-        Ok(digests)
-    }
-
     /// Writes the manifest: the run is finished.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(self, manifest: &Manifest) -> Result<(), FileError> {
+    pub fn finish(&self, manifest: &Manifest) -> Result<(), FileError> {
         self.write_json(layout::MANIFEST, manifest)
     }
 

@@ -1,5 +1,6 @@
 //! CSV files (RFC 4180): a header of fixed columns, then rows.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,16 @@ pub fn write(
         .into_inner()
         .map_err(|error| FileError::new("write", path, std::io::Error::other(error.to_string())))?;
     fs::write_atomic(path, &bytes)
+}
+
+/// The rows of a table, each by the names of its columns.
+///
+/// # Errors
+/// When the file cannot be read, or is no table.
+pub fn read(path: &Path) -> Result<Vec<BTreeMap<String, String>>, FileError> {
+    let failed = |source: csv::Error| FileError::new("read", path, source.into());
+    let mut reader = csv::Reader::from_reader(fs::open(path)?);
+    reader.deserialize().map(|row| row.map_err(failed)).collect()
 }
 
 /// A figure with six decimals, as every table has it.

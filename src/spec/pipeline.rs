@@ -28,6 +28,10 @@ pub struct PipelineSpec {
     pub model: ModelSpec,
     /// What runs the trainable part.
     pub device: Device,
+    /// After how many steps the state of a stage is kept, besides at the end of each epoch. Not part
+    /// of any result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<usize>,
     /// The stages, each after the one it starts from.
     #[serde(serialize_with = "stages_by_name")]
     pub stages: Vec<StageSpec>,

@@ -1,12 +1,14 @@
 //! What a network says about pictures, and how well that fits.
 
+use serde::{Deserialize, Serialize};
+
 use super::objective;
 use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::engine::Trainer;
 use crate::event::Evaluated;
 
 /// What the network says about one picture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Prediction {
     /// The picture's position in its dataset.
     pub sample: usize,
@@ -58,8 +60,8 @@ pub fn evaluate(
 }
 
 /// Loss and accuracy over the pictures seen so far; batches count by their size, as in Keras.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RunningMean {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct RunningMean {
     loss_sum: f64,
     n_correct: usize,
     n_images: usize,

@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
-use super::evaluate::{self, Prediction, RunningMean};
+use super::evaluate;
+use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError, objective};
+use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::engine::{StepRandomness, Trainer};
-use crate::event::{EpochMetrics, EpochTimes, Evaluated, Event, EventSink};
+use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
 use crate::model::weights::Weights;
 use crate::spec::BestBy;
 
@@ -20,13 +22,19 @@ pub enum Kept {
     Last,
 }
 
-/// Keeps weights at the end of an epoch.
-pub trait WeightsKeeper {
-    /// Keeps the weights of the trainable part.
+/// Keeps what must outlive the process.
+pub trait Keeper {
+    /// Keeps the weights of the trainable part at the end of an epoch.
     ///
     /// # Errors
     /// When they cannot be written.
     fn keep(&mut self, kept: Kept, weights: &Weights) -> Result<(), FileError>;
+
+    /// Keeps how far the stage has come, in place of what was kept before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError>;
 }
 
 /// What a stage runs.
@@ -43,72 +51,80 @@ pub struct Course<'a> {
     pub best_by: BestBy,
     /// Where the stage's randomness comes from.
     pub stream: SeedStream,
+    /// After how many steps its state is kept, besides at the end of each epoch.
+    pub checkpoint_every: Option<usize>,
+    /// Ends the stage after the step in progress.
+    pub cancel: &'a Cancel,
 }
 
 /// The result of a stage.
 #[derive(Clone, Debug)]
 pub struct Fitted {
+    /// What was measured in each epoch.
+    pub epochs: Vec<FinishedEpoch>,
     /// The best epoch.
-    pub best: EpochMetrics,
-    /// The trainable part's weights at its end.
-    pub best_weights: Weights,
-    /// What they say about the validation pictures.
-    pub best_predictions: Vec<Prediction>,
+    pub best: Best,
     /// The trainable part's weights at the end of the last epoch.
     pub last_weights: Weights,
 }
 
-/// Runs the epochs of a stage.
-///
-/// # Errors
-/// When a batch cannot be made, an engine fails, the loss is no number, or a result cannot be
-/// written.
-pub fn fit(
-    course: &Course<'_>,
-    source: &mut dyn FeatureSource,
-    trainer: &mut dyn Trainer,
-    sink: &mut dyn EventSink,
-    keeper: &mut dyn WeightsKeeper,
-) -> Result<Fitted, TrainError> {
-    let mut best: Option<(EpochMetrics, Weights, Vec<Prediction>)> = None;
-    for epoch in course.n_epochs_before + 1..=course.n_epochs_before + course.n_epochs {
-        let start = Instant::now();
-        let (train, mut times) = train_epoch(course, epoch, source, trainer, sink)?;
-        let validation_start = Instant::now();
-        let evaluation = evaluate::evaluate(trainer, source.validation())?;
-        times.validation = validation_start.elapsed();
-        let validation = evaluation.evaluated;
-        check_loss(course, epoch, None, validation.loss)?;
-        let metrics =
-            EpochMetrics { epoch, train, validation, learning_rate: course.learning_rate };
-        let weights = trainer.weights();
-        keeper.keep(Kept::Last, &weights)?;
-        let is_best =
-            best.as_ref().is_none_or(|(best, ..)| is_better(&metrics, best, course.best_by));
-        if is_best {
-            keeper.keep(Kept::Best, &weights)?;
-            best = Some((metrics, weights, evaluation.predictions));
-        }
-        let stage = course.stage.to_owned();
-        times.total = start.elapsed();
-        sink.receive(&Event::EpochFinished { stage, metrics, is_best, times })?;
-    }
-    let (best, best_weights, best_predictions) = best.expect("a stage has at least one epoch");
-    sink.receive(&Event::StageFinished { stage: course.stage.to_owned(), best })?;
-    Ok(Fitted { best, best_weights, best_predictions, last_weights: trainer.weights() })
+/// Who takes part in a stage.
+pub struct Parties<'a> {
+    /// Gives batches.
+    pub source: &'a mut dyn FeatureSource,
+    /// Learns from them.
+    pub trainer: &'a mut dyn Trainer,
+    /// Hears what happens.
+    pub sink: &'a mut dyn EventSink,
+    /// Keeps what must outlive the process.
+    pub keeper: &'a mut dyn Keeper,
 }
 
+/// Runs the epochs of a stage, or the rest of them from `state` on.
+///
+/// # Errors
+/// When a batch cannot be made, an engine fails, the loss is no number, a result cannot be
+/// written, or the stage is cancelled.
+pub fn fit(
+    course: &Course<'_>,
+    parties: &mut Parties<'_>,
+    state: Option<StageState>,
+) -> Result<Fitted, TrainError> {
+    let (mut done, mut partial) = match state {
+        Some(StageState { done, partial, trainer }) => {
+            parties.trainer.restore(trainer);
+            (done, partial)
+        }
+        None => (Done::default(), PartialEpoch::default()),
+    };
+    while done.epochs.len() < course.n_epochs {
+        let epoch = course.n_epochs_before + done.epochs.len() + 1;
+        train_epoch(course, epoch, parties, &done, &mut partial)?;
+        finish_epoch(course, epoch, parties, &mut done, &partial)?;
+        partial = PartialEpoch::default();
+        checkpoint(parties, &done, &partial)?;
+        check_cancel(course, &done)?;
+    }
+    let Done { epochs, best } = done;
+    let best = best.expect("a stage has at least one epoch");
+    let stage = course.stage.to_owned();
+    parties.sink.receive(&Event::StageFinished { stage, best: best.metrics })?;
+    Ok(Fitted { epochs, best, last_weights: parties.trainer.weights() })
+}
+
+/// The steps of an epoch that are not done yet.
 fn train_epoch(
     course: &Course<'_>,
     epoch: usize,
-    source: &mut dyn FeatureSource,
-    trainer: &mut dyn Trainer,
-    sink: &mut dyn EventSink,
-) -> Result<(Evaluated, EpochTimes), TrainError> {
+    parties: &mut Parties<'_>,
+    done: &Done,
+    partial: &mut PartialEpoch,
+) -> Result<(), TrainError> {
     let stream = course.stream.child("dropout").at(epoch as u64);
-    let mut mean = RunningMean::default();
-    let mut times = EpochTimes::default();
-    for (step, batch) in (1..).zip(source.training(epoch)) {
+    let start = Instant::now();
+    let before = partial.times.total;
+    let Parties { source, trainer, sink, keeper } = parties;
+    for batch in source.training(epoch, partial.n_steps) {
         let FeatureBatch { features, labels, samples, waiting, frozen } = batch?;
         let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
         let mut outcome = None;
@@ -120,18 +136,78 @@ fn train_epoch(
         let randomness = StepRandomness { samples };
         let step_times =
             trainer.step(features, &randomness, &mut objective, course.learning_rate)?;
+        let (loss, n_correct) = outcome.expect("a step evaluates its objective");
+        partial.n_steps += 1;
+        check_loss(course, epoch, Some(partial.n_steps), loss)?;
+        partial.mean.add(loss, n_correct, labels.len());
+        let times = &mut partial.times;
         times.waiting += waiting;
         times.frozen += frozen;
         times.forward += step_times.forward;
         times.backward += step_times.backward;
         times.optimizer += step_times.optimizer;
-        let (loss, n_correct) = outcome.expect("a step evaluates its objective");
-        check_loss(course, epoch, Some(step), loss)?;
-        mean.add(loss, n_correct, labels.len());
-        let Evaluated { loss, accuracy } = mean.value();
-        sink.receive(&Event::StepFinished { step, n_images: mean.n_images(), loss, accuracy })?;
+        times.total = before + start.elapsed();
+        let Evaluated { loss, accuracy } = partial.mean.value();
+        let (step, n_images) = (partial.n_steps, partial.mean.n_images());
+        sink.receive(&Event::StepFinished { step, n_images, loss, accuracy })?;
+        let is_due = course.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
+        if is_due || course.cancel.is_set() {
+            let (done, partial, trainer) = (done.clone(), *partial, trainer.state());
+            keeper.checkpoint(&StageState { done, partial, trainer })?;
+        }
+        check_cancel(course, done)?;
     }
-    Ok((mean.value(), times))
+    Ok(())
+}
+
+/// Validation, and what an epoch leaves.
+fn finish_epoch(
+    course: &Course<'_>,
+    epoch: usize,
+    parties: &mut Parties<'_>,
+    done: &mut Done,
+    partial: &PartialEpoch,
+) -> Result<(), TrainError> {
+    let Parties { source, trainer, sink, keeper } = parties;
+    let start = Instant::now();
+    let evaluation = evaluate::evaluate(*trainer, source.validation())?;
+    let mut times = partial.times;
+    times.validation = start.elapsed();
+    let validation = evaluation.evaluated;
+    check_loss(course, epoch, None, validation.loss)?;
+    let (train, learning_rate) = (partial.mean.value(), course.learning_rate);
+    let metrics = EpochMetrics { epoch, train, validation, learning_rate };
+    let weights = trainer.weights();
+    keeper.keep(Kept::Last, &weights)?;
+    let best = done.best.as_ref();
+    let is_best = best.is_none_or(|best| is_better(&metrics, &best.metrics, course.best_by));
+    if is_best {
+        keeper.keep(Kept::Best, &weights)?;
+        done.best = Some(Best { metrics, weights, predictions: evaluation.predictions });
+    }
+    times.total += start.elapsed();
+    done.epochs.push(FinishedEpoch { metrics, is_best, times });
+    let stage = course.stage.to_owned();
+    sink.receive(&Event::EpochFinished { stage, metrics, is_best, times })?;
+    Ok(())
+}
+
+fn checkpoint(
+    parties: &mut Parties<'_>,
+    done: &Done,
+    partial: &PartialEpoch,
+) -> Result<(), TrainError> {
+    let trainer = parties.trainer.state();
+    let state = StageState { done: done.clone(), partial: *partial, trainer };
+    Ok(parties.keeper.checkpoint(&state)?)
+}
+
+fn check_cancel(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {
+    if !course.cancel.is_set() || done.epochs.len() == course.n_epochs {
+        return Ok(());
+    }
+    let epoch = course.n_epochs_before + done.epochs.len() + 1;
+    Err(TrainError::Cancelled { stage: course.stage.to_owned(), epoch })
 }
 
 fn check_loss(

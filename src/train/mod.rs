@@ -5,6 +5,7 @@
 pub mod evaluate;
 pub mod fit;
 pub mod objective;
+pub mod state;
 
 use std::error::Error;
 use std::time::Duration;
@@ -32,8 +33,9 @@ pub type FeatureBatches<'a> = Box<dyn Iterator<Item = Result<FeatureBatch, Train
 
 /// The features that a stage trains on.
 pub trait FeatureSource {
-    /// A pass over the training pictures, in the order and with the changes of an epoch.
-    fn training(&mut self, epoch: usize) -> FeatureBatches<'_>;
+    /// A pass over the training pictures, in the order and with the changes of an epoch, from the
+    /// batch behind the first `n_steps` on.
+    fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_>;
     /// A pass over the validation pictures.
     fn validation(&mut self) -> FeatureBatches<'_>;
 }
@@ -61,6 +63,14 @@ pub enum TrainError {
         /// What it became.
         loss: f64,
     },
+    /// Somebody asked to stop; how far the stage came is kept.
+    #[error("interrupted in stage `{stage}`, epoch {epoch}")]
+    Cancelled {
+        /// The stage.
+        stage: String,
+        /// The epoch that would have gone on.
+        epoch: usize,
+    },
     /// A result could not be written down.
     #[error(transparent)]
     Record(#[from] FileError),
@@ -78,7 +88,7 @@ impl TrainError {
                 "the epochs before are kept in the run directory; a smaller `learning_rate` is the usual remedy"
                     .to_owned(),
             ],
-            Self::Batch(_) | Self::Engine(_) | Self::Record(_) => vec![],
+            Self::Batch(_) | Self::Engine(_) | Self::Cancelled { .. } | Self::Record(_) => vec![],
         }
     }
 }

@@ -15,6 +15,7 @@ mod broken;
 mod definitions;
 mod diagnostics;
 mod reference;
+mod resume;
 mod runs;
 mod schema;
 mod support;

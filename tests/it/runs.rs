@@ -1,65 +1,8 @@
 //! Whole runs on small pictures: what a run directory holds, and that it comes out the same again.
 
-use std::path::Path;
-
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, files_below, spawn};
-
-/// Two stages on the smallest network; augmentation, dropout and both engines take part.
-const TWO_STAGES: &str = "\
-version: 1
-seed: 7
-dataset: { directory: pictures, image_size: 32, batch_size: 5 }
-augmentation:
-  - random_flip: both
-  - random_rotation: { factor: 0.1 }
-  - random_contrast: { factor: 0.2 }
-model: { base: mobilenet_v2, width: 0.35, weights: none }
-stages:
-  transfer:
-    train: { freeze: all, epochs: 2 }
-  finetune:
-    train: { unfreeze_from: 138, epochs: 2, optimizer: { adam: { learning_rate: 1e-4 } } }
-";
-
-/// The files that a second execution may write differently.
-const VOLATILE: [&str; 3] = ["events.jsonl", "manifest.json", "timings.csv"];
-
-/// Runs the pipeline of a workshop into its folder `runs`.
-fn run(workshop: &Workshop, more: &[&str]) -> Said {
-    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
-    let mut arguments = vec![pipeline.as_str(), "--runs-dir", &runs];
-    arguments.extend(more);
-    alpaca_run(&arguments)
-}
-
-/// The files of a run directory that reproduce.
-fn lasting(directory: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files = files_below(directory);
-    files.retain(|(name, _)| !VOLATILE.contains(&name.as_str()));
-    files
-}
-
-/// A manifest without its volatile section.
-fn manifest(directory: &Path) -> serde_json::Value {
-    let text = std::fs::read_to_string(directory.join("manifest.json")).unwrap();
-    let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert!(manifest.as_object_mut().unwrap().remove("volatile").is_some());
-    manifest
-}
-
-#[track_caller]
-fn assert_same_files(a: &Path, b: &Path) {
-    let (a_files, b_files) = (lasting(a), lasting(b));
-    let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
-        files.iter().map(|(name, _)| name.clone()).collect()
-    };
-    assert_eq!(names(&a_files), names(&b_files));
-    for ((name, a), (_, b)) in a_files.iter().zip(&b_files) {
-        assert!(a == b, "{name} differs");
-    }
-    assert_eq!(manifest(a), manifest(b));
-}
+use crate::support::runs::{TWO_STAGES, assert_same_files, lasting, manifest, run};
 
 #[test]
 fn a_run_directory_holds_what_was_promised() {

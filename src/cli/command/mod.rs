@@ -3,8 +3,10 @@
 pub(super) mod bench;
 pub(super) mod check;
 pub(super) mod layers;
+pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod schema;
+pub(super) mod verify;
 
 use super::args::PipelineArguments;
 use super::exit::Failure;
@@ -55,6 +57,7 @@ fn prepare(
 fn load(arguments: &PipelineArguments, settings: &Settings) -> Result<Loaded, Failure> {
     let input = PipelineInput {
         file: arguments.pipeline.clone(),
+        folder: load::folder_of(&arguments.pipeline).to_path_buf(),
         overrides: arguments.overrides.clone(),
         current_dir: settings.current_dir.clone(),
     };

@@ -1,18 +1,21 @@
 //! `alpaca-run PIPELINE`
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use super::{on_threads, prepare};
+use crate::base::cancel::Cancel;
 use crate::base::fs;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
 use crate::cli::progress::Progress;
 use crate::cli::settings::Settings;
+use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
-use crate::exec::session::{Caches, PixelRoom, Room, RunReport, Session};
+use crate::exec::session::{Caches, PixelRoom, Room, RunError, RunReport, Session, Texts};
 use crate::pipeline::load::folder_of;
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
@@ -24,30 +27,47 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
+    let folder = settings.current_dir.join(folder_of(&arguments.pipeline.pipeline));
+    let resolved = resolved::render(&loaded.spec, &loaded.document);
+    let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
+    execute(settings, terminal, fs::normalise(&folder), |session, sinks| {
+        session.run(&loaded.spec, prepared, &arguments.runs_dir, &texts, sinks)
+    })
+}
+
+/// Runs or goes on with a run: log, progress, signals, and the summary at its end.
+pub(super) fn execute(
+    settings: &Settings,
+    terminal: &Terminal,
+    pipeline_directory: PathBuf,
+    work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
+) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal.verbosity());
     let mut progress = Progress::new(terminal);
-    let session = Session {
-        runs_dir: arguments.runs_dir.clone(),
-        pipeline_text: &loaded.document.sources()[0].text,
-        resolved_text: &resolved::render(&loaded.spec, &loaded.document),
-        pipeline_directory: fs::normalise(
-            &settings.current_dir.join(folder_of(&arguments.pipeline.pipeline)),
-        ),
-        n_threads: settings.threads,
-        caches: caches(settings),
-    };
+    let cancel = Cancel::new();
+    signals::listen(&cancel);
+    let (n_threads, caches) = (settings.threads, caches(settings));
+    let session = Session { pipeline_directory, n_threads, caches, cancel };
     let mut sinks = Sinks(vec![&mut log, &mut progress]);
-    let result = on_threads(settings, || session.run(&loaded.spec, prepared, &mut sinks))?;
+    let result = on_threads(settings, || work(&session, &mut sinks))?;
+    progress.end();
     match result {
         Ok(report) => {
             terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
             Ok(Exit::Done)
         }
-        Err(error) => {
-            let (code, hints) = (error.code(), error.hints());
-            Err(Failure::stage(error, code, hints))
-        }
+        Err(error) => Err(failure(error, log.directory())),
     }
+}
+
+/// A run that did not finish, and how it can go on.
+fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
+    let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
+    let (code, mut hints) = (error.code(), error.hints());
+    if let (true, Some(directory)) = (error.can_go_on(), directory) {
+        hints.push(format!("`alpaca-run resume {}` goes on from here", directory.display()));
+    }
+    Failure::Other { exit, code, error: error.into(), hints }
 }
 
 /// What a run may keep: little enough memory for any machine, and as much disk as a dataset of a

@@ -58,6 +58,13 @@ impl Parameters {
         self.0.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
+    /// Sets the values of all parameters.
+    pub(super) fn set(&mut self, weights: &Weights) {
+        for (name, (value, _)) in &mut self.0 {
+            value.clone_from(weights.get(name));
+        }
+    }
+
     /// Moves the parameters to a device, without a copy where that is this processor's memory; those
     /// that train are tracked where the device records. [`take_back`](Self::take_back) ends the
     /// loan.

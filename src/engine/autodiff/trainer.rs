@@ -10,7 +10,7 @@ use super::parameters::{Leaves, Parameters};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::optimizer::Optimizer;
 use crate::engine::{
-    EngineError, Features, Gradients, Objective, StepRandomness, StepTimes, Trainer,
+    EngineError, Features, Gradients, Objective, StepRandomness, StepTimes, Trainer, TrainerState,
 };
 use crate::model::fuse::{Cut, Unit, Value};
 use crate::model::network::Network;
@@ -203,6 +203,17 @@ impl Trainer for AutodiffTrainer {
 
     fn weights(&self) -> Weights {
         self.parameters.weights()
+    }
+
+    fn state(&self) -> TrainerState {
+        let (n_steps, [first_moments, second_moments]) = self.optimizer.state();
+        TrainerState { weights: self.weights(), first_moments, second_moments, n_steps }
+    }
+
+    fn restore(&mut self, state: TrainerState) {
+        let TrainerState { weights, first_moments, second_moments, n_steps } = state;
+        self.parameters.set(&weights);
+        self.optimizer.restore(n_steps, [first_moments, second_moments]);
     }
 }
 

@@ -94,12 +94,23 @@ pub fn load(path: &Path, parameters: &[Parameter]) -> Result<Weights, WeightsErr
     if !mismatch.is_empty() {
         return Err(WeightsError::Mismatch { path: path.to_path_buf(), mismatch });
     }
-    let tensor = |(name, view): (String, TensorView<'_>)| {
-        let values =
-            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        (name, Tensor::new(view.shape(), values.collect()))
-    };
-    Ok(file.tensors().into_iter().map(tensor).collect())
+    Ok(file.tensors().into_iter().map(|(name, view)| (name, tensor(&view))).collect())
+}
+
+/// A tensor of a file.
+pub(super) fn tensor(view: &TensorView<'_>) -> Tensor {
+    let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    Tensor::new(view.shape(), values.collect())
+}
+
+/// The values of a tensor as a file has them.
+pub(super) fn bytes(tensor: &Tensor) -> Vec<u8> {
+    tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Bytes of a shape for a file.
+pub(super) fn view<'a>(bytes: &'a [u8], shape: &[usize]) -> TensorView<'a> {
+    TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("a tensor has four bytes a value")
 }
 
 fn compare(file: &SafeTensors<'_>, parameters: &[Parameter]) -> Mismatch {
@@ -130,17 +141,9 @@ fn compare(file: &SafeTensors<'_>, parameters: &[Parameter]) -> Mismatch {
 /// # Errors
 /// When the file cannot be written.
 pub fn save(path: &Path, weights: &Weights) -> Result<(), FileError> {
-    let bytes: Vec<(&str, Vec<u8>, &[usize])> = weights
-        .iter()
-        .map(|(name, tensor)| {
-            let bytes = tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect();
-            (name, bytes, tensor.shape())
-        })
-        .collect();
-    let views = bytes.iter().map(|(name, bytes, shape)| {
-        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
-        (*name, view.expect("a tensor has four bytes a value"))
-    });
+    let tensors: Vec<(&str, Vec<u8>, &[usize])> =
+        weights.iter().map(|(name, tensor)| (name, bytes(tensor), tensor.shape())).collect();
+    let views = tensors.iter().map(|(name, bytes, shape)| (*name, view(bytes, shape)));
     let file =
         safetensors::serialize(views, None).expect("tensors have distinct names and sound shapes");
     fs::write_atomic(path, &file)

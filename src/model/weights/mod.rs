@@ -1,5 +1,6 @@
 //! The weights of a network, by name.
 
+pub mod bundle;
 pub mod file;
 
 use std::collections::BTreeMap;

@@ -54,6 +54,10 @@ pub(super) struct RawPipeline {
     /// What runs the trainable part of the network. The frozen part always runs on the processor.
     #[serde(default = "defaults::device")]
     pub(super) device: RawDevice,
+    /// After how many steps a run that may be cut short keeps how far it is, besides at the end of
+    /// each epoch. Not part of any result.
+    #[schemars(range(min = 1))]
+    pub(super) checkpoint_every: Option<usize>,
     /// The stages by name. Each runs after the stage it starts from.
     #[schemars(extend("minProperties" = 1))]
     pub(super) stages: IndexMap<String, RawStage>,

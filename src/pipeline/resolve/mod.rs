@@ -9,7 +9,6 @@ mod stages;
 use std::path::Path;
 
 use super::document::{Document, SourceKind};
-use super::load::folder_of;
 use super::raw::{NumberOrRange, RawAugmentation, RawDevice, RawFill, RawFlip, RawPipeline};
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
@@ -18,8 +17,10 @@ use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, P
 
 /// The folders that relative paths may start from.
 pub(super) struct Folders<'a> {
-    /// The pipeline file: paths written in it start from its folder.
+    /// The pipeline file.
     pub(super) file: &'a Path,
+    /// The folder that paths written in it start from.
+    pub(super) paths: &'a Path,
     /// The folder that paths in `-S` options start from; absolute.
     pub(super) current_dir: &'a Path,
 }
@@ -63,6 +64,7 @@ pub(super) fn resolve(
             RawDevice::Cpu => Device::Cpu,
             RawDevice::Libtorch => Device::Libtorch,
         },
+        checkpoint_every: raw.checkpoint_every,
         stages,
     })
 }
@@ -89,7 +91,7 @@ fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) 
 /// where the command line does. Recorded as seen from the file's folder either way.
 fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str) -> Location {
     let source = document.find(at).map_or(0, |span| span.source);
-    let base = folder_of(folders.file);
+    let base = folders.paths;
     let written = Path::new(text);
     let (path, recorded) = match document.sources()[source].kind {
         SourceKind::Override if written.is_relative() => {

@@ -2,3 +2,4 @@
 
 pub mod pictures;
 pub mod program;
+pub mod runs;

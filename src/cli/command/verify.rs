@@ -1,0 +1,40 @@
+//! `alpaca-run verify RUN`
+
+use std::fmt::Write as _;
+
+use crate::cli::args::VerifyArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::Terminal;
+use crate::run_dir::verify::{self, Verdict};
+
+/// Compares every file of a run with the digest in its manifest.
+pub(in crate::cli) fn run(
+    arguments: &VerifyArguments,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let verdict = verify::verify(&arguments.run).map_err(Failure::usage)?;
+    let text = if arguments.json {
+        let json = serde_json::to_string_pretty(&verdict).expect("a verdict is plain data");
+        format!("{json}\n")
+    } else {
+        render(&verdict)
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(if verdict.is_intact() { Exit::Done } else { Exit::Failed })
+}
+
+fn render(verdict: &Verdict) -> String {
+    let Verdict { n_files, changed, missing, extra } = verdict;
+    let mut text = String::new();
+    for (what, names) in
+        [("changed", changed), ("missing", missing), ("not in the manifest", extra)]
+    {
+        for name in names {
+            let _ = writeln!(text, "{what}: {name}");
+        }
+    }
+    if verdict.is_intact() {
+        let _ = writeln!(text, "all {n_files} files are as the manifest says");
+    }
+    text
+}

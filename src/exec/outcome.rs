@@ -1,0 +1,93 @@
+//! What a stage leaves, whether it just ran, ran before the process was stopped, or in an earlier
+//! run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::fs::FileError;
+use crate::event::{Event, EventSink, StageFacts};
+use crate::model::weights::Weights;
+use crate::model::weights::bundle::{self, BundleError};
+use crate::run_dir::manifest::StageRecord;
+use crate::spec::FromWeights;
+use crate::train::evaluate::Prediction;
+use crate::train::state::FinishedEpoch;
+
+/// The result of a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StageOutcome {
+    pub(super) facts: OutcomeFacts,
+    best: Weights,
+    last: Weights,
+}
+
+/// Everything about a stage's result but its weights.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) struct OutcomeFacts {
+    /// The stage before its first epoch.
+    pub(super) start: StageFacts,
+    /// What was measured in each epoch.
+    pub(super) epochs: Vec<FinishedEpoch>,
+    /// What the best weights say about the validation pictures.
+    pub(super) predictions: Vec<Prediction>,
+    /// What the manifest says about it.
+    pub(super) record: StageRecord,
+}
+
+/// The sets of weights in a file.
+const SETS: [&str; 2] = ["best", "last"];
+
+impl StageOutcome {
+    /// An outcome with the weights of the whole network, best and last.
+    pub(super) fn new(facts: OutcomeFacts, [best, last]: [Weights; 2]) -> Self {
+        Self { facts, best, last }
+    }
+
+    /// The weights that another stage goes on from.
+    pub(super) fn weights(&self, which: FromWeights) -> &Weights {
+        match which {
+            FromWeights::Best => &self.best,
+            FromWeights::Last => &self.last,
+        }
+    }
+
+    /// How many epochs its weights have seen.
+    pub(super) fn n_epochs(&self) -> usize {
+        self.facts.start.n_epochs_before + self.facts.epochs.len()
+    }
+
+    /// The outcome as bytes.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let [best, last] = SETS;
+        bundle::encode(&self.facts, &[(best, &self.best), (last, &self.last)])
+    }
+
+    /// An outcome from bytes.
+    ///
+    /// # Errors
+    /// When they are not those of an outcome.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        let (facts, mut sets) = bundle::decode(bytes)?;
+        let [best, last] = SETS.map(|name| sets.remove(name).unwrap_or_default());
+        Ok(Self { facts, best, last })
+    }
+
+    /// Tells a listener what it would have heard from the running stage.
+    pub(super) fn replay(&self, sink: &mut dyn EventSink) -> Result<(), FileError> {
+        replay_epochs(&self.facts.start, &self.facts.epochs, sink)?;
+        let best = self.facts.record.best;
+        sink.receive(&Event::StageFinished { stage: self.facts.start.stage.clone(), best })
+    }
+}
+
+/// Tells a listener of a stage that began and of the epochs it finished.
+pub(super) fn replay_epochs(
+    start: &StageFacts,
+    epochs: &[FinishedEpoch],
+    sink: &mut dyn EventSink,
+) -> Result<(), FileError> {
+    sink.receive(&Event::StageStarted(start.clone()))?;
+    epochs.iter().try_for_each(|&FinishedEpoch { metrics, is_best, times }| {
+        let stage = start.stage.clone();
+        sink.receive(&Event::EpochFinished { stage, metrics, is_best, times })
+    })
+}

@@ -1,0 +1,205 @@
+//! The stages of a run in order, and what they leave together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::audience::Audience;
+use super::checkpoint::{Checkpoint, Past};
+use super::features::Pictures;
+use super::outcome::StageOutcome;
+use super::preflight::BaseWeights;
+use super::session::{Clock, RunError, RunReport, Session, World};
+use super::stage::{self, Start};
+use crate::base::clock;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::base::random::SeedStream;
+use crate::dataset::loader::Loader;
+use crate::dataset::split::Part;
+use crate::event::{Event, StageFacts};
+use crate::model::initial;
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::run_dir::manifest::{
+    self, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
+};
+use crate::run_dir::recorder::{PredictionRow, Recorder};
+use crate::run_dir::verify;
+use crate::spec::{AugmentationSpec, PipelineSpec, StageKind, StageSpec, WeightsSpec};
+use crate::train::state::StageState;
+
+/// A run in a run directory that is begun.
+pub(super) struct Run<'a> {
+    pub(super) spec: &'a PipelineSpec,
+    pub(super) world: &'a World,
+    pub(super) session: &'a Session,
+    pub(super) checkpoint: &'a Checkpoint,
+}
+
+impl Run<'_> {
+    /// Runs what is left of the stages, and finishes the run directory.
+    pub(super) fn complete(
+        &self,
+        mut audience: Audience<'_>,
+        past: Past,
+        clock: Clock,
+    ) -> Result<RunReport, RunError> {
+        let outcomes = self.stages(&mut audience, past)?;
+        let Audience { recorder, observer } = audience;
+        let last = outcomes.last().expect("a pipeline has at least one stage");
+        recorder.promote_weights(&last.facts.start.stage)?;
+        self.write_predictions(recorder, last)?;
+        if let Err(error) = recorder.write_plots() {
+            // A plot can be drawn again from metrics.csv; the run is worth more than it.
+            observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
+        }
+        let volatile = Volatile {
+            started: clock.started,
+            finished: clock::now(),
+            seconds: clock.start.elapsed().as_secs_f64(),
+            threads: self.session.n_threads,
+            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            pipeline_directory: self.session.pipeline_directory.display().to_string(),
+        };
+        let records = outcomes.into_iter().map(|outcome| outcome.facts.record).collect();
+        let manifest = self.manifest(records, verify::digests(recorder.directory())?, volatile);
+        recorder.finish(&manifest)?;
+        self.checkpoint.remove()?;
+        let directory = recorder.directory().to_path_buf();
+        Ok(RunReport { directory, history: recorder.history().clone() })
+    }
+
+    /// Runs the stages in order, but those that are done.
+    fn stages(
+        &self,
+        audience: &mut Audience<'_>,
+        past: Past,
+    ) -> Result<Vec<StageOutcome>, RunError> {
+        let World { dataset, pixels, network, base_weights, .. } = self.world;
+        let initial = initial_weights(self.spec, network, base_weights.as_ref());
+        let loader = Loader::new(
+            Arc::clone(dataset),
+            Arc::clone(pixels),
+            &self.spec.dataset,
+            network.preprocessing,
+            self.session.n_threads,
+        );
+        let Past { mut outcomes, mut current } = past;
+        for outcome in &outcomes {
+            outcome.replay(audience.recorder)?;
+        }
+        for (position, stage) in self.spec.stages.iter().enumerate().skip(outcomes.len()) {
+            let current = current.take();
+            let start = (&outcomes[..], &initial);
+            let outcome = self.stage(stage, start, &loader, current, audience)?;
+            self.checkpoint.save_outcome(position, &outcome)?;
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    fn stage(
+        &self,
+        stage: &StageSpec,
+        (earlier, initial): (&[StageOutcome], &Weights),
+        loader: &Loader,
+        current: Option<(StageFacts, StageState)>,
+        audience: &mut Audience<'_>,
+    ) -> Result<StageOutcome, RunError> {
+        let World { dataset, split, network, layers, .. } = self.world;
+        let StageSpec { name, kind: StageKind::Train(spec) } = stage;
+        let changes: Arc<[AugmentationSpec]> = self.spec.augmentation.clone().into();
+        let pictures = Pictures {
+            dataset,
+            loader,
+            train: &split.positions(Part::Train),
+            validation: &split.positions(Part::Validation),
+            changes: &changes,
+            views: self.spec.augmentation_views,
+        };
+        let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
+            let outcome = earlier.iter().find(|outcome| outcome.facts.start.stage == *from);
+            let outcome = outcome.expect("stages come after those they start from");
+            (outcome.weights(which), outcome.n_epochs())
+        });
+        let (weights, n_epochs_before) = from.unwrap_or((initial, 0));
+        let start = Start {
+            name,
+            spec,
+            network,
+            weights,
+            n_epochs_before,
+            layers: *layers,
+            seed: self.spec.seed,
+            room: &self.session.caches.features,
+            checkpoint: self.checkpoint,
+            checkpoint_every: self.spec.checkpoint_every,
+            cancel: &self.session.cancel,
+        };
+        stage::run(&start, pictures, audience, current)
+    }
+
+    fn write_predictions(
+        &self,
+        recorder: &Recorder,
+        outcome: &StageOutcome,
+    ) -> Result<(), FileError> {
+        let dataset = &self.world.dataset;
+        let rows = outcome.facts.predictions.iter().map(|prediction| PredictionRow {
+            path: dataset.samples[prediction.sample].candidate.path.clone(),
+            label: prediction.label,
+            predicted: prediction.predicted(),
+            probabilities: prediction.probabilities.clone(),
+        });
+        recorder.write_predictions(&dataset.classes, rows)
+    }
+
+    fn manifest(
+        &self,
+        stages: Vec<StageRecord>,
+        files: BTreeMap<String, Digest>,
+        volatile: Volatile,
+    ) -> Manifest {
+        let World { dataset, split, base_weights, .. } = self.world;
+        let part = |part: Part| (part.name().to_owned(), split.positions(part).len());
+        let skipped = dataset.skipped.iter();
+        let versions = [("alpaca-run", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")];
+        Manifest {
+            format: manifest::FORMAT,
+            name: self.spec.name.clone(),
+            seed: self.spec.seed,
+            versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
+            dataset: DatasetRecord {
+                fingerprint: dataset.fingerprint(),
+                classes: dataset.classes.clone(),
+                split: [Part::Train, Part::Validation, Part::Test].map(part).into(),
+                skipped: skipped.map(|bad| (bad.path.clone(), bad.reason.to_string())).collect(),
+                ignored: dataset.ignored.clone(),
+            },
+            weights: WeightsRecord {
+                source: match &self.spec.model.weights {
+                    WeightsSpec::None => "none".to_owned(),
+                    WeightsSpec::File(location) => location.written.clone(),
+                },
+                digest: base_weights.as_ref().map(|weights| weights.digest),
+            },
+            stages,
+            files,
+            volatile,
+        }
+    }
+}
+
+/// The weights before the first stage: those of the file, and random ones for the rest.
+pub(super) fn initial_weights(
+    spec: &PipelineSpec,
+    network: &Network,
+    base: Option<&BaseWeights>,
+) -> Weights {
+    let stream = SeedStream::new(spec.seed).child("weights");
+    let mut weights = initial::initialise(network, &network.graph.parameters(), stream);
+    if let Some(base) = base {
+        weights.extend(base.weights.clone());
+    }
+    weights
+}

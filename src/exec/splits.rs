@@ -1,0 +1,43 @@
+//! What splits.csv of a run says about its pictures, and how today's differ.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::base::fs::FileError;
+use crate::base::text;
+use crate::dataset::examine::Dataset;
+use crate::run_dir::layout;
+use crate::run_dir::table;
+
+/// The digest of each picture of a run, by its path.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>, FileError> {
+    let rows = table::read(path)?;
+    let column =
+        |row: &BTreeMap<String, String>, name: &str| row.get(name).cloned().unwrap_or_default();
+    Ok(rows.iter().map(|row| (column(row, "path"), column(row, "digest"))).collect())
+}
+
+/// How a dataset differs from recorded pictures, in sentences.
+pub(super) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset) -> Vec<String> {
+    let samples = dataset.samples.iter();
+    let now: BTreeMap<String, String> =
+        samples.map(|sample| (sample.candidate.path.clone(), sample.digest.to_string())).collect();
+    let gone: Vec<String> =
+        recorded.keys().filter(|path| !now.contains_key(*path)).cloned().collect();
+    let new: Vec<String> =
+        now.keys().filter(|path| !recorded.contains_key(*path)).cloned().collect();
+    let is_other =
+        |(path, digest): &(&String, &String)| now.get(*path).is_some_and(|now| now != *digest);
+    let other: Vec<String> =
+        recorded.iter().filter(is_other).map(|(path, _)| path.clone()).collect();
+    let lines = [("gone", gone), ("new", new), ("of other content", other)].map(|(what, paths)| {
+        let count = text::count(paths.len(), "picture");
+        (!paths.is_empty()).then(|| format!("{count} {what}:\n{}", text::first_lines(&paths, 10)))
+    });
+    let mut lines: Vec<String> = lines.into_iter().flatten().collect();
+    lines.push(format!("{} says which they were", layout::SPLITS));
+    lines
+}

@@ -1,0 +1,78 @@
+//! Who works in a run directory: one process at a time.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::layout;
+use crate::base::clock;
+use crate::base::fs::{self, FileError};
+
+/// A run directory that cannot be worked in.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process does.
+    #[error("another process is at work in `{}`: {holder}", directory.display())]
+    Held {
+        /// The run directory.
+        directory: PathBuf,
+        /// What it says about itself.
+        holder: String,
+    },
+    /// The lock cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// The right to work in a run directory; ends with its owner, or with the process in any way.
+#[derive(Debug)]
+pub struct RunLock {
+    /// The operating system frees it when the process ends.
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock of a run directory.
+    ///
+    /// # Errors
+    /// When another process has it, or its file cannot be written.
+    pub fn acquire(directory: &Path) -> Result<Self, LockError> {
+        let folder = directory.join(layout::CHECKPOINT);
+        fs::create_dir_all(&folder)?;
+        let path = folder.join("lock");
+        let failed = |source| FileError::new("lock", &path, source);
+        let mut file = fs::open_or_create(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(failed)?;
+                let directory = directory.to_path_buf();
+                return Err(LockError::Held { directory, holder: holder.trim().to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source).into()),
+        }
+        let line = format!("process {}, since {}\n", std::process::id(), clock::now());
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(line.as_bytes()))
+            .map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_came_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = RunLock::acquire(folder.path()).unwrap();
+        let error = RunLock::acquire(folder.path()).unwrap_err();
+        let process = format!("process {}", std::process::id());
+        assert!(error.to_string().contains(&process), "{error}");
+        drop(first);
+        RunLock::acquire(folder.path()).unwrap();
+    }
+}

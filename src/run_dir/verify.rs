@@ -1,0 +1,115 @@
+//! Whether the files of a run are still those that it wrote.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::layout;
+use super::manifest::{FORMAT, Manifest};
+use crate::base::digest::Digest;
+use crate::base::fs::{self, FileError};
+
+/// A manifest that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The run is not finished, or the folder is no run directory.
+    #[error("`{}` has no {}: it is no finished run", .0.display(), layout::MANIFEST)]
+    Missing(PathBuf),
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is no manifest.
+    #[error("`{}` is no manifest", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// It was written by a later program.
+    #[error("`{}` has format {format}, and this program knows {FORMAT}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+    },
+}
+
+/// Reads the manifest of a finished run.
+///
+/// # Errors
+/// When there is none, or this program cannot read it.
+pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
+    let path = directory.join(layout::MANIFEST);
+    if !path.exists() {
+        return Err(ManifestError::Missing(directory.to_path_buf()));
+    }
+    let text = fs::read_text(&path)?;
+    let wrong = |source| ManifestError::Format { path: path.clone(), source };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
+    match value["format"].as_u64() {
+        Some(format) if format != u64::from(FORMAT) => Err(ManifestError::Version { path, format }),
+        _ => serde_json::from_value(value).map_err(wrong),
+    }
+}
+
+/// How the files of a run compare with its manifest; names as paths in the run directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Files in the manifest.
+    pub n_files: usize,
+    /// Files with another content.
+    pub changed: Vec<String>,
+    /// Files that are not there.
+    pub missing: Vec<String>,
+    /// Files that the manifest does not know.
+    pub extra: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether every file is as it was written. Files beside them do no harm.
+    pub fn is_intact(&self) -> bool {
+        self.changed.is_empty() && self.missing.is_empty()
+    }
+}
+
+/// Compares every file of a run with the digest in its manifest.
+///
+/// # Errors
+/// When the manifest or a file cannot be read.
+pub fn verify(directory: &Path) -> Result<Verdict, ManifestError> {
+    let manifest = read_manifest(directory)?;
+    let mut found = digests(directory)?;
+    let mut verdict =
+        Verdict { n_files: manifest.files.len(), changed: vec![], missing: vec![], extra: vec![] };
+    for (name, digest) in &manifest.files {
+        match found.remove(name) {
+            Some(found) if found == *digest => {}
+            Some(_) => verdict.changed.push(name.clone()),
+            None => verdict.missing.push(name.clone()),
+        }
+    }
+    verdict.extra = found.into_keys().collect();
+    Ok(verdict)
+}
+
+/// The digest of every file of a run directory, but for the volatile ones and what an unfinished
+/// run goes on from.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn digests(directory: &Path) -> Result<BTreeMap<String, Digest>, FileError> {
+    let mut digests = BTreeMap::new();
+    let checkpoint = directory.join(layout::CHECKPOINT);
+    for path in fs::files_below(directory)? {
+        let below = path.strip_prefix(directory).unwrap_or(&path);
+        let name: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        let name = name.join("/");
+        if !path.starts_with(&checkpoint) && !layout::VOLATILE.contains(&name.as_str()) {
+            digests.insert(name, Digest::of_file(&path)?);
+        }
+    }
+    Ok(digests)
+}

@@ -1,0 +1,232 @@
+//! Runs that are cut short go on to the bytes they would have had.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::pictures::Workshop;
+use crate::support::program::{Said, alpaca_run, command, spawn};
+use crate::support::runs::{TWO_STAGES, assert_same_files, run};
+
+/// How often the run of [`killed_at_any_moment_a_run_goes_on_to_the_same_bytes`] is killed, unless
+/// `ALPACA_KILLS` says otherwise.
+const N_KILLS: usize = 24;
+
+/// Keeps the state after every step.
+const EVERY_STEP: [&str; 2] = ["-S", "checkpoint_every=1"];
+
+/// Starts the pipeline of a workshop with its runs in a folder of their own.
+fn start(workshop: &Workshop, runs: &str, more: &[&str]) -> Child {
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text(runs));
+    let arguments = [&[pipeline.as_str(), "--runs-dir", &runs], &EVERY_STEP[..], more].concat();
+    spawn(&arguments)
+}
+
+fn resume(directory: &Path) -> Child {
+    spawn(&[Path::new("resume"), directory])
+}
+
+/// Waits for a file, unless the process ends before.
+fn wait_for(path: &Path, process: &mut Child) {
+    while !path.exists() && process.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Kills a process and waits for its end.
+fn kill(mut process: Child) {
+    // A process that has ended already cannot be killed, which is as good.
+    let _ = process.kill();
+    process.wait().unwrap();
+}
+
+#[cfg(unix)]
+fn signal(name: &str, process: &Child) {
+    let status = Command::new("kill").args([name, &process.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A run of the workshop that ends in its second stage by being killed.
+fn cut_short(workshop: &Workshop, runs: &str) -> PathBuf {
+    let directory = workshop.path(runs).join("small");
+    let mut process = start(workshop, runs, &["-S", "stages.finetune.epochs=20"]);
+    wait_for(&directory.join("checkpoint/stage-1"), &mut process);
+    kill(process);
+    assert!(!directory.join("manifest.json").exists(), "it ended before it could be killed");
+    directory
+}
+
+/// Equal spread over (0, 1) without a generator: the golden ratio's multiples.
+fn fraction(i: usize) -> f64 {
+    (i as f64 * 0.618_033_988_749_895).fract()
+}
+
+#[test]
+fn killed_at_any_moment_a_run_goes_on_to_the_same_bytes() {
+    let n_kills = std::env::var("ALPACA_KILLS").map_or(N_KILLS, |n| n.parse().unwrap());
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let before = Instant::now();
+    assert_eq!(Said::of(start(&workshop, "whole", &[])).code, Some(0));
+    let whole = before.elapsed();
+    let (mut n_done, mut n_in_first, mut n_in_second, mut round) = (0, 0, 0, 0);
+    while n_done < n_kills {
+        round += 1;
+        let runs = format!("killed-{round}");
+        let directory = workshop.path(&runs).join("small");
+        let mut process = start(&workshop, &runs, &[]);
+        wait_for(&directory.join("checkpoint/run.json"), &mut process);
+        // Each run is killed up to three times, the last of them as it goes on.
+        for _ in 0..3 {
+            thread::sleep(whole.mul_f64(fraction(n_done) * 0.7));
+            kill(process);
+            n_done += 1;
+            let is_there = |name: &str| directory.join(name).exists();
+            n_in_second += usize::from(is_there("checkpoint/stage-1"));
+            n_in_first += usize::from(
+                is_there("checkpoint/stage-in-progress") && !is_there("checkpoint/stage-1"),
+            );
+            process = resume(&directory);
+        }
+        let said = Said::of(process);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(!directory.join("checkpoint").exists());
+        assert_same_files(&workshop.path("whole/small"), &directory);
+    }
+    println!("{n_done} kills: {n_in_first} in the first stage, {n_in_second} in the second");
+    assert!(n_in_first > 0 && n_in_second > 0, "the kills came at other moments than meant");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_saves_and_leaves_and_says_how_to_go_on() {
+    for name in ["-INT", "-TERM"] {
+        let workshop = Workshop::new(TWO_STAGES, 2);
+        let more = ["-S", "stages.finetune.epochs=20"];
+        assert_eq!(Said::of(start(&workshop, "whole", &more)).code, Some(0));
+        let directory = workshop.path("runs/small");
+        let mut process = start(&workshop, "runs", &more);
+        wait_for(&directory.join("checkpoint/stage-1"), &mut process);
+        signal(name, &process);
+        let said = Said::of(process);
+        assert_eq!(said.code, Some(130), "{}", said.err);
+        let hint = format!("`alpaca-run resume {}`", directory.display());
+        assert!(said.err.contains("interrupted in stage `finetune`"), "{}", said.err);
+        assert!(said.err.contains(&hint), "{}", said.err);
+        let said = Said::of(resume(&directory));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.err.contains("finetune"), "{}", said.err);
+        assert_same_files(&workshop.path("whole/small"), &directory);
+    }
+}
+
+#[test]
+fn the_second_in_a_run_directory_is_told_who_holds_it() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let directory = workshop.path("runs/small");
+    let mut first = start(&workshop, "runs", &["-S", "stages.finetune.epochs=2000"]);
+    wait_for(&directory.join("checkpoint/stage-1"), &mut first);
+    let second = Said::of(resume(&directory));
+    let holder = format!("process {}", first.id());
+    kill(first);
+    assert_eq!(second.code, Some(1), "{}", second.err);
+    assert!(second.err.contains(&holder), "{}", second.err);
+}
+
+#[test]
+fn a_run_goes_on_only_with_the_pictures_it_began_with() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let directory = cut_short(&workshop, "runs");
+    let (picture, aside) = (workshop.path("pictures/disc/003.png"), workshop.path("aside"));
+    std::fs::rename(&picture, &aside).unwrap();
+    std::fs::copy(workshop.path("pictures/ring/004.png"), &picture).unwrap();
+    let said = Said::of(resume(&directory));
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("pictures changed since the run was started"), "{}", said.err);
+    assert!(said.err.contains("1 picture of other content"), "{}", said.err);
+    assert!(said.err.contains("disc/003.png"), "{}", said.err);
+    std::fs::remove_file(&picture).unwrap();
+    let said = Said::of(resume(&directory));
+    assert!(said.err.contains("1 picture gone"), "{}", said.err);
+    std::fs::rename(workshop.path("pictures"), workshop.path("elsewhere")).unwrap();
+    let said = Said::of(resume(&directory));
+    assert!(said.err.contains("D001"), "{}", said.err);
+    std::fs::rename(workshop.path("elsewhere"), workshop.path("pictures")).unwrap();
+    std::fs::rename(&aside, &picture).unwrap();
+    let said = Said::of(resume(&directory));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+/// A limit on the size of files stands for a full disk: the same calls fail.
+#[cfg(unix)]
+#[test]
+fn a_disk_without_room_is_an_error_and_nothing_is_lost() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &EVERY_STEP).code, Some(0));
+    let program = command::<&str>(&[]);
+    let limited = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
+    let said = Said::of(
+        Command::new("sh")
+            .args(["-c", limited, "sh"])
+            .arg(program.get_program())
+            .args([&workshop.text("small.yaml"), "--runs-dir", &workshop.text("full")])
+            .args(EVERY_STEP)
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("cannot write") && said.err.contains("resume"), "{}", said.err);
+    let directory = workshop.path("full/small");
+    let said = Said::of(resume(&directory));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_same_files(&workshop.path("runs/small"), &directory);
+}
+
+#[test]
+fn what_cannot_go_on_says_why() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = alpaca_run(&["resume", &workshop.text("pictures")]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("nothing to go on from"), "{}", said.err);
+    let directory = cut_short(&workshop, "runs");
+    let state = directory.join("checkpoint/stage-1");
+    let bytes = std::fs::read(&state).unwrap();
+    std::fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
+    let said = Said::of(resume(&directory));
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("is damaged"), "{}", said.err);
+    std::fs::write(&state, bytes).unwrap();
+    assert_eq!(Said::of(resume(&directory)).code, Some(0));
+    let said = Said::of(resume(&directory));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("is finished"), "{}", said.out);
+}
+
+#[test]
+fn verify_finds_every_file_that_is_not_as_it_was_written() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &[]).code, Some(0));
+    let directory = workshop.text("runs/small");
+    let verify = || alpaca_run(&["verify", &directory]);
+    let said = verify();
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("files are as the manifest says"), "{}", said.out);
+    let path = |name: &str| workshop.path("runs/small").join(name);
+    let metrics = std::fs::read_to_string(path("metrics.csv")).unwrap();
+    std::fs::write(path("metrics.csv"), metrics.replacen("transfer", "transfar", 1)).unwrap();
+    std::fs::remove_file(path("plots/loss.svg")).unwrap();
+    std::fs::write(path("notes.txt"), "mine").unwrap();
+    let said = verify();
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let expected =
+        "changed: metrics.csv\nmissing: plots/loss.svg\nnot in the manifest: notes.txt\n";
+    assert_eq!(said.out, expected);
+    std::fs::write(path("metrics.csv"), metrics).unwrap();
+    std::fs::remove_file(path("manifest.json")).unwrap();
+    let said = verify();
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("no finished run"), "{}", said.err);
+}
