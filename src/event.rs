@@ -41,6 +41,13 @@ pub enum Event {
         /// Steps of it that are done.
         n_steps: usize,
     },
+    /// A stage whose result is taken from an earlier run.
+    StageReused {
+        /// The stage as it was before its first epoch.
+        facts: StageFacts,
+        /// Its best epoch.
+        best: EpochMetrics,
+    },
     /// A step of training is done.
     StepFinished {
         /// Position in the epoch, from one.

@@ -4,9 +4,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now, in UTC, as `2026-11-24T12:05:09Z`.
 pub fn now() -> String {
-    #[expect(clippy::disallowed_methods, reason = "the clock is read here")]
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    utc(since.as_secs())
+    at(system())
+}
+
+/// A time of the system, in UTC, as [`now`] writes it.
+pub fn at(time: SystemTime) -> String {
+    utc(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+/// Now, to compare with the times of files.
+#[expect(clippy::disallowed_methods, reason = "the clock is read here")]
+pub fn system() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Seconds since 1970 as a date and time in the Gregorian calendar.

@@ -6,6 +6,9 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::clock;
 
 /// An operation on a file that failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,20 @@ pub fn append(path: &Path) -> Result<File, FileError> {
 /// Removes a folder with everything in it.
 pub fn remove_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::remove_dir_all(path).map_err(|source| FileError::new("remove", path, source))
+}
+
+/// The size of a file in bytes, and when it was last changed or touched.
+pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
+    let found = std::fs::metadata(path).and_then(|found| Ok((found.len(), found.modified()?)));
+    found.map_err(|source| FileError::new("look at", path, source))
+}
+
+/// Makes now the time when a file was last changed.
+pub fn touch(path: &Path) -> Result<(), FileError> {
+    let opened = File::options().append(true).open(path);
+    opened
+        .and_then(|file| file.set_modified(clock::system()))
+        .map_err(|source| FileError::new("touch", path, source))
 }
 
 /// Creates a folder and those above it.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod digest;
 pub mod fs;
 pub mod key_path;
+pub mod leaves;
 pub mod random;
 pub mod tensor;
 pub mod text;

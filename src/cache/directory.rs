@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
@@ -16,14 +17,34 @@ use crate::base::fs::{self, FileError};
 pub enum Bucket {
     /// Resized pixels of a picture.
     Pixels,
+    /// Results of stages.
+    Stages,
+    /// What the pipelines of this user were the last time they ran.
+    LastTimes,
 }
 
 impl Bucket {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Pixels, Self::Stages, Self::LastTimes];
+
     fn folder(self) -> &'static str {
         match self {
             Self::Pixels => "pixels-v1",
+            Self::Stages => "stages-v1",
+            Self::LastTimes => "pipelines-v1",
         }
     }
+}
+
+/// A file of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written or last used.
+    pub used: SystemTime,
 }
 
 /// What a look for an entry found.
@@ -87,6 +108,49 @@ impl CacheDirectory {
         fs::write_renamed(&temporary, &path, &[digest.as_bytes(), content])
     }
 
+    /// Counts the entry of a key as used now.
+    pub fn touch(&self, key: Digest) {
+        // Its place in the order of age is all that is at stake.
+        let _ = fs::touch(&self.path(key));
+    }
+
+    /// All files of the bucket, those that were used longest ago first.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn entries(&self) -> Result<Vec<EntryFile>, FileError> {
+        if !self.folder.exists() {
+            return Ok(vec![]);
+        }
+        let mut entries = vec![];
+        for path in fs::files_below(&self.folder)? {
+            // Another process may have removed it meanwhile.
+            if let Ok((bytes, used)) = fs::size_and_time(&path) {
+                entries.push(EntryFile { path, bytes, used });
+            }
+        }
+        entries.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.path.cmp(&b.path)));
+        Ok(entries)
+    }
+
+    /// Removes the entries that were used longest ago until the rest take no more than `room` bytes.
+    ///
+    /// # Errors
+    /// When the bucket cannot be listed or an entry cannot be removed.
+    pub fn shrink(&self, room: u64) -> Result<(), FileError> {
+        let entries = self.entries()?;
+        let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        // The newest stays, whatever its size.
+        for entry in entries.iter().rev().skip(1).rev() {
+            if bytes <= room {
+                break;
+            }
+            fs::remove_if_there(&entry.path)?;
+            bytes -= entry.bytes;
+        }
+        Ok(())
+    }
+
     /// A folder for each first byte of keys, so that none has too many files.
     fn path(&self, key: Digest) -> PathBuf {
         let key = key.to_string();
@@ -108,6 +172,23 @@ mod tests {
         cache.write(key, b"content").unwrap();
         assert_eq!(cache.find(key), Found::Entry(b"content".to_vec()));
         assert_eq!(cache.find(Digest::of(b"other")), Found::Nothing);
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = CacheDirectory::new(root.path(), Bucket::Stages);
+        let keys: Vec<Digest> = (0u8..4).map(|i| Digest::of(&[i])).collect();
+        for key in &keys {
+            cache.write(*key, &[0; 68]).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        cache.touch(keys[0]);
+        cache.shrink(250).unwrap();
+        let found: Vec<bool> = keys.iter().map(|key| cache.find(*key) != Found::Nothing).collect();
+        assert_eq!(found, [true, false, false, true]);
+        cache.shrink(1).unwrap();
+        assert_eq!(cache.entries().unwrap().len(), 1);
     }
 
     #[test]

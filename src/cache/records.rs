@@ -18,6 +18,29 @@ pub struct Room {
     pub folder: Option<PathBuf>,
 }
 
+/// How many records there is room for: those with lower numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// In memory.
+    pub in_memory: usize,
+    /// On disk.
+    pub on_disk: usize,
+}
+
+impl Fit {
+    /// As many of `n` records of `len` numbers as the bounds of `room` allow.
+    pub fn of(n: usize, len: usize, room: &Room) -> Self {
+        let bytes = (len * size_of::<f32>()).max(1) as u64;
+        let fitting = |bound: u64| usize::try_from(bound / bytes).unwrap_or(usize::MAX);
+        let in_memory = n.min(fitting(room.memory));
+        let on_disk = match room.folder {
+            Some(_) => (n - in_memory).min(fitting(room.disk)),
+            None => 0,
+        };
+        Self { in_memory, on_disk }
+    }
+}
+
 /// Records by number; each is a list of numbers of the same length.
 #[derive(Debug)]
 pub struct Records {
@@ -41,29 +64,12 @@ impl Records {
     /// # Errors
     /// When a file is needed and cannot be made.
     pub fn new(n: usize, len: usize, room: &Room) -> Result<Self, FileError> {
-        let bytes = (len * size_of::<f32>()).max(1) as u64;
-        let fitting = |bound: u64| usize::try_from(bound / bytes).unwrap_or(usize::MAX);
-        let in_memory = n.min(fitting(room.memory));
-        let on_disk = match room.folder {
-            Some(_) => (n - in_memory).min(fitting(room.disk)),
-            None => 0,
-        };
+        let Fit { in_memory, on_disk } = Fit::of(n, len, room);
         let file = match &room.folder {
             Some(folder) if on_disk > 0 => Some((nameless_file(folder)?, folder.clone())),
             _ => None,
         };
         Ok(Self { len, memory: vec![vec![]; in_memory], disk: vec![false; on_disk], file })
-    }
-
-    /// How many records there is room for: those with lower numbers.
-    pub fn capacity(&self) -> usize {
-        self.memory.len() + self.disk.len()
-    }
-
-    /// Bytes in memory and on disk when all records are there.
-    pub fn size(&self) -> (u64, u64) {
-        let bytes = |n: usize| (n * self.len * size_of::<f32>()) as u64;
-        (bytes(self.memory.len()), bytes(self.disk.len()))
     }
 
     /// Whether a record has been written.
@@ -156,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let room = Room { memory: 20, disk: 24, folder: Some(folder.path().to_path_buf()) };
         let mut records = Records::new(10, 2, &room).unwrap();
-        assert_eq!((records.capacity(), records.size()), (5, (16, 24)));
+        assert_eq!(Fit::of(10, 2, &room), Fit { in_memory: 2, on_disk: 3 });
         let record = |number: usize| [number as f32, -0.5];
         for number in (0..10).rev() {
             records.write(number, &record(number)).unwrap();
@@ -175,6 +181,9 @@ mod tests {
     #[test]
     fn without_a_folder_nothing_goes_to_disk() {
         let room = Room { memory: 8, disk: 1000, folder: None };
-        assert_eq!(Records::new(3, 2, &room).unwrap().capacity(), 1);
+        assert_eq!(Fit::of(3, 2, &room), Fit { in_memory: 1, on_disk: 0 });
+        let mut records = Records::new(3, 2, &room).unwrap();
+        records.write(1, &[1.0, 2.0]).unwrap();
+        assert!(!records.has(1), "there is no room for it");
     }
 }

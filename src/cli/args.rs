@@ -51,10 +51,21 @@ impl Arguments {
     }
 
     /// What was said about what is kept between runs, by a command that keeps something.
-    pub(super) fn cache(&self) -> Option<&CacheArguments> {
+    pub(super) fn cache(&self) -> Option<CacheArguments> {
         match &self.command {
-            Command::Run(run) => Some(&run.machine.cache),
-            Command::Resume(resume) => Some(&resume.machine.cache),
+            Command::Cache(CacheCommandArguments { cache_dir, .. }) => {
+                Some(CacheArguments { cache_dir: cache_dir.clone(), no_cache: false })
+            }
+            _ => self.machine().map(|machine| machine.cache.clone()),
+        }
+    }
+
+    fn machine(&self) -> Option<&MachineArguments> {
+        match &self.command {
+            Command::Run(run) => Some(&run.machine),
+            Command::Watch(watch) => Some(&watch.run.machine),
+            Command::Plan(plan) => Some(&plan.machine),
+            Command::Resume(resume) => Some(&resume.machine),
             _ => None,
         }
     }
@@ -62,10 +73,8 @@ impl Arguments {
     /// The number of threads asked for.
     pub(super) fn threads(&self) -> Option<usize> {
         match &self.command {
-            Command::Run(run) => run.machine.threads,
-            Command::Resume(resume) => resume.machine.threads,
             Command::Bench(bench) => bench.threads,
-            _ => None,
+            _ => self.machine().and_then(|machine| machine.threads),
         }
     }
 }
@@ -77,6 +86,10 @@ const GLOBAL_FLAGS: [&str; 5] = ["-q", "--quiet", "-v", "-vv", "--verbose"];
 pub(super) enum Command {
     /// Run a pipeline; `alpaca-run PIPELINE` is short for it
     Run(RunArguments),
+    /// Say what a run would do, stage by stage: run or reuse, and why
+    Plan(PlanArguments),
+    /// Run a pipeline, and again what each edit changes
+    Watch(WatchArguments),
     /// Go on with a run that was cut short
     Resume(ResumeArguments),
     /// Compare every file of a run with the digest in its manifest
@@ -87,6 +100,8 @@ pub(super) enum Command {
     Layers(PipelineArguments),
     /// Measure how fast each part of a pipeline runs on this machine
     Bench(BenchArguments),
+    /// What is kept between runs: list it, measure it, remove what is old
+    Cache(CacheCommandArguments),
     /// Print the JSON schema of pipeline files
     Schema(SchemaArguments),
 }
@@ -110,7 +125,78 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(super) runs_dir: PathBuf,
     #[command(flatten)]
+    pub(super) stages: StagesArguments,
+    #[command(flatten)]
     pub(super) machine: MachineArguments,
+}
+
+/// Which stages run.
+#[derive(Clone, Debug, Args)]
+pub(super) struct StagesArguments {
+    /// Run this stage even where its result is kept from an earlier run; may be given again
+    #[arg(long, value_name = "STAGE")]
+    pub(super) force: Vec<String>,
+    /// Stop behind this stage
+    #[arg(long, value_name = "STAGE")]
+    pub(super) until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArguments {
+    #[command(flatten)]
+    pub(super) run: RunArguments,
+    /// Follow the pictures too
+    #[arg(long)]
+    pub(super) data: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(super) stages: StagesArguments,
+    #[command(flatten)]
+    pub(super) machine: MachineArguments,
+    /// Say everything that changed, and where it is written
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CacheCommandArguments {
+    #[command(subcommand)]
+    pub(super) action: CacheAction,
+    /// The folder for what is kept between runs [default: alpaca-run in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "ALPACA_CACHE", value_hint = ValueHint::DirPath, global = true)]
+    pub(super) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum CacheAction {
+    /// What is kept, kind by kind
+    List {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print how many bytes all of it takes
+    Size,
+    /// Remove what was not written or used for some time, and say what went
+    Prune {
+        /// Keep what was written or used in the last days
+        #[arg(long, value_name = "DAYS", required_unless_present = "all")]
+        older_than: Option<u32>,
+        /// Remove everything
+        #[arg(long, conflicts_with = "older_than")]
+        all: bool,
+        /// Say what would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// What a run may use. Results do not depend on it.

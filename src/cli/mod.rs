@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod diagnostics;
 mod exit;
+mod follow;
 mod log;
 mod progress;
 mod settings;
@@ -45,6 +46,9 @@ fn run() -> ExitCode {
 fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
+        Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
+        Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),
+        Command::Cache(arguments) => command::cache::run(&arguments, settings, terminal),
         Command::Resume(arguments) => command::resume::run(&arguments, settings, terminal),
         Command::Verify(arguments) => command::verify::run(&arguments, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),

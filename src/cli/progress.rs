@@ -113,6 +113,15 @@ impl EventSink for Progress {
                 self.stage = Some(facts.clone());
                 self.begin_epoch(facts.n_epochs_before + 1);
             }
+            Event::StageReused { facts, best } => {
+                self.terminal.note(&format!(
+                    "stage {}: reused; its {} ran before, the best of them epoch {} with validation accuracy {:.4}",
+                    facts.stage,
+                    text::count(facts.n_epochs, "epoch"),
+                    best.epoch,
+                    best.validation.accuracy,
+                ));
+            }
             Event::StepFinished { n_images, loss, accuracy, .. } => {
                 self.step(*n_images, *loss, *accuracy);
             }
@@ -128,7 +137,8 @@ impl EventSink for Progress {
     }
 }
 
-fn dataset_line(facts: &DatasetFacts) -> String {
+/// What the dataset is, in a line.
+pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
     let classes: Vec<String> =
         facts.classes.iter().map(|(name, n)| format!("{name} {n}")).collect();
     let test = if facts.n_test > 0 {
@@ -145,7 +155,8 @@ fn dataset_line(facts: &DatasetFacts) -> String {
     )
 }
 
-fn pixels_line(facts: &PixelsFacts) -> String {
+/// What its pixels take, in a line.
+pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
     let PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder } = facts;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
     let disk = folder.as_ref().map(|folder| {

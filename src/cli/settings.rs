@@ -53,7 +53,7 @@ impl Settings {
         Ok(Self {
             current_dir,
             threads: arguments.threads().unwrap_or_else(available),
-            cache_dir: arguments.cache().and_then(cache_dir),
+            cache_dir: arguments.cache().as_ref().and_then(cache_dir),
         })
     }
 }

@@ -85,6 +85,13 @@ impl Terminal {
         }
     }
 
+    /// Empties the screen, where there is one and nobody asked to be told everything.
+    pub(super) fn clear(&self) {
+        if self.is_interactive && self.verbosity == Verbosity::Normal {
+            self.error_text("\x1b[2J\x1b[H");
+        }
+    }
+
     /// Prints text to standard error, whatever the verbosity.
     #[expect(clippy::unused_self, reason = "whoever prints has been handed the terminal")]
     pub(super) fn error_text(&self, text: &str) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::StageOutcome;
+use super::plan::Begun;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::engine::TrainerState;
@@ -86,12 +87,14 @@ pub(super) struct Past {
     /// Finished stages in their order.
     pub(super) outcomes: Vec<StageOutcome>,
     /// The stage that was in progress.
-    pub(super) current: Option<(StageFacts, StageState)>,
+    pub(super) current: Option<Begun>,
 }
 
 /// Everything about a stage in progress but its weights.
 #[derive(Deserialize, Serialize)]
 struct CurrentFacts {
+    /// The digest of the stage's key.
+    key: Digest,
     start: StageFacts,
     epochs: Vec<FinishedEpoch>,
     partial: PartialEpoch,
@@ -125,6 +128,14 @@ pub fn facts(directory: &Path) -> Result<RunFacts, CheckpointError> {
     Err(CheckpointError::Other { theirs: format(facts.format), ours: format(FORMAT) })
 }
 
+/// The stage that the run in a directory was cut short in, with the digest of its key; none where
+/// there is no such stage or it cannot be read.
+pub(super) fn stage_in_progress(directory: &Path) -> Option<(Digest, Begun)> {
+    let path = Checkpoint::of(directory).folder.join(CURRENT);
+    let bytes = read(&path).ok()??;
+    decode_state(&bytes).ok()
+}
+
 /// Removes what a finished run was about to remove when it was stopped.
 ///
 /// # Errors
@@ -156,11 +167,13 @@ impl Checkpoint {
 
     pub(super) fn save_state(
         &self,
+        key: Digest,
         start: &StageFacts,
         state: &StageState,
     ) -> Result<(), FileError> {
         let StageState { done: Done { epochs, best }, partial, trainer } = state;
         let facts = CurrentFacts {
+            key,
             start: start.clone(),
             epochs: epochs.clone(),
             partial: *partial,
@@ -187,10 +200,10 @@ impl Checkpoint {
         }
         let path = self.folder.join(CURRENT);
         if let Some(bytes) = read(&path)? {
-            let current =
+            let (_, current) =
                 decode_state(&bytes).map_err(|source| CheckpointError::Damaged { path, source })?;
             // A stage is in progress until its outcome is written.
-            let is_done = |outcome: &StageOutcome| outcome.facts.start.stage == current.0.stage;
+            let is_done = |outcome: &StageOutcome| outcome.facts.start.stage == current.facts.stage;
             if !past.outcomes.iter().any(is_done) {
                 past.current = Some(current);
             }
@@ -212,9 +225,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     if path.exists() { fs::read(path).map(Some) } else { Ok(None) }
 }
 
-fn decode_state(bytes: &[u8]) -> Result<(StageFacts, StageState), BundleError> {
+fn decode_state(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
     let (facts, mut sets) = bundle::decode::<CurrentFacts>(bytes)?;
-    let CurrentFacts { start, epochs, partial, best, n_steps } = facts;
+    let CurrentFacts { key, start, epochs, partial, best, n_steps } = facts;
     let mut set = |name: &str| sets.remove(name).unwrap_or_default();
     let trainer = TrainerState {
         weights: set("weights"),
@@ -224,5 +237,6 @@ fn decode_state(bytes: &[u8]) -> Result<(StageFacts, StageState), BundleError> {
     };
     let best =
         best.map(|(metrics, predictions)| Best { metrics, weights: set("best"), predictions });
-    Ok((start, StageState { done: Done { epochs, best }, partial, trainer }))
+    let state = StageState { done: Done { epochs, best }, partial, trainer };
+    Ok((key, Begun { facts: start, state }))
 }

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
-use crate::cache::records::{Records, Room};
+use crate::cache::records::{Fit, Records, Room};
 use crate::dataset::examine::Dataset;
 use crate::dataset::loader::{Augmentation, Loader, Pass};
 use crate::dataset::order;
 use crate::engine::{FeatureExtractor, Features};
-use crate::spec::AugmentationSpec;
+use crate::model::network::Network;
+use crate::spec::{AugmentationSpec, PipelineSpec, TrainSpec};
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 
 /// The pictures of a run and their parts.
@@ -42,6 +43,47 @@ pub(super) struct StageFeatures<'a> {
     stream: SeedStream,
     training: Option<Kept>,
     validation: Option<Kept>,
+}
+
+/// What training takes of the room for features; validation takes the other half.
+fn half(room: &Room) -> Room {
+    Room { memory: room.memory / 2, disk: room.disk / 2, folder: room.folder.clone() }
+}
+
+/// What the kept features of a stage take once all of them are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFeatures {
+    /// Bytes of those of one picture.
+    pub bytes_each: u64,
+    /// Training pictures, counted once for each changed version; none where they are changed anew
+    /// in each epoch.
+    pub training: Fit,
+    /// Validation pictures.
+    pub validation: Fit,
+}
+
+/// What the kept features of a stage will take; none where nothing is frozen, whose features are
+/// the pictures.
+pub(super) fn kept_features(
+    spec: &PipelineSpec,
+    train: &TrainSpec,
+    network: &Network,
+    (n_train, n_validation): (usize, usize),
+    room: &Room,
+) -> Option<KeptFeatures> {
+    let cut = network.cut(network.first_trainable(&train.freeze));
+    if cut.frozen.is_empty() {
+        return None;
+    }
+    let values = cut.boundary.iter().map(|value| network.value_shape(*value));
+    let len: usize = values.map(|shape| shape.iter().product::<usize>()).sum();
+    let n_versions = if spec.augmentation.is_empty() { Some(1) } else { spec.augmentation_views };
+    let fit = |n: usize| Fit::of(n, len, &half(room));
+    Some(KeptFeatures {
+        bytes_each: (len * size_of::<f32>()) as u64,
+        training: n_versions.map_or_else(Fit::default, |n_versions| fit(n_train * n_versions)),
+        validation: fit(n_validation),
+    })
 }
 
 /// Features that have been computed.
@@ -87,9 +129,8 @@ impl<'a> StageFeatures<'a> {
         let n_samples = pictures.dataset.samples.len();
         let n_versions = if pictures.changes.is_empty() { Some(1) } else { pictures.views };
         let keep = |positions: &[usize], n_versions: Option<usize>| match (room, n_versions) {
-            (Some(Room { memory, disk, folder }), Some(n_versions)) => {
-                let half = Room { memory: memory / 2, disk: disk / 2, folder: folder.clone() };
-                Kept::new(n_samples, positions, n_versions, len, &half).map(Some)
+            (Some(room), Some(n_versions)) => {
+                Kept::new(n_samples, positions, n_versions, len, &half(room)).map(Some)
             }
             _ => Ok(None),
         };

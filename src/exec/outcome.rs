@@ -31,6 +31,8 @@ pub(super) struct OutcomeFacts {
     pub(super) predictions: Vec<Prediction>,
     /// What the manifest says about it.
     pub(super) record: StageRecord,
+    /// Whether it was taken from an earlier run.
+    pub(super) is_reused: bool,
 }
 
 /// The sets of weights in a file.
@@ -40,6 +42,11 @@ impl StageOutcome {
     /// An outcome with the weights of the whole network, best and last.
     pub(super) fn new(facts: OutcomeFacts, [best, last]: [Weights; 2]) -> Self {
         Self { facts, best, last }
+    }
+
+    /// The name of the stage.
+    pub(super) fn name(&self) -> &str {
+        &self.facts.start.stage
     }
 
     /// The weights that another stage goes on from.
@@ -53,6 +60,16 @@ impl StageOutcome {
     /// How many epochs its weights have seen.
     pub(super) fn n_epochs(&self) -> usize {
         self.facts.start.n_epochs_before + self.facts.epochs.len()
+    }
+
+    /// Whether another outcome is the same but for how long it took.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let lasting = |outcome: &Self| {
+            let metrics: Vec<_> = outcome.facts.epochs.iter().map(|epoch| epoch.metrics).collect();
+            let OutcomeFacts { start, predictions, record, .. } = outcome.facts.clone();
+            (start, metrics, predictions, record)
+        };
+        lasting(self) == lasting(other) && self.best == other.best && self.last == other.last
     }
 
     /// The outcome as bytes.

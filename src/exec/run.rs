@@ -7,7 +7,9 @@ use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past};
 use super::features::Pictures;
 use super::outcome::StageOutcome;
+use super::plan::{Plan, PlannedStage, Reason};
 use super::preflight::BaseWeights;
+use super::program;
 use super::session::{Clock, RunError, RunReport, Session, World};
 use super::stage::{self, Start};
 use crate::base::clock;
@@ -16,17 +18,17 @@ use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::dataset::loader::Loader;
 use crate::dataset::split::Part;
-use crate::event::{Event, StageFacts};
+use crate::event::Event;
 use crate::model::initial;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
+use crate::run_dir::layout;
 use crate::run_dir::manifest::{
     self, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
 };
-use crate::run_dir::recorder::{PredictionRow, Recorder};
+use crate::run_dir::recorder::{self, PredictionRow, Recorder};
 use crate::run_dir::verify;
-use crate::spec::{AugmentationSpec, PipelineSpec, StageKind, StageSpec, WeightsSpec};
-use crate::train::state::StageState;
+use crate::spec::{AugmentationSpec, FromWeights, PipelineSpec, StageKind, StageSpec, WeightsSpec};
 
 /// A run in a run directory that is begun.
 pub(super) struct Run<'a> {
@@ -41,18 +43,21 @@ impl Run<'_> {
     pub(super) fn complete(
         &self,
         mut audience: Audience<'_>,
+        plan: Plan,
         past: Past,
         clock: Clock,
     ) -> Result<RunReport, RunError> {
-        let outcomes = self.stages(&mut audience, past)?;
+        let outcomes = self.stages(&mut audience, plan, past)?;
         let Audience { recorder, observer } = audience;
         let last = outcomes.last().expect("a pipeline has at least one stage");
-        recorder.promote_weights(&last.facts.start.stage)?;
+        recorder.promote_weights(last.name())?;
         self.write_predictions(recorder, last)?;
         if let Err(error) = recorder.write_plots() {
             // A plot can be drawn again from metrics.csv; the run is worth more than it.
             observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
         }
+        let is_reused = |outcome: &&StageOutcome| outcome.facts.is_reused;
+        let reused = outcomes.iter().filter(is_reused).map(|outcome| outcome.name().to_owned());
         let volatile = Volatile {
             started: clock.started,
             finished: clock::now(),
@@ -60,6 +65,8 @@ impl Run<'_> {
             threads: self.session.n_threads,
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             pipeline_directory: self.session.pipeline_directory.display().to_string(),
+            commit: program::commit(&self.session.pipeline_directory),
+            reused: reused.collect(),
         };
         let records = outcomes.into_iter().map(|outcome| outcome.facts.record).collect();
         let manifest = self.manifest(records, verify::digests(recorder.directory())?, volatile);
@@ -73,6 +80,7 @@ impl Run<'_> {
     fn stages(
         &self,
         audience: &mut Audience<'_>,
+        plan: Plan,
         past: Past,
     ) -> Result<Vec<StageOutcome>, RunError> {
         let World { dataset, pixels, network, base_weights, .. } = self.world;
@@ -88,22 +96,95 @@ impl Run<'_> {
         for outcome in &outcomes {
             outcome.replay(audience.recorder)?;
         }
-        for (position, stage) in self.spec.stages.iter().enumerate().skip(outcomes.len()) {
-            let current = current.take();
-            let start = (&outcomes[..], &initial);
-            let outcome = self.stage(stage, start, &loader, current, audience)?;
+        let stages = self.spec.stages.iter().zip(plan.stages).enumerate();
+        for (position, (stage, mut planned)) in stages.skip(outcomes.len()) {
+            if let Some(begun) = current.take() {
+                planned.begun = Some(begun);
+                planned.reasons = vec![Reason::NotKept];
+            }
+            let outcome = if planned.is_reused()
+                && let Some(outcome) = planned.outcome.take()
+            {
+                self.reuse(&planned, *outcome, audience)?
+            } else {
+                let start = (&outcomes[..], &initial);
+                let outcome = self.stage(stage, &mut planned, start, &loader, audience)?;
+                self.keep(&planned, &outcome, audience)?;
+                outcome
+            };
             self.checkpoint.save_outcome(position, &outcome)?;
+            self.remember(&planned);
             outcomes.push(outcome);
         }
         Ok(outcomes)
     }
 
+    /// Writes what an earlier run found as if it had just been found.
+    fn reuse(
+        &self,
+        planned: &PlannedStage,
+        mut outcome: StageOutcome,
+        audience: &mut Audience<'_>,
+    ) -> Result<StageOutcome, RunError> {
+        outcome.facts.is_reused = true;
+        let directory = audience.recorder.directory();
+        for (which, name) in
+            [(FromWeights::Best, layout::BEST_WEIGHTS), (FromWeights::Last, layout::LAST_WEIGHTS)]
+        {
+            recorder::write_weights(directory, outcome.name(), name, outcome.weights(which))?;
+        }
+        outcome.replay(audience.recorder)?;
+        let (facts, best) = (outcome.facts.start.clone(), outcome.facts.record.best);
+        audience.observer.receive(&Event::StageReused { facts, best })?;
+        if let Some(store) = &self.session.store() {
+            store.touch(&planned.key);
+        }
+        Ok(outcome)
+    }
+
+    /// Keeps the result of a stage for later runs. That this fails is no reason to end the run.
+    fn keep(
+        &self,
+        planned: &PlannedStage,
+        outcome: &StageOutcome,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), FileError> {
+        let mut warn = |message| audience.observer.receive(&Event::Warning { message });
+        if let Some(before) = &planned.outcome
+            && !before.is_same(outcome)
+        {
+            warn(format!(
+                "stage {} came out differently from the result that was kept under the same key; \
+                 this is a bug of alpaca-run, or this machine computes wrongly",
+                planned.name
+            ))?;
+        }
+        let Some(store) = self.session.store() else { return Ok(()) };
+        match store.write(&planned.key, outcome) {
+            Ok(()) => Ok(()),
+            Err(error) => warn(format!(
+                "the result of stage {} is not kept for later runs: {error}: {}",
+                planned.name, error.source
+            )),
+        }
+    }
+
+    /// Remembers what the stage was, so that a later plan can say what changed.
+    fn remember(&self, planned: &PlannedStage) {
+        let Some(store) = self.session.store() else { return };
+        let pipeline = (self.session.pipeline_directory.as_path(), self.spec.name.as_str());
+        let stage = (planned.name.as_str(), &planned.key);
+        // Where the cache directory cannot be written, the stage's result was not kept either,
+        // and that was said.
+        let _ = store.remember(pipeline, stage, &self.world.dataset);
+    }
+
     fn stage(
         &self,
         stage: &StageSpec,
+        planned: &mut PlannedStage,
         (earlier, initial): (&[StageOutcome], &Weights),
         loader: &Loader,
-        current: Option<(StageFacts, StageState)>,
         audience: &mut Audience<'_>,
     ) -> Result<StageOutcome, RunError> {
         let World { dataset, split, network, layers, .. } = self.world;
@@ -118,7 +199,7 @@ impl Run<'_> {
             views: self.spec.augmentation_views,
         };
         let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
-            let outcome = earlier.iter().find(|outcome| outcome.facts.start.stage == *from);
+            let outcome = earlier.iter().find(|outcome| outcome.name() == from);
             let outcome = outcome.expect("stages come after those they start from");
             (outcome.weights(which), outcome.n_epochs())
         });
@@ -135,8 +216,9 @@ impl Run<'_> {
             checkpoint: self.checkpoint,
             checkpoint_every: self.spec.checkpoint_every,
             cancel: &self.session.cancel,
+            key: planned.key.digest(),
         };
-        stage::run(&start, pictures, audience, current)
+        stage::run(&start, pictures, audience, planned.begun.take())
     }
 
     fn write_predictions(
@@ -163,12 +245,14 @@ impl Run<'_> {
         let World { dataset, split, base_weights, .. } = self.world;
         let part = |part: Part| (part.name().to_owned(), split.positions(part).len());
         let skipped = dataset.skipped.iter();
-        let versions = [("alpaca-run", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")];
         Manifest {
             format: manifest::FORMAT,
             name: self.spec.name.clone(),
             seed: self.spec.seed,
-            versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
+            versions: program::versions()
+                .into_iter()
+                .map(|(name, v)| (name.to_owned(), v))
+                .collect(),
             dataset: DatasetRecord {
                 fingerprint: dataset.fingerprint(),
                 classes: dataset.classes.clone(),

@@ -6,17 +6,23 @@ use std::time::Instant;
 
 use super::audience::Audience;
 use super::checkpoint::{self, Checkpoint, CheckpointError, Past, RunFacts};
+use super::features;
+pub use super::features::KeptFeatures;
+use super::key::Inputs;
+pub use super::known::Known;
+use super::plan::{self, Plan, Reason, Wishes};
 use super::preflight::{BaseWeights, Prepared};
 use super::program;
 use super::run::Run;
 use super::splits;
+use super::store::StageStore;
 use crate::base::cancel::Cancel;
 use crate::base::clock;
 use crate::base::fs::FileError;
 use crate::base::text;
 pub use crate::cache::records::Room;
 use crate::dataset::error::DatasetError;
-use crate::dataset::examine::{self, Dataset};
+use crate::dataset::examine::Dataset;
 use crate::dataset::loader::LoaderError;
 pub use crate::dataset::pixels::PixelRoom;
 use crate::dataset::pixels::{PixelFacts, Pixels};
@@ -30,7 +36,7 @@ use crate::run_dir::layout;
 use crate::run_dir::lock::{LockError, RunLock};
 use crate::run_dir::recorder::Recorder;
 use crate::spec::problem::Code;
-use crate::spec::{DatasetSpec, PipelineSpec};
+use crate::spec::{PipelineSpec, StageKind};
 use crate::train::TrainError;
 
 /// A run that did not finish.
@@ -154,6 +160,8 @@ pub struct Texts<'a> {
 /// What a run may keep so that it is not computed twice. Not part of any result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caches {
+    /// The root of the cache directory, for the results of stages.
+    pub stages: Option<PathBuf>,
     /// For the pixels of pictures.
     pub pixels: PixelRoom,
     /// For the features of a stage.
@@ -169,32 +177,65 @@ pub struct RunReport {
 }
 
 impl Session {
-    /// Runs all stages of a pipeline and writes a new run directory below `runs_dir`.
+    /// Reads the pictures and decides what each stage will do. Pictures that are `known` from an
+    /// earlier plan are not read again unless their files changed.
     ///
     /// # Errors
-    /// When the dataset has bad pictures, a stage fails, a file cannot be written, or the run is
-    /// cancelled. A run directory that was begun is left as it is, without a manifest.
-    pub fn run(
+    /// When the dataset has bad pictures.
+    pub fn plan(
         &self,
         spec: &PipelineSpec,
         prepared: Prepared,
+        wishes: &Wishes,
+        known: Option<&Known>,
+    ) -> Result<Planned, RunError> {
+        let clock = Clock::start();
+        let known = Known::examine(spec, &prepared.listing, &self.caches.pixels, known)?;
+        let world = World::new(spec, prepared, &known)?;
+        let plan = self.decide(spec, &world, wishes);
+        Ok(Planned { plan, world, known, clock })
+    }
+
+    /// Decides once more, after another run may have left results.
+    pub fn plan_again(&self, spec: &PipelineSpec, planned: &mut Planned, wishes: &Wishes) {
+        planned.plan = self.decide(spec, &planned.world, wishes);
+    }
+
+    /// Runs what a plan says and writes a new run directory below `runs_dir`.
+    ///
+    /// # Errors
+    /// When a stage fails, a file cannot be written, or the run is cancelled. A run directory that
+    /// was begun is left as it is, without a manifest.
+    pub fn run(
+        &self,
+        spec: &PipelineSpec,
+        planned: Planned,
         runs_dir: &Path,
         texts: &Texts<'_>,
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
-        let clock = Clock::start();
-        let world = self.examine(spec, prepared)?;
+        let Planned { plan, world, clock, .. } = planned;
         let directory = layout::create(runs_dir, &spec.name)?;
         let _lock = RunLock::acquire(&directory)?;
         observer.receive(&Event::RunStarted { directory: directory.clone() })?;
         announce(&world, observer)?;
+        for stage in &plan.stages {
+            if let [Reason::Damaged(path)] = &stage.reasons[..] {
+                let message = format!(
+                    "the cache entry `{}` was damaged: stage {} runs again",
+                    path.display(),
+                    stage.name
+                );
+                observer.receive(&Event::Warning { message })?;
+            }
+        }
         let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
         write_dataset(&recorder, &world.dataset, &world.split)?;
         let checkpoint = Checkpoint::of(&directory);
         checkpoint.begin(&self.facts(&world))?;
         let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
         let audience = Audience { recorder: &mut recorder, observer };
-        run.complete(audience, Past::default(), clock)
+        run.complete(audience, plan, Past::default(), clock)
     }
 
     /// Goes on with a run that was cut short, as if it had not been.
@@ -212,7 +253,8 @@ impl Session {
         let clock = Clock::start();
         let _lock = RunLock::acquire(directory)?;
         let facts = checkpoint::facts(directory)?;
-        let world = self.examine(spec, prepared)?;
+        let known = Known::examine(spec, &prepared.listing, &self.caches.pixels, None)?;
+        let world = World::new(spec, prepared, &known)?;
         check_unchanged(&facts, &self.facts(&world), directory, &world)?;
         let checkpoint = Checkpoint::of(directory);
         let past = checkpoint.load()?;
@@ -223,16 +265,24 @@ impl Session {
         let mut recorder = Recorder::reopen(&directory)?;
         let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
         let audience = Audience { recorder: &mut recorder, observer };
-        run.complete(audience, past, clock)
+        let plan = self.decide(spec, &world, &Wishes::default());
+        run.complete(audience, plan, past, clock)
     }
 
-    fn examine(&self, spec: &PipelineSpec, prepared: Prepared) -> Result<World, RunError> {
-        let Prepared { listing, network, base_weights, layers } = prepared;
-        let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
-        let pixels = Arc::new(Pixels::new(resize, image_size, self.caches.pixels.clone()));
-        let dataset = Arc::new(examine::examine(listing, on_bad_image, &pixels)?);
-        let split = split::split(&dataset, &spec.dataset.split)?;
-        Ok(World { dataset, split, pixels, network, base_weights, layers })
+    fn decide(&self, spec: &PipelineSpec, world: &World, wishes: &Wishes) -> Plan {
+        let inputs = Inputs {
+            program: program::identity(),
+            pictures: world.dataset.fingerprint(),
+            weights: world.base_weights.as_ref().map(|weights| weights.digest),
+        };
+        let store = self.store();
+        let kept = (store.as_ref(), self.pipeline_directory.as_path());
+        plan::plan(spec, &inputs, &world.dataset, kept, wishes)
+    }
+
+    /// The results of stages that earlier runs left.
+    pub(super) fn store(&self) -> Option<StageStore> {
+        self.caches.stages.as_deref().map(StageStore::new)
     }
 
     fn facts(&self, world: &World) -> RunFacts {
@@ -245,6 +295,48 @@ impl Session {
     }
 }
 
+/// A run that can start.
+pub struct Planned {
+    /// What its stages will do.
+    pub plan: Plan,
+    world: World,
+    known: Known,
+    clock: Clock,
+}
+
+impl Planned {
+    /// The pictures, for the next plan.
+    pub fn known(&self) -> Known {
+        self.known.clone()
+    }
+
+    /// The dataset in numbers.
+    pub fn dataset(&self) -> DatasetFacts {
+        dataset_facts(&self.world)
+    }
+
+    /// What the pixels of the dataset take.
+    pub fn pixels(&self) -> PixelsFacts {
+        pixels_facts(&self.world)
+    }
+
+    /// What the features of each stage that runs will take where they are kept.
+    pub fn features(&self, spec: &PipelineSpec, caches: &Caches) -> Vec<(String, KeptFeatures)> {
+        let n = |part| self.world.split.positions(part).len();
+        let counts = (n(Part::Train), n(Part::Validation));
+        let stages = spec.stages.iter().zip(&self.plan.stages);
+        stages
+            .filter(|(_, planned)| !planned.is_reused())
+            .filter_map(|(stage, _)| {
+                let StageKind::Train(train) = &stage.kind;
+                let network = &self.world.network;
+                let kept = features::kept_features(spec, train, network, counts, &caches.features)?;
+                Some((stage.name.clone(), kept))
+            })
+            .collect()
+    }
+}
+
 /// What a run works on.
 pub(super) struct World {
     pub(super) dataset: Arc<Dataset>,
@@ -253,6 +345,15 @@ pub(super) struct World {
     pub(super) network: Network,
     pub(super) base_weights: Option<BaseWeights>,
     pub(super) layers: Layers,
+}
+
+impl World {
+    fn new(spec: &PipelineSpec, prepared: Prepared, known: &Known) -> Result<Self, RunError> {
+        let Prepared { listing: _, network, base_weights, layers } = prepared;
+        let (dataset, pixels) = known.pictures();
+        let split = split::split(&dataset, &spec.dataset.split)?;
+        Ok(Self { dataset, split, pixels, network, base_weights, layers })
+    }
 }
 
 /// When a run started, or went on.
@@ -277,7 +378,9 @@ fn check_unchanged(
     let changed = |what, details| Err(RunError::Changed { what, details });
     if before.dataset != now.dataset {
         let recorded = splits::read(&directory.join(layout::SPLITS))?;
-        return changed("pictures changed", splits::differences(&recorded, &world.dataset));
+        let mut details = splits::differences(&recorded, &world.dataset);
+        details.push(format!("{} says which they were", layout::SPLITS));
+        return changed("pictures changed", details);
     }
     if before.weights != now.weights {
         return changed("the file of weights changed", vec![]);
@@ -292,22 +395,24 @@ fn check_unchanged(
     Ok(())
 }
 
-fn announce(world: &World, observer: &mut dyn EventSink) -> Result<(), FileError> {
-    let World { dataset, split, pixels, .. } = world;
-    let counts = dataset.class_counts();
-    observer.receive(&Event::DatasetReady(DatasetFacts {
-        classes: dataset.classes.iter().cloned().zip(counts).collect(),
+fn dataset_facts(World { dataset, split, .. }: &World) -> DatasetFacts {
+    DatasetFacts {
+        classes: dataset.classes.iter().cloned().zip(dataset.class_counts()).collect(),
         n_train: split.positions(Part::Train).len(),
         n_validation: split.positions(Part::Validation).len(),
         n_test: split.positions(Part::Test).len(),
-    }))?;
-    let PixelFacts { bytes_each, n_in_memory, n_on_disk, folder } = pixels.facts();
-    observer.receive(&Event::PixelsReady(PixelsFacts {
-        bytes_each,
-        n_in_memory,
-        n_on_disk,
-        folder,
-    }))?;
+    }
+}
+
+fn pixels_facts(world: &World) -> PixelsFacts {
+    let PixelFacts { bytes_each, n_in_memory, n_on_disk, folder } = world.pixels.facts();
+    PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder }
+}
+
+fn announce(world: &World, observer: &mut dyn EventSink) -> Result<(), FileError> {
+    observer.receive(&Event::DatasetReady(dataset_facts(world)))?;
+    observer.receive(&Event::PixelsReady(pixels_facts(world)))?;
+    let World { dataset, pixels, .. } = world;
     for message in pixels.warnings() {
         observer.receive(&Event::Warning { message })?;
     }

@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::base::fs::FileError;
 use crate::base::text;
 use crate::dataset::examine::Dataset;
-use crate::run_dir::layout;
 use crate::run_dir::table;
 
 /// The digest of each picture of a run, by its path.
@@ -37,7 +36,5 @@ pub(super) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset
         let count = text::count(paths.len(), "picture");
         (!paths.is_empty()).then(|| format!("{count} {what}:\n{}", text::first_lines(&paths, 10)))
     });
-    let mut lines: Vec<String> = lines.into_iter().flatten().collect();
-    lines.push(format!("{} says which they were", layout::SPLITS));
-    lines
+    lines.into_iter().flatten().collect()
 }

@@ -8,6 +8,7 @@ use super::audience::Audience;
 use super::checkpoint::Checkpoint;
 use super::features::{Pictures, StageFeatures};
 use super::outcome::{self, OutcomeFacts, StageOutcome};
+use super::plan::Begun;
 use super::session::RunError;
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
@@ -46,6 +47,8 @@ pub(super) struct Start<'a> {
     pub(super) checkpoint: &'a Checkpoint,
     pub(super) checkpoint_every: Option<usize>,
     pub(super) cancel: &'a Cancel,
+    /// The digest of the stage's key.
+    pub(super) key: Digest,
 }
 
 /// Runs a stage, or the rest of one that was cut short.
@@ -53,7 +56,7 @@ pub(super) fn run(
     start: &Start<'_>,
     pictures: Pictures<'_>,
     audience: &mut Audience<'_>,
-    past: Option<(StageFacts, StageState)>,
+    begun: Option<Begun>,
 ) -> Result<StageOutcome, RunError> {
     let Start { name, spec, network, weights, n_epochs_before, layers, .. } = *start;
     let first = network.first_trainable(&spec.freeze);
@@ -70,7 +73,7 @@ pub(super) fn run(
     let room = (!cut.frozen.is_empty()).then_some(start.room);
     let stream = SeedStream::new(start.seed).child("stage").child(name);
     let mut features = StageFeatures::new(pictures, (&extractor, shapes), stream, room)?;
-    let (facts, state) = if let Some((facts, state)) = past {
+    let (facts, state) = if let Some(Begun { facts, state }) = begun {
         go_on(&facts, &state, audience)?;
         (facts, Some(state))
     } else {
@@ -80,8 +83,7 @@ pub(super) fn run(
         (facts, None)
     };
     let directory = audience.recorder.directory().to_path_buf();
-    let checkpoint = start.checkpoint;
-    let mut keeper = StageKeeper { facts: &facts, start: weights, directory, checkpoint };
+    let mut keeper = StageKeeper { facts: &facts, start, directory };
     let course = Course {
         stage: name,
         n_epochs_before,
@@ -131,9 +133,16 @@ fn outcome(
         n_trainable: facts.n_trainable,
         n_frozen_tensors,
         best: best.metrics,
+        key: start.key,
     };
     let kept = [&best.weights, &last_weights].map(|trained| merged(start.weights, trained));
-    let facts = OutcomeFacts { start: facts, epochs, predictions: best.predictions, record };
+    let facts = OutcomeFacts {
+        start: facts,
+        epochs,
+        predictions: best.predictions,
+        record,
+        is_reused: false,
+    };
     StageOutcome::new(facts, kept)
 }
 
@@ -188,14 +197,13 @@ fn check_frozen(
 /// Writes what must outlive the process into the run directory.
 struct StageKeeper<'a> {
     facts: &'a StageFacts,
-    start: &'a Weights,
+    start: &'a Start<'a>,
     directory: PathBuf,
-    checkpoint: &'a Checkpoint,
 }
 
 impl Keeper for StageKeeper<'_> {
     fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError> {
-        self.checkpoint.save_state(self.facts, state)
+        self.start.checkpoint.save_state(self.start.key, self.facts, state)
     }
 
     fn keep(&mut self, kept: Kept, weights: &Weights) -> Result<(), FileError> {
@@ -203,7 +211,7 @@ impl Keeper for StageKeeper<'_> {
             Kept::Best => layout::BEST_WEIGHTS,
             Kept::Last => layout::LAST_WEIGHTS,
         };
-        let all = merged(self.start, weights);
+        let all = merged(self.start.weights, weights);
         recorder::write_weights(&self.directory, &self.facts.stage, name, &all)
     }
 }

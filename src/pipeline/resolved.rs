@@ -73,27 +73,28 @@ impl Writer<'_> {
             }
             value => {
                 let line = format!("{start} {}", inline(value));
-                let origin = self.origin(path);
+                let origin = origin(self.document, path);
                 let padding = COMMENT_COLUMN.saturating_sub(line.chars().count()).max(1);
                 let _ = writeln!(self.text, "{line}{}# {origin}", " ".repeat(padding));
             }
         }
     }
+}
 
-    fn origin(&self, path: &KeyPath) -> String {
-        let Some(span) = self.document.find(path) else {
-            return derivation(path).unwrap_or("default").to_owned();
-        };
-        let source = &self.document.sources()[span.source];
-        let (line, _) = source.position(span.range.start);
-        let written = source.text.get(span.range.clone()).unwrap_or_default().trim();
-        match source.kind {
-            SourceKind::Override => format!("override -S {}", source.text.trim()),
-            SourceKind::File if is_index(path, written) => {
-                format!("line {line}, written as index {written}")
-            }
-            SourceKind::File => format!("line {line}"),
+/// Where the value at a path was written, or what it follows from.
+pub fn origin(document: &Document, path: &KeyPath) -> String {
+    let Some(span) = document.find(path) else {
+        return derivation(path).unwrap_or("default").to_owned();
+    };
+    let source = &document.sources()[span.source];
+    let (line, _) = source.position(span.range.start);
+    let written = source.text.get(span.range.clone()).unwrap_or_default().trim();
+    match source.kind {
+        SourceKind::Override => format!("override -S {}", source.text.trim()),
+        SourceKind::File if is_index(path, written) => {
+            format!("line {line}, written as index {written}")
         }
+        SourceKind::File => format!("line {line}"),
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Manifest {
     pub name: String,
     /// The root of all random numbers.
     pub seed: u64,
-    /// The program and the libraries that computed.
+    /// The program and the libraries that computed, and the instructions they used.
     pub versions: BTreeMap<String, String>,
     /// The pictures.
     pub dataset: DatasetRecord,
@@ -72,6 +72,8 @@ pub struct StageRecord {
     pub n_frozen_tensors: usize,
     /// The best epoch.
     pub best: EpochMetrics,
+    /// The digest of everything that decides its result.
+    pub key: Digest,
 }
 
 /// Facts that change from one execution to the next.
@@ -89,4 +91,8 @@ pub struct Volatile {
     pub platform: String,
     /// The folder that paths in the pipeline are relative to.
     pub pipeline_directory: String,
+    /// The commit of the git repository that folder is in, with `-dirty` where files differ from it.
+    pub commit: Option<String>,
+    /// Stages whose result was taken from an earlier run.
+    pub reused: Vec<String>,
 }

@@ -11,6 +11,14 @@ pub struct StageSpec {
     pub kind: StageKind,
 }
 
+impl StageSpec {
+    /// The stage it goes on from.
+    pub fn from(&self) -> Option<&str> {
+        let StageKind::Train(train) = &self.kind;
+        train.from.as_deref()
+    }
+}
+
 /// What a stage does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

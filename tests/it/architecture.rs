@@ -23,16 +23,18 @@ const MODULES: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that one folder alone may name.
-const HOMES: [(&str, &str); 15] = [
+const HOMES: [(&str, &str); 17] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("blake3", "base"),
     ("burn", "engine/autodiff"),
     ("clap", "cli"),
     ("csv", "run_dir"),
+    ("ctrlc", "cli"),
     ("fast_image_resize", "dataset"),
     ("image", "dataset"),
     ("indicatif", "cli"),
+    ("notify", "cli"),
     ("safetensors", "model/weights"),
     ("saphyr_parser", "pipeline"),
     ("schemars", "pipeline"),

@@ -16,6 +16,8 @@ mod definitions;
 mod diagnostics;
 mod reference;
 mod resume;
+mod reuse;
 mod runs;
 mod schema;
 mod support;
+mod watch;

@@ -14,7 +14,7 @@ use crate::support::runs::{TWO_STAGES, assert_same_files, run};
 const N_KILLS: usize = 24;
 
 /// Keeps the state after every step.
-const EVERY_STEP: [&str; 2] = ["-S", "checkpoint_every=1"];
+const EVERY_STEP: [&str; 3] = ["-S", "checkpoint_every=1", "--no-cache"];
 
 /// Starts the pipeline of a workshop with its runs in a folder of their own.
 fn start(workshop: &Workshop, runs: &str, more: &[&str]) -> Child {
@@ -24,7 +24,7 @@ fn start(workshop: &Workshop, runs: &str, more: &[&str]) -> Child {
 }
 
 fn resume(directory: &Path) -> Child {
-    spawn(&[Path::new("resume"), directory])
+    spawn(&[Path::new("resume"), directory, Path::new("--no-cache")])
 }
 
 /// Waits for a file, unless the process ends before.
@@ -162,7 +162,7 @@ fn a_run_goes_on_only_with_the_pictures_it_began_with() {
 #[test]
 fn a_disk_without_room_is_an_error_and_nothing_is_lost() {
     let workshop = Workshop::new(TWO_STAGES, 2);
-    assert_eq!(run(&workshop, &EVERY_STEP).code, Some(0));
+    assert_eq!(run(&workshop, &EVERY_STEP[..2]).code, Some(0));
     let program = command::<&str>(&[]);
     let limited = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
     let said = Said::of(

@@ -147,7 +147,7 @@ fn a_loss_that_is_no_number_stops_the_stage_and_leaves_the_run_readable() {
 fn two_runs_at_once_get_a_directory_each() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
-    let start = || spawn(&[&pipeline, "--quiet", "--runs-dir", &runs]);
+    let start = || spawn(&[&pipeline, "--quiet", "--no-cache", "--runs-dir", &runs]);
     let ended: Vec<Said> = [start(), start(), start()].map(Said::of).into();
     let mut said: Vec<String> = ended.into_iter().map(|said| said.out.trim().to_owned()).collect();
     said.sort();
@@ -180,38 +180,6 @@ fn paths_of_overrides_are_relative_to_the_current_folder() {
             .unwrap(),
     );
     assert_eq!(said.code, Some(0), "{}", said.err);
-}
-
-/// The files of the cache directory.
-fn cached(workshop: &Workshop) -> Vec<String> {
-    let folder = workshop.path("cache");
-    let files = if folder.exists() { files_below(&folder) } else { vec![] };
-    files.into_iter().map(|(name, _)| name).collect()
-}
-
-#[test]
-fn what_is_kept_between_runs_changes_no_result() {
-    let workshop = Workshop::new(TWO_STAGES, 2);
-    let cache = workshop.text("cache");
-    let without = run(&workshop, &["--no-cache", "--cache-dir", &cache]);
-    assert_eq!(without.code, Some(0), "{}", without.err);
-    assert_eq!(cached(&workshop), [""; 0]);
-    let first = run(&workshop, &["--cache-dir", &cache]);
-    assert!(first.err.contains("24 on disk"), "{}", first.err);
-    assert_eq!(cached(&workshop).len(), 24);
-    let second = run(&workshop, &["--cache-dir", &cache]);
-    assert_eq!(second.code, Some(0), "{}", second.err);
-    // A damaged entry is noticed and made again.
-    let entry = workshop.path("cache").join(&cached(&workshop)[3]);
-    let mut bytes = std::fs::read(&entry).unwrap();
-    bytes[100] ^= 1;
-    std::fs::write(&entry, bytes).unwrap();
-    let third = run(&workshop, &["--cache-dir", &cache]);
-    assert!(third.err.contains("was damaged and is made again"), "{}", third.err);
-    for other in ["runs/small-2", "runs/small-3", "runs/small-4"] {
-        assert_same_files(&workshop.path("runs/small"), &workshop.path(other));
-    }
-    assert!(!run(&workshop, &["--cache-dir", &cache]).err.contains("damaged"));
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! The commands, one file each: lists of calls.
 
 pub(super) mod bench;
+pub(super) mod cache;
 pub(super) mod check;
 pub(super) mod layers;
+pub(super) mod plan;
 pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod schema;
 pub(super) mod verify;
+pub(super) mod watch;
 
-use super::args::PipelineArguments;
-use super::exit::Failure;
+use super::args::{PipelineArguments, StagesArguments};
+use super::exit::{Exit, Failure};
 use super::settings::Settings;
+use crate::base::text;
+use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 
@@ -51,6 +56,33 @@ fn prepare(
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
     }
+}
+
+/// Loads a pipeline as far as it is to run, and what is wished of its stages.
+fn select(
+    arguments: &PipelineArguments,
+    stages: &StagesArguments,
+    settings: &Settings,
+) -> Result<(Loaded, Prepared, Wishes), Failure> {
+    let (mut loaded, prepared) = prepare(arguments, settings)?;
+    let all = &mut loaded.spec.stages;
+    for name in stages.until.iter().chain(&stages.force) {
+        if !all.iter().any(|stage| stage.name == *name) {
+            let names = text::all_of(all.iter().map(|stage| stage.name.as_str()));
+            return Err(Failure::Other {
+                exit: Exit::Usage,
+                code: None,
+                error: anyhow::anyhow!("the pipeline has no stage `{name}`"),
+                hints: vec![format!("its stages are {names}")],
+            });
+        }
+    }
+    if let Some(until) = &stages.until {
+        let last = all.iter().position(|stage| stage.name == *until);
+        all.truncate(last.map_or(0, |last| last + 1));
+    }
+    let wishes = Wishes { force: stages.force.clone(), unfinished: None };
+    Ok((loaded, prepared, wishes))
 }
 
 /// Loads the pipeline that a command names.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{on_threads, prepare};
+use super::{on_threads, select};
 use crate::base::cancel::Cancel;
 use crate::base::fs;
 use crate::cli::args::RunArguments;
@@ -26,12 +26,13 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
+    let (loaded, prepared, wishes) = select(&arguments.pipeline, &arguments.stages, settings)?;
     let folder = settings.current_dir.join(folder_of(&arguments.pipeline.pipeline));
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
     execute(settings, terminal, fs::normalise(&folder), |session, sinks| {
-        session.run(&loaded.spec, prepared, &arguments.runs_dir, &texts, sinks)
+        let planned = session.plan(&loaded.spec, prepared, &wishes, None)?;
+        session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })
 }
 
@@ -43,21 +44,31 @@ pub(super) fn execute(
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal.verbosity());
+    let session = session(settings, pipeline_directory);
+    signals::listen(&session.cancel);
+    let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?;
+    terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+/// Does the work of a run, and lets the terminal and the log hear what happens.
+pub(super) fn perform(
+    settings: &Settings,
+    terminal: &Terminal,
+    log: &mut Log,
+    work: impl FnOnce(&mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
+) -> Result<RunReport, Failure> {
     let mut progress = Progress::new(terminal);
-    let cancel = Cancel::new();
-    signals::listen(&cancel);
-    let (n_threads, caches) = (settings.threads, caches(settings));
-    let session = Session { pipeline_directory, n_threads, caches, cancel };
-    let mut sinks = Sinks(vec![&mut log, &mut progress]);
-    let result = on_threads(settings, || work(&session, &mut sinks))?;
+    let mut sinks = Sinks(vec![log, &mut progress]);
+    let result = on_threads(settings, || work(&mut sinks))?;
     progress.end();
-    match result {
-        Ok(report) => {
-            terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
-            Ok(Exit::Done)
-        }
-        Err(error) => Err(failure(error, log.directory())),
-    }
+    result.map_err(|error| failure(error, log.directory()))
+}
+
+/// A session that runs as the settings say.
+pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
+    let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
+    Session { pipeline_directory, n_threads, caches, cancel }
 }
 
 /// A run that did not finish, and how it can go on.
@@ -79,13 +90,14 @@ fn caches(settings: &Settings) -> Caches {
     const DISK: u64 = 8 << 30;
     let root = settings.cache_dir.clone();
     Caches {
+        stages: root.clone(),
         pixels: PixelRoom { memory: PIXELS, disk: DISK, root: root.clone() },
         features: Room { memory: FEATURES, disk: DISK, folder: root },
     }
 }
 
 /// What a run came to: validation before and after each stage, and where the files are.
-fn summary(report: &RunReport, terminal: &Terminal) -> String {
+pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
     let directory = report.directory.display();
     if terminal.verbosity() == Verbosity::Quiet {
         return format!("{directory}\n");

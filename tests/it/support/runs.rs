@@ -25,11 +25,15 @@ stages:
 /// The files that a second execution may write differently.
 const VOLATILE: [&str; 3] = ["events.jsonl", "manifest.json", "timings.csv"];
 
-/// Runs the pipeline of a workshop into its folder `runs`.
+/// Runs the pipeline of a workshop into its folder `runs`; nothing is taken from earlier runs unless
+/// a cache directory is given.
 pub fn run(workshop: &Workshop, more: &[&str]) -> Said {
     let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
     let mut arguments = vec![pipeline.as_str(), "--runs-dir", &runs];
     arguments.extend(more);
+    if !more.contains(&"--cache-dir") {
+        arguments.push("--no-cache");
+    }
     alpaca_run(&arguments)
 }
 

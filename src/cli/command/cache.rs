@@ -1,0 +1,122 @@
+//! `alpaca-run cache list|size|prune`
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::align;
+use crate::base::clock;
+use crate::base::fs;
+use crate::base::text;
+use crate::cache::directory::{Bucket, CacheDirectory, EntryFile};
+use crate::cli::args::{CacheAction, CacheCommandArguments};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+
+/// A kind of entries and its files.
+struct Kind {
+    name: &'static str,
+    folder: String,
+    files: Vec<EntryFile>,
+}
+
+impl Kind {
+    fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// Lists, measures or prunes what is kept between runs.
+pub(in crate::cli) fn run(
+    arguments: &CacheCommandArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let Some(root) = &settings.cache_dir else {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "this system names no folder for what is kept; give one with --cache-dir"
+        )));
+    };
+    let kinds = kinds(root)?;
+    let text = match &arguments.action {
+        CacheAction::List { json: true } => {
+            let kinds = kinds.iter().map(|kind| {
+                let (folder, entries, bytes) = (&kind.folder, kind.files.len(), kind.bytes());
+                json!({ "kind": kind.name, "folder": folder, "entries": entries, "bytes": bytes })
+            });
+            let json = json!({ "cache": root, "kinds": kinds.collect::<Vec<_>>() });
+            format!("{}\n", serde_json::to_string_pretty(&json).expect("a list is plain data"))
+        }
+        CacheAction::List { json: false } => list(root, &kinds),
+        CacheAction::Size => format!("{}\n", kinds.iter().map(Kind::bytes).sum::<u64>()),
+        CacheAction::Prune { older_than, dry_run, .. } => {
+            prune(&kinds, older_than.unwrap_or(0), *dry_run)?
+        }
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn kinds(root: &Path) -> Result<Vec<Kind>, Failure> {
+    Bucket::ALL
+        .into_iter()
+        .map(|bucket| {
+            let name = match bucket {
+                Bucket::Pixels => "pixels of pictures",
+                Bucket::Stages => "results of stages",
+                Bucket::LastTimes => "what pipelines were",
+            };
+            let directory = CacheDirectory::new(root, bucket);
+            let files = directory.entries().map_err(Failure::usage)?;
+            Ok(Kind { name, folder: directory.folder().display().to_string(), files })
+        })
+        .collect()
+}
+
+fn list(root: &Path, kinds: &[Kind]) -> String {
+    let now = clock::system();
+    let mut table =
+        vec![["kind", "entries", "size", "oldest", "newest"].map(str::to_owned).to_vec()];
+    for kind in kinds {
+        let age = |file: Option<&EntryFile>| {
+            let age = file.and_then(|file| now.duration_since(file.used).ok());
+            age.map_or_else(|| "-".to_owned(), |age| format!("{} ago", text::duration(age)))
+        };
+        table.push(vec![
+            kind.name.to_owned(),
+            text::thousands(kind.files.len()),
+            text::bytes(kind.bytes()),
+            age(kind.files.first()),
+            age(kind.files.last()),
+        ]);
+    }
+    format!("{}in {}\n", align(&table, &[1, 2]), root.display())
+}
+
+/// Removes what was used more than `days` ago; says what goes.
+fn prune(kinds: &[Kind], days: u32, dry_run: bool) -> Result<String, Failure> {
+    let limit = clock::system() - Duration::from_secs(u64::from(days) * 24 * 60 * 60);
+    let mut text = String::new();
+    for kind in kinds {
+        let old: Vec<&EntryFile> = kind.files.iter().filter(|file| file.used <= limit).collect();
+        if !dry_run {
+            old.iter()
+                .try_for_each(|file| fs::remove_if_there(&file.path))
+                .map_err(Failure::usage)?;
+        }
+        let bytes = old.iter().map(|file| file.bytes).sum();
+        let done = if dry_run { "would be removed" } else { "removed" };
+        let _ = writeln!(
+            text,
+            "{}: {} of {} {done} ({})",
+            kind.name,
+            text::thousands(old.len()),
+            text::thousands(kind.files.len()),
+            text::bytes(bytes)
+        );
+    }
+    Ok(text)
+}

@@ -1,0 +1,145 @@
+//! `alpaca-run plan PIPELINE`
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::run::session;
+use super::{on_threads, select};
+use crate::base::fs;
+use crate::base::text;
+use crate::cli::args::PlanArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::progress::{dataset_line, pixels_line};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::exec::plan::{Plan, PlannedStage, Reason};
+use crate::exec::session::KeptFeatures;
+use crate::pipeline::document::Document;
+use crate::pipeline::load::folder_of;
+use crate::pipeline::resolved;
+
+/// Says what a run would do, and why.
+pub(in crate::cli) fn run(
+    arguments: &PlanArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let (loaded, prepared, wishes) = select(&arguments.pipeline, &arguments.stages, settings)?;
+    let folder = settings.current_dir.join(folder_of(&arguments.pipeline.pipeline));
+    let session = session(settings, fs::normalise(&folder));
+    let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))?;
+    let planned = planned.map_err(|error| {
+        let (code, hints) = (error.code(), error.hints());
+        Failure::stage(error, code, hints)
+    })?;
+    let text = if arguments.json {
+        let json = as_json(&planned.plan, &loaded.document);
+        format!("{}\n", serde_json::to_string_pretty(&json).expect("a plan is plain data"))
+    } else {
+        let mut text = render(&planned.plan, &loaded.document, arguments.explain);
+        let features = planned.features(&loaded.spec, &session.caches);
+        let _ = write!(
+            text,
+            "\n{}\n{}\n{}",
+            dataset_line(&planned.dataset()),
+            pixels_line(&planned.pixels()),
+            features.iter().map(features_line).collect::<String>()
+        );
+        text
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+/// The plan as people read it: a line a stage, and with `explain` a line for each reason.
+pub(super) fn render(plan: &Plan, document: &Document, explain: bool) -> String {
+    let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for stage in &plan.stages {
+        let (name, epochs) = (&stage.name, text::count(stage.n_epochs, "epoch"));
+        let action = if stage.is_reused() { "reuse" } else { "run  " };
+        let begun = match stage.n_epochs_done() {
+            0 => String::new(),
+            n => format!(", the first {n} done before"),
+        };
+        let _ = write!(text, "{name:width$}  {action}  {epochs}{begun}");
+        match &stage.reasons[..] {
+            [] => {}
+            [first, others @ ..] if !explain => {
+                let more = match others.len() {
+                    0 => String::new(),
+                    n => format!(", and {n} more (--explain)"),
+                };
+                let _ = write!(text, ": {}{more}", first_line(&first.to_string()));
+            }
+            _ => {}
+        }
+        text.push('\n');
+        if explain {
+            for reason in &stage.reasons {
+                let reason = said(reason, document).replace('\n', "\n        ");
+                let _ = writeln!(text, "    {reason}");
+            }
+            let _ = writeln!(text, "    key {}", stage.key.digest());
+        }
+    }
+    text
+}
+
+/// A reason, and where the value it names is written.
+fn said(reason: &Reason, document: &Document) -> String {
+    match reason {
+        Reason::Changed(change) if change.now.is_some() => {
+            format!("{reason} ({})", resolved::origin(document, &change.path))
+        }
+        reason => reason.to_string(),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_end_matches(':')
+}
+
+fn as_json(plan: &Plan, document: &Document) -> Value {
+    let stages = plan.stages.iter().map(|stage: &PlannedStage| {
+        let changes = stage.reasons.iter().filter_map(|reason| match reason {
+            Reason::Changed(change) => Some(json!({
+                "path": change.path.to_string(),
+                "before": change.before,
+                "now": change.now,
+                "origin": resolved::origin(document, &change.path),
+            })),
+            _ => None,
+        });
+        json!({
+            "stage": stage.name,
+            "action": if stage.is_reused() { "reuse" } else { "run" },
+            "epochs": stage.n_epochs,
+            "epochs_done": stage.n_epochs_done(),
+            "reasons": stage.reasons.iter().map(Reason::to_string).collect::<Vec<_>>(),
+            "changes": changes.collect::<Vec<_>>(),
+            "key": stage.key.digest(),
+        })
+    });
+    json!({ "stages": stages.collect::<Vec<_>>() })
+}
+
+fn features_line((stage, kept): &(String, KeptFeatures)) -> String {
+    let KeptFeatures { bytes_each, training, validation } = kept;
+    let size = |n: usize| text::bytes(n as u64 * bytes_each);
+    let in_memory = training.in_memory + validation.in_memory;
+    let on_disk = match training.on_disk + validation.on_disk {
+        0 => String::new(),
+        n => format!(", {n} on disk ({})", size(n)),
+    };
+    let which = if training.in_memory + training.on_disk > 0 {
+        "training and validation"
+    } else {
+        "validation"
+    };
+    format!(
+        "features of {stage}: {in_memory} kept in memory ({}){on_disk}, of {which}\n",
+        size(in_memory)
+    )
+}

@@ -1,0 +1,265 @@
+//! `alpaca-run watch PIPELINE`
+
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::plan::render;
+use super::run::{perform, session, summary};
+use super::{on_threads, select};
+use crate::base::cancel::Cancel;
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::cli::args::WatchArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::follow::{Follower, Targets};
+use crate::cli::log::Log;
+use crate::cli::settings::Settings;
+use crate::cli::signals;
+use crate::cli::terminal::Terminal;
+use crate::exec::plan::Wishes;
+use crate::exec::session::{Known, Planned, RunReport, Texts};
+use crate::pipeline::load::{Loaded, folder_of};
+use crate::pipeline::resolved;
+use crate::spec::WeightsSpec;
+
+/// How often a look is taken at the run in progress while no file changes.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long a pipeline file may be gone while it is saved.
+const ABSENCE: Duration = Duration::from_millis(500);
+
+/// Runs a pipeline, and after each edit what it changes, until somebody stops it.
+pub(in crate::cli) fn run(
+    arguments: WatchArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let pipeline = &arguments.run.pipeline.pipeline;
+    let file = fs::normalise(&settings.current_dir.join(pipeline));
+    let directory = fs::normalise(&settings.current_dir.join(folder_of(pipeline)));
+    let stop = Cancel::new();
+    signals::listen(&stop);
+    let log = Log::start(terminal.verbosity());
+    let follower = Follower::new().map_err(Failure::usage)?;
+    let watch = Watch {
+        arguments,
+        settings: settings.clone(),
+        terminal: *terminal,
+        file,
+        directory,
+        log,
+        follower,
+        known: None,
+        flight: None,
+        finished: None,
+        last_line: None,
+    };
+    watch.until(&stop)
+}
+
+struct Watch {
+    arguments: WatchArguments,
+    settings: Settings,
+    terminal: Terminal,
+    /// The pipeline file, absolute.
+    file: PathBuf,
+    /// Its folder.
+    directory: PathBuf,
+    log: Log,
+    follower: Follower,
+    known: Option<Known>,
+    /// The run in progress.
+    flight: Option<Flight>,
+    /// What the last finished run was.
+    finished: Option<Identity>,
+    /// What it came to.
+    last_line: Option<String>,
+}
+
+/// What makes two runs the same: the keys of their stages, and their name.
+type Identity = (Vec<Digest>, String);
+
+/// A run in progress, on a thread of its own.
+struct Flight {
+    identity: Identity,
+    cancel: Cancel,
+    thread: JoinHandle<Result<RunReport, Failure>>,
+}
+
+/// A pipeline that can run.
+struct Candidate {
+    loaded: Loaded,
+    planned: Planned,
+    wishes: Wishes,
+}
+
+impl Candidate {
+    fn identity(&self) -> Identity {
+        let keys = self.planned.plan.stages.iter().map(|stage| stage.key.digest());
+        (keys.collect(), self.loaded.spec.name.clone())
+    }
+}
+
+impl Watch {
+    fn until(mut self, stop: &Cancel) -> Result<Exit, Failure> {
+        self.follow(None);
+        let mut change = Some(Instant::now());
+        loop {
+            if let Some(since) = change {
+                self.look(since);
+            }
+            if self.flight.as_ref().is_some_and(|flight| flight.thread.is_finished()) {
+                self.land();
+            }
+            if stop.is_set() {
+                return match self.flight.take() {
+                    Some(flight) => flight.end().map(|_| Exit::Done),
+                    None => Ok(Exit::Done),
+                };
+            }
+            change = self.follower.wait(GLANCE);
+        }
+    }
+
+    /// Takes the pipeline as it is now: says what is wrong with it, or what it changes, and runs it
+    /// in place of the one in progress.
+    fn look(&mut self, since: Instant) {
+        let candidate = match self.candidate() {
+            Ok(candidate) => candidate,
+            Err(failure) => {
+                failure.report(&self.terminal);
+                let still = match self.flight {
+                    Some(_) => "the run in progress goes on meanwhile; ",
+                    None => "",
+                };
+                self.terminal.note(&format!("{still}waiting for the next edit"));
+                return;
+            }
+        };
+        self.follow(Some(&candidate.loaded));
+        self.known = Some(candidate.planned.known());
+        let identity = candidate.identity();
+        let in_progress = self.flight.as_ref().map(|flight| &flight.identity);
+        if in_progress.or(self.finished.as_ref()) == Some(&identity) {
+            self.terminal.note("nothing changed that decides a result");
+            return;
+        }
+        self.terminal.clear();
+        if let Some(line) = &self.last_line {
+            self.terminal.note(line);
+        }
+        let plan = render(&candidate.planned.plan, &candidate.loaded.document, false);
+        let pipeline = self.arguments.run.pipeline.pipeline.display();
+        let after = since.elapsed().as_millis();
+        self.terminal.note(&format!("\n{pipeline}, planned in {after} ms:\n{}", plan.trim_end()));
+        self.launch(candidate, identity);
+    }
+
+    fn candidate(&self) -> Result<Candidate, Failure> {
+        let start = Instant::now();
+        while !self.file.exists() && start.elapsed() < ABSENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let run = &self.arguments.run;
+        let (loaded, prepared, mut wishes) = select(&run.pipeline, &run.stages, &self.settings)?;
+        if self.finished.is_some() || self.flight.is_some() {
+            // What was forced has run.
+            wishes.force.clear();
+        }
+        let session = session(&self.settings, self.directory.clone());
+        let known = self.known.as_ref();
+        let plan = || session.plan(&loaded.spec, prepared, &wishes, known);
+        let planned = on_threads(&self.settings, plan)?.map_err(|error| {
+            let (code, hints) = (error.code(), error.hints());
+            Failure::stage(error, code, hints)
+        })?;
+        Ok(Candidate { loaded, planned, wishes })
+    }
+
+    /// Starts a run once the one in progress has stopped, and takes over what that one did.
+    fn launch(&mut self, mut candidate: Candidate, identity: Identity) {
+        if let Some(flight) = self.flight.take() {
+            let directory = self.log.directory();
+            // That it was cancelled is what was wished; other failures come again if they must.
+            let _ = flight.end();
+            candidate.wishes.unfinished = directory;
+            let session = session(&self.settings, self.directory.clone());
+            let Candidate { loaded, planned, wishes } = &mut candidate;
+            session.plan_again(&loaded.spec, planned, wishes);
+        }
+        let session = session(&self.settings, self.directory.clone());
+        let cancel = session.cancel.clone();
+        let (settings, terminal, mut log) =
+            (self.settings.clone(), self.terminal, self.log.clone());
+        let runs_dir = self.arguments.run.runs_dir.clone();
+        let thread = thread::spawn(move || {
+            let Candidate { loaded, planned, .. } = candidate;
+            let resolved = resolved::render(&loaded.spec, &loaded.document);
+            let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
+            perform(&settings, &terminal, &mut log, |sinks| {
+                session.run(&loaded.spec, planned, &runs_dir, &texts, sinks)
+            })
+        });
+        self.flight = Some(Flight { identity, cancel, thread });
+    }
+
+    /// Says what the run that has ended came to.
+    fn land(&mut self) {
+        let Some(flight) = self.flight.take() else { return };
+        let identity = flight.identity.clone();
+        match flight.end() {
+            Ok(report) => {
+                // Where standard output cannot be written there is nobody to tell.
+                let _ = self.terminal.result(&summary(&report, &self.terminal));
+                self.last_line = last_line(&report);
+                self.finished = Some(identity);
+            }
+            Err(failure) => drop(failure.report(&self.terminal)),
+        }
+        let what = if self.arguments.data { " and its pictures" } else { "" };
+        let pipeline = self.arguments.run.pipeline.pipeline.display();
+        self.terminal.note(&format!("\nwatching {pipeline}{what}; Ctrl-C ends it"));
+    }
+
+    /// Follows the pipeline file and, once it is read, the files it names.
+    fn follow(&mut self, loaded: Option<&Loaded>) {
+        let mut targets = Targets { files: vec![self.file.clone()], folders: vec![] };
+        if let Ok(real) = self.file.canonicalize() {
+            // Where the file is a link, both it and what it names may change.
+            targets.files.push(real);
+        }
+        if let Some(Loaded { spec, .. }) = loaded {
+            let absolute = |path: &PathBuf| fs::normalise(&self.settings.current_dir.join(path));
+            if let WeightsSpec::File(location) = &spec.model.weights {
+                targets.files.push(absolute(&location.path));
+            }
+            if self.arguments.data {
+                targets.folders.push(absolute(&spec.dataset.directory.path));
+            }
+        }
+        if let Err(error) = self.follower.follow(targets) {
+            self.terminal.error_text(&format!("warning: not everything is followed: {error}\n"));
+        }
+    }
+}
+
+impl Flight {
+    /// Stops the run where it can go on later, if it has not ended.
+    fn end(self) -> Result<RunReport, Failure> {
+        self.cancel.set();
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// What a run came to, in a line.
+fn last_line(report: &RunReport) -> Option<String> {
+    let stage = report.history.stages.last()?;
+    let best = stage.best_epoch()?;
+    Some(format!(
+        "last result: validation accuracy {:.4} in epoch {} of {}, in {}",
+        best.validation.accuracy,
+        best.epoch,
+        stage.name,
+        report.directory.display()
+    ))
+}

@@ -1,0 +1,52 @@
+//! The pictures of a dataset as they were read, and whether their files are still the same.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::session::RunError;
+use crate::base::fs;
+use crate::dataset::examine::{self, Dataset};
+use crate::dataset::pixels::{PixelRoom, Pixels};
+use crate::dataset::scan::Listing;
+use crate::spec::{DatasetSpec, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
+
+/// Pictures that have been read.
+#[derive(Clone)]
+pub struct Known {
+    /// What decides how they are read.
+    rules: (ResizeSpec, ImageSize, OnBadImage),
+    /// Each file with its size and when it was last changed.
+    files: Vec<(PathBuf, Option<(u64, SystemTime)>)>,
+    dataset: Arc<Dataset>,
+    pixels: Arc<Pixels>,
+}
+
+impl Known {
+    /// Reads the pictures of a listing, unless they are known.
+    pub(super) fn examine(
+        spec: &PipelineSpec,
+        listing: &Listing,
+        room: &PixelRoom,
+        known: Option<&Self>,
+    ) -> Result<Self, RunError> {
+        let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
+        let rules = (resize, image_size, on_bad_image);
+        let look = |file: &PathBuf| (file.clone(), fs::size_and_time(file).ok());
+        let files = listing.candidates.iter().map(|candidate| look(&candidate.file)).collect();
+        if let Some(known) = known
+            && known.rules == rules
+            && known.files == files
+            && known.dataset.classes == listing.classes
+        {
+            return Ok(known.clone());
+        }
+        let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
+        let dataset = Arc::new(examine::examine(listing.clone(), on_bad_image, &pixels)?);
+        Ok(Self { rules, files, dataset, pixels })
+    }
+
+    pub(super) fn pictures(&self) -> (Arc<Dataset>, Arc<Pixels>) {
+        (Arc::clone(&self.dataset), Arc::clone(&self.pixels))
+    }
+}

@@ -1,0 +1,109 @@
+//! Stages that ran before, by their keys, and what each pipeline's keys were the last time.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::key::StageKey;
+use super::outcome::StageOutcome;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::cache::directory::{Bucket, CacheDirectory, Found};
+use crate::dataset::examine::Dataset;
+
+/// Bytes that results of stages may take together; the oldest go first.
+const ROOM: u64 = 2 << 30;
+
+/// The results of stages in a cache directory.
+pub(super) struct StageStore {
+    outcomes: CacheDirectory,
+    last_times: CacheDirectory,
+}
+
+/// What a look for a stage's result found.
+pub(super) enum Stored {
+    Outcome(Box<StageOutcome>),
+    Nothing,
+    Damaged(PathBuf),
+}
+
+/// A pipeline as it was the last time it ran.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub(super) struct LastTime {
+    /// The key of each stage, as a document.
+    pub(super) stages: BTreeMap<String, Value>,
+    /// The digest of each picture by its path.
+    pub(super) pictures: BTreeMap<String, String>,
+}
+
+impl StageStore {
+    /// The store in the cache at `root`.
+    pub(super) fn new(root: &Path) -> Self {
+        Self {
+            outcomes: CacheDirectory::new(root, Bucket::Stages),
+            last_times: CacheDirectory::new(root, Bucket::LastTimes),
+        }
+    }
+
+    /// Looks for the result of a stage; it is what was written, or none.
+    pub(super) fn find(&self, key: &StageKey) -> Stored {
+        match self.outcomes.find(key.digest()) {
+            Found::Nothing => Stored::Nothing,
+            Found::Damaged(path) => Stored::Damaged(path),
+            Found::Entry(bytes) => match StageOutcome::decode(&bytes) {
+                Ok(outcome) => Stored::Outcome(Box::new(outcome)),
+                // Another build wrote it, in a way of its own.
+                Err(_) => Stored::Nothing,
+            },
+        }
+    }
+
+    /// Keeps the result of a stage.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, key: &StageKey, outcome: &StageOutcome) -> Result<(), FileError> {
+        self.outcomes.write(key.digest(), &outcome.encode())?;
+        self.outcomes.shrink(ROOM)
+    }
+
+    /// A stage's result was used: it is not among the oldest any more.
+    pub(super) fn touch(&self, key: &StageKey) {
+        self.outcomes.touch(key.digest());
+    }
+
+    /// The pipeline called `name` in `directory` as it was the last time.
+    pub(super) fn last_time(&self, directory: &Path, name: &str) -> Option<LastTime> {
+        match self.last_times.find(pipeline(directory, name)) {
+            Found::Entry(bytes) => serde_json::from_slice(&bytes).ok(),
+            Found::Nothing | Found::Damaged(_) => None,
+        }
+    }
+
+    /// Remembers the key of a stage, and the pictures it ran on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn remember(
+        &self,
+        (directory, name): (&Path, &str),
+        (stage, key): (&str, &StageKey),
+        dataset: &Dataset,
+    ) -> Result<(), FileError> {
+        let mut last = self.last_time(directory, name).unwrap_or_default();
+        last.stages.insert(stage.to_owned(), key.document().clone());
+        last.pictures = dataset
+            .samples
+            .iter()
+            .map(|sample| (sample.candidate.path.clone(), sample.digest.to_string()))
+            .collect();
+        let bytes = serde_json::to_vec(&last).expect("keys are plain data");
+        self.last_times.write(pipeline(directory, name), &bytes)
+    }
+}
+
+fn pipeline(directory: &Path, name: &str) -> Digest {
+    Digest::of(format!("{}\n{name}", directory.display()).as_bytes())
+}
