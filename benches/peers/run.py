@@ -144,7 +144,8 @@ def recipe(python, threads, width, pictures, figures):
         command += ["-S", f"dataset.directory={pictures}", "-S", f"model.width={width}"]
         command += ["--threads", threads, "--cache-dir", place / "cache", "--runs-dir", place]
         _, cold, memory = run(command)
-        _, warm, _ = run(command)
+        # Without this the stages themselves would be taken from the first run.
+        _, warm, _ = run([*command, "--force", "transfer", "--force", "finetune"])
         stages = epochs(place / "finetune")
     name = f"MobileNetV2 {width}"
     whole = f"whole pipeline, cold process, {name}"

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::key_path::KeyPath;
 
-/// The leaves of a tree by their paths; lists of plain values and empty trees count as leaves.
+/// The leaves of a tree by their paths; lists of plain values count as leaves, empty trees have none.
 pub fn leaves(tree: &Value) -> BTreeMap<KeyPath, Value> {
     let mut found = BTreeMap::new();
     collect(tree, &KeyPath::root(), &mut found);
@@ -15,12 +15,12 @@ pub fn leaves(tree: &Value) -> BTreeMap<KeyPath, Value> {
 
 fn collect(tree: &Value, path: &KeyPath, found: &mut BTreeMap<KeyPath, Value>) {
     match tree {
-        Value::Object(entries) if !entries.is_empty() => {
+        Value::Object(entries) => {
             for (key, value) in entries {
                 collect(value, &path.key(key), found);
             }
         }
-        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+        Value::Array(items) if items.iter().all(|item| item.is_object() || item.is_array()) => {
             for (index, item) in items.iter().enumerate() {
                 collect(item, &path.index(index), found);
             }

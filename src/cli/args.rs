@@ -66,6 +66,7 @@ impl Arguments {
             Command::Watch(watch) => Some(&watch.run.machine),
             Command::Plan(plan) => Some(&plan.machine),
             Command::Resume(resume) => Some(&resume.machine),
+            Command::Reproduce(reproduce) => Some(&reproduce.machine),
             _ => None,
         }
     }
@@ -92,6 +93,8 @@ pub(super) enum Command {
     Watch(WatchArguments),
     /// Go on with a run that was cut short
     Resume(ResumeArguments),
+    /// Run a finished run again and say whether it comes out the same
+    Reproduce(ReproduceArguments),
     /// Compare every file of a run with the digest in its manifest
     Verify(VerifyArguments),
     /// Say everything that is wrong with a pipeline, its dataset and its weights
@@ -102,7 +105,7 @@ pub(super) enum Command {
     Bench(BenchArguments),
     /// What is kept between runs: list it, measure it, remove what is old
     Cache(CacheCommandArguments),
-    /// Print the JSON schema of pipeline files
+    /// Print the JSON schema of pipeline files, or of manifests
     Schema(SchemaArguments),
 }
 
@@ -219,6 +222,21 @@ pub(super) struct ResumeArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ReproduceArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(super) run: PathBuf,
+    /// Change a value, where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(super) overrides: Vec<String>,
+    /// Keep the second run below this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) keep: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct VerifyArguments {
     /// The run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
@@ -264,7 +282,20 @@ pub(super) struct BenchArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct SchemaArguments {}
+pub(super) struct SchemaArguments {
+    /// Of which files
+    #[arg(value_name = "FILES", default_value = "pipeline")]
+    pub(super) of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Pipeline files
+    Pipeline,
+    /// manifest.json of a run directory
+    Manifest,
+}
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Args)]

@@ -50,6 +50,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),
         Command::Cache(arguments) => command::cache::run(&arguments, settings, terminal),
         Command::Resume(arguments) => command::resume::run(&arguments, settings, terminal),
+        Command::Reproduce(arguments) => command::reproduce::run(&arguments, settings, terminal),
         Command::Verify(arguments) => command::verify::run(&arguments, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),

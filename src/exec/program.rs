@@ -12,7 +12,7 @@ pub fn identity() -> String {
 }
 
 /// What computes, by name.
-pub(super) fn versions() -> Vec<(&'static str, String)> {
+pub fn versions() -> Vec<(&'static str, String)> {
     vec![
         ("alpaca-run", env!("CARGO_PKG_VERSION").to_owned()),
         ("build", env!("ALPACA_RUN_BUILD").to_owned()),

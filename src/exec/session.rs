@@ -18,6 +18,7 @@ use super::splits;
 use super::store::StageStore;
 use crate::base::cancel::Cancel;
 use crate::base::clock;
+use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::text;
 pub use crate::cache::records::Room;
@@ -34,6 +35,7 @@ use crate::model::network::Network;
 use crate::run_dir::history::History;
 use crate::run_dir::layout;
 use crate::run_dir::lock::{LockError, RunLock};
+use crate::run_dir::manifest::Manifest;
 use crate::run_dir::recorder::Recorder;
 use crate::spec::problem::Code;
 use crate::spec::{PipelineSpec, StageKind};
@@ -305,6 +307,15 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Whether pictures and weights are those of the finished run in a directory.
+    ///
+    /// # Errors
+    /// When they are not, with what changed.
+    pub fn check_inputs(&self, directory: &Path, manifest: &Manifest) -> Result<(), RunError> {
+        let recorded = (manifest.dataset.fingerprint, manifest.weights.digest);
+        check_inputs(recorded, directory, &self.world)
+    }
+
     /// The pictures, for the next plan.
     pub fn known(&self) -> Known {
         self.known.clone()
@@ -375,22 +386,32 @@ fn check_unchanged(
     directory: &Path,
     world: &World,
 ) -> Result<(), RunError> {
-    let changed = |what, details| Err(RunError::Changed { what, details });
-    if before.dataset != now.dataset {
-        let recorded = splits::read(&directory.join(layout::SPLITS))?;
-        let mut details = splits::differences(&recorded, &world.dataset);
-        details.push(format!("{} says which they were", layout::SPLITS));
-        return changed("pictures changed", details);
-    }
-    if before.weights != now.weights {
-        return changed("the file of weights changed", vec![]);
-    }
+    check_inputs((before.dataset, before.weights), directory, world)?;
     if before.program != now.program {
         let details = vec![format!(
             "it was started with {}, and this is {}: the rest would not fit; run the pipeline again",
             before.program, now.program
         )];
-        return changed("the program changed", details);
+        return Err(RunError::Changed { what: "the program changed", details });
+    }
+    Ok(())
+}
+
+/// Whether pictures and weights are those of the run in a directory.
+fn check_inputs(
+    (dataset, weights): (Digest, Option<Digest>),
+    directory: &Path,
+    world: &World,
+) -> Result<(), RunError> {
+    let changed = |what, details| Err(RunError::Changed { what, details });
+    if dataset != world.dataset.fingerprint() {
+        let recorded = splits::read(&directory.join(layout::SPLITS))?;
+        let mut details = splits::differences(&recorded, &world.dataset);
+        details.push(format!("{} says which they were", layout::SPLITS));
+        return changed("pictures changed", details);
+    }
+    if weights != world.base_weights.as_ref().map(|weights| weights.digest) {
+        return changed("the file of weights changed", vec![]);
     }
     Ok(())
 }

@@ -10,6 +10,9 @@ use crate::event::EpochMetrics;
 /// The version of the manifest's format. A change that an older reader would misread raises it.
 pub const FORMAT: u32 = 1;
 
+/// The JSON schema of manifests.
+pub const SCHEMA: &str = include_str!("../../schemas/manifest.schema.json");
+
 /// The record of a finished run.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Manifest {

@@ -59,6 +59,27 @@ pub fn write(
     fs::write_atomic(path, &bytes)
 }
 
+/// A table as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows, each with a cell for every column.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A whole table.
+///
+/// # Errors
+/// When the file cannot be read, or is no table.
+pub fn read_rows(path: &Path) -> Result<Rows, FileError> {
+    let failed = |source: csv::Error| FileError::new("read", path, source.into());
+    let mut reader = csv::Reader::from_reader(fs::open(path)?);
+    let columns = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
+    let rows = reader.deserialize().collect::<Result<_, _>>().map_err(failed)?;
+    Ok(Rows { columns, rows })
+}
+
 /// The rows of a table, each by the names of its columns.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ mod broken;
 mod definitions;
 mod diagnostics;
 mod reference;
+mod reproduce;
 mod resume;
 mod reuse;
 mod runs;

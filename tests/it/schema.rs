@@ -4,7 +4,9 @@ use std::path::Path;
 
 use alpaca_run::pipeline::reference;
 
+use crate::support::pictures::Workshop;
 use crate::support::program::{alpaca_run, project, yaml_files};
+use crate::support::runs::{TWO_STAGES, run};
 
 fn committed_schema() -> serde_json::Value {
     let text = std::fs::read_to_string(project().join("schemas/pipeline.schema.json")).unwrap();
@@ -42,6 +44,44 @@ fn assert_fresh(path: &str, fresh: &str) {
 #[test]
 fn the_committed_schema_is_fresh() {
     assert_fresh("schemas/pipeline.schema.json", &alpaca_run(&["schema"]).out);
+}
+
+/// Every object of a schema that lists its properties.
+fn objects(schema: &serde_json::Value) -> Vec<&serde_json::Value> {
+    let inner = match schema {
+        serde_json::Value::Object(entries) => entries.values().flat_map(objects).collect(),
+        serde_json::Value::Array(items) => items.iter().flat_map(objects).collect(),
+        _ => vec![],
+    };
+    let own = schema.get("properties").is_some_and(serde_json::Value::is_object);
+    if own { [vec![schema], inner].concat() } else { inner }
+}
+
+/// The schema has neither more nor less than what a run writes: every property is required, and
+/// none but these are allowed.
+#[test]
+fn manifests_have_what_their_schema_says_and_nothing_else() {
+    let schema: serde_json::Value =
+        serde_json::from_str(&alpaca_run(&["schema", "manifest"]).out).unwrap();
+    let objects = objects(&schema);
+    assert!(objects.len() >= 8);
+    for object in objects {
+        let mut required: Vec<String> = serde_json::from_value(object["required"].clone()).unwrap();
+        let mut properties: Vec<&String> =
+            object["properties"].as_object().unwrap().keys().collect();
+        required.sort();
+        properties.sort();
+        assert_eq!(properties, required.iter().collect::<Vec<_>>());
+        assert_eq!(object["additionalProperties"], false);
+    }
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &[]).code, Some(0));
+    let text = std::fs::read_to_string(workshop.path("runs/small/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&manifest).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(super) mod cache;
 pub(super) mod check;
 pub(super) mod layers;
 pub(super) mod plan;
+pub(super) mod reproduce;
 pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod schema;

@@ -46,7 +46,8 @@ pub(super) fn execute(
     let mut log = Log::start(terminal.verbosity());
     let session = session(settings, pipeline_directory);
     signals::listen(&session.cancel);
-    let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?;
+    let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
+        .map_err(|error| failure(error, log.directory()))?;
     terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
     Ok(Exit::Done)
 }
@@ -57,12 +58,12 @@ pub(super) fn perform(
     terminal: &Terminal,
     log: &mut Log,
     work: impl FnOnce(&mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
-) -> Result<RunReport, Failure> {
+) -> Result<Result<RunReport, RunError>, Failure> {
     let mut progress = Progress::new(terminal);
     let mut sinks = Sinks(vec![log, &mut progress]);
     let result = on_threads(settings, || work(&mut sinks))?;
     progress.end();
-    result.map_err(|error| failure(error, log.directory()))
+    Ok(result)
 }
 
 /// A session that runs as the settings say.
@@ -71,8 +72,8 @@ pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Sessi
     Session { pipeline_directory, n_threads, caches, cancel }
 }
 
-/// A run that did not finish, and how it can go on.
-fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
+/// A run that did not finish, and how it can go on in its directory.
+pub(super) fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
     let (code, mut hints) = (error.code(), error.hints());
     if let (true, Some(directory)) = (error.can_go_on(), directory) {

@@ -1,12 +1,20 @@
 //! `alpaca-run schema`
 
-use crate::cli::args::SchemaArguments;
+use crate::cli::args::{SchemaArguments, SchemaOf};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
 use crate::pipeline::schema;
+use crate::run_dir::manifest;
 
-/// Prints the JSON schema of pipeline files.
-pub(in crate::cli) fn run(_: &SchemaArguments, terminal: &Terminal) -> Result<Exit, Failure> {
-    terminal.result(&schema::pipeline_schema_text()).map_err(Failure::usage)?;
+/// Prints the JSON schema of pipeline files, or of manifests.
+pub(in crate::cli) fn run(
+    arguments: &SchemaArguments,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let text = match arguments.of {
+        SchemaOf::Pipeline => schema::pipeline_schema_text(),
+        SchemaOf::Manifest => manifest::SCHEMA.to_owned(),
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
 }

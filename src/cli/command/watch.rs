@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::plan::render;
-use super::run::{perform, session, summary};
+use super::run::{failure, perform, session, summary};
 use super::{on_threads, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
@@ -198,7 +198,8 @@ impl Watch {
             let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
             perform(&settings, &terminal, &mut log, |sinks| {
                 session.run(&loaded.spec, planned, &runs_dir, &texts, sinks)
-            })
+            })?
+            .map_err(|error| failure(error, log.directory()))
         });
         self.flight = Some(Flight { identity, cancel, thread });
     }

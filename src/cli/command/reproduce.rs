@@ -1,0 +1,128 @@
+//! `alpaca-run reproduce RUN`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::run::{failure, perform, session};
+use crate::base::fs;
+use crate::base::text;
+use crate::cli::args::ReproduceArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::log::Log;
+use crate::cli::settings::Settings;
+use crate::cli::signals;
+use crate::cli::terminal::Terminal;
+use crate::exec::plan::Wishes;
+use crate::exec::session::Texts;
+use crate::exec::{preflight, program};
+use crate::pipeline::load::{self, PipelineInput};
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::{compare, layout, verify};
+
+/// Runs a finished run again from what it recorded, and says whether it comes out the same.
+pub(in crate::cli) fn run(
+    arguments: &ReproduceArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let directory = &arguments.run;
+    let recorded = verify::read_manifest(directory).map_err(Failure::usage)?;
+    let verdict = verify::verify(directory).map_err(Failure::usage)?;
+    if !verdict.is_intact() {
+        let changed: Vec<String> = verdict.changed.into_iter().chain(verdict.missing).collect();
+        return Err(Failure::Other {
+            exit: Exit::Failed,
+            code: None,
+            error: anyhow!("the run is not as it was written"),
+            hints: vec![text::first_lines(&changed, 10)],
+        });
+    }
+    for difference in versions(&recorded) {
+        terminal.note(&format!("note: {difference}"));
+    }
+    let scratch = Scratch::new(arguments.keep.as_deref())?;
+    let again = again(arguments, settings, terminal, &recorded, scratch.path())?;
+    let manifest = verify::read_manifest(&again).map_err(Failure::usage)?;
+    let difference = compare::first_difference((directory, &recorded), (&again, &manifest))
+        .map_err(Failure::usage)?;
+    let shown = directory.display();
+    let (text, exit) = match difference {
+        None => {
+            let n = text::count(recorded.files.len(), "file");
+            (format!("identical: {n} and the manifest came out as in {shown}\n"), Exit::Done)
+        }
+        Some(difference) => {
+            let text = format!("different from {shown}: {difference}\n");
+            (text, Exit::Failed)
+        }
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(exit)
+}
+
+/// Runs again below `scratch`, without the results of earlier stages; the new run directory.
+fn again(
+    arguments: &ReproduceArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+    recorded: &Manifest,
+    scratch: &Path,
+) -> Result<PathBuf, Failure> {
+    let directory = &arguments.run;
+    let folder = PathBuf::from(&recorded.volatile.pipeline_directory);
+    let loaded = load::load(&PipelineInput {
+        file: directory.join(layout::RESOLVED),
+        folder: folder.clone(),
+        overrides: arguments.overrides.clone(),
+        current_dir: settings.current_dir.clone(),
+    })?;
+    let prepared = preflight::prepare(&loaded.spec)
+        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let read = |name| fs::read_text(&directory.join(name)).map_err(Failure::usage);
+    let (pipeline, resolved) = (read(layout::PIPELINE)?, read(layout::RESOLVED)?);
+    let texts = Texts { pipeline: &pipeline, resolved: &resolved };
+    let mut session = session(settings, folder);
+    session.caches.stages = None;
+    signals::listen(&session.cancel);
+    let mut log = Log::start(terminal.verbosity());
+    let report = perform(settings, terminal, &mut log, |sinks| {
+        let planned = session.plan(&loaded.spec, prepared, &Wishes::default(), None)?;
+        planned.check_inputs(directory, recorded)?;
+        session.run(&loaded.spec, planned, scratch, &texts, sinks)
+    });
+    Ok(report?.map_err(|error| failure(error, None))?.directory)
+}
+
+/// How what computes now differs from what computed then.
+fn versions(recorded: &Manifest) -> Vec<String> {
+    let now = program::versions();
+    now.into_iter()
+        .filter_map(|(name, now)| {
+            let then = recorded.versions.get(name).map_or("unknown", String::as_str);
+            (then != now).then(|| format!("{name} was {then} and is {now}"))
+        })
+        .collect()
+}
+
+/// The folder that the second run goes to: gone afterwards unless it was named.
+enum Scratch {
+    Temporary(tempfile::TempDir),
+    Named(PathBuf),
+}
+
+impl Scratch {
+    fn new(keep: Option<&Path>) -> Result<Self, Failure> {
+        match keep {
+            Some(folder) => Ok(Self::Named(folder.to_path_buf())),
+            None => tempfile::tempdir().map(Self::Temporary).map_err(Failure::usage),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Named(folder) => folder,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Whether two runs left the same, and if not, where they part.
+
+use std::fmt;
+use std::path::Path;
+
+use super::layout;
+use super::manifest::Manifest;
+use super::table;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::base::leaves;
+
+/// The first place where the files of two runs differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A file that one of them lacks.
+    Missing {
+        /// Its name.
+        file: String,
+    },
+    /// A cell of a table.
+    Cell {
+        /// The name of the table.
+        file: String,
+        /// The row, counted from one behind the header.
+        row: usize,
+        /// What the first two columns say of it.
+        of: String,
+        /// The column.
+        column: String,
+        /// What the first run says.
+        first: String,
+        /// What the second run says.
+        second: String,
+    },
+    /// A table with more rows.
+    Rows {
+        /// The name of the table.
+        file: String,
+        /// Rows of the first run, and of the second.
+        counts: (usize, usize),
+    },
+    /// A file with other bytes.
+    Bytes {
+        /// Its name.
+        file: String,
+    },
+    /// A value of the manifest.
+    Manifest {
+        /// Its path.
+        path: String,
+        /// What the first run says.
+        first: String,
+        /// What the second run says.
+        second: String,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { file } => write!(f, "{file} is in one of them alone"),
+            Self::Cell { file, row, of, column, first, second } => {
+                write!(f, "{file}, row {row} ({of}), {column}: {first} and {second}")
+            }
+            Self::Rows { file, counts: (first, second) } => {
+                write!(f, "{file} has {first} rows and {second}")
+            }
+            Self::Bytes { file } => write!(f, "{file} has other bytes"),
+            Self::Manifest { path, first, second } => {
+                write!(f, "{}, {path}: {first} and {second}", layout::MANIFEST)
+            }
+        }
+    }
+}
+
+/// Finds the first difference between two finished runs, in the order in which one follows from the
+/// other: pictures, figures, predictions, weights, plots, and at last the rest of the manifest.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn first_difference(
+    (first_directory, first): (&Path, &Manifest),
+    (second_directory, second): (&Path, &Manifest),
+) -> Result<Option<Difference>, FileError> {
+    let mut names: Vec<&String> = first.files.keys().chain(second.files.keys()).collect();
+    names.sort_by_key(|name| (rank(name), *name));
+    names.dedup();
+    for name in names {
+        let digests: [Option<&Digest>; 2] = [first.files.get(name), second.files.get(name)];
+        match digests {
+            [Some(a), Some(b)] if a == b => {}
+            [Some(_), Some(_)] if Path::new(name).extension().is_some_and(|end| end == "csv") => {
+                let paths = [first_directory.join(name), second_directory.join(name)];
+                return Ok(Some(in_tables(name, &paths[0], &paths[1])?));
+            }
+            [Some(_), Some(_)] => return Ok(Some(Difference::Bytes { file: name.clone() })),
+            _ => return Ok(Some(Difference::Missing { file: name.clone() })),
+        }
+    }
+    let lasting = |manifest: &Manifest| {
+        let mut value = serde_json::to_value(manifest).expect("a manifest is plain data");
+        value["volatile"] = serde_json::Value::Null;
+        value
+    };
+    let changes = leaves::changes(&lasting(first), &lasting(second));
+    Ok(changes.into_iter().next().map(|change| Difference::Manifest {
+        path: change.path.to_string(),
+        first: leaves::plain(change.before.as_ref()),
+        second: leaves::plain(change.now.as_ref()),
+    }))
+}
+
+fn rank(name: &str) -> usize {
+    let order = [layout::PIPELINE, layout::RESOLVED, layout::SPLITS, layout::CLASSES];
+    let order = order.iter().chain(&[layout::METRICS, layout::PREDICTIONS]);
+    let is_weights = name.starts_with(layout::WEIGHTS);
+    order.clone().position(|known| *known == name).unwrap_or(if is_weights { 10 } else { 11 })
+}
+
+fn in_tables(file: &str, first: &Path, second: &Path) -> Result<Difference, FileError> {
+    let [a, b] = [table::read_rows(first)?, table::read_rows(second)?];
+    let file = file.to_owned();
+    if a.columns != b.columns {
+        return Ok(Difference::Bytes { file });
+    }
+    for (row, (a_row, b_row)) in a.rows.iter().zip(&b.rows).enumerate() {
+        for ((column, first), second) in a.columns.iter().zip(a_row).zip(b_row) {
+            if first != second {
+                let of = a_row.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
+                let (column, first, second) = (column.clone(), first.clone(), second.clone());
+                return Ok(Difference::Cell { file, row: row + 1, of, column, first, second });
+            }
+        }
+    }
+    Ok(match (a.rows.len(), b.rows.len()) {
+        (first, second) if first == second => Difference::Bytes { file },
+        counts => Difference::Rows { file, counts },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::fs;
+
+    #[test]
+    fn the_first_cell_that_differs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write_atomic(&path("a"), b"stage,epoch,loss\nt,1,0.5\nt,2,0.4\n").unwrap();
+        fs::write_atomic(&path("b"), b"stage,epoch,loss\nt,1,0.5\nt,2,0.3\n").unwrap();
+        fs::write_atomic(&path("c"), b"stage,epoch,loss\nt,1,0.5\n").unwrap();
+        let said = |a: &str, b: &str| in_tables("m.csv", &path(a), &path(b)).unwrap().to_string();
+        assert_eq!(said("a", "b"), "m.csv, row 2 (t, 2), loss: 0.4 and 0.3");
+        assert_eq!(said("a", "c"), "m.csv has 2 rows and 1");
+    }
+}
