@@ -15,6 +15,7 @@
 //! - [`engine`]: runs the frozen and the trainable part of a network.
 //! - [`train`]: epochs, metrics, and which epoch was best.
 //! - [`run_dir`]: the result on disk.
+//! - [`mod@diff`]: what differs between runs.
 //! - [`exec`]: joins everything above into a run.
 //! - [`cli`]: the command line.
 
@@ -28,5 +29,6 @@ pub mod dataset;
 pub mod engine;
 pub mod train;
 pub mod run_dir;
+pub mod diff;
 pub mod exec;
 pub mod cli;

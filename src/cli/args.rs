@@ -95,6 +95,10 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     /// Run a finished run again and say whether it comes out the same
     Reproduce(ReproduceArguments),
+    /// Say what differs between runs, and whether by more than chance
+    Diff(DiffArguments),
+    /// List runs, show one, remove some
+    Runs(RunsArguments),
     /// Compare every file of a run with the digest in its manifest
     Verify(VerifyArguments),
     /// Say everything that is wrong with a pipeline, its dataset and its weights
@@ -222,6 +226,81 @@ pub(super) struct ResumeArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    /// The run directories; all are compared with the first
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required_unless_present = "last")]
+    pub(super) runs: Vec<PathBuf>,
+    /// Compare the runs that finished last
+    #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = parse_two_or_more)]
+    pub(super) last: Option<usize>,
+    /// The folder for run directories
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(super) runs_dir: PathBuf,
+    /// Show what does not differ too, and all pictures
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Print the difference as JSON
+    #[arg(long, conflicts_with = "md")]
+    pub(super) json: bool,
+    /// Print the difference as Markdown
+    #[arg(long)]
+    pub(super) md: bool,
+    /// Decimals of figures
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(super) precision: usize,
+    /// Draw the curves of all runs over each other
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) svg: Option<PathBuf>,
+    /// Write one page with everything, pictures that flipped included
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RunsArguments {
+    #[command(subcommand)]
+    pub(super) action: Option<RunsAction>,
+    /// The folder for run directories
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(super) runs_dir: PathBuf,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum RunsAction {
+    /// Show what a run was and what it came to
+    Show {
+        /// The run directory
+        #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+        run: PathBuf,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove run directories
+    Rm {
+        /// The run directories
+        #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
+        runs: Vec<PathBuf>,
+    },
+    /// Remove all but the newest runs
+    Prune {
+        /// How many runs stay
+        #[arg(long, value_name = "N")]
+        keep: usize,
+        /// The folder for run directories
+        #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+        runs_dir: PathBuf,
+        /// Say what would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ReproduceArguments {
     /// The run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
@@ -306,6 +385,13 @@ pub(super) struct OutputArguments {
     /// Say more; twice for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(super) verbose: u8,
+}
+
+fn parse_two_or_more(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n >= 2 => Ok(n),
+        _ => Err("a number of at least 2 is needed".to_owned()),
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

@@ -51,6 +51,8 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Cache(arguments) => command::cache::run(&arguments, settings, terminal),
         Command::Resume(arguments) => command::resume::run(&arguments, settings, terminal),
         Command::Reproduce(arguments) => command::reproduce::run(&arguments, settings, terminal),
+        Command::Diff(arguments) => command::diff::run(&arguments, terminal),
+        Command::Runs(arguments) => command::runs::run(&arguments, terminal),
         Command::Verify(arguments) => command::verify::run(&arguments, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),

@@ -15,3 +15,4 @@ pub mod pixels;
 pub mod resize;
 pub mod scan;
 pub mod split;
+pub mod thumbnail;

@@ -22,7 +22,6 @@ use crate::train::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 
 /// The version of the files.
 const FORMAT: u32 = 1;
-const FACTS: &str = "run.json";
 const CURRENT: &str = "stage-in-progress";
 
 /// A checkpoint that cannot be used.
@@ -113,7 +112,7 @@ pub(super) struct Checkpoint {
 /// # Errors
 /// When there is no checkpoint, or one that this program cannot read.
 pub fn facts(directory: &Path) -> Result<RunFacts, CheckpointError> {
-    let path = directory.join(layout::CHECKPOINT).join(FACTS);
+    let path = directory.join(layout::CHECKPOINT).join(layout::STARTED_WITH);
     if !path.exists() {
         return Err(CheckpointError::Missing(directory.to_path_buf()));
     }
@@ -154,7 +153,7 @@ impl Checkpoint {
     /// Begins the checkpoint of a run, all of whose files that do not grow are written.
     pub(super) fn begin(&self, facts: &RunFacts) -> Result<(), FileError> {
         let text = serde_json::to_string_pretty(facts).expect("facts are plain data");
-        fs::write_atomic(&self.folder.join(FACTS), text.as_bytes())
+        fs::write_atomic(&self.folder.join(layout::STARTED_WITH), text.as_bytes())
     }
 
     pub(super) fn save_outcome(

@@ -2,12 +2,15 @@
 //!
 //! The text is a pipeline itself and loads to the same spec; origins stand in comments.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_yaml::Value;
 
-use super::document::{Document, SourceKind};
+use super::document::{Document, Source, SourceKind};
+use super::parse;
 use crate::base::key_path::KeyPath;
+use crate::base::leaves;
 use crate::spec::PipelineSpec;
 
 /// The column at which comments begin, where the value leaves room.
@@ -23,6 +26,32 @@ pub fn render(spec: &PipelineSpec, document: &Document) -> String {
     writer.text.push_str("# pipeline file.\n");
     writer.entries(&value, &KeyPath::root(), 0);
     writer.text
+}
+
+/// A resolved pipeline as it was recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its values.
+    pub values: serde_json::Value,
+    /// Where each value came from, as the text says.
+    pub origins: BTreeMap<KeyPath, String>,
+}
+
+/// Reads the text that [`render`] wrote, by this version or another; `None` where it is no YAML.
+pub fn read(text: &str) -> Option<Recorded> {
+    let root = parse::parse(text, 0, &mut vec![]).ok()?;
+    let values = serde_json::to_value(root.to_value()).ok()?;
+    let source = Source { kind: SourceKind::File, name: String::new(), text: text.to_owned() };
+    let document = Document::new(vec![source], root);
+    let origin = |path: &KeyPath| {
+        let line = text.get(document.find(path)?.range.end..)?.lines().next()?;
+        Some(line.split_once("# ")?.1.to_owned())
+    };
+    let origins = leaves::leaves(&values)
+        .into_keys()
+        .filter_map(|path| Some((path.clone(), origin(&path)?)))
+        .collect();
+    Some(Recorded { values, origins })
 }
 
 struct Writer<'a> {

@@ -24,6 +24,8 @@ pub const TIMINGS: &str = "timings.csv";
 pub const EVENTS: &str = "events.jsonl";
 /// What an unfinished run goes on from; gone once it is finished.
 pub const CHECKPOINT: &str = "checkpoint";
+/// The file in it that says what the run was started with.
+pub const STARTED_WITH: &str = "run.json";
 /// The folder of plots.
 pub const PLOTS: &str = "plots";
 /// The folder of weights: those of the last stage, and a folder for each stage.

@@ -8,6 +8,9 @@ use super::layout;
 use crate::base::clock;
 use crate::base::fs::{self, FileError};
 
+/// The name of the file that is locked.
+const LOCK: &str = "lock";
+
 /// A run directory that cannot be worked in.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -39,7 +42,7 @@ impl RunLock {
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         let folder = directory.join(layout::CHECKPOINT);
         fs::create_dir_all(&folder)?;
-        let path = folder.join("lock");
+        let path = folder.join(LOCK);
         let failed = |source| FileError::new("lock", &path, source);
         let mut file = fs::open_or_create(&path)?;
         match file.try_lock() {
@@ -58,6 +61,23 @@ impl RunLock {
             .and_then(|()| file.write_all(line.as_bytes()))
             .map_err(failed)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// What the process that works in a run directory says of itself; none where no process does.
+///
+/// # Errors
+/// When the lock cannot be looked at.
+pub fn holder(directory: &Path) -> Result<Option<String>, FileError> {
+    let path = directory.join(layout::CHECKPOINT).join(LOCK);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let file = fs::open(&path)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(fs::read_text(&path)?.trim().to_owned())),
+        Err(TryLockError::Error(source)) => Err(FileError::new("lock", &path, source)),
     }
 }
 

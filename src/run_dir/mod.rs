@@ -4,6 +4,7 @@
 //! host) stand apart from those that reproduce. Every file is complete or absent, the manifest is
 //! written last, and without it a run is unfinished.
 
+pub mod catalog;
 pub mod compare;
 pub mod history;
 pub mod layout;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::support::program::{files_with_ending, project};
 
 /// Each module with those it may use, in the order of `lib.rs`. A module uses only modules above.
-const MODULES: [(&str, &[&str]); 12] = [
+const MODULES: [(&str, &[&str]); 13] = [
     ("base", &[]),
     ("spec", &["base"]),
     ("event", &["base"]),
@@ -18,14 +18,16 @@ const MODULES: [(&str, &[&str]); 12] = [
     ("engine", &["base", "spec", "model"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
     ("run_dir", &["base", "event", "model"]),
+    ("diff", &["base", "event", "pipeline", "dataset", "run_dir"]),
     ("exec", &["base", "spec", "event", "model", "cache", "dataset", "engine", "train", "run_dir"]),
-    ("cli", &["base", "spec", "event", "pipeline", "run_dir", "exec"]),
+    ("cli", &["base", "spec", "event", "pipeline", "cache", "run_dir", "diff", "exec"]),
 ];
 
 /// Libraries that one folder alone may name.
-const HOMES: [(&str, &str); 17] = [
+const HOMES: [(&str, &str); 18] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
+    ("base64", "diff"),
     ("blake3", "base"),
     ("burn", "engine/autodiff"),
     ("clap", "cli"),

@@ -12,8 +12,10 @@
 mod architecture;
 mod augmentation;
 mod broken;
+mod catalog;
 mod definitions;
 mod diagnostics;
+mod diff;
 mod reference;
 mod reproduce;
 mod resume;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{align, on_threads, prepare};
+use super::{on_threads, prepare};
 use crate::base::text;
 use crate::cli::args::BenchArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -54,7 +54,7 @@ fn render(report: &BenchReport) -> String {
         text::count(report.n_threads, "thread"),
         report.instruction_set
     );
-    rendered.push_str(&align(&table, &[2, 3, 4, 5, 6, 7]));
+    rendered.push_str(&text::align(&table, &[2, 3, 4, 5, 6, 7]));
     let _ = writeln!(
         rendered,
         "\npeak: {:.1} billion multiply-adds a second, measured with nothing to wait for",

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::align;
 use crate::base::clock;
 use crate::base::fs;
 use crate::base::text;
@@ -93,7 +92,7 @@ fn list(root: &Path, kinds: &[Kind]) -> String {
             age(kind.files.last()),
         ]);
     }
-    format!("{}in {}\n", align(&table, &[1, 2]), root.display())
+    format!("{}in {}\n", text::align(&table, &[1, 2]), root.display())
 }
 
 /// Removes what was used more than `days` ago; says what goes.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{align, load};
+use super::load;
 use crate::base::tensor::shape_text;
 use crate::base::text;
 use crate::cli::args::PipelineArguments;
@@ -45,7 +45,7 @@ fn render(report: &LayersReport) -> String {
         }));
         table.push(cells);
     }
-    let mut rendered = align(&table, &[0, 4]);
+    let mut rendered = text::align(&table, &[0, 4]);
     let total = report.rows.iter().map(|row| row.n_weights).sum();
     for (stage, n_trained) in &report.stages {
         let _ = writeln!(

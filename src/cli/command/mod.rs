@@ -3,11 +3,13 @@
 pub(super) mod bench;
 pub(super) mod cache;
 pub(super) mod check;
+pub(super) mod diff;
 pub(super) mod layers;
 pub(super) mod plan;
 pub(super) mod reproduce;
 pub(super) mod resume;
 pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod schema;
 pub(super) mod verify;
 pub(super) mod watch;
@@ -24,27 +26,6 @@ use crate::pipeline::load::{self, Loaded, PipelineInput};
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
     Ok(pool.map_err(Failure::usage)?.install(work))
-}
-
-/// Columns side by side, those in `right` aligned to the right.
-fn align(table: &[Vec<String>], right: &[usize]) -> String {
-    let n_columns = table.first().map_or(0, Vec::len);
-    let width =
-        |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..n_columns).map(width).collect();
-    let mut text = String::new();
-    for row in table {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            if right.contains(&column) {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:width$}")
-            }
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 /// Loads the pipeline that a command names, and looks at its dataset and weights.

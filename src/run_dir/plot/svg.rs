@@ -23,12 +23,23 @@ pub(super) struct Svg {
 impl Svg {
     /// An empty page of the given size with a title for readers who cannot see it.
     pub(super) fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
+        Self::with_style(width, height, title, description, "")
+    }
+
+    /// The same with rules of style of its own.
+    pub(super) fn with_style(
+        width: f64,
+        height: f64,
+        title: &str,
+        description: &str,
+        style: &str,
+    ) -> Self {
         let mut svg = Self { text: String::new() };
         let (width, height) = (number(width), number(height));
         let _ = write!(
             svg.text,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
-             <title>{}</title>\n<desc>{}</desc>\n<style>{STYLE}</style>\n\
+             <title>{}</title>\n<desc>{}</desc>\n<style>{STYLE}{style}</style>\n\
              <rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n",
             escape(title),
             escape(description),

@@ -1,0 +1,178 @@
+//! `alpaca-run runs`, and its commands for single runs
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::anyhow;
+use serde_json::{Value, json};
+
+use crate::base::fs;
+use crate::base::text;
+use crate::cli::args::{RunsAction, RunsArguments};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::Terminal;
+use crate::run_dir::catalog::{self, RunEntry, Status};
+use crate::run_dir::manifest::StageRecord;
+
+/// Lists, shows or removes runs.
+pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    let text = match &arguments.action {
+        None => {
+            let mut runs = catalog::list(&arguments.runs_dir).map_err(Failure::usage)?;
+            oldest_first(&mut runs);
+            if arguments.json {
+                pretty(&Value::Array(runs.iter().map(as_json).collect()))
+            } else {
+                list(&runs, &arguments.runs_dir)
+            }
+        }
+        Some(RunsAction::Show { run, json }) => {
+            let entry = read(run)?;
+            if *json { pretty(&as_json(&entry)) } else { show(&entry) }
+        }
+        Some(RunsAction::Rm { runs }) => {
+            // All are looked at before any goes.
+            let entries =
+                runs.iter().map(|run| read(run.as_path())).collect::<Result<Vec<_>, _>>()?;
+            entries.iter().map(|entry| remove(entry, false)).collect::<Result<String, _>>()?
+        }
+        Some(RunsAction::Prune { keep, runs_dir, dry_run }) => prune(*keep, runs_dir, *dry_run)?,
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn read(run: &Path) -> Result<RunEntry, Failure> {
+    let entry = RunEntry::read(run).map_err(Failure::usage)?;
+    entry.ok_or_else(|| Failure::usage(anyhow!("`{}` is no run directory", run.display())))
+}
+
+fn oldest_first(runs: &mut [RunEntry]) {
+    runs.sort_by(|a, b| a.when.cmp(&b.when).then_with(|| a.directory.cmp(&b.directory)));
+}
+
+/// The best validation accuracy of the last stage.
+fn accuracy(run: &RunEntry) -> Option<f64> {
+    let stage = run.manifest()?.stages.last()?;
+    Some(stage.best.validation.accuracy)
+}
+
+fn list(runs: &[RunEntry], folder: &Path) -> String {
+    if runs.is_empty() {
+        return format!("there are no runs in `{}`\n", folder.display());
+    }
+    let heads = ["run", "when", "stages", "best accuracy", "status", "size"];
+    let mut table = vec![heads.map(str::to_owned).to_vec()];
+    for run in runs {
+        let stages = run.manifest().map(|manifest| {
+            let names: Vec<&str> = manifest.stages.iter().map(|s| s.name.as_str()).collect();
+            names.join(" → ")
+        });
+        table.push(vec![
+            run.directory.display().to_string(),
+            run.when.clone(),
+            stages.unwrap_or_else(|| "-".to_owned()),
+            accuracy(run).map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
+            run.status.word().to_owned(),
+            text::bytes(run.bytes),
+        ]);
+    }
+    text::align(&table, &[3, 5])
+}
+
+fn as_json(run: &RunEntry) -> Value {
+    json!({
+        "directory": run.directory,
+        "status": run.status.word(),
+        "when": run.when,
+        "bytes": run.bytes,
+        "best_accuracy": accuracy(run),
+        "manifest": run.manifest(),
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{}\n", serde_json::to_string_pretty(value).expect("a list is plain data"))
+}
+
+fn show(run: &RunEntry) -> String {
+    let place = run.directory.display();
+    let mut text =
+        format!("{place}: {}, {}, {}\n", run.status.word(), run.when, text::bytes(run.bytes));
+    let manifest = match &run.status {
+        Status::Finished(manifest) => manifest,
+        Status::Running(holder) => {
+            let _ = writeln!(text, "{holder}");
+            return text;
+        }
+        Status::CutShort => {
+            let _ = writeln!(text, "`alpaca-run resume {place}` goes on from here");
+            return text;
+        }
+        Status::Broken(why) => {
+            let _ = writeln!(text, "{why}");
+            return text;
+        }
+    };
+    let of = |name: &str| manifest.versions.get(name).map_or("-", String::as_str);
+    let _ = writeln!(
+        text,
+        "pipeline {}, seed {}; alpaca-run {}, build {}, {}; {} in {}",
+        manifest.name,
+        manifest.seed,
+        of("alpaca-run"),
+        of("build"),
+        of("instructions"),
+        text::count(manifest.volatile.threads, "thread"),
+        text::duration(std::time::Duration::from_secs_f64(manifest.volatile.seconds.max(0.0))),
+    );
+    let parts = manifest.dataset.split.iter().map(|(part, n)| format!("{part} {n}"));
+    let _ = writeln!(
+        text,
+        "classes {}; pictures: {}; weights: {}\n",
+        manifest.dataset.classes.join(", "),
+        parts.collect::<Vec<_>>().join(", "),
+        manifest.weights.source,
+    );
+    let heads =
+        ["stage", "trains from", "weights", "best epoch", "val/accuracy", "val/loss", "reused"];
+    let mut table = vec![heads.map(str::to_owned).to_vec()];
+    for stage in &manifest.stages {
+        let StageRecord { name, first_trainable, n_trainable, best, .. } = stage;
+        let reused = if manifest.volatile.reused.contains(name) { "yes" } else { "no" };
+        table.push(vec![
+            name.clone(),
+            first_trainable.clone(),
+            text::thousands(*n_trainable),
+            best.epoch.to_string(),
+            format!("{:.4}", best.validation.accuracy),
+            format!("{:.4}", best.validation.loss),
+            reused.to_owned(),
+        ]);
+    }
+    text + &text::align(&table, &[2, 3, 4, 5])
+}
+
+/// Removes a run directory and says so; one that is at work stays.
+fn remove(run: &RunEntry, dry_run: bool) -> Result<String, Failure> {
+    let place = run.directory.display();
+    if let Status::Running(holder) = &run.status {
+        return Err(Failure::usage(anyhow!("`{place}` is at work: {holder}")));
+    }
+    if dry_run {
+        return Ok(format!("{place} would be removed ({})\n", text::bytes(run.bytes)));
+    }
+    fs::remove_dir_all(&run.directory).map_err(Failure::usage)?;
+    Ok(format!("removed {place} ({})\n", text::bytes(run.bytes)))
+}
+
+fn prune(keep: usize, folder: &Path, dry_run: bool) -> Result<String, Failure> {
+    let mut runs = catalog::list(folder).map_err(Failure::usage)?;
+    runs.retain(|run| !matches!(run.status, Status::Running(_)));
+    oldest_first(&mut runs);
+    runs.truncate(runs.len().saturating_sub(keep));
+    if runs.is_empty() {
+        return Ok("nothing to remove\n".to_owned());
+    }
+    runs.iter().map(|run| remove(run, dry_run)).collect()
+}

@@ -1,0 +1,58 @@
+//! Pictures for which two runs predict different classes.
+
+use serde::Serialize;
+
+use super::pictures::common;
+use super::run::FinishedRun;
+
+/// A picture for which two runs predict different classes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Flip {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// Its class.
+    pub label: String,
+    /// What each of the two runs predicts, with the probability of that class.
+    pub predicted: [(String, f64); 2],
+    /// The probability of its own class in each of the two runs.
+    pub own: [f64; 2],
+}
+
+impl Flip {
+    /// `better`, `worse`, or `other` where both are wrong.
+    pub fn verdict(&self) -> &'static str {
+        match self.predicted.each_ref().map(|(class, _)| *class == self.label) {
+            [false, true] => "better",
+            [true, false] => "worse",
+            _ => "other",
+        }
+    }
+}
+
+/// The pictures that both runs validated with and that flipped: those that got worse first, then
+/// those whose own class changed most.
+pub(super) fn flips(first: &FinishedRun, second: &FinishedRun) -> Vec<Flip> {
+    let mut flips: Vec<Flip> = common(first, second)
+        .filter_map(|path| {
+            let both = [first, second].map(|run| &run.predictions[path]);
+            let label = both[0].label.clone();
+            (both[0].predicted != both[1].predicted).then(|| Flip {
+                path: path.to_owned(),
+                predicted: both
+                    .map(|said| (said.predicted.clone(), said.probability(&said.predicted))),
+                own: both.map(|said| said.probability(&label)),
+                label,
+            })
+        })
+        .collect();
+    let rank = |flip: &Flip| match flip.verdict() {
+        "worse" => 0,
+        "better" => 1,
+        _ => 2,
+    };
+    let change = |flip: &Flip| (flip.own[1] - flip.own[0]).abs();
+    flips.sort_by(|a, b| {
+        rank(a).cmp(&rank(b)).then(change(b).total_cmp(&change(a))).then(a.path.cmp(&b.path))
+    });
+    flips
+}

@@ -1,0 +1,179 @@
+//! A finished run as its directory has it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::DiffError;
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::base::key_path::KeyPath;
+use crate::event::{EpochMetrics, Evaluated};
+use crate::pipeline::resolved;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::plot::overlay::Curves;
+use crate::run_dir::table::{self, Rows};
+use crate::run_dir::{layout, verify};
+
+/// A finished run.
+pub(super) struct FinishedRun {
+    /// The directory as it was named.
+    pub(super) name: String,
+    pub(super) manifest: Manifest,
+    /// The values of the resolved pipeline.
+    pub(super) values: Value,
+    /// Where each value came from.
+    pub(super) origins: BTreeMap<KeyPath, String>,
+    /// Every picture by its path.
+    pub(super) pictures: BTreeMap<String, Picture>,
+    /// The epochs of each stage in order.
+    pub(super) stages: Vec<(String, Vec<EpochMetrics>)>,
+    /// What the run says about each validation picture.
+    pub(super) predictions: BTreeMap<String, Prediction>,
+}
+
+/// A picture of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Picture {
+    pub(super) part: String,
+    pub(super) digest: String,
+}
+
+/// What a run says about a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Prediction {
+    pub(super) label: String,
+    pub(super) predicted: String,
+    pub(super) probabilities: BTreeMap<String, f64>,
+}
+
+impl Prediction {
+    pub(super) fn is_correct(&self) -> bool {
+        self.label == self.predicted
+    }
+
+    /// The probability of a class; zero for one that the run does not know.
+    pub(super) fn probability(&self, class: &str) -> f64 {
+        self.probabilities.get(class).copied().unwrap_or(0.0)
+    }
+
+    /// The surprise at the picture's own class, in nats. Probabilities have six decimals in the
+    /// table, so the smallest counts as half of the last one.
+    pub(super) fn log_loss(&self) -> f64 {
+        -libm::log(self.probability(&self.label).max(5e-7))
+    }
+}
+
+impl FinishedRun {
+    pub(super) fn read(directory: &Path) -> Result<Self, DiffError> {
+        let manifest = verify::read_manifest(directory)?;
+        let path = directory.join(layout::RESOLVED);
+        let recorded = resolved::read(&fs::read_text(&path)?)
+            .ok_or_else(|| DiffError::Content { path, what: "it is no pipeline".to_owned() })?;
+        Ok(Self {
+            name: directory.display().to_string(),
+            manifest,
+            values: recorded.values,
+            origins: recorded.origins,
+            pictures: pictures(&directory.join(layout::SPLITS))?,
+            stages: stages(&directory.join(layout::METRICS))?,
+            predictions: predictions(&directory.join(layout::PREDICTIONS))?,
+        })
+    }
+
+    /// The digests of the weights at the end.
+    pub(super) fn weights(&self) -> [Option<Digest>; 2] {
+        [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS].map(|name| {
+            let name = format!("{}/{name}", layout::WEIGHTS);
+            self.manifest.files.get(&name).copied()
+        })
+    }
+
+    /// Where the pictures were, if that is known to be a folder here.
+    pub(super) fn pictures(&self) -> Option<PathBuf> {
+        let written = self.values["dataset"]["directory"].as_str()?;
+        let folder = Path::new(&self.manifest.volatile.pipeline_directory).join(written);
+        folder.is_dir().then_some(folder)
+    }
+
+    pub(super) fn curves(&self) -> Curves {
+        Curves { name: self.name.clone(), stages: self.stages.clone() }
+    }
+}
+
+/// A column of a table by its name.
+fn column(rows: &Rows, path: &Path, name: &str) -> Result<usize, DiffError> {
+    rows.columns.iter().position(|column| column == name).ok_or_else(|| DiffError::Content {
+        path: path.to_path_buf(),
+        what: format!("it has no column `{name}`"),
+    })
+}
+
+fn number(path: &Path, text: &str) -> Result<f64, DiffError> {
+    text.parse().map_err(|_| DiffError::Content {
+        path: path.to_path_buf(),
+        what: format!("`{text}` is no number"),
+    })
+}
+
+fn pictures(path: &Path) -> Result<BTreeMap<String, Picture>, DiffError> {
+    let rows = table::read_rows(path)?;
+    let [name, part, digest] = ["path", "split", "digest"].map(|name| column(&rows, path, name));
+    let (name, part, digest) = (name?, part?, digest?);
+    let picture = |row: &Vec<String>| {
+        (row[name].clone(), Picture { part: row[part].clone(), digest: row[digest].clone() })
+    };
+    Ok(rows.rows.iter().map(picture).collect())
+}
+
+fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
+    let rows = table::read_rows(path)?;
+    let stage = column(&rows, path, "stage")?;
+    let columns =
+        ["epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"]
+            .iter()
+            .map(|name| column(&rows, path, name))
+            .collect::<Result<Vec<_>, _>>()?;
+    let mut stages: Vec<(String, Vec<EpochMetrics>)> = vec![];
+    for row in &rows.rows {
+        let cells: Vec<f64> =
+            columns.iter().map(|column| number(path, &row[*column])).collect::<Result<_, _>>()?;
+        let metrics = EpochMetrics {
+            epoch: cells[0] as usize,
+            train: Evaluated { loss: cells[1], accuracy: cells[2] },
+            validation: Evaluated { loss: cells[3], accuracy: cells[4] },
+            learning_rate: cells[5],
+        };
+        match stages.last_mut() {
+            Some((name, epochs)) if *name == row[stage] => epochs.push(metrics),
+            _ => stages.push((row[stage].clone(), vec![metrics])),
+        }
+    }
+    Ok(stages)
+}
+
+fn predictions(path: &Path) -> Result<BTreeMap<String, Prediction>, DiffError> {
+    const PROBABILITY: &str = "probability/";
+    let rows = table::read_rows(path)?;
+    let [name, label, predicted] =
+        ["path", "label", "predicted"].map(|name| column(&rows, path, name));
+    let (name, label, predicted) = (name?, label?, predicted?);
+    let classes: Vec<(usize, &str)> = rows
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(position, column)| Some((position, column.strip_prefix(PROBABILITY)?)))
+        .collect();
+    rows.rows
+        .iter()
+        .map(|row| {
+            let probabilities = classes
+                .iter()
+                .map(|(position, class)| Ok(((*class).to_owned(), number(path, &row[*position])?)))
+                .collect::<Result<_, DiffError>>()?;
+            let (label, predicted) = (row[label].clone(), row[predicted].clone());
+            Ok((row[name].clone(), Prediction { label, predicted, probabilities }))
+        })
+        .collect()
+}

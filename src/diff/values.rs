@@ -1,0 +1,87 @@
+//! Values of the resolved pipelines, and what computed.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::run::FinishedRun;
+use crate::base::key_path::KeyPath;
+use crate::base::leaves;
+
+/// A value of the pipeline in each run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ValueRow {
+    /// Its dotted path in the pipeline file.
+    pub path: String,
+    /// The value in each run; none where it has none.
+    pub values: Vec<Option<Value>>,
+    /// Where it was written in each run.
+    pub origins: Vec<Option<String>>,
+    /// Whether the runs differ in it.
+    pub differs: bool,
+}
+
+/// Something about a run that is no value of its pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// What.
+    pub name: String,
+    /// What it is in each run.
+    pub values: Vec<String>,
+    /// Whether the runs differ in it.
+    pub differs: bool,
+    /// Whether results may depend on it.
+    pub matters: bool,
+}
+
+/// What a run says of something.
+type Of<'a> = &'a dyn Fn(&FinishedRun) -> String;
+
+/// The values of all runs, in the order of the pipeline file.
+pub(super) fn values(runs: &[FinishedRun]) -> Vec<ValueRow> {
+    let leaves: Vec<_> = runs.iter().map(|run| leaves::leaves(&run.values)).collect();
+    let paths: BTreeSet<&KeyPath> = leaves.iter().flat_map(|leaves| leaves.keys()).collect();
+    paths
+        .into_iter()
+        .map(|path| {
+            let values: Vec<Option<Value>> =
+                leaves.iter().map(|leaves| leaves.get(path).cloned()).collect();
+            ValueRow {
+                path: path.to_string(),
+                differs: values.iter().any(|value| *value != values[0]),
+                origins: runs.iter().map(|run| run.origins.get(path).cloned()).collect(),
+                values,
+            }
+        })
+        .collect()
+}
+
+/// What computed, and where. Threads, place and time change no result.
+pub(super) fn environment(runs: &[FinishedRun]) -> Vec<Setting> {
+    let setting = |name: &str, matters: bool, of: Of<'_>| {
+        let values: Vec<String> = runs.iter().map(of).collect();
+        let differs = values.iter().any(|value| *value != values[0]);
+        Setting { name: name.to_owned(), values, differs, matters }
+    };
+    let names: BTreeSet<&String> =
+        runs.iter().flat_map(|run| run.manifest.versions.keys()).collect();
+    let version = |run: &FinishedRun, name: &str| {
+        run.manifest.versions.get(name).map_or_else(|| "-".to_owned(), Clone::clone)
+    };
+    let weights = |run: &FinishedRun| {
+        run.manifest.weights.digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string())
+    };
+    let mut settings = vec![setting("content of model.weights", true, &weights)];
+    settings.extend(names.into_iter().map(|name| setting(name, true, &|run| version(run, name))));
+    let volatile: [(&str, Of<'_>); 6] = [
+        ("threads", &|run| run.manifest.volatile.threads.to_string()),
+        ("platform", &|run| run.manifest.volatile.platform.clone()),
+        ("commit", &|run| run.manifest.volatile.commit.clone().unwrap_or_else(|| "-".to_owned())),
+        ("pipeline directory", &|run| run.manifest.volatile.pipeline_directory.clone()),
+        ("started", &|run| run.manifest.volatile.started.clone()),
+        ("seconds", &|run| format!("{:.1}", run.manifest.volatile.seconds)),
+    ];
+    settings.extend(volatile.map(|(name, of)| setting(name, false, of)));
+    settings
+}
