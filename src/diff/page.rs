@@ -20,7 +20,7 @@ const STYLE: &str = "\
 body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;color:var(--text);background:var(--page);max-width:60rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.6rem;margin:0 0 .5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}p{margin:.5rem 0}.faint{color:var(--faint)}\
 .wide{overflow-x:auto}table{border-collapse:collapse}th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
-th{font-weight:600}td{font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}\
+th{font-weight:600;white-space:nowrap}td{font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}\
 .flips{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:1rem}figure{margin:0;overflow-wrap:anywhere}\
 figure img,.none{width:100%;aspect-ratio:1;object-fit:contain;background:color-mix(in srgb,var(--line) 40%,transparent);border-radius:4px;display:flex;align-items:center;justify-content:center;color:var(--faint)}\
 figcaption{font-size:.85rem}.better{color:var(--good)}.worse{color:var(--bad)}pre{white-space:pre-wrap;font:inherit;margin:.5rem 0}";

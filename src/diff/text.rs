@@ -91,7 +91,12 @@ pub(super) fn values(diff: &Diff, style: Style) -> Table {
     let rows = diff.values.iter().filter(|row| row.differs || style.all).map(|row| {
         let cells = row.values.iter().zip(&row.origins).map(|(value, origin)| {
             let value = leaves::plain(value.as_ref());
-            origin.as_ref().map_or_else(|| value.clone(), |origin| format!("{value} ({origin})"))
+            // What an override says stands in front of it already.
+            let origin = origin.as_deref().map(|origin| match origin.split_once(" -S ") {
+                Some((what, _)) => format!(" ({what} -S)"),
+                None => format!(" ({origin})"),
+            });
+            format!("{value}{}", origin.unwrap_or_default())
         });
         [layout::RESOLVED.to_owned(), row.path.clone()].into_iter().chain(cells).collect()
     });
