@@ -47,7 +47,7 @@ pub enum DatasetError {
         images: Vec<BadImage>,
     },
     /// The same picture on both sides of a split.
-    #[error("{} appear in more than one part of the split", text::count(pairs.len(), "picture"))]
+    #[error("{} in more than one part of the split", text::count(pairs.len(), "picture"))]
     SplitLeak {
         /// Files with equal content, and the part each fell into.
         pairs: Vec<String>,
