@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use super::exit::Exit;
 use crate::base::cancel::Cancel;
 
-/// Sets `cancel` when somebody asks this process to stop.
+/// Sets `cancel` when somebody asks this process to stop. Shells have their background jobs ignore
+/// SIGINT; here it is heard all the same, because it loses nothing.
 pub(super) fn listen(cancel: &Cancel) {
     let cancel = cancel.clone();
-    let result = ctrlc::try_set_handler(move || {
+    let result = ctrlc::set_handler(move || {
         if cancel.set() {
             let text = "stopping after the step in progress; once more to stop at once\n";
             // Where standard error cannot be written there is nobody left to tell.

@@ -4,7 +4,7 @@ use crate::dataset::scan;
 use crate::model::fuse::UnsupportedLayer;
 use crate::model::graph::{Layer, Parameter};
 use crate::model::network::Network;
-use crate::spec::{PipelineSpec, StageKind};
+use crate::spec::{Convention, PipelineSpec, StageKind};
 
 /// A layer as a reader wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ pub struct LayersReport {
 pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, UnsupportedLayer> {
     let n_classes =
         scan::scan(&spec.dataset.directory.path).map_or(2, |listing| listing.classes.len());
-    let network = Network::build(&spec.model, spec.dataset.image_size, n_classes)?;
+    let network =
+        Network::build(&spec.model, Convention::Keras, spec.dataset.image_size, n_classes)?;
     let firsts: Vec<usize> = spec
         .stages
         .iter()

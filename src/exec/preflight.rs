@@ -2,15 +2,15 @@
 //! has classes, whether the weights fit the model, and whether this build has the device.
 
 use crate::base::digest::Digest;
-use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::dataset::scan::{self, Listing};
 use crate::engine::autodiff::Layers;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::model::weights::file::{self, WeightsError};
+use crate::model::weights::file::WeightsError;
+use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{Location, PipelineSpec, WeightsSpec};
+use crate::spec::{Convention, Location, PipelineSpec, WeightsSpec};
 
 /// A run that can start.
 pub struct Prepared {
@@ -48,14 +48,22 @@ pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
         .ok();
     // The base model is the same for any number of classes, so weights can be judged without them.
     let n_classes = listing.as_ref().map_or(2, |listing| listing.classes.len());
-    let network = Network::build(&spec.model, spec.dataset.image_size, n_classes)
-        .expect("the engines have units for every layer of the base models");
-    let base_weights = match &spec.model.weights {
+    let file = match &spec.model.weights {
         WeightsSpec::None => None,
-        WeightsSpec::File(location) => {
-            load(location, &network).map_err(|problem| problems.push(problem)).ok()
-        }
+        WeightsSpec::File(location) => WeightsFile::open(&location.path)
+            .map_err(|error| problems.push(weights_problem(&error)))
+            .ok()
+            .map(|file| (location, file)),
     };
+    // Weights, graph and preprocessing are one thing.
+    let convention = file.as_ref().map_or_else(Convention::default, |(_, file)| file.convention());
+    let network = Network::build(&spec.model, convention, spec.dataset.image_size, n_classes)
+        .expect("the engines have units for every layer of the base models");
+    let base_weights = file.and_then(|(location, file)| {
+        let weights = file.weights(&network.base_parameters());
+        let weights = weights.map_err(|error| problems.push(weights_problem(&error))).ok()?;
+        Some(BaseWeights { source: location.clone(), digest: file.digest(), weights })
+    });
     let layers = Layers::of(spec.device);
     if layers.is_none() {
         let message = "this build of alpaca-run has no `libtorch` device";
@@ -72,17 +80,10 @@ pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
     }
 }
 
-fn load(location: &Location, network: &Network) -> Result<BaseWeights, Problem> {
-    let problem = |error: &WeightsError| {
-        let code = match error {
-            WeightsError::Mismatch { .. } => Code::WeightsMismatch,
-            WeightsError::File(_) | WeightsError::Format { .. } => Code::WeightsFile,
-        };
-        Problem::new(code, KeyPath::of(&["model", "weights"]), error.to_string())
-            .hints(error.hints())
+fn weights_problem(error: &WeightsError) -> Problem {
+    let code = match error {
+        WeightsError::Mismatch { .. } => Code::WeightsMismatch,
+        WeightsError::File(_) | WeightsError::Format { .. } => Code::WeightsFile,
     };
-    let weights =
-        file::load(&location.path, &network.base_parameters()).map_err(|error| problem(&error))?;
-    let digest = fs::read(&location.path).map_err(|error| problem(&error.into()))?;
-    Ok(BaseWeights { source: location.clone(), digest: Digest::of(&digest), weights })
+    Problem::new(code, KeyPath::of(&["model", "weights"]), error.to_string()).hints(error.hints())
 }

@@ -127,11 +127,13 @@ impl Run<'_> {
         audience: &mut Audience<'_>,
     ) -> Result<StageOutcome, RunError> {
         outcome.facts.is_reused = true;
+        let convention = self.world.network.convention;
         let directory = audience.recorder.directory();
         for (which, name) in
             [(FromWeights::Best, layout::BEST_WEIGHTS), (FromWeights::Last, layout::LAST_WEIGHTS)]
         {
-            recorder::write_weights(directory, outcome.name(), name, outcome.weights(which))?;
+            let weights = outcome.weights(which);
+            recorder::write_weights(directory, (outcome.name(), name), weights, convention)?;
         }
         outcome.replay(audience.recorder)?;
         let (facts, best) = (outcome.facts.start.clone(), outcome.facts.record.best);
@@ -242,7 +244,7 @@ impl Run<'_> {
         files: BTreeMap<String, Digest>,
         volatile: Volatile,
     ) -> Manifest {
-        let World { dataset, split, base_weights, .. } = self.world;
+        let World { dataset, split, network, base_weights, .. } = self.world;
         let part = |part: Part| (part.name().to_owned(), split.positions(part).len());
         let skipped = dataset.skipped.iter();
         Manifest {
@@ -266,6 +268,7 @@ impl Run<'_> {
                     WeightsSpec::File(location) => location.written.clone(),
                 },
                 digest: base_weights.as_ref().map(|weights| weights.digest),
+                convention: network.convention.name().to_owned(),
             },
             stages,
             files,

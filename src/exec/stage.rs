@@ -212,7 +212,8 @@ impl Keeper for StageKeeper<'_> {
             Kept::Last => layout::LAST_WEIGHTS,
         };
         let all = merged(self.start.weights, weights);
-        recorder::write_weights(&self.directory, &self.facts.stage, name, &all)
+        let convention = self.start.network.convention;
+        recorder::write_weights(&self.directory, (&self.facts.stage, name), &all, convention)
     }
 }
 

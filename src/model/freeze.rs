@@ -82,10 +82,11 @@ fn nearest_names(base: &Graph, name: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::model::mobilenet_v2;
+    use crate::spec::Convention;
 
     #[test]
     fn an_index_and_a_name_lead_to_the_same_layer() {
-        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
         let by_index = find_layer(&graph, LayerRef::Index(120)).unwrap();
         assert_eq!(graph.layers()[by_index].name, "block_13_depthwise");
         assert_eq!(find_layer(&graph, LayerRef::Name("block_13_depthwise")), Ok(by_index));
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_unknown_layer_comes_with_similar_names() {
-        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
         let nearest = |name| match find_layer(&graph, LayerRef::Name(name)) {
             Err(FreezeError::UnknownName { nearest, .. }) => nearest,
             other => panic!("{other:?}"),
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_layers_behind_the_last_weights_cannot_be_trained() {
-        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
         let error = find_layer(&graph, LayerRef::Name("out_relu")).unwrap_err();
         assert!(
             matches!(error, FreezeError::NothingToTrain { last_with_weights, .. } if last_with_weights == "Conv_1_bn")

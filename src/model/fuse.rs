@@ -365,10 +365,11 @@ pub fn cut_at(units: &[Unit], at: usize) -> Cut {
 mod tests {
     use super::*;
     use crate::model::mobilenet_v2;
+    use crate::spec::Convention;
 
     #[test]
     fn every_layer_of_mobilenet_belongs_to_one_unit() {
-        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
         let units = fuse(&graph).unwrap();
         let mut members: Vec<LayerIdx> =
             units.iter().flat_map(|unit| unit.layers.clone()).collect();
@@ -379,7 +380,7 @@ mod tests {
 
     #[test]
     fn the_network_costs_what_the_paper_says() {
-        let units = fuse(&mobilenet_v2::build(1.0, 224, 224)).unwrap();
+        let units = fuse(&mobilenet_v2::build(Convention::Keras, 1.0, 224, 224)).unwrap();
         let millions = units.iter().map(Unit::n_multiply_adds).sum::<f64>() / 1e6;
         // 300 million with the classifier (table 4), 1.3 million of which are the classifier's.
         assert!((299.0..301.0).contains(&millions), "{millions}");
@@ -387,7 +388,7 @@ mod tests {
 
     #[test]
     fn blocks_are_found_where_nothing_inside_is_needed_elsewhere() {
-        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
         let units = fuse(&graph).unwrap();
         let sizes = |kept: &[Value]| {
             groups(&units, 0..units.len(), kept).iter().map(ExactSizeIterator::len).collect()
@@ -401,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_cut_inside_a_residual_block_passes_the_shortcut_too() {
-        let graph = mobilenet_v2::build(1.0, 160, 160);
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
         let units = fuse(&graph).unwrap();
         let boundary = |layer: &str| {
             let cut = cut(&units, &graph, graph.find(layer).unwrap());

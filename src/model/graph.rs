@@ -36,6 +36,11 @@ impl Padding {
         }
     }
 
+    /// The same on all sides.
+    pub fn around_all(n: usize) -> Self {
+        Self { top: n, bottom: n, left: n, right: n }
+    }
+
     /// Both paddings, one around the other.
     #[must_use]
     pub fn around(self, inner: Self) -> Self {

@@ -1,10 +1,11 @@
 //! MobileNetV2 without its classifier, layer by layer as in Keras.
 //!
 //! Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
-//! arXiv 1801.04381, table 2. Names, order, padding and epsilon are those of
-//! `keras.applications.MobileNetV2` 3.15, which has no `Conv1_pad` layer any more.
+//! arXiv 1801.04381, table 2. Names and order are those of `keras.applications.MobileNetV2` 3.15,
+//! which has no `Conv1_pad` layer any more; padding and epsilon are those of a [`Convention`].
 
 use super::graph::{Graph, LayerIdx, LayerKind, Padding, Window};
+use crate::spec::Convention;
 
 /// The smallest picture the network takes, in pixels a side: five halvings of it leave one pixel.
 pub const SMALLEST_SIDE: usize = 32;
@@ -12,8 +13,30 @@ pub const SMALLEST_SIDE: usize = 32;
 /// The widths for which ImageNet weights have been published by Keras.
 pub const PUBLISHED_WIDTHS: [f64; 6] = [0.35, 0.5, 0.75, 1.0, 1.3, 1.4];
 
-/// Keras's epsilon of every batch normalisation.
-const EPSILON: f32 = 1e-3;
+impl Convention {
+    /// The epsilon of every batch normalisation.
+    fn epsilon(self) -> f32 {
+        match self {
+            Self::Keras => 1e-3,
+            Self::Torch => 1e-5,
+        }
+    }
+
+    /// The zeros around the input of a convolution: with stride two and an even input Keras puts
+    /// the odd ones at the bottom and the right, PyTorch has as many on all sides.
+    fn padding(self, [height, width]: [usize; 2], kernel: usize, stride: usize) -> Padding {
+        match self {
+            Self::Keras => Padding::same(height, width, kernel, stride),
+            Self::Torch => Padding::around_all((kernel - 1) / 2),
+        }
+    }
+}
+
+/// A network that is being built.
+struct Builder {
+    graph: Graph,
+    convention: Convention,
+}
 
 /// The inverted residual blocks: table 2 of the paper, one row a stage.
 #[rustfmt::skip]
@@ -35,29 +58,31 @@ struct Stage {
     stride: usize,
 }
 
-/// Builds the network for pictures of `height` by `width` pixels and three channels.
+/// Builds the network for pictures of `height` by `width` pixels and three channels. Layers have
+/// the same names in each convention.
 ///
 /// # Panics
 /// When a side is below [`SMALLEST_SIDE`] or `multiplier` is not positive; pipelines are checked
 /// for both.
-pub fn build(multiplier: f64, height: usize, width: usize) -> Graph {
+pub fn build(convention: Convention, multiplier: f64, height: usize, width: usize) -> Graph {
     assert!(height.min(width) >= SMALLEST_SIDE && multiplier > 0.0, "checked with the pipeline");
-    let mut graph = Graph::with_input("input_layer", [height, width, 3]);
-    let mut x = convolution(&mut graph, "Conv1", 0, round_channels(32, multiplier), 3, 2);
-    x = normalise(&mut graph, "bn_Conv1", "Conv1_relu", x);
+    let graph = Graph::with_input("input_layer", [height, width, 3]);
+    let mut builder = Builder { graph, convention };
+    let mut x = builder.convolution("Conv1", 0, round_channels(32, multiplier), 3, 2);
+    x = builder.normalise("bn_Conv1", "Conv1_relu", x);
     let mut block = 0;
     for stage in &STAGES {
         let filters = round_channels(stage.channels, multiplier);
         for repeat in 0..stage.repeats {
             let stride = if repeat == 0 { stage.stride } else { 1 };
-            x = inverted_residual(&mut graph, x, block, stage.expansion, filters, stride);
+            x = builder.inverted_residual(x, block, stage.expansion, filters, stride);
             block += 1;
         }
     }
     let last = if multiplier > 1.0 { round_channels(1280, multiplier) } else { 1280 };
-    x = convolution(&mut graph, "Conv_1", x, last, 1, 1);
-    normalise(&mut graph, "Conv_1_bn", "out_relu", x);
-    graph
+    x = builder.convolution("Conv_1", x, last, 1, 1);
+    builder.normalise("Conv_1_bn", "out_relu", x);
+    builder.graph
 }
 
 /// Scales a number of channels and rounds it to a multiple of eight, never below 0.9 of the
@@ -68,68 +93,75 @@ fn round_channels(channels: usize, multiplier: f64) -> usize {
     (if rounded < 0.9 * exact { rounded + 8.0 } else { rounded }) as usize
 }
 
-/// Expansion, depthwise convolution and linear projection, with a shortcut around all three where
-/// shapes allow (section 3.3 of the paper).
-fn inverted_residual(
-    graph: &mut Graph,
-    input: LayerIdx,
-    block: usize,
-    expansion: usize,
-    filters: usize,
-    stride: usize,
-) -> LayerIdx {
-    let prefix = if block == 0 { "expanded_conv".to_owned() } else { format!("block_{block}") };
-    let name = |part: &str| format!("{prefix}_{part}");
-    let channels = graph.layers()[input].shape[2];
-    let mut x = input;
-    if block > 0 {
-        x = convolution(graph, &name("expand"), x, channels * expansion, 1, 1);
-        x = normalise(graph, &name("expand_BN"), &name("expand_relu"), x);
+impl Builder {
+    /// Expansion, depthwise convolution and linear projection, with a shortcut around all three
+    /// where shapes allow (section 3.3 of the paper).
+    fn inverted_residual(
+        &mut self,
+        input: LayerIdx,
+        block: usize,
+        expansion: usize,
+        filters: usize,
+        stride: usize,
+    ) -> LayerIdx {
+        let prefix = if block == 0 { "expanded_conv".to_owned() } else { format!("block_{block}") };
+        let name = |part: &str| format!("{prefix}_{part}");
+        let channels = self.graph.layers()[input].shape[2];
+        let mut x = input;
+        if block > 0 {
+            x = self.convolution(&name("expand"), x, channels * expansion, 1, 1);
+            x = self.normalise(&name("expand_BN"), &name("expand_relu"), x);
+        }
+        x = self.depthwise(&prefix, x, stride);
+        x = self.normalise(&name("depthwise_BN"), &name("depthwise_relu"), x);
+        x = self.convolution(&name("project"), x, filters, 1, 1);
+        x = self.graph.add(name("project_BN"), self.normalisation(), &[x]);
+        if stride == 1 && channels == filters {
+            x = self.graph.add(name("add"), LayerKind::Add, &[input, x]);
+        }
+        x
     }
-    x = depthwise(graph, &prefix, x, stride);
-    x = normalise(graph, &name("depthwise_BN"), &name("depthwise_relu"), x);
-    x = convolution(graph, &name("project"), x, filters, 1, 1);
-    x = graph.add(name("project_BN"), LayerKind::BatchNormalization { epsilon: EPSILON }, &[x]);
-    if stride == 1 && channels == filters {
-        x = graph.add(name("add"), LayerKind::Add, &[input, x]);
+
+    fn convolution(
+        &mut self,
+        name: &str,
+        input: LayerIdx,
+        filters: usize,
+        kernel: usize,
+        stride: usize,
+    ) -> LayerIdx {
+        let padding = self.padding(input, kernel, stride);
+        let window = Window { kernel, stride, padding };
+        self.graph.add(name, LayerKind::Convolution { filters, window }, &[input])
     }
-    x
-}
 
-fn convolution(
-    graph: &mut Graph,
-    name: &str,
-    input: LayerIdx,
-    filters: usize,
-    kernel: usize,
-    stride: usize,
-) -> LayerIdx {
-    let padding = same_padding(graph, input, kernel, stride);
-    let window = Window { kernel, stride, padding };
-    graph.add(name, LayerKind::Convolution { filters, window }, &[input])
-}
+    /// A 3x3 depthwise convolution; with stride two, the padding is a layer of its own.
+    fn depthwise(&mut self, prefix: &str, input: LayerIdx, stride: usize) -> LayerIdx {
+        let padding = self.padding(input, 3, stride);
+        let (input, padding) = if stride == 2 {
+            let layer = LayerKind::ZeroPadding(padding);
+            (self.graph.add(format!("{prefix}_pad"), layer, &[input]), Padding::default())
+        } else {
+            (input, padding)
+        };
+        let window = Window { kernel: 3, stride, padding };
+        let layer = LayerKind::DepthwiseConvolution { window };
+        self.graph.add(format!("{prefix}_depthwise"), layer, &[input])
+    }
 
-/// A 3x3 depthwise convolution; with stride two, Keras pads in a layer of its own.
-fn depthwise(graph: &mut Graph, prefix: &str, input: LayerIdx, stride: usize) -> LayerIdx {
-    let padding = same_padding(graph, input, 3, stride);
-    let (input, padding) = if stride == 2 {
-        let padded = graph.add(format!("{prefix}_pad"), LayerKind::ZeroPadding(padding), &[input]);
-        (padded, Padding::default())
-    } else {
-        (input, padding)
-    };
-    let window = Window { kernel: 3, stride, padding };
-    graph.add(format!("{prefix}_depthwise"), LayerKind::DepthwiseConvolution { window }, &[input])
-}
+    fn padding(&self, input: LayerIdx, kernel: usize, stride: usize) -> Padding {
+        let shape = &self.graph.layers()[input].shape;
+        self.convention.padding([shape[0], shape[1]], kernel, stride)
+    }
 
-fn same_padding(graph: &Graph, input: LayerIdx, kernel: usize, stride: usize) -> Padding {
-    let shape = &graph.layers()[input].shape;
-    Padding::same(shape[0], shape[1], kernel, stride)
-}
+    fn normalisation(&self) -> LayerKind {
+        LayerKind::BatchNormalization { epsilon: self.convention.epsilon() }
+    }
 
-fn normalise(graph: &mut Graph, norm: &str, relu: &str, input: LayerIdx) -> LayerIdx {
-    let x = graph.add(norm, LayerKind::BatchNormalization { epsilon: EPSILON }, &[input]);
-    graph.add(relu, LayerKind::Relu6, &[x])
+    fn normalise(&mut self, norm: &str, relu: &str, input: LayerIdx) -> LayerIdx {
+        let x = self.graph.add(norm, self.normalisation(), &[input]);
+        self.graph.add(relu, LayerKind::Relu6, &[x])
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_network_has_the_size_of_the_paper() {
-        let graph = build(1.0, 160, 160);
+        let graph = build(Convention::Keras, 1.0, 160, 160);
         let trainable = |from: &str| {
             let from = graph.find(from).unwrap();
             let parameters = graph.parameters();
@@ -164,7 +196,7 @@ mod tests {
 
     #[test]
     fn odd_and_oblong_pictures_fit() {
-        let graph = build(0.35, 97, 33);
+        let graph = build(Convention::Keras, 0.35, 97, 33);
         assert_eq!(graph.layers().last().unwrap().shape, [4, 2, 1280]);
     }
 }

@@ -3,7 +3,9 @@
 use super::fuse::{self, Cut, Unit, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter};
 use super::mobilenet_v2;
-use crate::spec::{BaseModel, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing};
+use crate::spec::{
+    BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
+};
 
 /// A classifier, ready to be given weights and cut.
 #[derive(Clone, Debug)]
@@ -14,14 +16,17 @@ pub struct Network {
     pub n_base_layers: usize,
     /// Its layers as engines run them.
     pub units: Vec<Unit>,
+    /// How it is built.
+    pub convention: Convention,
     /// What its input needs.
     pub preprocessing: Preprocessing,
 }
 
-/// The base model of a spec.
-pub fn build_base(base: BaseModel, width: f64, size: ImageSize) -> Graph {
+/// The base model of a spec, as the authors of its weights built it. Names and order of layers do
+/// not depend on them.
+pub fn build_base(base: BaseModel, convention: Convention, width: f64, size: ImageSize) -> Graph {
     match base {
-        BaseModel::MobilenetV2 => mobilenet_v2::build(width, size.height, size.width),
+        BaseModel::MobilenetV2 => mobilenet_v2::build(convention, width, size.height, size.width),
     }
 }
 
@@ -39,10 +44,11 @@ impl Network {
     /// When an engine has no unit for one of its layers.
     pub fn build(
         spec: &ModelSpec,
+        convention: Convention,
         size: ImageSize,
         n_classes: usize,
     ) -> Result<Self, UnsupportedLayer> {
-        let mut graph = build_base(spec.base, spec.width, size);
+        let mut graph = build_base(spec.base, convention, spec.width, size);
         let n_base_layers = graph.layers().len();
         let Pooling::Average = spec.head.pooling;
         let mut x = graph.add(
@@ -53,7 +59,8 @@ impl Network {
         x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
         graph.add("head", LayerKind::Dense { units: n_outputs(n_classes) }, &[x]);
         let units = fuse::fuse(&graph)?;
-        Ok(Self { graph, n_base_layers, units, preprocessing: Preprocessing::MinusOneToOne })
+        let preprocessing = convention.preprocessing();
+        Ok(Self { graph, n_base_layers, units, convention, preprocessing })
     }
 
     /// The first layer that trains under a freeze rule.

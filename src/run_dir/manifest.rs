@@ -58,6 +58,8 @@ pub struct WeightsRecord {
     pub source: String,
     /// The digest of the file.
     pub digest: Option<Digest>,
+    /// How the network was built, which its weights need: `keras` or `torch`.
+    pub convention: String,
 }
 
 /// A stage of a run.

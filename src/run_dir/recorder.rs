@@ -11,6 +11,7 @@ use super::table::{self, GrowingTable, figure};
 use crate::base::fs::{self, FileError};
 use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, StageFacts};
 use crate::model::weights::{Weights, file};
+use crate::spec::Convention;
 
 /// The columns of metrics.csv.
 const METRICS_COLUMNS: [&str; 7] =
@@ -208,13 +209,13 @@ impl Recorder {
 /// When the file cannot be written.
 pub fn write_weights(
     directory: &Path,
-    stage: &str,
-    name: &str,
+    (stage, name): (&str, &str),
     weights: &Weights,
+    convention: Convention,
 ) -> Result<(), FileError> {
     let folder = directory.join(layout::WEIGHTS).join(stage);
     fs::create_dir_all(&folder)?;
-    file::save(&folder.join(name), weights)
+    file::save(&folder.join(name), weights, convention)
 }
 
 /// What was said about one picture.

@@ -16,7 +16,7 @@ pub use dataset::{
     DatasetSpec, Fit, ImageSize, Interpolation, OnBadImage, Prefetch, ResizeSpec, SplitBy,
     SplitSpec,
 };
-pub use model::{BaseModel, HeadSpec, ModelSpec, Pooling, Preprocessing, WeightsSpec};
+pub use model::{BaseModel, Convention, HeadSpec, ModelSpec, Pooling, Preprocessing, WeightsSpec};
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,

@@ -30,7 +30,7 @@ pub enum BaseModel {
 pub enum WeightsSpec {
     /// Random numbers.
     None,
-    /// A safetensors file under Keras's names.
+    /// A file of Keras, torchvision or timm.
     File(Location),
 }
 
@@ -60,21 +60,69 @@ pub enum Pooling {
     Average,
 }
 
-/// How pixel values from 0 to 255 become the numbers a base model was trained on. Not a choice of
-/// the pipeline: it belongs to the base model and its weights.
+/// How the authors of a base model's weights built it: where it pads, how it normalises, what its
+/// input is. Weights, graph and preprocessing are one thing. Not a choice of the pipeline: it
+/// belongs to the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convention {
+    /// As in `keras.applications`.
+    #[default]
+    Keras,
+    /// As in torchvision and timm.
+    Torch,
+}
+
+impl Convention {
+    /// All conventions.
+    pub const ALL: [Self; 2] = [Self::Keras, Self::Torch];
+
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keras => "keras",
+            Self::Torch => "torch",
+        }
+    }
+
+    /// What pixel values become in front of the base model.
+    pub fn preprocessing(self) -> Preprocessing {
+        match self {
+            Self::Keras => Preprocessing::MinusOneToOne,
+            Self::Torch => Preprocessing::ImagenetStatistics,
+        }
+    }
+}
+
+/// How pixel values from 0 to 255 become the numbers a base model was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preprocessing {
-    /// `x / 127.5 - 1`, as Keras's MobileNetV2 weights need it.
+    /// `x / 127.5 - 1`.
     MinusOneToOne,
+    /// `(x / 255 - mean) / deviation`, with the mean and standard deviation of each channel over
+    /// `ImageNet`.
+    ImagenetStatistics,
 }
 
+/// The mean of red, green and blue over `ImageNet`, as torchvision and timm have it.
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Their standard deviation.
+const IMAGENET_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+
 impl Preprocessing {
-    /// Turns pixel values into the network's values, in place.
+    /// Turns pixel values into the network's values, in place; channels innermost.
     pub fn apply(self, values: &mut [f32]) {
         match self {
             Self::MinusOneToOne => {
                 values.iter_mut().for_each(|value| *value = *value / 127.5 - 1.0);
+            }
+            Self::ImagenetStatistics => {
+                for pixel in values.chunks_exact_mut(3) {
+                    for (channel, value) in pixel.iter_mut().enumerate() {
+                        let mean = IMAGENET_MEAN[channel];
+                        *value = (*value / 255.0 - mean) / IMAGENET_DEVIATION[channel];
+                    }
+                }
             }
         }
     }

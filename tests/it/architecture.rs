@@ -17,14 +17,14 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("dataset", &["base", "spec", "cache"]),
     ("engine", &["base", "spec", "model"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
-    ("run_dir", &["base", "event", "model"]),
+    ("run_dir", &["base", "spec", "event", "model"]),
     ("diff", &["base", "event", "pipeline", "dataset", "run_dir"]),
     ("exec", &["base", "spec", "event", "model", "cache", "dataset", "engine", "train", "run_dir"]),
     ("cli", &["base", "spec", "event", "pipeline", "cache", "run_dir", "diff", "exec"]),
 ];
 
 /// Libraries that one folder alone may name.
-const HOMES: [(&str, &str); 18] = [
+const HOMES: [(&str, &str); 20] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("base64", "diff"),
@@ -34,6 +34,7 @@ const HOMES: [(&str, &str); 18] = [
     ("csv", "run_dir"),
     ("ctrlc", "cli"),
     ("fast_image_resize", "dataset"),
+    ("hdf5_reader", "model/weights/import"),
     ("image", "dataset"),
     ("indicatif", "cli"),
     ("notify", "cli"),
@@ -43,6 +44,7 @@ const HOMES: [(&str, &str); 18] = [
     ("strsim", "base"),
     ("tracing", "cli"),
     ("walkdir", "dataset"),
+    ("zip", "model/weights/import"),
 ];
 
 /// Lines a file may have, those of its own tests not counted.

@@ -12,8 +12,8 @@ use alpaca_run::model::initial;
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::spec::{
-    AdamSpec, BaseModel, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec, Pooling,
-    WeightsSpec,
+    AdamSpec, BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec,
+    Pooling, WeightsSpec,
 };
 use alpaca_run::train::objective;
 
@@ -35,12 +35,12 @@ struct Situation {
     batch: Batch,
 }
 
-fn situation(n_classes: usize) -> Situation {
+fn situation(convention: Convention, n_classes: usize) -> Situation {
     let head = HeadSpec { pooling: Pooling::Average, dropout: 0.2 };
     let spec =
         ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights: WeightsSpec::None, head };
     let size = ImageSize { height: SIDE, width: SIDE };
-    let network = Network::build(&spec, size, n_classes).unwrap();
+    let network = Network::build(&spec, convention, size, n_classes).unwrap();
     let stream = SeedStream::new(5);
     let weights =
         initial::initialise(&network, &network.graph.parameters(), stream.child("weights"));
@@ -84,8 +84,8 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 
 #[test]
 fn logits_are_equal_wherever_the_network_is_cut() {
-    for n_classes in [2, 4] {
-        let situation = situation(n_classes);
+    for (convention, n_classes) in [(Convention::Keras, 2), (Convention::Torch, 4)] {
+        let situation = situation(convention, n_classes);
         let (features, mut trainer) = situation.trainer("Conv1", Layers::Native);
         let expected = trainer.predict(features).unwrap();
         assert!(length(expected.values().iter().copied()) > 1e-3);
@@ -109,25 +109,27 @@ fn logits_are_equal_wherever_the_network_is_cut() {
 /// different sides, gradients differ a little; these few pictures have few such activations.
 #[test]
 fn gradients_of_the_whole_network_are_equal() {
-    let situation = situation(4);
-    let gradients = |layers| -> Gradients {
-        let (features, mut trainer) = situation.trainer("Conv1", layers);
-        trainer.gradients(features, None, &mut situation.objective()).unwrap()
-    };
-    let expected = gradients(Layers::Native);
-    for &layers in &DEFINITIONS[1..] {
-        let gradients = gradients(layers);
-        assert!(gradients.keys().eq(expected.keys()));
-        for (name, theirs) in &expected {
-            let error = distance(&gradients[name], theirs) / length(theirs.iter().copied());
-            assert!(error < 5e-3, "{layers:?}, {name}: {error}");
+    for convention in [Convention::Keras, Convention::Torch] {
+        let situation = situation(convention, 4);
+        let gradients = |layers| -> Gradients {
+            let (features, mut trainer) = situation.trainer("Conv1", layers);
+            trainer.gradients(features, None, &mut situation.objective()).unwrap()
+        };
+        let expected = gradients(Layers::Native);
+        for &layers in &DEFINITIONS[1..] {
+            let gradients = gradients(layers);
+            assert!(gradients.keys().eq(expected.keys()));
+            for (name, theirs) in &expected {
+                let error = distance(&gradients[name], theirs) / length(theirs.iter().copied());
+                assert!(error < 5e-3, "{convention:?}, {layers:?}, {name}: {error}");
+            }
         }
     }
 }
 
 #[test]
 fn weights_move_alike_with_dropout() {
-    let situation = situation(2);
+    let situation = situation(Convention::Keras, 2);
     let randomness = StepRandomness { samples: (0..4).map(SeedStream::new).collect() };
     let trained = |layers| -> Weights {
         let (features, mut trainer) = situation.trainer("block_13_depthwise", layers);

@@ -16,6 +16,7 @@ mod catalog;
 mod definitions;
 mod diagnostics;
 mod diff;
+mod import;
 mod reference;
 mod reproduce;
 mod resume;

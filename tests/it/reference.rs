@@ -15,10 +15,11 @@ use alpaca_run::engine::native::NativeExtractor;
 use alpaca_run::engine::{FeatureExtractor, StepRandomness, Trainer};
 use alpaca_run::model::fuse::{self, Cut};
 use alpaca_run::model::network::Network;
-use alpaca_run::model::weights::{Weights, file};
+use alpaca_run::model::weights::Weights;
+use alpaca_run::model::weights::import::WeightsFile;
 use alpaca_run::spec::{
-    AdamSpec, BaseModel, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec, Pooling,
-    Preprocessing, WeightsSpec,
+    AdamSpec, BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec,
+    Pooling, Preprocessing, WeightsSpec,
 };
 use alpaca_run::train::objective;
 
@@ -32,7 +33,7 @@ fn reference() -> Option<PathBuf> {
 }
 
 /// All tensors of a safetensors file; bytes become values from 0 to 255.
-fn tensors(path: &Path) -> BTreeMap<String, Tensor> {
+pub fn tensors(path: &Path) -> BTreeMap<String, Tensor> {
     let bytes = std::fs::read(path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
@@ -62,9 +63,11 @@ fn situation() -> Option<Situation> {
     let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
     let spec =
         ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights: WeightsSpec::None, head };
-    let network = Network::build(&spec, ImageSize { height: 160, width: 160 }, 2).unwrap();
+    let network =
+        Network::build(&spec, Convention::Keras, ImageSize { height: 160, width: 160 }, 2).unwrap();
     let path = folder.join("weights/mobilenet_v2_0.35_imagenet_no_top.safetensors");
-    let mut weights = file::load(&path, &network.base_parameters()).unwrap();
+    let mut weights =
+        WeightsFile::open(&path).unwrap().weights(&network.base_parameters()).unwrap();
     let expected = tensors(&folder.join("reference/keras_0.35_160.safetensors"));
     weights.insert("head/kernel", expected["head/kernel"].clone());
     weights.insert("head/bias", Tensor::zeros(&[1]));
@@ -79,7 +82,7 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
-fn farthest(a: &[f32], b: &[f32]) -> f32 {
+pub fn farthest(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).fold(0.0, |farthest, (a, b)| farthest.max((a - b).abs()))
 }
@@ -91,7 +94,7 @@ fn the_layers_are_those_of_keras() {
     {
         let text = std::fs::read_to_string(folder.join("reference").join(file)).unwrap();
         let layers: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-        let graph = alpaca_run::model::mobilenet_v2::build(width, 160, 160);
+        let graph = alpaca_run::model::mobilenet_v2::build(Convention::Keras, width, 160, 160);
         assert_eq!(graph.layers().len(), layers.len());
         for (idx, (ours, theirs)) in graph.layers().iter().zip(&layers).enumerate() {
             // Keras numbers the inputs of a session.

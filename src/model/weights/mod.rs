@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod file;
+pub mod import;
 
 use std::collections::BTreeMap;
 

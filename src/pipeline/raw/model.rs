@@ -15,7 +15,7 @@ pub(in crate::pipeline) struct RawModel {
     #[serde(default = "defaults::width")]
     #[schemars(range(min = 0.05, max = 4.0))]
     pub(in crate::pipeline) width: f64,
-    /// What the base model starts from: `none` for random numbers, or a safetensors file under Keras's names.
+    /// What the base model starts from: `none` for random numbers, or a file of weights as Keras, torchvision or timm leaves it (.h5, .pth, .safetensors).
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) weights: String,
     /// What is put on top of the base model.

@@ -29,7 +29,7 @@ pub(super) fn resolve(
         let message = format!("this version has no `{}` weights", raw.weights);
         problems.push(
             Problem::new(Code::WeightsUnavailable, at.key("weights"), message)
-                .hint("give a safetensors file under Keras's names, or `none` for random numbers"),
+                .hint("give a file of weights, or `none` for random numbers"),
         );
     }
     let weights = match raw.weights.as_str() {

@@ -14,8 +14,8 @@ use crate::pipeline::raw::{
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    AdamSpec, BestBy, FreezeSpec, FromWeights, ImageSize, ModelSpec, OptimizerSpec, SgdSpec,
-    StageKind, StageSpec, TrainSpec,
+    AdamSpec, BestBy, Convention, FreezeSpec, FromWeights, ImageSize, ModelSpec, OptimizerSpec,
+    SgdSpec, StageKind, StageSpec, TrainSpec,
 };
 
 /// Resolves the stages of a pipeline and puts each after the one it starts from.
@@ -28,7 +28,7 @@ pub(super) fn resolve(
     let smallest = network::smallest_side(model.base);
     // Layer names do not depend on the size of pictures, which may be one of the problems.
     let size = ImageSize { height: size.height.max(smallest), width: size.width.max(smallest) };
-    let base = network::build_base(model.base, model.width, size);
+    let base = network::build_base(model.base, Convention::Keras, model.width, size);
     let mut stages = vec![];
     let mut above: Option<&str> = None;
     for (name, RawStage::Train(raw)) in raw {

@@ -1,0 +1,298 @@
+//! Weights of a base model as other libraries leave them.
+//!
+//! The kind of a file is told by its first bytes, the library by the names of its tensors. Import
+//! is strict: every parameter is there once, in its shape, and nothing else is but what is known
+//! not to belong to the base model. Nothing in a file is executed, and no more is read into memory
+//! than the file's own bytes and the parameters.
+
+mod hdf5;
+mod names;
+mod pickle;
+mod safe;
+mod torch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use names::Naming;
+
+use self::names::Place;
+use super::Weights;
+use super::file::{Mismatch, WeightsError};
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::base::tensor::{Tensor, shape_text};
+use crate::model::graph::Parameter;
+use crate::spec::Convention;
+
+/// A file that is not what its first bytes promise, or holds what tensors do not need.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FormatError(String);
+
+impl FormatError {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// Tensors by name in a file.
+trait TensorFile {
+    /// The shape of each tensor.
+    fn shapes(&self) -> &BTreeMap<String, Vec<usize>>;
+    /// The convention that the file says its tensors belong to.
+    fn convention(&self) -> Option<Convention> {
+        None
+    }
+    /// The values of a tensor, last axis innermost.
+    fn read(&self, name: &str) -> Result<Vec<f32>, FormatError>;
+}
+
+/// A file of weights that was opened and recognised.
+pub struct WeightsFile {
+    path: PathBuf,
+    digest: Digest,
+    naming: Naming,
+    file: Box<dyn TensorFile>,
+}
+
+impl WeightsFile {
+    /// Opens a file and finds out whose it is.
+    ///
+    /// # Errors
+    /// When it cannot be read, is none of the known kinds, or its tensors have names of no known
+    /// library.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let bytes = fs::read(path)?;
+        let digest = Digest::of(&bytes);
+        let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
+        let file = open(bytes).map_err(failed)?;
+        let naming = Naming::of(file.shapes().keys().map(String::as_str)).ok_or_else(|| {
+            let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
+            failed(FormatError::new(format!(
+                "its tensors have names of no known library, such as {}",
+                if some.is_empty() { "none at all".to_owned() } else { some.join(", ") }
+            )))
+        })?;
+        Ok(Self { path: path.to_path_buf(), digest, naming, file })
+    }
+
+    /// The digest of the file.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Whose names its tensors have.
+    pub fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    /// How the authors of the weights built the network.
+    pub fn convention(&self) -> Convention {
+        self.file.convention().unwrap_or_else(|| self.naming.convention())
+    }
+
+    /// The weights of `parameters`, under Keras's names and in Keras's layouts.
+    ///
+    /// # Errors
+    /// With everything that does not fit, or when a tensor cannot be read.
+    pub fn weights(&self, parameters: &[Parameter]) -> Result<Weights, WeightsError> {
+        let places = self.naming.places(parameters, self.file.shapes());
+        let mismatch = self.compare(&places);
+        if !mismatch.is_empty() {
+            return Err(WeightsError::Mismatch { path: self.path.clone(), mismatch });
+        }
+        let failed = |source| WeightsError::Format { path: self.path.clone(), source };
+        places
+            .into_iter()
+            .map(|Place { parameter, name, layout }| {
+                let values = self.file.read(&name).map_err(failed)?;
+                let values = layout.to_keras(values, &self.file.shapes()[&name]);
+                Ok((parameter.name.clone(), Tensor::new(&parameter.shape, values)))
+            })
+            .collect()
+    }
+
+    fn compare(&self, places: &[Place<'_>]) -> Mismatch {
+        let shapes = self.file.shapes();
+        let mut mismatch = Mismatch::default();
+        for Place { parameter, name, layout } in places {
+            let expected = layout.of_keras(&parameter.shape);
+            match shapes.get(name) {
+                None => mismatch.missing.push(name.clone()),
+                Some(shape) if *shape != expected => mismatch.different.push(format!(
+                    "{name}: {} in the file, {} in the model",
+                    shape_text(shape),
+                    shape_text(&expected)
+                )),
+                Some(_) => {}
+            }
+        }
+        let is_known = |name: &&String| {
+            places.iter().any(|place| place.name == **name) || self.naming.is_beside(name)
+        };
+        mismatch.unexpected = shapes.keys().filter(|name| !is_known(name)).cloned().collect();
+        mismatch
+    }
+}
+
+/// Opens the bytes of a file by what they begin with.
+fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
+    if bytes.starts_with(b"PK\x03\x04") {
+        Ok(Box::new(torch::Zipped::open(bytes)?))
+    } else if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
+        Ok(Box::new(hdf5::Hdf5::open(bytes)?))
+    } else if bytes.starts_with(&[0x80, 0x02]) {
+        Ok(Box::new(torch::Legacy::open(bytes)?))
+    } else if bytes.get(8) == Some(&b'{') {
+        Ok(Box::new(safe::Safe::open(bytes)?))
+    } else {
+        Err(FormatError::new(
+            "it is none of the known kinds: safetensors, PyTorch (.pth), HDF5 (.h5)",
+        ))
+    }
+}
+
+/// 32-bit numbers from little-endian bytes of one of the known types.
+fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
+    match kind {
+        Kind::F32 => {
+            let chunks = bytes.chunks_exact(4);
+            chunks.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        }
+        Kind::F64 => {
+            let chunks = bytes.chunks_exact(8);
+            let number = |b: &[u8]| f64::from_le_bytes(b.try_into().expect("eight bytes")) as f32;
+            chunks.map(number).collect()
+        }
+        Kind::Bf16 => {
+            let chunks = bytes.chunks_exact(2);
+            chunks.map(|b| f32::from_le_bytes([0, 0, b[0], b[1]])).collect()
+        }
+        Kind::F16 => {
+            bytes.chunks_exact(2).map(|b| half(u16::from_le_bytes([b[0], b[1]]))).collect()
+        }
+    }
+}
+
+/// A type of numbers that weights come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    F32,
+    F64,
+    F16,
+    Bf16,
+}
+
+impl Kind {
+    fn n_bytes(self) -> usize {
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+/// A number of IEEE 754's binary16, which every binary32 can hold.
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    let power = |n: i32| f32::from_bits(((n + 127) as u32) << 23);
+    sign * match exponent {
+        0 => fraction * power(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        exponent => (1.0 + fraction / 1024.0) * power(exponent - 15),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::graph::Role;
+
+    fn parameter(name: &str, shape: &[usize]) -> Parameter {
+        Parameter { name: name.to_owned(), shape: shape.to_vec(), layer: 0, role: Role::Kernel }
+    }
+
+    fn write(tensors: &[(&str, Tensor)], convention: Convention) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let tensors = tensors.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.clone()));
+        super::super::file::save(&path, &tensors.collect(), convention).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn weights_come_back_as_they_were_written() {
+        let tensor = Tensor::new(&[2, 3], vec![0.0, -1.5, f32::MIN_POSITIVE, 3.0, 4.0, 1e30]);
+        let tensors = [("Conv1/kernel", tensor.clone()), ("a/kernel", tensor.clone())];
+        for convention in Convention::ALL {
+            let (_folder, path) = write(&tensors, convention);
+            let file = WeightsFile::open(&path).unwrap();
+            assert_eq!((file.naming(), file.convention()), (Naming::Keras, convention));
+            let parameters = [parameter("a/kernel", &[2, 3]), parameter("Conv1/kernel", &[2, 3])];
+            let weights = file.weights(&parameters).unwrap();
+            assert_eq!([weights.get("a/kernel"), weights.get("Conv1/kernel")], [&tensor, &tensor]);
+        }
+    }
+
+    #[test]
+    fn every_difference_is_listed_at_once() {
+        let tensor = || Tensor::zeros(&[2]);
+        let tensors = ["Conv1/kernel", "extra", "short"].map(|name| (name, tensor()));
+        let (_folder, path) = write(&tensors, Convention::Keras);
+        let parameters =
+            [parameter("Conv1/kernel", &[2]), parameter("short", &[3]), parameter("gone", &[1])];
+        let file = WeightsFile::open(&path).unwrap();
+        let Err(WeightsError::Mismatch { mismatch, .. }) = file.weights(&parameters) else {
+            panic!("a file that does not fit was read")
+        };
+        assert_eq!(mismatch.missing, ["gone"]);
+        assert_eq!(mismatch.unexpected, ["extra"]);
+        assert_eq!(mismatch.different, ["short: 2 in the file, 3 in the model"]);
+    }
+
+    #[test]
+    fn names_of_no_library_are_said() {
+        let (_folder, path) = write(&[("layer.weight", Tensor::zeros(&[1]))], Convention::Keras);
+        let Err(WeightsError::Format { source, .. }) = WeightsFile::open(&path) else { panic!() };
+        assert!(source.to_string().contains("layer.weight"), "{source}");
+    }
+
+    #[test]
+    fn halves_are_what_they_stand_for() {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x03ff, 6.097_555e-5),
+            (0x7c00, f32::INFINITY),
+        ] {
+            assert_eq!(half(bits), value, "{bits:#x}");
+        }
+        assert!(half(0x7e00).is_nan());
+        assert_eq!(numbers(&[0x80, 0x3f], Kind::Bf16), [1.0]);
+        assert_eq!(numbers(&1.5f64.to_le_bytes(), Kind::F64), [1.5]);
+    }
+
+    #[test]
+    fn what_is_no_file_of_weights_is_refused() {
+        let huge = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
+        let lies = [
+            &60u64.to_le_bytes()[..],
+            br#"{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,4]}}      "#,
+            b"1234",
+        ]
+        .concat();
+        for bytes in
+            [&b""[..], b"text", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", &[0x80, 0x02], &huge, &lies]
+        {
+            assert!(open(bytes.to_vec()).is_err(), "{bytes:?}");
+        }
+    }
+}

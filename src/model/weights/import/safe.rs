@@ -1,0 +1,58 @@
+//! safetensors: a header of names, types and places, then bytes. The library checks that places
+//! follow each other without gaps or overlaps and agree with shapes.
+
+use std::collections::BTreeMap;
+
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use super::{FormatError, Kind, TensorFile, numbers};
+use crate::model::weights::file::CONVENTION;
+use crate::spec::Convention;
+
+/// A safetensors file.
+pub(super) struct Safe {
+    bytes: Vec<u8>,
+    shapes: BTreeMap<String, Vec<usize>>,
+    convention: Option<Convention>,
+}
+
+impl Safe {
+    pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|error| FormatError::new(format!("it is no safetensors file: {error}")))?;
+        let shapes =
+            file.iter().map(|(name, view)| (name.to_owned(), view.shape().to_vec())).collect();
+        let (_, header) = SafeTensors::read_metadata(&bytes)
+            .map_err(|error| FormatError::new(error.to_string()))?;
+        let said = header.metadata().as_ref().and_then(|metadata| metadata.get(CONVENTION));
+        let known = |name: &String| Convention::ALL.into_iter().find(|c| c.name() == name);
+        let convention = said.and_then(known);
+        Ok(Self { bytes, shapes, convention })
+    }
+}
+
+impl TensorFile for Safe {
+    fn shapes(&self) -> &BTreeMap<String, Vec<usize>> {
+        &self.shapes
+    }
+
+    fn convention(&self) -> Option<Convention> {
+        self.convention
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>, FormatError> {
+        let failed = |error| FormatError::new(format!("tensor {name}: {error}"));
+        let file = SafeTensors::deserialize(&self.bytes).map_err(failed)?;
+        let view = file.tensor(name).map_err(failed)?;
+        let kind = match view.dtype() {
+            Dtype::F32 => Kind::F32,
+            Dtype::F64 => Kind::F64,
+            Dtype::F16 => Kind::F16,
+            Dtype::BF16 => Kind::Bf16,
+            other => {
+                return Err(FormatError::new(format!("tensor {name} has {other:?}, not floats")));
+            }
+        };
+        Ok(numbers(view.data(), kind))
+    }
+}
