@@ -221,6 +221,9 @@ pub(super) struct ResumeArguments {
     /// The run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(super) run: PathBuf,
+    /// Where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(super) overrides: Vec<String>,
     #[command(flatten)]
     pub(super) machine: MachineArguments,
 }
@@ -286,11 +289,14 @@ pub(super) enum RunsAction {
         #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
         runs: Vec<PathBuf>,
     },
-    /// Remove all but the newest runs
+    /// Remove all finished runs but the newest; those that were cut short stay unless asked for
     Prune {
-        /// How many runs stay
+        /// How many finished runs stay
         #[arg(long, value_name = "N")]
         keep: usize,
+        /// Remove runs that were cut short or are broken as well
+        #[arg(long)]
+        unfinished: bool,
         /// The folder for run directories
         #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
         runs_dir: PathBuf,
@@ -305,7 +311,7 @@ pub(super) struct ReproduceArguments {
     /// The run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(super) run: PathBuf,
-    /// Change a value, where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    /// Where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(super) overrides: Vec<String>,
     /// Keep the second run below this folder

@@ -40,9 +40,10 @@ impl Progress {
         let has_bar =
             self.terminal.is_interactive() && self.terminal.verbosity() == Verbosity::Normal;
         let bar = has_bar.then(|| {
-            let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} images  {msg}")
-                .expect("the template is sound")
-                .progress_chars("━╸ ");
+            let style =
+                ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} images  {wide_msg}")
+                    .expect("the template is sound")
+                    .progress_chars("━╸ ");
             let bar = ProgressBar::with_draw_target(
                 Some(stage.n_images as u64),
                 ProgressDrawTarget::stderr_with_hz(10),

@@ -105,7 +105,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
     let values = values::values(&runs);
     let environment = values::environment(&runs);
     let metrics = metrics::metrics(&runs);
-    let is_same = values.iter().all(|row| !row.differs)
+    let is_same = values.iter().all(|row| !(row.differs && row.matters))
         && environment.iter().all(|setting| !(setting.differs && setting.matters))
         && metrics.iter().all(|row| !row.differs)
         && pairs.iter().all(|pair| pair.pictures.is_empty() && pair.same_weights)

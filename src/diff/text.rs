@@ -63,7 +63,7 @@ pub fn render(diff: &Diff, style: Style) -> String {
 fn same(diff: &Diff) -> String {
     let others = text::join(diff.runs[1..].iter().cloned(), "and");
     format!(
-        "{} and {others} are the same: pipeline, pictures, program, figures, predictions and weights",
+        "{} and {others} are the same in all that matters: pipeline, pictures, program, figures, predictions and weights",
         diff.runs[0]
     )
 }
@@ -143,10 +143,8 @@ pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
 /// A figure with as many decimals as it needs, and no more than `precision`.
 pub(super) fn number(value: f64, precision: usize) -> String {
     let text = format!("{value:.precision$}");
-    if !text.contains('.') {
-        return text;
-    }
-    let text = text.trim_end_matches('0').trim_end_matches('.');
+    let text =
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::run::FinishedRun;
 use crate::base::key_path::KeyPath;
 use crate::base::leaves;
+use crate::spec::HARMLESS;
 
 /// A value of the pipeline in each run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +21,8 @@ pub struct ValueRow {
     pub origins: Vec<Option<String>>,
     /// Whether the runs differ in it.
     pub differs: bool,
+    /// Whether results may depend on it.
+    pub matters: bool,
 }
 
 /// Something about a run that is no value of its pipeline.
@@ -49,6 +52,7 @@ pub(super) fn values(runs: &[FinishedRun]) -> Vec<ValueRow> {
                 leaves.iter().map(|leaves| leaves.get(path).cloned()).collect();
             ValueRow {
                 path: path.to_string(),
+                matters: !HARMLESS.iter().any(|harmless| KeyPath::of(harmless) == *path),
                 differs: values.iter().any(|value| *value != values[0]),
                 origins: runs.iter().map(|run| run.origins.get(path).cloned()).collect(),
                 values,

@@ -4,6 +4,7 @@
 //! `run.json` says what the run was started with. Each finished stage is a file; the stage in
 //! progress has one too, replaced as a whole after every epoch.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ pub struct RunFacts {
     pub weights: Option<Digest>,
     /// When it started, in UTC.
     pub started: String,
+    /// The files that were written before its first stage.
+    pub files: BTreeMap<String, Digest>,
 }
 
 impl RunFacts {
@@ -74,9 +77,10 @@ impl RunFacts {
         pipeline_directory: PathBuf,
         dataset: Digest,
         weights: Option<Digest>,
+        files: BTreeMap<String, Digest>,
     ) -> Self {
         let started = crate::base::clock::now();
-        Self { format: FORMAT, program, pipeline_directory, dataset, weights, started }
+        Self { format: FORMAT, program, pipeline_directory, dataset, weights, started, files }
     }
 }
 

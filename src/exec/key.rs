@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::digest::Digest;
 use crate::base::leaves::{self, Change};
-use crate::spec::PipelineSpec;
+use crate::spec::{HARMLESS, PipelineSpec};
 
 /// The entries of a key that are no values of the pipeline.
 pub const PROGRAM: &str = "program";
@@ -61,14 +61,7 @@ impl StageKey {
 pub(super) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
     let mut common = serde_json::to_value(spec).expect("a spec is plain data");
     let stages = remove(&mut common, &["stages"]).unwrap_or_default();
-    // Where things lie and are called, and how much is done ahead or kept on the way.
-    for path in [
-        &["name"][..],
-        &["checkpoint_every"],
-        &["dataset", "directory"],
-        &["dataset", "prefetch"],
-        &["model", "weights"],
-    ] {
+    for path in HARMLESS {
         remove(&mut common, path);
     }
     let mut keys: Vec<StageKey> = vec![];

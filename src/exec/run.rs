@@ -96,6 +96,8 @@ impl Run<'_> {
         for outcome in &outcomes {
             outcome.replay(audience.recorder)?;
         }
+        // At once, so that an edit in the middle of the run is compared with it.
+        plan.stages.iter().for_each(|planned| self.remember(planned));
         let stages = self.spec.stages.iter().zip(plan.stages).enumerate();
         for (position, (stage, mut planned)) in stages.skip(outcomes.len()) {
             if let Some(begun) = current.take() {
@@ -113,7 +115,6 @@ impl Run<'_> {
                 outcome
             };
             self.checkpoint.save_outcome(position, &outcome)?;
-            self.remember(&planned);
             outcomes.push(outcome);
         }
         Ok(outcomes)

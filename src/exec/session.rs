@@ -234,7 +234,7 @@ impl Session {
         let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
         write_dataset(&recorder, &world.dataset, &world.split)?;
         let checkpoint = Checkpoint::of(&directory);
-        checkpoint.begin(&self.facts(&world))?;
+        checkpoint.begin(&self.facts(&world, &directory)?)?;
         let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
         let audience = Audience { recorder: &mut recorder, observer };
         run.complete(audience, plan, Past::default(), clock)
@@ -257,7 +257,7 @@ impl Session {
         let facts = checkpoint::facts(directory)?;
         let known = Known::examine(spec, &prepared.listing, &self.caches.pixels, None)?;
         let world = World::new(spec, prepared, &known)?;
-        check_unchanged(&facts, &self.facts(&world), directory, &world)?;
+        check_unchanged(&facts, &self.facts(&world, directory)?, directory, &world)?;
         let checkpoint = Checkpoint::of(directory);
         let past = checkpoint.load()?;
         let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
@@ -287,13 +287,17 @@ impl Session {
         self.caches.stages.as_deref().map(StageStore::new)
     }
 
-    fn facts(&self, world: &World) -> RunFacts {
-        RunFacts::new(
+    fn facts(&self, world: &World, directory: &Path) -> Result<RunFacts, FileError> {
+        let names = [layout::PIPELINE, layout::RESOLVED, layout::SPLITS, layout::CLASSES];
+        let digest = |name: &str| Ok((name.to_owned(), Digest::of_file(&directory.join(name))?));
+        let files = names.into_iter().map(digest).collect::<Result<_, FileError>>()?;
+        Ok(RunFacts::new(
             program::identity(),
             self.pipeline_directory.clone(),
             world.dataset.fingerprint(),
             world.base_weights.as_ref().map(|weights| weights.digest),
-        )
+            files,
+        ))
     }
 }
 
@@ -387,6 +391,13 @@ fn check_unchanged(
     world: &World,
 ) -> Result<(), RunError> {
     check_inputs((before.dataset, before.weights), directory, world)?;
+    let is_other = |(name, digest): &(&String, &Digest)| now.files.get(*name) != Some(*digest);
+    let changed: Vec<String> =
+        before.files.iter().filter(is_other).map(|(name, _)| name.clone()).collect();
+    if !changed.is_empty() {
+        let what = "files of the run directory changed";
+        return Err(RunError::Changed { what, details: vec![text::first_lines(&changed, 10)] });
+    }
     if before.program != now.program {
         let details = vec![format!(
             "it was started with {}, and this is {}: the rest would not fit; run the pipeline again",

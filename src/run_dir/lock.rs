@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::layout;
 use crate::base::clock;
@@ -49,7 +50,15 @@ impl RunLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(failed)?;
+                // Whoever has just taken the lock may not have written yet who it is.
+                for _ in 0..50 {
+                    file.read_to_string(&mut holder).map_err(failed)?;
+                    if !holder.trim().is_empty() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                    file.rewind().map_err(failed)?;
+                }
                 let directory = directory.to_path_buf();
                 return Err(LockError::Held { directory, holder: holder.trim().to_owned() });
             }

@@ -13,6 +13,9 @@ use crate::base::fs::{self, FileError};
 /// A manifest that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
+    /// There is no such folder.
+    #[error("there is no folder `{}`", .0.display())]
+    NotThere(PathBuf),
     /// The run is not finished, or the folder is no run directory.
     #[error("`{}` has no {}: it is no finished run", .0.display(), layout::MANIFEST)]
     Missing(PathBuf),
@@ -42,6 +45,9 @@ pub enum ManifestError {
 /// # Errors
 /// When there is none, or this program cannot read it.
 pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
+    if !directory.is_dir() {
+        return Err(ManifestError::NotThere(directory.to_path_buf()));
+    }
     let path = directory.join(layout::MANIFEST);
     if !path.exists() {
         return Err(ManifestError::Missing(directory.to_path_buf()));

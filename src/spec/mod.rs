@@ -4,6 +4,16 @@
 //! wrote it: defaults have been filled in. They serialise in the layout of the pipeline file, so
 //! that a resolved pipeline is a pipeline again, and so that they can be hashed.
 
+/// The values of a pipeline that change no result: where things lie and what they are called, and
+/// how much is done ahead or kept on the way. What the places hold does count.
+pub const HARMLESS: [&[&str]; 5] = [
+    &["name"],
+    &["checkpoint_every"],
+    &["dataset", "directory"],
+    &["dataset", "prefetch"],
+    &["model", "weights"],
+];
+
 mod augmentation;
 mod dataset;
 mod model;

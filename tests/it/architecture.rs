@@ -18,7 +18,7 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("engine", &["base", "spec", "model"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
     ("run_dir", &["base", "spec", "event", "model"]),
-    ("diff", &["base", "event", "pipeline", "dataset", "run_dir"]),
+    ("diff", &["base", "spec", "event", "pipeline", "dataset", "run_dir"]),
     ("exec", &["base", "spec", "event", "model", "cache", "dataset", "engine", "train", "run_dir"]),
     ("cli", &["base", "spec", "event", "pipeline", "cache", "run_dir", "diff", "exec"]),
 ];

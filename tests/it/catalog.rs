@@ -42,11 +42,23 @@ fn runs_are_listed_and_shown() {
 }
 
 #[test]
+fn the_folder_one_is_in_can_go() {
+    let workshop = workshop();
+    let mut command = crate::support::program::command(&["runs", "rm", "."]);
+    let said = Said::of(command.current_dir(workshop.path("runs/small")).spawn().unwrap());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(!workshop.path("runs/small").exists());
+}
+
+#[test]
 fn what_goes_is_named_and_nothing_else_goes() {
     let workshop = workshop();
     let there = |name: &str| workshop.path("runs").join(name).exists();
-    let said = runs(&workshop, &["prune", "--keep", "1", "--dry-run"]);
-    assert_eq!(said.out.matches("would be removed").count(), 2, "{}", said.out);
+    let dry = |more: &[&str]| {
+        let said = runs(&workshop, &[&["prune", "--keep", "1", "--dry-run"], more].concat());
+        said.out.matches("would be removed").count()
+    };
+    assert_eq!((dry(&[]), dry(&["--unfinished"])), (1, 2));
     assert!(there("small"));
     let said =
         alpaca_run(&["runs", "rm", &workshop.text("runs/small-2"), &workshop.text("runs/mine")]);
@@ -54,10 +66,12 @@ fn what_goes_is_named_and_nothing_else_goes() {
     assert!(there("small-2") && there("mine"), "one of them is no run, so none goes");
     let said = alpaca_run(&["runs", "rm", &workshop.text("runs/small-2")]);
     assert!(said.out.starts_with("removed ") && !there("small-2"), "{}", said.out);
-    let said = runs(&workshop, &["prune", "--keep", "1"]);
+    assert_eq!(runs(&workshop, &["prune", "--keep", "1"]).out, "nothing to remove\n");
+    let said = runs(&workshop, &["prune", "--keep", "0"]);
     assert!(said.out.contains("small (") && !there("small"), "{}", said.out);
     assert!(there("small-3") && there("mine"));
-    assert_eq!(runs(&workshop, &["prune", "--keep", "1"]).out, "nothing to remove\n");
+    let said = runs(&workshop, &["prune", "--keep", "0", "--unfinished"]);
+    assert!(said.out.contains("small-3 (") && !there("small-3") && there("mine"), "{}", said.out);
     assert_eq!(alpaca_run(&["runs", "prune"]).code, Some(2));
     assert_eq!(alpaca_run(&["runs", "rm"]).code, Some(2));
 }

@@ -41,6 +41,20 @@ fn runs_of_one_pipeline_are_the_same() {
 }
 
 #[test]
+fn names_and_places_are_no_difference() {
+    let workshop = workshop(&[&[], &["-S", "name=other", "-S", "dataset.prefetch=3"]]);
+    let [first, second] = ["runs/small", "runs/other"].map(|name| workshop.text(name));
+    let said = alpaca_run(&["diff", &first, &second]);
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    assert!(said.out.contains("are the same in all that matters"), "{}", said.out);
+    assert!(
+        said.out.contains("dataset.prefetch"),
+        "what differs is shown all the same: {}",
+        said.out
+    );
+}
+
+#[test]
 fn a_changed_value_is_named_with_where_it_was_written_and_what_came_of_it() {
     let rate = "stages.finetune.optimizer.adam.learning_rate=0.02";
     let workshop = workshop(&[&[], &["-S", rate]]);
@@ -165,10 +179,16 @@ fn pages_drawings_and_markdown_are_whole() {
 fn trouble_is_told_apart_from_a_difference() {
     let workshop = workshop(&[&[]]);
     let run = workshop.text("runs/small");
-    for other in ["pictures", "nothing"] {
+    for (other, why) in [("pictures", "it is no finished run"), ("nothing", "there is no folder")] {
         let said = alpaca_run(&["diff", &run, &workshop.text(other)]);
         assert_eq!(said.code, Some(2), "{}", said.err);
-        assert!(said.err.contains("it is no finished run"), "{}", said.err);
+        assert!(said.err.contains(why), "{}", said.err);
     }
     assert_eq!(alpaca_run(&["diff", &run]).code, Some(2));
+    let predictions = workshop.path("runs/small/predictions.csv");
+    let text = std::fs::read_to_string(&predictions).unwrap();
+    std::fs::write(&predictions, &text[..text.len() / 2]).unwrap();
+    let said = alpaca_run(&["diff", &run, &run]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("alpaca-run verify"), "{}", said.err);
 }

@@ -151,9 +151,20 @@ fn a_run_goes_on_only_with_the_pictures_it_began_with() {
     std::fs::rename(workshop.path("pictures"), workshop.path("elsewhere")).unwrap();
     let said = Said::of(resume(&directory));
     assert!(said.err.contains("D001"), "{}", said.err);
-    std::fs::rename(workshop.path("elsewhere"), workshop.path("pictures")).unwrap();
-    std::fs::rename(&aside, &picture).unwrap();
-    let said = Said::of(resume(&directory));
+    assert!(said.err.contains("-S dataset.directory=FOLDER"), "{}", said.err);
+    std::fs::rename(&aside, workshop.path("elsewhere/disc/003.png")).unwrap();
+    let pipeline = std::fs::read_to_string(directory.join("pipeline.yaml")).unwrap();
+    std::fs::write(directory.join("pipeline.yaml"), "version: 1\n").unwrap();
+    let place = format!("dataset.directory={}", workshop.text("elsewhere"));
+    let run = directory.display().to_string();
+    let again = || alpaca_run(&["resume", &run, "-S", &place]);
+    let said = again();
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("files of the run directory changed"), "{}", said.err);
+    std::fs::write(directory.join("pipeline.yaml"), pipeline).unwrap();
+    let said = alpaca_run(&["resume", &run, "-S", "seed=3"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    let said = again();
     assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
@@ -188,6 +199,8 @@ fn a_disk_without_room_is_an_error_and_nothing_is_lost() {
 #[test]
 fn what_cannot_go_on_says_why() {
     let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = alpaca_run(&["resume", &workshop.text("nowhere")]);
+    assert!(said.err.contains("there is no folder"), "{}", said.err);
     let said = alpaca_run(&["resume", &workshop.text("pictures")]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("nothing to go on from"), "{}", said.err);
@@ -203,6 +216,10 @@ fn what_cannot_go_on_says_why() {
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains("is finished"), "{}", said.out);
+    std::fs::write(directory.join("manifest.json"), "{}").unwrap();
+    let said = Said::of(resume(&directory));
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    assert!(said.err.contains("is no manifest"), "{}", said.err);
 }
 
 #[test]

@@ -17,10 +17,12 @@ pub(super) mod watch;
 use super::args::{PipelineArguments, StagesArguments};
 use super::exit::{Exit, Failure};
 use super::settings::Settings;
+use super::terminal::Terminal;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
 use crate::pipeline::load::{self, Loaded, PipelineInput};
+use crate::spec::problem::Problem;
 
 /// Runs work on as many threads as the settings say.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
@@ -65,6 +67,31 @@ fn select(
     }
     let wishes = Wishes { force: stages.force.clone(), unfinished: None };
     Ok((loaded, prepared, wishes))
+}
+
+/// The values that may differ from those a run was started with: where things lie.
+fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
+    let is_place = |text: &&String| {
+        ["dataset.directory=", "model.weights="].iter().any(|start| text.starts_with(start))
+    };
+    match overrides.iter().find(|text| !is_place(text)) {
+        None => Ok(overrides.to_vec()),
+        Some(text) => Err(Failure::Other {
+            exit: Exit::Usage,
+            code: None,
+            error: anyhow::anyhow!("`-S {text}` would make it another run"),
+            hints: vec!["only dataset.directory and model.weights can be given here".to_owned()],
+        }),
+    }
+}
+
+/// Says what is not where a run found it, and how to tell where it is now.
+fn moved(terminal: &Terminal, loaded: &Loaded, problems: Vec<Problem>) -> Failure {
+    terminal.note(
+        "note: where pictures or weights lie elsewhere now, say so with \
+         -S dataset.directory=FOLDER or -S model.weights=FILE",
+    );
+    Failure::Rejected(loaded.reject(problems))
 }
 
 /// Loads the pipeline that a command names.

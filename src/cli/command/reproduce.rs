@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::run::{failure, perform, session};
+use super::{moved, relocations};
 use crate::base::fs;
 use crate::base::text;
 use crate::cli::args::ReproduceArguments;
@@ -74,11 +75,11 @@ fn again(
     let loaded = load::load(&PipelineInput {
         file: directory.join(layout::RESOLVED),
         folder: folder.clone(),
-        overrides: arguments.overrides.clone(),
+        overrides: relocations(&arguments.overrides)?,
         current_dir: settings.current_dir.clone(),
     })?;
-    let prepared = preflight::prepare(&loaded.spec)
-        .map_err(|problems| Failure::Rejected(loaded.reject(problems)))?;
+    let prepared =
+        preflight::prepare(&loaded.spec).map_err(|problems| moved(terminal, &loaded, problems))?;
     let read = |name| fs::read_text(&directory.join(name)).map_err(Failure::usage);
     let (pipeline, resolved) = (read(layout::PIPELINE)?, read(layout::RESOLVED)?);
     let texts = Texts { pipeline: &pipeline, resolved: &resolved };

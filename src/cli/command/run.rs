@@ -15,6 +15,7 @@ use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
+use crate::exec::checkpoint;
 use crate::exec::session::{Caches, PixelRoom, Room, RunError, RunReport, Session, Texts};
 use crate::pipeline::load::folder_of;
 use crate::pipeline::resolved;
@@ -77,7 +78,11 @@ pub(super) fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
     let (code, mut hints) = (error.code(), error.hints());
     if let (true, Some(directory)) = (error.can_go_on(), directory) {
-        hints.push(format!("`alpaca-run resume {}` goes on from here", directory.display()));
+        hints.push(if checkpoint::facts(&directory).is_ok() {
+            format!("`alpaca-run resume {}` goes on from here", directory.display())
+        } else {
+            "it stopped before its first stage; run the pipeline again".to_owned()
+        });
     }
     Failure::Other { exit, code, error: error.into(), hints }
 }

@@ -36,7 +36,9 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
                 runs.iter().map(|run| read(run.as_path())).collect::<Result<Vec<_>, _>>()?;
             entries.iter().map(|entry| remove(entry, false)).collect::<Result<String, _>>()?
         }
-        Some(RunsAction::Prune { keep, runs_dir, dry_run }) => prune(*keep, runs_dir, *dry_run)?,
+        Some(RunsAction::Prune { keep, unfinished, runs_dir, dry_run }) => {
+            prune((*keep, *unfinished), runs_dir, *dry_run)?
+        }
     };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
@@ -162,15 +164,25 @@ fn remove(run: &RunEntry, dry_run: bool) -> Result<String, Failure> {
     if dry_run {
         return Ok(format!("{place} would be removed ({})\n", text::bytes(run.bytes)));
     }
-    fs::remove_dir_all(&run.directory).map_err(Failure::usage)?;
+    // By its whole path, since a folder cannot be removed as `.`.
+    let directory = run.directory.canonicalize().map_err(Failure::usage)?;
+    fs::remove_dir_all(&directory).map_err(Failure::usage)?;
     Ok(format!("removed {place} ({})\n", text::bytes(run.bytes)))
 }
 
-fn prune(keep: usize, folder: &Path, dry_run: bool) -> Result<String, Failure> {
-    let mut runs = catalog::list(folder).map_err(Failure::usage)?;
-    runs.retain(|run| !matches!(run.status, Status::Running(_)));
+/// Removes finished runs but the newest `keep`, and where asked for those that did not finish.
+fn prune(
+    (keep, unfinished): (usize, bool),
+    folder: &Path,
+    dry_run: bool,
+) -> Result<String, Failure> {
+    let runs = catalog::list(folder).map_err(Failure::usage)?;
+    let (mut runs, others): (Vec<RunEntry>, Vec<RunEntry>) =
+        runs.into_iter().partition(|run| run.manifest().is_some());
     oldest_first(&mut runs);
     runs.truncate(runs.len().saturating_sub(keep));
+    let is_dead = |run: &RunEntry| unfinished && !matches!(run.status, Status::Running(_));
+    runs.extend(others.into_iter().filter(is_dead));
     if runs.is_empty() {
         return Ok("nothing to remove\n".to_owned());
     }

@@ -51,6 +51,8 @@ pub(in crate::cli) fn run(
         follower,
         known: None,
         flight: None,
+        next: None,
+        stopped: None,
         finished: None,
         last_line: None,
     };
@@ -70,6 +72,10 @@ struct Watch {
     known: Option<Known>,
     /// The run in progress.
     flight: Option<Flight>,
+    /// What runs once the run in progress has stopped.
+    next: Option<(Candidate, Identity)>,
+    /// The directory of the run that was stopped for it.
+    stopped: Option<PathBuf>,
     /// What the last finished run was.
     finished: Option<Identity>,
     /// What it came to.
@@ -102,6 +108,8 @@ impl Candidate {
 
 impl Watch {
     fn until(mut self, stop: &Cancel) -> Result<Exit, Failure> {
+        // A file that is not there yet is more likely a wrong name.
+        fs::open(&self.file).map_err(Failure::usage)?;
         self.follow(None);
         let mut change = Some(Instant::now());
         loop {
@@ -110,6 +118,11 @@ impl Watch {
             }
             if self.flight.as_ref().is_some_and(|flight| flight.thread.is_finished()) {
                 self.land();
+            }
+            if self.flight.is_none()
+                && let Some((candidate, identity)) = self.next.take()
+            {
+                self.launch(candidate, identity);
             }
             if stop.is_set() {
                 return match self.flight.take() {
@@ -139,8 +152,9 @@ impl Watch {
         self.follow(Some(&candidate.loaded));
         self.known = Some(candidate.planned.known());
         let identity = candidate.identity();
+        let next = self.next.as_ref().map(|(_, identity)| identity);
         let in_progress = self.flight.as_ref().map(|flight| &flight.identity);
-        if in_progress.or(self.finished.as_ref()) == Some(&identity) {
+        if next.or(in_progress).or(self.finished.as_ref()) == Some(&identity) {
             self.terminal.note("nothing changed that decides a result");
             return;
         }
@@ -152,7 +166,11 @@ impl Watch {
         let pipeline = self.arguments.run.pipeline.pipeline.display();
         let after = since.elapsed().as_millis();
         self.terminal.note(&format!("\n{pipeline}, planned in {after} ms:\n{}", plan.trim_end()));
-        self.launch(candidate, identity);
+        // The run in progress stops at its next step; meanwhile further edits are looked at.
+        if let Some(flight) = &self.flight {
+            flight.cancel.set();
+        }
+        self.next = Some((candidate, identity));
     }
 
     fn candidate(&self) -> Result<Candidate, Failure> {
@@ -176,13 +194,10 @@ impl Watch {
         Ok(Candidate { loaded, planned, wishes })
     }
 
-    /// Starts a run once the one in progress has stopped, and takes over what that one did.
+    /// Starts a run, and takes over what one that was stopped for it did.
     fn launch(&mut self, mut candidate: Candidate, identity: Identity) {
-        if let Some(flight) = self.flight.take() {
-            let directory = self.log.directory();
-            // That it was cancelled is what was wished; other failures come again if they must.
-            let _ = flight.end();
-            candidate.wishes.unfinished = directory;
+        if let Some(directory) = self.stopped.take() {
+            candidate.wishes.unfinished = Some(directory);
             let session = session(&self.settings, self.directory.clone());
             let Candidate { loaded, planned, wishes } = &mut candidate;
             session.plan_again(&loaded.spec, planned, wishes);
@@ -208,7 +223,13 @@ impl Watch {
     fn land(&mut self) {
         let Some(flight) = self.flight.take() else { return };
         let identity = flight.identity.clone();
-        match flight.end() {
+        let ended = flight.end();
+        if self.next.is_some() {
+            // That it was cancelled is what was wished; other failures come again if they must.
+            self.stopped = self.log.directory();
+            return;
+        }
+        match ended {
             Ok(report) => {
                 // Where standard output cannot be written there is nobody to tell.
                 let _ = self.terminal.result(&summary(&report, &self.terminal));
