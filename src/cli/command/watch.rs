@@ -25,6 +25,8 @@ use crate::spec::WeightsSpec;
 
 /// How often a look is taken at the run in progress while no file changes.
 const GLANCE: Duration = Duration::from_millis(50);
+/// How long no further edit must come before a run starts, so that a burst of them starts one.
+const PAUSE: Duration = Duration::from_millis(250);
 /// How long a pipeline file may be gone while it is saved.
 const ABSENCE: Duration = Duration::from_millis(500);
 
@@ -53,6 +55,7 @@ pub(in crate::cli) fn run(
         flight: None,
         next: None,
         stopped: None,
+        looked: None,
         finished: None,
         last_line: None,
     };
@@ -76,6 +79,8 @@ struct Watch {
     next: Option<(Candidate, Identity)>,
     /// The directory of the run that was stopped for it.
     stopped: Option<PathBuf>,
+    /// When an edit was last looked at; none where nothing was edited yet.
+    looked: Option<Instant>,
     /// What the last finished run was.
     finished: Option<Identity>,
     /// What it came to.
@@ -114,12 +119,16 @@ impl Watch {
         let mut change = Some(Instant::now());
         loop {
             if let Some(since) = change {
+                let is_first = self.known.is_none();
                 self.look(since);
+                self.looked = (!is_first).then(Instant::now);
             }
             if self.flight.as_ref().is_some_and(|flight| flight.thread.is_finished()) {
                 self.land();
             }
+            let is_quiet = self.looked.is_none_or(|looked| looked.elapsed() >= PAUSE);
             if self.flight.is_none()
+                && is_quiet
                 && let Some((candidate, identity)) = self.next.take()
             {
                 self.launch(candidate, identity);
