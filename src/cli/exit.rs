@@ -85,15 +85,6 @@ impl Failure {
         Self::Other { exit: Exit::Usage, code: None, error: error.into(), hints: vec![] }
     }
 
-    /// A stage that failed.
-    pub(super) fn stage(
-        error: impl Into<anyhow::Error>,
-        code: Option<Code>,
-        hints: Vec<String>,
-    ) -> Self {
-        Self::Other { exit: Exit::Failed, code, error: error.into(), hints }
-    }
-
     /// Prints what went wrong and gives the exit code.
     pub(super) fn report(self, terminal: &Terminal) -> Exit {
         match self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::json_text;
 use crate::base::clock;
 use crate::base::fs;
 use crate::base::text;
@@ -46,8 +47,7 @@ pub(in crate::cli) fn run(
                 let (folder, entries, bytes) = (&kind.folder, kind.files.len(), kind.bytes());
                 json!({ "kind": kind.name, "folder": folder, "entries": entries, "bytes": bytes })
             });
-            let json = json!({ "cache": root, "kinds": kinds.collect::<Vec<_>>() });
-            format!("{}\n", serde_json::to_string_pretty(&json).expect("a list is plain data"))
+            json_text(&json!({ "cache": root, "kinds": kinds.collect::<Vec<_>>() }))
         }
         CacheAction::List { json: false } => list(root, &kinds),
         CacheAction::Size => format!("{}\n", kinds.iter().map(Kind::bytes).sum::<u64>()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
+use super::json_text;
 use crate::base::fs;
 use crate::cli::args::DiffArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -23,11 +24,7 @@ pub(in crate::cli) fn run(arguments: &DiffArguments, terminal: &Terminal) -> Res
     let found = diff::diff(&runs).map_err(Failure::usage)?;
     let style =
         Style { markdown: arguments.md, all: arguments.all, precision: arguments.precision };
-    let text = if arguments.json {
-        format!("{}\n", serde_json::to_string_pretty(&found).expect("a difference is plain data"))
-    } else {
-        diff::render(&found, style)
-    };
+    let text = if arguments.json { json_text(&found) } else { diff::render(&found, style) };
     for (file, render) in [
         (&arguments.svg, (&|| diff::render_svg(&found)) as &dyn Fn() -> String),
         (&arguments.html, &|| diff::render_html(&found, style)),

@@ -14,15 +14,20 @@ pub(super) mod schema;
 pub(super) mod verify;
 pub(super) mod watch;
 
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
 use super::args::{PipelineArguments, StagesArguments};
 use super::exit::{Exit, Failure};
 use super::settings::Settings;
 use super::terminal::Terminal;
+use crate::base::fs;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
 use crate::pipeline::load::{self, Loaded, PipelineInput};
-use crate::spec::problem::Problem;
+use crate::run_dir::layout;
 
 /// Runs work on as many threads as the settings say.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
@@ -69,6 +74,44 @@ fn select(
     Ok((loaded, prepared, wishes))
 }
 
+/// The folder of a pipeline file, absolute, as runs record it.
+fn pipeline_directory(arguments: &PipelineArguments, settings: &Settings) -> PathBuf {
+    fs::normalise(&settings.current_dir.join(load::folder_of(&arguments.pipeline)))
+}
+
+/// A value as a program reads it.
+fn json_text(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("what commands print is plain data");
+    format!("{text}\n")
+}
+
+/// Loads the pipeline that a run recorded, whose paths are relative to `folder`, and looks at its
+/// dataset and weights. `overrides` say where these lie now.
+fn prepare_recorded(
+    directory: &Path,
+    folder: &Path,
+    overrides: &[String],
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<(Loaded, Prepared), Failure> {
+    let loaded = load::load(&PipelineInput {
+        file: directory.join(layout::RESOLVED),
+        folder: folder.to_path_buf(),
+        overrides: relocations(overrides)?,
+        current_dir: settings.current_dir.clone(),
+    })?;
+    match preflight::prepare(&loaded.spec) {
+        Ok(prepared) => Ok((loaded, prepared)),
+        Err(problems) => {
+            terminal.note(
+                "note: where pictures or weights lie elsewhere now, say so with \
+                 -S dataset.directory=FOLDER or -S model.weights=FILE",
+            );
+            Err(Failure::Rejected(loaded.reject(problems)))
+        }
+    }
+}
+
 /// The values that may differ from those a run was started with: where things lie.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
     let is_place = |text: &&String| {
@@ -83,15 +126,6 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             hints: vec!["only dataset.directory and model.weights can be given here".to_owned()],
         }),
     }
-}
-
-/// Says what is not where a run found it, and how to tell where it is now.
-fn moved(terminal: &Terminal, loaded: &Loaded, problems: Vec<Problem>) -> Failure {
-    terminal.note(
-        "note: where pictures or weights lie elsewhere now, say so with \
-         -S dataset.directory=FOLDER or -S model.weights=FILE",
-    );
-    Failure::Rejected(loaded.reject(problems))
 }
 
 /// Loads the pipeline that a command names.

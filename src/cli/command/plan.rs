@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::run::session;
-use super::{on_threads, select};
-use crate::base::fs;
+use super::run::{failure, session};
+use super::{json_text, on_threads, pipeline_directory, select};
 use crate::base::text;
 use crate::cli::args::PlanArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -16,7 +15,6 @@ use crate::cli::terminal::Terminal;
 use crate::exec::plan::{Plan, PlannedStage, Reason};
 use crate::exec::session::KeptFeatures;
 use crate::pipeline::document::Document;
-use crate::pipeline::load::folder_of;
 use crate::pipeline::resolved;
 
 /// Says what a run would do, and why.
@@ -26,16 +24,11 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let (loaded, prepared, wishes) = select(&arguments.pipeline, &arguments.stages, settings)?;
-    let folder = settings.current_dir.join(folder_of(&arguments.pipeline.pipeline));
-    let session = session(settings, fs::normalise(&folder));
+    let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))?;
-    let planned = planned.map_err(|error| {
-        let (code, hints) = (error.code(), error.hints());
-        Failure::stage(error, code, hints)
-    })?;
+    let planned = planned.map_err(|error| failure(error, None))?;
     let text = if arguments.json {
-        let json = as_json(&planned.plan, &loaded.document);
-        format!("{}\n", serde_json::to_string_pretty(&json).expect("a plan is plain data"))
+        json_text(&as_json(&planned.plan, &loaded.document))
     } else {
         let mut text = render(&planned.plan, &loaded.document, arguments.explain);
         let features = planned.features(&loaded.spec, &session.caches);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::prepare_recorded;
 use super::run::{failure, perform, session};
-use super::{moved, relocations};
 use crate::base::fs;
 use crate::base::text;
 use crate::cli::args::ReproduceArguments;
@@ -15,9 +15,8 @@ use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::exec::plan::Wishes;
+use crate::exec::program;
 use crate::exec::session::Texts;
-use crate::exec::{preflight, program};
-use crate::pipeline::load::{self, PipelineInput};
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::{compare, layout, verify};
 
@@ -72,14 +71,8 @@ fn again(
 ) -> Result<PathBuf, Failure> {
     let directory = &arguments.run;
     let folder = PathBuf::from(&recorded.volatile.pipeline_directory);
-    let loaded = load::load(&PipelineInput {
-        file: directory.join(layout::RESOLVED),
-        folder: folder.clone(),
-        overrides: relocations(&arguments.overrides)?,
-        current_dir: settings.current_dir.clone(),
-    })?;
-    let prepared =
-        preflight::prepare(&loaded.spec).map_err(|problems| moved(terminal, &loaded, problems))?;
+    let (loaded, prepared) =
+        prepare_recorded(directory, &folder, &arguments.overrides, settings, terminal)?;
     let read = |name| fs::read_text(&directory.join(name)).map_err(Failure::usage);
     let (pipeline, resolved) = (read(layout::PIPELINE)?, read(layout::RESOLVED)?);
     let texts = Texts { pipeline: &pipeline, resolved: &resolved };

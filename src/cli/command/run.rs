@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{on_threads, select};
+use super::{on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
-use crate::base::fs;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
@@ -17,7 +16,6 @@ use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
 use crate::exec::checkpoint;
 use crate::exec::session::{Caches, PixelRoom, Room, RunError, RunReport, Session, Texts};
-use crate::pipeline::load::folder_of;
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
 
@@ -28,10 +26,10 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let (loaded, prepared, wishes) = select(&arguments.pipeline, &arguments.stages, settings)?;
-    let folder = settings.current_dir.join(folder_of(&arguments.pipeline.pipeline));
+    let folder = pipeline_directory(&arguments.pipeline, settings);
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
-    execute(settings, terminal, fs::normalise(&folder), |session, sinks| {
+    execute(settings, terminal, folder, |session, sinks| {
         let planned = session.plan(&loaded.spec, prepared, &wishes, None)?;
         session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
+use super::json_text;
 use crate::base::fs;
 use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
@@ -21,14 +22,14 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
             let mut runs = catalog::list(&arguments.runs_dir).map_err(Failure::usage)?;
             oldest_first(&mut runs);
             if arguments.json {
-                pretty(&Value::Array(runs.iter().map(as_json).collect()))
+                json_text(&runs.iter().map(as_json).collect::<Vec<_>>())
             } else {
                 list(&runs, &arguments.runs_dir)
             }
         }
         Some(RunsAction::Show { run, json }) => {
             let entry = read(run)?;
-            if *json { pretty(&as_json(&entry)) } else { show(&entry) }
+            if *json { json_text(&as_json(&entry)) } else { show(&entry) }
         }
         Some(RunsAction::Rm { runs }) => {
             // All are looked at before any goes.
@@ -91,10 +92,6 @@ fn as_json(run: &RunEntry) -> Value {
         "best_accuracy": accuracy(run),
         "manifest": run.manifest(),
     })
-}
-
-fn pretty(value: &Value) -> String {
-    format!("{}\n", serde_json::to_string_pretty(value).expect("a list is plain data"))
 }
 
 fn show(run: &RunEntry) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::json_text;
 use crate::cli::args::VerifyArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
@@ -13,12 +14,7 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let verdict = verify::verify(&arguments.run).map_err(Failure::usage)?;
-    let text = if arguments.json {
-        let json = serde_json::to_string_pretty(&verdict).expect("a verdict is plain data");
-        format!("{json}\n")
-    } else {
-        render(&verdict)
-    };
+    let text = if arguments.json { json_text(&verdict) } else { render(&verdict) };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(if verdict.is_intact() { Exit::Done } else { Exit::Failed })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::plan::render;
 use super::run::{failure, perform, session, summary};
-use super::{on_threads, select};
+use super::{on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -19,7 +19,7 @@ use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::exec::plan::Wishes;
 use crate::exec::session::{Known, Planned, RunReport, Texts};
-use crate::pipeline::load::{Loaded, folder_of};
+use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
 use crate::spec::WeightsSpec;
 
@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let pipeline = &arguments.run.pipeline.pipeline;
     let file = fs::normalise(&settings.current_dir.join(pipeline));
-    let directory = fs::normalise(&settings.current_dir.join(folder_of(pipeline)));
+    let directory = pipeline_directory(&arguments.run.pipeline, settings);
     let stop = Cancel::new();
     signals::listen(&stop);
     let log = Log::start(terminal.verbosity());
@@ -196,10 +196,7 @@ impl Watch {
         let session = session(&self.settings, self.directory.clone());
         let known = self.known.as_ref();
         let plan = || session.plan(&loaded.spec, prepared, &wishes, known);
-        let planned = on_threads(&self.settings, plan)?.map_err(|error| {
-            let (code, hints) = (error.code(), error.hints());
-            Failure::stage(error, code, hints)
-        })?;
+        let planned = on_threads(&self.settings, plan)?.map_err(|error| failure(error, None))?;
         Ok(Candidate { loaded, planned, wishes })
     }
 
