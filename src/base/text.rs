@@ -60,6 +60,11 @@ pub fn align(table: &[Vec<String>], right: &[usize]) -> String {
     text
 }
 
+/// Text as it stands in XML and HTML, in attributes too.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// Names in backticks, joined as in a sentence: `` `a`, `b` or `c` ``.
 pub fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     join(names.into_iter().map(|name| format!("`{name}`")), "or")

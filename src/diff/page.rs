@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::text::{self, Style, Table};
 use super::{Diff, Flip, Pair, picture_file, render_svg};
+use crate::base::text::escape;
 use crate::dataset::thumbnail;
 
 /// The longest side of a picture on the page, in pixels; twice what is shown, for sharp screens.
@@ -116,8 +117,4 @@ fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
         escape(label),
         escape(path)
     );
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

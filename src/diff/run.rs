@@ -111,7 +111,7 @@ impl FinishedRun {
 
 /// A column of a table by its name.
 fn column(rows: &Rows, path: &Path, name: &str) -> Result<usize, DiffError> {
-    rows.columns.iter().position(|column| column == name).ok_or_else(|| DiffError::Content {
+    rows.column(name).ok_or_else(|| DiffError::Content {
         path: path.to_path_buf(),
         what: format!("it has no column `{name}`"),
     })
@@ -125,7 +125,7 @@ fn number(path: &Path, text: &str) -> Result<f64, DiffError> {
 }
 
 fn pictures(path: &Path) -> Result<BTreeMap<String, Picture>, DiffError> {
-    let rows = table::read_rows(path)?;
+    let rows = table::read(path)?;
     let [name, part, digest] = ["path", "split", "digest"].map(|name| column(&rows, path, name));
     let (name, part, digest) = (name?, part?, digest?);
     let picture = |row: &Vec<String>| {
@@ -135,7 +135,7 @@ fn pictures(path: &Path) -> Result<BTreeMap<String, Picture>, DiffError> {
 }
 
 fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
-    let rows = table::read_rows(path)?;
+    let rows = table::read(path)?;
     let stage = column(&rows, path, "stage")?;
     let columns =
         ["epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"]
@@ -162,7 +162,7 @@ fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
 
 fn predictions(path: &Path) -> Result<BTreeMap<String, Prediction>, DiffError> {
     const PROBABILITY: &str = "probability/";
-    let rows = table::read_rows(path)?;
+    let rows = table::read(path)?;
     let [name, label, predicted] =
         ["path", "label", "predicted"].map(|name| column(&rows, path, name));
     let (name, label, predicted) = (name?, label?, predicted?);

@@ -64,14 +64,12 @@ pub struct RunFacts {
     pub dataset: Digest,
     /// The file of weights, if there is one.
     pub weights: Option<Digest>,
-    /// When it started, in UTC.
-    pub started: String,
     /// The files that were written before its first stage.
     pub files: BTreeMap<String, Digest>,
 }
 
 impl RunFacts {
-    /// The facts of a run that starts now.
+    /// The facts of a run.
     pub fn new(
         program: String,
         pipeline_directory: PathBuf,
@@ -79,8 +77,7 @@ impl RunFacts {
         weights: Option<Digest>,
         files: BTreeMap<String, Digest>,
     ) -> Self {
-        let started = crate::base::clock::now();
-        Self { format: FORMAT, program, pipeline_directory, dataset, weights, started, files }
+        Self { format: FORMAT, program, pipeline_directory, dataset, weights, files }
     }
 }
 

@@ -7,7 +7,7 @@ use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past};
 use super::features::Pictures;
 use super::outcome::StageOutcome;
-use super::plan::{Plan, PlannedStage, Reason};
+use super::plan::{Plan, PlannedStage};
 use super::preflight::BaseWeights;
 use super::program;
 use super::session::{Clock, RunError, RunReport, Session, World};
@@ -97,14 +97,14 @@ impl Run<'_> {
             outcome.replay(audience.recorder)?;
         }
         // At once, so that an edit in the middle of the run is compared with it.
-        plan.stages.iter().for_each(|planned| self.remember(planned));
+        self.remember(&plan);
         let stages = self.spec.stages.iter().zip(plan.stages).enumerate();
         for (position, (stage, mut planned)) in stages.skip(outcomes.len()) {
             if let Some(begun) = current.take() {
                 planned.begun = Some(begun);
-                planned.reasons = vec![Reason::NotKept];
             }
             let outcome = if planned.is_reused()
+                && planned.begun.is_none()
                 && let Some(outcome) = planned.outcome.take()
             {
                 self.reuse(&planned, *outcome, audience)?
@@ -172,14 +172,13 @@ impl Run<'_> {
         }
     }
 
-    /// Remembers what the stage was, so that a later plan can say what changed.
-    fn remember(&self, planned: &PlannedStage) {
+    /// Remembers what the stages are, so that a later plan can say what changed.
+    fn remember(&self, plan: &Plan) {
         let Some(store) = self.session.store() else { return };
         let pipeline = (self.session.pipeline_directory.as_path(), self.spec.name.as_str());
-        let stage = (planned.name.as_str(), &planned.key);
-        // Where the cache directory cannot be written, the stage's result was not kept either,
-        // and that was said.
-        let _ = store.remember(pipeline, stage, &self.world.dataset);
+        // Where the cache directory cannot be written, the stages' results are not kept either,
+        // and that is said.
+        let _ = store.remember(pipeline, &plan.stages, &self.world.dataset);
     }
 
     fn stage(

@@ -13,10 +13,12 @@ use crate::run_dir::table;
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>, FileError> {
-    let rows = table::read(path)?;
-    let column =
-        |row: &BTreeMap<String, String>, name: &str| row.get(name).cloned().unwrap_or_default();
-    Ok(rows.iter().map(|row| (column(row, "path"), column(row, "digest"))).collect())
+    let table = table::read(path)?;
+    let [name, digest] = ["path", "digest"].map(|name| table.column(name));
+    let cell = |row: &[String], column: Option<usize>| {
+        column.map(|column| row[column].clone()).unwrap_or_default()
+    };
+    Ok(table.rows.iter().map(|row| (cell(row, name), cell(row, digest))).collect())
 }
 
 /// How a dataset differs from recorded pictures, in sentences.

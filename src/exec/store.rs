@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::key::StageKey;
 use super::outcome::StageOutcome;
+use super::plan::PlannedStage;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::cache::directory::{Bucket, CacheDirectory, Found};
@@ -82,18 +83,20 @@ impl StageStore {
         }
     }
 
-    /// Remembers the key of a stage, and the pictures it ran on.
+    /// Remembers the keys of a run's stages, and the pictures they run on.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(super) fn remember(
         &self,
         (directory, name): (&Path, &str),
-        (stage, key): (&str, &StageKey),
+        stages: &[PlannedStage],
         dataset: &Dataset,
     ) -> Result<(), FileError> {
         let mut last = self.last_time(directory, name).unwrap_or_default();
-        last.stages.insert(stage.to_owned(), key.document().clone());
+        for stage in stages {
+            last.stages.insert(stage.name.clone(), stage.key.document().clone());
+        }
         last.pictures = dataset
             .samples
             .iter()

@@ -119,7 +119,7 @@ fn rank(name: &str) -> usize {
 }
 
 fn in_tables(file: &str, first: &Path, second: &Path) -> Result<Difference, FileError> {
-    let [a, b] = [table::read_rows(first)?, table::read_rows(second)?];
+    let [a, b] = [table::read(first)?, table::read(second)?];
     let file = file.to_owned();
     if a.columns != b.columns {
         return Ok(Difference::Bytes { file });

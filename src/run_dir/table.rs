@@ -1,6 +1,5 @@
 //! CSV files (RFC 4180): a header of fixed columns, then rows.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -68,26 +67,23 @@ pub struct Rows {
     pub rows: Vec<Vec<String>>,
 }
 
+impl Rows {
+    /// The position of the column called `name`.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+}
+
 /// A whole table.
 ///
 /// # Errors
 /// When the file cannot be read, or is no table.
-pub fn read_rows(path: &Path) -> Result<Rows, FileError> {
+pub fn read(path: &Path) -> Result<Rows, FileError> {
     let failed = |source: csv::Error| FileError::new("read", path, source.into());
     let mut reader = csv::Reader::from_reader(fs::open(path)?);
     let columns = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
     let rows = reader.deserialize().collect::<Result<_, _>>().map_err(failed)?;
     Ok(Rows { columns, rows })
-}
-
-/// The rows of a table, each by the names of its columns.
-///
-/// # Errors
-/// When the file cannot be read, or is no table.
-pub fn read(path: &Path) -> Result<Vec<BTreeMap<String, String>>, FileError> {
-    let failed = |source: csv::Error| FileError::new("read", path, source.into());
-    let mut reader = csv::Reader::from_reader(fs::open(path)?);
-    reader.deserialize().map(|row| row.map_err(failed)).collect()
 }
 
 /// A figure with six decimals, as every table has it.

@@ -102,7 +102,7 @@ pub fn fit(
         train_epoch(course, epoch, parties, &done, &mut partial)?;
         finish_epoch(course, epoch, parties, &mut done, &partial)?;
         partial = PartialEpoch::default();
-        checkpoint(parties, &done, &partial)?;
+        checkpoint(parties.trainer, parties.keeper, &done, &partial)?;
         check_cancel(course, &done)?;
     }
     let Done { epochs, best } = done;
@@ -152,8 +152,7 @@ fn train_epoch(
         sink.receive(&Event::StepFinished { step, n_images, loss, accuracy })?;
         let is_due = course.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
         if is_due || course.cancel.is_set() {
-            let (done, partial, trainer) = (done.clone(), *partial, trainer.state());
-            keeper.checkpoint(&StageState { done, partial, trainer })?;
+            checkpoint(*trainer, *keeper, done, partial)?;
         }
         check_cancel(course, done)?;
     }
@@ -193,13 +192,13 @@ fn finish_epoch(
 }
 
 fn checkpoint(
-    parties: &mut Parties<'_>,
+    trainer: &dyn Trainer,
+    keeper: &mut dyn Keeper,
     done: &Done,
     partial: &PartialEpoch,
 ) -> Result<(), TrainError> {
-    let trainer = parties.trainer.state();
-    let state = StageState { done: done.clone(), partial: *partial, trainer };
-    Ok(parties.keeper.checkpoint(&state)?)
+    let (done, partial, trainer) = (done.clone(), *partial, trainer.state());
+    Ok(keeper.checkpoint(&StageState { done, partial, trainer })?)
 }
 
 fn check_cancel(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {

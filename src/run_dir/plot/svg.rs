@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::base::text::escape;
+
 /// Type and colours of all plots, for light pages and then for dark ones. Colours are written out
 /// for each class, because not every viewer knows variables.
 const STYLE: &str = "\
@@ -96,8 +98,4 @@ fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

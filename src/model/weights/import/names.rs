@@ -239,22 +239,15 @@ impl Layout {
         let (Self::Convolution | Self::Depthwise, &[a, b, h, w]) = (self, shape) else {
             return values;
         };
-        let at = |a: usize, b_: usize, y: usize, x: usize| values[((a * b + b_) * h + y) * w + x];
         let mut turned = Vec::with_capacity(values.len());
         for y in 0..h {
             for x in 0..w {
+                let mut push =
+                    |o: usize, i: usize| turned.push(values[((o * b + i) * h + y) * w + x]);
                 if self == Self::Convolution {
-                    turned.extend(
-                        (0..b)
-                            .flat_map(|i| (0..a).map(move |o| (o, i)))
-                            .map(|(o, i)| at(o, i, y, x)),
-                    );
+                    (0..b).for_each(|i| (0..a).for_each(|o| push(o, i)));
                 } else {
-                    turned.extend(
-                        (0..a)
-                            .flat_map(|o| (0..b).map(move |i| (o, i)))
-                            .map(|(o, i)| at(o, i, y, x)),
-                    );
+                    (0..a).for_each(|o| (0..b).for_each(|i| push(o, i)));
                 }
             }
         }
