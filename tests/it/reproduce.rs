@@ -49,6 +49,25 @@ fn pictures_may_have_moved_but_not_changed() {
     );
 }
 
+/// The weights of a run are weights to start another from; where their file lies is no difference.
+#[test]
+fn weights_may_have_moved() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    assert_eq!(run(&workshop, &["--until", "transfer", "-S", "name=first"]).code, Some(0));
+    let [here, there] = ["here", "there"].map(|name| workshop.path(name));
+    std::fs::copy(workshop.path("runs/first/weights/best.safetensors"), &here).unwrap();
+    let weights = |path: &std::path::Path| format!("model.weights={}", path.display());
+    let said = run(&workshop, &["-S", &weights(&here)]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    std::fs::rename(&here, &there).unwrap();
+    let said = reproduce(&workshop, &[]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("-S model.weights=FILE"), "{}", said.err);
+    let said = reproduce(&workshop, &["-S", &weights(&there)]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.starts_with("identical"), "{}", said.out);
+}
+
 /// What was written by another build is told before the run, and a difference by its first place.
 #[test]
 fn the_first_difference_is_named() {
