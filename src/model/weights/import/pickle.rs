@@ -341,8 +341,8 @@ impl Machine<'_> {
             return Err(wrong("a storage"));
         };
         let kind = match *kind {
-            "torch.FloatStorage" => Kind::F32,
-            // Counters: they are passed over, so only their size matters.
+            // Counters are passed over, so of them only their size matters.
+            "torch.FloatStorage" | "torch.IntStorage" => Kind::F32,
             "torch.DoubleStorage" | "torch.LongStorage" => Kind::F64,
             "torch.HalfStorage" => Kind::F16,
             "torch.BFloat16Storage" => Kind::Bf16,
