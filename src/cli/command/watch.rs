@@ -126,18 +126,18 @@ impl Watch {
             if self.flight.as_ref().is_some_and(|flight| flight.thread.is_finished()) {
                 self.land();
             }
+            if stop.is_set() {
+                return match self.flight.take() {
+                    Some(flight) => flight.end().map(|_| Exit::Done),
+                    None => Ok(Exit::Done),
+                };
+            }
             let is_quiet = self.looked.is_none_or(|looked| looked.elapsed() >= PAUSE);
             if self.flight.is_none()
                 && is_quiet
                 && let Some((candidate, identity)) = self.next.take()
             {
                 self.launch(candidate, identity);
-            }
-            if stop.is_set() {
-                return match self.flight.take() {
-                    Some(flight) => flight.end().map(|_| Exit::Done),
-                    None => Ok(Exit::Done),
-                };
             }
             change = self.follower.wait(GLANCE);
         }
