@@ -76,9 +76,14 @@ fn killed_at_any_moment_a_run_goes_on_to_the_same_bytes() {
         let directory = workshop.path(&runs).join("small");
         let mut process = start(&workshop, &runs, &[]);
         wait_for(&directory.join("checkpoint/run.json"), &mut process);
-        // Each run is killed up to three times, the last of them as it goes on.
-        for _ in 0..3 {
-            thread::sleep(whole.mul_f64(fraction(n_done) * 0.7));
+        // Each run is killed up to three times, the last of them as it goes on. Every third run is
+        // first killed at its first step, since few moments fall into the short first stage.
+        for attempt in 0..3 {
+            if attempt == 0 && round % 3 == 0 {
+                wait_for(&directory.join("checkpoint/stage-in-progress"), &mut process);
+            } else {
+                thread::sleep(whole.mul_f64(fraction(n_done) * 0.7));
+            }
             kill(process);
             n_done += 1;
             let is_there = |name: &str| directory.join(name).exists();
