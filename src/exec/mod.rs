@@ -1,9 +1,10 @@
 //! Joins everything below it: from a spec to a finished run directory.
 //!
 //! No algorithm lives here. [`preflight`] finds what is wrong with dataset and weights before
-//! anything starts, [`session`] starts a run or goes on with one, [`run`] takes its
-//! stages in order, [`stage`] runs one; [`checkpoint`] is what is left where that stops; [`bench`](mod@bench)
-//! measures the parts.
+//! anything starts; [`plan`] decides by its [`key`] whether a stage runs or its result is taken from
+//! the [`store`]; [`session`] starts a run or goes on with one, [`run`] takes its stages in order,
+//! [`stage`] runs one and leaves its [`outcome`]; [`checkpoint`] is what is left where that stops;
+//! [`bench`](mod@bench) measures the parts.
 
 mod audience;
 pub mod bench;
