@@ -10,6 +10,7 @@
 //! - [`event`]: what happens in a run, told to whoever listens.
 //! - [`model`]: the network as a graph of named layers, its weights and freeze points.
 //! - [`pipeline`]: from the text of a pipeline file to a spec, or to everything wrong with it.
+//! - [`fetch`]: published weights, downloaded once.
 //! - [`cache`]: what need not be computed twice.
 //! - [`dataset`]: from a folder of pictures to batches.
 //! - [`engine`]: runs the frozen and the trainable part of a network.
@@ -24,6 +25,7 @@ pub mod spec;
 pub mod event;
 pub mod model;
 pub mod pipeline;
+pub mod fetch;
 pub mod cache;
 pub mod dataset;
 pub mod engine;

@@ -131,14 +131,17 @@ fn write_then_rename(
 ) -> Result<(), FileError> {
     let mut file = create(temporary)?;
     let written = write(&mut file).map_err(|source| FileError::new("write", path, source));
-    let result = written.and_then(|()| {
-        std::fs::rename(temporary, path).map_err(|source| FileError::new("create", path, source))
-    });
+    let result = written.and_then(|()| rename(temporary, path));
     if result.is_err() {
         // What is left would take room and help nobody; that it cannot be removed changes nothing.
         let _ = std::fs::remove_file(temporary);
     }
     result
+}
+
+/// Gives a file another name, in place of what had that name.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    std::fs::rename(from, to).map_err(|source| FileError::new("create", to, source))
 }
 
 /// Gives an existing file a second name, in place of what had that name, or copies it where the
@@ -165,7 +168,8 @@ pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
     }
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+/// A path whose last name has `ending` behind it.
+pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()

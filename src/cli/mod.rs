@@ -12,6 +12,7 @@ mod progress;
 mod settings;
 mod signals;
 mod terminal;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,8 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
         Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
         Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),
+        Command::Fetch(arguments) => command::fetch::run(&arguments, settings, terminal),
+        Command::Predict(arguments) => command::predict::run(&arguments, settings, terminal),
         Command::Cache(arguments) => command::cache::run(&arguments, settings, terminal),
         Command::Resume(arguments) => command::resume::run(&arguments, settings, terminal),
         Command::Reproduce(arguments) => command::reproduce::run(&arguments, settings, terminal),

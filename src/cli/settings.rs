@@ -5,17 +5,14 @@ use std::path::PathBuf;
 
 use super::args::{Arguments, CacheArguments};
 use crate::base::fs::FileError;
+use crate::fetch::HttpOptions;
 
 /// The folder for what is kept between runs: the one asked for, else one in the folder that the
 /// user's system has for such things.
-fn cache_dir(arguments: &CacheArguments) -> Option<PathBuf> {
-    if arguments.no_cache {
-        return None;
-    }
-    let folder = |variable: &str| {
-        let value = std::env::var_os(variable).filter(|value| !value.is_empty());
-        value.map(PathBuf::from).filter(|path| path.is_absolute())
-    };
+fn cache_folder(arguments: &CacheArguments) -> Option<PathBuf> {
+    let variable =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = |name: &str| variable(name).filter(|path| path.is_absolute());
     let users = || {
         let home = || folder("HOME");
         if cfg!(target_os = "macos") {
@@ -26,7 +23,8 @@ fn cache_dir(arguments: &CacheArguments) -> Option<PathBuf> {
             folder("XDG_CACHE_HOME").or_else(|| home().map(|home| home.join(".cache")))
         }
     };
-    arguments.cache_dir.clone().or_else(|| users().map(|users| users.join("alpaca-run")))
+    let asked = arguments.cache_dir.clone().or_else(|| variable("ALPACA_CACHE"));
+    asked.or_else(|| users().map(|users| users.join("alpaca-run")))
 }
 
 /// The decided settings of a process.
@@ -38,6 +36,14 @@ pub(super) struct Settings {
     pub(super) threads: usize,
     /// The folder for what is kept between runs; `None` where nothing is.
     pub(super) cache_dir: Option<PathBuf>,
+    /// The same folder for what was downloaded, which is kept in any case.
+    pub(super) cache_folder: Option<PathBuf>,
+    /// Whether the network may not be used.
+    pub(super) offline: bool,
+    /// What has published files in place of their publishers.
+    pub(super) mirror: Option<String>,
+    /// How servers are spoken to.
+    pub(super) http: HttpOptions,
 }
 
 impl Settings {
@@ -50,10 +56,20 @@ impl Settings {
         let current_dir = std::env::current_dir()
             .map_err(|source| FileError::new("find", &PathBuf::from("."), source))?;
         let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cache = arguments.cache();
+        let cache_folder = cache.as_ref().and_then(cache_folder);
+        let network = arguments.network();
+        // The variable that OpenSSL, curl and Python know.
+        let certificates = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
+        let certificates = certificates.map(PathBuf::from);
         Ok(Self {
             current_dir,
             threads: arguments.threads().unwrap_or_else(available),
-            cache_dir: arguments.cache().as_ref().and_then(cache_dir),
+            cache_dir: cache_folder.clone().filter(|_| cache.is_some_and(|cache| !cache.no_cache)),
+            cache_folder,
+            offline: network.is_some_and(|network| network.offline),
+            mirror: network.and_then(|network| network.mirror.clone()),
+            http: HttpOptions { certificates, ..HttpOptions::default() },
         })
     }
 }

@@ -15,6 +15,7 @@ mod known;
 pub mod layers;
 mod outcome;
 pub mod plan;
+pub mod predict;
 pub mod preflight;
 pub mod program;
 mod run;

@@ -1,16 +1,22 @@
 //! What can be known about a run before it starts, in milliseconds: whether the dataset directory
 //! has classes, whether the weights fit the model, and whether this build has the device.
 
+use std::path::{Path, PathBuf};
+
 use crate::base::digest::Digest;
 use crate::base::key_path::KeyPath;
 use crate::dataset::scan::{self, Listing};
 use crate::engine::autodiff::Layers;
+use crate::fetch::sha256::Sha256;
+use crate::fetch::{self, Kept};
+use crate::model::imagenet;
 use crate::model::network::Network;
+use crate::model::published::{self, PublishedFile};
 use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{Convention, Location, PipelineSpec, WeightsSpec};
+use crate::spec::{Convention, ModelSpec, PipelineSpec, TopSpec, WeightsSpec};
 
 /// A run that can start.
 pub struct Prepared {
@@ -26,19 +32,30 @@ pub struct Prepared {
 
 /// Weights that were read from a file.
 pub struct BaseWeights {
-    /// The file.
-    pub source: Location,
+    /// The file as the pipeline names it.
+    pub source: String,
+    /// Where its publisher has it, and its SHA-256, if it is a published file.
+    pub published: Option<(String, Sha256)>,
     /// The digest of the file.
     pub digest: Digest,
-    /// The weights.
+    /// The weights: those of the base model, and of the head where it is the one that came with
+    /// them.
     pub weights: Weights,
 }
 
-/// Looks at the dataset directory and the weights of a pipeline.
+/// The published file that a model asks for, if it asks for one.
+pub fn published(model: &ModelSpec) -> Option<PublishedFile> {
+    let WeightsSpec::Published(spec) = &model.weights else { return None };
+    let found = published::find(model.base, model.width, spec, model.top);
+    Some(found.expect("pipelines are checked for what has been published"))
+}
+
+/// Looks at the dataset directory and the weights of a pipeline; published weights are looked for
+/// in the cache at `cache`, never on a network.
 ///
 /// # Errors
 /// With everything that is wrong with them.
-pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
+pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Vec<Problem>> {
     let mut problems = vec![];
     let listing = scan::scan(&spec.dataset.directory.path)
         .map_err(|error| {
@@ -46,23 +63,26 @@ pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
             problems.push(Problem::new(error.code(), at, error.to_string()).hints(error.hints()));
         })
         .ok();
+    let file = open(&spec.model, cache).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    // Weights, graph and preprocessing are one thing.
+    let convention =
+        file.as_ref().map_or_else(Convention::default, |file| file.content.convention());
     // The base model is the same for any number of classes, so weights can be judged without them.
     let n_classes = listing.as_ref().map_or(2, |listing| listing.classes.len());
-    let file = match &spec.model.weights {
-        WeightsSpec::None => None,
-        WeightsSpec::File(location) => WeightsFile::open(&location.path)
-            .map_err(|error| problems.push(weights_problem(&error)))
-            .ok()
-            .map(|file| (location, file)),
-    };
-    // Weights, graph and preprocessing are one thing.
-    let convention = file.as_ref().map_or_else(Convention::default, |(_, file)| file.convention());
     let network = Network::build(&spec.model, convention, spec.dataset.image_size, n_classes)
         .expect("the engines have units for every layer of the base models");
-    let base_weights = file.and_then(|(location, file)| {
-        let weights = file.weights(&network.base_parameters());
-        let weights = weights.map_err(|error| problems.push(weights_problem(&error))).ok()?;
-        Some(BaseWeights { source: location.clone(), digest: file.digest(), weights })
+    let base_weights = file.and_then(|file| {
+        let weights = read(&file.content, &network);
+        let mut weights = weights.map_err(|problem| problems.push(problem)).ok()?;
+        if let (TopSpec::Pretrained, Some(listing)) = (spec.model.top, &listing) {
+            let head = pretrained_head(&file.content, &listing.classes);
+            weights.extend(head.map_err(|problem| problems.push(problem)).ok()?);
+        }
+        let File { source, published, content } = file;
+        Some(BaseWeights { source, published, digest: content.digest(), weights })
     });
     let layers = Layers::of(spec.device);
     if layers.is_none() {
@@ -80,9 +100,95 @@ pub fn prepare(spec: &PipelineSpec) -> Result<Prepared, Vec<Problem>> {
     }
 }
 
+/// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and the weights
+/// that its authors gave it.
+///
+/// # Errors
+/// When the weights are not here, do not fit, or come with no classifier.
+pub fn pretrained(
+    spec: &PipelineSpec,
+    cache: Option<&Path>,
+) -> Result<(Network, Weights), Problem> {
+    let n_classes = imagenet::N_CLASSES;
+    let at = || KeyPath::of(&["model", "weights"]);
+    let Some(File { content, .. }) = open(&spec.model, cache)? else {
+        let message = "random weights say nothing about pictures";
+        return Err(Problem::new(Code::Conflict, at(), message));
+    };
+    let convention = content.convention();
+    let network = Network::build(&spec.model, convention, spec.dataset.image_size, n_classes)
+        .expect("the engines have units for every layer of the base models");
+    let mut weights = read(&content, &network)?;
+    let classifier = content.classifier().map_err(|error| weights_problem(&error))?;
+    weights.extend(classifier.head_for(&(0..n_classes).collect::<Vec<_>>()));
+    Ok((network, weights))
+}
+
+/// A file of weights that was found.
+struct File {
+    source: String,
+    published: Option<(String, Sha256)>,
+    content: WeightsFile,
+}
+
+/// Opens the file that a model starts from, if it starts from one.
+fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem> {
+    let (source, published, path): (String, _, PathBuf) = match &model.weights {
+        WeightsSpec::None => return Ok(None),
+        WeightsSpec::File(location) => (location.written.clone(), None, location.path.clone()),
+        WeightsSpec::Published(_) => {
+            let Some(file) = published(model) else { return Ok(None) };
+            let Kept { path, sha256, .. } = find(&file, cache)?;
+            (file.name, Some((file.url, sha256)), path)
+        }
+    };
+    let content = WeightsFile::open(&path).map_err(|error| weights_problem(&error))?;
+    Ok(Some(File { source, published, content }))
+}
+
+/// A published file that was downloaded before.
+fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
+    let at = || KeyPath::of(&["model", "weights"]);
+    let Some(cache) = cache else {
+        let message = "published weights need a folder to be kept in, and this system names none";
+        let problem = Problem::new(Code::WeightsUnavailable, at(), message);
+        return Err(problem.hint("give one with --cache-dir"));
+    };
+    let path = fetch::path_of(cache, file);
+    match fetch::find(cache, file) {
+        Ok(Some(kept)) => Ok(kept),
+        Ok(None) => {
+            let message = format!("`{}` has not been downloaded", file.name);
+            let problem = Problem::new(Code::WeightsUnavailable, at(), message);
+            Err(problem
+                .hint("`alpaca-run fetch PIPELINE` downloads it")
+                .hint(fetch::by_hand(&path, &file.url)))
+        }
+        Err(error) => {
+            let problem = Problem::new(Code::WeightsFile, at(), error.to_string());
+            Err(problem.hints(error.hints(&path, &file.url)))
+        }
+    }
+}
+
+/// The weights of the base model of a network.
+fn read(file: &WeightsFile, network: &Network) -> Result<Weights, Problem> {
+    file.weights(&network.base_parameters()).map_err(|error| weights_problem(&error))
+}
+
+/// The part of the classifier in a file that is about `classes`.
+fn pretrained_head(file: &WeightsFile, classes: &[String]) -> Result<Weights, Problem> {
+    let outputs = imagenet::indices(classes).map_err(|error| {
+        let at = KeyPath::of(&["model", "top"]);
+        Problem::new(Code::NotInImagenet, at, error.to_string()).hints(error.hints())
+    })?;
+    let classifier = file.classifier().map_err(|error| weights_problem(&error))?;
+    Ok(classifier.head_for(&outputs))
+}
+
 fn weights_problem(error: &WeightsError) -> Problem {
     let code = match error {
-        WeightsError::Mismatch { .. } => Code::WeightsMismatch,
+        WeightsError::Mismatch { .. } | WeightsError::NoClassifier { .. } => Code::WeightsMismatch,
         WeightsError::File(_) | WeightsError::Format { .. } => Code::WeightsFile,
     };
     Problem::new(code, KeyPath::of(&["model", "weights"]), error.to_string()).hints(error.hints())

@@ -28,7 +28,7 @@ use crate::run_dir::manifest::{
 };
 use crate::run_dir::recorder::{self, PredictionRow, Recorder};
 use crate::run_dir::verify;
-use crate::spec::{AugmentationSpec, FromWeights, PipelineSpec, StageKind, StageSpec, WeightsSpec};
+use crate::spec::{AugmentationSpec, FromWeights, PipelineSpec, StageKind, StageSpec};
 
 /// A run in a run directory that is begun.
 pub(super) struct Run<'a> {
@@ -247,6 +247,7 @@ impl Run<'_> {
         let World { dataset, split, network, base_weights, .. } = self.world;
         let part = |part: Part| (part.name().to_owned(), split.positions(part).len());
         let skipped = dataset.skipped.iter();
+        let published = base_weights.as_ref().and_then(|base| base.published.as_ref());
         Manifest {
             format: manifest::FORMAT,
             name: self.spec.name.clone(),
@@ -263,11 +264,12 @@ impl Run<'_> {
                 ignored: dataset.ignored.clone(),
             },
             weights: WeightsRecord {
-                source: match &self.spec.model.weights {
-                    WeightsSpec::None => "none".to_owned(),
-                    WeightsSpec::File(location) => location.written.clone(),
-                },
-                digest: base_weights.as_ref().map(|weights| weights.digest),
+                source: base_weights
+                    .as_ref()
+                    .map_or_else(|| "none".to_owned(), |base| base.source.clone()),
+                digest: base_weights.as_ref().map(|base| base.digest),
+                url: published.map(|(url, _)| url.clone()),
+                sha256: published.map(|(_, sha256)| sha256.to_string()),
                 convention: network.convention.name().to_owned(),
             },
             stages,

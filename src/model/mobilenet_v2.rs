@@ -15,7 +15,7 @@ pub const PUBLISHED_WIDTHS: [f64; 6] = [0.35, 0.5, 0.75, 1.0, 1.3, 1.4];
 
 impl Convention {
     /// The epsilon of every batch normalisation.
-    fn epsilon(self) -> f32 {
+    pub fn epsilon(self) -> f32 {
         match self {
             Self::Keras => 1e-3,
             Self::Torch => 1e-5,

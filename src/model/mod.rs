@@ -4,7 +4,9 @@
 pub mod freeze;
 pub mod fuse;
 pub mod graph;
+pub mod imagenet;
 pub mod initial;
 pub mod mobilenet_v2;
 pub mod network;
+pub mod published;
 pub mod weights;

@@ -3,7 +3,7 @@
 
 use super::raw::{
     RawAdam, RawBestBy, RawDevice, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage,
-    RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -76,6 +76,10 @@ pub(super) fn head() -> RawHead {
 
 pub(super) fn pooling() -> RawPooling {
     RawPooling::Average
+}
+
+pub(super) fn top() -> RawTop {
+    RawTop::New
 }
 
 pub(super) fn dropout() -> f64 {

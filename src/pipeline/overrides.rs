@@ -111,6 +111,10 @@ fn put(
             check_name(entries, schema, step, rest)?;
             let schema = schema.and_then(|schema| child(schema, &step.text));
             let entry = entry_or_new(entries, step);
+            if rest.is_empty() {
+                // What is replaced is written here now, its key as well.
+                entry.key_span = step.span.clone();
+            }
             put(&mut entry.value, schema, rest, value)
         }
         NodeValue::Scalar(_) => {

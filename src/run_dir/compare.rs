@@ -102,7 +102,9 @@ pub fn first_difference(
         let mut value = serde_json::to_value(manifest).expect("a manifest is plain data");
         value["volatile"] = serde_json::Value::Null;
         // Where the weights lie; their digest says what they are.
-        value["weights"]["source"] = serde_json::Value::Null;
+        for place in ["source", "url", "sha256"] {
+            value["weights"][place] = serde_json::Value::Null;
+        }
         value
     };
     let changes = leaves::changes(&lasting(first), &lasting(second));

@@ -54,10 +54,16 @@ pub struct DatasetRecord {
 /// What the base model started from.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WeightsRecord {
-    /// `none`, or the file as the pipeline names it.
+    /// `none`, the file as the pipeline names it, or the name of a published file.
     pub source: String,
     /// The digest of the file.
     pub digest: Option<Digest>,
+    /// Where its publisher has the file; none for a file of the user's own.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The SHA-256 of a published file, in lower case.
+    #[serde(default)]
+    pub sha256: Option<String>,
     /// How the network was built, which its weights need: `keras` or `torch`.
     pub convention: String,
 }

@@ -26,7 +26,10 @@ pub use dataset::{
     DatasetSpec, Fit, ImageSize, Interpolation, OnBadImage, Prefetch, ResizeSpec, SplitBy,
     SplitSpec,
 };
-pub use model::{BaseModel, Convention, HeadSpec, ModelSpec, Pooling, Preprocessing, WeightsSpec};
+pub use model::{
+    BaseModel, Convention, HeadSpec, ModelSpec, Pooling, Preprocessing, PublishedSpec, Source,
+    TopSpec, TorchvisionVersion, WeightsSpec,
+};
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,

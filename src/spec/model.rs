@@ -13,6 +13,8 @@ pub struct ModelSpec {
     pub width: f64,
     /// What the base model starts from.
     pub weights: WeightsSpec,
+    /// Where the classifier on top begins.
+    pub top: TopSpec,
     /// What is put on top of it.
     pub head: HeadSpec,
 }
@@ -32,6 +34,8 @@ pub enum WeightsSpec {
     None,
     /// A file of Keras, torchvision or timm.
     File(Location),
+    /// A file that one of them has published.
+    Published(PublishedSpec),
 }
 
 impl Serialize for WeightsSpec {
@@ -39,8 +43,71 @@ impl Serialize for WeightsSpec {
         match self {
             Self::None => serializer.serialize_str("none"),
             Self::File(location) => location.serialize(serializer),
+            Self::Published(published) => published.serialize(serializer),
         }
     }
+}
+
+/// Weights that a library has published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PublishedSpec {
+    /// The library.
+    pub source: Source,
+    /// Which of torchvision's weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<TorchvisionVersion>,
+    /// The side of the pictures that Keras's weights were trained on, in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained_at: Option<usize>,
+    /// The SHA-256 that the file must have, as 64 hexadecimal digits in lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// A library that has published weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// `keras.applications`.
+    Keras,
+    /// torchvision.
+    Torchvision,
+    /// timm.
+    Timm,
+}
+
+impl Source {
+    /// All libraries.
+    pub const ALL: [Self; 3] = [Self::Keras, Self::Torchvision, Self::Timm];
+
+    /// Its name in pipelines, and the name of the folder for its files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keras => "keras",
+            Self::Torchvision => "torchvision",
+            Self::Timm => "timm",
+        }
+    }
+}
+
+/// One of torchvision's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TorchvisionVersion {
+    /// `IMAGENET1K_V1`.
+    V1,
+    /// `IMAGENET1K_V2`.
+    V2,
+}
+
+/// Where the classifier on top of the base model begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TopSpec {
+    /// At random weights.
+    New,
+    /// At what the classifier that came with the weights says about the classes of the dataset.
+    Pretrained,
 }
 
 /// The classifier on top of the base model: pooling, dropout, one dense layer.

@@ -124,8 +124,12 @@ codes! {
     WeightsFile = "W001";
     /// Weights that do not fit the model.
     WeightsMismatch = "W002";
-    /// Weights that this version does not have.
+    /// Weights that were never published, or that have not been downloaded.
     WeightsUnavailable = "W003";
+    /// Classes that a classifier of ImageNet does not know.
+    NotInImagenet = "W004";
+    /// Weights that cannot be downloaded.
+    Download = "W005";
     /// A device that this build does not have.
     DeviceUnavailable = "E001";
     /// The loss stopped being a number.

@@ -7,24 +7,37 @@ use std::path::PathBuf;
 use crate::support::program::{files_with_ending, project};
 
 /// Each module with those it may use, in the order of `lib.rs`. A module uses only modules above.
-const MODULES: [(&str, &[&str]); 13] = [
+const MODULES: [(&str, &[&str]); 14] = [
     ("base", &[]),
     ("spec", &["base"]),
     ("event", &["base"]),
     ("model", &["base", "spec"]),
     ("pipeline", &["base", "spec", "model"]),
+    ("fetch", &["base", "spec", "model"]),
     ("cache", &["base"]),
     ("dataset", &["base", "spec", "cache"]),
     ("engine", &["base", "spec", "model"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
     ("run_dir", &["base", "spec", "event", "model"]),
     ("diff", &["base", "spec", "event", "pipeline", "dataset", "run_dir"]),
-    ("exec", &["base", "spec", "event", "model", "cache", "dataset", "engine", "train", "run_dir"]),
-    ("cli", &["base", "spec", "event", "pipeline", "cache", "run_dir", "diff", "exec"]),
+    (
+        "exec",
+        &[
+            "base", "spec", "event", "model", "fetch", "cache", "dataset", "engine", "train",
+            "run_dir",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "base", "spec", "event", "model", "pipeline", "fetch", "cache", "run_dir", "diff",
+            "exec",
+        ],
+    ),
 ];
 
 /// Libraries that one folder alone may name.
-const HOMES: [(&str, &str); 20] = [
+const HOMES: [(&str, &str); 23] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("base64", "diff"),
@@ -41,8 +54,11 @@ const HOMES: [(&str, &str); 20] = [
     ("safetensors", "model/weights"),
     ("saphyr_parser", "pipeline"),
     ("schemars", "pipeline"),
+    ("sha2", "fetch"),
     ("strsim", "base"),
     ("tracing", "cli"),
+    ("tract_onnx", "model/weights/import"),
+    ("ureq", "fetch"),
     ("walkdir", "dataset"),
     ("zip", "model/weights/import"),
 ];

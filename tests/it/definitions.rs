@@ -13,7 +13,7 @@ use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::spec::{
     AdamSpec, BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec,
-    Pooling, WeightsSpec,
+    Pooling, TopSpec, WeightsSpec,
 };
 use alpaca_run::train::objective;
 
@@ -37,8 +37,13 @@ struct Situation {
 
 fn situation(convention: Convention, n_classes: usize) -> Situation {
     let head = HeadSpec { pooling: Pooling::Average, dropout: 0.2 };
-    let spec =
-        ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights: WeightsSpec::None, head };
+    let spec = ModelSpec {
+        base: BaseModel::MobilenetV2,
+        width: 0.35,
+        weights: WeightsSpec::None,
+        top: TopSpec::New,
+        head,
+    };
     let size = ImageSize { height: SIDE, width: SIDE };
     let network = Network::build(&spec, convention, size, n_classes).unwrap();
     let stream = SeedStream::new(5);

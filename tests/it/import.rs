@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use alpaca_run::base::batch::Batch;
-use alpaca_run::engine::FeatureExtractor;
+use alpaca_run::base::tensor::Tensor;
+use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use alpaca_run::engine::native::NativeExtractor;
+use alpaca_run::engine::{FeatureExtractor, Features, Trainer};
 use alpaca_run::model::graph::{Parameter, Role};
 use alpaca_run::model::network::Network;
+use alpaca_run::model::weights::Weights;
+use alpaca_run::model::weights::file::WeightsError;
 use alpaca_run::model::weights::import::{Naming, WeightsFile};
 use alpaca_run::spec::{
-    BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, Pooling, WeightsSpec,
+    BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec, Pooling,
+    SgdSpec, TopSpec, WeightsSpec,
 };
+use alpaca_run::train::objective;
 
 use crate::reference::{farthest, tensors};
 use crate::support::program::project;
@@ -102,6 +108,17 @@ fn hostile_files_are_refused_and_nothing_in_them_runs() {
     assert!(said.contains("is compressed, which PyTorch never does"), "{said}");
 }
 
+#[test]
+fn an_onnx_graph_is_read_by_the_places_of_its_convolutions() {
+    let file = WeightsFile::open(&small("chain.onnx")).unwrap();
+    assert_eq!((file.naming(), file.convention()), (Naming::Torchvision, Convention::Torch));
+    let error = file.weights(&parameters()).unwrap_err();
+    let WeightsError::Mismatch { mismatch, .. } = error else { panic!("{error}") };
+    // The layers of the small network are there; fifty more convolutions are not in it.
+    assert_eq!((mismatch.missing.len(), mismatch.different.len()), (0, 0), "{mismatch:?}");
+    assert_eq!(mismatch.unexpected.len(), 50 * 5 + 4, "{mismatch:?}");
+}
+
 /// A file that was cut off or damaged anywhere is an error, or is read; it is never a panic.
 #[test]
 fn damaged_files_are_errors() {
@@ -111,7 +128,7 @@ fn damaged_files_are_errors() {
         std::fs::write(&path, bytes).unwrap();
         WeightsFile::open(&path).and_then(|file| file.weights(&parameters()))
     };
-    for (name, _) in SMALL {
+    for name in SMALL.map(|(name, _)| name).into_iter().chain(["chain.onnx"]) {
         let bytes = std::fs::read(small(name)).unwrap();
         for part in 0..50 {
             let cut = &bytes[..bytes.len() * part / 50];
@@ -129,8 +146,9 @@ fn damaged_files_are_errors() {
     }
 }
 
-/// Whole networks as torchvision, timm and Keras wrote them, with the features that each computes:
-/// made by a script from real weights, which are not part of the project.
+/// Whole networks as torchvision, timm, Keras and exporters to ONNX wrote them, with what each
+/// library computes from them: made by `write_networks.py` from real weights, which are not part of
+/// the project.
 #[test]
 fn features_are_those_of_the_library_that_wrote_the_file() {
     let Some(folder) = std::env::var_os("ALPACA_LIBRARIES").map(PathBuf::from) else {
@@ -138,35 +156,72 @@ fn features_are_those_of_the_library_that_wrote_the_file() {
         return;
     };
     let expected = tensors(&folder.join("features.safetensors"));
-    for (name, features) in [
-        ("torchvision.pth", "torchvision"),
-        ("torchvision_legacy.pth", "torchvision"),
-        ("parallel.pth", "torchvision"),
-        ("timm.safetensors", "timm"),
-        ("keras.weights.h5", "keras"),
-        ("keras.h5", "keras"),
+    for (name, library, has_top) in [
+        ("torchvision.pth", "torchvision", true),
+        ("torchvision_legacy.pth", "torchvision", true),
+        ("parallel.pth", "torchvision", true),
+        ("folded.onnx", "torchvision", true),
+        ("unfolded.onnx", "torchvision", true),
+        ("dynamo.onnx", "torchvision", true),
+        ("timm.safetensors", "timm", true),
+        ("keras.weights.h5", "keras", true),
+        ("keras.h5", "keras", true),
+        ("keras_no_top.weights.h5", "keras", false),
+        ("keras_no_top.h5", "keras", false),
     ] {
         let file = WeightsFile::open(&folder.join(name)).unwrap();
-        let found = pooled(&file, expected["pixels_u8"].clone());
-        let error = farthest(&found, expected[features].values());
-        println!("{name}: largest difference {error:.1e}");
-        assert!(error < 1e-3, "{name}: {error}");
+        let images = || expected["pixels_u8"].clone();
+        let features = farthest(&pooled(&file, images()), expected[library].values());
+        println!("{name}: largest difference of features {features:.1e}");
+        assert!(features < 1e-3, "{name}: {features}");
+        if has_top {
+            let said = probabilities(&file, images());
+            let said = farthest(&said, expected[&format!("{library}_top")].values());
+            println!("{name}: largest difference of probabilities {said:.1e}");
+            assert!(said < 1e-4, "{name}: {said}");
+        } else {
+            let error = file.classifier().unwrap_err().to_string();
+            assert!(error.contains("holds no classifier"), "{error}");
+        }
     }
 }
 
-/// The pooled features of pictures, with weights as their authors built the network.
-fn pooled(file: &WeightsFile, mut images: alpaca_run::base::tensor::Tensor) -> Vec<f32> {
+/// The base model of a file, for pictures of 160 pixels and a number of classes.
+fn network(file: &WeightsFile, n_classes: usize) -> Network {
     let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
-    let spec =
-        ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights: WeightsSpec::None, head };
-    let convention: Convention = file.convention();
+    let (weights, top) = (WeightsSpec::None, TopSpec::New);
+    let spec = ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights, top, head };
     let size = ImageSize { height: 160, width: 160 };
-    let network = Network::build(&spec, convention, size, 2).unwrap();
-    let weights = file.weights(&network.base_parameters()).unwrap();
+    Network::build(&spec, file.convention(), size, n_classes).unwrap()
+}
+
+/// What the frozen part makes of pictures.
+fn extract(network: &Network, weights: &Weights, mut images: Tensor) -> Features {
     network.preprocessing.apply(images.values_mut());
     let n = images.shape()[0];
     let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
     let cut = network.cut(network.first_trainable(&FreezeSpec::All));
-    let extractor = NativeExtractor::new(&network, &cut, &weights).unwrap();
-    extractor.extract(&batch).unwrap().values[0].values().to_vec()
+    NativeExtractor::new(network, &cut, weights).unwrap().extract(&batch).unwrap()
+}
+
+/// The pooled features of pictures, with weights as their authors built the network.
+fn pooled(file: &WeightsFile, images: Tensor) -> Vec<f32> {
+    let network = network(file, 2);
+    let weights = file.weights(&network.base_parameters()).unwrap();
+    extract(&network, &weights, images).values[0].values().to_vec()
+}
+
+/// What the whole network with its own classifier says about pictures.
+fn probabilities(file: &WeightsFile, images: Tensor) -> Vec<f32> {
+    let network = network(file, 1000);
+    let mut weights = file.weights(&network.base_parameters()).unwrap();
+    weights.extend(file.classifier().unwrap().head_for(&(0..1000).collect::<Vec<_>>()));
+    let features = extract(&network, &weights, images);
+    let cut = network.cut(network.first_trainable(&FreezeSpec::All));
+    let optimizer =
+        OptimizerSpec::Sgd(SgdSpec { learning_rate: 0.1, momentum: 0.0, nesterov: false });
+    let options = TrainerOptions { layers: Layers::Native, optimizer, micro_batches: 1 };
+    let mut trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], &options);
+    let logits = trainer.predict(features).unwrap();
+    logits.rows().flat_map(objective::probabilities).map(|p| p as f32).collect()
 }

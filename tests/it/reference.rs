@@ -19,7 +19,7 @@ use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
 use alpaca_run::spec::{
     AdamSpec, BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec,
-    Pooling, Preprocessing, WeightsSpec,
+    Pooling, Preprocessing, TopSpec, WeightsSpec,
 };
 use alpaca_run::train::objective;
 
@@ -61,8 +61,13 @@ struct Situation {
 fn situation() -> Option<Situation> {
     let folder = reference()?;
     let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
-    let spec =
-        ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights: WeightsSpec::None, head };
+    let spec = ModelSpec {
+        base: BaseModel::MobilenetV2,
+        width: 0.35,
+        weights: WeightsSpec::None,
+        top: TopSpec::New,
+        head,
+    };
     let network =
         Network::build(&spec, Convention::Keras, ImageSize { height: 160, width: 160 }, 2).unwrap();
     let path = folder.join("weights/mobilenet_v2_0.35_imagenet_no_top.safetensors");

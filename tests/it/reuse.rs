@@ -215,6 +215,9 @@ fn a_plan_says_why_and_where_and_what_will_be_kept() {
 fn the_cache_is_listed_measured_and_pruned() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     run_cached(&workshop, &[]);
+    let weights = workshop.path("cache/weights/keras");
+    std::fs::create_dir_all(&weights).unwrap();
+    std::fs::write(weights.join("weights.h5"), b"weights").unwrap();
     let cache = workshop.text("cache");
     let ask = |words: &[&str]| {
         let said = alpaca_run(&[&["cache"], words, &["--cache-dir", &cache]].concat());
@@ -224,7 +227,7 @@ fn the_cache_is_listed_measured_and_pruned() {
     let list: serde_json::Value = serde_json::from_str(&ask(&["list", "--json"])).unwrap();
     let entries: Vec<_> =
         list["kinds"].as_array().unwrap().iter().map(|kind| kind["entries"].clone()).collect();
-    assert_eq!(entries, [24, 2, 1]);
+    assert_eq!(entries, [24, 2, 1, 1]);
     assert!(ask(&["list"]).contains("results of stages"));
     let size: u64 = ask(&["size"]).trim().parse().unwrap();
     let on_disk: usize =
@@ -232,8 +235,11 @@ fn the_cache_is_listed_measured_and_pruned() {
     assert_eq!(size, on_disk as u64);
     assert!(ask(&["prune", "--older-than", "1"]).contains("results of stages: 0 of 2 removed"));
     assert!(ask(&["prune", "--all", "--dry-run"]).contains("2 of 2 would be removed"));
-    assert_eq!(cached(&workshop, "").len(), 27);
+    assert_eq!(cached(&workshop, "").len(), 28);
     assert!(ask(&["prune", "--all"]).contains("pixels of pictures: 24 of 24 removed"));
+    // What would have to be downloaded again goes only when it is named.
+    assert_eq!(cached(&workshop, ""), ["weights/keras/weights.h5"]);
+    assert!(ask(&["prune", "--all", "--weights"]).contains("published weights: 1 of 1 removed"));
     assert_eq!(cached(&workshop, ""), [""; 0]);
     let said = alpaca_run(&["cache", "prune"]);
     assert_eq!(said.code, Some(2), "what goes must be named: {}", said.err);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::run::failure;
-use super::{on_threads, prepare};
+use super::{Fetching, on_threads, prepare};
 use crate::base::text;
 use crate::cli::args::BenchArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -18,7 +18,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
+    let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     let least = Duration::from_secs_f64(arguments.seconds);
     let work = || bench::bench(&loaded.spec, prepared, settings.threads, least);
     let report = on_threads(settings, work)?.map_err(|error| failure(error, None))?;

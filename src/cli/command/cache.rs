@@ -15,6 +15,7 @@ use crate::cli::args::{CacheAction, CacheCommandArguments};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::fetch;
 
 /// A kind of entries and its files.
 struct Kind {
@@ -51,7 +52,9 @@ pub(in crate::cli) fn run(
         }
         CacheAction::List { json: false } => list(root, &kinds),
         CacheAction::Size => format!("{}\n", kinds.iter().map(Kind::bytes).sum::<u64>()),
-        CacheAction::Prune { older_than, dry_run, .. } => {
+        CacheAction::Prune { older_than, weights, dry_run, .. } => {
+            let mut kinds = kinds;
+            kinds.retain(|kind| *weights || kind.name != WEIGHTS);
             prune(&kinds, older_than.unwrap_or(0), *dry_run)?
         }
     };
@@ -59,7 +62,28 @@ pub(in crate::cli) fn run(
     Ok(Exit::Done)
 }
 
+/// The kind that is worth a download, and goes only when asked for by name.
+const WEIGHTS: &str = "published weights";
+
 fn kinds(root: &Path) -> Result<Vec<Kind>, Failure> {
+    let weights = fetch::folder(root);
+    let mut kinds = buckets(root)?;
+    let files = if weights.exists() { fs::files_below(&weights) } else { Ok(vec![]) };
+    let mut files: Vec<EntryFile> = files
+        .map_err(Failure::usage)?
+        .into_iter()
+        .filter_map(|path| {
+            let (bytes, used) = fs::size_and_time(&path).ok()?;
+            Some(EntryFile { path, bytes, used })
+        })
+        .filter(|file| file.bytes > 0)
+        .collect();
+    files.sort_by_key(|file| file.used);
+    kinds.push(Kind { name: WEIGHTS, folder: weights.display().to_string(), files });
+    Ok(kinds)
+}
+
+fn buckets(root: &Path) -> Result<Vec<Kind>, Failure> {
     Bucket::ALL
         .into_iter()
         .map(|bucket| {

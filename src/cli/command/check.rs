@@ -1,6 +1,6 @@
 //! `alpaca-run check PIPELINE`
 
-use super::prepare;
+use super::{Fetching, prepare};
 use crate::base::text;
 use crate::cli::args::CheckArguments;
 use crate::cli::diagnostics;
@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(
 
 /// The sentence for a pipeline in which nothing is wrong.
 fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Failure> {
-    let (loaded, prepared) = prepare(&arguments.pipeline, settings)?;
+    let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     Ok(format!(
         "{} is sound: {}, {}, {}\n",
         arguments.pipeline.pipeline.display(),

@@ -4,8 +4,10 @@ pub(super) mod bench;
 pub(super) mod cache;
 pub(super) mod check;
 pub(super) mod diff;
+pub(super) mod fetch;
 pub(super) mod layers;
 pub(super) mod plan;
+pub(super) mod predict;
 pub(super) mod reproduce;
 pub(super) mod resume;
 pub(super) mod run;
@@ -22,6 +24,7 @@ use super::args::{PipelineArguments, StagesArguments};
 use super::exit::{Exit, Failure};
 use super::settings::Settings;
 use super::terminal::Terminal;
+use super::transfer;
 use crate::base::fs;
 use crate::base::text;
 use crate::exec::plan::Wishes;
@@ -35,13 +38,36 @@ fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> 
     Ok(pool.map_err(Failure::usage)?.install(work))
 }
 
+/// Whether published weights that are not here are downloaded.
+#[derive(Clone, Copy)]
+enum Fetching<'a> {
+    /// They are, unless the settings forbid it, and the terminal tells of it.
+    IfMissing(&'a Terminal),
+    /// They are not.
+    Never,
+}
+
+impl Fetching<'_> {
+    /// Downloads what a pipeline needs. Where that may not be, what is missing is found later.
+    fn fetch(self, loaded: &Loaded, settings: &Settings) -> Result<(), Failure> {
+        if let (Self::IfMissing(terminal), false) = (self, settings.offline)
+            && let Some(file) = preflight::published(&loaded.spec.model)
+        {
+            transfer::bring(&file, settings, terminal)?;
+        }
+        Ok(())
+    }
+}
+
 /// Loads the pipeline that a command names, and looks at its dataset and weights.
 fn prepare(
     arguments: &PipelineArguments,
     settings: &Settings,
+    fetching: Fetching<'_>,
 ) -> Result<(Loaded, Prepared), Failure> {
     let loaded = load(arguments, settings)?;
-    match preflight::prepare(&loaded.spec) {
+    fetching.fetch(&loaded, settings)?;
+    match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
     }
@@ -52,8 +78,9 @@ fn select(
     arguments: &PipelineArguments,
     stages: &StagesArguments,
     settings: &Settings,
+    fetching: Fetching<'_>,
 ) -> Result<(Loaded, Prepared, Wishes), Failure> {
-    let (mut loaded, prepared) = prepare(arguments, settings)?;
+    let (mut loaded, prepared) = prepare(arguments, settings, fetching)?;
     let all = &mut loaded.spec.stages;
     for name in stages.until.iter().chain(&stages.force) {
         if !all.iter().any(|stage| stage.name == *name) {
@@ -100,7 +127,8 @@ fn prepare_recorded(
         overrides: relocations(overrides)?,
         current_dir: settings.current_dir.clone(),
     })?;
-    match preflight::prepare(&loaded.spec) {
+    Fetching::IfMissing(terminal).fetch(&loaded, settings)?;
+    match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => {
             terminal.note(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::run::{failure, session};
-use super::{json_text, on_threads, pipeline_directory, select};
+use super::{Fetching, json_text, on_threads, pipeline_directory, select};
 use crate::base::text;
 use crate::cli::args::PlanArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -23,7 +23,8 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (loaded, prepared, wishes) = select(&arguments.pipeline, &arguments.stages, settings)?;
+    let (loaded, prepared, wishes) =
+        select(&arguments.pipeline, &arguments.stages, settings, Fetching::Never)?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))?;
     let planned = planned.map_err(|error| failure(error, None))?;

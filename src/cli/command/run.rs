@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{on_threads, pipeline_directory, select};
+use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -25,7 +25,9 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (loaded, prepared, wishes) = select(&arguments.pipeline, &arguments.stages, settings)?;
+    let fetching = Fetching::IfMissing(terminal);
+    let (loaded, prepared, wishes) =
+        select(&arguments.pipeline, &arguments.stages, settings, fetching)?;
     let folder = pipeline_directory(&arguments.pipeline, settings);
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::plan::render;
 use super::run::{failure, perform, session, summary};
-use super::{on_threads, pipeline_directory, select};
+use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -188,7 +188,8 @@ impl Watch {
             thread::sleep(Duration::from_millis(5));
         }
         let run = &self.arguments.run;
-        let (loaded, prepared, mut wishes) = select(&run.pipeline, &run.stages, &self.settings)?;
+        let (loaded, prepared, mut wishes) =
+            select(&run.pipeline, &run.stages, &self.settings, Fetching::Never)?;
         if self.finished.is_some() || self.flight.is_some() {
             // What was forced has run.
             wishes.force.clear();

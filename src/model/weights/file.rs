@@ -34,6 +34,12 @@ pub enum WeightsError {
         /// Every difference.
         mismatch: Mismatch,
     },
+    /// There is no classifier of ImageNet among the tensors.
+    #[error("`{}` holds no classifier of ImageNet's 1,000 classes", path.display())]
+    NoClassifier {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl WeightsError {
@@ -43,10 +49,13 @@ impl WeightsError {
             Self::File(error) => vec![format!("the system says: {}", error.source)],
             Self::Format { source, .. } => vec![
                 source.to_string(),
-                "weights are read from safetensors, PyTorch's .pth and Keras's .h5 files"
+                "weights are read from safetensors, PyTorch's .pth, Keras's .h5 and ONNX files"
                     .to_owned(),
             ],
             Self::Mismatch { mismatch, .. } => mismatch.explain(),
+            Self::NoClassifier { .. } => {
+                vec!["files called `no_top`, and the weights of a run, leave it out".to_owned()]
+            }
         }
     }
 }

@@ -17,7 +17,10 @@ pub(super) use dataset::{
     Auto, RawDataset, RawFit, RawImageSize, RawInterpolation, RawOnBadImage, RawPrefetch,
     RawResize, RawSplit, RawSplitBy,
 };
-pub(super) use model::{RawBase, RawHead, RawModel, RawPooling};
+pub(super) use model::{
+    RawBase, RawHead, RawModel, RawPooling, RawPublished, RawSource, RawTop, RawTorchvisionVersion,
+    RawWeights,
+};
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
     RawStage, RawTrain,

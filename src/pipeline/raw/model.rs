@@ -15,12 +15,71 @@ pub(in crate::pipeline) struct RawModel {
     #[serde(default = "defaults::width")]
     #[schemars(range(min = 0.05, max = 4.0))]
     pub(in crate::pipeline) width: f64,
-    /// What the base model starts from: `none` for random numbers, or a file of weights as Keras, torchvision or timm leaves it (.h5, .pth, .safetensors).
-    #[schemars(length(min = 1))]
-    pub(in crate::pipeline) weights: String,
+    /// What the base model starts from: `imagenet`, `none` for random numbers, a file of weights, or a choice among published ones.
+    pub(in crate::pipeline) weights: RawWeights,
+    /// The classifier on top: a new one, or the one that came with the weights.
+    #[serde(default = "defaults::top")]
+    pub(in crate::pipeline) top: RawTop,
     /// What is put on top of the base model.
     #[serde(default = "defaults::head")]
     pub(in crate::pipeline) head: RawHead,
+}
+
+/// What a base model starts from.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawWeights {
+    /// `imagenet` for what Keras has published, `none` for random numbers, or a file of weights as Keras, torchvision, timm or an exporter to ONNX leaves it (.h5, .pth, .safetensors, .onnx).
+    Named(#[schemars(length(min = 1))] String),
+    /// Published weights.
+    Published(RawPublished),
+}
+
+/// Weights that a library has published, trained on ImageNet. They are downloaded once, before a
+/// run begins, and kept.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawPublished {
+    /// The library.
+    pub(in crate::pipeline) source: RawSource,
+    /// Which of torchvision's weights; the newer ones where it is left out.
+    pub(in crate::pipeline) version: Option<RawTorchvisionVersion>,
+    /// The side of the pictures that Keras's weights were trained on, in pixels: 96, 128, 160, 192 or 224. The side of the pipeline's pictures where it is one of them, else 224.
+    pub(in crate::pipeline) trained_at: Option<usize>,
+    /// The SHA-256 that the file must have, as 64 hexadecimal digits.
+    pub(in crate::pipeline) sha256: Option<String>,
+}
+
+/// A library that has published weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawSource {
+    /// `keras.applications`: widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
+    Keras,
+    /// torchvision: width 1.0.
+    Torchvision,
+    /// timm: widths 0.5, 1.0 and 1.4.
+    Timm,
+}
+
+/// One of torchvision's weights.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawTorchvisionVersion {
+    /// `IMAGENET1K_V1`.
+    V1,
+    /// `IMAGENET1K_V2`.
+    V2,
+}
+
+/// The classifier on top of the base model.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawTop {
+    /// Random weights, to be trained.
+    New,
+    /// What the weights say about the classes of the dataset, which must be classes of ImageNet.
+    Pretrained,
 }
 
 /// An architecture.

@@ -2,14 +2,19 @@
 
 use crate::base::key_path::KeyPath;
 use crate::model::network;
-use crate::pipeline::raw::{RawBase, RawHead, RawModel, RawPooling};
+use crate::model::published;
+use crate::pipeline::raw::{
+    RawBase, RawHead, RawModel, RawPooling, RawPublished, RawSource, RawTop, RawTorchvisionVersion,
+    RawWeights,
+};
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    BaseModel, DatasetSpec, HeadSpec, ImageSize, Location, ModelSpec, Pooling, WeightsSpec,
+    BaseModel, DatasetSpec, HeadSpec, ImageSize, Location, ModelSpec, Pooling, PublishedSpec,
+    Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
-/// Words that stand for weights in other versions, and never for files.
-const RESERVED: [&str; 2] = ["builtin", "imagenet"];
+/// A word that stands for weights in other versions, and never for a file.
+const RESERVED: &str = "builtin";
 
 /// A side beyond which a batch of activations fills any memory.
 const LARGEST_SIDE: usize = 8192;
@@ -25,18 +30,97 @@ pub(super) fn resolve(
     let RawBase::MobilenetV2 = raw.base;
     let base = BaseModel::MobilenetV2;
     check_image_size(base, dataset.image_size, problems);
-    if RESERVED.contains(&raw.weights.as_str()) {
-        let message = format!("this version has no `{}` weights", raw.weights);
+    let top = match raw.top {
+        RawTop::New => TopSpec::New,
+        RawTop::Pretrained => TopSpec::Pretrained,
+    };
+    let at_weights = at.key("weights");
+    let weights =
+        match &raw.weights {
+            RawWeights::Named(name) => match name.as_str() {
+                "none" => WeightsSpec::None,
+                "imagenet" => WeightsSpec::Published(keras(dataset.image_size, None)),
+                file => {
+                    if file == RESERVED {
+                        let message = format!("this version has no `{file}` weights");
+                        let problem =
+                            Problem::new(Code::WeightsUnavailable, at_weights.clone(), message);
+                        problems.push(problem.hint(
+                            "write `imagenet`, a file of weights, or `none` for random numbers",
+                        ));
+                    }
+                    WeightsSpec::File(locate(&at_weights, file))
+                }
+            },
+            RawWeights::Published(raw) => {
+                WeightsSpec::Published(published(raw, dataset.image_size, &at_weights, problems))
+            }
+        };
+    if let WeightsSpec::Published(spec) = &weights
+        && let Err(error) = published::find(base, raw.width, spec, top)
+    {
+        let problem = Problem::new(Code::WeightsUnavailable, at_weights, error.to_string());
+        problems.push(problem.hint(error.hint()));
+    }
+    if (top, &weights) == (TopSpec::Pretrained, &WeightsSpec::None) {
+        let message = "random weights come with no classifier to keep";
         problems.push(
-            Problem::new(Code::WeightsUnavailable, at.key("weights"), message)
-                .hint("give a file of weights, or `none` for random numbers"),
+            Problem::new(Code::Conflict, at.key("top"), message)
+                .hint("write `top: new`, or give weights that were trained on ImageNet"),
         );
     }
-    let weights = match raw.weights.as_str() {
-        "none" => WeightsSpec::None,
-        file => WeightsSpec::File(locate(&at.key("weights"), file)),
+    ModelSpec { base, width: raw.width, weights, top, head: head(raw.head) }
+}
+
+/// Keras's weights for pictures of this size: those trained on the same size where there are some,
+/// as `keras.applications` chooses.
+fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
+    let own = (size.height == size.width && published::KERAS_SIZES.contains(&size.height))
+        .then_some(size.height);
+    let trained_at = Some(trained_at.or(own).unwrap_or(published::KERAS_LARGEST));
+    PublishedSpec { source: Source::Keras, version: None, trained_at, sha256: None }
+}
+
+/// Resolves a choice of published weights.
+fn published(
+    raw: &RawPublished,
+    size: ImageSize,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> PublishedSpec {
+    let mut only = |key: &str, is_given: bool, of: RawSource, name: &str| {
+        if is_given && raw.source != of {
+            let message = format!("`{key}` is a choice among {name}'s weights alone");
+            let problem = Problem::new(Code::Conflict, at.key(key), message);
+            problems.push(problem.hint(format!("remove it, or write `source: {name}`")));
+        }
     };
-    ModelSpec { base, width: raw.width, weights, head: head(raw.head) }
+    only("version", raw.version.is_some(), RawSource::Torchvision, "torchvision");
+    only("trained_at", raw.trained_at.is_some(), RawSource::Keras, "keras");
+    let sha256 = raw.sha256.as_ref().map(|text| text.to_ascii_lowercase());
+    if let Some(text) = &sha256
+        && (text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        let message = format!("`{text}` is no SHA-256");
+        let problem = Problem::new(Code::OutOfRange, at.key("sha256"), message);
+        problems
+            .push(problem.hint("it has 64 hexadecimal digits, as `sha256sum FILE` prints them"));
+    }
+    let spec = match raw.source {
+        RawSource::Keras => keras(size, raw.trained_at),
+        RawSource::Torchvision => {
+            let version = match raw.version {
+                Some(RawTorchvisionVersion::V1) => TorchvisionVersion::V1,
+                Some(RawTorchvisionVersion::V2) | None => TorchvisionVersion::V2,
+            };
+            let (source, version) = (Source::Torchvision, Some(version));
+            PublishedSpec { source, version, trained_at: None, sha256: None }
+        }
+        RawSource::Timm => {
+            PublishedSpec { source: Source::Timm, version: None, trained_at: None, sha256: None }
+        }
+    };
+    PublishedSpec { sha256, ..spec }
 }
 
 fn head(raw: RawHead) -> HeadSpec {

@@ -3,3 +3,4 @@
 pub mod pictures;
 pub mod program;
 pub mod runs;
+pub mod server;

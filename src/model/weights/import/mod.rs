@@ -5,8 +5,10 @@
 //! not to belong to the base model. Nothing in a file is executed, and no more is read into memory
 //! than the file's own bytes and the parameters.
 
+mod classifier;
 mod hdf5;
 mod names;
+mod onnx;
 mod pickle;
 mod safe;
 mod torch;
@@ -14,6 +16,7 @@ mod torch;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use classifier::Classifier;
 pub use names::Naming;
 
 use self::names::Place;
@@ -146,9 +149,12 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
         Ok(Box::new(torch::Legacy::open(bytes)?))
     } else if bytes.get(8) == Some(&b'{') {
         Ok(Box::new(safe::Safe::open(bytes)?))
+    } else if bytes.first() == Some(&0x08) {
+        // The version of the format comes first.
+        Ok(Box::new(onnx::Onnx::open(bytes)?))
     } else {
         Err(FormatError::new(
-            "it is none of the known kinds: safetensors, PyTorch (.pth), HDF5 (.h5)",
+            "it is none of the known kinds: safetensors, PyTorch (.pth), HDF5 (.h5), ONNX",
         ))
     }
 }

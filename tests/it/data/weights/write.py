@@ -2,7 +2,7 @@
 """Writes the small files of weights in this folder with the libraries whose they are.
 
 Three layers stand for a network: a convolution, a batch normalisation and a depthwise convolution.
-Each tensor counts upwards in eighths in Keras's layout. Needs torch, keras with a backend, safetensors.
+Each tensor counts upwards in eighths in Keras's layout. Needs torch, keras with a backend, safetensors, onnx.
 The two hostile files hold a pickle that would run a command, and one that unpacks to a megabyte.
 """
 
@@ -61,6 +61,22 @@ def main():
     model.set_weights([KERNEL, *[VECTOR] * 4, DEPTHWISE])
     model.save_weights(HERE / "keras.weights.h5")
     model.save(HERE / "keras.h5")
+
+    # As many convolutions as MobileNetV2 has; an ONNX graph is read by their places.
+    layers = [
+        torch.nn.Conv2d(2, 4, 3, stride=2, padding=1, bias=False),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Conv2d(4, 4, 3, groups=4, bias=False),
+        *(torch.nn.Conv2d(4, 4, 1, bias=False) for _ in range(50)),
+    ]
+    for tensor in (layers[1].weight, layers[1].bias, layers[1].running_mean, layers[1].running_var):
+        tensor.data = torch.from_numpy(VECTOR).clone()
+    layers[0].weight.data = vision["features.0.0.weight"]
+    layers[2].weight.data = vision["features.1.conv.0.0.weight"]
+    torch.onnx.export(
+        torch.nn.Sequential(*layers).eval(), (torch.zeros(1, 2, 8, 8),), HERE / "chain.onnx",
+        dynamo=False, do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE,
+    )
 
     class Payload:
         def __reduce__(self):

@@ -1,0 +1,133 @@
+//! What may be typed about runs: their directories are named.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::{MachineArguments, NetworkArguments};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ResumeArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) run: PathBuf,
+    /// Where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(in crate::cli) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DiffArguments {
+    /// The run directories; all are compared with the first
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required_unless_present = "last")]
+    pub(in crate::cli) runs: Vec<PathBuf>,
+    /// Compare the runs that finished last
+    #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = parse_two_or_more)]
+    pub(in crate::cli) last: Option<usize>,
+    /// The folder for run directories
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) runs_dir: PathBuf,
+    /// Show what does not differ too, and all pictures
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
+    /// Print the difference as JSON
+    #[arg(long, conflicts_with = "md")]
+    pub(in crate::cli) json: bool,
+    /// Print the difference as Markdown
+    #[arg(long)]
+    pub(in crate::cli) md: bool,
+    /// Decimals of figures
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(in crate::cli) precision: usize,
+    /// Draw the curves of all runs over each other
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) svg: Option<PathBuf>,
+    /// Write one page with everything, pictures that flipped included
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct RunsArguments {
+    #[command(subcommand)]
+    pub(in crate::cli) action: Option<RunsAction>,
+    /// The folder for run directories
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) runs_dir: PathBuf,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(in crate::cli) enum RunsAction {
+    /// Show what a run was and what it came to
+    Show {
+        /// The run directory
+        #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+        run: PathBuf,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove run directories
+    Rm {
+        /// The run directories
+        #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
+        runs: Vec<PathBuf>,
+    },
+    /// Remove all finished runs but the newest; those that were cut short stay unless asked for
+    Prune {
+        /// How many finished runs stay
+        #[arg(long, value_name = "N")]
+        keep: usize,
+        /// Remove runs that were cut short or are broken as well
+        #[arg(long)]
+        unfinished: bool,
+        /// The folder for run directories
+        #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+        runs_dir: PathBuf,
+        /// Say what would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReproduceArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) run: PathBuf,
+    /// Where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(in crate::cli) overrides: Vec<String>,
+    /// Keep the second run below this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) keep: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) run: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+fn parse_two_or_more(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n >= 2 => Ok(n),
+        _ => Err("a number of at least 2 is needed".to_owned()),
+    }
+}

@@ -1,0 +1,55 @@
+//! `alpaca-run fetch PIPELINE…`
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{json_text, load};
+use crate::base::text;
+use crate::cli::args::{FetchArguments, PipelineArguments};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::cli::transfer;
+use crate::exec::preflight;
+
+/// Downloads the published weights that pipelines name, and says what is here now.
+pub(in crate::cli) fn run(
+    arguments: &FetchArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let mut lines = String::new();
+    let mut files: Vec<Value> = vec![];
+    for pipeline in &arguments.pipelines {
+        let named = PipelineArguments {
+            pipeline: pipeline.clone(),
+            overrides: arguments.overrides.clone(),
+        };
+        let loaded = load(&named, settings)?;
+        let Some(file) = preflight::published(&loaded.spec.model) else {
+            let _ = writeln!(lines, "{} names no published weights", pipeline.display());
+            continue;
+        };
+        let kept = transfer::bring(&file, settings, terminal)?;
+        let _ = writeln!(
+            lines,
+            "{}: {} ({}), SHA-256 {}",
+            pipeline.display(),
+            kept.path.display(),
+            text::bytes(kept.n_bytes),
+            kept.sha256,
+        );
+        files.push(json!({
+            "pipeline": Path::new(pipeline),
+            "path": kept.path,
+            "bytes": kept.n_bytes,
+            "sha256": kept.sha256,
+            "url": file.url,
+        }));
+    }
+    let text = if arguments.json { json_text(&files) } else { lines };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}

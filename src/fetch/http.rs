@@ -1,0 +1,247 @@
+//! One request for a file, redirects followed.
+//!
+//! Certificates are those that Mozilla trusts, or those of one file; proxies are taken from
+//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, Response, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+use super::sha256::Sha256;
+use super::{FetchError, PATIENCE};
+use crate::base::fs::{self, FileError};
+
+/// How servers are spoken to.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// A file of certificates in PEM, in place of those that Mozilla trusts.
+    pub certificates: Option<PathBuf>,
+    /// How long is waited for an answer, and for the next bytes of a file.
+    pub patience: Duration,
+    /// How long is waited before something is tried again; twice as long each time.
+    pub pause: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { certificates: None, patience: PATIENCE, pause: Duration::from_millis(500) }
+    }
+}
+
+/// Redirects that are followed.
+const MOST_REDIRECTS: usize = 8;
+
+/// A request that brought nothing.
+#[derive(Debug)]
+pub(super) enum HttpError {
+    /// No server answered.
+    Unreachable(String),
+    /// A server answered, but not with a file, and would again.
+    Refused(String),
+    /// A server has trouble that may pass.
+    Busy(String),
+    /// A server does not have the part that was asked for.
+    NoSuchPart,
+}
+
+/// A file that begins to come.
+pub(super) struct Reply {
+    /// The first byte that comes.
+    pub(super) start: u64,
+    /// Bytes of the whole file.
+    pub(super) total: Option<u64>,
+    /// What tells this version of the file from others, to ask for the rest of it.
+    pub(super) validator: Option<String>,
+    /// The digest that the server says the file has.
+    pub(super) sha256: Option<Sha256>,
+    /// The bytes.
+    pub(super) body: Box<dyn Read>,
+}
+
+/// Speaks to servers.
+pub(super) struct Http {
+    agent: Agent,
+    pub(super) pause: Duration,
+}
+
+impl Http {
+    pub(super) fn new(options: &HttpOptions) -> Result<Self, FetchError> {
+        let roots = match &options.certificates {
+            None => RootCerts::WebPki,
+            Some(path) => certificates(path)?,
+        };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(options.patience.min(Duration::from_secs(10))))
+            .timeout_recv_response(Some(options.patience))
+            .timeout_per_read(Some(options.patience))
+            .user_agent(concat!("alpaca-run/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .build();
+        Ok(Self { agent: config.new_agent(), pause: options.pause })
+    }
+
+    /// Asks for a file, or for the rest of it: `rest` is what is here, and the validator of the
+    /// version that it is of.
+    pub(super) fn get(&self, url: &str, rest: Option<(u64, &str)>) -> Result<Reply, HttpError> {
+        let mut url = url.to_owned();
+        let mut sha256 = None;
+        for _ in 0..=MOST_REDIRECTS {
+            let mut request = self.agent.get(&url);
+            if let Some((start, validator)) = rest {
+                request = request
+                    .header(header::RANGE, format!("bytes={start}-"))
+                    .header(header::IF_RANGE, validator);
+            }
+            let response = request.call().map_err(|error| unreachable_by(&url, &error))?;
+            sha256 = sha256.or_else(|| digest_of(response.headers()));
+            match response.status().as_u16() {
+                301 | 302 | 303 | 307 | 308 => url = redirected(&url, response.headers())?,
+                416 => return Err(HttpError::NoSuchPart),
+                200 | 206 => return reply(response, sha256),
+                code => {
+                    let text = format!("{} answers {}", host(&url), response.status());
+                    let may_pass = matches!(code, 408 | 425 | 429 | 500..=599);
+                    return Err(if may_pass {
+                        HttpError::Busy(text)
+                    } else {
+                        HttpError::Refused(text)
+                    });
+                }
+            }
+        }
+        Err(HttpError::Refused(format!("more than {MOST_REDIRECTS} redirects, the last to {url}")))
+    }
+}
+
+fn certificates(path: &std::path::Path) -> Result<RootCerts, FetchError> {
+    let bytes = fs::read(path)?;
+    let found: Vec<_> = parse_pem(&bytes)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        let source = std::io::Error::other("it holds no certificate in PEM");
+        return Err(FileError::new("use", path, source).into());
+    }
+    Ok(RootCerts::from(found))
+}
+
+fn reply(response: Response<ureq::Body>, sha256: Option<Sha256>) -> Result<Reply, HttpError> {
+    let headers = response.headers();
+    let (start, total) = if response.status().as_u16() == 206 {
+        let range = text(headers, header::CONTENT_RANGE.as_str());
+        range.and_then(content_range).ok_or_else(|| {
+            HttpError::Refused("a part of the file came, but not which".to_owned())
+        })?
+    } else {
+        let length = text(headers, header::CONTENT_LENGTH.as_str());
+        (0, length.and_then(|length| length.parse().ok()))
+    };
+    // A weak one says that versions mean the same, not that they are the same bytes.
+    let strong = text(headers, header::ETAG.as_str()).filter(|tag| tag.starts_with('"'));
+    let validator = strong.or_else(|| text(headers, header::LAST_MODIFIED.as_str()));
+    let validator = validator.map(str::to_owned);
+    let body = Box::new(response.into_body().into_reader());
+    Ok(Reply { start, total, validator, sha256, body })
+}
+
+/// First byte and size of the whole from `bytes 5-9/10`.
+fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    Some((start.parse().ok()?, total.parse().ok()))
+}
+
+/// The SHA-256 that Hugging Face sends along when it points to where a file is stored.
+fn digest_of(headers: &HeaderMap) -> Option<Sha256> {
+    text(headers, "x-linked-etag")?.trim_matches('"').parse().ok()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Where a redirect leads. It may not lead out of an encrypted connection.
+fn redirected(from: &str, headers: &HeaderMap) -> Result<String, HttpError> {
+    let refused = |what: String| Err(HttpError::Refused(what));
+    let Some(to) = text(headers, header::LOCATION.as_str()) else {
+        return refused(format!("{} redirects to nowhere", host(from)));
+    };
+    let scheme = from.split("://").next().unwrap_or_default();
+    let to = if to.contains("://") {
+        to.to_owned()
+    } else if let Some(rest) = to.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if to.starts_with('/') {
+        format!("{scheme}://{}{to}", host(from))
+    } else {
+        let folder = from.rsplit_once('/').map_or(from, |(folder, _)| folder);
+        format!("{folder}/{to}")
+    };
+    if scheme == "https" && !to.starts_with("https://") {
+        return refused(format!("{} redirects to {to}, which is not encrypted", host(from)));
+    }
+    Ok(to)
+}
+
+/// The host and port of an address.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+fn unreachable_by(url: &str, error: &ureq::Error) -> HttpError {
+    let host = host(url);
+    let text = match error {
+        ureq::Error::HostNotFound => format!("no such host: {host}"),
+        ureq::Error::Io(error) => format!("cannot reach {host}: {error}"),
+        ureq::Error::Timeout(_) => format!("{host} does not answer"),
+        ureq::Error::ConnectionFailed => format!("cannot reach {host}"),
+        error => format!("cannot speak with {host}: {error}"),
+    };
+    match error {
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => HttpError::Refused(text),
+        _ => HttpError::Unreachable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_says_which_it_is() {
+        assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
+        for wrong in ["", "bytes", "bytes */10", "lines 1-2/3"] {
+            assert_eq!(content_range(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_an_encrypted_connection() {
+        let lead = |from: &str, to: &str| {
+            let headers = [(header::LOCATION, to.parse().unwrap())].into_iter().collect();
+            redirected(from, &headers)
+        };
+        for (from, to, found) in [
+            ("http://a/b/c", "d", "http://a/b/d"),
+            ("http://a:80/b/c", "/d", "http://a:80/d"),
+            ("https://a/b", "//c/d", "https://c/d"),
+            ("http://a/b", "https://c/d", "https://c/d"),
+        ] {
+            assert_eq!(lead(from, to).unwrap(), found);
+        }
+        assert!(matches!(lead("https://a/b", "http://a/b"), Err(HttpError::Refused(_))));
+        assert!(matches!(redirected("http://a", &HeaderMap::new()), Err(HttpError::Refused(_))));
+    }
+}

@@ -1,0 +1,333 @@
+//! Published weights on this machine: what was downloaded, and how a file comes here.
+//!
+//! A file is complete and what it was when it came, or it is not there. The first look at a file
+//! records its SHA-256 beside it; every later look and every later download is compared with that
+//! record, and with the digest that its publisher or the pipeline gives. Files may as well be put
+//! into the folder by hand, and a folder of one machine is a mirror for others.
+
+mod download;
+mod http;
+pub mod sha256;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::http::Http;
+pub use self::http::HttpOptions;
+use self::sha256::Sha256;
+use crate::base::fs::{self, FileError};
+use crate::model::published::PublishedFile;
+use crate::model::weights::import::WeightsFile;
+
+/// The folder of a cache that published weights lie in.
+const FOLDER: &str = "weights";
+
+/// How files are downloaded.
+#[derive(Clone, Debug, Default)]
+pub struct FetchOptions {
+    /// A folder on a server that has the files in place of their publishers, laid out as ours.
+    pub mirror: Option<String>,
+    /// How servers are spoken to.
+    pub http: HttpOptions,
+}
+
+/// What happens in a download.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// Another process downloads it; this one waits.
+    Waits,
+    /// The file begins to come, or goes on coming.
+    Begins {
+        /// From where.
+        url: String,
+        /// Bytes that were here before.
+        received: u64,
+        /// Bytes in all, where the server says so.
+        total: Option<u64>,
+    },
+    /// Some of it came.
+    Received {
+        /// Bytes so far.
+        received: u64,
+    },
+    /// It broke off and goes on.
+    Again {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Hears what happens in a download.
+pub type Listen<'a> = &'a mut dyn FnMut(Transfer);
+
+/// A published file on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+    /// Bytes.
+    pub n_bytes: u64,
+}
+
+/// A published file that cannot be had, or is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A download failed.
+    #[error("cannot download {url}: {reason}")]
+    Failed {
+        /// From where.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// What a server sent is not the file.
+    #[error("what {url} sends is not the file asked for: {reason}")]
+    Wrong {
+        /// From where.
+        url: String,
+        /// How it differs.
+        reason: String,
+    },
+    /// A file that lies here is not the one it should be.
+    #[error("`{}` is not the file it should be: {reason}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// How it differs.
+        reason: String,
+    },
+}
+
+impl FetchError {
+    /// What to do, about a file that belongs at `path`.
+    pub fn hints(&self, path: &Path, url: &str) -> Vec<String> {
+        match self {
+            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::Failed { reason, .. } => {
+                let trust = reason.contains("certificate").then(|| {
+                    "where a proxy has a certificate of its own, name a file that holds it in \
+                     SSL_CERT_FILE"
+                        .to_owned()
+                });
+                trust.into_iter().chain([by_hand(path, url)]).collect()
+            }
+            Self::Wrong { .. } => vec![
+                "nothing of it was kept; a proxy or mirror may have sent something else, or the \
+                 publisher has changed the file"
+                    .to_owned(),
+                by_hand(path, url),
+            ],
+            Self::Changed { path, .. } => {
+                let record = record_of(path);
+                vec![format!(
+                    "if the file was changed by mistake, remove it and run `alpaca-run fetch`; if \
+                     it is meant to be another, remove `{}` as well",
+                    record.display()
+                )]
+            }
+        }
+    }
+}
+
+/// What to do without a network.
+pub fn by_hand(path: &Path, url: &str) -> String {
+    format!("without a network, download {url} elsewhere and put it at {}", path.display())
+}
+
+/// Where a published file belongs in the cache at `root`.
+pub fn path_of(root: &Path, file: &PublishedFile) -> PathBuf {
+    folder(root).join(file.source.name()).join(&file.name)
+}
+
+/// The folder of all published weights in the cache at `root`.
+pub fn folder(root: &Path) -> PathBuf {
+    root.join(FOLDER)
+}
+
+/// Looks for a published file, and whether it is what it was; never uses the network. The first
+/// look records its digest.
+///
+/// # Errors
+/// When it cannot be read, or is not the file it was or should be.
+pub fn find(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchError> {
+    let path = path_of(root, file);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let (sha256, n_bytes) = Sha256::of_file(&path)?;
+    let expected = Expected::of(&path, file)?;
+    if let Some(reason) = expected.differs(sha256) {
+        return Err(FetchError::Changed { path, reason });
+    }
+    if expected.recorded.is_none() {
+        // A cache that cannot be written is still one that can be read.
+        let _ = record(&path, &file.name, sha256);
+    }
+    Ok(Some(Kept { path, sha256, n_bytes }))
+}
+
+/// Brings a published file here, unless it is here. Of two processes that do so at once, one
+/// waits for the other.
+///
+/// # Errors
+/// When it cannot be had, or is not the file it should be.
+pub fn fetch(
+    root: &Path,
+    file: &PublishedFile,
+    options: &FetchOptions,
+    listen: Listen<'_>,
+) -> Result<Kept, FetchError> {
+    let path = path_of(root, file);
+    let folder = folder(root).join(file.source.name());
+    fs::create_dir_all(&folder)?;
+    let _lock = lock(&folder.join(".lock"), listen)?;
+    if let Some(kept) = find(root, file)? {
+        return Ok(kept);
+    }
+    let url = match &options.mirror {
+        Some(mirror) => {
+            let mirror = mirror.trim_end_matches('/');
+            format!("{mirror}/{}/{}", file.source.name(), file.name)
+        }
+        None => file.url.clone(),
+    };
+    let expected = Expected::of(&path, file)?;
+    let http = Http::new(&options.http)?;
+    let partial = Partial::of(&path);
+    let (sha256, n_bytes) = receive(&http, &url, &partial, &expected, listen)?;
+    record(&path, &file.name, sha256)?;
+    fs::rename(&partial.file, &path)?;
+    Ok(Kept { path, sha256, n_bytes })
+}
+
+/// Downloads a file under its temporary name and looks at what came. What was begun by an earlier
+/// process and does not fit is downloaded once more from its beginning.
+fn receive(
+    http: &Http,
+    url: &str,
+    partial: &Partial,
+    expected: &Expected<'_>,
+    listen: Listen<'_>,
+) -> Result<(Sha256, u64), FetchError> {
+    loop {
+        let done = download::download(http, url, partial, listen)?;
+        let (sha256, n_bytes) = Sha256::of_file(&partial.file)?;
+        let served = done.sha256.filter(|served| *served != sha256).map(|served| {
+            format!("its server says that the SHA-256 is {served}; what came has {sha256}")
+        });
+        let unreadable = || {
+            let error = WeightsFile::open(&partial.file).err()?;
+            Some(error.hints().into_iter().next().unwrap_or_else(|| error.to_string()))
+        };
+        let reason = expected.differs(sha256).or(served).or_else(unreadable);
+        match reason {
+            None => {
+                fs::remove_if_there(&partial.origin)?;
+                return Ok((sha256, n_bytes));
+            }
+            Some(reason) => {
+                partial.remove()?;
+                if !done.was_resumed {
+                    return Err(FetchError::Wrong { url: url.to_owned(), reason });
+                }
+                listen(Transfer::Again { reason });
+            }
+        }
+    }
+}
+
+/// What the digest of a file must be.
+struct Expected<'a> {
+    file: &'a PublishedFile,
+    recorded: Option<Sha256>,
+}
+
+impl<'a> Expected<'a> {
+    fn of(path: &Path, file: &'a PublishedFile) -> Result<Self, FetchError> {
+        let record = record_of(path);
+        let recorded = if record.exists() {
+            let text = fs::read_text(&record)?;
+            let digits = text.split_whitespace().next().unwrap_or_default();
+            let reason = || format!("its record {} holds no SHA-256", record.display());
+            let parsed = digits.parse();
+            Some(parsed.map_err(|_| FetchError::Changed { path: path.into(), reason: reason() })?)
+        } else {
+            None
+        };
+        Ok(Self { file, recorded })
+    }
+
+    /// How a digest differs from what it must be.
+    fn differs(&self, sha256: Sha256) -> Option<String> {
+        let digits = sha256.to_string();
+        let differs = |what: &str, expected: &str| {
+            (!digits.starts_with(expected))
+                .then(|| format!("{what} {expected}, and it has {digits}"))
+        };
+        let asked = self.file.sha256.as_deref();
+        let recorded = self.recorded.map(|recorded| recorded.to_string());
+        asked
+            .and_then(|digits| differs("the pipeline asks for the SHA-256", digits))
+            .or_else(|| {
+                let start = self.file.sha256_start;
+                start.and_then(|start| differs("its name says that its SHA-256 begins with", start))
+            })
+            .or_else(|| {
+                let first = "when it first came its SHA-256 was";
+                recorded.and_then(|recorded| differs(first, &recorded))
+            })
+    }
+}
+
+/// The file beside a file that holds its digest, in the format of `sha256sum`.
+fn record_of(path: &Path) -> PathBuf {
+    fs::with_ending(path, ".sha256")
+}
+
+fn record(path: &Path, name: &str, sha256: Sha256) -> Result<(), FileError> {
+    fs::write_atomic(&record_of(path), format!("{sha256}  {name}\n").as_bytes())
+}
+
+/// A file that is on its way.
+struct Partial {
+    /// What came of it.
+    file: PathBuf,
+    /// Where it comes from, so that a later process can go on.
+    origin: PathBuf,
+}
+
+impl Partial {
+    fn of(path: &Path) -> Self {
+        let [file, origin] = [".partial", ".origin"].map(|end| fs::with_ending(path, end));
+        Self { file, origin }
+    }
+
+    fn remove(&self) -> Result<(), FileError> {
+        fs::remove_if_there(&self.file)?;
+        fs::remove_if_there(&self.origin)
+    }
+}
+
+/// The right to download into a folder; ends with the process in any way.
+fn lock(path: &Path, listen: Listen<'_>) -> Result<File, FetchError> {
+    let failed = |source| FileError::new("lock", path, source);
+    let file = fs::open_or_create(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            listen(Transfer::Waits);
+            file.lock().map_err(failed)?;
+        }
+        Err(std::fs::TryLockError::Error(source)) => return Err(failed(source).into()),
+    }
+    Ok(file)
+}
+
+/// How long is waited for a server, by default.
+const PATIENCE: Duration = Duration::from_secs(30);

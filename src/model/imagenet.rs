@@ -1,0 +1,118 @@
+//! The 1,000 classes of ImageNet's challenge of 2012, in the order of every classifier trained on
+//! it: the order of their WordNet identifiers (Russakovsky et al. 2015, arXiv 1409.0575).
+
+use std::sync::LazyLock;
+
+use crate::base::text;
+
+/// How many classes there are.
+pub const N_CLASSES: usize = 1000;
+
+/// A class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImagenetClass {
+    /// Its WordNet identifier, as folders of ImageNet are called: `n02437616`.
+    pub id: &'static str,
+    /// The first of its WordNet names: `llama`. Two pairs of classes share one.
+    pub name: &'static str,
+}
+
+/// All classes, in the order of a classifier's outputs.
+pub fn classes() -> &'static [ImagenetClass] {
+    static CLASSES: LazyLock<Vec<ImagenetClass>> = LazyLock::new(|| {
+        let lines = include_str!("imagenet_classes.csv").lines().skip(1);
+        lines
+            .filter_map(|line| line.split_once(','))
+            .map(|(id, name)| ImagenetClass { id, name })
+            .collect()
+    });
+    &CLASSES
+}
+
+/// Names of classes that ImageNet does not have, or has twice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", message(unknown, ambiguous))]
+pub struct NotImagenet {
+    unknown: Vec<String>,
+    ambiguous: Vec<String>,
+}
+
+fn message(unknown: &[String], ambiguous: &[String]) -> String {
+    let quoted = |names: &[String]| text::all_of(names.iter().map(String::as_str));
+    if unknown.is_empty() {
+        format!("ImageNet has two classes called {}", quoted(ambiguous))
+    } else {
+        format!("the classifier that came with the weights does not know {}", quoted(unknown))
+    }
+}
+
+impl NotImagenet {
+    /// The nearest names, and how a class can be named.
+    pub fn hints(&self) -> Vec<String> {
+        let near = |name: &String| {
+            let names = classes().iter().map(|class| class.name);
+            let near = text::nearest(name, names, 3);
+            (!near.is_empty())
+                .then(|| format!("for `{name}`, did you mean {}?", text::any_of(near.into_iter())))
+        };
+        let hints = self.unknown.iter().take(5).filter_map(near);
+        let how = "folders are called as classes of ImageNet, such as `llama` or `n02437616`; with \
+                   `top: new` they may be called anything";
+        hints.chain([how.to_owned()]).collect()
+    }
+}
+
+/// The outputs of the classes with these identifiers or names; case, spaces, `_` and `-` count for
+/// nothing.
+///
+/// # Errors
+/// With all names that are none, or of two classes.
+pub fn indices(names: &[String]) -> Result<Vec<usize>, NotImagenet> {
+    let mut indices = vec![];
+    let mut error = NotImagenet { unknown: vec![], ambiguous: vec![] };
+    for name in names {
+        let is_it = |class: &ImagenetClass| plain(class.name) == plain(name) || class.id == name;
+        let found: Vec<usize> = classes()
+            .iter()
+            .enumerate()
+            .filter(|(_, class)| is_it(class))
+            .map(|(i, _)| i)
+            .collect();
+        match found[..] {
+            [index] => indices.push(index),
+            [] => error.unknown.push(name.clone()),
+            _ => error.ambiguous.push(name.clone()),
+        }
+    }
+    if error.unknown.is_empty() && error.ambiguous.is_empty() { Ok(indices) } else { Err(error) }
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_in_the_order_of_their_identifiers() {
+        let classes = classes();
+        assert_eq!(classes.len(), N_CLASSES);
+        assert!(classes.is_sorted_by_key(|class| class.id));
+        assert_eq!(classes[0], ImagenetClass { id: "n01440764", name: "tench" });
+        assert_eq!(classes[999].name, "toilet tissue");
+    }
+
+    #[test]
+    fn classes_are_found_by_either_name() {
+        let find =
+            |names: &[&str]| indices(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(find(&["llama", "n01440764", "Great_White-Shark"]).unwrap(), [355, 0, 2]);
+        let error = find(&["alpaca", "crane"]).unwrap_err();
+        assert_eq!(
+            (&error.unknown[..], &error.ambiguous[..]),
+            (&["alpaca".to_owned()][..], &["crane".to_owned()][..])
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Weights that libraries have published: which there are, where they lie, and which digest their
+//! names promise.
+//!
+//! No digest stands here that its publisher does not give: torchvision's names carry the first
+//! eight digits of each file's SHA-256; Keras and timm publish none.
+
+use crate::spec::{BaseModel, PublishedSpec, Source, TopSpec, TorchvisionVersion};
+
+/// The sides of the pictures that Keras trained its weights on, in pixels.
+pub const KERAS_SIZES: [usize; 5] = [96, 128, 160, 192, 224];
+/// The side of pictures for which Keras has weights of every width, in pixels.
+pub const KERAS_LARGEST: usize = 224;
+/// The widths for which Keras has weights of all sizes.
+const KERAS_WIDTHS: [f64; 4] = [0.35, 0.5, 0.75, 1.0];
+/// The widths for which Keras has weights of the largest size alone.
+const KERAS_WIDE: [f64; 2] = [1.3, 1.4];
+/// The widths of timm's weights, with the names of its models.
+const TIMM: [(f64, &str); 3] = [
+    (0.5, "mobilenetv2_050.lamb_in1k"),
+    (1.0, "mobilenetv2_100.ra_in1k"),
+    (1.4, "mobilenetv2_140.ra_in1k"),
+];
+
+/// A file that a library has published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedFile {
+    /// The library.
+    pub source: Source,
+    /// The name it is kept under; no other file of the library has it.
+    pub name: String,
+    /// Where its publisher has it.
+    pub url: String,
+    /// The first digits of its SHA-256, where its publisher says them, in lower case.
+    pub sha256_start: Option<&'static str>,
+    /// The whole SHA-256 that the pipeline asks for, in lower case.
+    pub sha256: Option<String>,
+}
+
+/// Weights that were never published.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{source_name} has published no MobileNetV2 of width {width}{size}")]
+pub struct NotPublished {
+    source_name: &'static str,
+    width: f64,
+    size: String,
+}
+
+impl NotPublished {
+    /// Which widths there are.
+    pub fn hint(&self) -> String {
+        "keras has the widths 0.35, 0.5, 0.75 and 1.0 in five sizes, and 1.3 and 1.4 trained at \
+         224; torchvision has 1.0; timm has 0.5, 1.0 and 1.4"
+            .to_owned()
+    }
+}
+
+/// The file with the weights of a base model of this width.
+///
+/// # Errors
+/// When the library has published none.
+pub fn find(
+    base: BaseModel,
+    width: f64,
+    spec: &PublishedSpec,
+    top: TopSpec,
+) -> Result<PublishedFile, NotPublished> {
+    let BaseModel::MobilenetV2 = base;
+    let none = |size: String| NotPublished { source_name: spec.source.name(), width, size };
+    let file = |name: String, url: String, sha256_start: Option<&'static str>| PublishedFile {
+        source: spec.source,
+        name,
+        url,
+        sha256_start,
+        sha256: spec.sha256.clone(),
+    };
+    match spec.source {
+        Source::Keras => {
+            let size = spec.trained_at.unwrap_or(KERAS_LARGEST);
+            let is_there = KERAS_WIDTHS.contains(&width) && KERAS_SIZES.contains(&size)
+                || KERAS_WIDE.contains(&width) && size == KERAS_LARGEST;
+            if !is_there {
+                return Err(none(format!(" trained on pictures of {size} pixels")));
+            }
+            // Python writes 1.0 where Rust writes 1.
+            let alpha = format!("{width:?}");
+            let end = if top == TopSpec::New { "_no_top" } else { "" };
+            let name =
+                format!("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}{end}.h5");
+            let folder =
+                "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2";
+            let url = format!("{folder}/{name}");
+            Ok(file(name, url, None))
+        }
+        Source::Torchvision if width == 1.0 => {
+            let start = match spec.version {
+                Some(TorchvisionVersion::V1) => "b0353104",
+                Some(TorchvisionVersion::V2) | None => "7ebf99e0",
+            };
+            let name = format!("mobilenet_v2-{start}.pth");
+            let url = format!("https://download.pytorch.org/models/{name}");
+            Ok(file(name, url, Some(start)))
+        }
+        Source::Torchvision => Err(none(String::new())),
+        Source::Timm => {
+            let found = TIMM.iter().find(|(of, _)| *of == width);
+            let (_, model) = found.ok_or_else(|| none(String::new()))?;
+            let url = format!("https://huggingface.co/timm/{model}/resolve/main/model.safetensors");
+            Ok(file(format!("{model}.safetensors"), url, None))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(source: Source, width: f64, trained_at: Option<usize>) -> Option<String> {
+        let spec = PublishedSpec { source, version: None, trained_at, sha256: None };
+        let found = find(BaseModel::MobilenetV2, width, &spec, TopSpec::New);
+        found.ok().map(|file| file.name)
+    }
+
+    #[test]
+    fn files_have_the_names_their_libraries_gave_them() {
+        let keras = |width: &str, size| {
+            Some(format!(
+                "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{size}_no_top.h5"
+            ))
+        };
+        assert_eq!(name(Source::Keras, 0.35, Some(160)), keras("0.35", 160));
+        assert_eq!(name(Source::Keras, 1.0, Some(96)), keras("1.0", 96));
+        assert_eq!(name(Source::Keras, 1.4, None), keras("1.4", 224));
+        assert_eq!(name(Source::Keras, 1.4, Some(160)), None);
+        assert_eq!(name(Source::Torchvision, 1.0, None).unwrap(), "mobilenet_v2-7ebf99e0.pth");
+        assert_eq!(name(Source::Torchvision, 0.5, None), None);
+        assert_eq!(name(Source::Timm, 0.5, None).unwrap(), "mobilenetv2_050.lamb_in1k.safetensors");
+        assert_eq!(name(Source::Timm, 0.35, None), None);
+    }
+}

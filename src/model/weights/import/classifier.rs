@@ -1,0 +1,112 @@
+//! The classifier that came with weights: one dense layer over the 1,000 classes of ImageNet.
+
+use super::names::Naming;
+use super::{TensorFile, WeightsFile};
+use crate::base::tensor::Tensor;
+use crate::model::imagenet;
+use crate::model::network::n_outputs;
+use crate::model::weights::Weights;
+use crate::model::weights::file::WeightsError;
+
+/// A dense layer over all classes of ImageNet.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    /// `[features, classes]`.
+    kernel: Tensor,
+    /// `[classes]`.
+    bias: Tensor,
+}
+
+impl Classifier {
+    /// The weights of a head with an output for each of these classes; for two, with the one
+    /// output that tells the second from the first.
+    pub fn head_for(&self, classes: &[usize]) -> Weights {
+        let n_classes = self.bias.values().len();
+        let n_features = self.kernel.values().len() / n_classes;
+        let row = |values: &[f32]| -> Vec<f32> {
+            match classes {
+                // A softmax over two outputs is a sigmoid of their difference.
+                &[first, second] => vec![values[second] - values[first]],
+                classes => classes.iter().map(|&class| values[class]).collect(),
+            }
+        };
+        let kernel = self.kernel.values().chunks_exact(n_classes).flat_map(row).collect();
+        let n = n_outputs(classes.len());
+        [
+            ("head/kernel".to_owned(), Tensor::new(&[n_features, n], kernel)),
+            ("head/bias".to_owned(), Tensor::new(&[n], row(self.bias.values()))),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
+impl WeightsFile {
+    /// The classifier of the file.
+    ///
+    /// # Errors
+    /// When it has none over ImageNet's 1,000 classes, or it cannot be read.
+    pub fn classifier(&self) -> Result<Classifier, WeightsError> {
+        let none = || WeightsError::NoClassifier { path: self.path.clone() };
+        let failed = |source| WeightsError::Format { path: self.path.clone(), source };
+        let (kernel, bias) = place(self.naming, &*self.file).ok_or_else(none)?;
+        let shapes = self.file.shapes();
+        let n = imagenet::N_CLASSES;
+        let is_turned = matches!(self.naming, Naming::Torchvision | Naming::Timm);
+        let n_features = match (is_turned, &shapes[&kernel][..]) {
+            (true, &[classes, features]) | (false, &[features, classes]) if classes == n => {
+                features
+            }
+            _ => return Err(none()),
+        };
+        if shapes[&bias] != [n] {
+            return Err(none());
+        }
+        let [kernel, bias] = [kernel, bias].map(|name| self.file.read(&name).map_err(failed));
+        let (mut kernel, bias) = (kernel?, bias?);
+        if is_turned {
+            let place = |feature: usize| (0..n).map(move |class| class * n_features + feature);
+            kernel = (0..n_features).flat_map(place).map(|place| kernel[place]).collect();
+        }
+        let kernel = Tensor::new(&[n_features, n], kernel);
+        Ok(Classifier { kernel, bias: Tensor::new(&[n], bias) })
+    }
+}
+
+/// The names of kernel and bias of the classifier in a file.
+fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
+    let pairs: &[[&str; 2]] = match naming {
+        Naming::Torchvision => &[["classifier.1.weight", "classifier.1.bias"]],
+        Naming::Timm => &[["classifier.weight", "classifier.bias"]],
+        Naming::Keras => &[["predictions/kernel", "predictions/bias"]],
+        Naming::Keras3 => &[["layers/dense/vars/0", "layers/dense/vars/1"]],
+    };
+    let find = |end: &str| {
+        let is_it = |name: &&String| {
+            let name = name.strip_suffix(":0").unwrap_or(name);
+            name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
+        };
+        file.shapes().keys().find(is_it).cloned()
+    };
+    pairs.iter().find_map(|[kernel, bias]| Some((find(kernel)?, find(bias)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_keeps_the_classes_it_is_for() {
+        let kernel = Tensor::new(&[2, 3], vec![1.0, 2.0, 4.0, 10.0, 20.0, 40.0]);
+        let classifier = Classifier { kernel, bias: Tensor::new(&[3], vec![0.5, 0.25, 0.0]) };
+        let three = classifier.head_for(&[2, 0, 1]);
+        assert_eq!(three.get("head/kernel").values(), [4.0, 1.0, 2.0, 40.0, 10.0, 20.0]);
+        assert_eq!(three.get("head/bias").values(), [0.0, 0.5, 0.25]);
+        let two = classifier.head_for(&[0, 2]);
+        assert_eq!(
+            (two.get("head/kernel").shape(), two.get("head/kernel").values()),
+            (&[2, 1][..], &[3.0, 30.0][..])
+        );
+        assert_eq!(two.get("head/bias").values(), [-0.5]);
+    }
+}

@@ -1,0 +1,292 @@
+//! ONNX files of MobileNetV2: its convolutions in the order in which the graph computes them, with
+//! normalisations as exporters leave them, folded or not.
+//!
+//! A graph does not say what its weights are called or what it wants of its input, so the tensors
+//! get torchvision's names by their place, and where the first convolution pads tells whose network
+//! it was. Only the tensors of the graph are used; it is never executed.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::prelude::Framework;
+
+use super::{FormatError, Kind, TensorFile, numbers};
+use crate::spec::Convention;
+
+/// The convolutions of MobileNetV2: the first and the last, two in the first block and three in
+/// each of sixteen.
+const N_CONVOLUTIONS: usize = 2 + 2 + 3 * 16;
+
+/// A tensor.
+#[derive(Clone, Debug)]
+struct Tensor {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+/// An ONNX file.
+pub(super) struct Onnx {
+    shapes: BTreeMap<String, Vec<usize>>,
+    tensors: BTreeMap<String, Tensor>,
+    convention: Convention,
+}
+
+impl TensorFile for Onnx {
+    fn shapes(&self) -> &BTreeMap<String, Vec<usize>> {
+        &self.shapes
+    }
+
+    fn convention(&self) -> Option<Convention> {
+        Some(self.convention)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>, FormatError> {
+        Ok(self.tensors[name].values.clone())
+    }
+}
+
+impl Onnx {
+    pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
+        let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
+        let model = model.map_err(|error| {
+            FormatError::new(format!("it is no ONNX file: {}", error.root_cause()))
+        })?;
+        let graph = model.graph.ok_or_else(|| FormatError::new("an ONNX file without a graph"))?;
+        let constants = Constants::of(&graph);
+        let convolutions: Vec<&NodeProto> =
+            graph.node.iter().filter(|node| node.op_type == "Conv").collect();
+        if convolutions.len() != N_CONVOLUTIONS {
+            return Err(FormatError::new(format!(
+                "its graph has {} convolutions; MobileNetV2 has {N_CONVOLUTIONS}",
+                convolutions.len()
+            )));
+        }
+        let convention = convention(&graph, convolutions[0]);
+        let mut tensors = BTreeMap::new();
+        for (place, node) in convolutions.iter().enumerate() {
+            let (kernel_name, norm_name) = names(place);
+            let kernel = constants.tensor(node, 1)?;
+            let norm = match batch_norm_behind(&graph, node) {
+                Some(norm) => batch_norm(&constants, norm, convention)?,
+                None => folded(&constants, node, &kernel, convention)?,
+            };
+            tensors.insert(format!("{kernel_name}.weight"), kernel);
+            for (role, tensor) in ["weight", "bias", "running_mean", "running_var"].iter().zip(norm)
+            {
+                tensors.insert(format!("{norm_name}.{role}"), tensor);
+            }
+        }
+        if let Some([kernel, bias]) = classifier(&graph, &constants) {
+            tensors.insert("classifier.1.weight".to_owned(), kernel);
+            tensors.insert("classifier.1.bias".to_owned(), bias);
+        }
+        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone()));
+        Ok(Self { shapes: shapes.collect(), tensors, convention })
+    }
+}
+
+/// What torchvision calls the convolution at a place in the order of computation, and the
+/// normalisation behind it.
+fn names(place: usize) -> (String, String) {
+    match place {
+        0 => ("features.0.0".to_owned(), "features.0.1".to_owned()),
+        1 => ("features.1.conv.0.0".to_owned(), "features.1.conv.0.1".to_owned()),
+        2 => ("features.1.conv.1".to_owned(), "features.1.conv.2".to_owned()),
+        last if last == N_CONVOLUTIONS - 1 => {
+            ("features.18.0".to_owned(), "features.18.1".to_owned())
+        }
+        place => {
+            let block = format!("features.{}.conv", 2 + (place - 3) / 3);
+            match (place - 3) % 3 {
+                2 => (format!("{block}.2"), format!("{block}.3")),
+                part => (format!("{block}.{part}.0"), format!("{block}.{part}.1")),
+            }
+        }
+    }
+}
+
+/// The constant tensors of a graph by name: initialisers, and what nodes only pass on.
+struct Constants<'a> {
+    tensors: BTreeMap<&'a str, &'a TensorProto>,
+}
+
+impl<'a> Constants<'a> {
+    fn of(graph: &'a GraphProto) -> Self {
+        let named = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
+        let mut tensors: BTreeMap<&str, &TensorProto> = named.collect();
+        for node in &graph.node {
+            let [output] = &node.output[..] else { continue };
+            let found = match (node.op_type.as_str(), &node.input[..]) {
+                ("Constant", []) => attribute(node, "value").and_then(|value| value.t.as_ref()),
+                ("Identity", [input]) => tensors.get(input.as_str()).copied(),
+                _ => None,
+            };
+            if let Some(tensor) = found {
+                tensors.insert(output, tensor);
+            }
+        }
+        Self { tensors }
+    }
+
+    /// The constant input of a node.
+    fn tensor(&self, node: &NodeProto, input: usize) -> Result<Tensor, FormatError> {
+        let name = node.input.get(input).map(String::as_str).unwrap_or_default();
+        let found = self.tensors.get(name).ok_or_else(|| {
+            FormatError::new(format!(
+                "input {input} of node `{}` ({}) is no constant",
+                node.name, node.op_type
+            ))
+        })?;
+        read(found)
+    }
+}
+
+/// Reads a tensor; its numbers must lie in the file and be as many as its shape says.
+fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
+    let name = &tensor.name;
+    let failed = |what: &str| Err(FormatError::new(format!("tensor {name} {what}")));
+    if !tensor.external_data.is_empty() {
+        return failed("lies in another file; export the model into one file");
+    }
+    let kind = match tensor.data_type {
+        1 => Kind::F32,
+        10 => Kind::F16,
+        11 => Kind::F64,
+        16 => Kind::Bf16,
+        _ => return failed("holds no floats"),
+    };
+    let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| usize::try_from(n).ok()).collect();
+    let n = shape
+        .as_ref()
+        .and_then(|shape| shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n)));
+    let values = match kind {
+        _ if !tensor.raw_data.is_empty() => numbers(&tensor.raw_data, kind),
+        Kind::F32 => tensor.float_data.clone(),
+        Kind::F64 => tensor.double_data.iter().map(|&value| value as f32).collect(),
+        _ => vec![],
+    };
+    match shape {
+        Some(shape) if n == Some(values.len()) && n != Some(0) => Ok(Tensor { shape, values }),
+        _ => failed("has not as many numbers as its shape says"),
+    }
+}
+
+fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}
+
+/// Whose network it is, by its first convolution: PyTorch pads one on all sides, Keras in a layer
+/// of its own, or below and to the right.
+fn convention(graph: &GraphProto, first: &NodeProto) -> Convention {
+    let pads = attribute(first, "pads").map(|pads| &pads.ints[..]);
+    let is_padded_before = graph
+        .node
+        .iter()
+        .any(|node| node.op_type == "Pad" && node.output.first() == first.input.first());
+    if pads == Some(&[1, 1, 1, 1][..]) && !is_padded_before {
+        Convention::Torch
+    } else {
+        Convention::Keras
+    }
+}
+
+fn batch_norm_behind<'a>(graph: &'a GraphProto, node: &NodeProto) -> Option<&'a NodeProto> {
+    let output = node.output.first()?;
+    let is_it = |norm: &&NodeProto| {
+        norm.op_type == "BatchNormalization" && norm.input.first() == Some(output)
+    };
+    graph.node.iter().find(is_it)
+}
+
+/// Scale, shift, mean and variance of a normalisation. The variance takes up what its epsilon
+/// differs from the convention's.
+fn batch_norm(
+    constants: &Constants<'_>,
+    node: &NodeProto,
+    convention: Convention,
+) -> Result<[Tensor; 4], FormatError> {
+    let epsilon = attribute(node, "epsilon").map_or(1e-5, |epsilon| epsilon.f);
+    let mut variance = constants.tensor(node, 4)?;
+    for value in &mut variance.values {
+        *value += epsilon - convention.epsilon();
+    }
+    let [scale, shift, mean] = [1, 2, 3].map(|input| constants.tensor(node, input));
+    Ok([scale?, shift?, mean?, variance])
+}
+
+/// A normalisation that changes nothing but for the shift that an exporter folded into the
+/// convolution.
+fn folded(
+    constants: &Constants<'_>,
+    node: &NodeProto,
+    kernel: &Tensor,
+    convention: Convention,
+) -> Result<[Tensor; 4], FormatError> {
+    let n_outputs = kernel.shape[0];
+    let filled = |value| Tensor { shape: vec![n_outputs], values: vec![value; n_outputs] };
+    let shift = if node.input.len() > 2 { constants.tensor(node, 2)? } else { filled(0.0) };
+    Ok([filled(1.0), shift, filled(0.0), filled(1.0 - convention.epsilon())])
+}
+
+/// Kernel (`[classes, features]`) and bias of the last dense layer.
+fn classifier(graph: &GraphProto, constants: &Constants<'_>) -> Option<[Tensor; 2]> {
+    let dense = |node: &&NodeProto| matches!(node.op_type.as_str(), "Gemm" | "MatMul");
+    let node = graph.node.iter().rev().find(dense)?;
+    let mut kernel = constants.tensor(node, 1).ok()?;
+    let &[rows, columns] = &kernel.shape[..] else { return None };
+    if attribute(node, "transB").is_none_or(|transposed| transposed.i != 1) {
+        let turned = (0..columns)
+            .flat_map(|column| (0..rows).map(move |row| row * columns + column))
+            .map(|place| kernel.values[place]);
+        kernel = Tensor { shape: vec![columns, rows], values: turned.collect() };
+    }
+    let bias = if node.op_type == "Gemm" {
+        constants.tensor(node, 2).ok()?
+    } else {
+        let output = node.output.first()?;
+        let add = |add: &&NodeProto| add.op_type == "Add" && add.input.contains(output);
+        let add = graph.node.iter().find(add)?;
+        let other = add.input.iter().position(|input| input != output)?;
+        constants.tensor(add, other).ok()?
+    };
+    Some([kernel, bias])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_have_the_names_of_torchvision() {
+        for (place, convolution, norm) in [
+            (0, "features.0.0", "features.0.1"),
+            (2, "features.1.conv.1", "features.1.conv.2"),
+            (3, "features.2.conv.0.0", "features.2.conv.0.1"),
+            (4, "features.2.conv.1.0", "features.2.conv.1.1"),
+            (5, "features.2.conv.2", "features.2.conv.3"),
+            (50, "features.17.conv.2", "features.17.conv.3"),
+            (51, "features.18.0", "features.18.1"),
+        ] {
+            assert_eq!(names(place), (convolution.to_owned(), norm.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_tensor_that_lies_about_its_size_is_refused() {
+        let tensor = |dims: &[i64], n: usize| TensorProto {
+            dims: dims.to_vec(),
+            data_type: 1,
+            float_data: vec![0.5; n],
+            ..TensorProto::default()
+        };
+        assert_eq!(read(&tensor(&[2, 3], 6)).unwrap().shape, [2, 3]);
+        for (dims, n) in
+            [(&[2, 3][..], 5), (&[i64::MAX, 3], 5), (&[-1, -6], 6), (&[0], 0), (&[1 << 62, 4], 0)]
+        {
+            assert!(read(&tensor(dims, n)).is_err(), "{dims:?}");
+        }
+        let whole = TensorProto { data_type: 7, ..tensor(&[1], 1) };
+        assert!(read(&whole).is_err());
+    }
+}
