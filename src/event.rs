@@ -77,6 +77,8 @@ pub enum Event {
         stage: String,
         /// Its best epoch.
         best: EpochMetrics,
+        /// After how many epochs without a better one it ended, where it ended before its last.
+        patience: Option<usize>,
     },
     /// Something the user should know and may do something about.
     Warning {

@@ -129,7 +129,15 @@ impl EventSink for Progress {
             Event::EpochFinished { metrics, is_best, times, .. } => {
                 self.end_epoch(metrics, *is_best, times.total);
             }
-            Event::StageFinished { .. } => {}
+            Event::StageFinished { stage, patience, .. } => {
+                self.end();
+                if let Some(patience) = patience {
+                    self.terminal.note(&format!(
+                        "{stage}  ended early: no better one in {}",
+                        text::count(*patience, "epoch"),
+                    ));
+                }
+            }
             Event::Warning { message } => {
                 self.terminal.error_text(&format!("warning: {message}\n"));
             }

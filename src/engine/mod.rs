@@ -113,8 +113,8 @@ pub trait Trainer {
         learning_rate: f64,
     ) -> Result<StepTimes, EngineError>;
 
-    /// The current weights of the trainable part, those of its frozen layers and statistics
-    /// included.
+    /// The weights that [`predict`](Self::predict) goes by: the current ones or their average, those of
+    /// frozen layers and statistics included.
     fn weights(&self) -> Weights;
 
     /// Everything that the next steps depend on.
@@ -134,6 +134,8 @@ pub struct TrainerState {
     pub first_moments: Weights,
     /// Of squared gradients.
     pub second_moments: Weights,
+    /// The average of the weights, where one is kept.
+    pub average: Option<Weights>,
     /// Steps taken.
     pub n_steps: u64,
 }

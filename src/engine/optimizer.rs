@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::kernels::{AdamNumbers, Kernels};
 use crate::base::tensor::Tensor;
+use crate::model::graph::Role;
 use crate::model::weights::Weights;
 use crate::spec::{AdamSpec, OptimizerSpec, SgdSpec};
 
@@ -47,6 +48,11 @@ impl Optimizer {
         (self.n_steps, [of(|moments| &moments.first), of(|moments| &moments.second)])
     }
 
+    /// Steps taken.
+    pub fn n_steps(&self) -> u64 {
+        self.n_steps
+    }
+
     /// Goes on after `n_steps` steps with these running means.
     pub fn restore(&mut self, n_steps: u64, [first, second]: [Weights; 2]) {
         self.n_steps = n_steps;
@@ -78,13 +84,23 @@ impl Optimizer {
                 adam(values, gradient, moments, spec.at(self.n_steps, learning_rate));
             }
             OptimizerSpec::Adamw { weight_decay, adam: spec } => {
-                let kept = (1.0 - learning_rate * weight_decay) as f32;
-                values.iter_mut().for_each(|value| *value *= kept);
+                if decays(name) {
+                    let kept = (1.0 - learning_rate * weight_decay) as f32;
+                    values.iter_mut().for_each(|value| *value *= kept);
+                }
                 adam(values, gradient, moments, spec.at(self.n_steps, learning_rate));
             }
             OptimizerSpec::Sgd(spec) => sgd(values, gradient, moments, spec, learning_rate),
         }
     }
+}
+
+/// Whether a parameter is one of the weights that decay: scales, shifts and biases have few numbers,
+/// and nothing is gained by keeping them small.
+fn decays(name: &str) -> bool {
+    [Role::Kernel, Role::DepthwiseKernel]
+        .iter()
+        .any(|role| name.strip_suffix(role.name()).is_some_and(|layer| layer.ends_with('/')))
 }
 
 /// Numbers that a task moves; results do not depend on it.
@@ -136,13 +152,17 @@ mod tests {
     use super::*;
 
     fn run(spec: OptimizerSpec, n_steps: usize) -> f32 {
+        run_named("x/kernel", spec, n_steps)
+    }
+
+    fn run_named(name: &str, spec: OptimizerSpec, n_steps: usize) -> f32 {
         let mut optimizer = Optimizer::new(spec);
         let mut values = [1.0];
         for _ in 0..n_steps {
             optimizer.begin_step();
             // The gradient of half the square.
             let gradient = [values[0]];
-            optimizer.update("x", &mut values, &gradient, spec.learning_rate());
+            optimizer.update(name, &mut values, &gradient, spec.learning_rate());
         }
         values[0]
     }
@@ -165,6 +185,16 @@ mod tests {
         close(run(sgd(0.0, false), 3), KERAS_SGD);
         close(run(sgd(0.9, false), 3), KERAS_MOMENTUM);
         close(run(sgd(0.9, true), 3), KERAS_NESTEROV);
+    }
+
+    #[test]
+    fn scales_shifts_and_biases_do_not_decay() {
+        let decaying = OptimizerSpec::Adamw { weight_decay: 0.1, adam: ADAM };
+        let plain = run(OptimizerSpec::Adam(ADAM), 3);
+        for name in ["x/gamma", "x/beta", "x/bias", "kernel"] {
+            assert_eq!(run_named(name, decaying, 3), plain, "{name}");
+        }
+        assert!(run_named("x/depthwise_kernel", decaying, 3) < plain);
     }
 
     const KERAS_ADAM: f32 = 0.701_589;

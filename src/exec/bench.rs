@@ -111,11 +111,7 @@ pub fn bench(
     let weights = initial_weights(spec, &network, base_weights.as_ref());
     for stage in &spec.stages {
         let StageKind::Train(train) = &stage.kind;
-        let options = TrainerOptions {
-            layers,
-            optimizer: train.optimizer,
-            micro_batches: train.micro_batches,
-        };
+        let options = TrainerOptions::of(train, layers);
         let bench = StageBench { name: &stage.name, train, network: &network, weights: &weights };
         phases.extend(bench.run(&options, &loader, least)?);
     }
@@ -227,7 +223,7 @@ impl StageBench<'_> {
         }
         let samples = (0..n as u64).map(SeedStream::new).collect();
         let randomness = StepRandomness { samples };
-        let mut objective = |logits: &_| objective::evaluate(logits, &batch.labels).slope;
+        let mut objective = |logits: &_| objective::evaluate(logits, &batch.labels, 0.0).slope;
         let mut times: Vec<StepTimes> = vec![];
         let rate = options.optimizer.learning_rate();
         repeated(least, || {

@@ -185,6 +185,7 @@ impl Checkpoint {
             ("first", &trainer.first_moments),
             ("second", &trainer.second_moments),
         ];
+        sets.extend(trainer.average.as_ref().map(|average| ("average", average)));
         sets.extend(best.as_ref().map(|best| ("best", &best.weights)));
         fs::write_atomic(&self.folder.join(CURRENT), &bundle::encode(&facts, &sets))
     }
@@ -228,11 +229,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 fn decode_state(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
     let (facts, mut sets) = bundle::decode::<CurrentFacts>(bytes)?;
     let CurrentFacts { key, start, epochs, partial, best, n_steps } = facts;
+    let average = sets.remove("average");
     let mut set = |name: &str| sets.remove(name).unwrap_or_default();
     let trainer = TrainerState {
         weights: set("weights"),
         first_moments: set("first"),
         second_moments: set("second"),
+        average,
         n_steps,
     };
     let best =

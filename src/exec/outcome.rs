@@ -92,7 +92,8 @@ impl StageOutcome {
     pub(super) fn replay(&self, sink: &mut dyn EventSink) -> Result<(), FileError> {
         replay_epochs(&self.facts.start, &self.facts.epochs, sink)?;
         let best = self.facts.record.best;
-        sink.receive(&Event::StageFinished { stage: self.facts.start.stage.clone(), best })
+        let stage = self.facts.start.stage.clone();
+        sink.receive(&Event::StageFinished { stage, best, patience: None })
     }
 }
 

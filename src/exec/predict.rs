@@ -17,7 +17,7 @@ use crate::engine::{FeatureExtractor, Trainer};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::problem::Problem;
-use crate::spec::{FreezeSpec, ImageSize, PipelineSpec, ResizeSpec, StageKind};
+use crate::spec::{FreezeSpec, ImageSize, PipelineSpec, ResizeSpec};
 use crate::train::objective;
 
 /// Pictures that are decoded and asked about at once.
@@ -86,12 +86,7 @@ impl Predictor {
         let first = network.first_trainable(&FreezeSpec::All);
         let cut = network.cut(first);
         let extractor = NativeExtractor::new(&network, &cut, weights)?;
-        let StageKind::Train(train) = &spec.stages[0].kind;
-        let options = TrainerOptions {
-            layers: Layers::Native,
-            optimizer: train.optimizer,
-            micro_batches: train.micro_batches,
-        };
+        let options = TrainerOptions::asking(Layers::Native);
         let head = AutodiffTrainer::new(&network, &cut, weights, &[], &options);
         let (size, resize) = (spec.dataset.image_size, spec.dataset.resize);
         Ok(Self { network, size, resize, extractor, head })

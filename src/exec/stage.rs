@@ -25,10 +25,11 @@ use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder;
-use crate::spec::TrainSpec;
+use crate::spec::{BatchNormSpec, TrainSpec};
 use crate::train::FeatureSource;
 use crate::train::evaluate;
 use crate::train::fit::{self, Course, Fitted, Keeper, Kept, Parties};
+use crate::train::schedule::Schedule;
 use crate::train::state::StageState;
 
 /// A stage and what it starts from.
@@ -62,10 +63,13 @@ pub(super) fn run(
     let first = network.first_trainable(&spec.freeze);
     let trained: Vec<String> =
         network.trainable_parameters(first).into_iter().map(|parameter| parameter.name).collect();
-    let frozen_before = weights.digests_except(&trained);
+    let mut moving = trained.clone();
+    if let BatchNormSpec::Train { .. } = spec.batch_norm {
+        moving.extend(network.running_means(first).into_iter().map(|parameter| parameter.name));
+    }
+    let frozen_before = weights.digests_except(&moving);
     let cut = network.cut(first);
-    let options =
-        TrainerOptions { layers, optimizer: spec.optimizer, micro_batches: spec.micro_batches };
+    let options = TrainerOptions::of(spec, layers);
     let extractor = NativeExtractor::new(network, &cut, weights)?;
     let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
     let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
@@ -88,8 +92,17 @@ pub(super) fn run(
         stage: name,
         n_epochs_before,
         n_epochs: spec.epochs,
-        learning_rate: spec.optimizer.learning_rate(),
+        n_steps: facts.n_steps,
+        schedule: Schedule {
+            spec: spec.schedule,
+            warmup: spec.warmup,
+            rate: spec.optimizer.learning_rate(),
+            n_epochs: spec.epochs,
+            best_by: spec.best_by,
+        },
+        label_smoothing: spec.label_smoothing,
         best_by: spec.best_by,
+        early_stopping: spec.early_stopping,
         stream,
         checkpoint_every: start.checkpoint_every,
         cancel: start.cancel,
@@ -101,7 +114,7 @@ pub(super) fn run(
         keeper: &mut keeper,
     };
     let fitted = fit::fit(&course, &mut parties, state)?;
-    check_frozen(name, &frozen_before, &merged(weights, &trainer.weights()), &trained)?;
+    check_frozen(name, &frozen_before, &merged(weights, &trainer.weights()), &moving)?;
     Ok(outcome(start, facts, frozen_before.len(), fitted))
 }
 
@@ -178,7 +191,7 @@ fn merged(start: &Weights, trainable_part: &Weights) -> Weights {
 }
 
 /// Compares the digest of every frozen tensor, running statistics included, with that from before
-/// the stage.
+/// the stage; `trained` are those that move.
 fn check_frozen(
     stage: &str,
     before: &BTreeMap<String, Digest>,

@@ -1,7 +1,7 @@
 //! A whole classifier: base model, pooling, dropout and one dense layer.
 
 use super::fuse::{self, Cut, Unit, UnsupportedLayer, Value};
-use super::graph::{Graph, LayerIdx, LayerKind, Parameter};
+use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use super::mobilenet_v2;
 use crate::spec::{
     BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
@@ -99,6 +99,15 @@ impl Network {
     pub fn trainable_parameters(&self, first_trainable: LayerIdx) -> Vec<Parameter> {
         self.parameters_where(|parameter| {
             parameter.layer >= first_trainable && parameter.role.is_trained_by_gradients()
+        })
+    }
+
+    /// The running means that move when normalisations go by the batch and training starts at
+    /// `first_trainable`.
+    pub fn running_means(&self, first_trainable: LayerIdx) -> Vec<Parameter> {
+        self.parameters_where(|parameter| {
+            let is_mean = matches!(parameter.role, Role::MovingMean | Role::MovingVariance);
+            parameter.layer >= first_trainable && is_mean
         })
     }
 

@@ -2,8 +2,9 @@
 //! schema, the reference and the loader read them from here.
 
 use super::raw::{
-    RawAdam, RawBestBy, RawDevice, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage,
-    RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTop,
+    RawAdam, RawBatchNorm, RawBestBy, RawDevice, RawFill, RawFit, RawHead, RawInterpolation,
+    RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSchedule, RawSplit,
+    RawSplitBy, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -84,6 +85,38 @@ pub(super) fn top() -> RawTop {
 
 pub(super) fn dropout() -> f64 {
     0.2
+}
+
+pub(super) fn schedule() -> RawSchedule {
+    RawSchedule::Constant
+}
+
+pub(super) fn schedule_factor() -> f64 {
+    0.1
+}
+
+pub(super) fn one_cycle_rise() -> f64 {
+    0.25
+}
+
+pub(super) fn one_cycle_start() -> f64 {
+    0.04
+}
+
+pub(super) fn one_cycle_end() -> f64 {
+    1e-5
+}
+
+pub(super) fn plateau_patience() -> usize {
+    10
+}
+
+pub(super) fn batch_norm() -> RawBatchNorm {
+    RawBatchNorm::Frozen
+}
+
+pub(super) fn batch_norm_momentum() -> f64 {
+    0.99
 }
 
 pub(super) fn best_by() -> RawBestBy {

@@ -113,6 +113,10 @@ impl Writer<'_> {
 /// Where the value at a path was written, or what it follows from.
 pub fn origin(document: &Document, path: &KeyPath) -> String {
     let Some(span) = document.find(path) else {
+        let weights = KeyPath::of(&["model", "weights"]);
+        if path.to_string().starts_with("model.weights.") && document.find(&weights).is_some() {
+            return origin(document, &weights);
+        }
         return derivation(path).unwrap_or("default").to_owned();
     };
     let source = &document.sources()[span.source];

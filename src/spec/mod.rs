@@ -15,6 +15,7 @@ pub const HARMLESS: [&[&str]; 5] = [
 ];
 
 mod augmentation;
+mod course;
 mod dataset;
 mod model;
 mod pipeline;
@@ -22,6 +23,9 @@ pub mod problem;
 mod stage;
 
 pub use augmentation::{AugmentationSpec, FactorRange, Fill, Flip};
+pub use course::{
+    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
+};
 pub use dataset::{
     DatasetSpec, Fit, ImageSize, Interpolation, OnBadImage, Prefetch, ResizeSpec, SplitBy,
     SplitSpec,

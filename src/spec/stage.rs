@@ -2,6 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
+use super::course::{
+    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
+};
+
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageSpec {
@@ -43,8 +47,27 @@ pub struct TrainSpec {
     pub epochs: usize,
     /// How weights follow their gradients.
     pub optimizer: OptimizerSpec,
+    /// How the learning rate changes.
+    pub schedule: ScheduleSpec,
+    /// How it rises at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<WarmupSpec>,
+    /// What normalisations that train go by.
+    pub batch_norm: BatchNormSpec,
+    /// The share of each picture's label that goes to all classes alike (Szegedy et al. 2016, arXiv
+    /// 1512.00567).
+    pub label_smoothing: f64,
+    /// A bound on gradients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_clipping: Option<ClippingSpec>,
+    /// An average of weights that takes their place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_average: Option<AverageSpec>,
     /// Which epoch's weights count as the best.
     pub best_by: BestBy,
+    /// When the stage ends before its last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingSpec>,
     /// Parts of a batch whose gradients are added in a fixed tree.
     pub micro_batches: usize,
 }

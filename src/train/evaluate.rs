@@ -47,7 +47,7 @@ pub fn evaluate(
     for batch in batches {
         let FeatureBatch { features, labels, samples, .. } = batch?;
         let logits = trainer.predict(features)?;
-        let outcome = objective::evaluate(&logits, &labels);
+        let outcome = objective::evaluate(&logits, &labels, 0.0);
         mean.add(outcome.loss, outcome.n_correct, labels.len());
         let pictures = logits.rows().zip(&samples).zip(&labels);
         predictions.extend(pictures.map(|((row, &sample), &label)| Prediction {

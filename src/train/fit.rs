@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::evaluate;
+use super::schedule::{self, Schedule};
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError, objective};
 use crate::base::cancel::Cancel;
@@ -11,7 +12,7 @@ use crate::base::random::SeedStream;
 use crate::engine::{StepRandomness, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
 use crate::model::weights::Weights;
-use crate::spec::BestBy;
+use crate::spec::{BestBy, EarlyStoppingSpec};
 
 /// Which of a stage's weights are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,16 @@ pub struct Course<'a> {
     pub n_epochs_before: usize,
     /// How many epochs to run.
     pub n_epochs: usize,
-    /// The size of a step.
-    pub learning_rate: f64,
+    /// Steps of an epoch.
+    pub n_steps: usize,
+    /// The size of each step.
+    pub schedule: Schedule,
+    /// The share of labels that goes to all classes alike.
+    pub label_smoothing: f64,
     /// Which epoch counts as the best.
     pub best_by: BestBy,
+    /// When the stage ends before its last epoch.
+    pub early_stopping: Option<EarlyStoppingSpec>,
     /// Where the stage's randomness comes from.
     pub stream: SeedStream,
     /// After how many steps its state is kept, besides at the end of each epoch.
@@ -97,7 +104,7 @@ pub fn fit(
         }
         None => (Done::default(), PartialEpoch::default()),
     };
-    while done.epochs.len() < course.n_epochs {
+    while !is_over(course, &done) {
         let epoch = course.n_epochs_before + done.epochs.len() + 1;
         train_epoch(course, epoch, parties, &done, &mut partial)?;
         finish_epoch(course, epoch, parties, &mut done, &partial)?;
@@ -108,8 +115,21 @@ pub fn fit(
     let Done { epochs, best } = done;
     let best = best.expect("a stage has at least one epoch");
     let stage = course.stage.to_owned();
-    parties.sink.receive(&Event::StageFinished { stage, best: best.metrics })?;
+    let ended_early = epochs.len() < course.n_epochs;
+    let patience = course.early_stopping.filter(|_| ended_early).map(|rule| rule.patience);
+    parties.sink.receive(&Event::StageFinished { stage, best: best.metrics, patience })?;
     Ok(Fitted { epochs, best, last_weights: parties.trainer.weights() })
+}
+
+/// Whether there is no epoch left.
+fn is_over(course: &Course<'_>, done: &Done) -> bool {
+    done.epochs.len() >= course.n_epochs
+        || schedule::ends(&done.metrics(), course.best_by, course.early_stopping)
+}
+
+/// The rate of a step of the epoch in progress.
+fn rate(course: &Course<'_>, done: &Done, step: usize) -> f64 {
+    course.schedule.rate(&done.metrics(), step, course.n_steps)
 }
 
 /// The steps of an epoch that are not done yet.
@@ -129,13 +149,13 @@ fn train_epoch(
         let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
-            let found = objective::evaluate(logits, &labels);
+            let found = objective::evaluate(logits, &labels, course.label_smoothing);
             outcome = Some((found.loss, found.n_correct));
             found.slope
         };
         let randomness = StepRandomness { samples };
-        let step_times =
-            trainer.step(features, &randomness, &mut objective, course.learning_rate)?;
+        let rate = rate(course, done, partial.n_steps);
+        let step_times = trainer.step(features, &randomness, &mut objective, rate)?;
         let (loss, n_correct) = outcome.expect("a step evaluates its objective");
         partial.n_steps += 1;
         check_loss(course, epoch, Some(partial.n_steps), loss)?;
@@ -174,7 +194,8 @@ fn finish_epoch(
     times.validation = start.elapsed();
     let validation = evaluation.evaluated;
     check_loss(course, epoch, None, validation.loss)?;
-    let (train, learning_rate) = (partial.mean.value(), course.learning_rate);
+    let train = partial.mean.value();
+    let learning_rate = rate(course, done, partial.n_steps.saturating_sub(1));
     let metrics = EpochMetrics { epoch, train, validation, learning_rate };
     let weights = trainer.weights();
     keeper.keep(Kept::Last, &weights)?;
@@ -202,7 +223,7 @@ fn checkpoint(
 }
 
 fn check_cancel(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {
-    if !course.cancel.is_set() || done.epochs.len() == course.n_epochs {
+    if !course.cancel.is_set() || is_over(course, done) {
         return Ok(());
     }
     let epoch = course.n_epochs_before + done.epochs.len() + 1;

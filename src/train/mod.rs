@@ -5,6 +5,7 @@
 pub mod evaluate;
 pub mod fit;
 pub mod objective;
+pub mod schedule;
 pub mod state;
 
 use std::error::Error;

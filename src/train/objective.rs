@@ -18,19 +18,27 @@ pub struct Outcome {
     pub slope: Tensor,
 }
 
-/// Evaluates logits `[n, outputs]` against the classes of the pictures.
-pub fn evaluate(logits: &Tensor, labels: &[usize]) -> Outcome {
+/// Evaluates logits `[n, outputs]` against the classes of the pictures, of whose labels a share of
+/// `smoothing` goes to all classes alike (Szegedy et al. 2016, arXiv 1512.00567, section 7).
+pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
     let n = labels.len() as f64;
     let mut loss = 0.0;
     let mut n_correct = 0;
     let mut slope = Vec::with_capacity(logits.values().len());
     for (row, &label) in logits.rows().zip(labels) {
         let probabilities = probabilities(row);
-        loss += sample_loss(row, label);
-        n_correct += usize::from(predicted(&probabilities) == label);
-        let gradient = |(class, probability): (usize, f64)| {
-            ((probability - f64::from(u8::from(class == label))) / n) as f32
+        let n_classes = probabilities.len();
+        let wanted = |class: usize| {
+            (1.0 - smoothing) * f64::from(u8::from(class == label)) + smoothing / n_classes as f64
         };
+        loss += if smoothing == 0.0 {
+            sample_loss(row, label)
+        } else {
+            (0..n_classes).map(|class| wanted(class) * sample_loss(row, class)).sum()
+        };
+        n_correct += usize::from(predicted(&probabilities) == label);
+        let gradient =
+            |(class, probability): (usize, f64)| ((probability - wanted(class)) / n) as f32;
         let first = usize::from(row.len() == 1);
         slope.extend(probabilities.into_iter().enumerate().skip(first).map(gradient));
     }
@@ -80,14 +88,14 @@ mod tests {
     use super::*;
 
     /// The gradient against central differences of the loss.
-    fn check(logits: Vec<f32>, outputs: usize, labels: &[usize]) {
+    fn check(logits: Vec<f32>, outputs: usize, labels: &[usize], smoothing: f64) {
         let logits = Tensor::new(&[labels.len(), outputs], logits);
-        let slope = evaluate(&logits, labels).slope;
+        let slope = evaluate(&logits, labels, smoothing).slope;
         for i in 0..logits.values().len() {
             let at = |change: f32| {
                 let mut moved = logits.clone();
                 moved.values_mut()[i] += change;
-                evaluate(&moved, labels).loss
+                evaluate(&moved, labels, smoothing).loss
             };
             let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
             let error = (f64::from(slope.values()[i]) - difference).abs();
@@ -97,22 +105,33 @@ mod tests {
 
     #[test]
     fn gradients_are_the_slopes_of_the_loss() {
-        check(vec![0.3, -1.2, 2.0], 1, &[1, 0, 0]);
-        check(vec![0.3, -1.2, 2.0, 0.0, 0.5, -0.5], 3, &[2, 0]);
+        for smoothing in [0.0, 0.2] {
+            check(vec![0.3, -1.2, 2.0], 1, &[1, 0, 0], smoothing);
+            check(vec![0.3, -1.2, 2.0, 0.0, 0.5, -0.5], 3, &[2, 0], smoothing);
+        }
+    }
+
+    /// By hand: the mean of the losses of all classes counts for a fifth.
+    #[test]
+    fn a_smoothed_label_is_shared_among_all_classes() {
+        let logits = Tensor::new(&[1, 3], vec![0.3, -1.2, 2.0]);
+        let loss = |label| evaluate(&logits, &[label], 0.0).loss;
+        let expected = 0.8 * loss(1) + 0.2 * (loss(0) + loss(1) + loss(2)) / 3.0;
+        assert!((evaluate(&logits, &[1], 0.2).loss - expected).abs() < 1e-12);
     }
 
     #[test]
     fn extreme_logits_give_finite_losses() {
-        let outcome = evaluate(&Tensor::new(&[2, 1], vec![1000.0, -1000.0]), &[0, 0]);
+        let outcome = evaluate(&Tensor::new(&[2, 1], vec![1000.0, -1000.0]), &[0, 0], 0.0);
         assert_eq!((outcome.loss, outcome.n_correct), (500.0, 1));
-        let outcome = evaluate(&Tensor::new(&[1, 3], vec![1000.0, -1000.0, 0.0]), &[1]);
+        let outcome = evaluate(&Tensor::new(&[1, 3], vec![1000.0, -1000.0, 0.0]), &[1], 0.0);
         assert_eq!(outcome.loss, 2000.0);
     }
 
     #[test]
     fn one_logit_is_the_same_as_two_of_which_one_is_zero() {
-        let one = evaluate(&Tensor::new(&[1, 1], vec![0.7]), &[1]);
-        let two = evaluate(&Tensor::new(&[1, 2], vec![0.0, 0.7]), &[1]);
+        let one = evaluate(&Tensor::new(&[1, 1], vec![0.7]), &[1], 0.0);
+        let two = evaluate(&Tensor::new(&[1, 2], vec![0.0, 0.7]), &[1], 0.0);
         assert!((one.loss - two.loss).abs() < 1e-12);
         assert_eq!(one.slope.values()[0], two.slope.values()[1]);
     }

@@ -29,6 +29,13 @@ pub struct Done {
     pub best: Option<Best>,
 }
 
+impl Done {
+    /// What was measured in each epoch.
+    pub fn metrics(&self) -> Vec<EpochMetrics> {
+        self.epochs.iter().map(|epoch| epoch.metrics).collect()
+    }
+}
+
 /// An epoch that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct FinishedEpoch {

@@ -65,8 +65,11 @@ impl Situation {
         let trained: Vec<String> =
             self.network.trainable_parameters(first).into_iter().map(|p| p.name).collect();
         let adam = AdamSpec { learning_rate: RATE, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
-        let options =
-            TrainerOptions { layers, optimizer: OptimizerSpec::Adam(adam), micro_batches: 16 };
+        let options = TrainerOptions {
+            optimizer: OptimizerSpec::Adam(adam),
+            micro_batches: 16,
+            ..TrainerOptions::asking(layers)
+        };
         let extractor = NativeExtractor::new(&self.network, &cut, &self.weights).unwrap();
         let features = extractor.extract(&self.batch).unwrap();
         let trainer = AutodiffTrainer::new(&self.network, &cut, &self.weights, &trained, &options);
@@ -74,7 +77,7 @@ impl Situation {
     }
 
     fn objective(&self) -> impl FnMut(&Tensor) -> Tensor {
-        |logits| objective::evaluate(logits, &self.batch.labels).slope
+        |logits| objective::evaluate(logits, &self.batch.labels, 0.0).slope
     }
 }
 

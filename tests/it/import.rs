@@ -13,8 +13,8 @@ use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::file::WeightsError;
 use alpaca_run::model::weights::import::{Naming, WeightsFile};
 use alpaca_run::spec::{
-    BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec, Pooling,
-    SgdSpec, TopSpec, WeightsSpec,
+    BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec,
+    WeightsSpec,
 };
 use alpaca_run::train::objective;
 
@@ -218,9 +218,7 @@ fn probabilities(file: &WeightsFile, images: Tensor) -> Vec<f32> {
     weights.extend(file.classifier().unwrap().head_for(&(0..1000).collect::<Vec<_>>()));
     let features = extract(&network, &weights, images);
     let cut = network.cut(network.first_trainable(&FreezeSpec::All));
-    let optimizer =
-        OptimizerSpec::Sgd(SgdSpec { learning_rate: 0.1, momentum: 0.0, nesterov: false });
-    let options = TrainerOptions { layers: Layers::Native, optimizer, micro_batches: 1 };
+    let options = TrainerOptions::asking(Layers::Native);
     let mut trainer = AutodiffTrainer::new(&network, &cut, &weights, &[], &options);
     let logits = trainer.predict(features).unwrap();
     logits.rows().flat_map(objective::probabilities).map(|p| p as f32).collect()

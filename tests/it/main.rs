@@ -11,6 +11,7 @@
 
 mod architecture;
 mod augmentation;
+mod batch_norm;
 mod broken;
 mod catalog;
 mod definitions;
@@ -25,5 +26,6 @@ mod resume;
 mod reuse;
 mod runs;
 mod schema;
+mod scratch;
 mod support;
 mod watch;

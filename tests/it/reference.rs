@@ -158,7 +158,11 @@ fn pooled_features_and_logits_agree_with_keras() {
 
 fn options(layers: Layers) -> TrainerOptions {
     let adam = AdamSpec { learning_rate: 1e-4, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
-    TrainerOptions { layers, optimizer: OptimizerSpec::Adam(adam), micro_batches: 16 }
+    TrainerOptions {
+        optimizer: OptimizerSpec::Adam(adam),
+        micro_batches: 16,
+        ..TrainerOptions::asking(layers)
+    }
 }
 
 /// The frozen part's features and a trainer of the rest, for a freeze rule.
@@ -200,7 +204,7 @@ fn check_training(layers: Layers) {
     let features = NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
     let mut losses = vec![];
     let mut objective = |logits: &Tensor| {
-        let outcome = objective::evaluate(logits, &batch.labels);
+        let outcome = objective::evaluate(logits, &batch.labels, 0.0);
         losses.push(outcome.loss as f32);
         outcome.slope
     };
@@ -263,7 +267,7 @@ fn both_definitions_give_the_same_gradients_of_the_whole_network() {
         let (cut, mut trainer) = fine_tuning(&situation, &FreezeSpec::None, layers);
         let features =
             NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
-        let mut objective = |logits: &Tensor| objective::evaluate(logits, &batch.labels).slope;
+        let mut objective = |logits: &Tensor| objective::evaluate(logits, &batch.labels, 0.0).slope;
         trainer.gradients(features, None, &mut objective).unwrap()
     });
     assert_eq!(native.len(), ordinary.len());

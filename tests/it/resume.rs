@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, spawn};
-use crate::support::runs::{TWO_STAGES, assert_same_files, run};
+use crate::support::runs::{FROM_SCRATCH, TWO_STAGES, assert_same_files, run};
 
 /// How often the run of [`killed_at_any_moment_a_run_goes_on_to_the_same_bytes`] is killed, unless
 /// `ALPACA_KILLS` says otherwise.
@@ -65,7 +65,17 @@ fn fraction(i: usize) -> f64 {
 #[test]
 fn killed_at_any_moment_a_run_goes_on_to_the_same_bytes() {
     let n_kills = std::env::var("ALPACA_KILLS").map_or(N_KILLS, |n| n.parse().unwrap());
-    let workshop = Workshop::new(TWO_STAGES, 2);
+    check_kills(TWO_STAGES, n_kills);
+}
+
+/// Running means, an average of weights, rates and a plateau are part of how far a run is.
+#[test]
+fn killed_from_scratch_a_run_goes_on_to_the_same_bytes() {
+    check_kills(FROM_SCRATCH, N_KILLS / 2);
+}
+
+fn check_kills(pipeline: &str, n_kills: usize) {
+    let workshop = Workshop::new(pipeline, 2);
     let before = Instant::now();
     assert_eq!(Said::of(start(&workshop, "whole", &[])).code, Some(0));
     let whole = before.elapsed();

@@ -9,6 +9,7 @@ mod native;
 mod operations;
 mod ordinary;
 mod parameters;
+mod statistics;
 mod trainer;
 
 pub use trainer::{AutodiffTrainer, Layers, TrainerOptions};

@@ -3,16 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::custom::{self, Input, SharedOperation};
 use super::parameters::{Leaves, frozen_norm};
+use super::statistics::{BatchStatistics, trained_norm};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::kernels::{Depthwise, Kernels};
 use crate::engine::layers::{
-    AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, Pointwise,
+    AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, Normalisation, Pointwise,
 };
 use crate::engine::{Features, StepRandomness};
 use crate::model::fuse::{
@@ -38,8 +39,22 @@ struct Step {
 }
 
 enum StepKind {
-    Layer { operation: SharedOperation, convolutions: Vec<Names>, shortcut: Option<Value> },
-    Dropout { rate: f32 },
+    Layer {
+        operation: SharedOperation,
+        convolutions: Vec<Names>,
+        shortcut: Option<Value>,
+    },
+    /// A convolution without anything behind it, and a normalisation by the batch.
+    Normalised {
+        convolution: SharedOperation,
+        names: Names,
+        normalisation: Arc<Normalisation>,
+        norm: Norm,
+        shortcut: Option<Value>,
+    },
+    Dropout {
+        rate: f32,
+    },
 }
 
 /// The parameters of an affine convolution or fully connected layer.
@@ -53,7 +68,14 @@ struct Names {
 
 impl NativeNetwork {
     /// Prepares `units`, the first of which has position `first`, with `n_pieces` micro-batches.
-    pub(super) fn new(units: &[Unit], first: usize, boundary: &[Value], n_pieces: usize) -> Self {
+    /// Normalisations whose scale is among `by_batch` go by the statistics of the batch.
+    pub(super) fn new(
+        units: &[Unit],
+        first: usize,
+        boundary: &[Value],
+        n_pieces: usize,
+        by_batch: &[String],
+    ) -> Self {
         let build = Build { kernels: Kernels::best(), n_pieces };
         // Groups speak of positions inside `units`, values of the whole network: what comes from
         // before gets positions behind the end.
@@ -66,17 +88,23 @@ impl NativeNetwork {
         let kept: Vec<Value> = boundary.iter().copied().map(local).collect();
         let mut steps = vec![];
         for group in fuse::groups(&localised, 0..units.len(), &kept) {
-            for group in divide(units, group) {
+            let has_batch_norm =
+                units[group.clone()].iter().any(|unit| trained_norm(unit, by_batch).is_some());
+            for group in divide(units, group, has_batch_norm) {
                 let input = units[group.start].input;
                 let output = Value::Unit(first + group.end - 1);
-                let kind = build.step(&units[group]);
+                let kind = match &units[group.clone()] {
+                    [unit] if trained_norm(unit, by_batch).is_some() => build.normalised(unit),
+                    units => build.step(units),
+                };
                 steps.push(Step { kind, input, output });
             }
         }
         Self { steps }
     }
 
-    /// The logits `[n, outputs]`. Dropout acts where there is randomness to draw from.
+    /// The logits `[n, outputs]`, and the statistics that normalisations went by. Dropout acts where
+    /// there is randomness to draw from.
     pub(super) fn forward(
         &self,
         boundary: &[Value],
@@ -84,7 +112,8 @@ impl NativeNetwork {
         features: Features,
         randomness: Option<&StepRandomness>,
         device: &Device,
-    ) -> Tensor<2> {
+    ) -> (Tensor<2>, BatchStatistics) {
+        let mut statistics = BatchStatistics::new();
         let mut values: BTreeMap<Value, Tensor<4>> = boundary
             .iter()
             .zip(features.values)
@@ -102,6 +131,17 @@ impl NativeNetwork {
                     inputs.extend(shortcut.map(|value| Input::Map(values[&value].clone())));
                     custom::layer(Arc::clone(operation), x, inputs)
                 }
+                StepKind::Normalised { convolution, names, normalisation, norm, shortcut } => {
+                    let inputs = names.inputs(leaves, device).into();
+                    let x = custom::layer(Arc::clone(convolution), x, inputs);
+                    let vector = |role| Input::Vector(leaves.vector(&norm.parameter(role)));
+                    let mut inputs = vec![vector(Role::Gamma), vector(Role::Beta)];
+                    inputs.extend(shortcut.map(|value| Input::Map(values[&value].clone())));
+                    let operation: SharedOperation = Arc::<Normalisation>::clone(normalisation);
+                    let y = custom::layer(operation, x, inputs);
+                    statistics.insert(norm.layer.clone(), normalisation.statistics());
+                    y
+                }
                 StepKind::Dropout { rate } => dropout(x, *rate, randomness),
             };
             last = Some(y.clone());
@@ -109,7 +149,7 @@ impl NativeNetwork {
         }
         let logits = last.expect("the head is always part of what trains");
         let [n, _, _, n_outputs] = logits.dims();
-        logits.reshape([n, n_outputs])
+        (logits.reshape([n, n_outputs]), statistics)
     }
 }
 
@@ -157,10 +197,14 @@ fn to_device(tensor: HostTensor, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(tensor.into_values(), shape), device)
 }
 
-/// Cuts a group into what one operation can do.
-fn divide(units: &[Unit], group: Range<usize>) -> Vec<Range<usize>> {
+/// Cuts a group into what one operation can do: layer by layer where a normalisation goes by the
+/// batch, which has to be there as a whole.
+fn divide(units: &[Unit], group: Range<usize>, has_batch_norm: bool) -> Vec<Range<usize>> {
     if group.len() == 1 {
         return vec![group];
+    }
+    if has_batch_norm {
+        return group.map(|unit| unit..unit + 1).collect();
     }
     let depthwise = &units[group.end - 2];
     if depthwise.input_shape[..2].iter().any(|side| *side < SMALLEST_BLOCK) {
@@ -199,6 +243,31 @@ impl Build {
             block => (Arc::new(self.block(block)), block.iter().map(names).collect()),
         };
         StepKind::Layer { operation, convolutions, shortcut: None }
+    }
+
+    /// A convolution whose normalisation goes by the batch.
+    fn normalised(&self, unit: &Unit) -> StepKind {
+        let mut bare = convolution(unit).clone();
+        let activation = std::mem::replace(&mut bare.activation, Activation::Linear);
+        let shortcut = bare.shortcut.take();
+        let norm = bare.norm.take().expect("it was asked for because of its normalisation");
+        let names = Names {
+            weights: unit.parameter(bare.kernel_role()),
+            norm: None,
+            bias: None,
+            n_outputs: n_outputs(unit),
+        };
+        let normalisation = Normalisation {
+            kernels: self.kernels,
+            shape: map_shape(&unit.output_shape),
+            epsilon: norm.epsilon,
+            activation,
+            n_pieces: self.n_pieces,
+            statistics: Mutex::default(),
+        };
+        let convolution = self.single(unit, &bare);
+        let normalisation = Arc::new(normalisation);
+        StepKind::Normalised { convolution, names, normalisation, norm, shortcut }
     }
 
     fn single(&self, unit: &Unit, convolution: &ConvolutionUnit) -> SharedOperation {

@@ -7,9 +7,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::operations;
 use super::parameters::{Leaves, frozen_norm};
+use super::statistics::{BatchStatistics, trained_norm};
+use super::trainer::host_values;
 use crate::base::tensor::Tensor as HostTensor;
-use crate::engine::{Features, StepRandomness};
-use crate::model::fuse::{Connection, ConvolutionUnit, Unit, UnitKind, Value};
+use crate::engine::layers::Statistics;
+use crate::engine::{EngineError, Features, StepRandomness};
+use crate::model::fuse::{Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
 use crate::model::graph::Role;
 
 /// Activations on a device.
@@ -21,16 +24,20 @@ enum Activations {
     Vectors(Tensor<2>),
 }
 
-/// Runs units on features and gives the logits `[n, outputs]`. Dropout acts where there is
-/// randomness to draw from.
+/// Runs units on features and gives the logits `[n, outputs]`, and the statistics that normalisations
+/// went by: those whose scale is among `by_batch`. Dropout acts where there is randomness to draw
+/// from.
+#[expect(clippy::too_many_arguments, reason = "a network, what goes in, and how")]
 pub(super) fn forward(
     units: &[Unit],
     (boundary, first): (&[Value], usize),
     leaves: &Leaves,
     features: Features,
     randomness: Option<&StepRandomness>,
+    by_batch: &[String],
     device: &Device,
-) -> Tensor<2> {
+) -> Result<(Tensor<2>, BatchStatistics), EngineError> {
+    let mut statistics = BatchStatistics::new();
     let mut values: BTreeMap<Value, Activations> = boundary
         .iter()
         .zip(features.values)
@@ -42,7 +49,24 @@ pub(super) fn forward(
         let output = match &unit.kind {
             UnitKind::Convolution(convolution) => {
                 let shortcut = convolution.shortcut.map(|value| maps(values[&value].clone()));
-                Activations::Maps(run_convolution(unit, convolution, maps(input), shortcut, leaves))
+                let x = convolve(unit, convolution, maps(input), leaves);
+                let x = match (&convolution.norm, trained_norm(unit, by_batch)) {
+                    (_, Some(norm)) => {
+                        let (x, of_batch) = by_statistics(x, norm, leaves)?;
+                        statistics.insert(norm.layer.clone(), of_batch);
+                        x
+                    }
+                    (Some(norm), None) => {
+                        let (scale, shift) = frozen_norm(norm, leaves);
+                        operations::affine(x, scale, shift)
+                    }
+                    (None, None) => x,
+                };
+                let x = operations::activate(x, convolution.activation);
+                Activations::Maps(match shortcut {
+                    Some(shortcut) => x + shortcut,
+                    None => x,
+                })
             }
             UnitKind::GlobalAveragePooling => {
                 Activations::Vectors(operations::global_average(maps(input)))
@@ -62,17 +86,38 @@ pub(super) fn forward(
         last = Some(output.clone());
         values.insert(Value::Unit(first + offset), output);
     }
-    vectors(last.expect("the head is always part of what trains"))
+    Ok((vectors(last.expect("the head is always part of what trains")), statistics))
 }
 
-fn run_convolution(
+/// A normalisation by the mean and variance of the batch, and these.
+fn by_statistics(
+    x: Tensor<4>,
+    norm: &Norm,
+    leaves: &Leaves,
+) -> Result<(Tensor<4>, Statistics), EngineError> {
+    let [n, h, w, c] = x.dims();
+    let rows = x.reshape([n * h * w, c]);
+    let mean = rows.clone().mean_dim(0);
+    let distance = rows - mean.clone();
+    let variance = distance.clone().powi_scalar(2).mean_dim(0);
+    let by_column = |role| leaves.vector(&norm.parameter(role)).reshape([1, c]);
+    let scale = by_column(Role::Gamma) / (variance.clone() + norm.epsilon).sqrt();
+    let y = (distance * scale + by_column(Role::Beta)).reshape([n, h, w, c]);
+    let values = |tensor: Tensor<2>| {
+        let plain = if tensor.device().is_autodiff() { tensor.inner() } else { tensor };
+        host_values(plain.into_data())
+    };
+    let statistics = Statistics { mean: values(mean)?, variance: values(variance)?, n: n * h * w };
+    Ok((y, statistics))
+}
+
+fn convolve(
     unit: &Unit,
     convolution: &ConvolutionUnit,
     x: Tensor<4>,
-    shortcut: Option<Tensor<4>>,
     leaves: &Leaves,
 ) -> Tensor<4> {
-    let x = match convolution.connection {
+    match convolution.connection {
         Connection::Full => operations::convolution(
             x,
             leaves.kernel(&unit.parameter(Role::Kernel)),
@@ -83,18 +128,6 @@ fn run_convolution(
             leaves.kernel(&unit.parameter(Role::DepthwiseKernel)),
             &convolution.window,
         ),
-    };
-    let x = match &convolution.norm {
-        Some(norm) => {
-            let (scale, shift) = frozen_norm(norm, leaves);
-            operations::affine(x, scale, shift)
-        }
-        None => x,
-    };
-    let x = operations::activate(x, convolution.activation);
-    match shortcut {
-        Some(shortcut) => x + shortcut,
-        None => x,
     }
 }
 

@@ -58,6 +58,30 @@ impl Parameters {
         self.0.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
+    /// Replaces the values of some parameters.
+    pub(super) fn replace(&mut self, some: Weights) {
+        for (name, tensor) in some {
+            if let Some((value, _)) = self.0.get_mut(&name) {
+                *value = tensor;
+            }
+        }
+    }
+
+    /// Moves all values towards those of `other`, keeping `share` of their own.
+    pub(super) fn follow(&mut self, other: &Self, share: f32) {
+        for ((own, _), (value, _)) in self.0.values_mut().zip(other.0.values()) {
+            if own != value {
+                let pairs = own.values_mut().iter_mut().zip(value.values());
+                pairs.for_each(|(own, value)| *own = *value + share * (*own - *value));
+            }
+        }
+    }
+
+    /// The value of a parameter.
+    pub(super) fn get(&self, name: &str) -> Option<&Tensor> {
+        self.0.get(name).map(|(value, _)| value)
+    }
+
     /// Sets the values of all parameters.
     pub(super) fn set(&mut self, weights: &Weights) {
         for (name, (value, _)) in &mut self.0 {

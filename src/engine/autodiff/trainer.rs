@@ -7,22 +7,39 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::native::NativeNetwork;
 use super::ordinary;
 use super::parameters::{Leaves, Parameters};
+use super::statistics::{BatchStatistics, RunningMeans, trained_norm};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::optimizer::Optimizer;
 use crate::engine::{
     EngineError, Features, Gradients, Objective, StepRandomness, StepTimes, Trainer, TrainerState,
 };
 use crate::model::fuse::{Cut, Unit, Value};
+use crate::model::graph::Role;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{Device as DeviceSpec, OptimizerSpec};
+use crate::spec::{
+    AverageSpec, BatchNormSpec, ClippingSpec, Device as DeviceSpec, OptimizerSpec, SgdSpec,
+    TrainSpec,
+};
 
 /// How the layers of the trainable part are defined.
 enum Definition {
     /// As layers of our own, on the processor.
-    Native(NativeNetwork),
+    Native {
+        /// With every normalisation folded.
+        asked: NativeNetwork,
+        /// With normalisations by the batch, where there are any.
+        learning: Option<NativeNetwork>,
+    },
     /// In ordinary tensor operations.
     Ordinary { units: Vec<Unit>, first: usize },
+}
+
+/// Whether a network is asked or learns: the difference is in its normalisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Asked,
+    Learning,
 }
 
 /// Which definition of its layers a trainer uses, and on what.
@@ -74,6 +91,40 @@ pub struct TrainerOptions {
     pub optimizer: OptimizerSpec,
     /// Parts of a batch whose gradients are added in a fixed tree; for [`Layers::Native`] alone.
     pub micro_batches: usize,
+    /// What normalisations that train go by.
+    pub batch_norm: BatchNormSpec,
+    /// The largest length of all gradients of a step together.
+    pub clipping: Option<ClippingSpec>,
+    /// An average of the weights that takes their place where the network is asked.
+    pub average: Option<AverageSpec>,
+}
+
+impl TrainerOptions {
+    /// How a stage trains on these layers.
+    pub fn of(spec: &TrainSpec, layers: Layers) -> Self {
+        Self {
+            layers,
+            optimizer: spec.optimizer,
+            micro_batches: spec.micro_batches,
+            batch_norm: spec.batch_norm,
+            clipping: spec.gradient_clipping,
+            average: spec.weight_average,
+        }
+    }
+
+    /// How a network is asked that does not train.
+    pub fn asking(layers: Layers) -> Self {
+        let optimizer =
+            OptimizerSpec::Sgd(SgdSpec { learning_rate: 0.0, momentum: 0.0, nesterov: false });
+        Self {
+            layers,
+            optimizer,
+            micro_batches: 1,
+            batch_norm: BatchNormSpec::Frozen,
+            clipping: None,
+            average: None,
+        }
+    }
 }
 
 /// Trains the units behind a cut.
@@ -83,6 +134,11 @@ pub struct AutodiffTrainer {
     parameters: Parameters,
     optimizer: Optimizer,
     device: Device,
+    /// The scales of normalisations that go by the batch.
+    by_batch: Vec<String>,
+    running: Option<RunningMeans>,
+    clipping: Option<ClippingSpec>,
+    average: Option<Average>,
 }
 
 impl AutodiffTrainer {
@@ -96,10 +152,23 @@ impl AutodiffTrainer {
     ) -> Self {
         let units = &network.units[cut.trainable.clone()];
         let first = cut.trainable.start;
+        let convention = network.convention;
+        let running = match options.batch_norm {
+            BatchNormSpec::Frozen => None,
+            BatchNormSpec::Train { momentum } => Some(RunningMeans { momentum, convention }),
+        };
+        let scales = units.iter().filter_map(|unit| trained_norm(unit, trained));
+        let by_batch: Vec<String> = match running {
+            None => vec![],
+            Some(_) => scales.map(|norm| norm.parameter(Role::Gamma)).collect(),
+        };
+        let native = |by_batch: &[String]| {
+            NativeNetwork::new(units, first, &cut.boundary, options.micro_batches, by_batch)
+        };
         Self {
             definition: if matches!(options.layers, Layers::Native) {
-                let n_pieces = options.micro_batches;
-                Definition::Native(NativeNetwork::new(units, first, &cut.boundary, n_pieces))
+                let learning = (!by_batch.is_empty()).then(|| native(&by_batch));
+                Definition::Native { asked: native(&[]), learning }
             } else {
                 Definition::Ordinary { units: units.to_vec(), first }
             },
@@ -107,23 +176,45 @@ impl AutodiffTrainer {
             boundary: cut.boundary.clone(),
             optimizer: Optimizer::new(options.optimizer),
             device: options.layers.device(),
+            by_batch,
+            running,
+            clipping: options.clipping,
+            average: options.average.map(|spec| Average {
+                spec,
+                parameters: Parameters::new(network, units, weights, trained),
+            }),
         }
     }
 
+    /// The parameters by which the network is asked.
+    fn asked(&mut self) -> &mut Parameters {
+        match &mut self.average {
+            Some(average) => &mut average.parameters,
+            None => &mut self.parameters,
+        }
+    }
+
+    /// The logits, and the statistics that normalisations went by.
     fn forward(
         &self,
         leaves: &Leaves,
         features: Features,
         randomness: Option<&StepRandomness>,
         device: &Device,
-    ) -> Tensor<2> {
+        used: Use,
+    ) -> Result<(Tensor<2>, BatchStatistics), EngineError> {
         match &self.definition {
-            Definition::Native(network) => {
-                network.forward(&self.boundary, leaves, features, randomness, device)
+            Definition::Native { asked, learning } => {
+                let network = match (used, learning) {
+                    (Use::Learning, Some(learning)) => learning,
+                    _ => asked,
+                };
+                Ok(network.forward(&self.boundary, leaves, features, randomness, device))
             }
             Definition::Ordinary { units, first } => {
                 let at = (self.boundary.as_slice(), *first);
-                ordinary::forward(units, at, leaves, features, randomness, device)
+                let by_batch: &[String] = if used == Use::Learning { &self.by_batch } else { &[] };
+                ordinary::forward(units, at, leaves, features, randomness, by_batch, device)
             }
         }
     }
@@ -143,7 +234,7 @@ impl AutodiffTrainer {
         let leaves = self.parameters.lend(&device);
         let gradients = self.backward(&leaves, features, randomness, objective, &device);
         self.parameters.take_back(leaves)?;
-        gradients.map(|(gradients, _)| gradients)
+        gradients.map(|found| found.gradients)
     }
 
     /// Gradients, and how long forward and backward took.
@@ -154,9 +245,10 @@ impl AutodiffTrainer {
         randomness: Option<&StepRandomness>,
         objective: &mut Objective<'_>,
         device: &Device,
-    ) -> Result<(Gradients, StepTimes), EngineError> {
+    ) -> Result<Found, EngineError> {
         let start = Instant::now();
-        let logits = self.forward(leaves, features, randomness, device);
+        let (logits, statistics) =
+            self.forward(leaves, features, randomness, device, Use::Learning)?;
         let slope = objective(&to_host(logits.clone().inner())?);
         // The sum of logits weighted by their gradients has exactly these gradients.
         let slope = TensorData::new(slope.values().to_vec(), slope.shape().to_vec());
@@ -165,16 +257,50 @@ impl AutodiffTrainer {
         let mut gradients = (logits * Tensor::<2>::from_data(slope, device)).sum().backward();
         let gradients = leaves.gradients(&mut gradients)?;
         let times = StepTimes { forward, backward: start.elapsed(), ..StepTimes::default() };
-        Ok((gradients, times))
+        Ok(Found { gradients, statistics, times })
     }
+}
+
+/// The average of all parameters over the steps.
+struct Average {
+    spec: AverageSpec,
+    parameters: Parameters,
+}
+
+impl AverageSpec {
+    /// The share of the average that is kept in step `n`: less at first, so that what the weights
+    /// began as is soon forgotten.
+    fn share(&self, n: u64) -> f32 {
+        let n = n as f64;
+        self.decay.min((1.0 + n) / (10.0 + n)) as f32
+    }
+}
+
+/// Shortens gradients to the largest length that they may have together. Squares are added in the
+/// order of names and of values, in double precision.
+fn clip(gradients: &mut Gradients, clipping: ClippingSpec) {
+    let squares = gradients.values().flatten().map(|&value| f64::from(value) * f64::from(value));
+    let length = squares.sum::<f64>().sqrt();
+    if length > clipping.norm {
+        let factor = (clipping.norm / length) as f32;
+        gradients.values_mut().flatten().for_each(|value| *value *= factor);
+    }
+}
+
+/// What a pass forward and backward found.
+struct Found {
+    gradients: Gradients,
+    statistics: BatchStatistics,
+    times: StepTimes,
 }
 
 impl Trainer for AutodiffTrainer {
     fn predict(&mut self, features: Features) -> Result<HostTensor, EngineError> {
         let device = self.device.clone();
-        let leaves = self.parameters.lend(&device);
-        let logits = to_host(self.forward(&leaves, features, None, &device));
-        self.parameters.take_back(leaves)?;
+        let leaves = self.asked().lend(&device);
+        let logits = self.forward(&leaves, features, None, &device, Use::Asked);
+        let logits = logits.and_then(|(logits, _)| to_host(logits));
+        self.asked().take_back(leaves)?;
         logits
     }
 
@@ -190,29 +316,44 @@ impl Trainer for AutodiffTrainer {
         let result = self.backward(&leaves, features, Some(randomness), objective, &device);
         let start = Instant::now();
         self.parameters.take_back(leaves)?;
-        let (gradients, mut times) = result?;
+        let Found { mut gradients, statistics, mut times } = result?;
+        if let Some(clipping) = self.clipping {
+            clip(&mut gradients, clipping);
+        }
         self.optimizer.begin_step();
         for (name, value) in self.parameters.trained_mut() {
             if let Some(gradient) = gradients.get(name) {
                 self.optimizer.update(name, value.values_mut(), gradient, learning_rate);
             }
         }
+        if let Some(running) = &self.running {
+            let new = running.after(&statistics, |name| self.parameters.get(name));
+            self.parameters.replace(new);
+        }
+        if let Some(Average { spec, parameters }) = &mut self.average {
+            parameters.follow(&self.parameters, spec.share(self.optimizer.n_steps()));
+        }
         times.optimizer = start.elapsed();
         Ok(times)
     }
 
     fn weights(&self) -> Weights {
-        self.parameters.weights()
+        self.average.as_ref().map_or(&self.parameters, |average| &average.parameters).weights()
     }
 
     fn state(&self) -> TrainerState {
         let (n_steps, [first_moments, second_moments]) = self.optimizer.state();
-        TrainerState { weights: self.weights(), first_moments, second_moments, n_steps }
+        let weights = self.parameters.weights();
+        let average = self.average.as_ref().map(|average| average.parameters.weights());
+        TrainerState { weights, first_moments, second_moments, average, n_steps }
     }
 
     fn restore(&mut self, state: TrainerState) {
-        let TrainerState { weights, first_moments, second_moments, n_steps } = state;
+        let TrainerState { weights, first_moments, second_moments, average, n_steps } = state;
         self.parameters.set(&weights);
+        if let (Some(own), Some(weights)) = (&mut self.average, average) {
+            own.parameters.set(&weights);
+        }
         self.optimizer.restore(n_steps, [first_moments, second_moments]);
     }
 }

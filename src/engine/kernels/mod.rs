@@ -1,7 +1,7 @@
 //! The arithmetic of both engines: matrix products, depthwise convolutions and their gradients, for
 //! every instruction set.
 //!
-//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`] and [`elements`] kernels that are
+//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`] and [`elements`] kernels that are
 //! generic over them, [`set`] compiles these for each instruction set. [`Kernels`] is the safe front:
 //! a set that the processor has, and methods on slices that check sizes. Nothing here knows threads,
 //! except for packing and sums of large matrices; callers divide the work.
@@ -23,6 +23,7 @@ mod depthwise;
 mod depthwise_gradient;
 mod elements;
 mod gradient;
+mod normalise;
 mod output;
 mod packed;
 mod pieces;
@@ -39,6 +40,7 @@ pub use depthwise::{Depthwise, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::AdamNumbers;
 pub use gradient::Columns;
+pub use normalise::{CHAIN, NormRows, NormSlope};
 pub use output::{Filling, Out, filled};
 pub use packed::Packed;
 pub use pieces::{MOST_PIECES, Pieces, tree_sum};
@@ -126,6 +128,35 @@ impl Kernels {
     ) -> &'a mut [f32] {
         with_set!(self.set, S => elements::gate_in_place::<S>(dy, y, sums));
         dy
+    }
+
+    /// Adds to `sums` and `squares` the columns of `x - pivot` and of its squares, for at most
+    /// [`CHAIN`] rows.
+    pub fn moments(self, x: &[f32], pivot: &[f32], sums: &mut [f32], squares: &mut [f32]) {
+        with_set!(self.set, S => normalise::moments::<S>(x, pivot, sums, squares));
+    }
+
+    /// `y = x · scale + shift`, with a `ReLU6` where `relu6`, plus `shortcut` where there is one.
+    pub fn normalise(
+        self,
+        x: &[f32],
+        affine: (&[f32], &[f32]),
+        relu6: bool,
+        shortcut: Option<&[f32]>,
+        y: Out<'_>,
+    ) {
+        with_set!(self.set, S => normalise::normalise::<S>(x, affine, relu6, shortcut, y));
+    }
+
+    /// Adds to `sums` and `products` the columns of `dz` and of `dz · (x - mean)`, for at most
+    /// [`CHAIN`] rows.
+    pub fn slopes(self, rows: NormRows<'_>, mean: &[f32], sums: &mut [f32], products: &mut [f32]) {
+        with_set!(self.set, S => normalise::slopes::<S>(rows, mean, sums, products));
+    }
+
+    /// Writes the gradient of a normalisation's input.
+    pub fn normalise_back(self, rows: NormRows<'_>, slope: NormSlope<'_>, dx: Out<'_>) {
+        with_set!(self.set, S => normalise::normalise_back::<S>(rows, slope, dx));
     }
 
     /// Writes the output rows `rows` of a depthwise convolution.

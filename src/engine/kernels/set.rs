@@ -8,7 +8,7 @@ use super::simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
-use super::{depthwise, depthwise_gradient, elements, gradient, product};
+use super::{depthwise, depthwise_gradient, elements, gradient, normalise, product};
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,14 @@ compile! {
         = depthwise_gradient::input_row;
     /// Gates rows and adds up their columns.
     gate_rows(elements::GateJob) = elements::gate_rows;
+    /// Sums of columns and of their squares.
+    moments(normalise::MomentsJob) = normalise::moments_of;
+    /// Rows multiplied, shifted and cut off.
+    normalise(normalise::NormaliseJob) = normalise::normalise_rows;
+    /// Sums of gradients, and of their products with what they belong to.
+    slopes(normalise::SlopesJob) = normalise::slopes_of;
+    /// The way back through a normalisation.
+    normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
     /// Multiply-adds that wait for nothing.
     multiply(elements::MultiplyJob) = elements::multiply;
     /// A step of Adam.

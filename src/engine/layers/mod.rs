@@ -13,6 +13,7 @@ mod block;
 mod convolution;
 mod depthwise;
 mod held;
+mod normalisation;
 mod pointwise;
 mod pooling;
 mod unfold;
@@ -22,6 +23,7 @@ mod twin;
 pub(super) use block::{BlockForward, First, InvertedResidual};
 pub(super) use convolution::{Convolution, convolve};
 pub(super) use depthwise::DepthwiseConvolution;
+pub(super) use normalisation::{Normalisation, Statistics};
 pub(super) use pointwise::Pointwise;
 pub(super) use pooling::{AveragePooling, average};
 

@@ -1,6 +1,8 @@
 //! The functions of operations in double precision, without vectors, strips or threads; and tests
 //! that hold operations against them, their gradients against central differences of these.
 
+use std::sync::Mutex;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -255,6 +257,55 @@ fn block(
     }
 }
 
+/// A batch normalisation; the shortcut is its last input.
+fn normalisation(
+    kernels: Kernels,
+    generator: &mut Generator,
+    (n, [height, width], c): (usize, [usize; 2], usize),
+    (relu6, has_shortcut, n_pieces): (bool, bool, usize),
+) -> Case {
+    let len = n * height * width * c;
+    // Means far from zero, as far as they are from each other.
+    let mut inputs = vec![
+        random(generator, len, 2.0, 6.0),
+        random(generator, c, 0.5, 3.0),
+        random(generator, c, -1.0, 4.0),
+    ];
+    if has_shortcut {
+        inputs.push(random(generator, len, -1.0, 1.0));
+    }
+    Case {
+        operation: Box::new(Normalisation {
+            kernels,
+            shape: [height, width, c],
+            epsilon: 1e-3,
+            activation: activation(relu6),
+            n_pieces,
+            statistics: Mutex::default(),
+        }),
+        n,
+        inputs,
+        twin: Box::new(move |inputs| {
+            let (x, count) = (&inputs[0], (n * height * width) as f64);
+            let mean = |of: &dyn Fn(f64) -> f64, column: usize| {
+                x.iter().skip(column).step_by(c).map(|value| of(*value)).sum::<f64>() / count
+            };
+            let means: Vec<f64> = (0..c).map(|column| mean(&|value| value, column)).collect();
+            let variances: Vec<f64> = (0..c)
+                .map(|column| mean(&|value| (value - means[column]).powi(2), column))
+                .collect();
+            let value = |(i, x): (usize, &f64)| {
+                let column = i % c;
+                let deviation = (variances[column] + 1e-3).sqrt();
+                let y = (x - means[column]) / deviation * inputs[1][column] + inputs[2][column];
+                let y = if relu6 { y.clamp(0.0, 6.0) } else { y };
+                y + inputs.get(3).map_or(0.0, |shortcut| shortcut[i])
+            };
+            x.iter().enumerate().map(value).collect()
+        }),
+    }
+}
+
 fn same(kernel: usize, stride: usize, size: [usize; 2]) -> Window {
     Window { kernel, stride, padding: Padding::same(size[0], size[1], kernel, stride) }
 }
@@ -290,6 +341,20 @@ proptest! {
             let generator = &mut SeedStream::new(seed).generator();
             spatial(kernels, generator, (n, [size[0], size[1], k], c), window, options)
                 .check(generator);
+        }
+    }
+
+    #[test]
+    fn normalisations_and_their_gradients(
+        shape in (1..5usize, [1..4usize, 2..4usize], 1..20usize),
+        options in (any::<bool>(), any::<bool>(), 1..4usize),
+        seed: u64,
+    ) {
+        for kernels in Kernels::all() {
+            let generator = &mut SeedStream::new(seed).generator();
+            let (relu6, has_shortcut, n_pieces) = options;
+            let options = (relu6, has_shortcut && !relu6, n_pieces);
+            normalisation(kernels, generator, shape, options).check(generator);
         }
     }
 
@@ -395,6 +460,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
                     (true, true, 16),
                 ),
                 block(kernels, generator, (7, size, 8, 48), same(3, 1, size), (true, 16)),
+                normalisation(kernels, generator, (7, size, 40), (true, false, 16)),
             ];
             let mut all = vec![];
             for Case { operation, n, inputs, .. } in cases {

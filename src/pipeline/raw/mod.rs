@@ -4,6 +4,7 @@
 //! the author of a pipeline. Raw types never leave [`pipeline`](super).
 
 mod augmentation;
+mod course;
 mod dataset;
 mod model;
 mod stage;
@@ -13,6 +14,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) use augmentation::{RawAugmentation, RawFill, RawFlip};
+pub(super) use course::{
+    RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
+    RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
+};
 pub(super) use dataset::{
     Auto, RawDataset, RawFit, RawImageSize, RawInterpolation, RawOnBadImage, RawPrefetch,
     RawResize, RawSplit, RawSplitBy,

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::course::{
+    RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
+};
 use crate::pipeline::defaults;
 
 /// What a stage does.
@@ -13,8 +16,8 @@ pub(in crate::pipeline) enum RawStage {
     Train(RawTrain),
 }
 
-/// A stage that trains. Batch normalisation keeps its statistics; its scale and shift train where
-/// the layer does. The head always trains.
+/// A stage that trains. The head always trains; batch normalisation keeps its statistics unless
+/// `batch_norm` says otherwise, and its scale and shift train where the layer does.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawTrain {
@@ -32,9 +35,27 @@ pub(in crate::pipeline) struct RawTrain {
     /// How weights follow their gradients.
     #[serde(default = "defaults::optimizer")]
     pub(in crate::pipeline) optimizer: RawOptimizer,
+    /// How the learning rate changes, from the optimizer's rate on.
+    #[serde(default = "defaults::schedule")]
+    pub(in crate::pipeline) schedule: RawSchedule,
+    /// Steps at the start in which the learning rate rises along a line.
+    pub(in crate::pipeline) warmup: Option<RawWarmup>,
+    /// What batch normalisations of layers that train go by.
+    #[serde(default = "defaults::batch_norm")]
+    pub(in crate::pipeline) batch_norm: RawBatchNorm,
+    /// The share of each picture's label that goes to all classes alike, in training.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
+    pub(in crate::pipeline) label_smoothing: f64,
+    /// A bound on the gradients of a step.
+    pub(in crate::pipeline) gradient_clipping: Option<RawClipping>,
+    /// An exponential moving average of the weights, which is what is evaluated and kept.
+    pub(in crate::pipeline) weight_average: Option<RawAverage>,
     /// Which epoch's weights count as the best.
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,
+    /// When the stage ends before its last epoch.
+    pub(in crate::pipeline) early_stopping: Option<RawEarlyStopping>,
     /// Parts that a batch is cut into; their gradients are added in a fixed tree. Results depend on
     /// this number, not on how many threads compute the parts.
     #[serde(default = "defaults::micro_batches")]
@@ -110,7 +131,7 @@ pub(in crate::pipeline) struct RawAdam {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawAdamw {
-    /// The share of each weight taken away in a step of rate one.
+    /// The share of each weight taken away in a step of rate one; scales, shifts and biases keep theirs.
     #[serde(default = "defaults::weight_decay")]
     #[schemars(extend("minimum" = 0))]
     pub(in crate::pipeline) weight_decay: f64,

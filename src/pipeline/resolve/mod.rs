@@ -2,6 +2,7 @@
 //!
 //! Problems are collected, never returned one at a time.
 
+mod course;
 mod dataset;
 mod model;
 mod stages;

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::check_name;
+use super::{check_name, course};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::freeze::{self, FreezeError, LayerRef};
@@ -58,12 +58,21 @@ fn train(
         Some(RawFromWeights::Last) => FromWeights::Last,
         Some(RawFromWeights::Best) | None => FromWeights::Best,
     });
+    let freeze = freeze_rule(raw, base, at, problems);
+    let (schedule, warmup) = course::schedule(raw, at, problems);
     TrainSpec {
         from,
         from_weights,
-        freeze: freeze_rule(raw, base, at, problems),
         epochs: raw.epochs,
         optimizer: optimizer(raw.optimizer),
+        schedule,
+        warmup,
+        batch_norm: course::batch_norm(raw.batch_norm, &freeze, at, problems),
+        freeze,
+        label_smoothing: raw.label_smoothing,
+        gradient_clipping: raw.gradient_clipping.map(course::clipping),
+        weight_average: raw.weight_average.map(course::average),
+        early_stopping: raw.early_stopping.map(course::early_stopping),
         best_by: match raw.best_by {
             RawBestBy::ValidationLoss => BestBy::ValidationLoss,
             RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,

@@ -22,6 +22,35 @@ stages:
     train: { unfreeze_from: 138, epochs: 2, optimizer: { adam: { learning_rate: 1e-4 } } }
 ";
 
+/// Two stages that train everything, with all that training from scratch can have.
+pub const FROM_SCRATCH: &str = "\
+version: 1
+seed: 7
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+augmentation:
+  - random_flip: both
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  first:
+    train:
+      freeze: none
+      epochs: 3
+      batch_norm: { train: { momentum: 0.9 } }
+      optimizer: { adamw: { learning_rate: 2e-3, weight_decay: 0.05 } }
+      warmup: { steps: 3 }
+      schedule: { cosine: { end: 0.1 } }
+      label_smoothing: 0.1
+      gradient_clipping: { norm: 1.0 }
+      weight_average: { decay: 0.9 }
+  second:
+    train:
+      unfreeze_from: block_13_depthwise
+      epochs: 8
+      batch_norm: { train: {} }
+      schedule: { reduce_on_plateau: { patience: 1, factor: 0.5, min_delta: 0.3 } }
+      early_stopping: { patience: 3, min_delta: 0.3 }
+";
+
 /// The files that a second execution may write differently.
 const VOLATILE: [&str; 3] = ["events.jsonl", "manifest.json", "timings.csv"];
 

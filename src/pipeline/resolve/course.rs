@@ -1,0 +1,84 @@
+//! Rates, gradients and averages of a stage resolved.
+
+use crate::base::key_path::KeyPath;
+use crate::pipeline::raw::{
+    RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
+    RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawTrain, RawWarmup,
+};
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{
+    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, FreezeSpec, ScheduleSpec,
+    WarmupSpec,
+};
+
+pub(super) fn batch_norm(
+    raw: RawBatchNorm,
+    freeze: &FreezeSpec,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> BatchNormSpec {
+    match raw {
+        RawBatchNorm::Frozen => BatchNormSpec::Frozen,
+        RawBatchNorm::Train(train) => {
+            if *freeze == FreezeSpec::All {
+                let message = "`batch_norm` has no effect where the whole base model is frozen";
+                let problem = Problem::new(Code::Conflict, at.key("batch_norm"), message);
+                problems
+                    .push(problem.hint("remove it, or write `freeze: none` or `unfreeze_from`"));
+            }
+            BatchNormSpec::Train { momentum: train.momentum }
+        }
+    }
+}
+
+pub(super) fn schedule(
+    raw: &RawTrain,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> (ScheduleSpec, Option<WarmupSpec>) {
+    let schedule = match raw.schedule {
+        RawSchedule::Constant => ScheduleSpec::Constant,
+        RawSchedule::Step(RawStepSchedule { every, factor }) => {
+            ScheduleSpec::Step { every, factor }
+        }
+        RawSchedule::Exponential(RawExponential { factor }) => ScheduleSpec::Exponential { factor },
+        RawSchedule::Cosine(RawCosine { end }) => ScheduleSpec::Cosine { end },
+        RawSchedule::OneCycle(RawOneCycle { rise, start, end }) => {
+            ScheduleSpec::OneCycle { rise, start, end }
+        }
+        RawSchedule::ReduceOnPlateau(RawPlateau { factor, patience, min_delta }) => {
+            ScheduleSpec::ReduceOnPlateau { factor, patience, min_delta }
+        }
+    };
+    let warmup = raw.warmup.map(|warmup| match warmup {
+        RawWarmup::Epochs(n) => WarmupSpec::Epochs(n),
+        RawWarmup::Steps(n) => WarmupSpec::Steps(n),
+    });
+    match (warmup, schedule) {
+        (Some(_), ScheduleSpec::OneCycle { .. }) => {
+            let message = "`one_cycle` rises by itself, so there is no `warmup` before it";
+            let problem = Problem::new(Code::Conflict, at.key("warmup"), message);
+            problems.push(problem.hint("remove it, or write `schedule: { cosine: {} }`"));
+        }
+        (Some(WarmupSpec::Epochs(n)), _) if n >= raw.epochs => {
+            let message =
+                format!("a warm-up of {n} epochs leaves none of the stage's {}", raw.epochs);
+            problems.push(Problem::new(Code::OutOfRange, at.key("warmup").key("epochs"), message));
+        }
+        _ => {}
+    }
+    (schedule, warmup)
+}
+
+pub(super) fn clipping(raw: RawClipping) -> ClippingSpec {
+    ClippingSpec { norm: raw.norm }
+}
+
+pub(super) fn average(raw: RawAverage) -> AverageSpec {
+    AverageSpec { decay: raw.decay }
+}
+
+pub(super) fn early_stopping(raw: RawEarlyStopping) -> EarlyStoppingSpec {
+    let RawEarlyStopping { patience, min_delta } = raw;
+    EarlyStoppingSpec { patience, min_delta }
+}
