@@ -74,6 +74,11 @@ pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
     found.map_err(|source| FileError::new("look at", path, source))
 }
 
+/// Whether there is something at a path that is not a file with an end: a folder, a pipe, a device.
+pub fn is_no_plain_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
 /// Makes now the time when a file was last changed.
 pub fn touch(path: &Path) -> Result<(), FileError> {
     let opened = File::options().append(true).open(path);

@@ -1,9 +1,12 @@
 //! Downloads, as people see them: a bar on a terminal, plain lines elsewhere.
 
+use std::time::{Duration, Instant};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::{Exit, Failure};
 use super::settings::Settings;
+use super::signals;
 use super::terminal::{Terminal, Verbosity};
 use crate::base::text;
 use crate::fetch::{self, FetchOptions, Kept, Transfer};
@@ -27,13 +30,14 @@ pub(super) fn bring(
     let path = fetch::path_of(root, file);
     let failed = |error: fetch::FetchError| Failure::Other {
         exit: Exit::Failed,
-        code: Some(Code::Download),
-        hints: error.hints(&path, &file.url),
+        code: Some(if error.is_about_what_is_here() { Code::WeightsFile } else { Code::Download }),
+        hints: error.hints(root, file),
         error: error.into(),
     };
-    if let Some(kept) = fetch::find(root, file).map_err(failed)? {
+    if let Some(kept) = fetch::find_and_record(root, file).map_err(failed)? {
         return Ok(kept);
     }
+    check_mirror(settings.mirror.as_deref())?;
     if settings.offline {
         return Err(Failure::Other {
             exit: Exit::Failed,
@@ -43,9 +47,10 @@ pub(super) fn bring(
         });
     }
     let options = FetchOptions { mirror: settings.mirror.clone(), http: settings.http.clone() };
-    let mut bar = Bar { terminal: *terminal, bar: None };
-    let kept = fetch::fetch(root, file, &options, &mut |transfer| bar.show(transfer));
-    bar.end();
+    let _downloading = signals::Downloading::begin();
+    let mut display = Display { terminal: *terminal, bar: None, total: None, said: Instant::now() };
+    let kept = fetch::fetch(root, file, &options, &mut |transfer| display.show(transfer));
+    display.end();
     let kept = kept.map_err(failed)?;
     terminal.note(&format!(
         "{}: {}, SHA-256 {}",
@@ -54,6 +59,7 @@ pub(super) fn bring(
         kept.sha256
     ));
     terminal.note(&match (&file.sha256, file.sha256_start) {
+        _ if !kept.is_new => "it is the digest that was recorded before".to_owned(),
         (Some(_), _) => "it is the digest that the pipeline asks for".to_owned(),
         (None, Some(start)) => format!("its name promises {start}…, and the rest is recorded"),
         (None, None) => {
@@ -64,13 +70,47 @@ pub(super) fn bring(
     Ok(kept)
 }
 
-/// Shows a download.
-struct Bar {
-    terminal: Terminal,
-    bar: Option<ProgressBar>,
+/// Whether a mirror is one that can be asked.
+fn check_mirror(mirror: Option<&str>) -> Result<(), Failure> {
+    let Some(mirror) = mirror else { return Ok(()) };
+    let host = ["http://", "https://"].iter().find_map(|scheme| mirror.strip_prefix(scheme));
+    let is_sound = host.is_some_and(|rest| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (_, port) = authority.rsplit_once(':').unwrap_or((authority, "80"));
+        let port = if port.contains(['@', ']']) { "80" } else { port };
+        !authority.trim_start_matches(':').is_empty()
+            && port.parse::<u16>().is_ok()
+            && !mirror.contains(['?', '#'])
+            && !mirror.contains(char::is_whitespace)
+    });
+    if is_sound {
+        return Ok(());
+    }
+    Err(Failure::Other {
+        exit: Exit::Usage,
+        code: None,
+        error: anyhow::anyhow!("`{mirror}` is no mirror"),
+        hints: vec![
+            "a mirror is the address of a folder on a server, such as https://HOST/FOLDER, without \
+             `?` and `#`"
+                .to_owned(),
+        ],
+    })
 }
 
-impl Bar {
+/// How long nothing is said of a download where there is no bar.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Shows a download.
+struct Display {
+    terminal: Terminal,
+    bar: Option<ProgressBar>,
+    total: Option<u64>,
+    /// When something was said last.
+    said: Instant,
+}
+
+impl Display {
     fn show(&mut self, transfer: Transfer) {
         match transfer {
             Transfer::Waits => {
@@ -82,11 +122,17 @@ impl Bar {
                     n => format!(" from {} on", text::bytes(n)),
                 };
                 self.terminal.note(&format!("downloading {url}{rest}"));
+                (self.total, self.said) = (total, Instant::now());
                 self.begin(received, total);
             }
             Transfer::Received { received } => {
                 if let Some(bar) = &self.bar {
                     bar.set_position(received);
+                } else if self.said.elapsed() > SILENCE {
+                    self.said = Instant::now();
+                    let of = self.total.map(|total| format!(" of {}", text::bytes(total)));
+                    let of = of.unwrap_or_default();
+                    self.terminal.note(&format!("{}{of}", text::bytes(received)));
                 }
             }
             Transfer::Again { reason } => {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::base::digest::Digest;
 use crate::base::key_path::KeyPath;
+use crate::base::text;
 use crate::dataset::scan::{self, Listing};
 use crate::engine::autodiff::Layers;
 use crate::fetch::sha256::Sha256;
-use crate::fetch::{self, Kept};
+use crate::fetch::{self, FetchError, Kept};
 use crate::model::imagenet;
 use crate::model::network::Network;
 use crate::model::published::{self, PublishedFile};
@@ -16,7 +17,7 @@ use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{Convention, ModelSpec, PipelineSpec, TopSpec, WeightsSpec};
+use crate::spec::{Convention, ModelSpec, PipelineSpec, Source, TopSpec, WeightsSpec};
 
 /// A run that can start.
 pub struct Prepared {
@@ -41,6 +42,17 @@ pub struct BaseWeights {
     /// The weights: those of the base model, and of the head where it is the one that came with
     /// them.
     pub weights: Weights,
+}
+
+/// Says what is wrong with a file that a model names, if it names one that cannot be used.
+///
+/// # Errors
+/// With the problem.
+pub fn check_file(model: &ModelSpec) -> Result<(), Problem> {
+    match model.weights {
+        WeightsSpec::File(_) => open(model, None).map(drop),
+        WeightsSpec::None | WeightsSpec::Published(_) => Ok(()),
+    }
 }
 
 /// The published file that a model asks for, if it asks for one.
@@ -142,8 +154,32 @@ fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem
             (file.name, Some((file.url, sha256)), path)
         }
     };
-    let content = WeightsFile::open(&path).map_err(|error| weights_problem(&error))?;
+    let content = WeightsFile::open(&path).map_err(|error| {
+        let meant = meant(&path).filter(|_| !path.exists());
+        let mut problem = weights_problem(&error);
+        problem.hints.extend(meant);
+        problem
+    })?;
     Ok(Some(File { source, published, content }))
+}
+
+/// What somebody may have meant who named a file that is not there.
+fn meant(path: &Path) -> Option<String> {
+    let word = path.file_name()?.to_string_lossy().to_lowercase();
+    let has = |part: &str| path.components().any(|found| found.as_os_str() == part);
+    if Source::ALL.iter().any(|source| source.name() == word) {
+        return Some(format!("published weights are named `{{ source: {word} }}`"));
+    }
+    if has("http:") || has("https:") {
+        let text =
+            "weights are not downloaded from any address; download the file and name it here";
+        return Some(text.to_owned());
+    }
+    if has("~") {
+        return Some("`~` means nothing here; write the whole path".to_owned());
+    }
+    let names = text::nearest(&word, ["imagenet", "none"], 1);
+    names.first().map(|name| format!("did you mean `{name}`?"))
 }
 
 /// A published file that was downloaded before.
@@ -161,12 +197,15 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
             let message = format!("`{}` has not been downloaded", file.name);
             let problem = Problem::new(Code::WeightsUnavailable, at(), message);
             Err(problem
-                .hint("`alpaca-run fetch PIPELINE` downloads it")
+                .hint("`alpaca-run fetch PIPELINE`, with the same -S options, downloads it")
                 .hint(fetch::by_hand(&path, &file.url)))
         }
         Err(error) => {
-            let problem = Problem::new(Code::WeightsFile, at(), error.to_string());
-            Err(problem.hints(error.hints(&path, &file.url)))
+            let hints = match &error {
+                FetchError::File(error) => vec![format!("the system says: {}", error.source)],
+                error => error.hints(cache, file),
+            };
+            Err(Problem::new(Code::WeightsFile, at(), error.to_string()).hints(hints))
         }
     }
 }

@@ -421,8 +421,14 @@ fn check_inputs(
         details.push(format!("{} says which they were", layout::SPLITS));
         return changed("pictures changed", details);
     }
-    if weights != world.base_weights.as_ref().map(|weights| weights.digest) {
-        return changed("the file of weights changed", vec![]);
+    let now = world.base_weights.as_ref().map(|weights| weights.digest);
+    if weights != now {
+        let text = |digest: Option<Digest>| digest.map_or("none".to_owned(), |d| d.to_string());
+        let details = vec![
+            format!("it had the digest {}, and now has {}", text(weights), text(now)),
+            "-S model.weights=FILE names the right one where it lies elsewhere".to_owned(),
+        ];
+        return changed("the file of weights changed", details);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::http::{Http, HttpError, Reply};
+use super::http::{Http, HttpError, Reply, shown};
 use super::sha256::Sha256;
 use super::{FetchError, Listen, Partial, Transfer};
 use crate::base::fs::{self, FileError};
@@ -14,7 +14,7 @@ use crate::base::text;
 /// The largest file that is taken, in bytes: no weights that we know have a tenth of it.
 const LARGEST: u64 = 512 << 20;
 /// How often in a row nothing may come, and how often a download may break off in all.
-const MOST_IDLE: usize = 4;
+const MOST_IDLE: usize = 5;
 const MOST_BREAKS: usize = 50;
 
 /// A file that came.
@@ -57,6 +57,7 @@ pub(super) fn download(
     let (mut was_answered, mut n_idle, mut n_breaks) = (false, 0, 0);
     loop {
         let before = state.received;
+        let mut pause = None;
         let reason = match http.get(url, state.rest()) {
             Ok(reply) => {
                 was_answered = true;
@@ -68,9 +69,12 @@ pub(super) fn download(
             }
             Err(HttpError::NoSuchPart) => {
                 state.start_again()?;
-                "the file there is shorter than what came of it".to_owned()
+                "the server does not have the rest of what came".to_owned()
             }
-            Err(HttpError::Busy(reason)) => reason,
+            Err(HttpError::Busy(reason, after)) => {
+                pause = after;
+                reason
+            }
             Err(HttpError::Unreachable(reason)) if was_answered => reason,
             Err(HttpError::Refused(reason) | HttpError::Unreachable(reason)) => {
                 return Err(state.failed(reason));
@@ -83,7 +87,8 @@ pub(super) fn download(
             return Err(state.failed(format!("{reason}; given up after {tries}")));
         }
         listen(Transfer::Again { reason });
-        std::thread::sleep(http.pause * (1 << n_idle.saturating_sub(1)));
+        let grown = http.pause * (1 << n_idle.saturating_sub(1));
+        std::thread::sleep(pause.map_or(grown, |pause| pause.max(grown)));
     }
 }
 
@@ -136,7 +141,7 @@ impl<'a> State<'a> {
             fs::write_atomic(&self.partial.origin, &bytes)?;
             self.validator = Some(validator);
         }
-        let (url, received, total) = (self.url.to_owned(), self.received, reply.total);
+        let (url, received, total) = (shown(self.url), self.received, reply.total);
         listen(Transfer::Begins { url, received, total });
         let mut piece = vec![0; 1 << 16];
         loop {
@@ -178,13 +183,14 @@ impl<'a> State<'a> {
     fn too_large(&self) -> FetchError {
         let _ = self.partial.remove();
         let reason = format!("it is larger than {}", text::bytes(LARGEST));
-        FetchError::Wrong { url: self.url.to_owned(), reason }
+        FetchError::Wrong { url: shown(self.url), reason }
     }
 
     fn failed(&self, reason: String) -> FetchError {
-        if self.received == 0 {
+        // Without a version there is no telling what a beginning is of.
+        if self.received == 0 || self.validator.is_none() {
             let _ = self.partial.remove();
         }
-        FetchError::Failed { url: self.url.to_owned(), reason }
+        FetchError::Failed { url: shown(self.url), reason }
     }
 }

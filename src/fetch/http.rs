@@ -42,9 +42,9 @@ pub(super) enum HttpError {
     Unreachable(String),
     /// A server answered, but not with a file, and would again.
     Refused(String),
-    /// A server has trouble that may pass.
-    Busy(String),
-    /// A server does not have the part that was asked for.
+    /// A server has trouble that may pass, perhaps after the time it names.
+    Busy(String, Option<Duration>),
+    /// A server does not have the part that was asked for, or does not say which it sends.
     NoSuchPart,
 }
 
@@ -65,6 +65,8 @@ pub(super) struct Reply {
 /// Speaks to servers.
 pub(super) struct Http {
     agent: Agent,
+    /// The host of the proxy, if there is one.
+    proxy: Option<String>,
     pub(super) pause: Duration,
 }
 
@@ -84,7 +86,8 @@ impl Http {
             .user_agent(concat!("alpaca-run/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
-        Ok(Self { agent: config.new_agent(), pause: options.pause })
+        let proxy = config.proxy().map(|proxy| proxy.host().to_owned());
+        Ok(Self { agent: config.new_agent(), proxy, pause: options.pause })
     }
 
     /// Asks for a file, or for the rest of it: `rest` is what is here, and the validator of the
@@ -99,7 +102,9 @@ impl Http {
                     .header(header::RANGE, format!("bytes={start}-"))
                     .header(header::IF_RANGE, validator);
             }
-            let response = request.call().map_err(|error| unreachable_by(&url, &error))?;
+            let response = request
+                .call()
+                .map_err(|error| unreachable_by(&url, self.proxy.as_deref(), &error))?;
             sha256 = sha256.or_else(|| digest_of(response.headers()));
             match response.status().as_u16() {
                 301 | 302 | 303 | 307 | 308 => url = redirected(&url, response.headers())?,
@@ -109,14 +114,15 @@ impl Http {
                     let text = format!("{} answers {}", host(&url), response.status());
                     let may_pass = matches!(code, 408 | 425 | 429 | 500..=599);
                     return Err(if may_pass {
-                        HttpError::Busy(text)
+                        HttpError::Busy(text, retry_after(response.headers()))
                     } else {
                         HttpError::Refused(text)
                     });
                 }
             }
         }
-        Err(HttpError::Refused(format!("more than {MOST_REDIRECTS} redirects, the last to {url}")))
+        let host = host(&url);
+        Err(HttpError::Refused(format!("more than {MOST_REDIRECTS} redirects, the last by {host}")))
     }
 }
 
@@ -129,7 +135,8 @@ fn certificates(path: &std::path::Path) -> Result<RootCerts, FetchError> {
         })
         .collect();
     if found.is_empty() {
-        let source = std::io::Error::other("it holds no certificate in PEM");
+        let source =
+            std::io::Error::other("SSL_CERT_FILE names it, but it holds no certificate in PEM");
         return Err(FileError::new("use", path, source).into());
     }
     Ok(RootCerts::from(found))
@@ -137,11 +144,14 @@ fn certificates(path: &std::path::Path) -> Result<RootCerts, FetchError> {
 
 fn reply(response: Response<ureq::Body>, sha256: Option<Sha256>) -> Result<Reply, HttpError> {
     let headers = response.headers();
+    if let Some(coding) = text(headers, header::CONTENT_ENCODING.as_str())
+        && coding != "identity"
+    {
+        return Err(HttpError::Refused(format!("the file is sent compressed ({coding})")));
+    }
     let (start, total) = if response.status().as_u16() == 206 {
         let range = text(headers, header::CONTENT_RANGE.as_str());
-        range.and_then(content_range).ok_or_else(|| {
-            HttpError::Refused("a part of the file came, but not which".to_owned())
-        })?
+        range.and_then(content_range).ok_or(HttpError::NoSuchPart)?
     } else {
         let length = text(headers, header::CONTENT_LENGTH.as_str());
         (0, length.and_then(|length| length.parse().ok()))
@@ -159,6 +169,12 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (start, _) = range.split_once('-')?;
     Some((start.parse().ok()?, total.parse().ok()))
+}
+
+/// The time a server asks to be left alone, at most a minute.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = text(headers, header::RETRY_AFTER.as_str())?.parse().ok()?;
+    Some(Duration::from_secs(seconds.min(60)))
 }
 
 /// The SHA-256 that Hugging Face sends along when it points to where a file is stored.
@@ -184,25 +200,60 @@ fn redirected(from: &str, headers: &HeaderMap) -> Result<String, HttpError> {
     } else if to.starts_with('/') {
         format!("{scheme}://{}{to}", host(from))
     } else {
-        let folder = from.rsplit_once('/').map_or(from, |(folder, _)| folder);
+        let path = from.split(['?', '#']).next().unwrap_or(from);
+        let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
         format!("{folder}/{to}")
     };
+    let to = without_dots(&to);
     if scheme == "https" && !to.starts_with("https://") {
         return refused(format!("{} redirects to {to}, which is not encrypted", host(from)));
     }
     Ok(to)
 }
 
+/// An address whose path has no `.` and `..` (RFC 3986, section 5.2.4).
+fn without_dots(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (path, rest) = url.split_at(end);
+    let Some((scheme, path)) = path.split_once("://") else { return url.to_owned() };
+    let mut kept: Vec<&str> = vec![];
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            // The host stays.
+            ".." if kept.len() > 1 => drop(kept.pop()),
+            ".." => {}
+            part => kept.push(part),
+        }
+    }
+    format!("{scheme}://{}{rest}", kept.join("/"))
+}
+
+/// An address without the name and the password in it.
+pub(super) fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
 /// The host and port of an address.
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
+    let authority = rest.split('/').next().unwrap_or(rest);
+    authority.rsplit('@').next().unwrap_or(authority)
 }
 
-fn unreachable_by(url: &str, error: &ureq::Error) -> HttpError {
-    let host = host(url);
+fn unreachable_by(url: &str, proxy: Option<&str>, error: &ureq::Error) -> HttpError {
+    let through = proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+    let host = format!("{}{through}", host(url));
     let text = match error {
         ureq::Error::HostNotFound => format!("no such host: {host}"),
+        ureq::Error::Io(error) if error.to_string().contains("UnknownIssuer") => {
+            format!("the certificate of {host} is signed by nobody who is trusted")
+        }
         ureq::Error::Io(error) => format!("cannot reach {host}: {error}"),
         ureq::Error::Timeout(_) => format!("{host} does not answer"),
         ureq::Error::ConnectionFailed => format!("cannot reach {host}"),
@@ -228,6 +279,12 @@ mod tests {
     }
 
     #[test]
+    fn names_and_passwords_are_not_shown() {
+        assert_eq!(shown("http://user:pass@a:80/b@c"), "http://a:80/b@c");
+        assert_eq!(shown("https://a/b"), "https://a/b");
+    }
+
+    #[test]
     fn a_redirect_never_leaves_an_encrypted_connection() {
         let lead = |from: &str, to: &str| {
             let headers = [(header::LOCATION, to.parse().unwrap())].into_iter().collect();
@@ -238,6 +295,8 @@ mod tests {
             ("http://a:80/b/c", "/d", "http://a:80/d"),
             ("https://a/b", "//c/d", "https://c/d"),
             ("http://a/b", "https://c/d", "https://c/d"),
+            ("http://a/b/c/d?q", "../../e/./f?x=../y", "http://a/e/f?x=../y"),
+            ("http://a/b", "../../../c", "http://a/c"),
         ] {
             assert_eq!(lead(from, to).unwrap(), found);
         }

@@ -13,8 +13,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::http::Http;
 pub use self::http::HttpOptions;
+use self::http::{Http, shown};
 use self::sha256::Sha256;
 use crate::base::fs::{self, FileError};
 use crate::model::published::PublishedFile;
@@ -70,6 +70,8 @@ pub struct Kept {
     pub sha256: Sha256,
     /// Bytes.
     pub n_bytes: u64,
+    /// Whether its digest was not recorded before.
+    pub is_new: bool,
 }
 
 /// A published file that cannot be had, or is not what it should be.
@@ -94,6 +96,14 @@ pub enum FetchError {
         /// How it differs.
         reason: String,
     },
+    /// A file that lies here is not the one that the pipeline asks for.
+    #[error("`{}` is not the file that the pipeline asks for: {reason}", path.display())]
+    NotAsked {
+        /// The file.
+        path: PathBuf,
+        /// How it differs.
+        reason: String,
+    },
     /// A file that lies here is not the one it should be.
     #[error("`{}` is not the file it should be: {reason}", path.display())]
     Changed {
@@ -105,23 +115,51 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// What to do, about a file that belongs at `path`.
-    pub fn hints(&self, path: &Path, url: &str) -> Vec<String> {
+    /// Whether it is about a file that lies here, not about a download.
+    pub fn is_about_what_is_here(&self) -> bool {
+        matches!(self, Self::NotAsked { .. } | Self::Changed { .. })
+    }
+
+    /// What to do, about a file in the cache at `root`.
+    pub fn hints(&self, root: &Path, file: &PublishedFile) -> Vec<String> {
+        let place = path_of(root, file);
+        let by_hand = by_hand(&place, &file.url);
+        // A mirror is one's own, and has a place for each file.
+        let mirror = |url: &String| {
+            (*url != file.url).then(|| {
+                format!("a mirror has this file as URL/{}/{}", file.source.name(), file.name)
+            })
+        };
         match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
-            Self::Failed { reason, .. } => {
+            Self::File(_) => vec![],
+            Self::Failed { url, reason } => {
                 let trust = reason.contains("certificate").then(|| {
-                    "where a proxy has a certificate of its own, name a file that holds it in \
-                     SSL_CERT_FILE"
+                    "where a proxy or mirror has a certificate of its own, name a file with the \
+                     certificate of whoever signed it in SSL_CERT_FILE"
                         .to_owned()
                 });
-                trust.into_iter().chain([by_hand(path, url)]).collect()
+                trust.into_iter().chain(mirror(url)).chain([by_hand]).collect()
             }
-            Self::Wrong { .. } => vec![
-                "nothing of it was kept; a proxy or mirror may have sent something else, or the \
-                 publisher has changed the file"
-                    .to_owned(),
-                by_hand(path, url),
+            Self::Wrong { url, reason } => {
+                let mut hints = vec![
+                    "nothing of it was kept; a proxy or mirror may have sent something else"
+                        .to_owned(),
+                ];
+                hints.extend(mirror(url));
+                let record = record_of(&place);
+                hints.push(if reason.starts_with(FIRST) {
+                    format!(
+                        "if the publisher has changed the file and the new one is wanted, remove `{}`",
+                        record.display()
+                    )
+                } else {
+                    by_hand
+                });
+                hints
+            }
+            Self::NotAsked { path, .. } => vec![
+                "correct `sha256` in the pipeline".to_owned(),
+                format!("or remove `{}`, so that it is downloaded again", path.display()),
             ],
             Self::Changed { path, .. } => {
                 let record = record_of(path);
@@ -150,26 +188,54 @@ pub fn folder(root: &Path) -> PathBuf {
     root.join(FOLDER)
 }
 
-/// Looks for a published file, and whether it is what it was; never uses the network. The first
-/// look records its digest.
+/// Looks for a published file, and whether it is what it was; neither writes nor uses the network.
 ///
 /// # Errors
 /// When it cannot be read, or is not the file it was or should be.
 pub fn find(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchError> {
     let path = path_of(root, file);
+    if fs::is_no_plain_file(&path) {
+        let reason = "it is a folder, a pipe or a device".to_owned();
+        return Err(FetchError::Changed { path, reason });
+    }
     if !path.exists() {
         return Ok(None);
     }
     let (sha256, n_bytes) = Sha256::of_file(&path)?;
     let expected = Expected::of(&path, file)?;
-    if let Some(reason) = expected.differs(sha256) {
+    if let Some(reason) = expected.not_asked(sha256) {
+        return Err(FetchError::NotAsked { path, reason });
+    }
+    let differs = expected.differs(sha256).or_else(|| unfit(&path, file));
+    if let Some(reason) = differs {
         return Err(FetchError::Changed { path, reason });
     }
-    if expected.recorded.is_none() {
+    let is_new = expected.recorded != Some(sha256);
+    Ok(Some(Kept { path, sha256, n_bytes, is_new }))
+}
+
+/// Looks for a published file as [`find`] does, and records its digest where this is the first look.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_and_record(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchError> {
+    let found = find(root, file)?;
+    if let Some(kept) = found.as_ref().filter(|kept| kept.is_new) {
         // A cache that cannot be written is still one that can be read.
-        let _ = record(&path, &file.name, sha256);
+        let _ = record(&kept.path, &file.name, kept.sha256);
     }
-    Ok(Some(Kept { path, sha256, n_bytes }))
+    Ok(found)
+}
+
+/// Why a file cannot be the published one.
+fn unfit(path: &Path, file: &PublishedFile) -> Option<String> {
+    match WeightsFile::open(path) {
+        Ok(found) => file.differs(&found),
+        Err(_) if fs::read(path).is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"<")) => {
+            Some("it is a page of the web, perhaps one to log in".to_owned())
+        }
+        Err(error) => Some(error.hints().into_iter().next().unwrap_or_else(|| error.to_string())),
+    }
 }
 
 /// Brings a published file here, unless it is here. Of two processes that do so at once, one
@@ -187,7 +253,7 @@ pub fn fetch(
     let folder = folder(root).join(file.source.name());
     fs::create_dir_all(&folder)?;
     let _lock = lock(&folder.join(".lock"), listen)?;
-    if let Some(kept) = find(root, file)? {
+    if let Some(kept) = find_and_record(root, file)? {
         return Ok(kept);
     }
     let url = match &options.mirror {
@@ -201,9 +267,10 @@ pub fn fetch(
     let http = Http::new(&options.http)?;
     let partial = Partial::of(&path);
     let (sha256, n_bytes) = receive(&http, &url, &partial, &expected, listen)?;
+    let is_new = expected.recorded != Some(sha256);
     record(&path, &file.name, sha256)?;
     fs::rename(&partial.file, &path)?;
-    Ok(Kept { path, sha256, n_bytes })
+    Ok(Kept { path, sha256, n_bytes, is_new })
 }
 
 /// Downloads a file under its temporary name and looks at what came. What was begun by an earlier
@@ -221,11 +288,11 @@ fn receive(
         let served = done.sha256.filter(|served| *served != sha256).map(|served| {
             format!("its server says that the SHA-256 is {served}; what came has {sha256}")
         });
-        let unreadable = || {
-            let error = WeightsFile::open(&partial.file).err()?;
-            Some(error.hints().into_iter().next().unwrap_or_else(|| error.to_string()))
-        };
-        let reason = expected.differs(sha256).or(served).or_else(unreadable);
+        let reason = expected
+            .not_asked(sha256)
+            .or_else(|| expected.differs(sha256))
+            .or(served)
+            .or_else(|| unfit(&partial.file, expected.file));
         match reason {
             None => {
                 fs::remove_if_there(&partial.origin)?;
@@ -234,7 +301,7 @@ fn receive(
             Some(reason) => {
                 partial.remove()?;
                 if !done.was_resumed {
-                    return Err(FetchError::Wrong { url: url.to_owned(), reason });
+                    return Err(FetchError::Wrong { url: shown(url), reason });
                 }
                 listen(Transfer::Again { reason });
             }
@@ -263,26 +330,32 @@ impl<'a> Expected<'a> {
         Ok(Self { file, recorded })
     }
 
-    /// How a digest differs from what it must be.
-    fn differs(&self, sha256: Sha256) -> Option<String> {
-        let digits = sha256.to_string();
-        let differs = |what: &str, expected: &str| {
-            (!digits.starts_with(expected))
-                .then(|| format!("{what} {expected}, and it has {digits}"))
-        };
-        let asked = self.file.sha256.as_deref();
-        let recorded = self.recorded.map(|recorded| recorded.to_string());
-        asked
-            .and_then(|digits| differs("the pipeline asks for the SHA-256", digits))
-            .or_else(|| {
-                let start = self.file.sha256_start;
-                start.and_then(|start| differs("its name says that its SHA-256 begins with", start))
-            })
-            .or_else(|| {
-                let first = "when it first came its SHA-256 was";
-                recorded.and_then(|recorded| differs(first, &recorded))
-            })
+    /// How a digest differs from the one that the pipeline asks for.
+    fn not_asked(&self, sha256: Sha256) -> Option<String> {
+        let asked = self.file.sha256.as_deref()?;
+        differs("the pipeline asks for the SHA-256", asked, sha256)
     }
+
+    /// How a digest differs from what the file's name says and what was recorded; a digest that the
+    /// pipeline asks for comes before both.
+    fn differs(&self, sha256: Sha256) -> Option<String> {
+        if self.file.sha256.is_some() {
+            return None;
+        }
+        let by_name = || {
+            let start = self.file.sha256_start?;
+            differs("its name says that its SHA-256 begins with", start, sha256)
+        };
+        by_name().or_else(|| differs(FIRST, &self.recorded?.to_string(), sha256))
+    }
+}
+
+/// How a difference from what was recorded begins.
+const FIRST: &str = "when it first came its SHA-256 was";
+
+fn differs(what: &str, expected: &str, sha256: Sha256) -> Option<String> {
+    let digits = sha256.to_string();
+    (!digits.starts_with(expected)).then(|| format!("{what} {expected}, and it has {digits}"))
 }
 
 /// The file beside a file that holds its digest, in the format of `sha256sum`.

@@ -31,22 +31,27 @@ pub fn classes() -> &'static [ImagenetClass] {
 
 /// Names of classes that ImageNet does not have, or has twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", message(unknown, ambiguous))]
+#[error("{}", self.message())]
 pub struct NotImagenet {
     unknown: Vec<String>,
     ambiguous: Vec<String>,
-}
-
-fn message(unknown: &[String], ambiguous: &[String]) -> String {
-    let quoted = |names: &[String]| text::all_of(names.iter().map(String::as_str));
-    if unknown.is_empty() {
-        format!("ImageNet has two classes called {}", quoted(ambiguous))
-    } else {
-        format!("the classifier that came with the weights does not know {}", quoted(unknown))
-    }
+    /// Names of the same class.
+    twice: Vec<String>,
 }
 
 impl NotImagenet {
+    fn message(&self) -> String {
+        let quoted = |names: &[String]| text::all_of(names.iter().map(String::as_str));
+        if !self.unknown.is_empty() {
+            let names = quoted(&self.unknown);
+            format!("the classifier that came with the weights does not know {names}")
+        } else if !self.ambiguous.is_empty() {
+            format!("ImageNet has two classes called {}", quoted(&self.ambiguous))
+        } else {
+            format!("{} are one class of ImageNet", quoted(&self.twice))
+        }
+    }
+
     /// The nearest names, and how a class can be named.
     pub fn hints(&self) -> Vec<String> {
         let near = |name: &String| {
@@ -55,7 +60,12 @@ impl NotImagenet {
             (!near.is_empty())
                 .then(|| format!("for `{name}`, did you mean {}?", text::any_of(near.into_iter())))
         };
+        let ids = |name: &String| {
+            let same = classes().iter().filter(|class| plain(class.name) == plain(name));
+            format!("`{name}` is {}", text::any_of(same.map(|class| class.id)))
+        };
         let hints = self.unknown.iter().take(5).filter_map(near);
+        let hints = hints.chain(self.ambiguous.iter().map(ids));
         let how = "folders are called as classes of ImageNet, such as `llama` or `n02437616`; with \
                    `top: new` they may be called anything";
         hints.chain([how.to_owned()]).collect()
@@ -68,8 +78,8 @@ impl NotImagenet {
 /// # Errors
 /// With all names that are none, or of two classes.
 pub fn indices(names: &[String]) -> Result<Vec<usize>, NotImagenet> {
-    let mut indices = vec![];
-    let mut error = NotImagenet { unknown: vec![], ambiguous: vec![] };
+    let mut indices: Vec<usize> = vec![];
+    let mut error = NotImagenet { unknown: vec![], ambiguous: vec![], twice: vec![] };
     for name in names {
         let is_it = |class: &ImagenetClass| plain(class.name) == plain(name) || class.id == name;
         let found: Vec<usize> = classes()
@@ -79,12 +89,18 @@ pub fn indices(names: &[String]) -> Result<Vec<usize>, NotImagenet> {
             .map(|(i, _)| i)
             .collect();
         match found[..] {
-            [index] => indices.push(index),
+            [index] => {
+                if let Some(other) = indices.iter().position(|found| *found == index) {
+                    error.twice = vec![names[other].clone(), name.clone()];
+                }
+                indices.push(index);
+            }
             [] => error.unknown.push(name.clone()),
             _ => error.ambiguous.push(name.clone()),
         }
     }
-    if error.unknown.is_empty() && error.ambiguous.is_empty() { Ok(indices) } else { Err(error) }
+    let is_fine = error.unknown.is_empty() && error.ambiguous.is_empty() && error.twice.is_empty();
+    if is_fine { Ok(indices) } else { Err(error) }
 }
 
 fn plain(name: &str) -> String {
@@ -109,6 +125,8 @@ mod tests {
         let find =
             |names: &[&str]| indices(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(find(&["llama", "n01440764", "Great_White-Shark"]).unwrap(), [355, 0, 2]);
+        let twice = find(&["llama", "tench", "n02437616"]).unwrap_err().to_string();
+        assert_eq!(twice, "`llama` and `n02437616` are one class of ImageNet");
         let error = find(&["alpaca", "crane"]).unwrap_err();
         assert_eq!(
             (&error.unknown[..], &error.ambiguous[..]),

@@ -4,7 +4,10 @@
 //! No digest stands here that its publisher does not give: torchvision's names carry the first
 //! eight digits of each file's SHA-256; Keras and timm publish none.
 
-use crate::spec::{BaseModel, PublishedSpec, Source, TopSpec, TorchvisionVersion};
+use super::network;
+use super::weights::import::WeightsFile;
+use crate::base::digest::Digest;
+use crate::spec::{BaseModel, ImageSize, PublishedSpec, Source, TopSpec, TorchvisionVersion};
 
 /// The sides of the pictures that Keras trained its weights on, in pixels.
 pub const KERAS_SIZES: [usize; 5] = [96, 128, 160, 192, 224];
@@ -22,7 +25,7 @@ const TIMM: [(f64, &str); 3] = [
 ];
 
 /// A file that a library has published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PublishedFile {
     /// The library.
     pub source: Source,
@@ -34,6 +37,48 @@ pub struct PublishedFile {
     pub sha256_start: Option<&'static str>,
     /// The whole SHA-256 that the pipeline asks for, in lower case.
     pub sha256: Option<String>,
+    /// The digest of the file that a recorded run had.
+    pub digest: Option<Digest>,
+    /// The base model that its weights are of.
+    pub base: BaseModel,
+    /// The width of it.
+    pub width: f64,
+    /// Whether its classifier is wanted.
+    pub top: TopSpec,
+}
+
+impl PublishedFile {
+    /// Why a file cannot be this one; none where it can.
+    pub fn differs(&self, file: &WeightsFile) -> Option<String> {
+        let source = file.naming().source();
+        if source != self.source {
+            return Some(format!(
+                "its tensors have the names of {}, not of {}",
+                source.name(),
+                self.source.name()
+            ));
+        }
+        if let Some(digest) = self.digest.filter(|digest| *digest != file.digest()) {
+            return Some(format!(
+                "the run had a file with the digest {digest}, and this one has {}",
+                file.digest()
+            ));
+        }
+        // Shapes of weights do not depend on the size of pictures.
+        let side = network::smallest_side(self.base);
+        let size = ImageSize { height: side, width: side };
+        let graph = network::build_base(self.base, file.convention(), self.width, size);
+        let error = file.weights(&graph.parameters()).err().or_else(|| {
+            (self.top == TopSpec::Pretrained).then(|| file.classifier().err()).flatten()
+        })?;
+        let hints = error.hints();
+        let first = hints.first().and_then(|hint| hint.lines().next()).unwrap_or_default();
+        Some(format!(
+            "it does not fit MobileNetV2 of width {}: {}",
+            self.width,
+            first.trim_end_matches(':')
+        ))
+    }
 }
 
 /// Weights that were never published.
@@ -48,8 +93,8 @@ pub struct NotPublished {
 impl NotPublished {
     /// Which widths there are.
     pub fn hint(&self) -> String {
-        "keras has the widths 0.35, 0.5, 0.75 and 1.0 in five sizes, and 1.3 and 1.4 trained at \
-         224; torchvision has 1.0; timm has 0.5, 1.0 and 1.4"
+        "keras has the widths 0.35, 0.5, 0.75 and 1.0 trained at 96, 128, 160, 192 and 224, and 1.3 \
+         and 1.4 trained at 224; torchvision has 1.0; timm has 0.5, 1.0 and 1.4"
             .to_owned()
     }
 }
@@ -72,6 +117,10 @@ pub fn find(
         url,
         sha256_start,
         sha256: spec.sha256.clone(),
+        digest: None,
+        base,
+        width,
+        top,
     };
     match spec.source {
         Source::Keras => {

@@ -20,7 +20,7 @@ const N: usize = 6;
 const SIDE: usize = 64;
 const LABELS: [usize; N] = [1, 0, 0, 1, 1, 0];
 
-/// Numbers between -1 and 1: the upper bits of SplitMix64, as `data/batch_norm/write.py` draws them.
+/// Numbers between -1 and 1: the upper bits of `SplitMix64`, as `data/batch_norm/write.py` draws them.
 fn drawn(n: usize, seed: u64) -> Vec<f64> {
     let number = |i: u64| {
         let mut z = ((seed << 32) + i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -116,9 +116,10 @@ fn a_step_is_that_of_keras_and_of_pytorch() {
                 let values = expected[&format!("{library}/{name}")].values();
                 // In ordinary operations all sums are in single precision, and a few activations
                 // fall on the other side of a ReLU6, each of which moves a few gradients.
-                let (error, bound) = match layers {
-                    Layers::Native => (largest_error(found, values), 1e-4),
-                    _ => (mean_error(found, values), 1e-2),
+                let (error, bound) = if layers == Layers::Native {
+                    (largest_error(found, values), 1e-4)
+                } else {
+                    (mean_error(found, values), 1e-2)
                 };
                 println!("{library} {layers:?} {name}: {error:.1e}");
                 assert!(error < bound, "{library}, {layers:?}, {name}: off by {error:.1e}");

@@ -4,6 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use alpaca_run::base::random::SeedStream;
+use alpaca_run::model::initial;
+use alpaca_run::model::network::Network;
+use alpaca_run::model::weights::file;
+use alpaca_run::spec::{
+    BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec, WeightsSpec,
+};
+use sha2::Digest as _;
+
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, files_below, project, spawn};
 use crate::support::runs::{TWO_STAGES, run};
@@ -52,9 +61,23 @@ impl Place {
     }
 }
 
-/// A file that looks like weights, of 20 KiB.
+/// Weights of the pipeline's network, drawn at random.
+fn weights(width: f64, seed: u64) -> Vec<u8> {
+    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
+    let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::None);
+    let spec = ModelSpec { base, width, weights, top: TopSpec::New, head };
+    let size = ImageSize { height: 32, width: 32 };
+    let network = Network::build(&spec, Convention::Keras, size, 2).unwrap();
+    let weights = initial::initialise(&network, &network.base_parameters(), SeedStream::new(seed));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    file::save(&path, &weights, Convention::Keras).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+/// The file that a server has, of 2 MiB.
 fn file() -> Vec<u8> {
-    std::fs::read(project().join("tests/it/data/weights/keras.h5")).unwrap()
+    weights(0.35, 1)
 }
 
 fn complete() -> [String; 2] {
@@ -109,13 +132,13 @@ fn what_is_not_the_file_is_refused_and_not_kept() {
     let file = file();
     let lies = "it broke off after";
     for (answer, code, said_of_it, n_requests) in [
-        (Answer::Length(file.len() + 10), "W005", lies, 5),
+        (Answer::Length(file.len() + 10), "W005", lies, 6),
         (Answer::Length(file.len() - 10), "W005", "not the file asked for", 1),
         (Answer::Length(0), "W005", "not the file asked for", 1),
-        (Answer::Bytes(b"<html>Please log in</html>"), "W005", "not the file asked for", 1),
+        (Answer::Bytes(b"<html>Please log in</html>"), "W005", "it is a page of the web", 1),
         (Answer::Status(404), "W005", "404", 1),
         (Answer::Status(403), "W005", "403", 1),
-        (Answer::Status(503), "W005", "given up after 4 tries", 4),
+        (Answer::Status(503), "W005", "given up after 5 tries", 5),
         (Answer::Redirect("/again".to_owned()), "W005", "more than 8 redirects", 9),
         (Answer::Redirect("ftp://127.0.0.1/x".to_owned()), "W005", "cannot", 1),
     ] {
@@ -155,6 +178,8 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     for (weights, width, reason) in [
         (asks.as_str(), "0.35", "the pipeline asks for the SHA-256 abab"),
         ("{ source: torchvision, version: v1 }", "1.0", "its SHA-256 begins with b0353104"),
+        ("{ source: timm }", "1.0", "have the names of keras, not of timm"),
+        ("imagenet", "0.5", "does not fit MobileNetV2 of width 0.5: "),
     ] {
         let (place, server) = (Place::new(weights), Server::start(&file, &[Answer::File]));
         let mut arguments = place.arguments(&server);
@@ -167,7 +192,7 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     let (place, server) = (Place::new("imagenet"), Server::start(&file, &[Answer::File]));
     assert_eq!(place.fetch(&server).code, Some(0));
     std::fs::remove_file(place.file()).unwrap();
-    let other = std::fs::read(project().join("tests/it/data/weights/keras.weights.h5")).unwrap();
+    let other = weights(0.35, 2);
     let changed = Server::start(&other, &[Answer::File]);
     let said = place.fetch(&changed);
     assert_eq!(said.code, Some(1));
@@ -179,6 +204,96 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     let said = place.fetch(&changed);
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("is not the file it should be"), "{}", said.err);
+    // What the pipeline asks for comes before what was recorded.
+    let record = std::fs::read_to_string(place.file().with_extension("h5.sha256")).unwrap();
+    let old = record.split(' ').next().unwrap();
+    let asking = |sha256: &str| {
+        let change = format!("model.weights={{source: keras, sha256: {sha256}}}");
+        let mut arguments = place.arguments(&changed);
+        arguments.extend(["-S".to_owned(), change]);
+        alpaca_run(&arguments)
+    };
+    let said = asking(old);
+    assert!(said.err.contains("correct `sha256` in the pipeline"), "{}", said.err);
+    std::fs::remove_file(place.file()).unwrap();
+    let sha256 = sha2::Sha256::digest(&other);
+    let digits: Vec<String> = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let said = asking(&digits.concat());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(place.fetch(&changed).code, Some(0), "it is the recorded one from now on");
+}
+
+#[test]
+fn what_is_put_there_by_hand_must_be_weights_and_is_recorded_by_what_uses_it() {
+    let (file, place) = (file(), Place::new("imagenet"));
+    let server = Server::start(&file, &[Answer::Status(404)]);
+    std::fs::create_dir_all(place.file().parent().unwrap()).unwrap();
+    for broken in [&b""[..], &file[..file.len() / 2], b"<html>"] {
+        std::fs::write(place.file(), broken).unwrap();
+        let said = place.fetch(&server);
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert!(said.err.contains("W001"), "{}", said.err);
+        assert_eq!(place.left().len(), 1, "{:?}", place.left());
+    }
+    std::fs::write(place.file(), &file).unwrap();
+    let cache = place.cache.to_string_lossy().into_owned();
+    let pipeline = place.workshop.text("small.yaml");
+    let said = alpaca_run(&["check", &pipeline, "--cache-dir", &cache]);
+    assert_eq!((said.code, place.left().len()), (Some(0), 1), "{}", said.err);
+    let said = command(&["fetch", &pipeline, "--cache-dir", &cache])
+        .env("ALPACA_OFFLINE", "1")
+        .spawn()
+        .map(Said::of)
+        .unwrap();
+    assert_eq!((said.code, place.left()), (Some(0), complete().to_vec()), "{}", said.err);
+    assert_eq!(server.asked(), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_meant_is_said() {
+    let (place, server) = (Place::new("imagenet"), Server::start(&[], &[Answer::File]));
+    for (weights, hint) in [
+        ("imagenett", "did you mean `imagenet`?"),
+        ("torchvision", "`{ source: torchvision }`"),
+        ("https://example.com/x.h5", "not downloaded from any address"),
+        ("~/x.h5", "`~` means nothing here"),
+    ] {
+        let mut arguments = place.arguments(&server);
+        arguments.extend(["-S".to_owned(), format!("model.weights={weights}")]);
+        let said = alpaca_run(&arguments);
+        assert_eq!(said.code, Some(2), "{weights}: {}", said.err);
+        assert!(said.err.contains(hint), "{weights}: {}", said.err);
+    }
+    for mirror in ["127.0.0.1:80/x", "file:///tmp", "", "http://", "http://a:99999", "http://a/b?c"]
+    {
+        let mut arguments = place.arguments(&server);
+        *arguments.last_mut().unwrap() = mirror.to_owned();
+        let said = alpaca_run(&arguments);
+        assert_eq!(said.code, Some(2), "{mirror}: {}", said.err);
+        assert!(said.err.contains("is no mirror"), "{mirror}: {}", said.err);
+    }
+    assert_eq!(server.asked(), [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_download_is_kept_and_says_so() {
+    let (file, place) = (file(), Place::new("imagenet"));
+    let server = Server::start(&file, &[Answer::Slowly]);
+    let process = spawn(&place.arguments(&server));
+    while !place.file().with_extension("h5.partial").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let said = Said::of(process);
+    assert_eq!(said.code, Some(130), "{}", said.err);
+    assert!(said.err.contains("the next download goes on from there"), "{}", said.err);
+    let said = place.fetch(&server);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(server.asked()[1].contains("bytes="), "{:?}", server.asked());
+    assert!(std::fs::read(place.file()).unwrap() == file);
 }
 
 #[test]
@@ -207,7 +322,7 @@ fn without_room_nothing_is_left() {
     let output = shell.current_dir(project()).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("cannot write") && err.contains("the system says"), "{err}");
+    assert!(err.contains("cannot write") && err.contains("os error"), "{err}");
     assert_eq!(place.left(), [""; 0]);
 }
 
@@ -251,6 +366,13 @@ fn a_run_downloads_what_it_needs_once_and_then_needs_no_network() {
     let second = runs[1].to_string_lossy().into_owned();
     let said = alpaca_run(&["reproduce", &second, "--cache-dir", &cache, "--offline"]);
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    // With other weights under the same name it does not begin, and does not take them.
+    let other = Server::start(&self::weights(0.35, 5), &[Answer::File]);
+    let fresh = place.workshop.text("fresh");
+    let said = alpaca_run(&["reproduce", &second, "--cache-dir", &fresh, "--mirror", &other.url()]);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.err.contains("the run had a file with the digest"), "{}", said.err);
+    assert!(!place.workshop.path("fresh").join("weights/keras").join(KERAS).exists());
 }
 
 fn manifest_weights(run: &Path) -> serde_json::Value {

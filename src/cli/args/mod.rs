@@ -83,6 +83,7 @@ impl Arguments {
     pub(in crate::cli) fn network(&self) -> Option<&NetworkArguments> {
         match &self.command {
             Command::Run(run) => Some(&run.network),
+            Command::Watch(watch) => Some(&watch.run.network),
             Command::Resume(resume) => Some(&resume.network),
             Command::Reproduce(reproduce) => Some(&reproduce.network),
             Command::Fetch(fetch) => Some(&fetch.network),
@@ -234,7 +235,7 @@ pub(in crate::cli) struct CacheFolderArguments {
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct NetworkArguments {
     /// Never use the network: weights that have not been downloaded are an error
-    #[arg(long, env = "ALPACA_OFFLINE")]
+    #[arg(long, env = "ALPACA_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(in crate::cli) offline: bool,
     /// A folder on a server that has published weights in place of their publishers
     #[arg(long, value_name = "URL", env = "ALPACA_MIRROR")]

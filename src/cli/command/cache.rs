@@ -76,7 +76,11 @@ fn kinds(root: &Path) -> Result<Vec<Kind>, Failure> {
             let (bytes, used) = fs::size_and_time(&path).ok()?;
             Some(EntryFile { path, bytes, used })
         })
-        .filter(|file| file.bytes > 0)
+        .filter(|file| {
+            let name = file.path.to_string_lossy();
+            // Beside each file its digest stands.
+            file.bytes > 0 && !name.ends_with(".sha256")
+        })
         .collect();
     files.sort_by_key(|file| file.used);
     kinds.push(Kind { name: WEIGHTS, folder: weights.display().to_string(), files });

@@ -25,10 +25,12 @@ use super::exit::{Exit, Failure};
 use super::settings::Settings;
 use super::terminal::Terminal;
 use super::transfer;
+use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
+use crate::fetch::find_and_record;
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
 
@@ -48,12 +50,23 @@ enum Fetching<'a> {
 }
 
 impl Fetching<'_> {
-    /// Downloads what a pipeline needs. Where that may not be, what is missing is found later.
-    fn fetch(self, loaded: &Loaded, settings: &Settings) -> Result<(), Failure> {
-        if let (Self::IfMissing(terminal), false) = (self, settings.offline)
-            && let Some(file) = preflight::published(&loaded.spec.model)
-        {
-            transfer::bring(&file, settings, terminal)?;
+    /// Downloads what a pipeline needs, which in a recorded run had the digest `recorded`. Where that
+    /// may not be, what is missing is found later.
+    fn fetch(
+        self,
+        loaded: &Loaded,
+        settings: &Settings,
+        recorded: Option<Digest>,
+    ) -> Result<(), Failure> {
+        let Some(mut file) = preflight::published(&loaded.spec.model) else { return Ok(()) };
+        file.digest = recorded;
+        match (self, &settings.cache_folder) {
+            (Self::IfMissing(_), Some(root)) if settings.offline => {
+                // What is wrong with it is said with its place in the pipeline.
+                let _ = find_and_record(root, &file);
+            }
+            (Self::IfMissing(terminal), _) => drop(transfer::bring(&file, settings, terminal)?),
+            (Self::Never, _) => {}
         }
         Ok(())
     }
@@ -66,7 +79,7 @@ fn prepare(
     fetching: Fetching<'_>,
 ) -> Result<(Loaded, Prepared), Failure> {
     let loaded = load(arguments, settings)?;
-    fetching.fetch(&loaded, settings)?;
+    fetching.fetch(&loaded, settings, None)?;
     match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
@@ -113,11 +126,12 @@ fn json_text(value: &impl Serialize) -> String {
 }
 
 /// Loads the pipeline that a run recorded, whose paths are relative to `folder`, and looks at its
-/// dataset and weights. `overrides` say where these lie now.
+/// dataset and weights. `overrides` say where these lie now, `weights` is the digest of the latter.
 fn prepare_recorded(
     directory: &Path,
     folder: &Path,
     overrides: &[String],
+    weights: Option<Digest>,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<(Loaded, Prepared), Failure> {
@@ -127,7 +141,7 @@ fn prepare_recorded(
         overrides: relocations(overrides)?,
         current_dir: settings.current_dir.clone(),
     })?;
-    Fetching::IfMissing(terminal).fetch(&loaded, settings)?;
+    Fetching::IfMissing(terminal).fetch(&loaded, settings, weights)?;
     match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => {

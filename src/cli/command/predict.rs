@@ -16,7 +16,7 @@ use crate::exec::predict::{self, Answer, Predictor};
 use crate::exec::preflight;
 use crate::exec::session::RunError;
 use crate::model::imagenet;
-use crate::pipeline::load::{self, Loaded, PipelineInput};
+use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
 
 /// Asks a network about pictures, and prints the classes it finds most likely.
 pub(in crate::cli) fn run(
@@ -24,6 +24,10 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    if arguments.weights == "none" {
+        let error = anyhow::anyhow!("random weights say nothing about pictures");
+        return Err(Failure::usage(error));
+    }
     let files = predict::pictures(&arguments.images).map_err(Failure::usage)?;
     let loaded = pipeline(arguments, settings)?;
     if let Some(file) = preflight::published(&loaded.spec.model) {
@@ -41,7 +45,7 @@ fn ask(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let predictor = Predictor::pretrained(&loaded.spec, cache)
-        .map_err(|problem| Failure::Rejected(loaded.reject(vec![problem])))?;
+        .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
     let mut predictor = predictor.map_err(|error| failure(error, None))?;
     let mut n_bad = 0;
     predictor.predict(files, |file, answer| {
@@ -72,7 +76,7 @@ fn pipeline(arguments: &PredictArguments, settings: &Settings) -> Result<Loaded,
          pretrained\nstages:\n  none:\n    train:\n      epochs: 1\n"
     );
     let input = PipelineInput {
-        file: "--base".into(),
+        file: "predict".into(),
         folder: ".".into(),
         overrides: vec![
             format!("dataset.image_size={}", arguments.image_size),
@@ -81,7 +85,32 @@ fn pipeline(arguments: &PredictArguments, settings: &Settings) -> Result<Loaded,
         ],
         current_dir: settings.current_dir.clone(),
     };
-    load::from_text(&text, &input).map_err(Failure::Rejected)
+    load::from_text(&text, &input).map_err(|rejected| Failure::Rejected(as_typed(rejected)))
+}
+
+/// The options of this command, and the values of a pipeline that they stand for.
+const OPTIONS: [(&str, &str); 3] = [
+    ("dataset.image_size=", "--image-size"),
+    ("model.width=", "--width"),
+    ("model.weights=", "--weights"),
+];
+
+/// Problems with values of a pipeline, told of the options that were typed.
+fn as_typed(mut rejected: Rejected) -> Rejected {
+    for (position, source) in rejected.sources.iter_mut().enumerate() {
+        let option = OPTIONS.iter().find(|(value, _)| source.text.starts_with(value));
+        let Some((value, option)) = option else { continue };
+        source.name = (*option).to_owned();
+        source.text.replace_range(..value.len(), "");
+        let diagnostics = rejected.diagnostics.iter_mut();
+        for span in diagnostics.map(|diagnostic| &mut diagnostic.span) {
+            if span.source == position {
+                let shifted = |place: usize| place.saturating_sub(value.len());
+                span.range = shifted(span.range.start)..shifted(span.range.end);
+            }
+        }
+    }
+    rejected
 }
 
 /// The likeliest classes, with the likeliest first.

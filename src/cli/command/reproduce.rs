@@ -71,8 +71,9 @@ fn again(
 ) -> Result<PathBuf, Failure> {
     let directory = &arguments.run;
     let folder = PathBuf::from(&recorded.volatile.pipeline_directory);
+    let (overrides, weights) = (&arguments.overrides, recorded.weights.digest);
     let (loaded, prepared) =
-        prepare_recorded(directory, &folder, &arguments.overrides, settings, terminal)?;
+        prepare_recorded(directory, &folder, overrides, weights, settings, terminal)?;
     let read = |name| fs::read_text(&directory.join(name)).map_err(Failure::usage);
     let (pipeline, resolved) = (read(layout::PIPELINE)?, read(layout::RESOLVED)?);
     let texts = Texts { pipeline: &pipeline, resolved: &resolved };

@@ -34,9 +34,9 @@ pub(in crate::cli) fn run(
         ];
         Failure::Other { exit: Exit::Usage, code: None, error: error.into(), hints }
     })?;
-    let folder = facts.pipeline_directory;
+    let (folder, overrides) = (facts.pipeline_directory, &arguments.overrides);
     let (loaded, prepared) =
-        prepare_recorded(directory, &folder, &arguments.overrides, settings, terminal)?;
+        prepare_recorded(directory, &folder, overrides, facts.weights, settings, terminal)?;
     execute(settings, terminal, folder, |session, sinks| {
         session.resume(&loaded.spec, prepared, directory, sinks)
     })

@@ -18,7 +18,9 @@ use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::exec::plan::Wishes;
+use crate::exec::preflight;
 use crate::exec::session::{Known, Planned, RunReport, Texts};
+use crate::fetch;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
 use crate::spec::WeightsSpec;
@@ -188,8 +190,12 @@ impl Watch {
             thread::sleep(Duration::from_millis(5));
         }
         let run = &self.arguments.run;
-        let (loaded, prepared, mut wishes) =
-            select(&run.pipeline, &run.stages, &self.settings, Fetching::Never)?;
+        let (loaded, prepared, mut wishes) = select(
+            &run.pipeline,
+            &run.stages,
+            &self.settings,
+            Fetching::IfMissing(&self.terminal),
+        )?;
         if self.finished.is_some() || self.flight.is_some() {
             // What was forced has run.
             wishes.force.clear();
@@ -261,6 +267,11 @@ impl Watch {
             let absolute = |path: &PathBuf| fs::normalise(&self.settings.current_dir.join(path));
             if let WeightsSpec::File(location) = &spec.model.weights {
                 targets.files.push(absolute(&location.path));
+            }
+            if let (Some(file), Some(root)) =
+                (preflight::published(&spec.model), &self.settings.cache_folder)
+            {
+                targets.files.push(absolute(&fetch::path_of(root, &file)));
             }
             if self.arguments.data {
                 targets.folders.push(absolute(&spec.dataset.directory.path));

@@ -114,7 +114,7 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {n}\r\n{headers}\r\n"
         );
         stream.write_all(head.as_bytes())?;
-        body.chunks(1 << 10).try_for_each(|piece| {
+        body.chunks(1 << 16).try_for_each(|piece| {
             std::thread::sleep(pause);
             stream.write_all(piece)
         })

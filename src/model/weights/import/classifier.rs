@@ -1,8 +1,9 @@
 //! The classifier that came with weights: one dense layer over the 1,000 classes of ImageNet.
 
 use super::names::Naming;
-use super::{TensorFile, WeightsFile};
+use super::{TensorFile, WeightsFile, check_numbers};
 use crate::base::tensor::Tensor;
+use crate::model::graph::Role;
 use crate::model::imagenet;
 use crate::model::network::n_outputs;
 use crate::model::weights::Weights;
@@ -64,6 +65,9 @@ impl WeightsFile {
         }
         let [kernel, bias] = [kernel, bias].map(|name| self.file.read(&name).map_err(failed));
         let (mut kernel, bias) = (kernel?, bias?);
+        for values in [&kernel, &bias] {
+            check_numbers("of the classifier", values, Role::Kernel).map_err(failed)?;
+        }
         if is_turned {
             let place = |feature: usize| (0..n).map(move |class| class * n_features + feature);
             kernel = (0..n_features).flat_map(place).map(|place| kernel[place]).collect();

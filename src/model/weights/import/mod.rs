@@ -23,10 +23,14 @@ use self::names::Place;
 use super::Weights;
 use super::file::{Mismatch, WeightsError};
 use crate::base::digest::Digest;
-use crate::base::fs;
+use crate::base::fs::{self, FileError};
 use crate::base::tensor::{Tensor, shape_text};
-use crate::model::graph::Parameter;
+use crate::base::text;
+use crate::model::graph::{Parameter, Role};
 use crate::spec::Convention;
+
+/// The largest file that is read, in bytes: hundreds of times the largest MobileNetV2.
+const LARGEST: u64 = 1 << 30;
 
 /// A file that is not what its first bytes promise, or holds what tensors do not need.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +70,18 @@ impl WeightsFile {
     /// When it cannot be read, is none of the known kinds, or its tensors have names of no known
     /// library.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
+        if fs::is_no_plain_file(path) {
+            return Err(failed(FormatError::new("it is a folder, a pipe or a device")));
+        }
+        let (n_bytes, _) =
+            fs::size_and_time(path).map_err(|error| FileError { action: "read", ..error })?;
+        if n_bytes > LARGEST {
+            let (size, most) = (text::bytes(n_bytes), text::bytes(LARGEST));
+            return Err(failed(FormatError::new(format!("it has {size}, and no weights {most}"))));
+        }
         let bytes = fs::read(path)?;
         let digest = Digest::of(&bytes);
-        let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let file = open(bytes).map_err(failed)?;
         let naming = Naming::of(file.shapes().keys().map(String::as_str)).ok_or_else(|| {
             let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
@@ -110,6 +123,7 @@ impl WeightsFile {
             .into_iter()
             .map(|Place { parameter, name, layout }| {
                 let values = self.file.read(&name).map_err(failed)?;
+                check_numbers(&name, &values, parameter.role).map_err(failed)?;
                 let values = layout.to_keras(values, &self.file.shapes()[&name]);
                 Ok((parameter.name.clone(), Tensor::new(&parameter.shape, values)))
             })
@@ -136,6 +150,21 @@ impl WeightsFile {
         };
         mismatch.unexpected = shapes.keys().filter(|name| !is_known(name)).cloned().collect();
         mismatch
+    }
+}
+
+/// No number of a network is infinite or none, and no variance is negative.
+fn check_numbers(name: &str, values: &[f32], role: Role) -> Result<(), FormatError> {
+    let is_variance = role == Role::MovingVariance;
+    let wrong = values.iter().find(|value| !value.is_finite() || is_variance && **value < 0.0);
+    match wrong {
+        None => Ok(()),
+        Some(value) if value.is_finite() => {
+            Err(FormatError::new(format!("tensor {name} holds a negative variance, {value}")))
+        }
+        Some(value) => {
+            Err(FormatError::new(format!("tensor {name} holds {value}, which is no weight")))
+        }
     }
 }
 
@@ -258,6 +287,37 @@ mod tests {
         assert_eq!(mismatch.missing, ["gone"]);
         assert_eq!(mismatch.unexpected, ["extra"]);
         assert_eq!(mismatch.different, ["short: 2 in the file, 3 in the model"]);
+    }
+
+    #[test]
+    fn what_no_network_can_have_is_refused() {
+        let mut variance = parameter("bn/moving_variance", &[2]);
+        variance.role = Role::MovingVariance;
+        let parameters = [parameter("Conv1/kernel", &[2]), variance];
+        for (in_kernel, in_variance, said) in
+            [(f32::NAN, 0.5, "NaN"), (f32::INFINITY, 0.5, "inf"), (-0.5, -0.5, "negative variance")]
+        {
+            let tensors = [("Conv1/kernel", in_kernel), ("bn/moving_variance", in_variance)]
+                .map(|(name, number)| (name, Tensor::new(&[2], vec![0.5, number])));
+            let (_folder, path) = write(&tensors, Convention::Keras);
+            let found = WeightsFile::open(&path).unwrap().weights(&parameters);
+            let Err(WeightsError::Format { source, .. }) = found else { panic!("{found:?}") };
+            assert!(source.to_string().contains(said), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_or_is_far_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = folder.path().join("large.h5");
+        // Takes no room on the disk.
+        std::fs::File::create(&large).unwrap().set_len(LARGEST + 1).unwrap();
+        for (path, said) in [(large.as_path(), "no weights"), (folder.path(), "a folder")] {
+            let Err(WeightsError::Format { source, .. }) = WeightsFile::open(path) else {
+                panic!()
+            };
+            assert!(source.to_string().contains(said), "{source}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::graph::{Parameter, Role};
-use crate::spec::Convention;
+use crate::spec::{Convention, Source};
 
 /// Whose names the tensors of a file have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,15 @@ impl Naming {
             name if keras_name(name) == "Conv1/kernel" => Some(Self::Keras),
             _ => None,
         })
+    }
+
+    /// The library that publishes files with these names.
+    pub fn source(self) -> Source {
+        match self {
+            Self::Keras | Self::Keras3 => Source::Keras,
+            Self::Torchvision => Source::Torchvision,
+            Self::Timm => Source::Timm,
+        }
     }
 
     /// How the library builds the network.
