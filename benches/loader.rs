@@ -13,8 +13,8 @@ use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
 use alpaca_run::dataset::resize::Resizer;
 use alpaca_run::dataset::{decode, examine, scan};
 use alpaca_run::spec::{
-    AugmentationSpec, DatasetSpec, FactorRange, Fill, Fit, Flip, ImageSize, Interpolation,
-    Location, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
+    AugmentationSpec, DatasetSource, DatasetSpec, FactorRange, Fill, Fit, Flip, ImageSize,
+    Interpolation, Location, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -103,7 +103,7 @@ fn changes(c: &mut Criterion) {
 fn passes(c: &mut Criterion) {
     let mut group = c.benchmark_group("a pass over 300 pictures");
     let spec = DatasetSpec {
-        directory: Location { written: String::new(), path: folder() },
+        source: DatasetSource::Directory(Location { written: String::new(), path: folder() }),
         image_size: SIZE,
         resize: RESIZE,
         split: SplitSpec { train: 0.8, validation: 0.2, test: 0.0, by: SplitBy::Random, seed: 0 },
@@ -124,7 +124,7 @@ fn passes(c: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64)).sample_size(10);
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut pass = loader.start((0..n).collect(), Some(&augmentation));
+                let mut pass = loader.start((0..n).collect(), Some(&augmentation), 0);
                 for first in (0..n).step_by(32) {
                     let batch = pass.take((n - first).min(32)).expect("they are good");
                     pass.give_back(batch);

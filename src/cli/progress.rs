@@ -108,6 +108,8 @@ impl EventSink for Progress {
                 self.begin_epoch(*epoch);
             }
             Event::DatasetReady(facts) => self.terminal.note(&dataset_line(facts)),
+            // Of pictures that are drawn none are kept.
+            Event::PixelsReady(facts) if facts.n_in_memory + facts.n_on_disk == 0 => {}
             Event::PixelsReady(facts) => self.terminal.note(&pixels_line(facts)),
             Event::StageStarted(facts) => {
                 self.terminal.note(&stage_line(facts));
@@ -146,10 +148,19 @@ impl EventSink for Progress {
     }
 }
 
+/// Classes that are named in a line.
+const MOST_CLASSES: usize = 10;
+
 /// What the dataset is, in a line.
 pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
-    let classes: Vec<String> =
-        facts.classes.iter().map(|(name, n)| format!("{name} {n}")).collect();
+    let n_classes = facts.classes.len();
+    // A line that nobody reads to its end says nothing.
+    let n_shown = if n_classes > MOST_CLASSES { MOST_CLASSES - 1 } else { n_classes };
+    let mut classes: Vec<String> =
+        facts.classes[..n_shown].iter().map(|(name, n)| format!("{name} {n}")).collect();
+    if n_shown < n_classes {
+        classes.push(format!("and {} more", text::count(n_classes - n_shown, "class")));
+    }
     let test = if facts.n_test > 0 {
         format!(", {} set aside for testing", facts.n_test)
     } else {

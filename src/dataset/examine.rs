@@ -2,14 +2,16 @@
 //! picture, and its pixels. All bad files are known at once, not one an epoch.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
+use super::draw::Draughtsman;
 use super::error::{BadImage, DatasetError};
 use super::pixels::Pixels;
 use super::resize::Resizer;
-use super::scan::{Candidate, Listing};
+use super::scan::{Candidate, Listing, Origin};
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::spec::OnBadImage;
@@ -34,6 +36,8 @@ pub struct Dataset {
     pub skipped: Vec<BadImage>,
     /// Files that neither are pictures nor claim to be (`notes.txt`), by path.
     pub ignored: Vec<String>,
+    /// What draws the pictures, where they are drawn.
+    pub draughtsman: Option<Draughtsman>,
 }
 
 impl Dataset {
@@ -76,10 +80,23 @@ pub fn examine(
     let findings: Vec<Finding> = listing
         .candidates
         .par_iter()
-        .map_init(resizer, |resizer, candidate| find(candidate, pixels, resizer))
+        .map_init(resizer, |resizer, candidate| match (&candidate.origin, &listing.draughtsman) {
+            (Origin::File(file), _) => find(candidate, file, pixels, resizer),
+            (Origin::Drawn(number), Some(draughtsman)) => {
+                Finding::Picture(draughtsman.digest(candidate.class, *number))
+            }
+            (Origin::Drawn(_), None) => {
+                unreachable!("drawn pictures are listed with who draws them")
+            }
+        })
         .collect();
-    let mut dataset =
-        Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
+    let mut dataset = Dataset {
+        classes: listing.classes,
+        samples: vec![],
+        skipped: vec![],
+        ignored: vec![],
+        draughtsman: listing.draughtsman,
+    };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings) {
         match finding {
             Finding::Picture(digest) => dataset.samples.push(Sample { candidate, digest }),
@@ -99,8 +116,8 @@ pub fn examine(
     Ok(dataset)
 }
 
-fn find(candidate: &Candidate, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
-    let bytes = match fs::read(&candidate.file) {
+fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
+    let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
         Err(error) => {
             return Finding::Bad(DecodeError::Unreadable { reason: error.source.to_string() });

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,6 +16,7 @@ use super::decode::{self, DecodeError};
 use super::examine::{Dataset, Sample};
 use super::pixels::Pixels;
 use super::resize::Resizer;
+use super::scan::Origin;
 use crate::base::batch::Batch;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
@@ -111,8 +113,14 @@ impl Loader {
         self.batch_size
     }
 
-    /// Starts a pass over the pictures at `order`, in that order.
-    pub fn start(&self, order: Vec<usize>, augmentation: Option<&Augmentation>) -> Pass {
+    /// Starts a pass over the pictures at `order`, in that order. Drawn pictures are those of a
+    /// `round` of training, or of none (0).
+    pub fn start(
+        &self,
+        order: Vec<usize>,
+        augmentation: Option<&Augmentation>,
+        round: usize,
+    ) -> Pass {
         let shared = Arc::new(Shared {
             window: self.n_ahead * self.batch_size,
             order,
@@ -133,6 +141,7 @@ impl Loader {
                 resizer: Resizer::new(self.pixels.resize(), self.pixels.size()),
                 augmenter: augmentation
                     .map(|a| (Augmenter::new(&a.changes, self.pixels.size()), a.stream)),
+                round,
             };
             std::thread::spawn(move || worker.run())
         });
@@ -257,6 +266,7 @@ struct Worker {
     shared: Arc<Shared>,
     resizer: Resizer,
     augmenter: Option<(Augmenter, SeedStream)>,
+    round: usize,
 }
 
 impl Worker {
@@ -265,7 +275,7 @@ impl Worker {
             let dataset = Arc::clone(&self.loader.dataset);
             let sample = &dataset.samples[self.shared.order[place]];
             let made = panic::catch_unwind(AssertUnwindSafe(|| self.make(sample)));
-            let path = || sample.candidate.file.display().to_string();
+            let path = || sample.candidate.path.clone();
             let result = made.unwrap_or_else(|_| Err(LoaderError::Panicked { path: path() }));
             self.shared.lock().done.insert(place, result);
             self.shared.has_done.notify_one();
@@ -287,9 +297,23 @@ impl Worker {
         }
     }
 
+    /// The pixels of a picture.
+    fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
+        match (&sample.candidate.origin, &self.loader.dataset.draughtsman) {
+            (Origin::Drawn(number), Some(draughtsman)) => {
+                let number = draughtsman.number_in(self.round, *number);
+                Ok(draughtsman.draw(sample.candidate.class, number).into())
+            }
+            (Origin::Drawn(_), None) => unreachable!("drawn pictures come with who draws them"),
+            (Origin::File(file), _) => match self.loader.pixels.find(sample.digest) {
+                Some(pixels) => Ok(pixels),
+                None => self.decode(sample, &file.clone()),
+            },
+        }
+    }
+
     /// The pixels of a file, which must be the file it was.
-    fn decode(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
-        let file = &sample.candidate.file;
+    fn decode(&mut self, sample: &Sample, file: &Path) -> Result<Arc<[u8]>, LoaderError> {
         let bytes = fs::read(file)?;
         let path = || file.display().to_string();
         if Digest::of(&bytes) != sample.digest {
@@ -302,10 +326,7 @@ impl Worker {
 
     /// From pixels to the network's values.
     fn make(&mut self, sample: &Sample) -> Result<Vec<f32>, LoaderError> {
-        let pixels = match self.loader.pixels.find(sample.digest) {
-            Some(pixels) => pixels,
-            None => self.decode(sample)?,
-        };
+        let pixels = self.pixels(sample)?;
         let mut values = self.shared.lock().spare.pop().unwrap_or_default();
         if let Some((augmenter, stream)) = &mut self.augmenter {
             augmenter.apply(&pixels, &mut values, stream.child(&sample.candidate.path));
@@ -324,12 +345,14 @@ mod tests {
     use crate::dataset::examine;
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
-    use crate::spec::{Fit, Interpolation, Location, OnBadImage, ResizeSpec, SplitBy, SplitSpec};
+    use crate::spec::{
+        DatasetSource, Fit, Interpolation, Location, OnBadImage, ResizeSpec, SplitBy, SplitSpec,
+    };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
 
     /// A dataset of two classes of `n` pictures and a loader of it that keeps no pixels.
-    fn loader(folder: &std::path::Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
+    fn loader(folder: &Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
         for class in ["a", "b"] {
             std::fs::create_dir_all(folder.join(class)).unwrap();
             for i in 0..n {
@@ -338,7 +361,10 @@ mod tests {
             }
         }
         let spec = DatasetSpec {
-            directory: Location { written: String::new(), path: folder.to_path_buf() },
+            source: DatasetSource::Directory(Location {
+                written: String::new(),
+                path: folder.to_path_buf(),
+            }),
             image_size: SIZE,
             resize: ResizeSpec {
                 interpolation: Interpolation::Bilinear,
@@ -369,7 +395,7 @@ mod tests {
         for n_threads in [1, 3] {
             let loader = loader(folder.path(), 10, 2, n_threads);
             let order: Vec<usize> = (0..20).rev().collect();
-            let mut pass = loader.start(order, None);
+            let mut pass = loader.start(order, None, 0);
             let sizes = [4, 1, 7, 8];
             let batches = sizes.map(|n| pass.take(n).unwrap());
             let samples: Vec<usize> = batches.iter().flat_map(|b| b.samples.clone()).collect();
@@ -387,7 +413,7 @@ mod tests {
     fn workers_stay_within_the_buffer() {
         let folder = tempfile::tempdir().unwrap();
         let loader = loader(folder.path(), 20, 2, 3);
-        let mut pass = loader.start((0..40).collect(), None);
+        let mut pass = loader.start((0..40).collect(), None, 0);
         for taken in [0, 4, 8] {
             // Workers stop when the buffer is full; waiting for that takes no fixed time.
             while pass.shared.lock().next < taken + 8 {
@@ -406,7 +432,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let loader = loader(folder.path(), 4, 1, 2);
         std::fs::remove_file(folder.path().join("b/02.png")).unwrap();
-        let mut pass = loader.start((0..8).collect(), None);
+        let mut pass = loader.start((0..8).collect(), None, 0);
         pass.take(4).unwrap();
         let error = pass.take(4).unwrap_err().to_string();
         assert!(error.contains("02.png"), "{error}");
@@ -418,7 +444,7 @@ mod tests {
         let loader = loader(folder.path(), 4, 1, 1);
         let other = image::RgbImage::from_pixel(8, 8, image::Rgb([1, 1, 1]));
         other.save(folder.path().join("a/00.png")).unwrap();
-        let error = loader.start(vec![0], None).take(1).unwrap_err();
+        let error = loader.start(vec![0], None, 0).take(1).unwrap_err();
         assert!(matches!(error, LoaderError::Changed { .. }), "{error}");
     }
 
@@ -426,7 +452,7 @@ mod tests {
     fn a_pass_that_is_given_up_ends_its_workers() {
         let folder = tempfile::tempdir().unwrap();
         let loader = loader(folder.path(), 10, 1, 2);
-        let mut pass = loader.start((0..20).collect(), None);
+        let mut pass = loader.start((0..20).collect(), None, 0);
         pass.take(2).unwrap();
         drop(pass);
     }

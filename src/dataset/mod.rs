@@ -7,6 +7,7 @@
 
 pub mod augment;
 pub mod decode;
+pub mod draw;
 pub mod error;
 pub mod examine;
 pub mod loader;

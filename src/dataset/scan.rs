@@ -1,12 +1,15 @@
-//! Lists a dataset directory: one folder per class, every visible file below it a candidate.
+//! Lists a dataset directory: one folder per class, every visible file below it a candidate; or the
+//! pictures of a dataset that is drawn.
 
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::draw::Draughtsman;
 use super::error::DatasetError;
 use crate::base::fs;
 use crate::base::text;
+use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
 
 /// Folder names that mean a dataset was divided already.
 const SPLIT_NAMES: [&str; 6] = ["train", "training", "val", "valid", "validation", "test"];
@@ -18,8 +21,27 @@ pub struct Candidate {
     pub path: String,
     /// The position of its class among the sorted class names.
     pub class: usize,
-    /// A path that can be opened.
-    pub file: PathBuf,
+    /// Where its pixels come from.
+    pub origin: Origin,
+}
+
+/// Where the pixels of a picture come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file, by a path that can be opened.
+    File(PathBuf),
+    /// It is drawn, and has this number in its class.
+    Drawn(usize),
+}
+
+impl Candidate {
+    /// Its file, if it has one.
+    pub fn file(&self) -> Option<&PathBuf> {
+        match &self.origin {
+            Origin::File(file) => Some(file),
+            Origin::Drawn(_) => None,
+        }
+    }
 }
 
 /// The files of a dataset directory.
@@ -29,6 +51,38 @@ pub struct Listing {
     pub classes: Vec<String>,
     /// The files, sorted by path.
     pub candidates: Vec<Candidate>,
+    /// What draws the pictures, where they are drawn.
+    pub draughtsman: Option<Draughtsman>,
+}
+
+/// Lists the pictures of a dataset, of files or drawn.
+///
+/// # Errors
+/// As [`scan`].
+pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
+    match &spec.source {
+        DatasetSource::Directory(directory) => scan(&directory.path),
+        DatasetSource::Generator(generator) => {
+            Ok(draw_up(generator, Draughtsman::new(generator, spec.image_size)))
+        }
+    }
+}
+
+/// The pictures that are to be drawn.
+fn draw_up(spec: &GeneratorSpec, draughtsman: Draughtsman) -> Listing {
+    let classes: Vec<String> =
+        (0..spec.classes).map(|class| draughtsman.class_name(class)).collect();
+    let n_digits = spec.images.saturating_sub(1).to_string().len();
+    let picture = |class: usize, number: usize| Candidate {
+        path: format!("{}/{number:0n_digits$}", classes[class]),
+        class,
+        origin: Origin::Drawn(number),
+    };
+    let candidates = (0..spec.classes)
+        .flat_map(|class| (0..spec.images).map(move |number| (class, number)))
+        .map(|(class, number)| picture(class, number))
+        .collect();
+    Listing { candidates, classes, draughtsman: Some(draughtsman) }
 }
 
 /// Lists a dataset directory. Names that start with a dot (`.ipynb_checkpoints`, `.DS_Store`) are
@@ -59,7 +113,8 @@ pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
         return Err(DatasetError::EmptyClass { classes: empty });
     }
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Listing { classes: classes.iter().map(|path| name_of(path)).collect(), candidates })
+    let classes = classes.iter().map(|path| name_of(path)).collect();
+    Ok(Listing { classes, candidates, draughtsman: None })
 }
 
 fn check_layout(
@@ -108,7 +163,7 @@ fn list_class(
         let below = file.strip_prefix(root).unwrap_or(&file);
         let parts: Vec<String> =
             below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        candidates.push(Candidate { path: parts.join("/"), class, file });
+        candidates.push(Candidate { path: parts.join("/"), class, origin: Origin::File(file) });
     }
     Ok(())
 }

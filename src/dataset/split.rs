@@ -139,13 +139,16 @@ fn check_leaks(dataset: &Dataset, split: &Split) -> Result<(), DatasetError> {
 mod tests {
     use super::*;
     use crate::base::digest::Digest;
-    use crate::dataset::scan::Candidate;
+    use crate::dataset::scan::{Candidate, Origin};
 
     fn dataset(counts: &[usize]) -> Dataset {
         let sample = |class: usize, i: usize| {
             let path = format!("c{class}/{i:03}.jpg");
             let digest = Digest::of(path.as_bytes());
-            Sample { candidate: Candidate { file: path.clone().into(), path, class }, digest }
+            Sample {
+                candidate: Candidate { origin: Origin::File(path.clone().into()), path, class },
+                digest,
+            }
         };
         let samples =
             counts.iter().enumerate().flat_map(|(class, &n)| (0..n).map(move |i| sample(class, i)));
@@ -154,6 +157,7 @@ mod tests {
             samples: samples.collect(),
             skipped: vec![],
             ignored: vec![],
+            draughtsman: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::dataset::examine::{self, Dataset};
 use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::resize::Resizer;
+use crate::dataset::scan::Origin;
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
 use crate::engine::kernels::Kernels;
 use crate::engine::native::NativeExtractor;
@@ -98,7 +99,8 @@ pub fn bench(
         decode_all(&dataset, &pixels);
         Ok(())
     })?;
-    let mut phases = vec![Phase::new(None, "decode and resize", n, decoding, None)];
+    let making = if dataset.draughtsman.is_some() { "draw" } else { "decode and resize" };
+    let mut phases = vec![Phase::new(None, making, n, decoding, None)];
     let loader = Loader::new(
         Arc::clone(&dataset),
         Arc::clone(&pixels),
@@ -154,9 +156,17 @@ fn repeated(
 fn decode_all(dataset: &Dataset, pixels: &Pixels) {
     let resizer = || Resizer::new(pixels.resize(), pixels.size());
     dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
-        let bytes = crate::base::fs::read(&sample.candidate.file);
-        if let Some(picture) = bytes.ok().and_then(|bytes| decode::decode(&bytes).ok()) {
-            resizer.resize(&picture);
+        match (&sample.candidate.origin, &dataset.draughtsman) {
+            (Origin::File(file), _) => {
+                let bytes = crate::base::fs::read(file);
+                if let Some(picture) = bytes.ok().and_then(|bytes| decode::decode(&bytes).ok()) {
+                    std::hint::black_box(resizer.resize(&picture));
+                }
+            }
+            (Origin::Drawn(number), Some(draughtsman)) => {
+                std::hint::black_box(draughtsman.draw(sample.candidate.class, *number));
+            }
+            (Origin::Drawn(_), None) => {}
         }
     });
 }
@@ -166,7 +176,7 @@ fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), Run
         changes: spec.augmentation.clone().into(),
         stream: SeedStream::new(spec.seed).child("bench"),
     };
-    let mut pass = loader.start((0..n).collect(), Some(&augmentation));
+    let mut pass = loader.start((0..n).collect(), Some(&augmentation), 0);
     for first in (0..n).step_by(loader.batch_size()) {
         let batch = pass.take(loader.batch_size().min(n - first)).map_err(RunError::from)?;
         pass.give_back(batch);
@@ -208,7 +218,7 @@ impl StageBench<'_> {
         let extractor = NativeExtractor::new(self.network, &cut, self.weights)?;
         let mut trainer = AutodiffTrainer::new(self.network, &cut, self.weights, &trained, options);
         let n = loader.batch_size().min(loader.n_samples());
-        let batch = loader.start((0..n).collect(), None).take(n)?;
+        let batch = loader.start((0..n).collect(), None, 0).take(n)?;
         let mut features = extractor.extract(&batch)?;
         let phase =
             |name, times, multiply_adds| Phase::new(Some(self.name), name, n, times, multiply_adds);

@@ -31,6 +31,8 @@ pub(super) struct Pictures<'a> {
     pub(super) changes: &'a Arc<[AugmentationSpec]>,
     /// Changed versions of each training picture, where that is a fixed number.
     pub(super) views: Option<usize>,
+    /// Whether training pictures are others in each epoch.
+    pub(super) is_afresh: bool,
 }
 
 /// The features of one stage.
@@ -77,7 +79,13 @@ pub(super) fn kept_features(
     }
     let values = cut.boundary.iter().map(|value| network.value_shape(*value));
     let len: usize = values.map(|shape| shape.iter().product::<usize>()).sum();
-    let n_versions = if spec.augmentation.is_empty() { Some(1) } else { spec.augmentation_views };
+    let n_versions = if spec.dataset.source.is_afresh() {
+        None
+    } else if spec.augmentation.is_empty() {
+        Some(1)
+    } else {
+        spec.augmentation_views
+    };
     let fit = |n: usize| Fit::of(n, len, &half(room));
     Some(KeptFeatures {
         bytes_each: (len * size_of::<f32>()) as u64,
@@ -127,7 +135,11 @@ impl<'a> StageFeatures<'a> {
     ) -> Result<Self, FileError> {
         let len = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
         let n_samples = pictures.dataset.samples.len();
-        let n_versions = if pictures.changes.is_empty() { Some(1) } else { pictures.views };
+        let n_versions = match pictures {
+            Pictures { is_afresh: true, .. } => None,
+            Pictures { changes, .. } if changes.is_empty() => Some(1),
+            Pictures { views, .. } => views,
+        };
         let keep = |positions: &[usize], n_versions: Option<usize>| match (room, n_versions) {
             (Some(room), Some(n_versions)) => {
                 Kept::new(n_samples, positions, n_versions, len, &half(room)).map(Some)
@@ -157,6 +169,7 @@ impl FeatureSource for StageFeatures<'_> {
             order,
             augmentation.as_ref(),
             self.training.as_mut().map(|kept| (kept, version as usize)),
+            epoch as usize,
         )
     }
 
@@ -166,6 +179,7 @@ impl FeatureSource for StageFeatures<'_> {
             self.pictures.validation.to_vec(),
             None,
             self.validation.as_mut().map(|kept| (kept, 0)),
+            0,
         )
     }
 }
@@ -192,6 +206,7 @@ impl<'a> FeaturePass<'a> {
         order: Vec<usize>,
         augmentation: Option<&Augmentation>,
         kept: Option<(&'a mut Kept, usize)>,
+        round: usize,
     ) -> FeatureBatches<'a> {
         let is_missing = |sample: &usize| match &kept {
             Some((kept, version)) => !kept.records.has(kept.number(*sample, *version)),
@@ -204,7 +219,7 @@ impl<'a> FeaturePass<'a> {
             shapes,
             batch_size: pictures.loader.batch_size(),
             at: 0,
-            pass: pictures.loader.start(missing, augmentation),
+            pass: pictures.loader.start(missing, augmentation, round),
             order,
             kept,
             waiting: Duration::ZERO,

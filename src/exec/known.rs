@@ -33,11 +33,13 @@ impl Known {
         let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
         let rules = (resize, image_size, on_bad_image);
         let look = |file: &PathBuf| (file.clone(), fs::size_and_time(file).ok());
-        let files = listing.candidates.iter().map(|candidate| look(&candidate.file)).collect();
+        let files = listing.candidates.iter().filter_map(|candidate| candidate.file());
+        let files = files.map(look).collect();
         if let Some(known) = known
             && known.rules == rules
             && known.files == files
             && known.dataset.classes == listing.classes
+            && known.dataset.draughtsman == listing.draughtsman
         {
             return Ok(known.clone());
         }

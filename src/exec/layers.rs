@@ -49,8 +49,7 @@ pub struct LayersReport {
 /// # Errors
 /// When an engine has no unit for one of its layers.
 pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, UnsupportedLayer> {
-    let n_classes =
-        scan::scan(&spec.dataset.directory.path).map_or(2, |listing| listing.classes.len());
+    let n_classes = scan::list(&spec.dataset).map_or(2, |listing| listing.classes.len());
     let network =
         Network::build(&spec.model, Convention::Keras, spec.dataset.image_size, n_classes)?;
     let firsts: Vec<usize> = spec

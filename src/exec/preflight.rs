@@ -69,7 +69,7 @@ pub fn published(model: &ModelSpec) -> Option<PublishedFile> {
 /// With everything that is wrong with them.
 pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Vec<Problem>> {
     let mut problems = vec![];
-    let listing = scan::scan(&spec.dataset.directory.path)
+    let listing = scan::list(&spec.dataset)
         .map_err(|error| {
             let at = KeyPath::of(&["dataset", "directory"]);
             problems.push(Problem::new(error.code(), at, error.to_string()).hints(error.hints()));

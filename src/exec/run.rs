@@ -199,6 +199,7 @@ impl Run<'_> {
             validation: &split.positions(Part::Validation),
             changes: &changes,
             views: self.spec.augmentation_views,
+            is_afresh: self.spec.dataset.source.is_afresh(),
         };
         let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
             let outcome = earlier.iter().find(|outcome| outcome.name() == from);

@@ -120,8 +120,12 @@ fn read(
             }
         };
     let document = Document::new(sources.clone(), root.clone());
-    let folders =
-        Folders { file: &input.file, paths: &input.folder, current_dir: &input.current_dir };
+    let folders = Folders {
+        file: &input.file,
+        paths: &input.folder,
+        current_dir: &input.current_dir,
+        is_partial: !diagnostics.is_empty(),
+    };
     let mut problems = vec![];
     let spec = resolve::resolve(raw, &document, &folders, &mut problems);
     diagnostics

@@ -7,8 +7,9 @@ use super::Location;
 /// The dataset of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatasetSpec {
-    /// The folder with one folder per class.
-    pub directory: Location,
+    /// Where they come from.
+    #[serde(flatten)]
+    pub source: DatasetSource,
     /// The size every picture is brought to.
     pub image_size: ImageSize,
     /// How it is brought to that size.
@@ -21,6 +22,71 @@ pub struct DatasetSpec {
     pub prefetch: Prefetch,
     /// What happens when a file is not a readable picture.
     pub on_bad_image: OnBadImage,
+}
+
+/// Where the pictures of a dataset come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetSource {
+    /// A folder with one folder per class.
+    Directory(Location),
+    /// They are drawn.
+    Generator(GeneratorSpec),
+}
+
+impl DatasetSource {
+    /// Whether training pictures are others in each epoch.
+    pub fn is_afresh(&self) -> bool {
+        matches!(self, Self::Generator(generator) if generator.afresh)
+    }
+}
+
+/// Pictures that are drawn from formulas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GeneratorSpec {
+    /// What is drawn; classes take turns among the kinds.
+    pub kinds: Vec<PictureKind>,
+    /// How many classes there are.
+    pub classes: usize,
+    /// How many pictures each class has.
+    pub images: usize,
+    /// The root of all that is drawn.
+    pub seed: u64,
+    /// Whether training pictures are others in each epoch.
+    pub afresh: bool,
+}
+
+/// A kind of drawn pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureKind {
+    /// Figures of affine maps.
+    Fractals,
+    /// Outlines filled with cloth.
+    Contours,
+    /// Surfaces.
+    Textures,
+    /// Things of a few rounded parts.
+    Solids,
+    /// Four-legged animals in landscapes.
+    Animals,
+}
+
+impl PictureKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::Fractals, Self::Contours, Self::Textures, Self::Solids, Self::Animals];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fractals => "fractals",
+            Self::Contours => "contours",
+            Self::Textures => "textures",
+            Self::Solids => "solids",
+            Self::Animals => "animals",
+        }
+    }
 }
 
 /// A picture's size in pixels; written as one number where it is square.

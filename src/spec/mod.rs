@@ -27,8 +27,8 @@ pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
 pub use dataset::{
-    DatasetSpec, Fit, ImageSize, Interpolation, OnBadImage, Prefetch, ResizeSpec, SplitBy,
-    SplitSpec,
+    DatasetSource, DatasetSpec, Fit, GeneratorSpec, ImageSize, Interpolation, OnBadImage,
+    PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 pub use model::{
     BaseModel, Convention, HeadSpec, ModelSpec, Pooling, Preprocessing, PublishedSpec, Source,

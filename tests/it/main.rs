@@ -18,6 +18,7 @@ mod definitions;
 mod diagnostics;
 mod diff;
 mod download;
+mod drawn;
 mod import;
 mod pretrained;
 mod reference;

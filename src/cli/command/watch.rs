@@ -23,7 +23,7 @@ use crate::exec::session::{Known, Planned, RunReport, Texts};
 use crate::fetch;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
-use crate::spec::WeightsSpec;
+use crate::spec::{DatasetSource, WeightsSpec};
 
 /// How often a look is taken at the run in progress while no file changes.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -273,8 +273,10 @@ impl Watch {
             {
                 targets.files.push(absolute(&fetch::path_of(root, &file)));
             }
-            if self.arguments.data {
-                targets.folders.push(absolute(&spec.dataset.directory.path));
+            if let (true, DatasetSource::Directory(directory)) =
+                (self.arguments.data, &spec.dataset.source)
+            {
+                targets.folders.push(absolute(&directory.path));
             }
         }
         if let Err(error) = self.follower.follow(targets) {

@@ -11,7 +11,9 @@ use crate::pipeline::defaults;
 pub(in crate::pipeline) struct RawDataset {
     /// The folder with one folder per class. Classes are numbered in the order of their sorted names.
     #[schemars(length(min = 1))]
-    pub(in crate::pipeline) directory: String,
+    pub(in crate::pipeline) directory: Option<String>,
+    /// Pictures drawn from formulas, in place of a folder.
+    pub(in crate::pipeline) generator: Option<RawGenerator>,
     /// The size every picture is brought to: one number for a square, or `[height, width]`.
     #[serde(default)]
     pub(in crate::pipeline) image_size: RawImageSize,
@@ -31,6 +33,42 @@ pub(in crate::pipeline) struct RawDataset {
     /// What happens when a file is not a readable picture. All such files are listed either way.
     #[serde(default = "defaults::on_bad_image")]
     pub(in crate::pipeline) on_bad_image: RawOnBadImage,
+}
+
+/// Pictures drawn from formulas while they are needed; no disk holds them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawGenerator {
+    /// What is drawn; classes take turns among the kinds.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) kinds: Vec<RawKind>,
+    /// How many classes there are.
+    #[schemars(range(min = 2, max = 100_000))]
+    pub(in crate::pipeline) classes: usize,
+    /// How many pictures each class has.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub(in crate::pipeline) images: usize,
+    /// The root of all that is drawn; the pipeline's seed where it is left out.
+    pub(in crate::pipeline) seed: Option<u64>,
+    /// Whether training pictures are others in each epoch; validation pictures never are.
+    #[serde(default)]
+    pub(in crate::pipeline) afresh: bool,
+}
+
+/// A kind of drawn pictures.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawKind {
+    /// Figures of affine maps, in colours.
+    Fractals,
+    /// Outlines filled with cloth.
+    Contours,
+    /// Surfaces: cells, stripes, spots, strands, weaves.
+    Textures,
+    /// Things of a few rounded parts, lit and seen from any side.
+    Solids,
+    /// Four-legged animals of made-up species in landscapes.
+    Animals,
 }
 
 /// A size in pixels: one number for a square, or `[height, width]`.

@@ -19,8 +19,8 @@ pub(super) use course::{
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
 };
 pub(super) use dataset::{
-    Auto, RawDataset, RawFit, RawImageSize, RawInterpolation, RawOnBadImage, RawPrefetch,
-    RawResize, RawSplit, RawSplitBy,
+    Auto, RawDataset, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawOnBadImage,
+    RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
     RawBase, RawHead, RawModel, RawPooling, RawPublished, RawSource, RawTop, RawTorchvisionVersion,

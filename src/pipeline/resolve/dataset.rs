@@ -2,13 +2,13 @@
 
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
-    RawDataset, RawFit, RawImageSize, RawInterpolation, RawOnBadImage, RawPrefetch, RawResize,
-    RawSplit, RawSplitBy,
+    RawDataset, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawOnBadImage,
+    RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    DatasetSpec, Fit, ImageSize, Interpolation, Location, OnBadImage, Prefetch, ResizeSpec,
-    SplitBy, SplitSpec,
+    DatasetSource, DatasetSpec, Fit, GeneratorSpec, ImageSize, Interpolation, Location, OnBadImage,
+    PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
 /// Shares that differ from one by less than this are meant to sum to one.
@@ -19,11 +19,12 @@ pub(super) fn resolve(
     raw: &RawDataset,
     seed: u64,
     locate: &dyn Fn(&KeyPath, &str) -> Location,
+    is_partial: bool,
     problems: &mut Vec<Problem>,
 ) -> DatasetSpec {
     let at = KeyPath::of(&["dataset"]);
     DatasetSpec {
-        directory: locate(&at.key("directory"), &raw.directory),
+        source: source(raw, seed, locate, is_partial, problems),
         image_size: image_size(raw.image_size),
         resize: resize(raw.resize),
         split: split(raw.split, seed, &at.key("split"), problems),
@@ -36,6 +37,56 @@ pub(super) fn resolve(
             RawOnBadImage::Error => OnBadImage::Error,
             RawOnBadImage::Skip => OnBadImage::Skip,
         },
+    }
+}
+
+fn source(
+    raw: &RawDataset,
+    seed: u64,
+    locate: &dyn Fn(&KeyPath, &str) -> Location,
+    is_partial: bool,
+    problems: &mut Vec<Problem>,
+) -> DatasetSource {
+    let at = KeyPath::of(&["dataset"]);
+    let generator = raw.generator.as_ref().map(|raw| generator(raw, seed));
+    match (&raw.directory, generator) {
+        (Some(directory), None) => {
+            DatasetSource::Directory(locate(&at.key("directory"), directory))
+        }
+        (None, Some(generator)) => DatasetSource::Generator(generator),
+        (Some(directory), Some(_)) => {
+            let message = "`directory` and `generator` both say where pictures come from";
+            let problem = Problem::new(Code::Conflict, at.key("generator"), message);
+            problems.push(problem.hint("keep one of the two"));
+            DatasetSource::Directory(locate(&at.key("directory"), directory))
+        }
+        (None, None) if is_partial => DatasetSource::Directory(locate(&at, ".")),
+        (None, None) => {
+            let message = "`dataset` has no `directory`";
+            problems.push(
+                Problem::new(Code::MissingKey, at.clone(), message)
+                    .hint("`directory`: the folder with one folder per class")
+                    .hint("`generator`, in place of it: pictures drawn from formulas"),
+            );
+            DatasetSource::Directory(locate(&at, "."))
+        }
+    }
+}
+
+fn generator(raw: &RawGenerator, seed: u64) -> GeneratorSpec {
+    let kind = |raw: &RawKind| match raw {
+        RawKind::Fractals => PictureKind::Fractals,
+        RawKind::Contours => PictureKind::Contours,
+        RawKind::Textures => PictureKind::Textures,
+        RawKind::Solids => PictureKind::Solids,
+        RawKind::Animals => PictureKind::Animals,
+    };
+    GeneratorSpec {
+        kinds: raw.kinds.iter().map(kind).collect(),
+        classes: raw.classes,
+        images: raw.images,
+        seed: raw.seed.unwrap_or(seed),
+        afresh: raw.afresh,
     }
 }
 

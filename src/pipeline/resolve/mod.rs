@@ -24,6 +24,8 @@ pub(super) struct Folders<'a> {
     pub(super) paths: &'a Path,
     /// The folder that paths in `-S` options start from; absolute.
     pub(super) current_dir: &'a Path,
+    /// Whether values of the wrong shape were left out, so that what is missing may have been meant.
+    pub(super) is_partial: bool,
 }
 
 /// Resolves a pipeline; `None` where a problem leaves no spec to speak of.
@@ -37,7 +39,7 @@ pub(super) fn resolve(
     let name = raw.name.unwrap_or_else(|| stem(folders.file));
     check_name(&name, KeyPath::of(&["name"]), "a run directory", problems);
     let locate = |at: &KeyPath, text: &str| location(document, folders, at, text);
-    let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, problems);
+    let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);
     let model = model::resolve(&raw.model, &dataset, &locate, problems);
     let augmentation = raw
         .augmentation

@@ -28,7 +28,9 @@ pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
     let bound = |name| schema.keyword(name).and_then(Json::as_u64);
     match (schema.kind(), bound("minItems"), bound("minProperties")) {
         (Some("array"), Some(n), _) => {
-            format!("a list of {}", text::count(n as usize, item_noun(schema)))
+            let is_least = bound("maxItems") != Some(n);
+            let least = if is_least { "at least " } else { "" };
+            format!("a list of {least}{}", text::count(n as usize, item_noun(schema)))
         }
         (Some("array"), ..) => "a list".to_owned(),
         (Some("object"), _, Some(n)) => format!("at least {}", text::count(n as usize, "entry")),
