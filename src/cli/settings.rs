@@ -1,9 +1,10 @@
 //! What flags and environment mean together, decided once before any work.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{Arguments, CacheArguments};
+use super::exit::Failure;
 use crate::base::fs::FileError;
 use crate::fetch::HttpOptions;
 
@@ -47,6 +48,18 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// The folder for what is kept in any case.
+    ///
+    /// # Errors
+    /// When the system names none.
+    pub(super) fn folder_for_downloads(&self) -> Result<&Path, Failure> {
+        self.cache_folder.as_deref().ok_or_else(|| {
+            Failure::usage(anyhow::anyhow!(
+                "this system names no folder for what is kept; give one with --cache-dir"
+            ))
+        })
+    }
+
     /// Decides the settings.
     ///
     /// # Errors

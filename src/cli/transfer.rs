@@ -22,11 +22,7 @@ pub(super) fn bring(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Kept, Failure> {
-    let Some(root) = &settings.cache_folder else {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "this system names no folder for what is kept; give one with --cache-dir"
-        )));
-    };
+    let root = settings.folder_for_downloads()?;
     let path = fetch::path_of(root, file);
     let failed = |error: fetch::FetchError| Failure::Other {
         exit: Exit::Failed,

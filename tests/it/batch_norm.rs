@@ -7,13 +7,11 @@ use alpaca_run::engine::{Features, StepRandomness, Trainer};
 use alpaca_run::model::graph::{Parameter, Role};
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
-use alpaca_run::spec::{
-    BaseModel, BatchNormSpec, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec,
-    OptimizerSpec, Pooling, SgdSpec, TopSpec, WeightsSpec,
-};
+use alpaca_run::spec::{BatchNormSpec, Convention, FreezeSpec, OptimizerSpec, SgdSpec};
 use alpaca_run::train::objective;
 
 use crate::reference::tensors;
+use crate::support::network::mobilenet_v2;
 use crate::support::program::project;
 
 const N: usize = 6;
@@ -56,11 +54,7 @@ struct Situation {
 }
 
 fn situation(convention: Convention) -> Situation {
-    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
-    let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::None);
-    let spec = ModelSpec { base, width: 0.35, weights, top: TopSpec::New, head };
-    let network =
-        Network::build(&spec, convention, ImageSize { height: SIDE, width: SIDE }, 2).unwrap();
+    let network = mobilenet_v2(convention, 0.35, SIDE, 2, 0.0);
     let weights = network.graph.parameters().iter().map(|p| (p.name.clone(), value(p))).collect();
     let shape = [N, SIDE, SIDE, 3];
     let pixels = drawn(shape.iter().product(), 1).into_iter().map(|value| value as f32).collect();

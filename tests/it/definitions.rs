@@ -11,11 +11,10 @@ use alpaca_run::engine::{FeatureExtractor, Features, Gradients, StepRandomness, 
 use alpaca_run::model::initial;
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
-use alpaca_run::spec::{
-    AdamSpec, BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec,
-    Pooling, TopSpec, WeightsSpec,
-};
+use alpaca_run::spec::{AdamSpec, Convention, FreezeSpec, OptimizerSpec};
 use alpaca_run::train::objective;
+
+use crate::support::network::mobilenet_v2;
 
 /// What can run the trainable part in this build.
 const DEFINITIONS: &[Layers] = &[
@@ -36,16 +35,7 @@ struct Situation {
 }
 
 fn situation(convention: Convention, n_classes: usize) -> Situation {
-    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.2 };
-    let spec = ModelSpec {
-        base: BaseModel::MobilenetV2,
-        width: 0.35,
-        weights: WeightsSpec::None,
-        top: TopSpec::New,
-        head,
-    };
-    let size = ImageSize { height: SIDE, width: SIDE };
-    let network = Network::build(&spec, convention, size, n_classes).unwrap();
+    let network = mobilenet_v2(convention, 0.35, SIDE, n_classes, 0.2);
     let stream = SeedStream::new(5);
     let weights =
         initial::initialise(&network, &network.graph.parameters(), stream.child("weights"));

@@ -6,13 +6,11 @@ use std::process::Command;
 
 use alpaca_run::base::random::SeedStream;
 use alpaca_run::model::initial;
-use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::file;
-use alpaca_run::spec::{
-    BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec, WeightsSpec,
-};
+use alpaca_run::spec::Convention;
 use sha2::Digest as _;
 
+use crate::support::network::mobilenet_v2;
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, files_below, project, spawn};
 use crate::support::runs::{TWO_STAGES, run};
@@ -63,11 +61,7 @@ impl Place {
 
 /// Weights of the pipeline's network, drawn at random.
 fn weights(width: f64, seed: u64) -> Vec<u8> {
-    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
-    let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::None);
-    let spec = ModelSpec { base, width, weights, top: TopSpec::New, head };
-    let size = ImageSize { height: 32, width: 32 };
-    let network = Network::build(&spec, Convention::Keras, size, 2).unwrap();
+    let network = mobilenet_v2(Convention::Keras, width, 32, 2, 0.0);
     let weights = initial::initialise(&network, &network.base_parameters(), SeedStream::new(seed));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");

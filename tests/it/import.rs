@@ -12,13 +12,11 @@ use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::file::WeightsError;
 use alpaca_run::model::weights::import::{Naming, WeightsFile};
-use alpaca_run::spec::{
-    BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec,
-    WeightsSpec,
-};
+use alpaca_run::spec::{Convention, FreezeSpec};
 use alpaca_run::train::objective;
 
 use crate::reference::{farthest, tensors};
+use crate::support::network::mobilenet_v2;
 use crate::support::program::project;
 
 /// Files that the real libraries wrote (`write.py` beside them), and whose they are.
@@ -188,11 +186,7 @@ fn features_are_those_of_the_library_that_wrote_the_file() {
 
 /// The base model of a file, for pictures of 160 pixels and a number of classes.
 fn network(file: &WeightsFile, n_classes: usize) -> Network {
-    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
-    let (weights, top) = (WeightsSpec::None, TopSpec::New);
-    let spec = ModelSpec { base: BaseModel::MobilenetV2, width: 0.35, weights, top, head };
-    let size = ImageSize { height: 160, width: 160 };
-    Network::build(&spec, file.convention(), size, n_classes).unwrap()
+    mobilenet_v2(file.convention(), 0.35, 160, n_classes, 0.0)
 }
 
 /// What the frozen part makes of pictures.

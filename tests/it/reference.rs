@@ -17,11 +17,10 @@ use alpaca_run::model::fuse::{self, Cut};
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
-use alpaca_run::spec::{
-    AdamSpec, BaseModel, Convention, FreezeSpec, HeadSpec, ImageSize, ModelSpec, OptimizerSpec,
-    Pooling, Preprocessing, TopSpec, WeightsSpec,
-};
+use alpaca_run::spec::{AdamSpec, Convention, FreezeSpec, OptimizerSpec, Preprocessing};
 use alpaca_run::train::objective;
+
+use crate::support::network::mobilenet_v2;
 
 /// The folder of reference files; `None`, said aloud, where there is none.
 fn reference() -> Option<PathBuf> {
@@ -60,16 +59,7 @@ struct Situation {
 
 fn situation() -> Option<Situation> {
     let folder = reference()?;
-    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
-    let spec = ModelSpec {
-        base: BaseModel::MobilenetV2,
-        width: 0.35,
-        weights: WeightsSpec::None,
-        top: TopSpec::New,
-        head,
-    };
-    let network =
-        Network::build(&spec, Convention::Keras, ImageSize { height: 160, width: 160 }, 2).unwrap();
+    let network = mobilenet_v2(Convention::Keras, 0.35, 160, 2, 0.0);
     let path = folder.join("weights/mobilenet_v2_0.35_imagenet_no_top.safetensors");
     let mut weights =
         WeightsFile::open(&path).unwrap().weights(&network.base_parameters()).unwrap();

@@ -36,11 +36,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let Some(root) = &settings.cache_dir else {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "this system names no folder for what is kept; give one with --cache-dir"
-        )));
-    };
+    let root = settings.folder_for_downloads()?;
     let kinds = kinds(root)?;
     let text = match &arguments.action {
         CacheAction::List { json: true } => {

@@ -1,5 +1,6 @@
 //! What tests share: running the program, and small datasets.
 
+pub mod network;
 pub mod pictures;
 pub mod program;
 pub mod runs;
