@@ -51,7 +51,7 @@ pub struct BaseWeights {
 pub fn check_file(model: &ModelSpec) -> Result<(), Problem> {
     match model.weights {
         WeightsSpec::File(_) => open(model, None).map(drop),
-        WeightsSpec::None | WeightsSpec::Published(_) => Ok(()),
+        WeightsSpec::None | WeightsSpec::Builtin | WeightsSpec::Published(_) => Ok(()),
     }
 }
 
@@ -147,6 +147,10 @@ struct File {
 fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem> {
     let (source, published, path): (String, _, PathBuf) = match &model.weights {
         WeightsSpec::None => return Ok(None),
+        WeightsSpec::Builtin => {
+            let content = WeightsFile::builtin();
+            return Ok(Some(File { source: "builtin".to_owned(), published: None, content }));
+        }
         WeightsSpec::File(location) => (location.written.clone(), None, location.path.clone()),
         WeightsSpec::Published(_) => {
             let Some(file) = published(model) else { return Ok(None) };
@@ -178,7 +182,7 @@ fn meant(path: &Path) -> Option<String> {
     if has("~") {
         return Some("`~` means nothing here; write the whole path".to_owned());
     }
-    let names = text::nearest(&word, ["imagenet", "none"], 1);
+    let names = text::nearest(&word, ["builtin", "imagenet", "none"], 1);
     names.first().map(|name| format!("did you mean `{name}`?"))
 }
 

@@ -32,6 +32,8 @@ pub enum BaseModel {
 pub enum WeightsSpec {
     /// Random numbers.
     None,
+    /// What this program brings along.
+    Builtin,
     /// A file of Keras, torchvision or timm.
     File(Location),
     /// A file that one of them has published.
@@ -42,6 +44,7 @@ impl Serialize for WeightsSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::None => serializer.serialize_str("none"),
+            Self::Builtin => serializer.serialize_str("builtin"),
             Self::File(location) => location.serialize(serializer),
             Self::Published(published) => published.serialize(serializer),
         }

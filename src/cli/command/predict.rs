@@ -24,8 +24,9 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    if arguments.weights == "none" {
-        let error = anyhow::anyhow!("random weights say nothing about pictures");
+    if ["none", "builtin"].contains(&arguments.weights.as_str()) {
+        let error =
+            anyhow::anyhow!("`--weights {}` comes with no classifier to ask", arguments.weights);
         return Err(Failure::usage(error));
     }
     let files = predict::pictures(&arguments.images).map_err(Failure::usage)?;

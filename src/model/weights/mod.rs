@@ -1,5 +1,6 @@
 //! The weights of a network, by name.
 
+pub mod builtin;
 pub mod bundle;
 pub mod file;
 pub mod import;

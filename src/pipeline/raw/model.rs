@@ -15,7 +15,7 @@ pub(in crate::pipeline) struct RawModel {
     #[serde(default = "defaults::width")]
     #[schemars(range(min = 0.05, max = 4.0))]
     pub(in crate::pipeline) width: f64,
-    /// What the base model starts from: `imagenet`, `none` for random numbers, a file of weights, or a choice among published ones.
+    /// What the base model starts from: `builtin`, `imagenet`, `none` for random numbers, a file of weights, or a choice among published ones.
     pub(in crate::pipeline) weights: RawWeights,
     /// The classifier on top: a new one, or the one that came with the weights.
     #[serde(default = "defaults::top")]
@@ -29,7 +29,7 @@ pub(in crate::pipeline) struct RawModel {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawWeights {
-    /// `imagenet` for what Keras has published, `none` for random numbers, or a file of weights as Keras, torchvision, timm or an exporter to ONNX leaves it (.h5, .pth, .safetensors, .onnx).
+    /// `builtin` for what this program brings along, `imagenet` for what Keras has published, `none` for random numbers, or a file of weights as Keras, torchvision, timm or an exporter to ONNX leaves it (.h5, .pth, .safetensors, .onnx).
     Named(#[schemars(length(min = 1))] String),
     /// Published weights.
     Published(RawPublished),

@@ -3,6 +3,7 @@
 use crate::base::key_path::KeyPath;
 use crate::model::network;
 use crate::model::published;
+use crate::model::weights::builtin;
 use crate::pipeline::raw::{
     RawBase, RawHead, RawModel, RawPooling, RawPublished, RawSource, RawTop, RawTorchvisionVersion,
     RawWeights,
@@ -12,9 +13,6 @@ use crate::spec::{
     BaseModel, DatasetSpec, HeadSpec, ImageSize, Location, ModelSpec, Pooling, PublishedSpec,
     Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
-
-/// A word that stands for weights in other versions, and never for a file.
-const RESERVED: &str = "builtin";
 
 /// A side beyond which a batch of activations fills any memory.
 const LARGEST_SIDE: usize = 8192;
@@ -35,35 +33,37 @@ pub(super) fn resolve(
         RawTop::Pretrained => TopSpec::Pretrained,
     };
     let at_weights = at.key("weights");
-    let weights =
-        match &raw.weights {
-            RawWeights::Named(name) => match name.as_str() {
-                "none" => WeightsSpec::None,
-                "imagenet" => WeightsSpec::Published(keras(dataset.image_size, None)),
-                file => {
-                    if file == RESERVED {
-                        let message = format!("this version has no `{file}` weights");
-                        let problem =
-                            Problem::new(Code::WeightsUnavailable, at_weights.clone(), message);
-                        problems.push(problem.hint(
-                            "write `imagenet`, a file of weights, or `none` for random numbers",
-                        ));
-                    }
-                    WeightsSpec::File(locate(&at_weights, file))
+    let weights = match &raw.weights {
+        RawWeights::Named(name) => match name.as_str() {
+            "none" => WeightsSpec::None,
+            "imagenet" => WeightsSpec::Published(keras(dataset.image_size, None)),
+            "builtin" => {
+                if raw.width != builtin::WIDTH {
+                    let message =
+                        format!("the built-in weights are those of width {}", builtin::WIDTH);
+                    let problem =
+                        Problem::new(Code::WeightsUnavailable, at_weights.clone(), message);
+                    problems.push(problem.hint(format!(
+                        "write `width: {}`, or `weights: imagenet`",
+                        builtin::WIDTH
+                    )));
                 }
-            },
-            RawWeights::Published(raw) => {
-                WeightsSpec::Published(published(raw, dataset.image_size, &at_weights, problems))
+                WeightsSpec::Builtin
             }
-        };
+            file => WeightsSpec::File(locate(&at_weights, file)),
+        },
+        RawWeights::Published(raw) => {
+            WeightsSpec::Published(published(raw, dataset.image_size, &at_weights, problems))
+        }
+    };
     if let WeightsSpec::Published(spec) = &weights
         && let Err(error) = published::find(base, raw.width, spec, top)
     {
         let problem = Problem::new(Code::WeightsUnavailable, at_weights, error.to_string());
         problems.push(problem.hint(error.hint()));
     }
-    if (top, &weights) == (TopSpec::Pretrained, &WeightsSpec::None) {
-        let message = "random weights come with no classifier to keep";
+    if let (TopSpec::Pretrained, WeightsSpec::None | WeightsSpec::Builtin) = (top, &weights) {
+        let message = "these weights come with no classifier of ImageNet";
         problems.push(
             Problem::new(Code::Conflict, at.key("top"), message)
                 .hint("write `top: new`, or give weights that were trained on ImageNet"),

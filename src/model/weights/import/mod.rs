@@ -21,6 +21,7 @@ pub use names::Naming;
 
 use self::names::Place;
 use super::Weights;
+use super::builtin;
 use super::file::{Mismatch, WeightsError};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
@@ -80,7 +81,18 @@ impl WeightsFile {
             let (size, most) = (text::bytes(n_bytes), text::bytes(LARGEST));
             return Err(failed(FormatError::new(format!("it has {size}, and no weights {most}"))));
         }
-        let bytes = fs::read(path)?;
+        Self::of(path, fs::read(path)?)
+    }
+
+    /// The weights that this program brings along.
+    pub fn builtin() -> Self {
+        let file = Self::of(Path::new("builtin"), builtin::BYTES.to_vec());
+        file.expect("the file that was compiled in is a file of weights")
+    }
+
+    /// Finds out whose the bytes of a file are.
+    fn of(path: &Path, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
         let file = open(bytes).map_err(failed)?;
         let naming = Naming::of(file.shapes().keys().map(String::as_str)).ok_or_else(|| {
