@@ -7,7 +7,6 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
-use super::draw::Draughtsman;
 use super::error::{BadImage, DatasetError};
 use super::pixels::Pixels;
 use super::resize::Resizer;
@@ -36,8 +35,6 @@ pub struct Dataset {
     pub skipped: Vec<BadImage>,
     /// Files that neither are pictures nor claim to be (`notes.txt`), by path.
     pub ignored: Vec<String>,
-    /// What draws the pictures, where they are drawn.
-    pub draughtsman: Option<Draughtsman>,
 }
 
 impl Dataset {
@@ -80,23 +77,15 @@ pub fn examine(
     let findings: Vec<Finding> = listing
         .candidates
         .par_iter()
-        .map_init(resizer, |resizer, candidate| match (&candidate.origin, &listing.draughtsman) {
-            (Origin::File(file), _) => find(candidate, file, pixels, resizer),
-            (Origin::Drawn(number), Some(draughtsman)) => {
+        .map_init(resizer, |resizer, candidate| match &candidate.origin {
+            Origin::File(file) => find(candidate, file, pixels, resizer),
+            Origin::Drawn { draughtsman, number } => {
                 Finding::Picture(draughtsman.digest(candidate.class, *number))
-            }
-            (Origin::Drawn(_), None) => {
-                unreachable!("drawn pictures are listed with who draws them")
             }
         })
         .collect();
-    let mut dataset = Dataset {
-        classes: listing.classes,
-        samples: vec![],
-        skipped: vec![],
-        ignored: vec![],
-        draughtsman: listing.draughtsman,
-    };
+    let mut dataset =
+        Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings) {
         match finding {
             Finding::Picture(digest) => dataset.samples.push(Sample { candidate, digest }),

@@ -299,15 +299,14 @@ impl Worker {
 
     /// The pixels of a picture.
     fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
-        match (&sample.candidate.origin, &self.loader.dataset.draughtsman) {
-            (Origin::Drawn(number), Some(draughtsman)) => {
+        match &sample.candidate.origin {
+            Origin::Drawn { draughtsman, number } => {
                 let number = draughtsman.number_in(self.round, *number);
                 Ok(draughtsman.draw(sample.candidate.class, number).into())
             }
-            (Origin::Drawn(_), None) => unreachable!("drawn pictures come with who draws them"),
-            (Origin::File(file), _) => match self.loader.pixels.find(sample.digest) {
+            Origin::File(file) => match self.loader.pixels.find(sample.digest) {
                 Some(pixels) => Ok(pixels),
-                None => self.decode(sample, &file.clone()),
+                None => self.decode(sample, file),
             },
         }
     }

@@ -2,6 +2,7 @@
 //! pictures of a dataset that is drawn.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use walkdir::{DirEntry, WalkDir};
 
@@ -30,18 +31,13 @@ pub struct Candidate {
 pub enum Origin {
     /// A file, by a path that can be opened.
     File(PathBuf),
-    /// It is drawn, and has this number in its class.
-    Drawn(usize),
-}
-
-impl Candidate {
-    /// Its file, if it has one.
-    pub fn file(&self) -> Option<&PathBuf> {
-        match &self.origin {
-            Origin::File(file) => Some(file),
-            Origin::Drawn(_) => None,
-        }
-    }
+    /// It is drawn.
+    Drawn {
+        /// By whom.
+        draughtsman: Arc<Draughtsman>,
+        /// Its number in its class.
+        number: usize,
+    },
 }
 
 /// The files of a dataset directory.
@@ -51,8 +47,6 @@ pub struct Listing {
     pub classes: Vec<String>,
     /// The files, sorted by path.
     pub candidates: Vec<Candidate>,
-    /// What draws the pictures, where they are drawn.
-    pub draughtsman: Option<Draughtsman>,
 }
 
 /// Lists the pictures of a dataset, of files or drawn.
@@ -63,26 +57,26 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     match &spec.source {
         DatasetSource::Directory(directory) => scan(&directory.path),
         DatasetSource::Generator(generator) => {
-            Ok(draw_up(generator, Draughtsman::new(generator, spec.image_size)))
+            Ok(draw_up(generator, &Arc::new(Draughtsman::new(generator, spec.image_size))))
         }
     }
 }
 
 /// The pictures that are to be drawn.
-fn draw_up(spec: &GeneratorSpec, draughtsman: Draughtsman) -> Listing {
+fn draw_up(spec: &GeneratorSpec, draughtsman: &Arc<Draughtsman>) -> Listing {
     let classes: Vec<String> =
         (0..spec.classes).map(|class| draughtsman.class_name(class)).collect();
     let n_digits = spec.images.saturating_sub(1).to_string().len();
     let picture = |class: usize, number: usize| Candidate {
         path: format!("{}/{number:0n_digits$}", classes[class]),
         class,
-        origin: Origin::Drawn(number),
+        origin: Origin::Drawn { draughtsman: Arc::clone(draughtsman), number },
     };
     let candidates = (0..spec.classes)
         .flat_map(|class| (0..spec.images).map(move |number| (class, number)))
         .map(|(class, number)| picture(class, number))
         .collect();
-    Listing { candidates, classes, draughtsman: Some(draughtsman) }
+    Listing { classes, candidates }
 }
 
 /// Lists a dataset directory. Names that start with a dot (`.ipynb_checkpoints`, `.DS_Store`) are
@@ -114,7 +108,7 @@ pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
     }
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
     let classes = classes.iter().map(|path| name_of(path)).collect();
-    Ok(Listing { classes, candidates, draughtsman: None })
+    Ok(Listing { classes, candidates })
 }
 
 fn check_layout(

@@ -157,7 +157,6 @@ mod tests {
             samples: samples.collect(),
             skipped: vec![],
             ignored: vec![],
-            draughtsman: None,
         }
     }
 

@@ -22,7 +22,7 @@ use crate::engine::{FeatureExtractor, StepRandomness, StepTimes, Trainer};
 use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{PipelineSpec, StageKind, TrainSpec};
+use crate::spec::{DatasetSource, PipelineSpec, StageKind, TrainSpec};
 use crate::train::objective;
 
 /// Pictures that decoding is measured on, at most.
@@ -99,7 +99,10 @@ pub fn bench(
         decode_all(&dataset, &pixels);
         Ok(())
     })?;
-    let making = if dataset.draughtsman.is_some() { "draw" } else { "decode and resize" };
+    let making = match spec.dataset.source {
+        DatasetSource::Directory(_) => "decode and resize",
+        DatasetSource::Generator(_) => "draw",
+    };
     let mut phases = vec![Phase::new(None, making, n, decoding, None)];
     let loader = Loader::new(
         Arc::clone(&dataset),
@@ -156,17 +159,16 @@ fn repeated(
 fn decode_all(dataset: &Dataset, pixels: &Pixels) {
     let resizer = || Resizer::new(pixels.resize(), pixels.size());
     dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
-        match (&sample.candidate.origin, &dataset.draughtsman) {
-            (Origin::File(file), _) => {
+        match &sample.candidate.origin {
+            Origin::File(file) => {
                 let bytes = crate::base::fs::read(file);
                 if let Some(picture) = bytes.ok().and_then(|bytes| decode::decode(&bytes).ok()) {
                     std::hint::black_box(resizer.resize(&picture));
                 }
             }
-            (Origin::Drawn(number), Some(draughtsman)) => {
+            Origin::Drawn { draughtsman, number } => {
                 std::hint::black_box(draughtsman.draw(sample.candidate.class, *number));
             }
-            (Origin::Drawn(_), None) => {}
         }
     });
 }

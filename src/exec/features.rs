@@ -31,8 +31,20 @@ pub(super) struct Pictures<'a> {
     pub(super) changes: &'a Arc<[AugmentationSpec]>,
     /// Changed versions of each training picture, where that is a fixed number.
     pub(super) views: Option<usize>,
-    /// Whether training pictures are others in each epoch.
-    pub(super) is_afresh: bool,
+    /// How many pictures stand for each training picture in all epochs, where that is a fixed number.
+    pub(super) n_versions: Option<usize>,
+}
+
+/// How many pictures stand for each training picture in all epochs: one where it is never changed,
+/// no fixed number where it is changed or drawn anew in each.
+pub(super) fn n_versions(spec: &PipelineSpec) -> Option<usize> {
+    if spec.dataset.source.is_afresh() {
+        None
+    } else if spec.augmentation.is_empty() {
+        Some(1)
+    } else {
+        spec.augmentation_views
+    }
 }
 
 /// The features of one stage.
@@ -79,13 +91,7 @@ pub(super) fn kept_features(
     }
     let values = cut.boundary.iter().map(|value| network.value_shape(*value));
     let len: usize = values.map(|shape| shape.iter().product::<usize>()).sum();
-    let n_versions = if spec.dataset.source.is_afresh() {
-        None
-    } else if spec.augmentation.is_empty() {
-        Some(1)
-    } else {
-        spec.augmentation_views
-    };
+    let n_versions = n_versions(spec);
     let fit = |n: usize| Fit::of(n, len, &half(room));
     Some(KeptFeatures {
         bytes_each: (len * size_of::<f32>()) as u64,
@@ -135,18 +141,13 @@ impl<'a> StageFeatures<'a> {
     ) -> Result<Self, FileError> {
         let len = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
         let n_samples = pictures.dataset.samples.len();
-        let n_versions = match pictures {
-            Pictures { is_afresh: true, .. } => None,
-            Pictures { changes, .. } if changes.is_empty() => Some(1),
-            Pictures { views, .. } => views,
-        };
         let keep = |positions: &[usize], n_versions: Option<usize>| match (room, n_versions) {
             (Some(room), Some(n_versions)) => {
                 Kept::new(n_samples, positions, n_versions, len, &half(room)).map(Some)
             }
             _ => Ok(None),
         };
-        let training = keep(pictures.train, n_versions)?;
+        let training = keep(pictures.train, pictures.n_versions)?;
         let validation = keep(pictures.validation, Some(1))?;
         Ok(Self { pictures, extractor, shapes, stream, training, validation })
     }

@@ -1,6 +1,5 @@
 //! The pictures of a dataset as they were read, and whether their files are still the same.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,7 +7,7 @@ use super::session::RunError;
 use crate::base::fs;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::pixels::{PixelRoom, Pixels};
-use crate::dataset::scan::Listing;
+use crate::dataset::scan::{Candidate, Listing, Origin};
 use crate::spec::{DatasetSpec, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
 
 /// Pictures that have been read.
@@ -16,8 +15,8 @@ use crate::spec::{DatasetSpec, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
 pub struct Known {
     /// What decides how they are read.
     rules: (ResizeSpec, ImageSize, OnBadImage),
-    /// Each file with its size and when it was last changed.
-    files: Vec<(PathBuf, Option<(u64, SystemTime)>)>,
+    /// Where each picture comes from; of a file its size and when it was last changed.
+    origins: Vec<(Origin, Option<(u64, SystemTime)>)>,
     dataset: Arc<Dataset>,
     pixels: Arc<Pixels>,
 }
@@ -32,20 +31,25 @@ impl Known {
     ) -> Result<Self, RunError> {
         let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
         let rules = (resize, image_size, on_bad_image);
-        let look = |file: &PathBuf| (file.clone(), fs::size_and_time(file).ok());
-        let files = listing.candidates.iter().filter_map(|candidate| candidate.file());
-        let files = files.map(look).collect();
+        let look = |candidate: &Candidate| {
+            let origin = candidate.origin.clone();
+            let found = match &origin {
+                Origin::File(file) => fs::size_and_time(file).ok(),
+                Origin::Drawn { .. } => None,
+            };
+            (origin, found)
+        };
+        let origins = listing.candidates.iter().map(look).collect();
         if let Some(known) = known
             && known.rules == rules
-            && known.files == files
+            && known.origins == origins
             && known.dataset.classes == listing.classes
-            && known.dataset.draughtsman == listing.draughtsman
         {
             return Ok(known.clone());
         }
         let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
         let dataset = Arc::new(examine::examine(listing.clone(), on_bad_image, &pixels)?);
-        Ok(Self { rules, files, dataset, pixels })
+        Ok(Self { rules, origins, dataset, pixels })
     }
 
     pub(super) fn pictures(&self) -> (Arc<Dataset>, Arc<Pixels>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past};
-use super::features::Pictures;
+use super::features::{self, Pictures};
 use super::outcome::StageOutcome;
 use super::plan::{Plan, PlannedStage};
 use super::preflight::BaseWeights;
@@ -199,7 +199,7 @@ impl Run<'_> {
             validation: &split.positions(Part::Validation),
             changes: &changes,
             views: self.spec.augmentation_views,
-            is_afresh: self.spec.dataset.source.is_afresh(),
+            n_versions: features::n_versions(self.spec),
         };
         let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
             let outcome = earlier.iter().find(|outcome| outcome.name() == from);

@@ -127,11 +127,6 @@ fn is_over(course: &Course<'_>, done: &Done) -> bool {
         || schedule::ends(&done.metrics(), course.best_by, course.early_stopping)
 }
 
-/// The rate of a step of the epoch in progress.
-fn rate(course: &Course<'_>, done: &Done, step: usize) -> f64 {
-    course.schedule.rate(&done.metrics(), step, course.n_steps)
-}
-
 /// The steps of an epoch that are not done yet.
 fn train_epoch(
     course: &Course<'_>,
@@ -143,6 +138,7 @@ fn train_epoch(
     let stream = course.stream.child("dropout").at(epoch as u64);
     let start = Instant::now();
     let before = partial.times.total;
+    let past = done.metrics();
     let Parties { source, trainer, sink, keeper } = parties;
     for batch in source.training(epoch, partial.n_steps) {
         let FeatureBatch { features, labels, samples, waiting, frozen } = batch?;
@@ -154,7 +150,7 @@ fn train_epoch(
             found.slope
         };
         let randomness = StepRandomness { samples };
-        let rate = rate(course, done, partial.n_steps);
+        let rate = course.schedule.rate(&past, partial.n_steps, course.n_steps);
         let step_times = trainer.step(features, &randomness, &mut objective, rate)?;
         let (loss, n_correct) = outcome.expect("a step evaluates its objective");
         partial.n_steps += 1;
@@ -195,7 +191,8 @@ fn finish_epoch(
     let validation = evaluation.evaluated;
     check_loss(course, epoch, None, validation.loss)?;
     let train = partial.mean.value();
-    let learning_rate = rate(course, done, partial.n_steps.saturating_sub(1));
+    let last_step = partial.n_steps.saturating_sub(1);
+    let learning_rate = course.schedule.rate(&done.metrics(), last_step, course.n_steps);
     let metrics = EpochMetrics { epoch, train, validation, learning_rate };
     let weights = trainer.weights();
     keeper.keep(Kept::Last, &weights)?;

@@ -70,10 +70,8 @@ impl Parameters {
     /// Moves all values towards those of `other`, keeping `share` of their own.
     pub(super) fn follow(&mut self, other: &Self, share: f32) {
         for ((own, _), (value, _)) in self.0.values_mut().zip(other.0.values()) {
-            if own != value {
-                let pairs = own.values_mut().iter_mut().zip(value.values());
-                pairs.for_each(|(own, value)| *own = *value + share * (*own - *value));
-            }
+            let pairs = own.values_mut().iter_mut().zip(value.values());
+            pairs.for_each(|(own, value)| *own = *value + share * (*own - *value));
         }
     }
 
