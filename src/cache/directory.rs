@@ -58,6 +58,26 @@ pub enum Found {
     Damaged(PathBuf),
 }
 
+/// The files below a folder, those that were changed or used longest ago first; none where there is
+/// no folder.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn entries_below(folder: &Path) -> Result<Vec<EntryFile>, FileError> {
+    if !folder.exists() {
+        return Ok(vec![]);
+    }
+    let mut entries = vec![];
+    for path in fs::files_below(folder)? {
+        // Another process may have removed it meanwhile.
+        if let Ok((bytes, used)) = fs::size_and_time(&path) {
+            entries.push(EntryFile { path, bytes, used });
+        }
+    }
+    entries.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.path.cmp(&b.path)));
+    Ok(entries)
+}
+
 /// The entries of one bucket.
 #[derive(Debug)]
 pub struct CacheDirectory {
@@ -119,18 +139,7 @@ impl CacheDirectory {
     /// # Errors
     /// When a folder cannot be read.
     pub fn entries(&self) -> Result<Vec<EntryFile>, FileError> {
-        if !self.folder.exists() {
-            return Ok(vec![]);
-        }
-        let mut entries = vec![];
-        for path in fs::files_below(&self.folder)? {
-            // Another process may have removed it meanwhile.
-            if let Ok((bytes, used)) = fs::size_and_time(&path) {
-                entries.push(EntryFile { path, bytes, used });
-            }
-        }
-        entries.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.path.cmp(&b.path)));
-        Ok(entries)
+        entries_below(&self.folder)
     }
 
     /// Removes the entries that were used longest ago until the rest take no more than `room` bytes.

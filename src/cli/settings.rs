@@ -48,11 +48,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The folder for what is kept in any case.
+    /// The folder of the cache, for those who cannot do without.
     ///
     /// # Errors
     /// When the system names none.
-    pub(super) fn folder_for_downloads(&self) -> Result<&Path, Failure> {
+    pub(super) fn cache_root(&self) -> Result<&Path, Failure> {
         self.cache_folder.as_deref().ok_or_else(|| {
             Failure::usage(anyhow::anyhow!(
                 "this system names no folder for what is kept; give one with --cache-dir"

@@ -22,7 +22,7 @@ pub(super) fn bring(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Kept, Failure> {
-    let root = settings.folder_for_downloads()?;
+    let root = settings.cache_root()?;
     let path = fetch::path_of(root, file);
     let failed = |error: fetch::FetchError| Failure::Other {
         exit: Exit::Failed,

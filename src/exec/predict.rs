@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::preflight;
 use super::session::RunError;
 use crate::base::batch::Batch;
 use crate::base::fs::{self, FileError};
@@ -13,10 +12,9 @@ use crate::dataset::decode;
 use crate::dataset::resize::Resizer;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use crate::engine::native::NativeExtractor;
-use crate::engine::{FeatureExtractor, Trainer};
+use crate::engine::{EngineError, FeatureExtractor, Trainer};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::problem::Problem;
 use crate::spec::{FreezeSpec, ImageSize, PipelineSpec, ResizeSpec};
 use crate::train::objective;
 
@@ -69,20 +67,15 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
 }
 
 impl Predictor {
-    /// The network of a pipeline as its weights' authors trained it, with their classifier of
-    /// ImageNet's 1,000 classes.
+    /// A network with its weights, for pictures as the pipeline brings them to size.
     ///
     /// # Errors
-    /// When the weights are not here, do not fit, or come with no classifier.
-    pub fn pretrained(
+    /// When the engine cannot run it.
+    pub fn new(
         spec: &PipelineSpec,
-        cache: Option<&Path>,
-    ) -> Result<Result<Self, RunError>, Problem> {
-        let (network, weights) = preflight::pretrained(spec, cache)?;
-        Ok(Self::new(spec, network, &weights))
-    }
-
-    fn new(spec: &PipelineSpec, network: Network, weights: &Weights) -> Result<Self, RunError> {
+        network: Network,
+        weights: &Weights,
+    ) -> Result<Self, EngineError> {
         let first = network.first_trainable(&FreezeSpec::All);
         let cut = network.cut(first);
         let extractor = NativeExtractor::new(&network, &cut, weights)?;
@@ -118,7 +111,7 @@ impl Predictor {
                 let values = readable.into_iter().flatten().copied().collect();
                 let images = Tensor::new(&[n, height, width, 3], values);
                 let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
-                let logits = self.logits(&batch)?;
+                let logits = self.logits(&batch).map_err(RunError::from)?;
                 said = logits.rows().map(objective::probabilities).collect();
             }
             let mut said = said.into_iter();
@@ -130,9 +123,9 @@ impl Predictor {
         Ok(())
     }
 
-    fn logits(&mut self, batch: &Batch) -> Result<Tensor, RunError> {
+    fn logits(&mut self, batch: &Batch) -> Result<Tensor, EngineError> {
         let features = self.extractor.extract(batch)?;
-        Ok(self.head.predict(features)?)
+        self.head.predict(features)
     }
 
     /// The picture in a file as the network takes it.

@@ -206,11 +206,14 @@ pub fn find(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchErro
     if let Some(reason) = expected.not_asked(sha256) {
         return Err(FetchError::NotAsked { path, reason });
     }
-    let differs = expected.differs(sha256).or_else(|| unfit(&path, file));
+    let is_new = expected.recorded != Some(sha256);
+    // A file that was recorded was looked into then.
+    let is_unknown = is_new || file.digest.is_some();
+    let differs =
+        expected.differs(sha256).or_else(|| is_unknown.then(|| unfit(&path, file)).flatten());
     if let Some(reason) = differs {
         return Err(FetchError::Changed { path, reason });
     }
-    let is_new = expected.recorded != Some(sha256);
     Ok(Some(Kept { path, sha256, n_bytes, is_new }))
 }
 

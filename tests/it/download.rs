@@ -274,8 +274,9 @@ fn what_cannot_be_meant_is_said() {
 fn an_interrupted_download_is_kept_and_says_so() {
     let (file, place) = (file(), Place::new("imagenet"));
     let server = Server::start(&file, &[Answer::Slowly]);
-    let process = spawn(&place.arguments(&server));
+    let mut process = spawn(&place.arguments(&server));
     while !place.file().with_extension("h5.partial").exists() {
+        assert_eq!(process.try_wait().unwrap(), None, "it ended before anything came");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     std::thread::sleep(std::time::Duration::from_millis(100));

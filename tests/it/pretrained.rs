@@ -10,7 +10,7 @@ use alpaca_run::spec::Convention;
 use serde_json::Value;
 
 use crate::support::pictures::Workshop;
-use crate::support::program::{alpaca_run, files_below};
+use crate::support::program::{Said, alpaca_run, files_below};
 use crate::support::runs::{TWO_STAGES, run};
 
 /// A workshop whose pictures are in folders called as these classes, with a file `whole.safetensors`
@@ -48,7 +48,7 @@ fn parameters() -> Vec<alpaca_run::model::graph::Parameter> {
 }
 
 /// The pipeline with the classifier that came with the weights, which hardly moves in training.
-fn run_pretrained(workshop: &Workshop) -> crate::support::program::Said {
+fn run_pretrained(workshop: &Workshop) -> Said {
     let weights = format!("model.weights={}", workshop.text("whole.safetensors"));
     run(
         workshop,
@@ -65,24 +65,17 @@ fn run_pretrained(workshop: &Workshop) -> crate::support::program::Said {
     )
 }
 
+/// Asks the network about the pictures of a workshop, with the weights in one of its files.
+fn predict(workshop: &Workshop, weights: &str, more: &[&str]) -> Said {
+    let (weights, pictures) = (workshop.text(weights), workshop.text("pictures"));
+    let network = ["predict", "--base", "mobilenet_v2", "--width", "0.35", "--weights", &weights];
+    alpaca_run(&[&network[..], more, &[&pictures]].concat())
+}
+
 /// The probabilities of two classes for each picture, by path, as the untouched network has them.
 fn asked(workshop: &Workshop, classes: [&str; 2]) -> BTreeMap<String, f64> {
-    let (weights, pictures) = (workshop.text("whole.safetensors"), workshop.text("pictures"));
-    let said = alpaca_run(&[
-        "predict",
-        "--base",
-        "mobilenet_v2",
-        "--width",
-        "0.35",
-        "--image-size",
-        "32",
-        "--weights",
-        &weights,
-        "--top",
-        "1000",
-        "--json",
-        &pictures,
-    ]);
+    let more = ["--image-size", "32", "--top", "1000", "--json"];
+    let said = predict(workshop, "whole.safetensors", &more);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let second = |line: &str| -> (String, f64) {
         let said: Value = serde_json::from_str(line).unwrap();
@@ -139,18 +132,7 @@ fn a_file_without_a_classifier_is_said_to_have_none() {
     let workshop = workshop(["llama", "tench"]);
     let best = files_below(&workshop.path("runs"));
     assert!(best.iter().any(|(name, _)| name == "small/weights/best.safetensors"));
-    let weights = workshop.text("runs/small/weights/best.safetensors");
-    let picture = workshop.text("pictures");
-    let said = alpaca_run(&[
-        "predict",
-        "--base",
-        "mobilenet_v2",
-        "--width",
-        "0.35",
-        "--weights",
-        &weights,
-        &picture,
-    ]);
+    let said = predict(&workshop, "runs/small/weights/best.safetensors", &[]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("holds no classifier"), "{}", said.err);
 }

@@ -76,8 +76,8 @@ pub(in crate::cli) struct PredictArguments {
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, required = true)]
     pub(in crate::cli) images: Vec<PathBuf>,
     /// Ask a network as its authors trained it, before any training here
-    #[arg(long, value_name = "NETWORK", value_enum, required = true)]
-    pub(in crate::cli) base: Option<BaseArgument>,
+    #[arg(long, value_name = "NETWORK", value_enum)]
+    pub(in crate::cli) base: BaseArgument,
     /// Its weights, with their classifier: `imagenet`, a file, or `{source: torchvision}`
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet")]
     pub(in crate::cli) weights: String,

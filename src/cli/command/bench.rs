@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::run::failure;
 use super::{Fetching, on_threads, prepare};
 use crate::base::text;
 use crate::cli::args::BenchArguments;
@@ -21,7 +20,7 @@ pub(in crate::cli) fn run(
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     let least = Duration::from_secs_f64(arguments.seconds);
     let work = || bench::bench(&loaded.spec, prepared, settings.threads, least);
-    let report = on_threads(settings, work)?.map_err(|error| failure(error, None))?;
+    let report = on_threads(settings, work)??;
     let text = if arguments.json { json(&report) } else { render(&report) };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)

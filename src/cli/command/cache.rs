@@ -10,7 +10,7 @@ use super::json_text;
 use crate::base::clock;
 use crate::base::fs;
 use crate::base::text;
-use crate::cache::directory::{Bucket, CacheDirectory, EntryFile};
+use crate::cache::directory::{Bucket, CacheDirectory, EntryFile, entries_below};
 use crate::cli::args::{CacheAction, CacheCommandArguments};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
@@ -36,7 +36,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let root = settings.folder_for_downloads()?;
+    let root = settings.cache_root()?;
     let kinds = kinds(root)?;
     let text = match &arguments.action {
         CacheAction::List { json: true } => {
@@ -64,21 +64,9 @@ const WEIGHTS: &str = "published weights";
 fn kinds(root: &Path) -> Result<Vec<Kind>, Failure> {
     let weights = fetch::folder(root);
     let mut kinds = buckets(root)?;
-    let files = if weights.exists() { fs::files_below(&weights) } else { Ok(vec![]) };
-    let mut files: Vec<EntryFile> = files
-        .map_err(Failure::usage)?
-        .into_iter()
-        .filter_map(|path| {
-            let (bytes, used) = fs::size_and_time(&path).ok()?;
-            Some(EntryFile { path, bytes, used })
-        })
-        .filter(|file| {
-            let name = file.path.to_string_lossy();
-            // Beside each file its digest stands.
-            file.bytes > 0 && !name.ends_with(".sha256")
-        })
-        .collect();
-    files.sort_by_key(|file| file.used);
+    let mut files = entries_below(&weights).map_err(Failure::usage)?;
+    // Beside each file stands its digest, and in each folder an empty file that is locked.
+    files.retain(|file| file.bytes > 0 && !file.path.to_string_lossy().ends_with(".sha256"));
     kinds.push(Kind { name: WEIGHTS, folder: weights.display().to_string(), files });
     Ok(kinds)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::run::{failure, session};
+use super::run::session;
 use super::{Fetching, json_text, on_threads, pipeline_directory, select};
 use crate::base::text;
 use crate::cli::args::PlanArguments;
@@ -26,8 +26,7 @@ pub(in crate::cli) fn run(
     let (loaded, prepared, wishes) =
         select(&arguments.pipeline, &arguments.stages, settings, Fetching::Never)?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
-    let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))?;
-    let planned = planned.map_err(|error| failure(error, None))?;
+    let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))??;
     let text = if arguments.json {
         json_text(&as_json(&planned.plan, &loaded.document))
     } else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{on_threads, run::failure};
+use super::on_threads;
 use crate::base::text;
 use crate::cli::args::{BaseArgument, PredictArguments};
 use crate::cli::exit::{Exit, Failure};
@@ -25,9 +25,15 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     if ["none", "builtin"].contains(&arguments.weights.as_str()) {
-        let error =
-            anyhow::anyhow!("`--weights {}` comes with no classifier to ask", arguments.weights);
-        return Err(Failure::usage(error));
+        return Err(Failure::Other {
+            exit: Exit::Usage,
+            code: None,
+            error: anyhow::anyhow!(
+                "`--weights {}` comes with no classifier to ask",
+                arguments.weights
+            ),
+            hints: vec!["give `imagenet`, or a file with its classifier in it".to_owned()],
+        });
     }
     let files = predict::pictures(&arguments.images).map_err(Failure::usage)?;
     let loaded = pipeline(arguments, settings)?;
@@ -45,9 +51,9 @@ fn ask(
     cache: Option<&Path>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let predictor = Predictor::pretrained(&loaded.spec, cache)
+    let (network, weights) = preflight::pretrained(&loaded.spec, cache)
         .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
-    let mut predictor = predictor.map_err(|error| failure(error, None))?;
+    let mut predictor = Predictor::new(&loaded.spec, network, &weights).map_err(RunError::from)?;
     let mut n_bad = 0;
     predictor.predict(files, |file, answer| {
         n_bad += usize::from(answer.is_err());
@@ -61,16 +67,10 @@ fn ask(
     Ok(if n_bad > 0 { Exit::Failed } else { Exit::Done })
 }
 
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        failure(error, None)
-    }
-}
-
 /// A pipeline for the network alone, so that weights are named and found as in any other.
 fn pipeline(arguments: &PredictArguments, settings: &Settings) -> Result<Loaded, Failure> {
     let base = match arguments.base {
-        Some(BaseArgument::MobilenetV2) | None => "mobilenet_v2",
+        BaseArgument::MobilenetV2 => "mobilenet_v2",
     };
     let text = format!(
         "version: 1\ndataset:\n  directory: .\nmodel:\n  base: {base}\n  weights: imagenet\n  top: \

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::prepare_recorded;
-use super::run::{failure, perform, session};
+use super::run::{perform, session};
 use crate::base::fs;
 use crate::base::text;
 use crate::cli::args::ReproduceArguments;
@@ -86,7 +86,7 @@ fn again(
         planned.check_inputs(directory, recorded)?;
         session.run(&loaded.spec, planned, scratch, &texts, sinks)
     });
-    Ok(report?.map_err(|error| failure(error, None))?.directory)
+    Ok(report??.directory)
 }
 
 /// How what computes now differs from what computed then.

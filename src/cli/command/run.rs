@@ -73,6 +73,13 @@ pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Sessi
     Session { pipeline_directory, n_threads, caches, cancel }
 }
 
+/// A run that ended before it had a directory, or will not go on in it.
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        failure(error, None)
+    }
+}
+
 /// A run that did not finish, and how it can go on in its directory.
 pub(super) fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };

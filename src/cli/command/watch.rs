@@ -203,7 +203,7 @@ impl Watch {
         let session = session(&self.settings, self.directory.clone());
         let known = self.known.as_ref();
         let plan = || session.plan(&loaded.spec, prepared, &wishes, known);
-        let planned = on_threads(&self.settings, plan)?.map_err(|error| failure(error, None))?;
+        let planned = on_threads(&self.settings, plan)??;
         Ok(Candidate { loaded, planned, wishes })
     }
 
