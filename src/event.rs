@@ -80,6 +80,8 @@ pub enum Event {
         /// After how many epochs without a better one it ended, where it ended before its last.
         patience: Option<usize>,
     },
+    /// What a model was measured by or written to.
+    TaskFinished(TaskFacts),
     /// Something the user should know and may do something about.
     Warning {
         /// What, in one sentence.
@@ -136,6 +138,15 @@ pub struct StageFacts {
     pub first_trainable: String,
     /// What validation says before the first epoch.
     pub before: Evaluated,
+}
+
+/// What a task did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskFacts {
+    /// Its name.
+    pub task: String,
+    /// What came out, in a fragment.
+    pub result: String,
 }
 
 /// Loss and accuracy over some pictures.

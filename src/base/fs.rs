@@ -40,6 +40,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|source| FileError::new("read", path, source))
 }
 
+/// Everything that standard input has.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_standard_input() -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a whole file as UTF-8.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(path).map_err(|source| FileError::new("read", path, source))

@@ -7,7 +7,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::terminal::{Terminal, Verbosity};
 use crate::base::fs::FileError;
 use crate::base::text;
-use crate::event::{DatasetFacts, EpochMetrics, Event, EventSink, PixelsFacts, StageFacts};
+use crate::event::{
+    DatasetFacts, EpochMetrics, Event, EventSink, PixelsFacts, StageFacts, TaskFacts,
+};
 
 /// Shows the events of a run.
 pub(super) struct Progress {
@@ -140,11 +142,52 @@ impl EventSink for Progress {
                     ));
                 }
             }
+            Event::TaskFinished(TaskFacts { task, result }) => {
+                self.terminal.note(&format!("{task}: {result}"));
+            }
             Event::Warning { message } => {
                 self.terminal.error_text(&format!("warning: {message}\n"));
             }
         }
         Ok(())
+    }
+}
+
+/// Counts things that are done, where somebody watches and nothing else is printed there.
+pub(super) struct Counter {
+    bar: Option<ProgressBar>,
+}
+
+impl Counter {
+    /// Begins to count to `n`.
+    pub(super) fn new(terminal: &Terminal, n: usize, what: &str) -> Self {
+        let is_shown = terminal.is_interactive()
+            && terminal.verbosity() == Verbosity::Normal
+            && !terminal.shows_results()
+            && n > 1;
+        let bar = is_shown.then(|| {
+            let template = format!("{{bar:24}} {{pos}}/{{len}} {what}  {{per_sec}}  {{eta}} left");
+            let style = ProgressStyle::with_template(&template)
+                .expect("the template is sound")
+                .progress_chars("━╸ ");
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            ProgressBar::with_draw_target(Some(n as u64), target).with_style(style)
+        });
+        Self { bar }
+    }
+
+    /// Some more are done.
+    pub(super) fn add(&self, n: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(n as u64);
+        }
+    }
+
+    /// Leaves the terminal to others.
+    pub(super) fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -65,6 +65,12 @@ impl Terminal {
         self.is_interactive
     }
 
+    /// Whether results appear on a screen, where progress would get in between.
+    #[expect(clippy::unused_self, reason = "whoever asks has been handed the terminal")]
+    pub(super) fn shows_results(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Prints a result to standard output.
     ///
     /// # Errors

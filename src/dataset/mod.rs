@@ -3,17 +3,19 @@
 //! [`scan`] lists files, [`examine`] reads each once (digest, readable or not), [`split`] draws,
 //! [`loader`] decodes, resizes, augments and batches ahead of whoever consumes the batches. What
 //! happens to a picture depends on its identity and the seed, never on the order of files,
-//! threads or time.
+//! threads or time. [`survey`] says what is there before anything trains.
 
 pub mod augment;
 pub mod decode;
 pub mod draw;
 pub mod error;
 pub mod examine;
+pub mod likeness;
 pub mod loader;
 pub mod order;
 pub mod pixels;
 pub mod resize;
 pub mod scan;
 pub mod split;
+pub mod survey;
 pub mod thumbnail;

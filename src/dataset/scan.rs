@@ -86,6 +86,18 @@ fn draw_up(spec: &GeneratorSpec, draughtsman: &Arc<Draughtsman>) -> Listing {
 /// When the directory cannot be read, a link leads in a circle, there are fewer than two class
 /// folders, or a class folder holds no file.
 pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
+    scan_classes(directory, 2)
+}
+
+/// The same of a folder that need not have more than one class.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_some(directory: &Path) -> Result<Listing, DatasetError> {
+    scan_classes(directory, 1)
+}
+
+fn scan_classes(directory: &Path, least: usize) -> Result<Listing, DatasetError> {
     let entries = fs::read_dir_sorted(directory).map_err(|error| DatasetError::Directory {
         path: directory.to_path_buf(),
         source: error.source,
@@ -93,7 +105,7 @@ pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
     let visible: Vec<PathBuf> =
         entries.into_iter().filter(|path| !is_hidden(&name_of(path))).collect();
     let classes: Vec<PathBuf> = visible.iter().filter(|path| path.is_dir()).cloned().collect();
-    check_layout(directory, &visible, &classes)?;
+    check_layout(directory, &visible, &classes, least)?;
     let mut candidates = vec![];
     let mut empty = vec![];
     for (class, folder) in classes.iter().enumerate() {
@@ -115,13 +127,16 @@ fn check_layout(
     directory: &Path,
     visible: &[PathBuf],
     classes: &[PathBuf],
+    least: usize,
 ) -> Result<(), DatasetError> {
     let names: Vec<String> = classes.iter().map(|path| name_of(path)).collect();
     let n_files = visible.len() - classes.len();
     let what = match &names[..] {
         [] if n_files == 0 => "is empty".to_owned(),
         [] => format!("holds {} but no class folders", text::count(n_files, "file")),
-        [one] => format!("holds one class folder, `{one}`; a classifier needs at least two"),
+        [one] if least > 1 => {
+            format!("holds one class folder, `{one}`; a classifier needs at least two")
+        }
         names if names.iter().all(|name| SPLIT_NAMES.contains(&name.to_lowercase().as_str())) => {
             let names = text::any_of(names.iter().map(String::as_str)).replace(" or ", " and ");
             format!(

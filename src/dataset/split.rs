@@ -55,6 +55,14 @@ impl Split {
 /// # Errors
 /// When a part that should have pictures has none, or a picture's content is in two parts.
 pub fn split(dataset: &Dataset, spec: &SplitSpec) -> Result<Split, DatasetError> {
+    let split = divide(dataset, spec);
+    check_parts(dataset, &split, spec)?;
+    check_leaks(dataset, &split)?;
+    Ok(split)
+}
+
+/// Divides a dataset, whatever comes of it.
+pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     let stream = SeedStream::new(spec.seed).child("split");
     let groups: Vec<Vec<usize>> = match spec.by {
         SplitBy::Stratified => {
@@ -77,10 +85,7 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec) -> Result<Split, DatasetError>
             };
         }
     }
-    let split = Split(parts);
-    check_parts(dataset, &split, spec)?;
-    check_leaks(dataset, &split)?;
-    Ok(split)
+    Split(parts)
 }
 
 fn of_class(dataset: &Dataset, class: usize) -> Vec<usize> {

@@ -3,11 +3,16 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::ImageFormat;
+use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
+use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 
 use super::decode;
 use crate::base::fs;
+use crate::spec::ImageSize;
+
+/// Of 100; no difference to the picture can be seen.
+const QUALITY: u8 = 85;
 
 /// A picture as a JPEG file that fits into a square of `size` pixels; none where the file is not a
 /// readable picture.
@@ -20,4 +25,17 @@ pub fn thumbnail(file: &Path, size: u32) -> Option<Vec<u8>> {
     let mut bytes = Cursor::new(vec![]);
     small.write_to(&mut bytes, ImageFormat::Jpeg).ok()?;
     Some(bytes.into_inner())
+}
+
+/// Pixels `[height, width, 3]` as a JPEG file.
+///
+/// # Panics
+/// When there are not as many pixels as the size says.
+pub fn encode(pixels: &[u8], size: ImageSize) -> Vec<u8> {
+    let mut bytes = vec![];
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+    let (width, height) = (size.width as u32, size.height as u32);
+    let written = encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8);
+    written.expect("memory can be written");
+    bytes
 }

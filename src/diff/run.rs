@@ -58,10 +58,10 @@ impl Prediction {
         self.probabilities.get(class).copied().unwrap_or(0.0)
     }
 
-    /// The surprise at the picture's own class, in nats. Probabilities have six decimals in the
-    /// table, so the smallest counts as half of the last one.
+    /// The surprise at the picture's own class, in nats. A probability of zero counts as the smallest
+    /// step from one, as in scikit-learn.
     pub(super) fn log_loss(&self) -> f64 {
-        -libm::log(self.probability(&self.label).max(5e-7))
+        -libm::log(self.probability(&self.label).max(f64::EPSILON))
     }
 }
 

@@ -5,29 +5,30 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::session::RunError;
+use super::trained::Asker;
 use crate::base::batch::Batch;
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::Tensor;
 use crate::dataset::decode;
 use crate::dataset::resize::Resizer;
-use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
-use crate::engine::native::NativeExtractor;
-use crate::engine::{EngineError, FeatureExtractor, Trainer};
+use crate::engine::EngineError;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{FreezeSpec, ImageSize, PipelineSpec, ResizeSpec};
+use crate::spec::{ImageSize, PipelineSpec, Preprocessing, ResizeSpec};
 use crate::train::objective;
 
 /// Pictures that are decoded and asked about at once.
 const BATCH: usize = 32;
 
+/// What stands for the picture on standard input.
+const STANDARD_INPUT: &str = "-";
+
 /// A trained network, ready to be asked.
 pub struct Predictor {
-    network: Network,
+    asker: Asker,
+    preprocessing: Preprocessing,
     size: ImageSize,
     resize: ResizeSpec,
-    extractor: NativeExtractor,
-    head: AutodiffTrainer,
 }
 
 /// The probability of each class, or why the file is no readable picture.
@@ -73,16 +74,12 @@ impl Predictor {
     /// When the engine cannot run it.
     pub fn new(
         spec: &PipelineSpec,
-        network: Network,
+        network: &Network,
         weights: &Weights,
     ) -> Result<Self, EngineError> {
-        let first = network.first_trainable(&FreezeSpec::All);
-        let cut = network.cut(first);
-        let extractor = NativeExtractor::new(&network, &cut, weights)?;
-        let options = TrainerOptions::asking(Layers::Native);
-        let head = AutodiffTrainer::new(&network, &cut, weights, &[], &options);
+        let asker = Asker::new(network, weights)?;
         let (size, resize) = (spec.dataset.image_size, spec.dataset.resize);
-        Ok(Self { network, size, resize, extractor, head })
+        Ok(Self { asker, preprocessing: network.preprocessing, size, resize })
     }
 
     /// Asks about files, a few at a time and in their order.
@@ -111,7 +108,7 @@ impl Predictor {
                 let values = readable.into_iter().flatten().copied().collect();
                 let images = Tensor::new(&[n, height, width, 3], values);
                 let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
-                let logits = self.logits(&batch).map_err(RunError::from)?;
+                let logits = self.asker.logits(&batch)?;
                 said = logits.rows().map(objective::probabilities).collect();
             }
             let mut said = said.into_iter();
@@ -123,17 +120,16 @@ impl Predictor {
         Ok(())
     }
 
-    fn logits(&mut self, batch: &Batch) -> Result<Tensor, EngineError> {
-        let features = self.extractor.extract(batch)?;
-        self.head.predict(features)
-    }
-
     /// The picture in a file as the network takes it.
     fn read(&self, file: &Path, resizer: &mut Resizer) -> Result<Vec<f32>, String> {
-        let bytes = fs::read(file).map_err(|error| error.source.to_string())?;
+        let bytes = if file == Path::new(STANDARD_INPUT) {
+            fs::read_standard_input().map_err(|error| error.to_string())?
+        } else {
+            fs::read(file).map_err(|error| error.source.to_string())?
+        };
         let picture = decode::decode(&bytes).map_err(|error| error.to_string())?;
         let mut values: Vec<f32> = resizer.resize(&picture).into_iter().map(f32::from).collect();
-        self.network.preprocessing.apply(&mut values);
+        self.preprocessing.apply(&mut values);
         Ok(values)
     }
 }

@@ -12,6 +12,7 @@ use super::preflight::BaseWeights;
 use super::program;
 use super::session::{Clock, RunError, RunReport, Session, World};
 use super::stage::{self, Start};
+use super::task::Finished;
 use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
@@ -26,7 +27,7 @@ use crate::run_dir::layout;
 use crate::run_dir::manifest::{
     self, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
 };
-use crate::run_dir::recorder::{self, PredictionRow, Recorder};
+use crate::run_dir::recorder;
 use crate::run_dir::verify;
 use crate::spec::{AugmentationSpec, FromWeights, PipelineSpec, StageKind, StageSpec};
 
@@ -45,21 +46,40 @@ impl Run<'_> {
         mut audience: Audience<'_>,
         plan: Plan,
         past: Past,
-        clock: Clock,
+        clock: &Clock,
     ) -> Result<RunReport, RunError> {
         let outcomes = self.stages(&mut audience, plan, past)?;
-        let Audience { recorder, observer } = audience;
         let last = outcomes.last().expect("a pipeline has at least one stage");
-        recorder.promote_weights(last.name())?;
-        self.write_predictions(recorder, last)?;
+        audience.recorder.promote_weights(last.name())?;
+        let finished = Finished {
+            spec: self.spec,
+            world: self.world,
+            session: self.session,
+            outcomes: &outcomes,
+        };
+        finished.perform(&mut audience)?;
+        let Audience { recorder, observer } = audience;
         if let Err(error) = recorder.write_plots() {
             // A plot can be drawn again from metrics.csv; the run is worth more than it.
             observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
         }
+        let records = || outcomes.iter().map(|outcome| outcome.facts.record.clone()).collect();
+        let mut manifest =
+            self.manifest(records(), BTreeMap::new(), self.volatile(&outcomes, clock));
+        recorder.write_report(&finished.report(recorder.directory(), manifest.clone())?)?;
+        manifest.files = verify::digests(recorder.directory())?;
+        manifest.volatile = self.volatile(&outcomes, clock);
+        recorder.finish(&manifest)?;
+        self.checkpoint.remove()?;
+        let directory = recorder.directory().to_path_buf();
+        Ok(RunReport { directory, history: recorder.history().clone() })
+    }
+
+    fn volatile(&self, outcomes: &[StageOutcome], clock: &Clock) -> Volatile {
         let is_reused = |outcome: &&StageOutcome| outcome.facts.is_reused;
         let reused = outcomes.iter().filter(is_reused).map(|outcome| outcome.name().to_owned());
-        let volatile = Volatile {
-            started: clock.started,
+        Volatile {
+            started: clock.started.clone(),
             finished: clock::now(),
             seconds: clock.start.elapsed().as_secs_f64(),
             threads: self.session.n_threads,
@@ -67,13 +87,7 @@ impl Run<'_> {
             pipeline_directory: self.session.pipeline_directory.display().to_string(),
             commit: program::commit(&self.session.pipeline_directory),
             reused: reused.collect(),
-        };
-        let records = outcomes.into_iter().map(|outcome| outcome.facts.record).collect();
-        let manifest = self.manifest(records, verify::digests(recorder.directory())?, volatile);
-        recorder.finish(&manifest)?;
-        self.checkpoint.remove()?;
-        let directory = recorder.directory().to_path_buf();
-        Ok(RunReport { directory, history: recorder.history().clone() })
+        }
     }
 
     /// Runs the stages in order, but those that are done.
@@ -222,21 +236,6 @@ impl Run<'_> {
             key: planned.key.digest(),
         };
         stage::run(&start, pictures, audience, planned.begun.take())
-    }
-
-    fn write_predictions(
-        &self,
-        recorder: &Recorder,
-        outcome: &StageOutcome,
-    ) -> Result<(), FileError> {
-        let dataset = &self.world.dataset;
-        let rows = outcome.facts.predictions.iter().map(|prediction| PredictionRow {
-            path: dataset.samples[prediction.sample].candidate.path.clone(),
-            label: prediction.label,
-            predicted: prediction.predicted(),
-            probabilities: prediction.probabilities.clone(),
-        });
-        recorder.write_predictions(&dataset.classes, rows)
     }
 
     fn manifest(

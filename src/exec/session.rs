@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::audience::Audience;
-use super::checkpoint::{self, Checkpoint, CheckpointError, Past, RunFacts};
+use super::checkpoint::{self, Checkpoint, Past, RunFacts};
+pub use super::error::RunError;
 use super::features;
 pub use super::features::KeptFeatures;
 use super::key::Inputs;
@@ -22,122 +23,19 @@ use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::text;
 pub use crate::cache::records::Room;
-use crate::dataset::error::DatasetError;
 use crate::dataset::examine::Dataset;
-use crate::dataset::loader::LoaderError;
 pub use crate::dataset::pixels::PixelRoom;
 use crate::dataset::pixels::{PixelFacts, Pixels};
 use crate::dataset::split::{self, Part, Split};
-use crate::engine::EngineError;
 use crate::engine::autodiff::Layers;
 use crate::event::{DatasetFacts, Event, EventSink, PixelsFacts};
 use crate::model::network::Network;
 use crate::run_dir::history::History;
 use crate::run_dir::layout;
-use crate::run_dir::lock::{LockError, RunLock};
+use crate::run_dir::lock::RunLock;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::recorder::Recorder;
-use crate::spec::problem::Code;
 use crate::spec::{PipelineSpec, StageKind};
-use crate::train::TrainError;
-
-/// A run that did not finish.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The dataset cannot be used.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// A file of the run directory cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// An engine cannot run the network.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A stage failed.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// Pictures could not be made.
-    #[error(transparent)]
-    Loader(#[from] LoaderError),
-    /// The run directory is not ours to work in.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// A run that was cut short cannot go on.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// What a run was started with is not there any more.
-    #[error("{what} since the run was started")]
-    Changed {
-        /// What, in a fragment.
-        what: &'static str,
-        /// How.
-        details: Vec<String>,
-    },
-    /// A frozen weight changed.
-    #[error("stage `{stage}` changed {} that it should have left alone", text::count(tensors.len(), "frozen tensor"))]
-    FrozenChanged {
-        /// The stage.
-        stage: String,
-        /// The tensors.
-        tensors: Vec<String>,
-    },
-}
-
-impl RunError {
-    /// The stable code of the problem, where it has one.
-    pub fn code(&self) -> Option<Code> {
-        match self {
-            Self::Dataset(error) => Some(error.code()),
-            Self::Train(TrainError::LossNotFinite { .. }) => Some(Code::LossNotFinite),
-            Self::FrozenChanged { .. } => Some(Code::FrozenChanged),
-            Self::File(_)
-            | Self::Engine(_)
-            | Self::Loader(_)
-            | Self::Train(_)
-            | Self::Lock(_)
-            | Self::Checkpoint(_)
-            | Self::Changed { .. } => None,
-        }
-    }
-
-    /// The details and what to do about them.
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Dataset(error) => error.hints(),
-            Self::Train(error) => error.hints(),
-            Self::FrozenChanged { tensors, .. } => {
-                vec![format!(
-                    "this is a bug of alpaca-run; the tensors:\n{}",
-                    text::first_lines(tensors, 10)
-                )]
-            }
-            Self::Changed { details, .. } => details.clone(),
-            Self::Checkpoint(CheckpointError::Missing(_)) => {
-                vec!["it stopped before its first stage; run the pipeline again".to_owned()]
-            }
-            Self::Lock(_) => vec!["wait for it to end, or stop it".to_owned()],
-            Self::File(_) | Self::Engine(_) | Self::Loader(_) | Self::Checkpoint(_) => vec![],
-        }
-    }
-
-    /// Whether the run can go on once what stopped it is out of the way.
-    pub fn can_go_on(&self) -> bool {
-        match self {
-            Self::File(_) | Self::Loader(_) | Self::Engine(_) => true,
-            Self::Train(error) => !matches!(error, TrainError::LossNotFinite { .. }),
-            Self::Dataset(_)
-            | Self::Lock(_)
-            | Self::Checkpoint(_)
-            | Self::Changed { .. }
-            | Self::FrozenChanged { .. } => false,
-        }
-    }
-
-    /// Whether somebody asked the run to stop.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Train(TrainError::Cancelled { .. }))
-    }
-}
 
 /// What a run needs besides its spec.
 pub struct Session {
@@ -237,7 +135,7 @@ impl Session {
         checkpoint.begin(&self.facts(&world, &directory)?)?;
         let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
         let audience = Audience { recorder: &mut recorder, observer };
-        run.complete(audience, plan, Past::default(), clock)
+        run.complete(audience, plan, Past::default(), &clock)
     }
 
     /// Goes on with a run that was cut short, as if it had not been.
@@ -268,7 +166,7 @@ impl Session {
         let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
         let audience = Audience { recorder: &mut recorder, observer };
         let plan = self.decide(spec, &world, &Wishes::default());
-        run.complete(audience, plan, past, clock)
+        run.complete(audience, plan, past, &clock)
     }
 
     fn decide(&self, spec: &PipelineSpec, world: &World, wishes: &Wishes) -> Plan {

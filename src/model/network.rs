@@ -1,6 +1,6 @@
 //! A whole classifier: base model, pooling, dropout and one dense layer.
 
-use super::fuse::{self, Cut, Unit, UnsupportedLayer, Value};
+use super::fuse::{self, Cut, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use super::mobilenet_v2;
 use crate::spec::{
@@ -80,6 +80,16 @@ impl Network {
     /// The units in a frozen and a trainable part.
     pub fn cut(&self, first_trainable: LayerIdx) -> Cut {
         fuse::cut(&self.units, &self.graph, first_trainable)
+    }
+
+    /// The units before and behind the pooling of the head.
+    ///
+    /// # Panics
+    /// When the network has no pooling, which every classifier has.
+    pub fn cut_before_pooling(&self) -> Cut {
+        let is_pooling = |unit: &Unit| unit.kind == UnitKind::GlobalAveragePooling;
+        let at = self.units.iter().position(is_pooling).expect("a classifier pools");
+        fuse::cut_at(&self.units, at)
     }
 
     /// The shape of a value between units, for one picture.

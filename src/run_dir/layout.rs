@@ -14,6 +14,12 @@ pub const SPLITS: &str = "splits.csv";
 pub const METRICS: &str = "metrics.csv";
 /// One row a validation picture.
 pub const PREDICTIONS: &str = "predictions.csv";
+/// The figures of the last stage on the validation pictures.
+pub const METRICS_JSON: &str = "metrics.json";
+/// The folder of what evaluations measured, each in a folder of its name.
+pub const EVALUATIONS: &str = "evaluations";
+/// The folder of exported models.
+pub const EXPORTS: &str = "exports";
 /// The names of the classes in the order of the outputs.
 pub const CLASSES: &str = "classes.json";
 /// Digests of everything else; its presence means that the run finished.
@@ -26,6 +32,8 @@ pub const EVENTS: &str = "events.jsonl";
 pub const CHECKPOINT: &str = "checkpoint";
 /// The file in it that says what the run was started with.
 pub const STARTED_WITH: &str = "run.json";
+/// The page about the run.
+pub const REPORT: &str = "report.html";
 /// The folder of plots.
 pub const PLOTS: &str = "plots";
 /// The folder of weights: those of the last stage, and a folder for each stage.

@@ -7,9 +7,11 @@
 pub mod catalog;
 pub mod compare;
 pub mod history;
+pub mod html;
 pub mod layout;
 pub mod lock;
 pub mod manifest;
+pub mod measured;
 pub mod plot;
 pub mod recorder;
 pub mod table;

@@ -93,28 +93,6 @@ impl Recorder {
         self.write_json(layout::CLASSES, &classes)
     }
 
-    /// Writes what was said about each validation picture.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write_predictions(
-        &self,
-        classes: &[String],
-        rows: impl Iterator<Item = PredictionRow>,
-    ) -> Result<(), FileError> {
-        let mut columns = ["path", "label", "predicted"].map(str::to_owned).to_vec();
-        columns.extend(classes.iter().map(|class| format!("probability/{class}")));
-        columns.push("correct".to_owned());
-        let rows = rows.map(|PredictionRow { path, label, predicted, probabilities }| {
-            let correct = (label == predicted).to_string();
-            let mut row = vec![path, classes[label].clone(), classes[predicted].clone()];
-            row.extend(probabilities.into_iter().map(figure));
-            row.push(correct);
-            row
-        });
-        table::write(&self.directory.join(layout::PREDICTIONS), &columns, rows)
-    }
-
     /// Makes the weights of a stage those of the run.
     ///
     /// # Errors
@@ -138,6 +116,14 @@ impl Recorder {
             fs::write_atomic(&folder.join(name), svg.as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Writes the page about the run.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_report(&self, page: &str) -> Result<(), FileError> {
+        fs::write_atomic(&self.directory.join(layout::REPORT), page.as_bytes())
     }
 
     /// Writes the manifest: the run is finished.
@@ -216,18 +202,6 @@ pub fn write_weights(
     let folder = directory.join(layout::WEIGHTS).join(stage);
     fs::create_dir_all(&folder)?;
     file::save(&folder.join(name), weights, convention)
-}
-
-/// What was said about one picture.
-pub struct PredictionRow {
-    /// Its path below the dataset directory.
-    pub path: String,
-    /// Its class.
-    pub label: usize,
-    /// The class with the highest probability.
-    pub predicted: usize,
-    /// The probability of each class.
-    pub probabilities: Vec<f64>,
 }
 
 impl EventSink for Recorder {

@@ -58,6 +58,14 @@ pub fn write(
     fs::write_atomic(path, &bytes)
 }
 
+/// A row as a line of text.
+pub fn line<T: AsRef<[u8]>>(row: &[T]) -> String {
+    let mut writer = Writer::from_writer(vec![]);
+    writer.write_record(row).expect("memory can be written");
+    let bytes = writer.into_inner().expect("memory can be written");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A table as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {

@@ -21,6 +21,7 @@ mod model;
 mod pipeline;
 pub mod problem;
 mod stage;
+mod task;
 
 pub use augmentation::{AugmentationSpec, FactorRange, Fill, Flip};
 pub use course::{
@@ -39,3 +40,4 @@ pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
     TrainSpec,
 };
+pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};

@@ -180,6 +180,21 @@ const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 impl Preprocessing {
+    /// Turns the network's values into pixel values.
+    pub fn undo(self, values: &[f32]) -> Vec<u8> {
+        let pixel = |(position, value): (usize, &f32)| {
+            let value = match self {
+                Self::MinusOneToOne => (value + 1.0) * 127.5,
+                Self::ImagenetStatistics => {
+                    let channel = position % 3;
+                    (value * IMAGENET_DEVIATION[channel] + IMAGENET_MEAN[channel]) * 255.0
+                }
+            };
+            value.round().clamp(0.0, 255.0) as u8
+        };
+        values.iter().enumerate().map(pixel).collect()
+    }
+
     /// Turns pixel values into the network's values, in place; channels innermost.
     pub fn apply(self, values: &mut [f32]) {
         match self {

@@ -109,6 +109,16 @@ pub enum FromWeights {
     Last,
 }
 
+impl FromWeights {
+    /// Its name in pipelines and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Last => "last",
+        }
+    }
+}
+
 /// How weights follow their gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

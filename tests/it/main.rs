@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod asked;
 mod augmentation;
 mod batch_norm;
 mod broken;
@@ -20,6 +21,7 @@ mod diff;
 mod download;
 mod drawn;
 mod import;
+mod measured;
 mod pretrained;
 mod reference;
 mod reproduce;
@@ -29,4 +31,5 @@ mod runs;
 mod schema;
 mod scratch;
 mod support;
+mod survey;
 mod watch;

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
+use crate::spec::FromWeights;
+
 pub(in crate::cli) use runs::{
-    DiffArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments, VerifyArguments,
+    DiffArguments, EvaluateArguments, ExportArguments, PartArgument, ReportArguments,
+    ReproduceArguments, ResumeArguments, RunsAction, RunsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
-    FetchArguments, PredictArguments, SchemaArguments, SchemaOf,
+    DataArguments, FetchArguments, PredictArguments, SchemaArguments, SchemaOf,
 };
 
 /// Turns a YAML pipeline and a folder of pictures into a trained image classifier.
@@ -99,6 +102,9 @@ impl Arguments {
             Command::Plan(plan) => Some(&plan.machine),
             Command::Resume(resume) => Some(&resume.machine),
             Command::Reproduce(reproduce) => Some(&reproduce.machine),
+            Command::Evaluate(evaluate) => Some(&evaluate.machine),
+            Command::Export(export) => Some(&export.machine),
+            Command::Report(report) => Some(&report.machine),
             _ => None,
         }
     }
@@ -107,6 +113,7 @@ impl Arguments {
     pub(in crate::cli) fn threads(&self) -> Option<usize> {
         match &self.command {
             Command::Bench(bench) => bench.threads,
+            Command::Data(data) => data.threads,
             Command::Predict(predict) => predict.threads,
             _ => self.machine().and_then(|machine| machine.threads),
         }
@@ -136,14 +143,22 @@ pub(in crate::cli) enum Command {
     Verify(VerifyArguments),
     /// Say everything that is wrong with a pipeline, its dataset and its weights
     Check(CheckArguments),
+    /// Say what the dataset of a pipeline holds, duplicates and bad files included
+    Data(DataArguments),
     /// List the layers of a pipeline's model, and which are frozen in each stage
     Layers(PipelineArguments),
     /// Measure how fast each part of a pipeline runs on this machine
     Bench(BenchArguments),
     /// Download the published weights that pipelines name, ahead of a run
     Fetch(FetchArguments),
-    /// Say what is in pictures
+    /// Say what is in pictures: by the model of a run, or by a network as its authors trained it
     Predict(PredictArguments),
+    /// Measure the model of a run on pictures that did not train it
+    Evaluate(EvaluateArguments),
+    /// Write the model of a run as an ONNX file, and prove that it says the same
+    Export(ExportArguments),
+    /// Write one page about runs, for people
+    Report(ReportArguments),
     /// What is kept between runs: list it, measure it, remove what is old
     Cache(CacheCommandArguments),
     /// Print the JSON schema of pipeline files, or of manifests
@@ -251,6 +266,24 @@ pub(in crate::cli) struct CacheArguments {
     /// Neither read nor write what is kept between runs
     #[arg(long)]
     pub(in crate::cli) no_cache: bool,
+}
+
+/// Which weights of a run are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum WeightsArgument {
+    /// Those of its best epoch
+    Best,
+    /// Those of its last epoch
+    Last,
+}
+
+impl From<WeightsArgument> for FromWeights {
+    fn from(which: WeightsArgument) -> Self {
+        match which {
+            WeightsArgument::Best => Self::Best,
+            WeightsArgument::Last => Self::Last,
+        }
+    }
 }
 
 /// How much is said.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{MachineArguments, NetworkArguments};
+use super::{MachineArguments, NetworkArguments, WeightsArgument};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeArguments {
@@ -113,6 +113,87 @@ pub(in crate::cli) struct ReproduceArguments {
     pub(in crate::cli) machine: MachineArguments,
     #[command(flatten)]
     pub(in crate::cli) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EvaluateArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) run: PathBuf,
+    /// Other pictures: a folder with a folder for each class
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) data: Option<PathBuf>,
+    /// The part of the run's own pictures
+    #[arg(
+        long,
+        value_name = "PART",
+        value_enum,
+        default_value = "validation",
+        conflicts_with = "data"
+    )]
+    pub(in crate::cli) split: PartArgument,
+    /// Of the best epoch, or of the last one
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
+    pub(in crate::cli) from_weights: WeightsArgument,
+    /// Write metrics.json, predictions.csv and plots into this folder
+    #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// Leave out files of `--data` that are no readable pictures, and say so
+    #[arg(long)]
+    pub(in crate::cli) skip_bad: bool,
+    /// Where the run's own pictures lie now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(in crate::cli) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExportArguments {
+    /// The run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) run: PathBuf,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE", default_value = "model.onnx", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) output: PathBuf,
+    /// Leave resizing and scaling out of the graph, and write a recipe for them beside it
+    #[arg(long)]
+    pub(in crate::cli) normalised: bool,
+    /// Of the best epoch, or of the last one
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
+    pub(in crate::cli) from_weights: WeightsArgument,
+    /// Where the run's pictures lie now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(in crate::cli) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReportArguments {
+    /// The run directories
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
+    pub(in crate::cli) runs: Vec<PathBuf>,
+    /// The page to write
+    #[arg(long, short, value_name = "FILE", default_value = "report.html", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) output: PathBuf,
+    /// Where the pictures lie now: `-S dataset.directory=FOLDER`
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
+    pub(in crate::cli) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+}
+
+/// A part of a run's pictures that did not train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum PartArgument {
+    /// What the best epoch was chosen by
+    Validation,
+    /// What nothing was chosen by
+    Test,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{CacheFolderArguments, NetworkArguments, PipelineArguments, parse_threads};
+use super::{
+    CacheFolderArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_threads,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CacheCommandArguments {
@@ -54,6 +56,24 @@ pub(in crate::cli) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct DataArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// Write a page with them, pictures that look alike included
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Show all files and pairs, not the first ones
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
+    /// How many threads look at pictures; all processors by default
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(in crate::cli) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct FetchArguments {
     /// The pipeline files
     #[arg(value_name = "PIPELINE", value_hint = ValueHint::FilePath, required = true)]
@@ -71,28 +91,40 @@ pub(in crate::cli) struct FetchArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "alpaca-run predict [OPTIONS] RUN IMAGE...\n       alpaca-run predict [OPTIONS] --base NETWORK IMAGE..."
+)]
 pub(in crate::cli) struct PredictArguments {
-    /// Pictures, or folders of pictures
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, required = true)]
-    pub(in crate::cli) images: Vec<PathBuf>,
-    /// Ask a network as its authors trained it, before any training here
+    /// A run directory, then pictures, folders of pictures, or `-` for a picture on standard input
+    #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath, required = true)]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+    /// Of the best epoch, or of the last one
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "best", conflicts_with = "base")]
+    pub(in crate::cli) from_weights: WeightsArgument,
+    /// Ask a network as its authors trained it, before any training here; no run is named then
     #[arg(long, value_name = "NETWORK", value_enum)]
-    pub(in crate::cli) base: BaseArgument,
+    pub(in crate::cli) base: Option<BaseArgument>,
     /// Its weights, with their classifier: `imagenet`, a file, or `{source: torchvision}`
-    #[arg(long, value_name = "WEIGHTS", default_value = "imagenet")]
+    #[arg(long, value_name = "WEIGHTS", default_value = "imagenet", requires = "base")]
     pub(in crate::cli) weights: String,
     /// Its factor on the number of channels
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "base")]
     pub(in crate::cli) width: f64,
     /// The side that pictures are brought to, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 224)]
+    #[arg(long, value_name = "PIXELS", default_value_t = 224, requires = "base")]
     pub(in crate::cli) image_size: usize,
-    /// How many classes are named for each picture
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(in crate::cli) top: usize,
+    /// How many classes are named for each picture [default: 1 of a run, 5 of a base]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(in crate::cli) top: Option<usize>,
     /// Print the predictions as JSON, a line a picture
-    #[arg(long)]
+    #[arg(long, conflicts_with = "csv")]
     pub(in crate::cli) json: bool,
+    /// Print the predictions as a table with the probabilities of all classes
+    #[arg(long)]
+    pub(in crate::cli) csv: bool,
+    /// Files that are no readable pictures are named, and are no failure
+    #[arg(long)]
+    pub(in crate::cli) skip_bad: bool,
     /// How many threads compute; all processors by default
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
@@ -141,6 +173,13 @@ pub(in crate::cli) enum SchemaOf {
     Pipeline,
     /// manifest.json of a run directory
     Manifest,
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n >= 1 => Ok(n),
+        _ => Err("a number of at least 1 is needed".to_owned()),
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

@@ -3,15 +3,20 @@
 pub(super) mod bench;
 pub(super) mod cache;
 pub(super) mod check;
+pub(super) mod data;
 pub(super) mod diff;
+pub(super) mod evaluate;
+pub(super) mod export;
 pub(super) mod fetch;
 pub(super) mod layers;
 pub(super) mod plan;
 pub(super) mod predict;
+pub(super) mod report;
 pub(super) mod reproduce;
 pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod runs;
+mod said;
 pub(super) mod schema;
 pub(super) mod verify;
 pub(super) mod watch;
@@ -30,9 +35,13 @@ use crate::base::fs;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
+use crate::exec::trained::Trained;
 use crate::fetch::find_and_record;
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::verify::read_manifest;
+use crate::spec::FromWeights;
 
 /// Runs work on as many threads as the settings say.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
@@ -109,6 +118,8 @@ fn select(
     if let Some(until) = &stages.until {
         let last = all.iter().position(|stage| stage.name == *until);
         all.truncate(last.map_or(0, |last| last + 1));
+        let stages = &loaded.spec.stages;
+        loaded.spec.tasks.retain(|task| stages.iter().any(|stage| stage.name == task.from()));
     }
     let wishes = Wishes { force: stages.force.clone(), unfinished: None };
     Ok((loaded, prepared, wishes))
@@ -152,6 +163,25 @@ fn prepare_recorded(
             Err(Failure::Rejected(loaded.reject(problems)))
         }
     }
+}
+
+/// The model of a finished run with its pipeline and manifest. `overrides` say where its pictures lie
+/// now.
+fn open_trained(
+    directory: &Path,
+    which: FromWeights,
+    overrides: &[String],
+    settings: &Settings,
+) -> Result<(Loaded, Manifest, Trained), Failure> {
+    let manifest = read_manifest(directory).map_err(Failure::usage)?;
+    let loaded = load::load(&PipelineInput {
+        file: directory.join(layout::RESOLVED),
+        folder: PathBuf::from(&manifest.volatile.pipeline_directory),
+        overrides: relocations(overrides)?,
+        current_dir: settings.current_dir.clone(),
+    })?;
+    let trained = Trained::open(directory, &manifest, &loaded.spec, which);
+    Ok((loaded, manifest, trained.map_err(Failure::usage)?))
 }
 
 /// The values that may differ from those a run was started with: where things lie.

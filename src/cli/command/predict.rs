@@ -1,25 +1,70 @@
-//! `alpaca-run predict --base NETWORK --weights WEIGHTS IMAGE…`
+//! `alpaca-run predict RUN IMAGE…`, and `alpaca-run predict --base NETWORK IMAGE…`
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Instant;
 
-use serde_json::json;
-
-use super::on_threads;
+use super::said::{Format, Names, Said};
+use super::{on_threads, open_trained};
 use crate::base::text;
 use crate::cli::args::{BaseArgument, PredictArguments};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::cli::transfer;
-use crate::exec::predict::{self, Answer, Predictor};
+use crate::exec::predict::{self, Predictor};
 use crate::exec::preflight;
 use crate::exec::session::RunError;
-use crate::model::imagenet;
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
+use crate::spec::FromWeights;
+
+/// Classes that are named for a picture where nobody says how many: of one of a thousand a few, of
+/// a classifier made here the likeliest.
+const TOP_OF_BASE: usize = 5;
+const TOP_OF_RUN: usize = 1;
 
 /// Asks a network about pictures, and prints the classes it finds most likely.
 pub(in crate::cli) fn run(
+    arguments: &PredictArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    match arguments.base {
+        Some(base) => of_base(base, arguments, settings, terminal),
+        None => of_run(arguments, settings, terminal),
+    }
+}
+
+fn of_run(
+    arguments: &PredictArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let (run, images) = arguments.paths.split_first().expect("at least one path is asked for");
+    if images.is_empty() {
+        return Err(Failure::Other {
+            exit: Exit::Usage,
+            code: None,
+            error: anyhow::anyhow!("there is nothing to predict: no picture is named"),
+            hints: vec![
+                "a run directory comes first, then pictures: `alpaca-run predict RUN IMAGE…`"
+                    .to_owned(),
+                "`--base mobilenet_v2` asks a network as its authors trained it".to_owned(),
+            ],
+        });
+    }
+    let files = predict::pictures(images).map_err(Failure::usage)?;
+    let which = FromWeights::from(arguments.from_weights);
+    on_threads(settings, || {
+        let (loaded, _, trained) = open_trained(run, which, &[], settings)?;
+        let predictor = Predictor::new(&loaded.spec, &trained.network, &trained.weights);
+        let names = Names::OfRun(trained.classes);
+        ask(predictor.map_err(RunError::from)?, &files, names, TOP_OF_RUN, (arguments, terminal))
+    })?
+}
+
+fn of_base(
+    base: BaseArgument,
     arguments: &PredictArguments,
     settings: &Settings,
     terminal: &Terminal,
@@ -35,41 +80,69 @@ pub(in crate::cli) fn run(
             hints: vec!["give `imagenet`, or a file with its classifier in it".to_owned()],
         });
     }
-    let files = predict::pictures(&arguments.images).map_err(Failure::usage)?;
-    let loaded = pipeline(arguments, settings)?;
+    let files = predict::pictures(&arguments.paths).map_err(Failure::usage)?;
+    let loaded = pipeline(base, arguments, settings)?;
     if let Some(file) = preflight::published(&loaded.spec.model) {
         transfer::bring(&file, settings, terminal)?;
     }
     let cache = settings.cache_folder.as_deref();
-    on_threads(settings, || ask(arguments, &files, &loaded, cache, terminal))?
+    on_threads(settings, || {
+        let (network, weights) = preflight::pretrained(&loaded.spec, cache)
+            .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
+        let predictor = Predictor::new(&loaded.spec, &network, &weights).map_err(RunError::from)?;
+        ask(predictor, &files, Names::OfImagenet, TOP_OF_BASE, (arguments, terminal))
+    })?
 }
 
 fn ask(
-    arguments: &PredictArguments,
+    mut predictor: Predictor,
     files: &[PathBuf],
-    loaded: &Loaded,
-    cache: Option<&Path>,
-    terminal: &Terminal,
+    names: Names,
+    top: usize,
+    (arguments, terminal): (&PredictArguments, &Terminal),
 ) -> Result<Exit, Failure> {
-    let (network, weights) = preflight::pretrained(&loaded.spec, cache)
-        .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
-    let mut predictor = Predictor::new(&loaded.spec, network, &weights).map_err(RunError::from)?;
-    let mut n_bad = 0;
+    let format = match (arguments.json, arguments.csv) {
+        (true, _) => Format::Json,
+        (_, true) => Format::Csv,
+        _ => Format::Text,
+    };
+    let said = Said { format, names, top: arguments.top.unwrap_or(top) };
+    let print = |text: &str| terminal.result(text).map_err(Failure::usage);
+    print(&said.head())?;
+    let counter = Counter::new(terminal, files.len(), "pictures");
+    let start = Instant::now();
+    let mut bad: Vec<String> = vec![];
     predictor.predict(files, |file, answer| {
-        n_bad += usize::from(answer.is_err());
-        let text = if arguments.json {
-            json_line(file, &answer, arguments.top)
-        } else {
-            lines(file, &answer, arguments.top)
-        };
-        terminal.result(&text).map_err(Failure::usage)
+        if answer.is_err() {
+            bad.push(file.display().to_string());
+        }
+        counter.add(1);
+        print(&said.about(file, &answer))
     })?;
-    Ok(if n_bad > 0 { Exit::Failed } else { Exit::Done })
+    counter.end();
+    let seconds = start.elapsed().as_secs_f64().max(1e-9);
+    if files.len() > 1 {
+        let rate = files.len() as f64 / seconds;
+        let n = text::count(files.len(), "picture");
+        terminal.note(&format!("{n} in {seconds:.1} s, {rate:.0} a second"));
+    }
+    if bad.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let n = text::count(bad.len(), "file");
+    let verb = if bad.len() == 1 { "is" } else { "are" };
+    let names = text::first_lines(&bad, 10);
+    terminal.note(&format!("{n} {verb} no readable picture:\n{names}"));
+    Ok(if arguments.skip_bad { Exit::Done } else { Exit::Failed })
 }
 
 /// A pipeline for the network alone, so that weights are named and found as in any other.
-fn pipeline(arguments: &PredictArguments, settings: &Settings) -> Result<Loaded, Failure> {
-    let base = match arguments.base {
+fn pipeline(
+    base: BaseArgument,
+    arguments: &PredictArguments,
+    settings: &Settings,
+) -> Result<Loaded, Failure> {
+    let base = match base {
         BaseArgument::MobilenetV2 => "mobilenet_v2",
     };
     let text = format!(
@@ -112,47 +185,4 @@ fn as_typed(mut rejected: Rejected) -> Rejected {
         }
     }
     rejected
-}
-
-/// The likeliest classes, with the likeliest first.
-fn likeliest(probabilities: &[f64], top: usize) -> Vec<(f64, usize)> {
-    let mut sorted: Vec<(f64, usize)> =
-        probabilities.iter().enumerate().map(|(class, &p)| (p, class)).collect();
-    sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    sorted.truncate(top);
-    sorted
-}
-
-fn lines(file: &Path, answer: &Answer, top: usize) -> String {
-    let mut text = format!("{}\n", file.display());
-    match answer {
-        Ok(probabilities) => {
-            let rows: Vec<Vec<String>> = likeliest(probabilities, top)
-                .into_iter()
-                .map(|(probability, class)| {
-                    let class = imagenet::classes()[class];
-                    vec![format!("  {probability:.4}"), class.name.to_owned(), class.id.to_owned()]
-                })
-                .collect();
-            text.push_str(&text::align(&rows, &[0]));
-        }
-        Err(reason) => {
-            let _ = writeln!(text, "  no readable picture: {reason}");
-        }
-    }
-    text
-}
-
-fn json_line(file: &Path, answer: &Answer, top: usize) -> String {
-    let value = match answer {
-        Ok(probabilities) => {
-            let classes = likeliest(probabilities, top).into_iter().map(|(probability, class)| {
-                let class = imagenet::classes()[class];
-                json!({ "id": class.id, "name": class.name, "probability": probability })
-            });
-            json!({ "path": file, "classes": classes.collect::<Vec<_>>() })
-        }
-        Err(reason) => json!({ "path": file, "error": reason }),
-    };
-    format!("{value}\n")
 }

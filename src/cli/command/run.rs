@@ -97,7 +97,7 @@ pub(super) fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
 /// What a run may keep: little enough memory for any machine, and as much disk as a dataset of a
 /// hundred thousand small pictures takes. Features need less memory than pixels: they are read in
 /// one piece each, and cost a hundred times as much to make as to read.
-fn caches(settings: &Settings) -> Caches {
+pub(super) fn caches(settings: &Settings) -> Caches {
     const PIXELS: u64 = 256 << 20;
     const FEATURES: u64 = 32 << 20;
     const DISK: u64 = 8 << 30;
@@ -132,7 +132,7 @@ pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
     }
     let _ = writeln!(
         text,
-        "\nThe run is in {directory}: see plots/accuracy.svg, metrics.csv, predictions.csv"
+        "\nThe run is in {directory}: see report.html, metrics.csv, predictions.csv"
     );
     text
 }

@@ -99,6 +99,25 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     }
 }
 
+/// The name of the format of a picture.
+pub fn format_name(bytes: &[u8]) -> &'static str {
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => "JPEG",
+        Ok(format) => name(format),
+        Err(_) => "unknown",
+    }
+}
+
+fn name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Gif => "GIF",
+        _ => "TIFF",
+    }
+}
+
 fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<RgbImage, DecodeError> {
     let damaged = |error: image::ImageError| damaged_unless_truncated(&error, format);
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -116,14 +135,7 @@ fn damaged_unless_truncated(error: &image::ImageError, format: ImageFormat) -> D
     {
         return DecodeError::Truncated;
     }
-    let format = match format {
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Gif => "GIF",
-        _ => "TIFF",
-    };
-    DecodeError::Damaged { format, reason: error.to_string() }
+    DecodeError::Damaged { format: name(format), reason: error.to_string() }
 }
 
 fn upright(mut picture: DynamicImage, orientation: Orientation) -> RgbImage {

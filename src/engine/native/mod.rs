@@ -7,7 +7,6 @@
 //! threads.
 
 mod extractor;
-mod fold;
 mod plan;
 mod step;
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::fold::{self, Folded};
 use super::step::{Block, BlockFirst, StepKind};
 use crate::engine::kernels::{Depthwise, Kernels, Packed};
+use crate::model::fold::{self, Folded};
 use crate::model::fuse::{
     self, Connection, ConvolutionUnit, Cut, Unit, UnitKind, UnsupportedLayer, Value,
 };

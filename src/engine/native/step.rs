@@ -1,8 +1,8 @@
 //! A layer or a block of the frozen part, with its weights, run on a few pictures.
 
-use super::fold::Folded;
 use crate::engine::kernels::{Depthwise, Epilogue, Kernels, Out, Packed, Rows, with_scratch};
 use crate::engine::layers::{BlockForward, First, average, convolve};
+use crate::model::fold::Folded;
 use crate::model::fuse::Activation;
 use crate::model::graph::Window;
 

@@ -8,6 +8,7 @@ mod course;
 mod dataset;
 mod model;
 mod stage;
+mod task;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -30,6 +31,7 @@ pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
     RawStage, RawTrain,
 };
+pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};
 
 use super::defaults;
 
@@ -66,7 +68,8 @@ pub(super) struct RawPipeline {
     /// each epoch. Not part of any result.
     #[schemars(range(min = 1))]
     pub(super) checkpoint_every: Option<usize>,
-    /// The stages by name. Each runs after the stage it starts from.
+    /// The stages by name. Each runs after the stage it starts from; what measures or exports a model
+    /// comes after all that train.
     #[schemars(extend("minProperties" = 1))]
     pub(super) stages: IndexMap<String, RawStage>,
 }

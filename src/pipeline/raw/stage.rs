@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
+use super::task::{RawEvaluate, RawExport};
 use crate::pipeline::defaults;
 
 /// What a stage does.
@@ -14,6 +15,10 @@ use crate::pipeline::defaults;
 pub(in crate::pipeline) enum RawStage {
     /// Trains part of the model.
     Train(RawTrain),
+    /// Measures the model of a stage on pictures that did not train it.
+    Evaluate(RawEvaluate),
+    /// Writes the model of a stage for other software, as an ONNX file.
+    Export(RawExport),
 }
 
 /// A stage that trains. The head always trains; batch normalisation keeps its statistics unless

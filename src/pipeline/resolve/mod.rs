@@ -6,6 +6,7 @@ mod course;
 mod dataset;
 mod model;
 mod stages;
+mod tasks;
 
 use std::path::Path;
 
@@ -54,7 +55,7 @@ pub(super) fn resolve(
         let at = KeyPath::of(&["augmentation_views"]);
         problems.push(Problem::new(Code::Conflict, at, message).hint("remove it, or add changes"));
     }
-    let stages = stages::resolve(&raw.stages, &model, dataset.image_size, problems);
+    let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
     (problems.len() == n_before).then_some(PipelineSpec {
         version: raw.version,
         name,
@@ -69,6 +70,7 @@ pub(super) fn resolve(
         },
         checkpoint_every: raw.checkpoint_every,
         stages,
+        tasks,
     })
 }
 

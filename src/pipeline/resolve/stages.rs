@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{check_name, course};
+use super::{check_name, course, tasks};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::freeze::{self, FreezeError, LayerRef};
@@ -14,33 +14,54 @@ use crate::pipeline::raw::{
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    AdamSpec, BestBy, Convention, FreezeSpec, FromWeights, ImageSize, ModelSpec, OptimizerSpec,
-    SgdSpec, StageKind, StageSpec, TrainSpec,
+    AdamSpec, BestBy, Convention, DatasetSpec, FreezeSpec, FromWeights, ImageSize, Location,
+    ModelSpec, OptimizerSpec, SgdSpec, StageKind, StageSpec, TaskKind, TaskSpec, TrainSpec,
 };
 
-/// Resolves the stages of a pipeline and puts each after the one it starts from.
+/// Resolves the stages of a pipeline and puts each after the one it starts from, and its tasks.
 pub(super) fn resolve(
     raw: &IndexMap<String, RawStage>,
     model: &ModelSpec,
-    size: ImageSize,
+    dataset: &DatasetSpec,
+    locate: &impl Fn(&KeyPath, &str) -> Location,
     problems: &mut Vec<Problem>,
-) -> Vec<StageSpec> {
+) -> (Vec<StageSpec>, Vec<TaskSpec>) {
+    let size = dataset.image_size;
     let smallest = network::smallest_side(model.base);
     // Layer names do not depend on the size of pictures, which may be one of the problems.
     let size = ImageSize { height: size.height.max(smallest), width: size.width.max(smallest) };
     let base = network::build_base(model.base, Convention::Keras, model.width, size);
-    let mut stages = vec![];
+    let (mut stages, mut tasks) = (vec![], vec![]);
     let mut above: Option<&str> = None;
-    for (name, RawStage::Train(raw)) in raw {
+    for (name, raw) in raw {
         let at = KeyPath::of(&["stages"]).key(name);
         check_name(name, at.clone(), "a stage", problems);
-        let from = raw.from.as_deref().or(above).map(str::to_owned);
-        let spec = train(raw, from, &base, &at.key("train"), problems);
-        stages.push(StageSpec { name: name.clone(), kind: StageKind::Train(spec) });
-        above = Some(name);
+        // Of a task that names no stage and has none above it the name is empty.
+        let trained =
+            |from: &Option<String>| from.as_deref().or(above).unwrap_or_default().to_owned();
+        let (kind, at) = match raw {
+            RawStage::Train(raw) => {
+                let from = raw.from.as_deref().or(above).map(str::to_owned);
+                let spec = train(raw, from, &base, &at.key("train"), problems);
+                stages.push(StageSpec { name: name.clone(), kind: StageKind::Train(spec) });
+                above = Some(name);
+                continue;
+            }
+            RawStage::Evaluate(raw) => {
+                let (from, at) = (trained(&raw.from), at.key("evaluate"));
+                let spec = tasks::evaluate(raw, from, &at, dataset, locate, problems);
+                (TaskKind::Evaluate(spec), at)
+            }
+            RawStage::Export(raw) => {
+                let kind = TaskKind::Export(tasks::export(raw, trained(&raw.from)));
+                (kind, at.key("export"))
+            }
+        };
+        tasks.push((TaskSpec { name: name.clone(), kind }, at));
     }
     check_references(&stages, problems);
-    in_order(stages, problems)
+    tasks::check_references(&tasks, &stages, problems);
+    (in_order(stages, problems), tasks.into_iter().map(|(task, _)| task).collect())
 }
 
 fn train(

@@ -1,5 +1,6 @@
 //! Curves of training and validation over the epochs of all stages.
 
+use super::rate;
 use super::scale::{self, Scale};
 use super::svg::Svg;
 use crate::event::{EpochMetrics, Evaluated};
@@ -47,45 +48,52 @@ const SERIES: [Series; 2] = [
 
 /// The plots of a run by file name.
 pub fn render_all(history: &History) -> Vec<(&'static str, String)> {
-    FIGURES.iter().map(|figure| (figure.file, render(history, figure))).collect()
+    let curves = FIGURES.iter().map(|figure| (figure.file, render(history, figure)));
+    curves.chain([("learning_rate.svg", rate::render(history))]).collect()
 }
 
 fn render(history: &History, figure: &Figure) -> String {
-    let mut svg = Svg::new(WIDTH, HEIGHT, figure.title, &describe(history, figure));
-    svg.text("title", (MARGIN, 32.0), figure.title);
-    svg.text("faint", (MARGIN, 53.0), &summary(history, figure));
-    let epochs: Vec<&EpochMetrics> =
-        history.stages.iter().flat_map(|stage| &stage.epochs).collect();
-    if let (Some(first), Some(last)) =
-        (epochs.iter().map(|epoch| epoch.epoch).min(), epochs.iter().map(|epoch| epoch.epoch).max())
-    {
-        let values = || {
-            epochs
-                .iter()
-                .flat_map(|epoch| SERIES.iter().map(|series| (figure.value)((series.of)(epoch))))
-        };
-        let marks = scale::marks(
-            values().fold(f64::INFINITY, f64::min),
-            values().fold(f64::NEG_INFINITY, f64::max),
-            6,
-        );
-        // One epoch alone stands in the middle.
-        let margin = if first == last { 0.5 } else { 0.0 };
-        let top = CAPTIONS + starts(history).count() as f64 * LABEL_HEIGHT;
-        let axes = Axes {
-            x: Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT)),
-            y: Scale::new((marks[0], marks[marks.len() - 1]), (BOTTOM, top)),
-        };
-        draw_axes(&mut svg, &axes, &marks, &scale::whole_marks(first, last, 14));
-        draw_stage_starts(&mut svg, &axes, history);
+    let values = || {
+        let epochs = history.stages.iter().flat_map(|stage| &stage.epochs);
+        epochs.flat_map(|epoch| SERIES.iter().map(|series| (figure.value)((series.of)(epoch))))
+    };
+    let low = values().reduce(f64::min).unwrap_or(0.0);
+    let marks = scale::marks(low, values().reduce(f64::max).unwrap_or(1.0), 6);
+    let (mut svg, axes) = frame(history, figure.title, &summary(history, figure), &marks);
+    if let Some(axes) = axes {
         draw_curves(&mut svg, &axes, history, figure);
     }
     svg.finish()
 }
 
-struct Axes {
-    x: Scale,
-    y: Scale,
+/// A page with titles, and with axes where there are epochs to draw over them.
+pub(super) fn frame(
+    history: &History,
+    title: &str,
+    summary: &str,
+    marks: &[f64],
+) -> (Svg, Option<Axes>) {
+    let described = format!("{title} by epoch. {summary}.");
+    let mut svg = Svg::new(WIDTH, HEIGHT, title, &described);
+    svg.text("title", (MARGIN, 32.0), title);
+    svg.text("faint", (MARGIN, 53.0), summary);
+    let epochs = || history.stages.iter().flat_map(|stage| &stage.epochs).map(|epoch| epoch.epoch);
+    let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else { return (svg, None) };
+    // One epoch alone stands in the middle.
+    let margin = if first == last { 0.5 } else { 0.0 };
+    let top = CAPTIONS + starts(history).count() as f64 * LABEL_HEIGHT;
+    let axes = Axes {
+        x: Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT)),
+        y: Scale::new((marks[0], marks[marks.len() - 1]), (BOTTOM, top)),
+    };
+    draw_axes(&mut svg, &axes, marks, &scale::whole_marks(first, last, 14));
+    draw_stage_starts(&mut svg, &axes, history);
+    (svg, Some(axes))
+}
+
+pub(super) struct Axes {
+    pub(super) x: Scale,
+    pub(super) y: Scale,
 }
 
 impl Axes {
@@ -200,8 +208,4 @@ fn summary(history: &History, figure: &Figure) -> String {
         [] => "no epoch has been finished".to_owned(),
         parts => format!("validation, best epoch of each stage: {}", parts.join(", ")),
     }
-}
-
-fn describe(history: &History, figure: &Figure) -> String {
-    format!("Training and validation by epoch. {}.", summary(history, figure))
 }

@@ -1,5 +1,6 @@
 //! The validation curves of several runs over each other.
 
+use super::palette;
 use super::scale::{self, Scale};
 use super::svg::Svg;
 use crate::event::{EpochMetrics, Evaluated};
@@ -15,15 +16,6 @@ const BOTTOM: f64 = PANEL - 52.0;
 const MARGIN: f64 = LEFT - 40.0;
 /// The least distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
-/// Colours, for light pages and for dark ones; runs take them in turn.
-const COLORS: [(&str, &str); 6] = [
-    ("#0969da", "#58a6ff"),
-    ("#bc4c00", "#f0883e"),
-    ("#1a7f37", "#3fb950"),
-    ("#8250df", "#bc8cff"),
-    ("#bf3989", "#f778ba"),
-    ("#57606a", "#9198a1"),
-];
 /// Characters of a run's name that fit beside its curve.
 const MOST_CHARACTERS: usize = 18;
 
@@ -49,8 +41,13 @@ impl Curves {
 pub fn render(runs: &[Curves]) -> String {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let description = format!("Validation accuracy and loss by epoch of {}.", names.join(", "));
-    let mut svg =
-        Svg::with_style(WIDTH, 2.0 * PANEL, "Runs compared", &description, &style(runs.len()));
+    let mut svg = Svg::with_style(
+        WIDTH,
+        2.0 * PANEL,
+        "Runs compared",
+        &description,
+        &palette::style(runs.len()),
+    );
     let figures: [(&str, Value); 2] = [
         ("Validation accuracy", |evaluated| evaluated.accuracy),
         ("Validation loss (cross-entropy)", |evaluated| evaluated.loss),
@@ -59,19 +56,6 @@ pub fn render(runs: &[Curves]) -> String {
         panel(&mut svg, position as f64 * PANEL, title, runs, value);
     }
     svg.finish()
-}
-
-/// The colours of as many runs, by class.
-fn style(n_runs: usize) -> String {
-    let rules = |color: fn(&(&'static str, &'static str)) -> &'static str| {
-        let rule = |run: usize| {
-            let color = color(&COLORS[run % COLORS.len()]);
-            format!(".line.r{run}{{stroke:{color}}}.dot.r{run},.label.r{run}{{fill:{color}}}")
-        };
-        (0..n_runs).map(rule).collect::<Vec<_>>().concat()
-    };
-    let (light, dark) = (rules(|colors| colors.0), rules(|colors| colors.1));
-    format!("{light}@media(prefers-color-scheme:dark){{{dark}}}")
 }
 
 fn panel(svg: &mut Svg, top: f64, title: &str, runs: &[Curves], value: Value) {

@@ -76,6 +76,33 @@ impl Svg {
         );
     }
 
+    /// A rectangle that says something when pointed at; `opacity` from 0 to 1.
+    pub(super) fn rect(
+        &mut self,
+        class: &str,
+        at: (f64, f64),
+        size: (f64, f64),
+        opacity: f64,
+        title: &str,
+    ) {
+        let [x, y, width, height, opacity] = [at.0, at.1, size.0, size.1, opacity].map(number);
+        let title = escape(title);
+        let _ = writeln!(
+            self.text,
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill-opacity=\"{opacity}\"><title>{title}</title></rect>"
+        );
+    }
+
+    /// A picture, whose bytes are part of the drawing.
+    pub(super) fn picture(&mut self, at: (f64, f64), size: (f64, f64), data: &str, title: &str) {
+        let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(number);
+        let title = escape(title);
+        let _ = writeln!(
+            self.text,
+            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" href=\"{data}\"><title>{title}</title></image>"
+        );
+    }
+
     /// A line of text whose baseline starts at a point (or ends or is centred there, by class).
     pub(super) fn text(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(number);

@@ -6,15 +6,15 @@ use crate::model::graph::Role;
 use crate::model::weights::Weights;
 
 /// A convolution's weights with its normalisation folded in, channels of the output innermost.
-pub(super) struct Folded {
+pub struct Folded {
     /// `[kh · kw · inputs, outputs]`, or `[kh · kw, channels]` for a depthwise convolution.
-    pub(super) kernel: Vec<f32>,
+    pub kernel: Vec<f32>,
     /// `[outputs]`
-    pub(super) bias: Vec<f32>,
+    pub bias: Vec<f32>,
 }
 
 /// Folds `y = gamma · (x W - mean) / sqrt(variance + epsilon) + beta` into `y = x W' + b`.
-pub(super) fn fold(
+pub fn fold(
     unit: &Unit,
     convolution: &ConvolutionUnit,
     kernel: &Tensor,

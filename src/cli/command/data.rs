@@ -1,0 +1,128 @@
+//! `alpaca-run data PIPELINE`
+
+use std::fmt::Write as _;
+
+use super::{json_text, load, on_threads};
+use crate::base::fs;
+use crate::base::text;
+use crate::cli::args::DataArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::exec::session::RunError;
+use crate::exec::survey::{self, Alike, Survey};
+use crate::report;
+use crate::spec::{DatasetSource, PipelineSpec};
+
+/// Files and groups that are shown unless all are asked for.
+const MOST: usize = 10;
+
+/// Says what the dataset of a pipeline holds.
+pub(in crate::cli) fn run(
+    arguments: &DataArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let spec = load(&arguments.pipeline, settings)?.spec;
+    let found = on_threads(settings, || survey::look(&spec))?.map_err(RunError::from)?;
+    let title = title(&spec);
+    if let Some(file) = &arguments.html {
+        let page = survey::page(&title, &found, &spec);
+        fs::write_atomic(file, page.as_bytes()).map_err(Failure::usage)?;
+    }
+    let most = if arguments.all { usize::MAX } else { MOST };
+    let text = if arguments.json { json_text(&found) } else { render(&title, &found, &spec, most) };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn title(spec: &PipelineSpec) -> String {
+    match &spec.dataset.source {
+        DatasetSource::Directory(directory) => directory.written.clone(),
+        DatasetSource::Generator(_) => "drawn pictures".to_owned(),
+    }
+}
+
+fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> String {
+    let bytes =
+        if found.bytes > 0 { format!(", {}", text::bytes(found.bytes)) } else { String::new() };
+    let mut text = format!(
+        "{title}: {} of {}{bytes}\n\n",
+        text::count(found.n_images, "picture"),
+        text::count(found.classes.len(), "class")
+    );
+    let (heads, rows) = report::survey::classes(found);
+    let n_rows = rows.len();
+    let table: Vec<Vec<String>> =
+        std::iter::once(heads).chain(rows.into_iter().take(most.max(20))).collect();
+    text.push_str(&text::align(&table, &[1, 2, 3, 4, 5]));
+    if n_rows > most.max(20) {
+        let _ = writeln!(text, "… and {} more (--all)", n_rows - most.max(20));
+    }
+    text.push('\n');
+    text.push_str(&balance(found));
+    text.push_str(&files(found, spec));
+    let bad: Vec<String> = found.bad.iter().map(|(path, why)| format!("{path}: {why}")).collect();
+    list(&mut text, "no readable picture", "file", &bad, most);
+    list(&mut text, "not taken for pictures", "file", &found.ignored, most);
+    list(&mut text, "the same file more than once", "group", &groups(&found.duplicates), most);
+    list(&mut text, "look alike", "pair", &groups(&found.near_duplicates), most);
+    text
+}
+
+/// What the numbers of pictures mean.
+fn balance(found: &Survey) -> String {
+    let Some(largest) = found.classes.iter().max_by_key(|class| class.n_images) else {
+        return String::new();
+    };
+    let share = 100.0 * largest.n_images as f64 / found.n_images as f64;
+    format!(
+        "balance: the largest class has {:.1} times the pictures of the smallest; always saying `{}` is \
+         right for {share:.1} %\n",
+        found.imbalance, largest.name
+    )
+}
+
+fn files(found: &Survey, spec: &PipelineSpec) -> String {
+    let Some(sizes) = &found.sizes else { return String::new() };
+    let size = |[width, height]: [u32; 2]| format!("{width}×{height}");
+    let wanted = spec.dataset.image_size;
+    let formats: Vec<String> =
+        found.formats.iter().map(|(format, n)| format!("{format} {n}")).collect();
+    format!(
+        "sizes: {} to {}, median {}; {} smaller than the {}×{} that the pipeline asks for\n\
+         formats: {}\n",
+        size(sizes.smallest),
+        size(sizes.largest),
+        size(sizes.median),
+        sizes.n_enlarged,
+        wanted.width,
+        wanted.height,
+        formats.join(", ")
+    )
+}
+
+fn groups(groups: &[Alike]) -> Vec<String> {
+    let one = |group: &Alike| {
+        let places = group.pictures.iter().map(|place| format!("{} ({})", place.path, place.part));
+        let places: Vec<String> = places.collect();
+        let mut notes = vec![];
+        if group.across_parts {
+            notes.push("across parts");
+        }
+        if group.across_classes {
+            notes.push("across classes");
+        }
+        let notes =
+            if notes.is_empty() { String::new() } else { format!("; {}", notes.join(", ")) };
+        format!("{}{notes}", places.join(" and "))
+    };
+    groups.iter().map(one).collect()
+}
+
+fn list(text: &mut String, what: &str, noun: &str, lines: &[String], most: usize) {
+    if !lines.is_empty() {
+        let lines_text = text::first_lines(lines, most);
+        let _ = writeln!(text, "\n{what}: {}\n{lines_text}", text::count(lines.len(), noun));
+    }
+}

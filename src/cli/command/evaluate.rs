@@ -1,0 +1,157 @@
+//! `alpaca-run evaluate RUN`
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::run::caches;
+use super::{json_text, on_threads, open_trained};
+use crate::base::text;
+use crate::cli::args::{EvaluateArguments, PartArgument};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::exec::evaluate::{self, Pictures};
+use crate::exec::session::RunError;
+use crate::metrics::{ClassMetrics, Metrics};
+use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::spec::{FromWeights, OnBadImage, SplitPart};
+
+/// Measures the model of a run on pictures that did not train it.
+pub(in crate::cli) fn run(
+    arguments: &EvaluateArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let (measured, rows) = on_threads(settings, || measure(arguments, settings, terminal))??;
+    if let Some(folder) = &arguments.out {
+        measured::write(folder, &measured, &rows).map_err(Failure::usage)?;
+    }
+    let text = if arguments.json {
+        json_text(&measured)
+    } else {
+        render(&arguments.run, &measured, arguments.out.as_deref())
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn measure(
+    arguments: &EvaluateArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<(Measured, Vec<PredictionRow>), Failure> {
+    let which = FromWeights::from(arguments.from_weights);
+    let (loaded, manifest, trained) =
+        open_trained(&arguments.run, which, &arguments.overrides, settings)?;
+    let spec = loaded.spec;
+    let room = caches(settings).pixels;
+    let (pictures, on) = if let Some(folder) = &arguments.data {
+        let rules = if arguments.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
+        let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, &room)?;
+        (pictures, folder.display().to_string())
+    } else {
+        let (part, on) = match arguments.split {
+            PartArgument::Validation => (SplitPart::Validation, "validation"),
+            PartArgument::Test => (SplitPart::Test, "test"),
+        };
+        let fingerprint = manifest.dataset.fingerprint;
+        (Pictures::of_run(&spec, part, fingerprint, &room)?, on.to_owned())
+    };
+    if !pictures.skipped().is_empty() {
+        let bad = pictures.skipped().iter().map(|bad| format!("{}: {}", bad.path, bad.reason));
+        let bad: Vec<String> = bad.collect();
+        let n = text::count(bad.len(), "bad picture");
+        terminal.note(&format!("{n} left out:\n{}", text::first_lines(&bad, 10)));
+    }
+    let predictions = evaluate::predictions(&trained, &pictures, &spec, settings.threads)?;
+    if predictions.is_empty() && arguments.split == PartArgument::Test {
+        return Err(Failure::Other {
+            exit: Exit::Usage,
+            code: None,
+            error: RunError::NothingToMeasure.into(),
+            hints: vec!["the run set no pictures aside for testing".to_owned()],
+        });
+    }
+    let metrics = evaluate::measure(&trained.classes, &predictions)?;
+    let stage = manifest.stages.last().map(|stage| stage.name.clone()).unwrap_or_default();
+    let measured = Measured { stage, weights: which.name().to_owned(), on, metrics };
+    Ok((measured, evaluate::rows(&pictures.dataset, &predictions).collect()))
+}
+
+/// The figures as people read them.
+fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
+    let Measured { stage, weights, on, metrics } = measured;
+    let mut text = format!(
+        "{}: {weights} weights of {stage} on {} of {on}\n\n",
+        run.display(),
+        text::count(metrics.n_images, "picture"),
+    );
+    text.push_str(&text::align(&figures(metrics), &[]));
+    text.push('\n');
+    text.push_str(&text::align(&classes(metrics), &[1, 2, 3, 5, 6, 7]));
+    let confused = metrics.confusion_matrix.most_confused(5);
+    if !confused.is_empty() {
+        text.push_str("\nmost confused:\n");
+        let name = |class: usize| metrics.classes[class].name.clone();
+        let rows: Vec<Vec<String>> = confused
+            .into_iter()
+            .map(|(label, given, n)| {
+                let of = metrics.confusion_matrix.n_of(label);
+                vec![format!("  {n} of {of}"), name(label), format!("given {}", name(given))]
+            })
+            .collect();
+        text.push_str(&text::align(&rows, &[]));
+    }
+    if let Some(folder) = out {
+        let _ =
+            writeln!(text, "\nIn {}: metrics.json, predictions.csv and plots", folder.display());
+    }
+    text
+}
+
+fn figures(metrics: &Metrics) -> Vec<Vec<String>> {
+    let [low, high] = metrics.accuracy_interval;
+    let rows: [(&str, Option<f64>, String); 8] = [
+        ("accuracy", Some(metrics.accuracy), format!("95 % interval {low:.4} to {high:.4}")),
+        ("balanced accuracy", Some(metrics.balanced_accuracy), String::new()),
+        ("macro F1", Some(metrics.macro_f1), String::new()),
+        ("log-loss", Some(metrics.log_loss), String::new()),
+        ("Brier score", Some(metrics.brier_score), String::new()),
+        ("calibration error", Some(metrics.expected_calibration_error), String::new()),
+        ("ROC AUC", metrics.roc_auc, String::new()),
+        ("average precision", metrics.average_precision, String::new()),
+    ];
+    rows.into_iter().map(|(name, value, more)| vec![name.to_owned(), four(value), more]).collect()
+}
+
+fn classes(metrics: &Metrics) -> Vec<Vec<String>> {
+    let heads = [
+        "class",
+        "pictures",
+        "precision",
+        "recall",
+        "95 % interval",
+        "F1",
+        "ROC AUC",
+        "average precision",
+    ];
+    let row = |class: &ClassMetrics| {
+        let [low, high] = class.recall_interval;
+        vec![
+            class.name.clone(),
+            class.n_images.to_string(),
+            four(Some(class.precision)),
+            four(Some(class.recall)),
+            format!("{low:.4} to {high:.4}"),
+            four(Some(class.f1)),
+            four(class.roc_auc),
+            four(class.average_precision),
+        ]
+    };
+    let rows = metrics.classes.iter().map(row);
+    std::iter::once(heads.map(str::to_owned).to_vec()).chain(rows).collect()
+}
+
+fn four(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
+}

@@ -1,0 +1,57 @@
+//! `alpaca-run export RUN -o MODEL.onnx`
+
+use std::fmt::Write as _;
+
+use super::run::caches;
+use super::{on_threads, open_trained};
+use crate::base::fs;
+use crate::base::text;
+use crate::cli::args::ExportArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::{Terminal, Verbosity};
+use crate::exec::evaluate::{self, Pictures};
+use crate::exec::export::{self, Export};
+use crate::exec::session::RunError;
+use crate::spec::{FromWeights, SplitPart};
+
+/// Writes the model of a run as an ONNX file, once it has been shown to say the same.
+pub(in crate::cli) fn run(
+    arguments: &ExportArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let Export { file, recipe, agreement } = on_threads(settings, || export(arguments, settings))??;
+    let path = &arguments.output;
+    fs::write_atomic(path, &file).map_err(Failure::usage)?;
+    let mut said = format!(
+        "{}: {}; as the model says to {:.1e} on {}\n",
+        path.display(),
+        text::bytes(file.len() as u64),
+        agreement.difference,
+        text::count(agreement.n_images, "validation picture"),
+    );
+    if let Some(recipe) = recipe {
+        let beside = path.with_extension("json");
+        fs::write_atomic(&beside, recipe.as_bytes()).map_err(Failure::usage)?;
+        let _ = writeln!(said, "{}: what to do with pictures in front of it", beside.display());
+    }
+    if terminal.verbosity() == Verbosity::Quiet {
+        said = format!("{}\n", path.display());
+    }
+    terminal.result(&said).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn export(arguments: &ExportArguments, settings: &Settings) -> Result<Export, Failure> {
+    let which = FromWeights::from(arguments.from_weights);
+    let (loaded, manifest, trained) =
+        open_trained(&arguments.run, which, &arguments.overrides, settings)?;
+    let (spec, room) = (&loaded.spec, caches(settings).pixels);
+    let fingerprint = manifest.dataset.fingerprint;
+    let pictures = Pictures::of_run(spec, SplitPart::Validation, fingerprint, &room)?;
+    let predictions = evaluate::predictions(&trained, &pictures, spec, settings.threads)?;
+    let asked = (&pictures, &predictions[..]);
+    let export = export::export(&trained, spec, asked, arguments.normalised, settings.threads);
+    Ok(export.map_err(RunError::from)?)
+}

@@ -1,0 +1,71 @@
+//! `alpaca-run report RUN…`
+
+use std::path::Path;
+
+use super::run::caches;
+use super::{on_threads, open_trained};
+use crate::base::fs;
+use crate::cli::args::ReportArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::exec::evaluate::{self, Pictures};
+use crate::exec::report::{self as gathered, About, Seen};
+use crate::exec::session::RunError;
+use crate::report::{self, Report};
+use crate::spec::{FromWeights, SplitPart};
+
+/// Writes a page about finished runs.
+pub(in crate::cli) fn run(
+    arguments: &ReportArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let reports: Vec<Report> = on_threads(settings, || {
+        arguments.runs.iter().map(|run| about(run, arguments, settings, terminal)).collect()
+    })
+    .and_then(|reports: Result<_, Failure>| reports)?;
+    fs::write_atomic(&arguments.output, report::render_all(&reports).as_bytes())
+        .map_err(Failure::usage)?;
+    terminal.result(&format!("{}\n", arguments.output.display())).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn about(
+    run: &Path,
+    arguments: &ReportArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Report, Failure> {
+    let (loaded, manifest, trained) =
+        open_trained(run, FromWeights::Best, &arguments.overrides, settings)?;
+    let spec = &loaded.spec;
+    let shown = run.display().to_string();
+    let look = || -> Result<_, RunError> {
+        let room = caches(settings).pixels;
+        let fingerprint = manifest.dataset.fingerprint;
+        let pictures = Pictures::of_run(spec, SplitPart::Validation, fingerprint, &room)?;
+        let training = pictures.training(spec)?;
+        let predictions = evaluate::predictions(&trained, &pictures, spec, settings.threads)?;
+        Ok((pictures, training, predictions))
+    };
+    let about = About { directory: run, shown, manifest: manifest.clone(), spec };
+    let report = match look() {
+        Ok((pictures, training, predictions)) => {
+            let seen = Seen {
+                trained: &trained,
+                pictures: &pictures,
+                training,
+                predictions: &predictions,
+                n_threads: settings.threads,
+            };
+            gathered::gather(about, Ok(&seen))?
+        }
+        Err(error) => {
+            let reason = format!("the pictures of the run cannot be shown: {error}");
+            terminal.note(&format!("note: {}: {reason}", run.display()));
+            gathered::gather(about, Err(reason))?
+        }
+    };
+    Ok(report)
+}

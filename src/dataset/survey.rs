@@ -1,0 +1,259 @@
+//! What a dataset holds, before anything trains on it: numbers, sizes, formats, bad files, pictures
+//! that are there twice.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::decode::{self, DecodeError};
+use super::error::DatasetError;
+use super::examine::{Dataset, Sample};
+use super::likeness::{self, Likeness};
+use super::scan::{Candidate, Listing, Origin};
+use super::split::{self, Part};
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::spec::{ImageSize, SplitSpec};
+
+/// What a dataset holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Survey {
+    /// Readable pictures.
+    pub n_images: usize,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// Each class with its pictures.
+    pub classes: Vec<ClassSurvey>,
+    /// Pictures of the largest class for each of the smallest.
+    pub imbalance: f64,
+    /// Sizes in pixels; none of pictures that are drawn.
+    pub sizes: Option<Sizes>,
+    /// Pictures of each format.
+    pub formats: BTreeMap<String, usize>,
+    /// Files that are no readable pictures, with the reason.
+    pub bad: BTreeMap<String, String>,
+    /// Files whose names promise no picture.
+    pub ignored: Vec<String>,
+    /// Files with the same content, group by group.
+    pub duplicates: Vec<Alike>,
+    /// Pairs of pictures that look alike, but for those.
+    pub near_duplicates: Vec<Alike>,
+}
+
+/// A class of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClassSurvey {
+    /// Its name.
+    pub name: String,
+    /// Its pictures.
+    pub n_images: usize,
+    /// Those in each part of the split.
+    pub parts: BTreeMap<&'static str, usize>,
+}
+
+/// Sizes of pictures: width, then height.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// Of the picture with the fewest pixels.
+    pub smallest: [u32; 2],
+    /// Of the one in the middle.
+    pub median: [u32; 2],
+    /// Of the one with the most.
+    pub largest: [u32; 2],
+    /// How many have a side that is shorter than the pipeline asks for.
+    pub n_enlarged: usize,
+    /// How many different sizes there are.
+    pub n_sizes: usize,
+}
+
+/// Pictures that are the same, or look it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alike {
+    /// Each with its part of the split.
+    pub pictures: Vec<Place>,
+    /// Places in which they differ, of 128.
+    pub distance: u32,
+    /// Whether they are in more than one part, so that validation sees what has trained.
+    pub across_parts: bool,
+    /// Whether they are in more than one class.
+    pub across_classes: bool,
+}
+
+/// A picture and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// Its part of the split.
+    pub part: &'static str,
+}
+
+/// A file that was looked at.
+enum Found {
+    Picture { digest: Digest, bytes: u64, look: Option<Look> },
+    Bad(DecodeError),
+    Ignored,
+}
+
+/// What a file shows.
+#[derive(Clone, Copy)]
+struct Look {
+    size: [u32; 2],
+    format: &'static str,
+    likeness: Likeness,
+}
+
+/// Looks at every file of a listing.
+///
+/// # Errors
+/// When no file is a readable picture.
+pub fn survey(
+    listing: Listing,
+    split: &SplitSpec,
+    size: ImageSize,
+) -> Result<Survey, DatasetError> {
+    let found: Vec<Found> = listing.candidates.par_iter().map(look_at).collect();
+    let mut dataset =
+        Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
+    let (mut looks, mut bytes) = (vec![], 0);
+    let mut bad = BTreeMap::new();
+    for (candidate, found) in listing.candidates.into_iter().zip(found) {
+        match found {
+            Found::Picture { digest, bytes: n, look } => {
+                bytes += n;
+                looks.push(look);
+                dataset.samples.push(Sample { candidate, digest });
+            }
+            Found::Bad(reason) => drop(bad.insert(candidate.path, reason.to_string())),
+            Found::Ignored => dataset.ignored.push(candidate.path),
+        }
+    }
+    if dataset.samples.is_empty() {
+        return Err(DatasetError::EmptyClass { classes: dataset.classes });
+    }
+    let parts = split::divide(&dataset, split);
+    let duplicates = duplicates(&dataset, parts.parts());
+    let near_duplicates = near_duplicates(&dataset, parts.parts(), &looks);
+    let classes = classes(&dataset, parts.parts());
+    let counts = || classes.iter().map(|class| class.n_images);
+    let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+    let mut formats = BTreeMap::new();
+    for look in looks.iter().flatten() {
+        *formats.entry(look.format.to_owned()).or_insert(0) += 1;
+    }
+    Ok(Survey {
+        n_images: dataset.samples.len(),
+        bytes,
+        imbalance: most as f64 / least.max(1) as f64,
+        classes,
+        sizes: sizes(&looks, size),
+        formats,
+        bad,
+        ignored: dataset.ignored,
+        duplicates,
+        near_duplicates,
+    })
+}
+
+fn look_at(candidate: &Candidate) -> Found {
+    let file = match &candidate.origin {
+        Origin::File(file) => file,
+        Origin::Drawn { draughtsman, number } => {
+            let digest = draughtsman.digest(candidate.class, *number);
+            return Found::Picture { digest, bytes: 0, look: None };
+        }
+    };
+    let content = match fs::read(file) {
+        Ok(content) => content,
+        Err(error) => {
+            return Found::Bad(DecodeError::Unreadable { reason: error.source.to_string() });
+        }
+    };
+    match decode::decode(&content) {
+        Ok(picture) => Found::Picture {
+            digest: Digest::of(&content),
+            bytes: content.len() as u64,
+            look: Some(Look {
+                size: [picture.width(), picture.height()],
+                format: decode::format_name(&content),
+                likeness: Likeness::of(&picture),
+            }),
+        },
+        Err(DecodeError::UnknownFormat) if !decode::has_picture_name(&candidate.path) => {
+            Found::Ignored
+        }
+        Err(reason) => Found::Bad(reason),
+    }
+}
+
+fn classes(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {
+    let counts = dataset.class_counts();
+    let of = |(class, name): (usize, &String)| {
+        let mut in_parts = BTreeMap::new();
+        for part in [Part::Train, Part::Validation, Part::Test] {
+            let pairs = dataset.samples.iter().zip(parts);
+            let n = pairs.filter(|(sample, of)| sample.candidate.class == class && **of == part);
+            in_parts.insert(part.name(), n.count());
+        }
+        ClassSurvey { name: name.clone(), n_images: counts[class], parts: in_parts }
+    };
+    dataset.classes.iter().enumerate().map(of).collect()
+}
+
+fn sizes(looks: &[Option<Look>], wanted: ImageSize) -> Option<Sizes> {
+    let mut sizes: Vec<[u32; 2]> = looks.iter().flatten().map(|look| look.size).collect();
+    sizes.sort_by_key(|[width, height]| (u64::from(*width) * u64::from(*height), *width));
+    let (smallest, largest) = (*sizes.first()?, *sizes.last()?);
+    let is_enlarged = |[width, height]: &&[u32; 2]| {
+        (*width as usize) < wanted.width || (*height as usize) < wanted.height
+    };
+    let (median, n_enlarged) = (sizes[sizes.len() / 2], sizes.iter().filter(is_enlarged).count());
+    sizes.dedup();
+    Some(Sizes { smallest, median, largest, n_enlarged, n_sizes: sizes.len() })
+}
+
+fn alike(dataset: &Dataset, parts: &[Part], positions: &[usize], distance: u32) -> Alike {
+    let candidate = |position: usize| &dataset.samples[position].candidate;
+    let differs = |of: &dyn Fn(usize) -> usize| {
+        positions.iter().any(|position| of(*position) != of(positions[0]))
+    };
+    Alike {
+        pictures: positions
+            .iter()
+            .map(|&position| Place {
+                path: candidate(position).path.clone(),
+                part: parts[position].name(),
+            })
+            .collect(),
+        distance,
+        across_parts: differs(&|position| parts[position] as usize),
+        across_classes: differs(&|position| candidate(position).class),
+    }
+}
+
+fn duplicates(dataset: &Dataset, parts: &[Part]) -> Vec<Alike> {
+    let mut groups: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+    for (position, sample) in dataset.samples.iter().enumerate() {
+        groups.entry(sample.digest).or_default().push(position);
+    }
+    let mut groups: Vec<Vec<usize>> =
+        groups.into_values().filter(|group| group.len() > 1).collect();
+    groups.sort();
+    groups.iter().map(|group| alike(dataset, parts, group, 0)).collect()
+}
+
+fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) -> Vec<Alike> {
+    let positions: Vec<usize> = (0..looks.len()).filter(|&i| looks[i].is_some()).collect();
+    let likenesses: Vec<Likeness> = looks.iter().flatten().map(|look| look.likeness).collect();
+    let digest = |position: usize| dataset.samples[position].digest;
+    let mut found: Vec<Alike> = likeness::pairs(&likenesses)
+        .into_iter()
+        .map(|(a, b, distance)| (positions[a], positions[b], distance))
+        .filter(|(a, b, _)| digest(*a) != digest(*b))
+        .map(|(a, b, distance)| alike(dataset, parts, &[a, b], distance))
+        .collect();
+    // What spoils figures first.
+    found.sort_by_key(|pair| (!pair.across_parts, !pair.across_classes, pair.distance));
+    found
+}

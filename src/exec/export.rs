@@ -1,0 +1,196 @@
+//! Writes a trained model as an ONNX file, and proves that the file says what the model says.
+
+use std::path::Path;
+
+use super::evaluate::Pictures;
+use super::session::RunError;
+use super::trained::Trained;
+use crate::base::fs;
+use crate::base::tensor::Tensor;
+use crate::dataset::decode;
+use crate::dataset::loader::Loader;
+use crate::dataset::scan::Origin;
+use crate::onnx::run::Model;
+use crate::onnx::{Classifier, UnsupportedResize};
+use crate::spec::{ImageSize, PipelineSpec};
+use crate::train::evaluate::Prediction;
+
+/// The largest difference of a probability that may be called agreement.
+const TOLERANCE: f64 = 1e-4;
+/// Pictures of their own size that are run through a graph that resizes: each size takes time.
+const MOST_SIZES: usize = 128;
+
+/// A model that cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Its pictures are resized in a way that no graph knows.
+    #[error(transparent)]
+    Resize(#[from] UnsupportedResize),
+    /// tract cannot run the file.
+    #[error(transparent)]
+    Tract(#[from] crate::onnx::run::RunError),
+    /// The file says something else.
+    #[error(
+        "the exported file and the model differ by {difference:.1e} on `{path}`, more than {TOLERANCE:.0e}"
+    )]
+    Disagreement {
+        /// The largest difference of a probability.
+        difference: f64,
+        /// The picture.
+        path: String,
+    },
+    /// The pictures to compare with cannot be read.
+    #[error(transparent)]
+    Run(#[from] Box<RunError>),
+}
+
+impl ExportError {
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Resize(_) => vec![
+                "`--normalised` (in a pipeline `normalised: true`) leaves resizing out of the graph"
+                    .to_owned(),
+            ],
+            Self::Run(error) => error.hints(),
+            Self::Tract(_) | Self::Disagreement { .. } => {
+                vec!["this is a bug of alpaca-run; no file was written".to_owned()]
+            }
+        }
+    }
+}
+
+/// An exported model.
+pub struct Export {
+    /// The bytes of the ONNX file.
+    pub file: Vec<u8>,
+    /// What has to be done in front of it, as JSON; none where the graph does it.
+    pub recipe: Option<String>,
+    /// How well it agrees.
+    pub agreement: Agreement,
+}
+
+/// How far the probabilities of a file are from those of the model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agreement {
+    /// Pictures that both were asked about.
+    pub n_images: usize,
+    /// The largest difference of a probability.
+    pub difference: f64,
+}
+
+/// Exports a model, whose `predictions` about some pictures the file must repeat.
+///
+/// # Errors
+/// When it cannot be exported, or the file does not agree.
+pub fn export(
+    trained: &Trained,
+    spec: &PipelineSpec,
+    (pictures, predictions): (&Pictures, &[Prediction]),
+    normalised: bool,
+    n_threads: usize,
+) -> Result<Export, ExportError> {
+    let classifier = Classifier {
+        classes: &trained.classes,
+        network: &trained.network,
+        weights: &trained.weights,
+        size: spec.dataset.image_size,
+        resize: spec.dataset.resize,
+    };
+    let agreement = compare(&classifier, spec, (pictures, predictions), n_threads)?;
+    if normalised {
+        let file = classifier.normalised();
+        let recipe = serde_json::to_string_pretty(&classifier.recipe());
+        let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
+        return Ok(Export { file, recipe: Some(recipe), agreement });
+    }
+    let file = classifier.with_pixels()?;
+    let agreement_of_pixels = compare_pixels(&file, (pictures, predictions))?;
+    let difference = agreement.difference.max(agreement_of_pixels.difference);
+    let agreement = Agreement { difference, ..agreement_of_pixels };
+    Ok(Export { file, recipe: None, agreement })
+}
+
+/// Runs all pictures through the graph without preprocessing.
+fn compare(
+    classifier: &Classifier<'_>,
+    spec: &PipelineSpec,
+    (pictures, predictions): (&Pictures, &[Prediction]),
+    n_threads: usize,
+) -> Result<Agreement, ExportError> {
+    let model = Model::read(&classifier.normalised())?;
+    let ImageSize { height, width } = classifier.size;
+    let loader = Loader::new(
+        pictures.dataset.clone(),
+        pictures.pixels.clone(),
+        &spec.dataset,
+        classifier.network.preprocessing,
+        n_threads,
+    );
+    let samples: Vec<usize> = predictions.iter().map(|prediction| prediction.sample).collect();
+    let mut pass = loader.start(samples, None, 0);
+    let one = [1, 3, height, width];
+    let runnable = model.for_numbers(one)?;
+    let mut agreement = Agreement { n_images: predictions.len(), difference: 0.0 };
+    for prediction in predictions {
+        let batch = pass.take(1).map_err(|error| Box::new(error.into()))?;
+        let numbers = channels_first(&batch.images);
+        let said = runnable.numbers(one, &numbers)?;
+        agreement.add(&said, prediction, pictures)?;
+        pass.give_back(batch);
+    }
+    Ok(agreement)
+}
+
+/// Runs pictures of as many sizes as there is time for through the graph that resizes them.
+fn compare_pixels(
+    file: &[u8],
+    (pictures, predictions): (&Pictures, &[Prediction]),
+) -> Result<Agreement, ExportError> {
+    let model = Model::read(file)?;
+    let step = predictions.len().div_ceil(MOST_SIZES).max(1);
+    let mut agreement = Agreement { n_images: 0, difference: 0.0 };
+    for prediction in predictions.iter().step_by(step) {
+        let candidate = &pictures.dataset.samples[prediction.sample].candidate;
+        // Drawn pictures have the size of the network already.
+        let Origin::File(path) = &candidate.origin else { continue };
+        let Some((shape, bytes)) = decoded(path) else { continue };
+        let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
+        agreement.n_images += 1;
+        agreement.add(&said, prediction, pictures)?;
+    }
+    Ok(agreement)
+}
+
+/// The pixels of a file, which was read before.
+fn decoded(path: &Path) -> Option<([usize; 4], Vec<u8>)> {
+    let picture = decode::decode(&fs::read(path).ok()?).ok()?;
+    let shape = [1, picture.height() as usize, picture.width() as usize, 3];
+    Some((shape, picture.into_raw()))
+}
+
+/// `[1, height, width, 3]` to `[1, 3, height, width]`.
+fn channels_first(images: &Tensor) -> Vec<f32> {
+    let values = images.values();
+    (0..3).flat_map(|c| values.iter().skip(c).step_by(3).copied()).collect()
+}
+
+impl Agreement {
+    fn add(
+        &mut self,
+        said: &Tensor,
+        prediction: &Prediction,
+        pictures: &Pictures,
+    ) -> Result<(), ExportError> {
+        let far = |(said, expected): (&f32, &f64)| (f64::from(*said) - expected).abs();
+        let differences = said.values().iter().zip(&prediction.probabilities).map(far);
+        let difference = differences.fold(0.0, f64::max);
+        // What is no number is no agreement.
+        if difference.is_nan() || difference > TOLERANCE {
+            let path = pictures.dataset.samples[prediction.sample].candidate.path.clone();
+            return Err(ExportError::Disagreement { difference, path });
+        }
+        self.difference = self.difference.max(difference);
+        Ok(())
+    }
+}

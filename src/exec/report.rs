@@ -1,0 +1,203 @@
+//! Gathers what the page about a run says.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::evaluate::Pictures;
+use super::explain::Explainer;
+use super::session::RunError;
+use super::trained::Trained;
+use crate::base::fs::{self, FileError};
+use crate::base::random::SeedStream;
+use crate::dataset::loader::{Augmentation, Loader};
+use crate::dataset::thumbnail;
+use crate::report::{Loss, Report, Setup};
+use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::Measured;
+use crate::run_dir::plot::sheet::Tile;
+use crate::run_dir::{html, table};
+use crate::spec::{BaseModel, PipelineSpec, StageKind, WeightsSpec};
+use crate::train::evaluate::Prediction;
+
+/// Pictures on a page that the model was most surprised by.
+const MOST_LOSSES: usize = 24;
+/// Training pictures on a page.
+const MOST_AUGMENTED: usize = 18;
+
+/// A run whose page is made.
+pub struct About<'a> {
+    /// The run directory.
+    pub directory: &'a Path,
+    /// What it is called on the page.
+    pub shown: String,
+    /// Its manifest; of one that is not finished, as far as it is known.
+    pub manifest: Manifest,
+    /// What was run.
+    pub spec: &'a PipelineSpec,
+}
+
+/// The pictures of a run, and what its model says about them.
+pub struct Seen<'a> {
+    /// The model.
+    pub trained: &'a Trained,
+    /// All pictures; those that count validate.
+    pub pictures: &'a Pictures,
+    /// Those that train, for a look at how they are changed.
+    pub training: Vec<usize>,
+    /// What the model says about those that validate.
+    pub predictions: &'a [Prediction],
+    /// How many threads decode pictures.
+    pub n_threads: usize,
+}
+
+/// Everything a page says about a run. Where its pictures cannot be shown, `seen` is why.
+///
+/// # Errors
+/// When a file of the run cannot be read, or a picture changed.
+pub fn gather(about: About<'_>, seen: Result<&Seen<'_>, String>) -> Result<Report, RunError> {
+    let About { directory, shown, manifest, spec } = about;
+    let (losses, augmented, no_losses) = match seen {
+        Ok(seen) => (losses(seen, spec)?, augmented(seen, spec)?, None),
+        Err(reason) => (vec![], vec![], Some(reason)),
+    };
+    Ok(Report {
+        directory: shown,
+        setup: setup(spec, directory, &manifest)?,
+        measured: measured(directory)?,
+        evaluations: evaluations(directory)?,
+        plots: plots(directory)?,
+        manifest,
+        losses,
+        no_losses,
+        augmented,
+    })
+}
+
+fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
+    let splits = table::read(&directory.join(layout::SPLITS))?;
+    let class = splits.column("class").unwrap_or_default();
+    let count = |name: &String| splits.rows.iter().filter(|row| row[class] == *name).count();
+    let BaseModel::MobilenetV2 = spec.model.base;
+    let size = spec.dataset.image_size;
+    let epochs = spec.stages.iter().map(|stage| {
+        let StageKind::Train(train) = &stage.kind;
+        (stage.name.clone(), train.epochs)
+    });
+    Ok(Setup {
+        network: format!("MobileNetV2 {}", spec.model.width),
+        weights: match &spec.model.weights {
+            // Where it lies is no part of the run.
+            WeightsSpec::File(_) => "a file".to_owned(),
+            _ => manifest.weights.source.clone(),
+        },
+        image_size: format!("{}×{}", size.width, size.height),
+        classes: manifest.dataset.classes.iter().map(|name| (name.clone(), count(name))).collect(),
+        epochs: epochs.collect(),
+    })
+}
+
+fn measured(folder: &Path) -> Result<Measured, FileError> {
+    let path = folder.join(layout::METRICS_JSON);
+    let text = fs::read_text(&path)?;
+    let wrong = |error: serde_json::Error| FileError::new("read", &path, error.into());
+    serde_json::from_str(&text).map_err(wrong)
+}
+
+fn evaluations(directory: &Path) -> Result<Vec<(String, Measured)>, FileError> {
+    let folder = directory.join(layout::EVALUATIONS);
+    if !folder.is_dir() {
+        return Ok(vec![]);
+    }
+    let named = fs::read_dir_sorted(&folder)?.into_iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, measured(&path)?))
+    });
+    named.collect()
+}
+
+fn plots(directory: &Path) -> Result<Vec<(String, String)>, FileError> {
+    let folder = directory.join(layout::PLOTS);
+    let mut plots = vec![];
+    for path in fs::read_dir_sorted(&folder)? {
+        if path.extension().is_some_and(|ending| ending == "svg") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            plots.push((name, fs::read_text(&path)?));
+        }
+    }
+    Ok(plots)
+}
+
+fn losses(seen: &Seen<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
+    let Seen { trained, pictures, predictions, .. } = seen;
+    let surprise = |one: &Prediction| -libm::log(one.probabilities[one.label].max(f64::EPSILON));
+    let mut worst: Vec<&Prediction> = predictions.iter().collect();
+    worst.sort_by(|a, b| surprise(b).total_cmp(&surprise(a)));
+    worst.truncate(MOST_LOSSES);
+    if worst.is_empty() {
+        return Ok(vec![]);
+    }
+    let explainer = Explainer::new(&trained.network, &trained.weights)?;
+    let samples: Vec<usize> = worst.iter().map(|prediction| prediction.sample).collect();
+    let mut pass = seen.loader(spec).start(samples, None, 0);
+    let batch = pass.take(worst.len())?;
+    let given: Vec<usize> = worst.iter().map(|prediction| prediction.predicted()).collect();
+    let maps = explainer.maps(&batch, &given)?;
+    let size = spec.dataset.image_size;
+    let class = |class: usize| trained.classes[class].clone();
+    let losses = worst.iter().zip(batch.images.rows()).zip(maps).map(|((one, values), map)| {
+        let pixels = trained.network.preprocessing.undo(values);
+        let predicted = one.predicted();
+        Loss {
+            path: pictures.dataset.samples[one.sample].candidate.path.clone(),
+            label: class(one.label),
+            predicted: class(predicted),
+            probability: one.probabilities[predicted],
+            loss: surprise(one),
+            picture: thumbnail::encode(&pixels, size),
+            map: map.over(&pixels, size),
+        }
+    });
+    Ok(losses.collect())
+}
+
+/// The first training pictures in the order of a stream of their own, changed as training changes
+/// them.
+fn augmented(seen: &Seen<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, RunError> {
+    let stream = SeedStream::new(spec.seed).child("sheet");
+    let samples = &seen.pictures.dataset.samples;
+    let mut order = seen.training.clone();
+    order.sort_by_key(|&position| stream.child(&samples[position].candidate.path).sort_key());
+    order.truncate(MOST_AUGMENTED);
+    if order.is_empty() {
+        return Ok(vec![]);
+    }
+    let changes = spec.augmentation.clone().into();
+    let augmentation = Augmentation { changes, stream: stream.child("augmentation") };
+    let n = order.len();
+    let mut pass = seen.loader(spec).start(order, Some(&augmentation), 0);
+    let batch = pass.take(n)?;
+    let tiles = batch.images.rows().zip(&batch.samples).map(|(values, &sample)| {
+        let candidate = &samples[sample].candidate;
+        let pixels = seen.trained.network.preprocessing.undo(values);
+        Tile {
+            data: html::jpeg(&thumbnail::encode(&pixels, spec.dataset.image_size)),
+            lines: [seen.trained.classes[candidate.class].clone(), String::new()],
+            title: candidate.path.clone(),
+        }
+    });
+    Ok(tiles.collect())
+}
+
+impl Seen<'_> {
+    fn loader(&self, spec: &PipelineSpec) -> Loader {
+        let Pictures { dataset, pixels, .. } = self.pictures;
+        Loader::new(
+            Arc::clone(dataset),
+            Arc::clone(pixels),
+            &spec.dataset,
+            self.trained.network.preprocessing,
+            self.n_threads,
+        )
+    }
+}

@@ -1,0 +1,191 @@
+//! What is done with the models of a run once all its stages have trained.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::audience::Audience;
+use super::evaluate::{self, Pictures};
+use super::export::{self, Agreement, Export};
+use super::outcome::StageOutcome;
+use super::report::{self, About, Seen};
+use super::session::{RunError, Session, World};
+use super::trained::Trained;
+use crate::base::fs;
+use crate::base::text;
+use crate::dataset::examine::Dataset;
+use crate::dataset::split::Part;
+use crate::event::{Event, EventSink, TaskFacts};
+use crate::report as page;
+use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::spec::{
+    EvaluateOn, EvaluateSpec, ExportSpec, FromWeights, PipelineSpec, SplitPart, TaskKind, TaskSpec,
+};
+use crate::train::evaluate::Prediction;
+
+/// A run whose stages have trained.
+pub(super) struct Finished<'a> {
+    pub(super) spec: &'a PipelineSpec,
+    pub(super) world: &'a World,
+    pub(super) session: &'a Session,
+    pub(super) outcomes: &'a [StageOutcome],
+}
+
+impl Finished<'_> {
+    /// Writes what the last stage's best weights said about the validation pictures, and does the
+    /// tasks of the pipeline.
+    pub(super) fn perform(&self, audience: &mut Audience<'_>) -> Result<(), RunError> {
+        let directory = audience.recorder.directory().to_path_buf();
+        let last = self.outcomes.last().expect("a pipeline has at least one stage");
+        let about = Source { stage: last.name(), weights: FromWeights::Best, on: "validation" };
+        let predictions = &last.facts.predictions;
+        write(&directory, &about, predictions, &self.world.dataset)?;
+        for TaskSpec { name, kind } in &self.spec.tasks {
+            match kind {
+                TaskKind::Evaluate(spec) => self.evaluate(name, spec, &directory, audience)?,
+                TaskKind::Export(spec) => self.export(name, spec, &directory, audience)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(
+        &self,
+        name: &str,
+        spec: &EvaluateSpec,
+        directory: &Path,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), RunError> {
+        let trained = self.model(&spec.from, spec.from_weights);
+        let room = &self.session.caches.pixels;
+        let (pictures, on) = match &spec.on {
+            EvaluateOn::Split(part) => {
+                let on = match part {
+                    SplitPart::Validation => "validation",
+                    SplitPart::Test => "test",
+                };
+                (self.pictures((*part).into()), on)
+            }
+            EvaluateOn::Directory(folder) => {
+                let (classes, rules) = (&trained.classes, self.spec.dataset.on_bad_image);
+                let pictures = Pictures::in_folder(&folder.path, classes, self.spec, rules, room)?;
+                (pictures, folder.written.as_str())
+            }
+        };
+        let n_threads = self.session.n_threads;
+        let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
+        let folder = directory.join(layout::EVALUATIONS).join(name);
+        let about = Source { stage: &spec.from, weights: spec.from_weights, on };
+        let measured = write(&folder, &about, &predictions, &pictures.dataset)?;
+        audience.receive(&Event::TaskFinished(TaskFacts {
+            task: name.to_owned(),
+            result: format!(
+                "accuracy {:.4} ({:.4} to {:.4}) on {} pictures of {on}",
+                measured.metrics.accuracy,
+                measured.metrics.accuracy_interval[0],
+                measured.metrics.accuracy_interval[1],
+                measured.metrics.n_images,
+            ),
+        }))?;
+        Ok(())
+    }
+
+    fn export(
+        &self,
+        name: &str,
+        spec: &ExportSpec,
+        directory: &Path,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), RunError> {
+        let trained = self.model(&spec.from, spec.from_weights);
+        let pictures = self.pictures(Part::Validation);
+        let n_threads = self.session.n_threads;
+        let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
+        let asked = (&pictures, &predictions[..]);
+        let Export { file, recipe, agreement } =
+            export::export(&trained, self.spec, asked, spec.normalised, n_threads)?;
+        let folder = directory.join(layout::EXPORTS);
+        fs::create_dir_all(&folder)?;
+        fs::write_atomic(&folder.join(format!("{name}.onnx")), &file)?;
+        if let Some(recipe) = recipe {
+            fs::write_atomic(&folder.join(format!("{name}.json")), recipe.as_bytes())?;
+        }
+        let Agreement { n_images, difference } = agreement;
+        let size = text::bytes(file.len() as u64);
+        let result = format!(
+            "{}/{name}.onnx, {size}; as the model says to {difference:.1e} on {}",
+            layout::EXPORTS,
+            text::count(n_images, "picture")
+        );
+        let task = name.to_owned();
+        audience.receive(&Event::TaskFinished(TaskFacts { task, result }))?;
+        Ok(())
+    }
+
+    /// A part of the run's pictures.
+    fn pictures(&self, part: Part) -> Pictures {
+        let World { dataset, pixels, split, .. } = self.world;
+        Pictures {
+            dataset: Arc::clone(dataset),
+            pixels: Arc::clone(pixels),
+            positions: split.positions(part),
+        }
+    }
+
+    /// The model of a stage.
+    pub(super) fn model(&self, stage: &str, which: FromWeights) -> Trained {
+        let outcome = self.outcomes.iter().find(|outcome| outcome.name() == stage);
+        let outcome = outcome.expect("tasks take the model of a stage that trains");
+        Trained {
+            classes: self.world.dataset.classes.clone(),
+            network: self.world.network.clone(),
+            weights: outcome.weights(which).clone(),
+        }
+    }
+
+    /// Writes the sheets of pictures; gives the page about the run. It says nothing about where the run lies, so that it reproduces.
+    pub(super) fn report(&self, directory: &Path, manifest: Manifest) -> Result<String, RunError> {
+        let last = self.outcomes.last().expect("a pipeline has at least one stage");
+        let pictures = self.pictures(Part::Validation);
+        let seen = Seen {
+            trained: &self.model(last.name(), FromWeights::Best),
+            pictures: &pictures,
+            training: self.world.split.positions(Part::Train),
+            predictions: &last.facts.predictions,
+            n_threads: self.session.n_threads,
+        };
+        let about = About { directory, shown: "RUN".to_owned(), manifest, spec: self.spec };
+        let report = report::gather(about, Ok(&seen))?;
+        for (name, sheet) in page::sheets(&report) {
+            fs::write_atomic(&directory.join(layout::PLOTS).join(name), sheet.as_bytes())?;
+        }
+        Ok(page::render(&report))
+    }
+}
+
+/// Measures what was said about pictures, and writes it into a folder.
+fn write(
+    folder: &Path,
+    about: &Source<'_>,
+    predictions: &[Prediction],
+    dataset: &Dataset,
+) -> Result<Measured, RunError> {
+    let metrics = evaluate::measure(&dataset.classes, predictions)?;
+    let measured = Measured {
+        stage: about.stage.to_owned(),
+        weights: about.weights.name().to_owned(),
+        on: about.on.to_owned(),
+        metrics,
+    };
+    let rows: Vec<PredictionRow> = evaluate::rows(dataset, predictions).collect();
+    measured::write(folder, &measured, &rows)?;
+    Ok(measured)
+}
+
+/// What was measured on what.
+struct Source<'a> {
+    stage: &'a str,
+    weights: FromWeights,
+    on: &'a str,
+}

@@ -1,0 +1,101 @@
+//! The model that a run left, ready to be asked.
+
+use std::path::{Path, PathBuf};
+
+use super::session::RunError;
+use crate::base::batch::Batch;
+use crate::base::tensor::Tensor;
+use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
+use crate::engine::native::NativeExtractor;
+use crate::engine::{EngineError, FeatureExtractor, Trainer};
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::model::weights::file::WeightsError;
+use crate::model::weights::import::WeightsFile;
+use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::spec::{Convention, FreezeSpec, FromWeights, PipelineSpec};
+
+/// A network with its weights and the names of its outputs.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The names of the classes in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The network.
+    pub network: Network,
+    /// All its weights.
+    pub weights: Weights,
+}
+
+/// A model that cannot be taken out of a run directory.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainedError {
+    /// The file of weights cannot be used.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The run does not know its own network.
+    #[error("the manifest names `{0}`, which is no way to build a network that this program knows")]
+    Convention(String),
+}
+
+/// The file of a run's weights.
+pub fn weights_file(directory: &Path, which: FromWeights) -> PathBuf {
+    let name = match which {
+        FromWeights::Best => layout::BEST_WEIGHTS,
+        FromWeights::Last => layout::LAST_WEIGHTS,
+    };
+    directory.join(layout::WEIGHTS).join(name)
+}
+
+impl Trained {
+    /// The model of a finished run, of whose pipeline this is the spec.
+    ///
+    /// # Errors
+    /// When its weights cannot be read.
+    pub fn open(
+        directory: &Path,
+        manifest: &Manifest,
+        spec: &PipelineSpec,
+        which: FromWeights,
+    ) -> Result<Self, TrainedError> {
+        let name = &manifest.weights.convention;
+        let convention = Convention::ALL.into_iter().find(|known| known.name() == name);
+        let convention = convention.ok_or_else(|| TrainedError::Convention(name.clone()))?;
+        let classes = manifest.dataset.classes.clone();
+        let network =
+            Network::build(&spec.model, convention, spec.dataset.image_size, classes.len())
+                .expect("the engines have units for every layer of the base models");
+        let file = WeightsFile::open(&weights_file(directory, which))?;
+        let weights = file.weights(&network.graph.parameters())?;
+        Ok(Self { classes, network, weights })
+    }
+}
+
+/// Asks a network: everything but the head is run as the frozen part of a stage is.
+pub struct Asker {
+    extractor: NativeExtractor,
+    head: AutodiffTrainer,
+}
+
+impl Asker {
+    /// Makes a network ready.
+    ///
+    /// # Errors
+    /// When the engine cannot run it.
+    pub fn new(network: &Network, weights: &Weights) -> Result<Self, EngineError> {
+        let cut = network.cut(network.first_trainable(&FreezeSpec::All));
+        let extractor = NativeExtractor::new(network, &cut, weights)?;
+        let options = TrainerOptions::asking(Layers::Native);
+        let head = AutodiffTrainer::new(network, &cut, weights, &[], &options);
+        Ok(Self { extractor, head })
+    }
+
+    /// The logits of a batch, `[n, outputs]`.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn logits(&mut self, batch: &Batch) -> Result<Tensor, RunError> {
+        let features = self.extractor.extract(batch)?;
+        Ok(self.head.predict(features)?)
+    }
+}

@@ -1,0 +1,147 @@
+//! How well probabilities fit classes: the figures that a classifier is judged by.
+//!
+//! Where scikit-learn has a figure it is the same here, edge cases included: a precision or recall
+//! without any case is zero. Averages over classes ("macro") count each class once and set each
+//! against all others.
+
+pub mod calibration;
+pub mod confusion;
+pub mod interval;
+pub mod ranking;
+
+use serde::{Deserialize, Serialize};
+
+use self::calibration::Bin;
+use self::confusion::ConfusionMatrix;
+
+/// What a classifier says about one picture, and what the picture is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored<'a> {
+    /// The class of the picture.
+    pub label: usize,
+    /// The class it is given.
+    pub predicted: usize,
+    /// The probability of each class.
+    pub probabilities: &'a [f64],
+}
+
+/// The figures over some pictures.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Metrics {
+    /// How many pictures.
+    pub n_images: usize,
+    /// The share of pictures that are given their own class.
+    pub accuracy: f64,
+    /// The 95 % interval of the accuracy (Wilson 1927).
+    pub accuracy_interval: [f64; 2],
+    /// The mean recall of the classes that have pictures.
+    pub balanced_accuracy: f64,
+    /// The mean precision of all classes.
+    pub macro_precision: f64,
+    /// The mean recall of all classes.
+    pub macro_recall: f64,
+    /// The mean F1 score of all classes.
+    pub macro_f1: f64,
+    /// The mean surprise at a picture's own class, in nats.
+    pub log_loss: f64,
+    /// The mean squared distance of the probabilities from what is so (Brier 1950); for two classes
+    /// that of the second one's probability, half the sum over both.
+    pub brier_score: f64,
+    /// How far confidence is from accuracy, over fifteen bins (Guo et al. 2017, arXiv 1706.04599).
+    pub expected_calibration_error: f64,
+    /// The mean area under the ROC curves of all classes; none where a class has no picture, or all.
+    pub roc_auc: Option<f64>,
+    /// The mean average precision of all classes; none where a class has no picture.
+    pub average_precision: Option<f64>,
+    /// The figures of each class, in the order of the outputs.
+    pub classes: Vec<ClassMetrics>,
+    /// Pictures by class (rows) and the class they are given (columns).
+    pub confusion_matrix: ConfusionMatrix,
+    /// Confidence and accuracy in each bin of the calibration.
+    pub calibration: Vec<Bin>,
+}
+
+/// The figures of one class against all others.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct ClassMetrics {
+    /// Its name.
+    pub name: String,
+    /// How many pictures are of it: its support.
+    pub n_images: usize,
+    /// Of the pictures that are given it, the share that are of it.
+    pub precision: f64,
+    /// Of the pictures that are of it, the share that are given it.
+    pub recall: f64,
+    /// The 95 % interval of the recall (Wilson 1927).
+    pub recall_interval: [f64; 2],
+    /// The harmonic mean of precision and recall.
+    pub f1: f64,
+    /// The area under the ROC curve.
+    pub roc_auc: Option<f64>,
+    /// The average precision: the mean of the precisions at each recall, without interpolation.
+    pub average_precision: Option<f64>,
+}
+
+/// All figures over some pictures; `classes` names the outputs.
+///
+/// # Panics
+/// When there are no pictures.
+pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
+    assert!(!scored.is_empty(), "figures need at least one picture");
+    let confusion_matrix = ConfusionMatrix::count(classes.len(), scored);
+    let n_correct = confusion_matrix.n_correct();
+    let of_classes: Vec<ClassMetrics> = classes
+        .iter()
+        .enumerate()
+        .map(|(class, name)| of_class(class, name, &confusion_matrix, scored))
+        .collect();
+    let mean = |of: fn(&ClassMetrics) -> f64| {
+        of_classes.iter().map(of).sum::<f64>() / of_classes.len().max(1) as f64
+    };
+    let mean_of_all = |of: fn(&ClassMetrics) -> Option<f64>| {
+        let values: Option<Vec<f64>> = of_classes.iter().map(of).collect();
+        values.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64)
+    };
+    let seen: Vec<f64> =
+        of_classes.iter().filter(|class| class.n_images > 0).map(|class| class.recall).collect();
+    let calibration = calibration::bins(scored);
+    Metrics {
+        n_images: scored.len(),
+        accuracy: n_correct as f64 / scored.len() as f64,
+        accuracy_interval: interval::wilson(n_correct, scored.len()),
+        balanced_accuracy: seen.iter().sum::<f64>() / seen.len().max(1) as f64,
+        macro_precision: mean(|class| class.precision),
+        macro_recall: mean(|class| class.recall),
+        macro_f1: mean(|class| class.f1),
+        log_loss: calibration::log_loss(scored),
+        brier_score: calibration::brier_score(scored),
+        expected_calibration_error: calibration::expected_error(&calibration, scored.len()),
+        roc_auc: mean_of_all(|class| class.roc_auc),
+        average_precision: mean_of_all(|class| class.average_precision),
+        classes: of_classes,
+        confusion_matrix,
+        calibration,
+    }
+}
+
+fn of_class(
+    class: usize,
+    name: &str,
+    confusion: &ConfusionMatrix,
+    scored: &[Scored<'_>],
+) -> ClassMetrics {
+    let (n_true, n_given) = (confusion.n_of(class), confusion.n_given(class));
+    let n_hit = confusion.get(class, class);
+    let share = |n: usize, of: usize| if of == 0 { 0.0 } else { n as f64 / of as f64 };
+    let ranking = ranking::Ranking::of_class(class, scored);
+    ClassMetrics {
+        name: name.to_owned(),
+        n_images: n_true,
+        precision: share(n_hit, n_given),
+        recall: share(n_hit, n_true),
+        recall_interval: interval::wilson(n_hit, n_true),
+        f1: share(2 * n_hit, n_true + n_given),
+        roc_auc: ranking.roc_auc(),
+        average_precision: ranking.average_precision(),
+    }
+}

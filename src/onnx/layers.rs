@@ -1,0 +1,117 @@
+//! The units of a network as nodes, normalisations folded into convolutions.
+
+use super::builder::{Attribute, Builder};
+use crate::model::fold::{Folded, fold};
+use crate::model::fuse::{Activation, Connection, ConvolutionUnit, Unit, UnitKind, Value};
+use crate::model::graph::Padding;
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+
+/// Adds a network behind `input`, `[n, channels, height, width]`; gives the name of its logits.
+pub(super) fn network(
+    builder: &mut Builder,
+    input: &str,
+    network: &Network,
+    weights: &Weights,
+) -> String {
+    let (zero, six) = (builder.float("zero", 0.0), builder.float("six", 6.0));
+    let mut values: Vec<String> = vec![];
+    for unit in &network.units {
+        let name_of = |value: Value| match value {
+            Value::Image => input.to_owned(),
+            Value::Unit(unit) => values[unit].clone(),
+        };
+        let x = name_of(unit.input);
+        let output = match &unit.kind {
+            UnitKind::Convolution(convolution) => {
+                let x = convolve(builder, unit, convolution, &x, weights);
+                let x = match convolution.activation {
+                    Activation::Linear => x,
+                    Activation::Relu6 => {
+                        let name = format!("{}/relu6", unit.name);
+                        builder.node("Clip", &name, &[&x, &zero, &six], &[])
+                    }
+                };
+                match convolution.shortcut {
+                    None => x,
+                    Some(shortcut) => {
+                        let name = format!("{}/sum", unit.name);
+                        builder.node("Add", &name, &[&x, &name_of(shortcut)], &[])
+                    }
+                }
+            }
+            UnitKind::GlobalAveragePooling => {
+                let pooled = builder.node("GlobalAveragePool", &unit.name, &[&x], &[]);
+                let name = format!("{}/flat", unit.name);
+                builder.node("Flatten", &name, &[&pooled], &[("axis", Attribute::Integer(1))])
+            }
+            UnitKind::Dropout { .. } => x,
+            UnitKind::Dense => {
+                let tensor = |role: &str| weights.get(&format!("{}/{role}", unit.name));
+                let (kernel, bias) = (tensor("kernel"), tensor("bias"));
+                let kernel_name = builder.floats(
+                    &format!("{}/kernel", unit.name),
+                    kernel.shape(),
+                    kernel.values(),
+                );
+                let bias_name =
+                    builder.floats(&format!("{}/bias", unit.name), bias.shape(), bias.values());
+                builder.node("Gemm", &unit.name, &[&x, &kernel_name, &bias_name], &[])
+            }
+        };
+        values.push(output);
+    }
+    values.pop().expect("a network has units")
+}
+
+fn convolve(
+    builder: &mut Builder,
+    unit: &Unit,
+    convolution: &ConvolutionUnit,
+    x: &str,
+    weights: &Weights,
+) -> String {
+    let role = convolution.kernel_role().name();
+    let kernel = weights.get(&format!("{}/{role}", unit.name));
+    let Folded { kernel: values, bias } = fold(unit, convolution, kernel, weights);
+    let n_inputs = unit.input_shape[2];
+    let n_outputs = unit.output_shape[2];
+    let side = convolution.window.kernel;
+    // Ours has output channels innermost: height, width, inputs, outputs; ONNX has them outermost.
+    let (group, n_per_group) = match convolution.connection {
+        Connection::Full => (1, n_inputs),
+        Connection::Depthwise => (n_outputs, 1),
+    };
+    let mut turned = Vec::with_capacity(values.len());
+    for output in 0..n_outputs {
+        for input in 0..n_per_group {
+            for place in 0..side * side {
+                turned.push(values[(place * n_per_group + input) * n_outputs + output]);
+            }
+        }
+    }
+    let shape = [n_outputs, n_per_group, side, side];
+    let kernel = builder.floats(&format!("{}/kernel", unit.name), &shape, &turned);
+    let bias = builder.floats(&format!("{}/bias", unit.name), &[n_outputs], &bias);
+    let Padding { top, bottom, left, right } = convolution.window.padding;
+    let stride = convolution.window.stride as i64;
+    let attributes = [
+        ("group", Attribute::Integer(group as i64)),
+        ("kernel_shape", Attribute::Integers(&[side as i64; 2])),
+        ("pads", Attribute::Integers(&[top, left, bottom, right].map(|n| n as i64))),
+        ("strides", Attribute::Integers(&[stride; 2])),
+    ];
+    builder.node("Conv", &unit.name, &[x, &kernel, &bias], &attributes)
+}
+
+/// Adds what turns logits into the probability of each class; one logit stands for two classes.
+pub(super) fn probabilities(builder: &mut Builder, logits: &str, n_classes: usize, name: &str) {
+    if n_classes > 2 {
+        builder.node("Softmax", name, &[logits], &[("axis", Attribute::Integer(1))]);
+        return;
+    }
+    let second = builder.node("Sigmoid", "second", &[logits], &[]);
+    let one = builder.float("one", 1.0);
+    let first = builder.node("Sub", "first", &[&one, &second], &[]);
+    builder.node("Concat", name, &[&first, &second], &[("axis", Attribute::Integer(1))]);
+}

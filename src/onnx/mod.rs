@@ -1,0 +1,137 @@
+//! Classifiers as ONNX files: written with everything between a picture and its probabilities, and
+//! run by tract.
+//!
+//! A graph takes pictures of any size as bytes and does with them what is done before training, to the rounding of each pixel; or it takes numbers that are ready for the network. Operators
+//! are those of opset 17, which every common runtime has.
+
+mod builder;
+mod layers;
+mod pixels;
+pub mod run;
+
+use serde::Serialize;
+
+use self::builder::{Builder, Dimension, ElementType};
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
+
+/// The name of the input: pictures, `[n, height, width, 3]`, values from 0 to 255.
+pub const IMAGES: &str = "images";
+/// The name of the input of a graph without preprocessing: `[n, 3, height, width]`.
+pub const NORMALISED: &str = "input";
+/// The name of the output: `[n, classes]`.
+pub const PROBABILITIES: &str = "probabilities";
+
+/// A classifier to be written.
+pub struct Classifier<'a> {
+    /// The names of its classes, in the order of the output.
+    pub classes: &'a [String],
+    /// The network.
+    pub network: &'a Network,
+    /// Its weights.
+    pub weights: &'a Weights,
+    /// The size of the pictures that the network takes.
+    pub size: ImageSize,
+    /// How pictures are brought to it.
+    pub resize: ResizeSpec,
+}
+
+/// Pictures that a graph cannot be taught to resize.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an ONNX file with the resizing of {0} in it cannot be written")]
+pub struct UnsupportedResize(&'static str);
+
+impl Classifier<'_> {
+    /// The bytes of a file whose graph takes pictures of any size.
+    ///
+    /// # Errors
+    /// When pictures are resized in a way that the graph does not know.
+    pub fn with_pixels(&self) -> Result<Vec<u8>, UnsupportedResize> {
+        match (self.resize.interpolation, self.resize.fit) {
+            (Interpolation::Bilinear, Fit::Stretch) => {}
+            (Interpolation::Bilinear, Fit::Crop) => return Err(UnsupportedResize("`fit: crop`")),
+            (Interpolation::Bilinear, Fit::Pad) => return Err(UnsupportedResize("`fit: pad`")),
+            (Interpolation::Nearest, _) => {
+                return Err(UnsupportedResize("`interpolation: nearest`"));
+            }
+            (Interpolation::Bicubic, _) => {
+                return Err(UnsupportedResize("`interpolation: bicubic`"));
+            }
+            (Interpolation::Lanczos3, _) => {
+                return Err(UnsupportedResize("`interpolation: lanczos3`"));
+            }
+        }
+        let mut builder = Builder::default();
+        let any = |name| Dimension::Named(name);
+        let shape = [any("n"), any("height"), any("width"), Dimension::Fixed(3)];
+        let images = builder.input(IMAGES, ElementType::Bytes, &shape);
+        let input = pixels::prepare(&mut builder, &images, self);
+        Ok(self.finish(builder, &input))
+    }
+
+    /// The bytes of a file whose graph takes numbers that are ready for the network.
+    pub fn normalised(&self) -> Vec<u8> {
+        let mut builder = Builder::default();
+        let ImageSize { height, width } = self.size;
+        let shape = [
+            Dimension::Named("n"),
+            Dimension::Fixed(3),
+            Dimension::Fixed(height),
+            Dimension::Fixed(width),
+        ];
+        let input = builder.input(NORMALISED, ElementType::Floats, &shape);
+        self.finish(builder, &input)
+    }
+
+    fn finish(&self, mut builder: Builder, input: &str) -> Vec<u8> {
+        let logits = layers::network(&mut builder, input, self.network, self.weights);
+        layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
+        let shape = [Dimension::Named("n"), Dimension::Fixed(self.classes.len())];
+        builder.output(PROBABILITIES, &shape);
+        let recipe = self.recipe();
+        let text = |value| serde_json::to_string(value).expect("a recipe is plain data");
+        builder.metadata("classes", &serde_json::Value::from(self.classes).to_string());
+        builder.metadata("recipe", &text(&recipe));
+        builder.encode()
+    }
+
+    /// What has to be done with a picture in front of a graph without preprocessing, exactly.
+    pub fn recipe(&self) -> Recipe<'_> {
+        let (scale, shift) = pixels::affine(self.network.preprocessing);
+        Recipe {
+            size: Size { height: self.size.height, width: self.size.width },
+            resize: self.resize,
+            order: ["decode to upright RGB", "resize", "scale", "channels first"],
+            scale,
+            shift,
+            classes: self.classes,
+        }
+    }
+}
+
+/// What has to be done with a picture in front of the network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recipe<'a> {
+    /// The size that it is brought to, in pixels.
+    pub size: Size,
+    /// How.
+    pub resize: ResizeSpec,
+    /// What is done, in order.
+    pub order: [&'static str; 4],
+    /// What each value from 0 to 255 is multiplied by, for red, green and blue.
+    pub scale: [f32; 3],
+    /// What is added then.
+    pub shift: [f32; 3],
+    /// The names of the classes in the order of the output.
+    pub classes: &'a [String],
+}
+
+/// A size in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}

@@ -1,0 +1,96 @@
+//! ONNX files run by tract.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use tract_onnx::prelude::{
+    Datum, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable,
+    Tensor as TractTensor, TractResult, TypedRunnableModel, tvec,
+};
+
+use crate::base::tensor::Tensor;
+
+/// A file that tract cannot run.
+#[derive(Debug, thiserror::Error)]
+#[error("tract cannot run the file: {0}")]
+pub struct RunError(String);
+
+impl RunError {
+    fn new(error: &tract_onnx::prelude::TractError) -> Self {
+        Self(format!("{error:#}"))
+    }
+}
+
+/// A file that has been read, before it is made ready for inputs of one shape.
+pub struct Model {
+    model: InferenceModel,
+}
+
+/// A model for inputs of one shape.
+pub struct Runnable {
+    plan: Arc<TypedRunnableModel>,
+}
+
+impl Model {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is no ONNX file, or has operators that tract does not know.
+    pub fn read(bytes: &[u8]) -> Result<Self, RunError> {
+        let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(bytes));
+        Ok(Self { model: model.map_err(|error| RunError::new(&error))? })
+    }
+
+    /// Makes it ready for pictures as bytes, `[n, height, width, 3]`.
+    ///
+    /// # Errors
+    /// When tract cannot.
+    pub fn for_pixels(&self, shape: [usize; 4]) -> Result<Runnable, RunError> {
+        self.ready(InferenceFact::dt_shape(u8::datum_type(), shape))
+    }
+
+    /// Makes it ready for numbers, `[n, 3, height, width]`.
+    ///
+    /// # Errors
+    /// When tract cannot.
+    pub fn for_numbers(&self, shape: [usize; 4]) -> Result<Runnable, RunError> {
+        self.ready(InferenceFact::dt_shape(f32::datum_type(), shape))
+    }
+
+    fn ready(&self, fact: InferenceFact) -> Result<Runnable, RunError> {
+        let ready = || -> TractResult<_> {
+            self.model.clone().with_input_fact(0, fact)?.into_optimized()?.into_runnable()
+        };
+        Ok(Runnable { plan: ready().map_err(|error| RunError::new(&error))? })
+    }
+}
+
+impl Runnable {
+    /// The output for pictures as bytes.
+    ///
+    /// # Errors
+    /// When tract fails.
+    pub fn pixels(&self, shape: [usize; 4], values: &[u8]) -> Result<Tensor, RunError> {
+        let input = TractTensor::from_shape(&shape, values);
+        self.run(input.map_err(|error| RunError::new(&error))?)
+    }
+
+    /// The output for numbers.
+    ///
+    /// # Errors
+    /// When tract fails.
+    pub fn numbers(&self, shape: [usize; 4], values: &[f32]) -> Result<Tensor, RunError> {
+        let input = TractTensor::from_shape(&shape, values);
+        self.run(input.map_err(|error| RunError::new(&error))?)
+    }
+
+    fn run(&self, input: TractTensor) -> Result<Tensor, RunError> {
+        let run = || -> TractResult<Tensor> {
+            let outputs = self.plan.run(tvec!(input.into()))?;
+            let view = outputs[0].to_plain_array_view::<f32>()?;
+            let shape = view.shape().to_vec();
+            Ok(Tensor::new(&shape, view.iter().copied().collect()))
+        };
+        run().map_err(|error| RunError::new(&error))
+    }
+}

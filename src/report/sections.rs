@@ -1,0 +1,313 @@
+//! The parts of a page, each as markup.
+
+use std::fmt::Write as _;
+
+use super::{Loss, Report};
+use crate::base::text::{self, escape};
+use crate::metrics::{ClassMetrics, Metrics};
+use crate::run_dir::html;
+use crate::run_dir::measured::Measured;
+use crate::run_dir::plot::sheet::Tile;
+
+/// Pairs of classes that are named as mistaken for each other.
+const MOST_PAIRS: usize = 10;
+
+/// The figure that everybody asks for, and what it is worth.
+pub(super) fn headline(report: &Report) -> String {
+    let Report { setup, measured: Measured { metrics, .. }, .. } = report;
+    let [low, high] = metrics.accuracy_interval;
+    let n_correct = metrics.confusion_matrix.n_correct();
+    let classes: Vec<&str> = setup.classes.iter().map(|(name, _)| name.as_str()).collect();
+    let n_pictures: usize = setup.classes.iter().map(|(_, n)| n).sum();
+    let classes = match &classes[..] {
+        few if few.len() <= 4 => few.join(" / "),
+        many => text::count(many.len(), "class"),
+    };
+    let mut body = format!(
+        "<p class=\"faint\">{} · {} · {} · pictures of {} pixels</p>\n",
+        escape(&classes),
+        text::count(n_pictures, "picture"),
+        escape(&setup.network),
+        setup.image_size,
+    );
+    let _ = write!(
+        body,
+        "<p class=\"figure\">{:.1} %</p>\n\
+         <p>of the validation pictures are given their own class: {n_correct} of {}. As far as so many \
+         pictures can tell, between {:.1} % and {:.1} % of others like them would be (95 % interval). \
+         {}</p>\n",
+        100.0 * metrics.accuracy,
+        metrics.n_images,
+        100.0 * low,
+        100.0 * high,
+        guess(metrics),
+    );
+    body
+}
+
+/// What somebody would reach who always says the same.
+fn guess(metrics: &Metrics) -> String {
+    let most = metrics.classes.iter().fold(None, |most: Option<&ClassMetrics>, class| match most {
+        Some(other) if other.n_images >= class.n_images => most,
+        _ => Some(class),
+    });
+    let Some(most) = most else { return String::new() };
+    let share = most.n_images as f64 / metrics.n_images as f64;
+    format!("Always saying “{}” would reach {:.1} %.", escape(&most.name), 100.0 * share)
+}
+
+/// What was trained, and the curves of it.
+pub(super) fn stages(report: &Report) -> String {
+    let heads = ["stage", "from", "trains from", "weights", "epochs", "best", "accuracy", "loss"];
+    let epochs = |name: &str| {
+        let found = report.setup.epochs.iter().find(|(stage, _)| stage == name);
+        found.map(|(_, n)| n.to_string()).unwrap_or_default()
+    };
+    let rows: Vec<Vec<String>> = report
+        .manifest
+        .stages
+        .iter()
+        .map(|stage| {
+            vec![
+                stage.name.clone(),
+                stage.from.clone().unwrap_or_else(|| "–".to_owned()),
+                stage.first_trainable.clone(),
+                text::thousands(stage.n_trainable),
+                epochs(&stage.name),
+                stage.best.epoch.to_string(),
+                four(stage.best.validation.accuracy),
+                four(stage.best.validation.loss),
+            ]
+        })
+        .collect();
+    let mut body = "<h2>Training</h2>\n".to_owned();
+    body.push_str(&html::table(&heads.map(str::to_owned), &rows, &[3, 4, 5, 6, 7]));
+    body.push_str(&plots(report, &["accuracy.svg", "loss.svg", "learning_rate.svg"]));
+    body
+}
+
+/// All figures, with what was measured in evaluations beside them.
+pub(super) fn figures(report: &Report) -> String {
+    let validation = ("validation".to_owned(), &report.measured);
+    let others = report.evaluations.iter().map(|(name, measured)| (name.clone(), measured));
+    let columns: Vec<(String, &Measured)> = std::iter::once(validation).chain(others).collect();
+    let mut body = "<h2>Figures</h2>\n".to_owned();
+    body.push_str(&side_by_side(&columns));
+    if !report.evaluations.is_empty() {
+        let what = report.evaluations.iter().map(|(name, measured)| {
+            let Measured { on, stage, weights, .. } = measured;
+            format!("{name}: {weights} weights of {stage} on {on}")
+        });
+        let what: Vec<String> = what.collect();
+        let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(&what.join("; ")));
+    }
+    body
+}
+
+/// The figures of several runs.
+pub(super) fn comparison(reports: &[Report]) -> String {
+    let columns: Vec<(String, &Measured)> =
+        reports.iter().map(|report| (report.directory.clone(), &report.measured)).collect();
+    let mut body = side_by_side(&columns);
+    body.push_str(
+        "<p class=\"faint\">On the validation pictures of each run. Whether two runs differ by more than \
+         chance on the pictures they share, <code>alpaca-run diff</code> says.</p>\n",
+    );
+    body
+}
+
+fn side_by_side(columns: &[(String, &Measured)]) -> String {
+    let row = |name: &str, of: &dyn Fn(&Metrics) -> String| {
+        let cells = columns.iter().map(|(_, measured)| of(&measured.metrics));
+        std::iter::once(name.to_owned()).chain(cells).collect::<Vec<String>>()
+    };
+    let rows = vec![
+        row("pictures", &|metrics| metrics.n_images.to_string()),
+        row("accuracy", &|metrics| four(metrics.accuracy)),
+        row("95 % interval", &|metrics| interval(metrics.accuracy_interval)),
+        row("balanced accuracy", &|metrics| four(metrics.balanced_accuracy)),
+        row("macro precision", &|metrics| four(metrics.macro_precision)),
+        row("macro recall", &|metrics| four(metrics.macro_recall)),
+        row("macro F1", &|metrics| four(metrics.macro_f1)),
+        row("log-loss", &|metrics| four(metrics.log_loss)),
+        row("Brier score", &|metrics| four(metrics.brier_score)),
+        row("calibration error", &|metrics| four(metrics.expected_calibration_error)),
+        row("ROC AUC", &|metrics| maybe(metrics.roc_auc)),
+        row("average precision", &|metrics| maybe(metrics.average_precision)),
+    ];
+    let heads: Vec<String> = std::iter::once(String::new())
+        .chain(columns.iter().map(|(name, _)| name.clone()))
+        .collect();
+    let right: Vec<usize> = (1..heads.len()).collect();
+    html::table(&heads, &rows, &right)
+}
+
+/// Each class, and which are taken for which.
+pub(super) fn classes(report: &Report) -> String {
+    let metrics = &report.measured.metrics;
+    let heads = [
+        "class",
+        "pictures",
+        "precision",
+        "recall",
+        "95 % interval",
+        "F1",
+        "ROC AUC",
+        "average precision",
+    ];
+    let rows: Vec<Vec<String>> = metrics
+        .classes
+        .iter()
+        .map(|class| {
+            vec![
+                class.name.clone(),
+                class.n_images.to_string(),
+                four(class.precision),
+                four(class.recall),
+                interval(class.recall_interval),
+                four(class.f1),
+                maybe(class.roc_auc),
+                maybe(class.average_precision),
+            ]
+        })
+        .collect();
+    let mut body = "<h2>Classes</h2>\n".to_owned();
+    body.push_str(&html::table(&heads.map(str::to_owned), &rows, &[1, 2, 3, 4, 5, 6, 7]));
+    let name = |class: usize| metrics.classes[class].name.clone();
+    let confused: Vec<Vec<String>> = metrics
+        .confusion_matrix
+        .most_confused(MOST_PAIRS)
+        .into_iter()
+        .map(|(label, given, n)| {
+            let of = metrics.confusion_matrix.n_of(label);
+            vec![name(label), name(given), format!("{n} of {of}")]
+        })
+        .collect();
+    if !confused.is_empty() && metrics.classes.len() > 2 {
+        body.push_str("<h2>Most confused</h2>\n");
+        let heads = ["class", "given", "pictures"].map(str::to_owned);
+        body.push_str(&html::table(&heads, &confused, &[2]));
+    }
+    body.push_str(&plots(
+        report,
+        &[
+            "confusion_matrix.svg",
+            "probabilities.svg",
+            "roc.svg",
+            "precision_recall.svg",
+            "calibration.svg",
+        ],
+    ));
+    body
+}
+
+/// The pictures that the model was most surprised by.
+pub(super) fn losses(report: &Report) -> String {
+    let mut body = "<h2>Where it is most mistaken</h2>\n".to_owned();
+    if let Some(reason) = &report.no_losses {
+        let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(reason));
+        return body;
+    }
+    body.push_str(
+        "<p>The validation pictures with the highest loss, each beside a map of the places that speak for \
+         the class it is given (orange; class activation, Zhou et al. 2016).</p>\n<div class=\"pictures pairs\">\n",
+    );
+    for loss in &report.losses {
+        let Loss { path, label, predicted, probability, loss: surprise, picture, map } = loss;
+        let (class, said) = if loss.is_right() { ("better", "right") } else { ("worse", "wrong") };
+        let _ = writeln!(
+            body,
+            "<figure><div class=\"pair\"><img alt=\"{0}\" src=\"{1}\"><img alt=\"what speaks for {2}\" src=\"{3}\"></div>\
+             <figcaption><span class=\"{class}\">{said}</span>: given {2} {probability:.2}<br>is {4}, loss {surprise:.2}<br>\
+             <span class=\"faint\">{0}</span></figcaption></figure>",
+            escape(path),
+            html::jpeg(picture),
+            escape(predicted),
+            html::jpeg(map),
+            escape(label),
+        );
+    }
+    body.push_str("</div>\n");
+    body
+}
+
+/// The pictures of the run.
+pub(super) fn data(report: &Report) -> String {
+    let Report { manifest, setup, .. } = report;
+    let rows: Vec<Vec<String>> =
+        setup.classes.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
+    let mut body = "<h2>Pictures</h2>\n".to_owned();
+    body.push_str(&html::table(&["class", "pictures"].map(str::to_owned), &rows, &[1]));
+    let parts = manifest.dataset.split.iter().filter(|(_, n)| **n > 0);
+    let parts: Vec<String> = parts.map(|(part, n)| format!("{part} {n}")).collect();
+    let _ = writeln!(body, "<p>Divided into {}.</p>", escape(&parts.join(", ")));
+    let skipped = &manifest.dataset.skipped;
+    if !skipped.is_empty() {
+        let lines: Vec<String> =
+            skipped.iter().map(|(path, reason)| format!("{path}: {reason}")).collect();
+        let n = text::count(lines.len(), "picture");
+        let lines = text::first_lines(&lines, 20);
+        let _ = writeln!(body, "<p>{n} left out:</p>\n<pre>{}</pre>", escape(&lines));
+    }
+    if !report.augmented.is_empty() {
+        body.push_str(
+            "<p>Training pictures as the network sees them:</p>\n<div class=\"pictures\">\n",
+        );
+        for Tile { data, lines: [label, _], title } in &report.augmented {
+            let _ = writeln!(
+                body,
+                "<figure><img alt=\"{}\" src=\"{data}\"><figcaption>{}</figcaption></figure>",
+                escape(title),
+                escape(label)
+            );
+        }
+        body.push_str("</div>\n");
+    }
+    body
+}
+
+/// What somebody needs who wants the same again.
+pub(super) fn reproduction(report: &Report) -> String {
+    let Report { manifest, directory, .. } = report;
+    let mut rows = vec![
+        ("seed", manifest.seed.to_string()),
+        ("pictures", manifest.dataset.fingerprint.to_string()),
+        ("weights", report.setup.weights.clone()),
+    ];
+    if let Some(digest) = &manifest.weights.digest {
+        rows.push(("their digest", digest.to_string()));
+    }
+    if let Some(url) = &manifest.weights.url {
+        rows.push(("their publisher", url.clone()));
+    }
+    rows.extend(manifest.versions.iter().map(|(name, version)| (name.as_str(), version.clone())));
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    let mut body = "<h2>The same again</h2>\n".to_owned();
+    let _ = writeln!(
+        body,
+        "<p><code>alpaca-run reproduce {}</code>, with the run directory, runs it again and says whether every \
+         byte comes out the same; <code>pipeline.resolved.yaml</code> in it has every value.</p>",
+        escape(directory)
+    );
+    body.push_str(&html::table(&[String::new(), String::new()], &rows, &[]));
+    body
+}
+
+fn plots(report: &Report, names: &[&str]) -> String {
+    let found = names.iter().filter_map(|name| report.plots.iter().find(|(file, _)| file == name));
+    let drawn: String = found.map(|(_, svg)| svg.as_str()).collect();
+    if drawn.is_empty() { String::new() } else { format!("<div class=\"plots\">\n{drawn}</div>\n") }
+}
+
+fn four(value: f64) -> String {
+    format!("{value:.4}")
+}
+
+fn maybe(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), four)
+}
+
+fn interval([low, high]: [f64; 2]) -> String {
+    format!("{low:.4} to {high:.4}")
+}

@@ -1,0 +1,115 @@
+//! A dataset as a page for people.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::base::text::{self, escape};
+use crate::dataset::survey::{Alike, Survey};
+use crate::dataset::thumbnail;
+use crate::run_dir::html;
+
+/// The longest side of a picture on the page, in pixels.
+const THUMBNAIL: u32 = 240;
+/// Groups of pictures that are shown.
+const MOST_GROUPS: usize = 60;
+
+/// The page about a dataset, whose pictures lie in `folder`, if anywhere.
+pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
+    let mut body = format!("<h1>{}</h1>\n", escape(title));
+    let _ = writeln!(
+        body,
+        "<p class=\"faint\">{} of {}, {}</p>",
+        text::count(survey.n_images, "picture"),
+        text::count(survey.classes.len(), "class"),
+        text::bytes(survey.bytes)
+    );
+    let (heads, rows) = classes(survey);
+    body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5]));
+    let (heads, rows) = facts(survey);
+    if !rows.is_empty() {
+        body.push_str("<h2>Files</h2>\n");
+        body.push_str(&html::table(&heads, &rows, &[]));
+    }
+    if !survey.bad.is_empty() {
+        let rows: Vec<Vec<String>> =
+            survey.bad.iter().map(|(path, why)| vec![path.clone(), why.clone()]).collect();
+        body.push_str("<h2>No readable pictures</h2>\n");
+        body.push_str(&html::table(&["file", "why"].map(str::to_owned), &rows, &[]));
+    }
+    groups(&mut body, "The same file twice", &survey.duplicates, folder);
+    groups(&mut body, "Pictures that look alike", &survey.near_duplicates, folder);
+    html::document(title, &body)
+}
+
+/// The classes as a table.
+pub fn classes(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
+    let heads = ["class", "pictures", "share", "train", "validation", "test"];
+    let rows = survey.classes.iter().map(|class| {
+        let part = |name: &str| class.parts.get(name).copied().unwrap_or(0).to_string();
+        let share = 100.0 * class.n_images as f64 / survey.n_images as f64;
+        vec![
+            class.name.clone(),
+            class.n_images.to_string(),
+            format!("{share:.1} %"),
+            part("train"),
+            part("validation"),
+            part("test"),
+        ]
+    });
+    (heads.map(str::to_owned).to_vec(), rows.collect())
+}
+
+fn facts(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut rows = vec![];
+    if let Some(sizes) = &survey.sizes {
+        let size = |[width, height]: [u32; 2]| format!("{width}×{height}");
+        rows.push(["smallest".to_owned(), size(sizes.smallest)]);
+        rows.push(["median".to_owned(), size(sizes.median)]);
+        rows.push(["largest".to_owned(), size(sizes.largest)]);
+        rows.push(["enlarged by the pipeline".to_owned(), sizes.n_enlarged.to_string()]);
+    }
+    rows.extend(survey.formats.iter().map(|(format, n)| [format.clone(), n.to_string()]));
+    (vec![String::new(), String::new()], rows.into_iter().map(Vec::from).collect())
+}
+
+fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path>) {
+    if groups.is_empty() {
+        return;
+    }
+    let _ = writeln!(body, "<h2>{title}: {}</h2>", groups.len());
+    for group in groups.iter().take(MOST_GROUPS) {
+        let mut notes = vec![];
+        if group.across_parts {
+            notes.push("in more than one part of the split");
+        }
+        if group.across_classes {
+            notes.push("in more than one class");
+        }
+        let note = if notes.is_empty() {
+            String::new()
+        } else {
+            format!("<p class=\"worse\">{}</p>\n", notes.join(", "))
+        };
+        let _ = writeln!(body, "{note}<div class=\"pictures\">");
+        for place in &group.pictures {
+            let small = folder
+                .and_then(|folder| thumbnail::thumbnail(&folder.join(&place.path), THUMBNAIL));
+            let picture = match small {
+                Some(bytes) => {
+                    format!("<img alt=\"{}\" src=\"{}\">", escape(&place.path), html::jpeg(&bytes))
+                }
+                None => "<div class=\"none\">not there</div>".to_owned(),
+            };
+            let _ = writeln!(
+                body,
+                "<figure>{picture}<figcaption>{}<br><span class=\"faint\">{}</span></figcaption></figure>",
+                escape(&place.path),
+                place.part
+            );
+        }
+        body.push_str("</div>\n");
+    }
+    if groups.len() > MOST_GROUPS {
+        let _ = writeln!(body, "<p>… and {} more</p>", groups.len() - MOST_GROUPS);
+    }
+}

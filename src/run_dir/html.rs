@@ -1,0 +1,54 @@
+//! Pages that need no network: one file, readable in light and dark, on a phone and on a desk.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::base::text::escape;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--text:#1f2328;--faint:#59636e;--page:#fff;--line:#d1d9e0;--good:#1a7f37;--bad:#cf222e;--soft:#f6f8fa}\
+@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--faint:#9198a1;--page:#0d1117;--line:#3d444d;--good:#3fb950;--bad:#f85149;--soft:#151b23}}\
+body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;color:var(--text);background:var(--page);max-width:60rem;margin:2rem auto;padding:0 1rem}\
+h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5rem}h2{font-size:1.15rem;margin:2.5rem 0 .5rem}p{margin:.5rem 0}.faint{color:var(--faint)}\
+.wide{overflow-x:auto}table{border-collapse:collapse}th,td{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
+th{font-weight:600;white-space:nowrap}td{font-variant-numeric:tabular-nums}td.n,th.n{text-align:right;white-space:nowrap}svg{max-width:100%;height:auto}\
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:1rem}figure{margin:0;overflow-wrap:anywhere}\
+figure img,.none{width:100%;aspect-ratio:1;object-fit:contain;background:color-mix(in srgb,var(--line) 40%,transparent);border-radius:4px;display:flex;align-items:center;justify-content:center;color:var(--faint)}\
+figcaption{font-size:.85rem}.better{color:var(--good)}.worse{color:var(--bad)}pre{white-space:pre-wrap;font:inherit;margin:.5rem 0}\
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}.plots svg{width:100%}\
+.figure{font-size:3rem;line-height:1.1;font-weight:650;letter-spacing:-.02em;margin:1rem 0 .25rem;font-variant-numeric:tabular-nums}\
+.pairs{grid-template-columns:repeat(auto-fill,minmax(min(100%,14rem),1fr))}.pair{display:flex;gap:2px}.pair img{flex:1 1 0;min-width:0}\
+code{font:.85em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);border-radius:4px;padding:.1em .3em;overflow-wrap:anywhere}";
+
+/// A whole page; `body` is markup.
+pub fn document(title: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    )
+}
+
+/// A table that scrolls by itself where the page is narrow. Columns in `right` are aligned to the
+/// right.
+pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String {
+    let row = |cells: &[String], tag: &str| {
+        let cell = |(column, cell): (usize, &String)| {
+            let class = if right.contains(&column) { " class=\"n\"" } else { "" };
+            format!("<{tag}{class}>{}</{tag}>", escape(cell))
+        };
+        format!("<tr>{}</tr>\n", cells.iter().enumerate().map(cell).collect::<String>())
+    };
+    let rows: String = rows.iter().map(|cells| row(cells, "td")).collect();
+    format!("<div class=\"wide\"><table>\n{}{rows}</table></div>\n", row(heads, "th"))
+}
+
+/// A JPEG picture as an address that holds it.
+pub fn jpeg(bytes: &[u8]) -> String {
+    let mut address = "data:image/jpeg;base64,".to_owned();
+    let _ = write!(address, "{}", STANDARD.encode(bytes));
+    address
+}

@@ -1,0 +1,100 @@
+//! Whether confidence is what it says, and how probabilities are spread.
+
+use super::palette;
+use super::scale::{self, Scale};
+use super::square::{Square, Words, short};
+use super::svg::Svg;
+use crate::metrics::{Metrics, Scored};
+
+/// Accuracy by confidence: a calibrated model lies on the diagonal.
+pub(super) fn render(metrics: &Metrics) -> String {
+    let words = Words {
+        title: "Calibration",
+        summary: &format!(
+            "expected calibration error {:.3}; circles grow with the number of pictures",
+            metrics.expected_calibration_error
+        ),
+        axes: ["confidence: probability of the class given", "accuracy"],
+    };
+    let mut chart = Square::new(&words, 1);
+    chart.reference((0.0, 0.0), (1.0, 1.0));
+    let bins = &metrics.calibration;
+    let places: Vec<(f64, f64)> =
+        bins.iter().map(|bin| chart.at(bin.confidence, bin.accuracy)).collect();
+    chart.svg.path("line r0", &places);
+    for (bin, at) in bins.iter().zip(places) {
+        let share = bin.n_images as f64 / metrics.n_images as f64;
+        let said = format!(
+            "confidence {:.3}, accuracy {:.3}, {} pictures",
+            bin.confidence, bin.accuracy, bin.n_images
+        );
+        chart.svg.circle("dot r0", at, 3.0 + 12.0 * share.sqrt(), &said);
+    }
+    chart.svg.finish()
+}
+
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 378.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = WIDTH - 150.0;
+const TOP: f64 = 92.0;
+const BOTTOM: f64 = HEIGHT - 52.0;
+const MARGIN: f64 = LEFT - 40.0;
+/// Bars of the histogram.
+const N_BARS: usize = 20;
+
+/// How many pictures have each probability: of the second of two classes, or of the class given;
+/// apart by the class they are of, or by whether they are right.
+pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
+    let is_binary = metrics.classes.len() == 2;
+    let (axis, names): (String, [String; 2]) = if is_binary {
+        let [first, second] = [0, 1].map(|class| short(&metrics.classes[class].name));
+        (format!("probability of {second}"), [first, second])
+    } else {
+        ("probability of the class given".to_owned(), ["mistaken".to_owned(), "right".to_owned()])
+    };
+    let mut counts = [[0usize; N_BARS]; 2];
+    for one in scored {
+        let (value, group) = if is_binary {
+            (one.probabilities[1], one.label)
+        } else {
+            (one.probabilities[one.predicted], usize::from(one.label == one.predicted))
+        };
+        counts[group][((value * N_BARS as f64) as usize).min(N_BARS - 1)] += 1;
+    }
+    let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
+    let title = "Probabilities";
+    let summary = format!("{} pictures by the {axis}", metrics.n_images);
+    let mut svg = Svg::with_style(WIDTH, HEIGHT, title, &summary, &palette::style(2));
+    svg.text("title", (MARGIN, 32.0), title);
+    svg.text("faint", (MARGIN, 53.0), &summary);
+    let marks = scale::marks(0.0, most as f64, 5);
+    let x = Scale::new((0.0, 1.0), (LEFT, RIGHT));
+    let y = Scale::new((0.0, marks[marks.len() - 1]), (BOTTOM, TOP));
+    for mark in &marks {
+        let at = y.place(*mark);
+        svg.line("grid", (LEFT, at), (RIGHT, at));
+        svg.text("faint end", (LEFT - 10.0, at + 4.5), &scale::mark_text(*mark, &marks));
+    }
+    for mark in 0..=5 {
+        let value = f64::from(mark) / 5.0;
+        svg.text("faint middle", (x.place(value), BOTTOM + 20.0), &format!("{value:.1}"));
+    }
+    svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), &axis);
+    svg.text("faint", (LEFT, TOP - 6.0), "pictures");
+    let width = (RIGHT - LEFT) / N_BARS as f64;
+    for (group, counts) in counts.iter().enumerate() {
+        for (bar, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let left = LEFT + width * (bar as f64 + 0.08 + 0.42 * group as f64);
+            let top = y.place(count as f64);
+            let edge = |bar: usize| bar as f64 / N_BARS as f64;
+            let said =
+                format!("{}: {count} from {:.2} to {:.2}", names[group], edge(bar), edge(bar + 1));
+            let size = (width * 0.42, BOTTOM - top);
+            svg.rect(&format!("bar r{group}"), (left, top), size, 1.0, &said);
+        }
+        let at = (RIGHT + 12.0, TOP + 12.0 + 20.0 * group as f64);
+        svg.text(&format!("label r{group}"), at, &names[group]);
+    }
+    svg.finish()
+}

@@ -1,0 +1,29 @@
+//! Colours that tell series apart, on light pages and on dark ones.
+
+/// Colours, for light pages and for dark ones; series take them in turn.
+const COLORS: [(&str, &str); 6] = [
+    ("#0969da", "#58a6ff"),
+    ("#bc4c00", "#f0883e"),
+    ("#1a7f37", "#3fb950"),
+    ("#8250df", "#bc8cff"),
+    ("#bf3989", "#f778ba"),
+    ("#57606a", "#9198a1"),
+];
+
+/// How many series have colours of their own.
+pub(super) const N_COLORS: usize = COLORS.len();
+
+/// The rules of style of as many series, by the classes `r0`, `r1` ….
+pub(super) fn style(n_series: usize) -> String {
+    let rules = |color: fn(&(&'static str, &'static str)) -> &'static str| {
+        let rule = |series: usize| {
+            let color = color(&COLORS[series % COLORS.len()]);
+            format!(
+                ".line.r{series}{{stroke:{color}}}.dot.r{series},.bar.r{series},.label.r{series}{{fill:{color}}}"
+            )
+        };
+        (0..n_series).map(rule).collect::<Vec<_>>().concat()
+    };
+    let (light, dark) = (rules(|colors| colors.0), rules(|colors| colors.1));
+    format!("{light}@media(prefers-color-scheme:dark){{{dark}}}")
+}

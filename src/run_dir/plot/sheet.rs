@@ -1,0 +1,49 @@
+//! Pictures side by side, with a line below each.
+
+use super::svg::Svg;
+
+const COLUMNS: usize = 6;
+/// The side of a picture, in pixels.
+const SIDE: f64 = 112.0;
+const GAP: f64 = 12.0;
+const MARGIN: f64 = 22.0;
+const TOP: f64 = 70.0;
+/// The height of the lines below a picture.
+const CAPTION: f64 = 36.0;
+
+const STYLE: &str =
+    ".small{font-size:11px}.bad{fill:#cf222e}@media(prefers-color-scheme:dark){.bad{fill:#f85149}}";
+
+/// A picture of a sheet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// The picture as a `data:` address.
+    pub data: String,
+    /// The two lines below it.
+    pub lines: [String; 2],
+    /// What it says when pointed at.
+    pub title: String,
+}
+
+/// Draws a sheet.
+pub fn render(title: &str, summary: &str, tiles: &[Tile]) -> String {
+    let columns = COLUMNS.min(tiles.len().max(4));
+    let rows = tiles.len().div_ceil(columns).max(1);
+    let width = 2.0 * MARGIN + columns as f64 * (SIDE + GAP) - GAP;
+    let height = TOP + rows as f64 * (SIDE + CAPTION + GAP);
+    let mut svg = Svg::with_style(width, height, title, summary, STYLE);
+    svg.text("title", (MARGIN, 32.0), title);
+    svg.text("faint", (MARGIN, 53.0), summary);
+    for (position, tile) in tiles.iter().enumerate() {
+        let (row, column) = (position / columns, position % columns);
+        let left = MARGIN + column as f64 * (SIDE + GAP);
+        let top = TOP + row as f64 * (SIDE + CAPTION + GAP);
+        svg.picture((left, top), (SIDE, SIDE), &tile.data, &tile.title);
+        for (line, text) in tile.lines.iter().enumerate() {
+            let short: String = text.chars().take(19).collect();
+            let class = if line == 0 { "small" } else { "small faint" };
+            svg.text(class, (left, top + SIDE + 14.0 + 14.0 * line as f64), &short);
+        }
+    }
+    svg.finish()
+}

@@ -1,0 +1,78 @@
+//! Tasks: what is done with the model of a stage once all stages have trained. Nothing goes on from
+//! them.
+
+use serde::Serialize;
+
+use super::{FromWeights, Location};
+
+/// A task of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// Its name, unique among stages and tasks.
+    pub name: String,
+    /// What it does.
+    pub kind: TaskKind,
+}
+
+/// What a task does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Measures the model on pictures.
+    Evaluate(EvaluateSpec),
+    /// Writes the model for other software.
+    Export(ExportSpec),
+}
+
+impl TaskSpec {
+    /// The stage whose model it takes.
+    pub fn from(&self) -> &str {
+        match &self.kind {
+            TaskKind::Evaluate(EvaluateSpec { from, .. })
+            | TaskKind::Export(ExportSpec { from, .. }) => from,
+        }
+    }
+}
+
+/// A task that measures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EvaluateSpec {
+    /// The stage whose model is measured.
+    pub from: String,
+    /// Which of its weights.
+    pub from_weights: FromWeights,
+    /// On which pictures.
+    #[serde(flatten)]
+    pub on: EvaluateOn,
+}
+
+/// The pictures that a model is measured on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluateOn {
+    /// A part of the dataset.
+    Split(SplitPart),
+    /// A folder of its own, with a folder for each class.
+    Directory(Location),
+}
+
+/// A part of the dataset that does not train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitPart {
+    /// What the best epoch is chosen by.
+    Validation,
+    /// What nothing has been chosen by.
+    Test,
+}
+
+/// A task that writes an ONNX file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExportSpec {
+    /// The stage whose model is written.
+    pub from: String,
+    /// Which of its weights.
+    pub from_weights: FromWeights,
+    /// Whether the graph takes numbers that are ready for the network instead of pictures.
+    pub normalised: bool,
+}

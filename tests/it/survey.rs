@@ -1,0 +1,60 @@
+//! `alpaca-run data`: what is in a dataset before anything trains on it.
+
+use serde_json::Value;
+
+use crate::support::pictures::{Workshop, picture};
+use crate::support::program::alpaca_run;
+use crate::support::runs::TWO_STAGES;
+
+#[test]
+fn bad_files_and_pictures_that_are_there_twice_are_found() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let path = |name: &str| workshop.path("pictures").join(name);
+    std::fs::write(path("disc/broken.png"), b"no picture").unwrap();
+    std::fs::write(path("disc/notes.txt"), b"notes").unwrap();
+    std::fs::copy(path("disc/003.png"), path("ring/copy.png")).unwrap();
+    // The same picture again, larger and as another format.
+    let larger =
+        image::imageops::resize(&picture(1, 5), 96, 80, image::imageops::FilterType::Triangle);
+    larger.save(path("ring/larger.jpg")).unwrap();
+    let pipeline = workshop.text("small.yaml");
+    let said = alpaca_run(&["data", &pipeline, "--json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&found["n_images"], &found["formats"]["JPEG"]), (&26.into(), &1.into()));
+    assert_eq!(found["classes"][1]["n_images"], 14);
+    assert!(found["bad"]["disc/broken.png"].is_string());
+    assert_eq!(found["ignored"][0], "disc/notes.txt");
+    let twice = &found["duplicates"][0];
+    assert_eq!(twice["pictures"][0]["path"], "disc/003.png");
+    assert_eq!(twice["pictures"][1]["path"], "ring/copy.png");
+    assert_eq!(twice["across_classes"], true);
+    let pairs = found["near_duplicates"].as_array().unwrap();
+    let is_pair = |pair: &&Value| {
+        let name = |i: usize| pair["pictures"][i]["path"].as_str().unwrap();
+        (name(0), name(1)) == ("ring/005.png", "ring/larger.jpg")
+    };
+    assert!(pairs.iter().any(|pair| is_pair(&pair)), "{pairs:?}");
+    let page = workshop.text("data.html");
+    let said = alpaca_run(&["data", &pipeline, "--html", &page]);
+    assert!(
+        said.out.contains("look alike") && said.out.contains("ring/larger.jpg"),
+        "{}",
+        said.out
+    );
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("data:image/jpeg;base64,") && page.contains("disc/broken.png"));
+}
+
+#[test]
+fn a_drawn_dataset_has_numbers_and_no_files() {
+    let text = "version: 1\n\
+                dataset:\n  generator: { kinds: [solids], classes: 3, images: 4 }\n  image_size: 32\n\
+                model: { base: mobilenet_v2, width: 0.35, weights: none }\n\
+                stages:\n  only:\n    train: { freeze: none, epochs: 1 }\n";
+    let workshop = Workshop::new(text, 2);
+    let said = alpaca_run(&["data", &workshop.text("small.yaml"), "--json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&found["n_images"], &found["sizes"]), (&12.into(), &Value::Null));
+}
