@@ -188,17 +188,18 @@ fn look_at(candidate: &Candidate) -> Found {
 }
 
 fn classes(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {
-    let counts = dataset.class_counts();
-    let of = |(class, name): (usize, &String)| {
-        let mut in_parts = BTreeMap::new();
-        for part in [Part::Train, Part::Validation, Part::Test] {
-            let pairs = dataset.samples.iter().zip(parts);
-            let n = pairs.filter(|(sample, of)| sample.candidate.class == class && **of == part);
-            in_parts.insert(part.name(), n.count());
-        }
-        ClassSurvey { name: name.clone(), n_images: counts[class], parts: in_parts }
+    let none: BTreeMap<&'static str, usize> =
+        [Part::Train, Part::Validation, Part::Test].map(|part| (part.name(), 0)).into();
+    let mut in_parts = vec![none; dataset.classes.len()];
+    for (sample, part) in dataset.samples.iter().zip(parts) {
+        *in_parts[sample.candidate.class].entry(part.name()).or_insert(0) += 1;
+    }
+    let of = |(name, parts): (&String, BTreeMap<&'static str, usize>)| ClassSurvey {
+        name: name.clone(),
+        n_images: parts.values().sum(),
+        parts,
     };
-    dataset.classes.iter().enumerate().map(of).collect()
+    dataset.classes.iter().zip(in_parts).map(of).collect()
 }
 
 fn sizes(looks: &[Option<Look>], wanted: ImageSize) -> Option<Sizes> {

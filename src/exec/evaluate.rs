@@ -14,6 +14,7 @@ use crate::dataset::pixels::Pixels;
 use crate::dataset::scan::{self, Listing};
 use crate::dataset::split::{self, Part};
 use crate::metrics::{self, Metrics, Scored};
+use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::PredictionRow;
 use crate::spec::{OnBadImage, PipelineSpec, SplitPart};
 use crate::train::evaluate::Prediction;
@@ -76,12 +77,8 @@ impl Pictures {
     ) -> Result<Self, RunError> {
         let listing = scan::scan_some(folder)?;
         let found = listing.classes.clone();
+        check_classes(&listing, classes)?;
         let place = |name: &String| classes.iter().position(|class| class == name);
-        let unknown: Vec<String> =
-            found.iter().filter(|name| place(name).is_none()).cloned().collect();
-        if !unknown.is_empty() {
-            return Err(RunError::UnknownClasses { unknown, known: classes.to_vec() });
-        }
         let (mut dataset, pixels) = read(spec, listing, on_bad_image, room)?;
         for Sample { candidate, .. } in &mut dataset.samples {
             candidate.class = place(&found[candidate.class]).expect("all classes are known");
@@ -99,10 +96,43 @@ impl Pictures {
         Ok(split::split(&self.dataset, &spec.dataset.split)?.positions(Part::Train))
     }
 
+    /// Makes batches of them for a model.
+    pub(super) fn loader(
+        &self,
+        trained: &Trained,
+        spec: &PipelineSpec,
+        n_threads: usize,
+    ) -> Loader {
+        Loader::new(
+            Arc::clone(&self.dataset),
+            Arc::clone(&self.pixels),
+            &spec.dataset,
+            trained.network.preprocessing,
+            n_threads,
+        )
+    }
+
     /// Pictures that were left out because they cannot be read.
     pub fn skipped(&self) -> &[BadImage] {
         &self.dataset.skipped
     }
+}
+
+/// The validation pictures of a finished run, and what its model says about them.
+///
+/// # Errors
+/// When they cannot be read, are others, or an engine fails.
+pub fn validation(
+    trained: &Trained,
+    manifest: &Manifest,
+    spec: &PipelineSpec,
+    room: &PixelRoom,
+    n_threads: usize,
+) -> Result<(Pictures, Vec<Prediction>), RunError> {
+    let fingerprint = manifest.dataset.fingerprint;
+    let pictures = Pictures::of_run(spec, SplitPart::Validation, fingerprint, room)?;
+    let predictions = predictions(trained, &pictures, spec, n_threads)?;
+    Ok((pictures, predictions))
 }
 
 fn read(
@@ -126,15 +156,9 @@ pub fn predictions(
     spec: &PipelineSpec,
     n_threads: usize,
 ) -> Result<Vec<Prediction>, RunError> {
-    let Pictures { dataset, pixels, positions } = pictures;
+    let positions = &pictures.positions;
     let mut asker = Asker::new(&trained.network, &trained.weights)?;
-    let loader = Loader::new(
-        Arc::clone(dataset),
-        Arc::clone(pixels),
-        &spec.dataset,
-        trained.network.preprocessing,
-        n_threads,
-    );
+    let loader = pictures.loader(trained, spec, n_threads);
     let mut pass = loader.start(positions.clone(), None, 0);
     let mut predictions = vec![];
     while predictions.len() < positions.len() {
@@ -153,36 +177,38 @@ pub fn predictions(
     Ok(predictions)
 }
 
-/// The figures over predictions.
-///
-/// # Errors
-/// When there is nothing to measure.
-pub fn measure(classes: &[String], predictions: &[Prediction]) -> Result<Metrics, RunError> {
-    if predictions.is_empty() {
-        return Err(RunError::NothingToMeasure);
-    }
-    let scored: Vec<Scored<'_>> = predictions
-        .iter()
-        .map(|prediction| Scored {
-            label: prediction.label,
-            predicted: prediction.predicted(),
-            probabilities: &prediction.probabilities,
-        })
-        .collect();
-    Ok(metrics::measure(classes, &scored))
-}
-
-/// Predictions as rows of a table.
-pub fn rows<'a>(
-    dataset: &'a Dataset,
-    predictions: &'a [Prediction],
-) -> impl Iterator<Item = PredictionRow> + 'a {
-    predictions.iter().map(|prediction| PredictionRow {
+/// What was said about pictures of a dataset, as rows of a table.
+pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Vec<PredictionRow> {
+    let row = |prediction: &Prediction| PredictionRow {
         path: dataset.samples[prediction.sample].candidate.path.clone(),
         label: prediction.label,
         predicted: prediction.predicted(),
         probabilities: prediction.probabilities.clone(),
-    })
+    };
+    predictions.iter().map(row).collect()
+}
+
+/// The figures over such rows.
+///
+/// # Errors
+/// When there is nothing to measure.
+pub fn measure(classes: &[String], rows: &[PredictionRow]) -> Result<Metrics, RunError> {
+    if rows.is_empty() {
+        return Err(RunError::NothingToMeasure);
+    }
+    let scored: Vec<Scored<'_>> = rows.iter().map(PredictionRow::scored).collect();
+    Ok(metrics::measure(classes, &scored))
+}
+
+/// Whether a model knows the classes of a folder.
+pub(super) fn check_classes(listing: &Listing, known: &[String]) -> Result<(), RunError> {
+    let unknown = listing.classes.iter().filter(|name| !known.contains(name));
+    let unknown: Vec<String> = unknown.cloned().collect();
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::UnknownClasses { unknown, known: known.to_vec() })
+    }
 }
 
 /// What is said about classes that a model does not know.

@@ -40,6 +40,16 @@ impl Explainer {
 
     /// A map for each picture of a batch, of the class named for it.
     pub(super) fn maps(&self, batch: &Batch, classes: &[usize]) -> Result<Vec<Map>, RunError> {
+        let (speaking, size) = self.speaking(batch, classes)?;
+        Ok(speaking.into_iter().map(|values| Map { values: positive(values), size }).collect())
+    }
+
+    /// How much each place speaks for the class named for its picture, or against it.
+    fn speaking(
+        &self,
+        batch: &Batch,
+        classes: &[usize],
+    ) -> Result<(Vec<Vec<f32>>, ImageSize), RunError> {
         let mut features = self.extractor.extract(batch)?;
         let features = features.values.pop().expect("one value lies before pooling");
         let (size, n_channels) = match features.shape() {
@@ -48,14 +58,13 @@ impl Explainer {
             }
             other => unreachable!("pooling takes pictures, not {other:?}"),
         };
-        let maps = features.rows().zip(classes).map(|(row, &class)| {
-            let values: Vec<f32> = row
-                .chunks_exact(n_channels)
-                .map(|place| place.iter().enumerate().map(|(k, f)| f * self.weight(k, class)).sum())
-                .collect();
-            Map { values: positive(values), size }
-        });
-        Ok(maps.collect())
+        let of_picture = |(row, &class): (&[f32], &usize)| {
+            let speaks = |place: &[f32]| {
+                place.iter().enumerate().map(|(k, f)| f * self.weight(k, class)).sum()
+            };
+            row.chunks_exact(n_channels).map(speaks).collect()
+        };
+        Ok((features.rows().zip(classes).map(of_picture).collect(), size))
     }
 
     /// What a feature says for a class: of two classes one output speaks for the second and against
@@ -117,5 +126,58 @@ impl Map {
             mix(value(bottom, left), value(bottom, right), along),
             down,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::random::SeedStream;
+    use crate::base::tensor::Tensor;
+    use crate::exec::trained::Asker;
+    use crate::model::initial;
+    use crate::spec::{BaseModel, Convention, HeadSpec, ModelSpec, Pooling, TopSpec, WeightsSpec};
+
+    /// The mean over all places and the bias are the logit; of two classes with one logit that of
+    /// the first is its negative.
+    #[test]
+    fn maps_divide_the_answer_among_places() {
+        let spec = ModelSpec {
+            base: BaseModel::MobilenetV2,
+            width: 0.35,
+            weights: WeightsSpec::None,
+            top: TopSpec::New,
+            head: HeadSpec { pooling: Pooling::Average, dropout: 0.2 },
+        };
+        let size = ImageSize { height: 64, width: 96 };
+        let stream = SeedStream::new(3);
+        for n_classes in [2, 3] {
+            let network = Network::build(&spec, Convention::Keras, size, n_classes).unwrap();
+            let parameters = network.graph.parameters();
+            let mut weights = initial::initialise(&network, &parameters, stream);
+            let n_outputs = weights.get("head/bias").values().len();
+            let bias: Vec<f32> = (0..n_outputs).map(|output| 0.3 - output as f32).collect();
+            weights.insert("head/bias", Tensor::new(&[n_outputs], bias.clone()));
+            let mut generator = stream.child("pictures").generator();
+            let values = (0..2 * 64 * 96 * 3).map(|_| generator.between(-1.0, 1.0)).collect();
+            let images = Tensor::new(&[2, 64, 96, 3], values);
+            let batch = Batch { images, labels: vec![0; 2], samples: vec![0, 1] };
+            let logits = Asker::new(&network, &weights).unwrap().logits(&batch).unwrap();
+            let explainer = Explainer::new(&network, &weights).unwrap();
+            for class in 0..n_classes {
+                let (speaking, size) = explainer.speaking(&batch, &[class; 2]).unwrap();
+                assert_eq!((size.height, size.width), (2, 3));
+                for (places, logits) in speaking.iter().zip(logits.rows()) {
+                    let mean = places.iter().sum::<f32>() / places.len() as f32;
+                    let (found, expected) = match (n_outputs, class) {
+                        (1, 0) => (mean - bias[0], -logits[0]),
+                        (1, _) => (mean + bias[0], logits[0]),
+                        _ => (mean + bias[class], logits[class]),
+                    };
+                    assert!((found - expected).abs() < 1e-4, "{class}: {found}, {expected}");
+                    assert!(places.iter().any(|place| place.abs() > 1e-3), "nothing speaks");
+                }
+            }
+        }
     }
 }

@@ -1,15 +1,13 @@
 //! Writes a trained model as an ONNX file, and proves that the file says what the model says.
 
-use std::path::Path;
-
 use super::evaluate::Pictures;
 use super::session::RunError;
 use super::trained::Trained;
 use crate::base::fs;
 use crate::base::tensor::Tensor;
 use crate::dataset::decode;
-use crate::dataset::loader::Loader;
-use crate::dataset::scan::Origin;
+use crate::dataset::loader::{Loader, LoaderError};
+use crate::dataset::scan::{Candidate, Origin};
 use crate::onnx::run::Model;
 use crate::onnx::{Classifier, UnsupportedResize};
 use crate::spec::{ImageSize, PipelineSpec};
@@ -97,12 +95,13 @@ pub fn export(
         size: spec.dataset.image_size,
         resize: spec.dataset.resize,
     };
-    let agreement = compare(&classifier, spec, (pictures, predictions), n_threads)?;
+    let bare = classifier.normalised();
+    let loader = pictures.loader(trained, spec, n_threads);
+    let agreement = compare(&bare, classifier.size, &loader, (pictures, predictions))?;
     if normalised {
-        let file = classifier.normalised();
         let recipe = serde_json::to_string_pretty(&classifier.recipe());
         let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
-        return Ok(Export { file, recipe: Some(recipe), agreement });
+        return Ok(Export { file: bare, recipe: Some(recipe), agreement });
     }
     let file = classifier.with_pixels()?;
     let agreement_of_pixels = compare_pixels(&file, (pictures, predictions))?;
@@ -113,20 +112,13 @@ pub fn export(
 
 /// Runs all pictures through the graph without preprocessing.
 fn compare(
-    classifier: &Classifier<'_>,
-    spec: &PipelineSpec,
+    file: &[u8],
+    size: ImageSize,
+    loader: &Loader,
     (pictures, predictions): (&Pictures, &[Prediction]),
-    n_threads: usize,
 ) -> Result<Agreement, ExportError> {
-    let model = Model::read(&classifier.normalised())?;
-    let ImageSize { height, width } = classifier.size;
-    let loader = Loader::new(
-        pictures.dataset.clone(),
-        pictures.pixels.clone(),
-        &spec.dataset,
-        classifier.network.preprocessing,
-        n_threads,
-    );
+    let model = Model::read(file)?;
+    let ImageSize { height, width } = size;
     let samples: Vec<usize> = predictions.iter().map(|prediction| prediction.sample).collect();
     let mut pass = loader.start(samples, None, 0);
     let one = [1, 3, height, width];
@@ -152,9 +144,7 @@ fn compare_pixels(
     let mut agreement = Agreement { n_images: 0, difference: 0.0 };
     for prediction in predictions.iter().step_by(step) {
         let candidate = &pictures.dataset.samples[prediction.sample].candidate;
-        // Drawn pictures have the size of the network already.
-        let Origin::File(path) = &candidate.origin else { continue };
-        let Some((shape, bytes)) = decoded(path) else { continue };
+        let (shape, bytes) = upright(candidate, pictures.pixels.size()).map_err(Box::new)?;
         let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
         agreement.n_images += 1;
         agreement.add(&said, prediction, pictures)?;
@@ -162,11 +152,22 @@ fn compare_pixels(
     Ok(agreement)
 }
 
-/// The pixels of a file, which was read before.
-fn decoded(path: &Path) -> Option<([usize; 4], Vec<u8>)> {
-    let picture = decode::decode(&fs::read(path).ok()?).ok()?;
-    let shape = [1, picture.height() as usize, picture.width() as usize, 3];
-    Some((shape, picture.into_raw()))
+/// The pixels of a picture before anything is done with it; drawn pictures have the size of the
+/// network.
+fn upright(candidate: &Candidate, size: ImageSize) -> Result<([usize; 4], Vec<u8>), RunError> {
+    match &candidate.origin {
+        Origin::Drawn { draughtsman, number } => {
+            let shape = [1, size.height, size.width, 3];
+            Ok((shape, draughtsman.draw(candidate.class, *number)))
+        }
+        Origin::File(path) => {
+            let picture = decode::decode(&fs::read(path)?).map_err(|source| {
+                LoaderError::Decode { path: path.display().to_string(), source }
+            })?;
+            let shape = [1, picture.height() as usize, picture.width() as usize, 3];
+            Ok((shape, picture.into_raw()))
+        }
+    }
 }
 
 /// `[1, height, width, 3]` to `[1, 3, height, width]`.
@@ -182,15 +183,54 @@ impl Agreement {
         prediction: &Prediction,
         pictures: &Pictures,
     ) -> Result<(), ExportError> {
+        let expected = &prediction.probabilities;
         let far = |(said, expected): (&f32, &f64)| (f64::from(*said) - expected).abs();
-        let differences = said.values().iter().zip(&prediction.probabilities).map(far);
-        let difference = differences.fold(0.0, f64::max);
-        // What is no number is no agreement.
-        if difference.is_nan() || difference > TOLERANCE {
+        let differences = || said.values().iter().zip(expected).map(far);
+        let is_alike = said.values().len() == expected.len()
+            // What is no number is no agreement.
+            && differences().all(|difference| difference <= TOLERANCE);
+        let difference = differences().fold(0.0, f64::max);
+        if !is_alike {
             let path = pictures.dataset.samples[prediction.sample].candidate.path.clone();
             return Err(ExportError::Disagreement { difference, path });
         }
         self.difference = self.difference.max(difference);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Digest;
+    use crate::dataset::examine::{Dataset, Sample};
+    use crate::dataset::pixels::{PixelRoom, Pixels};
+    use crate::spec::{Fit, Interpolation, ResizeSpec};
+
+    fn pictures() -> Pictures {
+        let origin = Origin::File("a.png".into());
+        let candidate = Candidate { path: "a.png".to_owned(), class: 0, origin };
+        let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
+        let (classes, size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
+        let dataset = Dataset { classes, samples, skipped: vec![], ignored: vec![] };
+        let interpolation = Interpolation::Bilinear;
+        let resize = ResizeSpec { interpolation, antialias: true, fit: Fit::Stretch };
+        let room = PixelRoom { memory: 0, disk: 0, root: None };
+        let pixels = Pixels::new(resize, size, room);
+        Pictures { dataset: dataset.into(), pixels: pixels.into(), positions: vec![0] }
+    }
+
+    #[test]
+    fn what_is_far_off_too_short_or_no_number_is_no_agreement() {
+        let prediction = Prediction { sample: 0, label: 0, probabilities: vec![0.25, 0.75] };
+        let add = |said: &[f32]| {
+            let mut agreement = Agreement { n_images: 1, difference: 0.0 };
+            let said = Tensor::new(&[1, said.len()], said.to_vec());
+            agreement.add(&said, &prediction, &pictures()).map(|()| agreement.difference)
+        };
+        assert!(add(&[0.250_05, 0.749_95]).unwrap() < 1e-4);
+        for other in [&[0.26, 0.74][..], &[0.25], &[f32::NAN, 0.75], &[0.25, f32::NAN]] {
+            assert!(matches!(add(other), Err(ExportError::Disagreement { .. })), "{other:?}");
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! anything starts; [`plan`] decides by its [`key`] whether a stage runs or its result is taken from
 //! the [`store`]; [`session`] starts a run or goes on with one, [`run`] takes its stages in order,
 //! [`stage`] runs one and leaves its [`outcome`]; [`checkpoint`] is what is left where that stops;
-//! [`bench`](mod@bench) measures the parts.
+//! [`task`] does what comes after all stages: [`evaluate`] and [`export`]; [`report`] gathers the page,
+//! with maps by [`explain`]. [`trained`] is the model of a finished run, for these and for
+//! [`predict`]; [`survey`] looks at a dataset; [`bench`](mod@bench) measures the parts.
 
 mod audience;
 pub mod bench;

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::error::RunError;
+use super::evaluate;
+use super::export::ExportError;
 use crate::base::digest::Digest;
 use crate::base::key_path::KeyPath;
 use crate::base::text;
@@ -16,8 +19,12 @@ use crate::model::published::{self, PublishedFile};
 use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
+use crate::onnx;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{Convention, ModelSpec, PipelineSpec, Source, TopSpec, WeightsSpec};
+use crate::spec::{
+    Convention, EvaluateOn, EvaluateSpec, ExportSpec, ModelSpec, PipelineSpec, Source, TaskKind,
+    TaskSpec, TopSpec, WeightsSpec,
+};
 
 /// A run that can start.
 pub struct Prepared {
@@ -96,6 +103,9 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
         let File { source, published, content } = file;
         Some(BaseWeights { source, published, digest: content.digest(), weights })
     });
+    if let Some(listing) = &listing {
+        check_tasks(spec, &listing.classes, &mut problems);
+    }
     let layers = Layers::of(spec.device);
     if layers.is_none() {
         let message = "this build of alpaca-run has no `libtorch` device";
@@ -109,6 +119,32 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
             Ok(Prepared { listing, network, base_weights, layers })
         }
         _ => Err(problems),
+    }
+}
+
+/// Says before anything trains which tasks cannot be done afterwards.
+fn check_tasks(spec: &PipelineSpec, classes: &[String], problems: &mut Vec<Problem>) {
+    for TaskSpec { name, kind } in &spec.tasks {
+        let at = |key: &str| KeyPath::of(&["stages", name]).key(key);
+        match kind {
+            TaskKind::Evaluate(EvaluateSpec { on: EvaluateOn::Directory(folder), .. }) => {
+                let at = at("evaluate").key("directory");
+                let listing = scan::scan_some(&folder.path).map_err(RunError::from);
+                let fits = listing.and_then(|listing| evaluate::check_classes(&listing, classes));
+                problems.extend(fits.err().map(|error| {
+                    let code = error.code().unwrap_or(Code::Conflict);
+                    Problem::new(code, at, error.to_string()).hints(error.hints())
+                }));
+            }
+            TaskKind::Export(ExportSpec { normalised: false, .. }) => {
+                let fits = onnx::check_resize(spec.dataset.resize);
+                problems.extend(fits.err().map(|error| {
+                    Problem::new(Code::Conflict, at("export"), error.to_string())
+                        .hints(ExportError::from(error).hints())
+                }));
+            }
+            TaskKind::Evaluate(_) | TaskKind::Export(_) => {}
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Gathers what the page about a run says.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::evaluate::Pictures;
 use super::explain::Explainer;
@@ -11,13 +11,14 @@ use crate::base::fs::{self, FileError};
 use crate::base::random::SeedStream;
 use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::thumbnail;
+use crate::metrics::calibration;
 use crate::report::{Loss, Report, Setup};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::sheet::Tile;
 use crate::run_dir::{html, table};
-use crate::spec::{BaseModel, PipelineSpec, StageKind, WeightsSpec};
+use crate::spec::{BaseModel, PipelineSpec, WeightsSpec};
 use crate::train::evaluate::Prediction;
 
 /// Pictures on a page that the model was most surprised by.
@@ -75,15 +76,14 @@ pub fn gather(about: About<'_>, seen: Result<&Seen<'_>, String>) -> Result<Repor
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
-    let splits = table::read(&directory.join(layout::SPLITS))?;
-    let class = splits.column("class").unwrap_or_default();
-    let count = |name: &String| splits.rows.iter().filter(|row| row[class] == *name).count();
+    let pictures = counts(&directory.join(layout::SPLITS), "class")?;
+    let epochs = counts(&directory.join(layout::METRICS), "stage")?;
+    let count = |counts: &BTreeMap<String, usize>, name: &String| {
+        (name.clone(), counts.get(name).copied().unwrap_or(0))
+    };
     let BaseModel::MobilenetV2 = spec.model.base;
     let size = spec.dataset.image_size;
-    let epochs = spec.stages.iter().map(|stage| {
-        let StageKind::Train(train) = &stage.kind;
-        (stage.name.clone(), train.epochs)
-    });
+    let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
     Ok(Setup {
         network: format!("MobileNetV2 {}", spec.model.width),
         weights: match &spec.model.weights {
@@ -92,9 +92,20 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
             _ => manifest.weights.source.clone(),
         },
         image_size: format!("{}×{}", size.width, size.height),
-        classes: manifest.dataset.classes.iter().map(|name| (name.clone(), count(name))).collect(),
-        epochs: epochs.collect(),
+        classes: classes.iter().map(|name| count(&pictures, name)).collect(),
+        epochs: stages.iter().map(|stage| count(&epochs, &stage.name)).collect(),
     })
+}
+
+/// How many rows of a table have each value in a column.
+fn counts(path: &Path, column: &str) -> Result<BTreeMap<String, usize>, FileError> {
+    let table = table::read(path)?;
+    let column = table.column(column).unwrap_or_default();
+    let mut counts = BTreeMap::new();
+    for mut row in table.rows {
+        *counts.entry(row.swap_remove(column)).or_insert(0) += 1;
+    }
+    Ok(counts)
 }
 
 fn measured(folder: &Path) -> Result<Measured, FileError> {
@@ -130,7 +141,7 @@ fn plots(directory: &Path) -> Result<Vec<(String, String)>, FileError> {
 
 fn losses(seen: &Seen<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
     let Seen { trained, pictures, predictions, .. } = seen;
-    let surprise = |one: &Prediction| -libm::log(one.probabilities[one.label].max(f64::EPSILON));
+    let surprise = |one: &Prediction| calibration::surprise(one.probabilities[one.label]);
     let mut worst: Vec<&Prediction> = predictions.iter().collect();
     worst.sort_by(|a, b| surprise(b).total_cmp(&surprise(a)));
     worst.truncate(MOST_LOSSES);
@@ -191,13 +202,6 @@ fn augmented(seen: &Seen<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, RunError
 
 impl Seen<'_> {
     fn loader(&self, spec: &PipelineSpec) -> Loader {
-        let Pictures { dataset, pixels, .. } = self.pictures;
-        Loader::new(
-            Arc::clone(dataset),
-            Arc::clone(pixels),
-            &spec.dataset,
-            self.trained.network.preprocessing,
-            self.n_threads,
-        )
+        self.pictures.loader(self.trained, spec, self.n_threads)
     }
 }

@@ -18,7 +18,7 @@ use crate::event::{Event, EventSink, TaskFacts};
 use crate::report as page;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
-use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::run_dir::measured::{self, Measured};
 use crate::spec::{
     EvaluateOn, EvaluateSpec, ExportSpec, FromWeights, PipelineSpec, SplitPart, TaskKind, TaskSpec,
 };
@@ -38,7 +38,11 @@ impl Finished<'_> {
     pub(super) fn perform(&self, audience: &mut Audience<'_>) -> Result<(), RunError> {
         let directory = audience.recorder.directory().to_path_buf();
         let last = self.outcomes.last().expect("a pipeline has at least one stage");
-        let about = Source { stage: last.name(), weights: FromWeights::Best, on: "validation" };
+        let about = Source {
+            stage: last.name(),
+            weights: FromWeights::Best,
+            on: SplitPart::Validation.name(),
+        };
         let predictions = &last.facts.predictions;
         write(&directory, &about, predictions, &self.world.dataset)?;
         for TaskSpec { name, kind } in &self.spec.tasks {
@@ -60,13 +64,7 @@ impl Finished<'_> {
         let trained = self.model(&spec.from, spec.from_weights);
         let room = &self.session.caches.pixels;
         let (pictures, on) = match &spec.on {
-            EvaluateOn::Split(part) => {
-                let on = match part {
-                    SplitPart::Validation => "validation",
-                    SplitPart::Test => "test",
-                };
-                (self.pictures((*part).into()), on)
-            }
+            EvaluateOn::Split(part) => (self.pictures((*part).into()), part.name()),
             EvaluateOn::Directory(folder) => {
                 let (classes, rules) = (&trained.classes, self.spec.dataset.on_bad_image);
                 let pictures = Pictures::in_folder(&folder.path, classes, self.spec, rules, room)?;
@@ -134,7 +132,7 @@ impl Finished<'_> {
     }
 
     /// The model of a stage.
-    pub(super) fn model(&self, stage: &str, which: FromWeights) -> Trained {
+    fn model(&self, stage: &str, which: FromWeights) -> Trained {
         let outcome = self.outcomes.iter().find(|outcome| outcome.name() == stage);
         let outcome = outcome.expect("tasks take the model of a stage that trains");
         Trained {
@@ -144,7 +142,8 @@ impl Finished<'_> {
         }
     }
 
-    /// Writes the sheets of pictures; gives the page about the run. It says nothing about where the run lies, so that it reproduces.
+    /// Writes the sheets of pictures; gives the page about the run. It says nothing about where the
+    /// run lies, so that it reproduces.
     pub(super) fn report(&self, directory: &Path, manifest: Manifest) -> Result<String, RunError> {
         let last = self.outcomes.last().expect("a pipeline has at least one stage");
         let pictures = self.pictures(Part::Validation);
@@ -171,14 +170,14 @@ fn write(
     predictions: &[Prediction],
     dataset: &Dataset,
 ) -> Result<Measured, RunError> {
-    let metrics = evaluate::measure(&dataset.classes, predictions)?;
+    let rows = evaluate::rows(dataset, predictions);
+    let metrics = evaluate::measure(&dataset.classes, &rows)?;
     let measured = Measured {
         stage: about.stage.to_owned(),
         weights: about.weights.name().to_owned(),
         on: about.on.to_owned(),
         metrics,
     };
-    let rows: Vec<PredictionRow> = evaluate::rows(dataset, predictions).collect();
     measured::write(folder, &measured, &rows)?;
     Ok(measured)
 }

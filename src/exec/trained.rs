@@ -14,7 +14,7 @@ use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
-use crate::spec::{Convention, FreezeSpec, FromWeights, PipelineSpec};
+use crate::spec::{FreezeSpec, FromWeights, PipelineSpec};
 
 /// A network with its weights and the names of its outputs.
 #[derive(Clone, Debug)]
@@ -27,19 +27,8 @@ pub struct Trained {
     pub weights: Weights,
 }
 
-/// A model that cannot be taken out of a run directory.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainedError {
-    /// The file of weights cannot be used.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The run does not know its own network.
-    #[error("the manifest names `{0}`, which is no way to build a network that this program knows")]
-    Convention(String),
-}
-
 /// The file of a run's weights.
-pub fn weights_file(directory: &Path, which: FromWeights) -> PathBuf {
+fn weights_file(directory: &Path, which: FromWeights) -> PathBuf {
     let name = match which {
         FromWeights::Best => layout::BEST_WEIGHTS,
         FromWeights::Last => layout::LAST_WEIGHTS,
@@ -57,15 +46,12 @@ impl Trained {
         manifest: &Manifest,
         spec: &PipelineSpec,
         which: FromWeights,
-    ) -> Result<Self, TrainedError> {
-        let name = &manifest.weights.convention;
-        let convention = Convention::ALL.into_iter().find(|known| known.name() == name);
-        let convention = convention.ok_or_else(|| TrainedError::Convention(name.clone()))?;
-        let classes = manifest.dataset.classes.clone();
-        let network =
-            Network::build(&spec.model, convention, spec.dataset.image_size, classes.len())
-                .expect("the engines have units for every layer of the base models");
+    ) -> Result<Self, WeightsError> {
         let file = WeightsFile::open(&weights_file(directory, which))?;
+        let classes = manifest.dataset.classes.clone();
+        let (size, convention) = (spec.dataset.image_size, file.convention());
+        let network = Network::build(&spec.model, convention, size, classes.len())
+            .expect("the engines have units for every layer of the base models");
         let weights = file.weights(&network.graph.parameters())?;
         Ok(Self { classes, network, weights })
     }

@@ -49,12 +49,15 @@ pub(super) fn expected_error(bins: &[Bin], n_images: usize) -> f64 {
     bins.iter().map(distance).sum::<f64>() / n_images as f64
 }
 
-/// The mean surprise at a picture's own class, in nats. A probability of zero counts as the
-/// smallest step from one, as in scikit-learn.
+/// The surprise at what had a probability, in nats. A probability of zero counts as the smallest
+/// step from one, as in scikit-learn.
+pub fn surprise(probability: f64) -> f64 {
+    -libm::log(probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
+}
+
+/// The mean surprise at a picture's own class, in nats.
 pub(super) fn log_loss(scored: &[Scored<'_>]) -> f64 {
-    let surprise = |one: &Scored<'_>| {
-        -libm::log(one.probabilities[one.label].clamp(f64::EPSILON, 1.0 - f64::EPSILON))
-    };
+    let surprise = |one: &Scored<'_>| surprise(one.probabilities[one.label]);
     scored.iter().map(surprise).sum::<f64>() / scored.len() as f64
 }
 

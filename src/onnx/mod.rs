@@ -42,26 +42,29 @@ pub struct Classifier<'a> {
 #[error("an ONNX file with the resizing of {0} in it cannot be written")]
 pub struct UnsupportedResize(&'static str);
 
+/// Whether a graph can be taught to resize pictures in this way.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_resize(resize: ResizeSpec) -> Result<(), UnsupportedResize> {
+    let what = match (resize.interpolation, resize.fit) {
+        (Interpolation::Bilinear, Fit::Stretch) => return Ok(()),
+        (Interpolation::Bilinear, Fit::Crop) => "`fit: crop`",
+        (Interpolation::Bilinear, Fit::Pad) => "`fit: pad`",
+        (Interpolation::Nearest, _) => "`interpolation: nearest`",
+        (Interpolation::Bicubic, _) => "`interpolation: bicubic`",
+        (Interpolation::Lanczos3, _) => "`interpolation: lanczos3`",
+    };
+    Err(UnsupportedResize(what))
+}
+
 impl Classifier<'_> {
     /// The bytes of a file whose graph takes pictures of any size.
     ///
     /// # Errors
     /// When pictures are resized in a way that the graph does not know.
     pub fn with_pixels(&self) -> Result<Vec<u8>, UnsupportedResize> {
-        match (self.resize.interpolation, self.resize.fit) {
-            (Interpolation::Bilinear, Fit::Stretch) => {}
-            (Interpolation::Bilinear, Fit::Crop) => return Err(UnsupportedResize("`fit: crop`")),
-            (Interpolation::Bilinear, Fit::Pad) => return Err(UnsupportedResize("`fit: pad`")),
-            (Interpolation::Nearest, _) => {
-                return Err(UnsupportedResize("`interpolation: nearest`"));
-            }
-            (Interpolation::Bicubic, _) => {
-                return Err(UnsupportedResize("`interpolation: bicubic`"));
-            }
-            (Interpolation::Lanczos3, _) => {
-                return Err(UnsupportedResize("`interpolation: lanczos3`"));
-            }
-        }
+        check_resize(self.resize)?;
         let mut builder = Builder::default();
         let any = |name| Dimension::Named(name);
         let shape = [any("n"), any("height"), any("width"), Dimension::Fixed(3)];

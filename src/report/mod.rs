@@ -6,6 +6,7 @@
 mod page;
 mod sections;
 pub mod survey;
+pub mod tables;
 
 pub use page::{render, render_all, sheets};
 
@@ -45,7 +46,7 @@ pub struct Setup {
     pub image_size: String,
     /// Each class with the number of its pictures.
     pub classes: Vec<(String, usize)>,
-    /// What each stage did: its name and how many epochs it had.
+    /// How many epochs each stage ran.
     pub epochs: Vec<(String, usize)>,
 }
 

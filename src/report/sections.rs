@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::tables::{self, four, interval, maybe};
 use super::{Loss, Report};
 use crate::base::text::{self, escape};
 use crate::metrics::{ClassMetrics, Metrics};
@@ -145,34 +146,9 @@ fn side_by_side(columns: &[(String, &Measured)]) -> String {
 /// Each class, and which are taken for which.
 pub(super) fn classes(report: &Report) -> String {
     let metrics = &report.measured.metrics;
-    let heads = [
-        "class",
-        "pictures",
-        "precision",
-        "recall",
-        "95 % interval",
-        "F1",
-        "ROC AUC",
-        "average precision",
-    ];
-    let rows: Vec<Vec<String>> = metrics
-        .classes
-        .iter()
-        .map(|class| {
-            vec![
-                class.name.clone(),
-                class.n_images.to_string(),
-                four(class.precision),
-                four(class.recall),
-                interval(class.recall_interval),
-                four(class.f1),
-                maybe(class.roc_auc),
-                maybe(class.average_precision),
-            ]
-        })
-        .collect();
+    let (heads, rows) = tables::classes(metrics);
     let mut body = "<h2>Classes</h2>\n".to_owned();
-    body.push_str(&html::table(&heads.map(str::to_owned), &rows, &[1, 2, 3, 4, 5, 6, 7]));
+    body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7]));
     let name = |class: usize| metrics.classes[class].name.clone();
     let confused: Vec<Vec<String>> = metrics
         .confusion_matrix
@@ -298,16 +274,4 @@ fn plots(report: &Report, names: &[&str]) -> String {
     let found = names.iter().filter_map(|name| report.plots.iter().find(|(file, _)| file == name));
     let drawn: String = found.map(|(_, svg)| svg.as_str()).collect();
     if drawn.is_empty() { String::new() } else { format!("<div class=\"plots\">\n{drawn}</div>\n") }
-}
-
-fn four(value: f64) -> String {
-    format!("{value:.4}")
-}
-
-fn maybe(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), four)
-}
-
-fn interval([low, high]: [f64; 2]) -> String {
-    format!("{low:.4} to {high:.4}")
 }

@@ -1,7 +1,5 @@
 //! Pages that need no network: one file, readable in light and dark, on a phone and on a desk.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -48,7 +46,5 @@ pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String 
 
 /// A JPEG picture as an address that holds it.
 pub fn jpeg(bytes: &[u8]) -> String {
-    let mut address = "data:image/jpeg;base64,".to_owned();
-    let _ = write!(address, "{}", STANDARD.encode(bytes));
-    address
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
 }

@@ -16,6 +16,9 @@ pub enum ManifestError {
     /// There is no such folder.
     #[error("there is no folder `{}`", .0.display())]
     NotThere(PathBuf),
+    /// It is a file.
+    #[error("`{}` is a file, and the directory of a run is needed", .0.display())]
+    IsFile(PathBuf),
     /// The run is not finished, or the folder is no run directory.
     #[error("`{}` has no {}: it is no finished run", .0.display(), layout::MANIFEST)]
     Missing(PathBuf),
@@ -45,6 +48,9 @@ pub enum ManifestError {
 /// # Errors
 /// When there is none, or this program cannot read it.
 pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
+    if directory.is_file() {
+        return Err(ManifestError::IsFile(directory.to_path_buf()));
+    }
     if !directory.is_dir() {
         return Err(ManifestError::NotThere(directory.to_path_buf()));
     }

@@ -66,6 +66,16 @@ pub enum SplitPart {
     Test,
 }
 
+impl SplitPart {
+    /// Its name in pipelines and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// A task that writes an ONNX file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExportSpec {

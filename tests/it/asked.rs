@@ -141,6 +141,18 @@ fn a_pipeline_exports_and_a_recipe_stands_beside_a_graph_without_preprocessing()
     assert!(!workshop.path("m.onnx").exists());
 }
 
+#[test]
+fn a_model_of_drawn_pictures_is_proved_on_them() {
+    let text = "version: 1\n\
+                dataset:\n  generator: { kinds: [solids], classes: 2, images: 10 }\n  image_size: 32\n\
+                model: { base: mobilenet_v2, width: 0.35, weights: none }\n\
+                stages:\n  only:\n    train: { epochs: 1 }\n  whole:\n    export: {}\n";
+    let workshop = Workshop::new(text, 2);
+    let said = run(&workshop, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("on 4 pictures"), "{}", said.err);
+}
+
 /// `ALPACA_PYTHON` is a Python with onnx, onnxruntime and Pillow.
 #[test]
 fn onnx_runtime_says_the_same() {

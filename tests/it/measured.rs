@@ -168,6 +168,19 @@ fn what_cannot_be_measured_is_said() {
 }
 
 #[test]
+fn a_task_that_cannot_be_done_is_said_before_anything_trains() {
+    let workshop = Workshop::new(&format!("{TWO_STAGES}{TASKS}  model:\n    export: {{}}\n"), 2);
+    std::fs::create_dir_all(workshop.path("rings/rnig")).unwrap();
+    std::fs::copy(workshop.path("pictures/ring/000.png"), workshop.path("rings/rnig/1.png"))
+        .unwrap();
+    let more = ["dataset.split.test=0.25", "dataset.resize.fit=crop"];
+    let said = run(&workshop, &["-S", more[0], "-S", more[1]]);
+    assert_eq!(said.code, Some(2));
+    insta::assert_snapshot!(said.err.replace(&workshop.text(""), ""));
+    assert!(!workshop.path("runs").exists());
+}
+
+#[test]
 fn the_page_holds_what_it_shows_and_reproduces() {
     let workshop = Workshop::new(TWO_STAGES, 3);
     assert_eq!(run(&workshop, &["--threads", "1"]).code, Some(0));

@@ -297,6 +297,13 @@ pub(in crate::cli) struct OutputArguments {
     pub(in crate::cli) verbose: u8,
 }
 
+fn parse_at_least<const N: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n >= N => Ok(n),
+        _ => Err(format!("a number of at least {N} is needed")),
+    }
+}
+
 fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least one thread is needed".to_owned()),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{MachineArguments, NetworkArguments, WeightsArgument};
+use super::{MachineArguments, NetworkArguments, WeightsArgument, parse_at_least};
+use crate::spec::SplitPart;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeArguments {
@@ -26,7 +27,7 @@ pub(in crate::cli) struct DiffArguments {
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required_unless_present = "last")]
     pub(in crate::cli) runs: Vec<PathBuf>,
     /// Compare the runs that finished last
-    #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = parse_two_or_more)]
+    #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = parse_at_least::<2>)]
     pub(in crate::cli) last: Option<usize>,
     /// The folder for run directories
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
@@ -196,6 +197,15 @@ pub(in crate::cli) enum PartArgument {
     Test,
 }
 
+impl From<PartArgument> for SplitPart {
+    fn from(part: PartArgument) -> Self {
+        match part {
+            PartArgument::Validation => Self::Validation,
+            PartArgument::Test => Self::Test,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
     /// The run directory
@@ -204,11 +214,4 @@ pub(in crate::cli) struct VerifyArguments {
     /// Print the findings as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-}
-
-fn parse_two_or_more(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n >= 2 => Ok(n),
-        _ => Err("a number of at least 2 is needed".to_owned()),
-    }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    CacheFolderArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_threads,
+    CacheFolderArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_at_least,
+    parse_threads,
 };
 
 #[derive(Debug, Args)]
@@ -114,7 +115,7 @@ pub(in crate::cli) struct PredictArguments {
     #[arg(long, value_name = "PIXELS", default_value_t = 224, requires = "base")]
     pub(in crate::cli) image_size: usize,
     /// How many classes are named for each picture [default: 1 of a run, 5 of a base]
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) top: Option<usize>,
     /// Print the predictions as JSON, a line a picture
     #[arg(long, conflicts_with = "csv")]
@@ -173,13 +174,6 @@ pub(in crate::cli) enum SchemaOf {
     Pipeline,
     /// manifest.json of a run directory
     Manifest,
-}
-
-fn parse_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n >= 1 => Ok(n),
-        _ => Err("a number of at least 1 is needed".to_owned()),
-    }
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

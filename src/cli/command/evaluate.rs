@@ -12,7 +12,8 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::evaluate::{self, Pictures};
 use crate::exec::session::RunError;
-use crate::metrics::{ClassMetrics, Metrics};
+use crate::metrics::Metrics;
+use crate::report::tables::{self, four, interval, maybe};
 use crate::run_dir::measured::{self, Measured, PredictionRow};
 use crate::spec::{FromWeights, OnBadImage, SplitPart};
 
@@ -50,12 +51,9 @@ fn measure(
         let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, &room)?;
         (pictures, folder.display().to_string())
     } else {
-        let (part, on) = match arguments.split {
-            PartArgument::Validation => (SplitPart::Validation, "validation"),
-            PartArgument::Test => (SplitPart::Test, "test"),
-        };
+        let part = SplitPart::from(arguments.split);
         let fingerprint = manifest.dataset.fingerprint;
-        (Pictures::of_run(&spec, part, fingerprint, &room)?, on.to_owned())
+        (Pictures::of_run(&spec, part, fingerprint, &room)?, part.name().to_owned())
     };
     if !pictures.skipped().is_empty() {
         let bad = pictures.skipped().iter().map(|bad| format!("{}: {}", bad.path, bad.reason));
@@ -72,10 +70,11 @@ fn measure(
             hints: vec!["the run set no pictures aside for testing".to_owned()],
         });
     }
-    let metrics = evaluate::measure(&trained.classes, &predictions)?;
+    let rows = evaluate::rows(&pictures.dataset, &predictions);
+    let metrics = evaluate::measure(&trained.classes, &rows)?;
     let stage = manifest.stages.last().map(|stage| stage.name.clone()).unwrap_or_default();
     let measured = Measured { stage, weights: which.name().to_owned(), on, metrics };
-    Ok((measured, evaluate::rows(&pictures.dataset, &predictions).collect()))
+    Ok((measured, rows))
 }
 
 /// The figures as people read them.
@@ -88,7 +87,9 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
     );
     text.push_str(&text::align(&figures(metrics), &[]));
     text.push('\n');
-    text.push_str(&text::align(&classes(metrics), &[1, 2, 3, 5, 6, 7]));
+    let (heads, rows) = tables::classes(metrics);
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+    text.push_str(&text::align(&rows, &[1, 2, 3, 5, 6, 7]));
     let confused = metrics.confusion_matrix.most_confused(5);
     if !confused.is_empty() {
         text.push_str("\nmost confused:\n");
@@ -110,48 +111,16 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
 }
 
 fn figures(metrics: &Metrics) -> Vec<Vec<String>> {
-    let [low, high] = metrics.accuracy_interval;
-    let rows: [(&str, Option<f64>, String); 8] = [
-        ("accuracy", Some(metrics.accuracy), format!("95 % interval {low:.4} to {high:.4}")),
-        ("balanced accuracy", Some(metrics.balanced_accuracy), String::new()),
-        ("macro F1", Some(metrics.macro_f1), String::new()),
-        ("log-loss", Some(metrics.log_loss), String::new()),
-        ("Brier score", Some(metrics.brier_score), String::new()),
-        ("calibration error", Some(metrics.expected_calibration_error), String::new()),
-        ("ROC AUC", metrics.roc_auc, String::new()),
-        ("average precision", metrics.average_precision, String::new()),
+    let accuracy = format!("95 % interval {}", interval(metrics.accuracy_interval));
+    let rows = [
+        ("accuracy", four(metrics.accuracy), accuracy),
+        ("balanced accuracy", four(metrics.balanced_accuracy), String::new()),
+        ("macro F1", four(metrics.macro_f1), String::new()),
+        ("log-loss", four(metrics.log_loss), String::new()),
+        ("Brier score", four(metrics.brier_score), String::new()),
+        ("calibration error", four(metrics.expected_calibration_error), String::new()),
+        ("ROC AUC", maybe(metrics.roc_auc), String::new()),
+        ("average precision", maybe(metrics.average_precision), String::new()),
     ];
-    rows.into_iter().map(|(name, value, more)| vec![name.to_owned(), four(value), more]).collect()
-}
-
-fn classes(metrics: &Metrics) -> Vec<Vec<String>> {
-    let heads = [
-        "class",
-        "pictures",
-        "precision",
-        "recall",
-        "95 % interval",
-        "F1",
-        "ROC AUC",
-        "average precision",
-    ];
-    let row = |class: &ClassMetrics| {
-        let [low, high] = class.recall_interval;
-        vec![
-            class.name.clone(),
-            class.n_images.to_string(),
-            four(Some(class.precision)),
-            four(Some(class.recall)),
-            format!("{low:.4} to {high:.4}"),
-            four(Some(class.f1)),
-            four(class.roc_auc),
-            four(class.average_precision),
-        ]
-    };
-    let rows = metrics.classes.iter().map(row);
-    std::iter::once(heads.map(str::to_owned).to_vec()).chain(rows).collect()
-}
-
-fn four(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
+    rows.into_iter().map(|(name, value, more)| vec![name.to_owned(), value, more]).collect()
 }

@@ -10,10 +10,10 @@ use crate::cli::args::ExportArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, Verbosity};
-use crate::exec::evaluate::{self, Pictures};
+use crate::exec::evaluate;
 use crate::exec::export::{self, Export};
 use crate::exec::session::RunError;
-use crate::spec::{FromWeights, SplitPart};
+use crate::spec::FromWeights;
 
 /// Writes the model of a run as an ONNX file, once it has been shown to say the same.
 pub(in crate::cli) fn run(
@@ -48,9 +48,8 @@ fn export(arguments: &ExportArguments, settings: &Settings) -> Result<Export, Fa
     let (loaded, manifest, trained) =
         open_trained(&arguments.run, which, &arguments.overrides, settings)?;
     let (spec, room) = (&loaded.spec, caches(settings).pixels);
-    let fingerprint = manifest.dataset.fingerprint;
-    let pictures = Pictures::of_run(spec, SplitPart::Validation, fingerprint, &room)?;
-    let predictions = evaluate::predictions(&trained, &pictures, spec, settings.threads)?;
+    let (pictures, predictions) =
+        evaluate::validation(&trained, &manifest, spec, &room, settings.threads)?;
     let asked = (&pictures, &predictions[..]);
     let export = export::export(&trained, spec, asked, arguments.normalised, settings.threads);
     Ok(export.map_err(RunError::from)?)

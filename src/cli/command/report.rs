@@ -9,11 +9,11 @@ use crate::cli::args::ReportArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::evaluate::{self, Pictures};
+use crate::exec::evaluate;
 use crate::exec::report::{self as gathered, About, Seen};
 use crate::exec::session::RunError;
 use crate::report::{self, Report};
-use crate::spec::{FromWeights, SplitPart};
+use crate::spec::FromWeights;
 
 /// Writes a page about finished runs.
 pub(in crate::cli) fn run(
@@ -43,10 +43,9 @@ fn about(
     let shown = run.display().to_string();
     let look = || -> Result<_, RunError> {
         let room = caches(settings).pixels;
-        let fingerprint = manifest.dataset.fingerprint;
-        let pictures = Pictures::of_run(spec, SplitPart::Validation, fingerprint, &room)?;
+        let (pictures, predictions) =
+            evaluate::validation(&trained, &manifest, spec, &room, settings.threads)?;
         let training = pictures.training(spec)?;
-        let predictions = evaluate::predictions(&trained, &pictures, spec, settings.threads)?;
         Ok((pictures, training, predictions))
     };
     let about = About { directory: run, shown, manifest: manifest.clone(), spec };

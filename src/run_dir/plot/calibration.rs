@@ -71,11 +71,7 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let marks = scale::marks(0.0, most as f64, 5);
     let x = Scale::new((0.0, 1.0), (LEFT, RIGHT));
     let y = Scale::new((0.0, marks[marks.len() - 1]), (BOTTOM, TOP));
-    for mark in &marks {
-        let at = y.place(*mark);
-        svg.line("grid", (LEFT, at), (RIGHT, at));
-        svg.text("faint end", (LEFT - 10.0, at + 4.5), &scale::mark_text(*mark, &marks));
-    }
+    scale::grid(&mut svg, (LEFT, RIGHT), &y, &marks);
     for mark in 0..=5 {
         let value = f64::from(mark) / 5.0;
         svg.text("faint middle", (x.place(value), BOTTOM + 20.0), &format!("{value:.1}"));

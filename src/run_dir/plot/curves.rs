@@ -103,11 +103,7 @@ impl Axes {
 }
 
 fn draw_axes(svg: &mut Svg, axes: &Axes, marks: &[f64], epochs: &[usize]) {
-    for mark in marks {
-        let y = axes.y.place(*mark);
-        svg.line("grid", (LEFT, y), (RIGHT, y));
-        svg.text("faint end", (LEFT - 10.0, y + 4.5), &scale::mark_text(*mark, marks));
-    }
+    scale::grid(svg, (LEFT, RIGHT), &axes.y, marks);
     for epoch in epochs {
         let x = axes.x.place(*epoch as f64);
         svg.text("faint middle", (x, BOTTOM + 20.0), &epoch.to_string());

@@ -70,11 +70,7 @@ fn panel(svg: &mut Svg, top: f64, title: &str, runs: &[Curves], value: Value) {
     let margin = if first == last { 0.5 } else { 0.0 };
     let x = Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT));
     let y = Scale::new((marks[0], marks[marks.len() - 1]), (top + BOTTOM, top + TOP));
-    for mark in &marks {
-        let at = y.place(*mark);
-        svg.line("grid", (LEFT, at), (RIGHT, at));
-        svg.text("faint end", (LEFT - 10.0, at + 4.5), &scale::mark_text(*mark, &marks));
-    }
+    scale::grid(svg, (LEFT, RIGHT), &y, &marks);
     for epoch in scale::whole_marks(first, last, 14) {
         let at = (x.place(epoch as f64), top + BOTTOM + 20.0);
         svg.text("faint middle", at, &epoch.to_string());

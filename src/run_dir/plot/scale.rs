@@ -1,5 +1,7 @@
 //! Axes: from values to places, with round numbers as marks.
 
+use super::svg::Svg;
+
 /// A straight scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scale {
@@ -33,6 +35,15 @@ pub(super) fn marks(low: f64, high: f64, n: usize) -> Vec<f64> {
     (first..=last).map(|mark| mark as f64 * step).collect()
 }
 
+/// Draws a line across for each mark, with its value to the left of it.
+pub(super) fn grid(svg: &mut Svg, (left, right): (f64, f64), y: &Scale, marks: &[f64]) {
+    for mark in marks {
+        let at = y.place(*mark);
+        svg.line("grid", (left, at), (right, at));
+        svg.text("faint end", (left - 10.0, at + 4.5), &mark_text(*mark, marks));
+    }
+}
+
 /// Whole marks from `first` to `last`, at most about `n`.
 pub(super) fn whole_marks(first: usize, last: usize, n: usize) -> Vec<usize> {
     let steps =
@@ -43,7 +54,7 @@ pub(super) fn whole_marks(first: usize, last: usize, n: usize) -> Vec<usize> {
 }
 
 /// A mark as text, with as many decimals as its neighbours need.
-pub(super) fn mark_text(mark: f64, marks: &[f64]) -> String {
+fn mark_text(mark: f64, marks: &[f64]) -> String {
     let step = marks.get(1).map_or(1.0, |second| second - marks[0]);
     let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize;
     format!("{mark:.decimals$}")
