@@ -11,13 +11,15 @@ use super::store::{LastTime, StageStore, Stored};
 use crate::base::leaves::{self, Change};
 use crate::dataset::examine::Dataset;
 use crate::event::StageFacts;
-use crate::spec::{PipelineSpec, StageKind};
+use crate::spec::{PipelineSpec, StageKind, TaskSpec};
 use crate::train::state::StageState;
 
-/// What the stages of a run will do.
+/// What the stages of a run will do, and what follows them.
 pub struct Plan {
     /// In the order they come.
     pub stages: Vec<PlannedStage>,
+    /// What is done after them, each time.
+    pub tasks: Vec<TaskSpec>,
 }
 
 /// What a stage will do.
@@ -150,7 +152,7 @@ pub(super) fn plan(
             begun: begun.map(|(_, begun)| begun),
         }
     });
-    Plan { stages: stages.collect() }
+    Plan { stages: stages.collect(), tasks: spec.tasks.clone() }
 }
 
 /// Why a stage whose result is not known has to run.

@@ -1,6 +1,8 @@
 //! Tasks: what is done with the model of a stage once all stages have trained. Nothing goes on from
 //! them.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{FromWeights, Location};
@@ -30,6 +32,25 @@ impl TaskSpec {
         match &self.kind {
             TaskKind::Evaluate(EvaluateSpec { from, .. })
             | TaskKind::Export(ExportSpec { from, .. }) => from,
+        }
+    }
+}
+
+impl fmt::Display for TaskSpec {
+    /// What it does, as a predicate: `measures the best weights of finetune on …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            TaskKind::Evaluate(EvaluateSpec { from, from_weights, on }) => {
+                write!(f, "measures the {} weights of {from} on ", from_weights.name())?;
+                match on {
+                    EvaluateOn::Split(part) => write!(f, "the {} pictures", part.name()),
+                    EvaluateOn::Directory(folder) => write!(f, "{}", folder.written),
+                }
+            }
+            TaskKind::Export(ExportSpec { from, from_weights, normalised }) => {
+                write!(f, "exports the {} weights of {from}", from_weights.name())?;
+                f.write_str(if *normalised { ", normalised" } else { "" })
+            }
         }
     }
 }

@@ -119,6 +119,9 @@ fn evaluations_of_a_pipeline_leave_folders_of_their_own() {
         std::fs::copy(workshop.path(&name), rings.join(format!("{i}.png"))).unwrap();
     }
     let more = ["-S", "dataset.split.test=0.25"];
+    let pipeline = workshop.text("small.yaml");
+    let planned = alpaca_run(&[&["plan", &pipeline, "--no-cache"], &more[..]].concat());
+    insta::assert_snapshot!("planned", planned.out.lines().take(4).collect::<Vec<_>>().join("\n"));
     let said = run(&workshop, &more);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.err.contains("test: accuracy") && said.err.contains("rings: accuracy"));

@@ -45,9 +45,11 @@ pub(in crate::cli) fn run(
     Ok(Exit::Done)
 }
 
-/// The plan as people read it: a line a stage, and with `explain` a line for each reason.
+/// The plan as people read it: a line a stage and a task, and with `explain` a line for each reason.
 pub(super) fn render(plan: &Plan, document: &Document, explain: bool) -> String {
-    let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
+    let names = plan.stages.iter().map(|stage| &stage.name);
+    let names = names.chain(plan.tasks.iter().map(|task| &task.name));
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for stage in &plan.stages {
         let (name, epochs) = (&stage.name, text::count(stage.n_epochs, "epoch"));
@@ -76,6 +78,9 @@ pub(super) fn render(plan: &Plan, document: &Document, explain: bool) -> String 
             }
             let _ = writeln!(text, "    key {}", stage.key.digest());
         }
+    }
+    for task in &plan.tasks {
+        let _ = writeln!(text, "{:width$}  run    {task}", task.name);
     }
     text
 }
@@ -115,7 +120,8 @@ fn as_json(plan: &Plan, document: &Document) -> Value {
             "key": stage.key.digest(),
         })
     });
-    json!({ "stages": stages.collect::<Vec<_>>() })
+    let tasks = plan.tasks.iter().map(|task| json!({ "task": task.name, "does": &task.kind }));
+    json!({ "stages": stages.collect::<Vec<_>>(), "tasks": tasks.collect::<Vec<_>>() })
 }
 
 fn features_line((stage, kept): &(String, KeptFeatures)) -> String {
