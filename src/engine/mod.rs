@@ -6,6 +6,7 @@
 //! use appears here.
 
 pub mod autodiff;
+mod backbone;
 pub mod kernels;
 mod layers;
 pub mod native;
@@ -14,10 +15,13 @@ pub mod optimizer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::backbone::BackboneExtractor;
+use self::native::NativeExtractor;
 use crate::base::batch::Batch;
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
-use crate::model::fuse::UnsupportedLayer;
+use crate::model::fuse::{Cut, UnsupportedLayer};
+use crate::model::network::Network;
 use crate::model::weights::Weights;
 
 /// An engine that cannot do what was asked.
@@ -44,12 +48,28 @@ pub struct Features {
 }
 
 /// Runs the frozen part of a network: forward only, batch normalisation folded into the weights.
-pub trait FeatureExtractor: Sync {
+pub trait FeatureExtractor: Send + Sync {
     /// The features of a batch. Each picture's features depend on that picture alone.
     ///
     /// # Errors
     /// When the engine fails.
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError>;
+}
+
+/// What runs the frozen part of a network: the native engine, or the library for the file that its
+/// base model is.
+///
+/// # Errors
+/// When the frozen part cannot be run.
+pub fn extractor(
+    network: &Network,
+    cut: &Cut,
+    weights: &Weights,
+) -> Result<Box<dyn FeatureExtractor>, EngineError> {
+    Ok(match &network.backbone {
+        Some(backbone) => Box::new(BackboneExtractor::new(network, backbone, cut)?),
+        None => Box::new(NativeExtractor::new(network, cut, weights)?),
+    })
 }
 
 /// A function of the logits `[n, outputs]` that training makes small: gives its gradient with

@@ -17,8 +17,7 @@ use crate::dataset::resize::Resizer;
 use crate::dataset::scan::Origin;
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
 use crate::engine::kernels::Kernels;
-use crate::engine::native::NativeExtractor;
-use crate::engine::{FeatureExtractor, StepRandomness, StepTimes, Trainer};
+use crate::engine::{self, StepRandomness, StepTimes, Trainer};
 use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -217,7 +216,7 @@ impl StageBench<'_> {
         let cut = self.network.cut(first);
         let trained = self.network.trainable_parameters(first);
         let trained: Vec<String> = trained.into_iter().map(|parameter| parameter.name).collect();
-        let extractor = NativeExtractor::new(self.network, &cut, self.weights)?;
+        let extractor = engine::extractor(self.network, &cut, self.weights)?;
         let mut trainer = AutodiffTrainer::new(self.network, &cut, self.weights, &trained, options);
         let n = loader.batch_size().min(loader.n_samples());
         let batch = loader.start((0..n).collect(), None, 0).take(n)?;

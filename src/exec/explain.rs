@@ -3,8 +3,7 @@
 use super::session::RunError;
 use crate::base::batch::Batch;
 use crate::dataset::thumbnail;
-use crate::engine::native::NativeExtractor;
-use crate::engine::{EngineError, FeatureExtractor};
+use crate::engine::{self, EngineError, FeatureExtractor};
 use crate::model::graph::LayerKind;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -14,7 +13,7 @@ use crate::spec::ImageSize;
 /// pooling, weighted by what the head makes of it. Their mean and the bias are the logit, so the
 /// maps divide the answer among places.
 pub(super) struct Explainer {
-    extractor: NativeExtractor,
+    extractor: Box<dyn FeatureExtractor>,
     /// The head's weights, `[features, outputs]`.
     kernel: Vec<f32>,
     n_outputs: usize,
@@ -29,7 +28,7 @@ pub(super) struct Map {
 impl Explainer {
     /// An explainer of a network.
     pub(super) fn new(network: &Network, weights: &Weights) -> Result<Self, EngineError> {
-        let extractor = NativeExtractor::new(network, &network.cut_before_pooling(), weights)?;
+        let extractor = engine::extractor(network, &network.cut_before_pooling(), weights)?;
         let head = network.graph.layers().last().expect("a classifier has a head");
         let LayerKind::Dense { units } = head.kind else {
             unreachable!("the head is one dense layer");
@@ -144,7 +143,7 @@ mod tests {
     fn maps_divide_the_answer_among_places() {
         let spec = ModelSpec {
             base: BaseModel::MobilenetV2,
-            width: 0.35,
+            width: Some(0.35),
             weights: WeightsSpec::None,
             top: TopSpec::New,
             head: HeadSpec { pooling: Pooling::Average, dropout: 0.2 },

@@ -24,6 +24,9 @@ pub enum ExportError {
     /// Its pictures are resized in a way that no graph knows.
     #[error(transparent)]
     Resize(#[from] UnsupportedResize),
+    /// Its base model is a file itself.
+    #[error("a model whose base model is an ONNX file cannot be exported")]
+    Backbone,
     /// tract cannot run the file.
     #[error(transparent)]
     Tract(#[from] crate::onnx::run::RunError),
@@ -48,6 +51,10 @@ impl ExportError {
         match self {
             Self::Resize(_) => vec![
                 "`--normalised` (in a pipeline `normalised: true`) leaves resizing out of the graph"
+                    .to_owned(),
+            ],
+            Self::Backbone => vec![
+                "`alpaca-run predict RUN` asks it; the run directory has its base model and its head"
                     .to_owned(),
             ],
             Self::Run(error) => error.hints(),
@@ -88,6 +95,9 @@ pub fn export(
     normalised: bool,
     n_threads: usize,
 ) -> Result<Export, ExportError> {
+    if trained.network.backbone.is_some() {
+        return Err(ExportError::Backbone);
+    }
     let classifier = Classifier {
         classes: &trained.classes,
         network: &trained.network,

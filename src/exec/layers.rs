@@ -1,10 +1,10 @@
 //! The layers of a pipeline's model, and what each stage does with them.
 
+use super::preflight;
 use crate::dataset::scan;
-use crate::model::fuse::UnsupportedLayer;
 use crate::model::graph::{Layer, Parameter};
-use crate::model::network::Network;
-use crate::spec::{Convention, PipelineSpec, StageKind};
+use crate::spec::problem::Problem;
+use crate::spec::{PipelineSpec, StageKind};
 
 /// A layer as a reader wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +47,10 @@ pub struct LayersReport {
 /// dataset cannot be read, two are assumed.
 ///
 /// # Errors
-/// When an engine has no unit for one of its layers.
-pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, UnsupportedLayer> {
+/// When its base model is a file that cannot be one.
+pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, Problem> {
     let n_classes = scan::list(&spec.dataset).map_or(2, |listing| listing.classes.len());
-    let network =
-        Network::build(&spec.model, Convention::Keras, spec.dataset.image_size, n_classes)?;
+    let network = preflight::outline(spec, n_classes)?;
     let firsts: Vec<usize> = spec
         .stages
         .iter()

@@ -14,6 +14,7 @@ pub mod checkpoint;
 mod error;
 pub mod evaluate;
 pub mod export;
+mod exported;
 mod explain;
 mod features;
 pub mod key;

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::exported::FileClassifier;
 use super::session::RunError;
 use super::trained::Asker;
 use crate::base::batch::Batch;
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::Tensor;
-use crate::dataset::decode;
+use crate::dataset::decode::{self, Picture};
 use crate::dataset::resize::Resizer;
 use crate::engine::EngineError;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
+use crate::onnx::exported::Exported;
+pub use crate::onnx::exported::ExportedError;
 use crate::spec::{ImageSize, PipelineSpec, Preprocessing, ResizeSpec};
 use crate::train::objective;
 
@@ -23,8 +26,16 @@ const BATCH: usize = 32;
 /// What stands for the picture on standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// A trained network, ready to be asked.
-pub struct Predictor {
+/// A classifier, ready to be asked.
+pub struct Predictor(Classifier);
+
+enum Classifier {
+    Network(Box<TrainedClassifier>),
+    File(Box<FileClassifier>),
+}
+
+/// A trained network.
+struct TrainedClassifier {
     asker: Asker,
     preprocessing: Preprocessing,
     size: ImageSize,
@@ -79,7 +90,19 @@ impl Predictor {
     ) -> Result<Self, EngineError> {
         let asker = Asker::new(network, weights)?;
         let (size, resize) = (spec.dataset.image_size, spec.dataset.resize);
-        Ok(Self { asker, preprocessing: network.preprocessing, size, resize })
+        let preprocessing = network.preprocessing;
+        let classifier = TrainedClassifier { asker, preprocessing, size, resize };
+        Ok(Self(Classifier::Network(Box::new(classifier))))
+    }
+
+    /// A classifier that was exported, and the names of its classes.
+    ///
+    /// # Errors
+    /// When the file cannot be read or run, or another program wrote it.
+    pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ExportedError> {
+        let exported = Exported::open(path)?;
+        let classes = exported.classes.clone();
+        Ok((Self(Classifier::File(Box::new(FileClassifier::new(exported)))), classes))
     }
 
     /// Asks about files, a few at a time and in their order.
@@ -92,44 +115,57 @@ impl Predictor {
         mut tell: impl FnMut(&PathBuf, Answer) -> Result<(), E>,
     ) -> Result<(), E> {
         for files in files.chunks(BATCH) {
-            let pixels: Vec<Result<Vec<f32>, String>> = files
-                .par_iter()
-                .map_init(
-                    || Resizer::new(self.resize, self.size),
-                    |resizer, file| self.read(file, resizer),
-                )
-                .collect();
-            let readable: Vec<&Vec<f32>> =
-                pixels.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
-            let n = readable.len();
-            let mut said = vec![];
-            if n > 0 {
-                let ImageSize { height, width } = self.size;
-                let values = readable.into_iter().flatten().copied().collect();
-                let images = Tensor::new(&[n, height, width, 3], values);
-                let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
-                let logits = self.asker.logits(&batch)?;
-                said = logits.rows().map(objective::probabilities).collect();
-            }
-            let mut said = said.into_iter();
-            for (file, pixels) in files.iter().zip(pixels) {
-                let answer = pixels.map(|_| said.next().expect("one answer a readable picture"));
+            let answers = match &mut self.0 {
+                Classifier::Network(network) => network.answers(files)?,
+                Classifier::File(file) => file.answers(files)?,
+            };
+            for (file, answer) in files.iter().zip(answers) {
                 tell(file, answer)?;
             }
         }
         Ok(())
     }
+}
 
-    /// The picture in a file as the network takes it.
-    fn read(&self, file: &Path, resizer: &mut Resizer) -> Result<Vec<f32>, String> {
-        let bytes = if file == Path::new(STANDARD_INPUT) {
-            fs::read_standard_input().map_err(|error| error.to_string())?
-        } else {
-            fs::read(file).map_err(|error| error.source.to_string())?
-        };
-        let picture = decode::decode(&bytes).map_err(|error| error.to_string())?;
-        let mut values: Vec<f32> = resizer.resize(&picture).into_iter().map(f32::from).collect();
-        self.preprocessing.apply(&mut values);
-        Ok(values)
+/// The upright picture in a file.
+pub(super) fn picture(file: &Path) -> Result<Picture, String> {
+    let bytes = if file == Path::new(STANDARD_INPUT) {
+        fs::read_standard_input().map_err(|error| error.to_string())?
+    } else {
+        fs::read(file).map_err(|error| error.source.to_string())?
+    };
+    decode::decode(&bytes).map_err(|error| error.to_string())
+}
+
+impl TrainedClassifier {
+    fn answers(&mut self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+        let pixels: Vec<Result<Vec<f32>, String>> = files
+            .par_iter()
+            .map_init(
+                || Resizer::new(self.resize, self.size),
+                |resizer, file| {
+                    let picture = picture(file)?;
+                    let mut values: Vec<f32> =
+                        resizer.resize(&picture).into_iter().map(f32::from).collect();
+                    self.preprocessing.apply(&mut values);
+                    Ok(values)
+                },
+            )
+            .collect();
+        let readable: Vec<&Vec<f32>> =
+            pixels.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
+        let n = readable.len();
+        let mut said = vec![];
+        if n > 0 {
+            let ImageSize { height, width } = self.size;
+            let values = readable.into_iter().flatten().copied().collect();
+            let images = Tensor::new(&[n, height, width, 3], values);
+            let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
+            let logits = self.asker.logits(&batch)?;
+            said = logits.rows().map(objective::probabilities).collect();
+        }
+        let mut said = said.into_iter();
+        let mut answer = |_| said.next().expect("one answer a readable picture");
+        Ok(pixels.into_iter().map(|pixels| pixels.map(&mut answer)).collect())
     }
 }

@@ -13,17 +13,18 @@ use crate::dataset::scan::{self, Listing};
 use crate::engine::autodiff::Layers;
 use crate::fetch::sha256::Sha256;
 use crate::fetch::{self, FetchError, Kept};
+use crate::model::backbone::Backbone;
 use crate::model::imagenet;
-use crate::model::network::Network;
+use crate::model::network::{Base, Network};
 use crate::model::published::{self, PublishedFile};
 use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
-use crate::onnx;
+use crate::onnx::{self, backbone};
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    Convention, EvaluateOn, EvaluateSpec, ExportSpec, ModelSpec, PipelineSpec, Source, TaskKind,
-    TaskSpec, TopSpec, WeightsSpec,
+    BaseModel, Convention, EvaluateOn, EvaluateSpec, ExportSpec, ImageSize, ModelSpec, OnnxSpec,
+    PipelineSpec, Source, TaskKind, TaskSpec, TopSpec, WeightsSpec,
 };
 
 /// A run that can start.
@@ -55,9 +56,9 @@ pub struct BaseWeights {
 ///
 /// # Errors
 /// With the problem.
-pub fn check_file(model: &ModelSpec) -> Result<(), Problem> {
-    match model.weights {
-        WeightsSpec::File(_) => open(model, None).map(drop),
+pub fn check_file(spec: &PipelineSpec) -> Result<(), Problem> {
+    match spec.model.weights {
+        WeightsSpec::File(_) | WeightsSpec::InBase => base(spec, None).map(drop),
         WeightsSpec::None | WeightsSpec::Builtin | WeightsSpec::Published(_) => Ok(()),
     }
 }
@@ -65,7 +66,7 @@ pub fn check_file(model: &ModelSpec) -> Result<(), Problem> {
 /// The published file that a model asks for, if it asks for one.
 pub fn published(model: &ModelSpec) -> Option<PublishedFile> {
     let WeightsSpec::Published(spec) = &model.weights else { return None };
-    let found = published::find(model.base, model.width, spec, model.top);
+    let found = published::find(model.width(), spec, model.top);
     Some(found.expect("pipelines are checked for what has been published"))
 }
 
@@ -82,27 +83,11 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
             problems.push(Problem::new(error.code(), at, error.to_string()).hints(error.hints()));
         })
         .ok();
-    let file = open(&spec.model, cache).unwrap_or_else(|problem| {
-        problems.push(problem);
-        None
+    let model = base(spec, cache).and_then(|base| {
+        let classes = listing.as_ref().map(|listing| &listing.classes[..]);
+        built(spec, base, classes)
     });
-    // Weights, graph and preprocessing are one thing.
-    let convention =
-        file.as_ref().map_or_else(Convention::default, |file| file.content.convention());
-    // The base model is the same for any number of classes, so weights can be judged without them.
-    let n_classes = listing.as_ref().map_or(2, |listing| listing.classes.len());
-    let network = Network::build(&spec.model, convention, spec.dataset.image_size, n_classes)
-        .expect("the engines have units for every layer of the base models");
-    let base_weights = file.and_then(|file| {
-        let weights = read(&file.content, &network);
-        let mut weights = weights.map_err(|problem| problems.push(problem)).ok()?;
-        if let (TopSpec::Pretrained, Some(listing)) = (spec.model.top, &listing) {
-            let head = pretrained_head(&file.content, &listing.classes);
-            weights.extend(head.map_err(|problem| problems.push(problem)).ok()?);
-        }
-        let File { source, published, content } = file;
-        Some(BaseWeights { source, published, digest: content.digest(), weights })
-    });
+    let model = model.map_err(|problem| problems.push(problem)).ok();
     if let Some(listing) = &listing {
         check_tasks(spec, &listing.classes, &mut problems);
     }
@@ -114,12 +99,84 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
             "build it with the feature `libtorch` (docs/devices.md says how), or write `device: cpu`",
         ));
     }
-    match (listing, layers) {
-        (Some(listing), Some(layers)) if problems.is_empty() => {
+    match (listing, model, layers) {
+        (Some(listing), Some((network, base_weights)), Some(layers)) if problems.is_empty() => {
             Ok(Prepared { listing, network, base_weights, layers })
         }
         _ => Err(problems),
     }
+}
+
+/// The classifier of a pipeline, and the weights that its base model starts from.
+fn built(
+    spec: &PipelineSpec,
+    base: FoundBase,
+    classes: Option<&[String]>,
+) -> Result<(Network, Option<BaseWeights>), Problem> {
+    // The base model is the same for any number of classes, so weights can be judged without them.
+    let n_classes = classes.map_or(2, <[String]>::len);
+    let build = |base: Base| {
+        Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
+            .expect("the engines have units for every layer of the base models")
+    };
+    match base {
+        FoundBase::Random => Ok((build(Convention::default().into()), None)),
+        FoundBase::File { source, backbone } => {
+            let digest = Digest::of(&backbone.file);
+            let weights = Weights::default();
+            let weights = BaseWeights { source, published: None, digest, weights };
+            Ok((build(Base::Backbone(backbone.into())), Some(weights)))
+        }
+        FoundBase::Weights(File { source, published, content }) => {
+            // Weights, graph and preprocessing are one thing.
+            let network = build(content.convention().into());
+            let mut weights = read(&content, &network)?;
+            if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
+                weights.extend(pretrained_head(&content, classes)?);
+            }
+            let digest = content.digest();
+            Ok((network, Some(BaseWeights { source, published, digest, weights })))
+        }
+    }
+}
+
+/// The classifier of a pipeline without its weights, whose file is not looked for.
+pub(super) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
+    let base = match &spec.model.base {
+        BaseModel::MobilenetV2 => Convention::default().into(),
+        BaseModel::Onnx(onnx) => {
+            Base::Backbone(open_backbone(onnx, spec.dataset.image_size)?.into())
+        }
+    };
+    Ok(Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
+        .expect("the engines have units for every layer of the base models"))
+}
+
+/// What a base model is made of, before it is built.
+enum FoundBase {
+    /// Random weights.
+    Random,
+    /// Weights from a file.
+    Weights(File),
+    /// A file that is a base model.
+    File { source: String, backbone: Backbone },
+}
+
+/// Reads the file that a base model is, or starts from.
+fn base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<FoundBase, Problem> {
+    if let BaseModel::Onnx(onnx) = &spec.model.base {
+        let backbone = open_backbone(onnx, spec.dataset.image_size)?;
+        return Ok(FoundBase::File { source: onnx.onnx.written.clone(), backbone });
+    }
+    Ok(open(&spec.model, cache)?.map_or(FoundBase::Random, FoundBase::Weights))
+}
+
+fn open_backbone(onnx: &OnnxSpec, size: ImageSize) -> Result<Backbone, Problem> {
+    backbone::open(&onnx.onnx.path, &onnx.features, size).map_err(|error| {
+        let key = if error.code() == Code::UnknownNode { "features" } else { "onnx" };
+        let at = KeyPath::of(&["model", "base", key]);
+        Problem::new(error.code(), at, error.to_string()).hints(error.hints())
+    })
 }
 
 /// Says before anything trains which tasks cannot be done afterwards.
@@ -135,6 +192,13 @@ fn check_tasks(spec: &PipelineSpec, classes: &[String], problems: &mut Vec<Probl
                     let code = error.code().unwrap_or(Code::Conflict);
                     Problem::new(code, at, error.to_string()).hints(error.hints())
                 }));
+            }
+            TaskKind::Export(_) if spec.model.weights.is_in_base() => {
+                let error = ExportError::Backbone;
+                problems.push(
+                    Problem::new(Code::Conflict, at("export"), error.to_string())
+                        .hints(error.hints()),
+                );
             }
             TaskKind::Export(ExportSpec { normalised: false, .. }) => {
                 let fits = onnx::check_resize(spec.dataset.resize);
@@ -182,7 +246,7 @@ struct File {
 /// Opens the file that a model starts from, if it starts from one.
 fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem> {
     let (source, published, path): (String, _, PathBuf) = match &model.weights {
-        WeightsSpec::None => return Ok(None),
+        WeightsSpec::None | WeightsSpec::InBase => return Ok(None),
         WeightsSpec::Builtin => {
             let content = WeightsFile::builtin();
             return Ok(Some(File { source: "builtin".to_owned(), published: None, content }));

@@ -81,14 +81,17 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
     let count = |counts: &BTreeMap<String, usize>, name: &String| {
         (name.clone(), counts.get(name).copied().unwrap_or(0))
     };
-    let BaseModel::MobilenetV2 = spec.model.base;
     let size = spec.dataset.image_size;
     let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
     Ok(Setup {
-        network: format!("MobileNetV2 {}", spec.model.width),
+        network: match &spec.model.base {
+            BaseModel::MobilenetV2 => format!("MobileNetV2 {}", spec.model.width()),
+            BaseModel::Onnx(onnx) => format!("an ONNX file, up to {}", onnx.features),
+        },
         weights: match &spec.model.weights {
             // Where it lies is no part of the run.
             WeightsSpec::File(_) => "a file".to_owned(),
+            WeightsSpec::InBase => "those of the file".to_owned(),
             _ => manifest.weights.source.clone(),
         },
         image_size: format!("{}×{}", size.width, size.height),

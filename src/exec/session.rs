@@ -131,6 +131,9 @@ impl Session {
         }
         let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
         write_dataset(&recorder, &world.dataset, &world.split)?;
+        if let Some(backbone) = &world.network.backbone {
+            recorder.write_base_model(&backbone.file)?;
+        }
         let checkpoint = Checkpoint::of(&directory);
         checkpoint.begin(&self.facts(&world, &directory)?)?;
         let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };

@@ -15,9 +15,8 @@ use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::cache::records::Room;
-use crate::engine::Trainer;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
-use crate::engine::native::NativeExtractor;
+use crate::engine::{self, Trainer};
 use crate::event::{Evaluated, Event, EventSink, StageFacts};
 use crate::model::graph::{LayerIdx, Parameter};
 use crate::model::network::Network;
@@ -70,13 +69,13 @@ pub(super) fn run(
     let frozen_before = weights.digests_except(&moving);
     let cut = network.cut(first);
     let options = TrainerOptions::of(spec, layers);
-    let extractor = NativeExtractor::new(network, &cut, weights)?;
+    let extractor = engine::extractor(network, &cut, weights)?;
     let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
     let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
     // Where nothing is frozen the features are the pictures, which are kept as pixels.
     let room = (!cut.frozen.is_empty()).then_some(start.room);
     let stream = SeedStream::new(start.seed).child("stage").child(name);
-    let mut features = StageFeatures::new(pictures, (&extractor, shapes), stream, room)?;
+    let mut features = StageFeatures::new(pictures, (extractor.as_ref(), shapes), stream, room)?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         go_on(&facts, &state, audience)?;
         (facts, Some(state))

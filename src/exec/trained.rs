@@ -6,15 +6,15 @@ use super::session::RunError;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
-use crate::engine::native::NativeExtractor;
-use crate::engine::{EngineError, FeatureExtractor, Trainer};
-use crate::model::network::Network;
+use crate::engine::{self, EngineError, FeatureExtractor, Trainer};
+use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
+use crate::onnx::backbone::{self, BackboneError};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
-use crate::spec::{FreezeSpec, FromWeights, PipelineSpec};
+use crate::spec::{BaseModel, FreezeSpec, FromWeights, PipelineSpec};
 
 /// A network with its weights and the names of its outputs.
 #[derive(Clone, Debug)]
@@ -36,21 +36,39 @@ fn weights_file(directory: &Path, which: FromWeights) -> PathBuf {
     directory.join(layout::WEIGHTS).join(name)
 }
 
+/// A model that a run left, but that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Its base model cannot.
+    #[error(transparent)]
+    Base(#[from] BackboneError),
+}
+
 impl Trained {
     /// The model of a finished run, of whose pipeline this is the spec.
     ///
     /// # Errors
-    /// When its weights cannot be read.
+    /// When its weights or its base model cannot be read.
     pub fn open(
         directory: &Path,
         manifest: &Manifest,
         spec: &PipelineSpec,
         which: FromWeights,
-    ) -> Result<Self, WeightsError> {
-        let file = WeightsFile::open(&weights_file(directory, which))?;
+    ) -> Result<Self, OpenError> {
+        let file = WeightsFile::of_run(&weights_file(directory, which))?;
         let classes = manifest.dataset.classes.clone();
-        let (size, convention) = (spec.dataset.image_size, file.convention());
-        let network = Network::build(&spec.model, convention, size, classes.len())
+        let size = spec.dataset.image_size;
+        let base = match &spec.model.base {
+            BaseModel::MobilenetV2 => Base::Convention(file.convention()),
+            BaseModel::Onnx(onnx) => {
+                let path = directory.join(layout::WEIGHTS).join(layout::BASE_MODEL);
+                Base::Backbone(backbone::open(&path, &onnx.features, size)?.into())
+            }
+        };
+        let network = Network::build(&spec.model, base, size, classes.len())
             .expect("the engines have units for every layer of the base models");
         let weights = file.weights(&network.graph.parameters())?;
         Ok(Self { classes, network, weights })
@@ -59,7 +77,7 @@ impl Trained {
 
 /// Asks a network: everything but the head is run as the frozen part of a stage is.
 pub struct Asker {
-    extractor: NativeExtractor,
+    extractor: Box<dyn FeatureExtractor>,
     head: AutodiffTrainer,
 }
 
@@ -70,7 +88,7 @@ impl Asker {
     /// When the engine cannot run it.
     pub fn new(network: &Network, weights: &Weights) -> Result<Self, EngineError> {
         let cut = network.cut(network.first_trainable(&FreezeSpec::All));
-        let extractor = NativeExtractor::new(network, &cut, weights)?;
+        let extractor = engine::extractor(network, &cut, weights)?;
         let options = TrainerOptions::asking(Layers::Native);
         let head = AutodiffTrainer::new(network, &cut, weights, &[], &options);
         Ok(Self { extractor, head })

@@ -80,6 +80,8 @@ impl ConvolutionUnit {
 /// What a unit computes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UnitKind {
+    /// A base model that is not looked into.
+    Backbone,
     /// A convolution and what follows it.
     Convolution(ConvolutionUnit),
     /// The mean over all pixels.
@@ -129,7 +131,8 @@ impl Unit {
                 }
             }
             UnitKind::Dense => n_outputs * n_inputs,
-            UnitKind::GlobalAveragePooling | UnitKind::Dropout { .. } => 0.0,
+            // What a backbone costs is not known.
+            UnitKind::Backbone | UnitKind::GlobalAveragePooling | UnitKind::Dropout { .. } => 0.0,
         }
     }
 
@@ -194,6 +197,7 @@ impl Fusion<'_> {
             LayerKind::DepthwiseConvolution { window } => {
                 self.start(idx, convolution(window, Connection::Depthwise));
             }
+            LayerKind::Backbone { .. } => self.start(idx, UnitKind::Backbone),
             LayerKind::GlobalAveragePooling => self.start(idx, UnitKind::GlobalAveragePooling),
             LayerKind::Dropout { rate } => self.start(idx, UnitKind::Dropout { rate }),
             LayerKind::Dense { .. } => self.start(idx, UnitKind::Dense),

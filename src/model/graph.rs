@@ -88,6 +88,11 @@ impl Window {
 pub enum LayerKind {
     /// The pictures, `[height, width, channels]`.
     Input,
+    /// A base model that is not looked into.
+    Backbone {
+        /// Its output for one picture, `[height, width, channels]`.
+        output: [usize; 3],
+    },
     /// A convolution without bias.
     Convolution {
         /// Number of output channels.
@@ -130,6 +135,7 @@ impl LayerKind {
     pub fn keras_class(&self) -> &'static str {
         match self {
             Self::Input => "InputLayer",
+            Self::Backbone { .. } => "ONNX",
             Self::Convolution { .. } => "Conv2D",
             Self::DepthwiseConvolution { .. } => "DepthwiseConv2D",
             Self::BatchNormalization { .. } => "BatchNormalization",
@@ -281,6 +287,7 @@ impl Graph {
                 vec![(Role::Kernel, vec![channels, units]), (Role::Bias, vec![units])]
             }
             LayerKind::Input
+            | LayerKind::Backbone { .. }
             | LayerKind::Relu6
             | LayerKind::ZeroPadding(_)
             | LayerKind::Add
@@ -309,6 +316,7 @@ impl Graph {
         };
         match *kind {
             LayerKind::Input => unreachable!("a graph has one input, made by `with_input`"),
+            LayerKind::Backbone { output } => output.to_vec(),
             LayerKind::Convolution { filters, window } => {
                 let (h, w, _) = map();
                 let (h, w) = window.output(h, w);

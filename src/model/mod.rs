@@ -1,6 +1,7 @@
 //! The network as data: named layers with inferred shapes, their weights, and where they are cut
 //! into a frozen and a trainable part. No arithmetic on activations happens here.
 
+pub mod backbone;
 pub mod fold;
 pub mod freeze;
 pub mod fuse;

@@ -1,5 +1,8 @@
 //! A whole classifier: base model, pooling, dropout and one dense layer.
 
+use std::sync::Arc;
+
+use super::backbone::Backbone;
 use super::fuse::{self, Cut, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use super::mobilenet_v2;
@@ -20,20 +23,22 @@ pub struct Network {
     pub convention: Convention,
     /// What its input needs.
     pub preprocessing: Preprocessing,
+    /// The file that its base model is, if it is one.
+    pub backbone: Option<Arc<Backbone>>,
 }
 
-/// The base model of a spec, as the authors of its weights built it. Names and order of layers do
-/// not depend on them.
-pub fn build_base(base: BaseModel, convention: Convention, width: f64, size: ImageSize) -> Graph {
-    match base {
-        BaseModel::MobilenetV2 => mobilenet_v2::build(convention, width, size.height, size.width),
-    }
+/// What a base model is built from, besides its spec.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// How the authors of its weights built it.
+    Convention(Convention),
+    /// A file.
+    Backbone(Arc<Backbone>),
 }
 
-/// The smallest picture a base model takes, in pixels a side.
-pub fn smallest_side(base: BaseModel) -> usize {
-    match base {
-        BaseModel::MobilenetV2 => mobilenet_v2::SMALLEST_SIDE,
+impl From<Convention> for Base {
+    fn from(convention: Convention) -> Self {
+        Self::Convention(convention)
     }
 }
 
@@ -42,13 +47,28 @@ impl Network {
     ///
     /// # Errors
     /// When an engine has no unit for one of its layers.
+    ///
+    /// # Panics
+    /// When the base is a file in the spec and not here, or the other way round.
     pub fn build(
         spec: &ModelSpec,
-        convention: Convention,
-        size: ImageSize,
+        base: impl Into<Base>,
+        ImageSize { height, width }: ImageSize,
         n_classes: usize,
     ) -> Result<Self, UnsupportedLayer> {
-        let mut graph = build_base(spec.base, convention, spec.width, size);
+        let (mut graph, convention, preprocessing, backbone) = match (&spec.base, base.into()) {
+            (BaseModel::MobilenetV2, Base::Convention(convention)) => {
+                let graph = mobilenet_v2::build(convention, spec.width(), height, width);
+                (graph, convention, convention.preprocessing(), None)
+            }
+            (BaseModel::Onnx(onnx), Base::Backbone(backbone)) => {
+                let mut graph = Graph::with_input("input", [height, width, 3]);
+                let kind = LayerKind::Backbone { output: backbone.shape };
+                graph.add("backbone", kind, &[0]);
+                (graph, Convention::default(), onnx.preprocessing, Some(backbone))
+            }
+            (base, other) => unreachable!("{base:?} is not built from {other:?}"),
+        };
         let n_base_layers = graph.layers().len();
         let Pooling::Average = spec.head.pooling;
         let mut x = graph.add(
@@ -59,8 +79,7 @@ impl Network {
         x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
         graph.add("head", LayerKind::Dense { units: n_outputs(n_classes) }, &[x]);
         let units = fuse::fuse(&graph)?;
-        let preprocessing = convention.preprocessing();
-        Ok(Self { graph, n_base_layers, units, convention, preprocessing })
+        Ok(Self { graph, n_base_layers, units, convention, preprocessing, backbone })
     }
 
     /// The first layer that trains under a freeze rule.

@@ -4,10 +4,10 @@
 //! No digest stands here that its publisher does not give: torchvision's names carry the first
 //! eight digits of each file's SHA-256; Keras and timm publish none.
 
-use super::network;
+use super::mobilenet_v2;
 use super::weights::import::WeightsFile;
 use crate::base::digest::Digest;
-use crate::spec::{BaseModel, ImageSize, PublishedSpec, Source, TopSpec, TorchvisionVersion};
+use crate::spec::{PublishedSpec, Source, TopSpec, TorchvisionVersion};
 
 /// The sides of the pictures that Keras trained its weights on, in pixels.
 pub const KERAS_SIZES: [usize; 5] = [96, 128, 160, 192, 224];
@@ -39,9 +39,7 @@ pub struct PublishedFile {
     pub sha256: Option<String>,
     /// The digest of the file that a recorded run had.
     pub digest: Option<Digest>,
-    /// The base model that its weights are of.
-    pub base: BaseModel,
-    /// The width of it.
+    /// The width of the MobileNetV2 that its weights are of.
     pub width: f64,
     /// Whether its classifier is wanted.
     pub top: TopSpec,
@@ -65,9 +63,8 @@ impl PublishedFile {
             ));
         }
         // Shapes of weights do not depend on the size of pictures.
-        let side = network::smallest_side(self.base);
-        let size = ImageSize { height: side, width: side };
-        let graph = network::build_base(self.base, file.convention(), self.width, size);
+        let side = mobilenet_v2::SMALLEST_SIDE;
+        let graph = mobilenet_v2::build(file.convention(), self.width, side, side);
         let error = file.weights(&graph.parameters()).err().or_else(|| {
             (self.top == TopSpec::Pretrained).then(|| file.classifier().err()).flatten()
         })?;
@@ -99,17 +96,11 @@ impl NotPublished {
     }
 }
 
-/// The file with the weights of a base model of this width.
+/// The file with the weights of a MobileNetV2 of this width.
 ///
 /// # Errors
 /// When the library has published none.
-pub fn find(
-    base: BaseModel,
-    width: f64,
-    spec: &PublishedSpec,
-    top: TopSpec,
-) -> Result<PublishedFile, NotPublished> {
-    let BaseModel::MobilenetV2 = base;
+pub fn find(width: f64, spec: &PublishedSpec, top: TopSpec) -> Result<PublishedFile, NotPublished> {
     let none = |size: String| NotPublished { source_name: spec.source.name(), width, size };
     let file = |name: String, url: String, sha256_start: Option<&'static str>| PublishedFile {
         source: spec.source,
@@ -118,7 +109,6 @@ pub fn find(
         sha256_start,
         sha256: spec.sha256.clone(),
         digest: None,
-        base,
         width,
         top,
     };
@@ -165,7 +155,7 @@ mod tests {
 
     fn name(source: Source, width: f64, trained_at: Option<usize>) -> Option<String> {
         let spec = PublishedSpec { source, version: None, trained_at, sha256: None };
-        let found = find(BaseModel::MobilenetV2, width, &spec, TopSpec::New);
+        let found = find(width, &spec, TopSpec::New);
         found.ok().map(|file| file.name)
     }
 

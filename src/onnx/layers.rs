@@ -40,6 +40,7 @@ pub(super) fn network(
                     }
                 }
             }
+            UnitKind::Backbone => unreachable!("a base model that is a file is not written again"),
             UnitKind::GlobalAveragePooling => {
                 let pooled = builder.node("GlobalAveragePool", &unit.name, &[&x], &[]);
                 let name = format!("{}/flat", unit.name);

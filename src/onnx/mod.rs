@@ -4,12 +4,16 @@
 //! A graph takes pictures of any size as bytes and does with them what is done before training, to the rounding of each pixel; or it takes numbers that are ready for the network. Operators
 //! are those of opset 17, which every common runtime has.
 
+pub mod backbone;
 mod builder;
+pub mod exported;
+mod external;
+mod input;
 mod layers;
 mod pixels;
 pub mod run;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::builder::{Builder, Dimension, ElementType};
 use crate::model::network::Network;
@@ -22,6 +26,11 @@ pub const IMAGES: &str = "images";
 pub const NORMALISED: &str = "input";
 /// The name of the output: `[n, classes]`.
 pub const PROBABILITIES: &str = "probabilities";
+
+/// The entry of the metadata that names the classes, as JSON.
+const CLASSES: &str = "classes";
+/// The entry of the metadata with the recipe, as JSON.
+const RECIPE: &str = "recipe";
 
 /// A classifier to be written.
 pub struct Classifier<'a> {
@@ -94,8 +103,8 @@ impl Classifier<'_> {
         builder.output(PROBABILITIES, &shape);
         let recipe = self.recipe();
         let text = |value| serde_json::to_string(value).expect("a recipe is plain data");
-        builder.metadata("classes", &serde_json::Value::from(self.classes).to_string());
-        builder.metadata("recipe", &text(&recipe));
+        builder.metadata(CLASSES, &serde_json::Value::from(self.classes).to_string());
+        builder.metadata(RECIPE, &text(&recipe));
         builder.encode()
     }
 
@@ -131,7 +140,7 @@ pub struct Recipe<'a> {
 }
 
 /// A size in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Size {
     /// Rows.
     pub height: usize,

@@ -67,10 +67,6 @@ pub(super) fn micro_batches() -> usize {
     16
 }
 
-pub(super) fn width() -> f64 {
-    1.0
-}
-
 pub(super) fn head() -> RawHead {
     RawHead { pooling: pooling(), dropout: dropout() }
 }

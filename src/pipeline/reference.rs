@@ -95,11 +95,18 @@ impl Page {
         } else if let Some(value) = schema.any_property() {
             self.section(value, &join(path, "NAME"));
         } else if schema.branches().iter().any(|branch| branch.documentation().is_some())
-            && !schema.words().is_empty()
             && schema.tags().is_empty()
         {
-            let _ = writeln!(self.text, "## `{path}`\n");
-            self.words(schema);
+            let branches = schema.branches();
+            let mappings: Vec<_> =
+                branches.iter().filter(|branch| !branch.properties().is_empty()).collect();
+            if !schema.words().is_empty() || !mappings.is_empty() {
+                let _ = writeln!(self.text, "## `{path}`\n");
+                self.words(schema);
+            }
+            for mapping in mappings {
+                self.keys(*mapping, path);
+            }
         }
     }
 

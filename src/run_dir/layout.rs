@@ -38,6 +38,8 @@ pub const REPORT: &str = "report.html";
 pub const PLOTS: &str = "plots";
 /// The folder of weights: those of the last stage, and a folder for each stage.
 pub const WEIGHTS: &str = "weights";
+/// The base model of the run where it is a file, cut down to what computes the features.
+pub const BASE_MODEL: &str = "base.onnx";
 /// The weights of a stage's best epoch.
 pub const BEST_WEIGHTS: &str = "best.safetensors";
 /// The weights of a stage's last epoch.

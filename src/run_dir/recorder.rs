@@ -93,6 +93,16 @@ impl Recorder {
         self.write_json(layout::CLASSES, &classes)
     }
 
+    /// Writes the base model of the run, where it is a file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_base_model(&self, file: &[u8]) -> Result<(), FileError> {
+        let folder = self.directory.join(layout::WEIGHTS);
+        fs::create_dir_all(&folder)?;
+        fs::write_atomic(&folder.join(layout::BASE_MODEL), file)
+    }
+
     /// Makes the weights of a stage those of the run.
     ///
     /// # Errors

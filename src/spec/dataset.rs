@@ -1,6 +1,6 @@
 //! Pictures: where they are, how they are split, sized and batched.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Location;
 
@@ -109,7 +109,7 @@ impl Serialize for ImageSize {
 }
 
 /// How a picture is brought to size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ResizeSpec {
     /// The filter.
     pub interpolation: Interpolation,
@@ -120,7 +120,7 @@ pub struct ResizeSpec {
 }
 
 /// A filter for resizing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the documentation")]
 pub enum Interpolation {
@@ -131,7 +131,7 @@ pub enum Interpolation {
 }
 
 /// What happens to a picture whose shape is not that of the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
     /// It is stretched.

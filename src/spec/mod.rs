@@ -6,7 +6,8 @@
 
 /// The values of a pipeline that change no result: where things lie and what they are called, and
 /// how much is done ahead or kept on the way. What the places hold does count.
-pub const HARMLESS: [&[&str]; 5] = [
+pub const HARMLESS: [&[&str]; 6] = [
+    &["model", "base", "onnx"],
     &["name"],
     &["checkpoint_every"],
     &["dataset", "directory"],
@@ -32,8 +33,8 @@ pub use dataset::{
     PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 pub use model::{
-    BaseModel, Convention, HeadSpec, ModelSpec, Pooling, Preprocessing, PublishedSpec, Source,
-    TopSpec, TorchvisionVersion, WeightsSpec,
+    BaseModel, Convention, HeadSpec, ModelSpec, OnnxSpec, Pooling, Preprocessing, PublishedSpec,
+    Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{

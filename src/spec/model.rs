@@ -9,9 +9,12 @@ use super::Location;
 pub struct ModelSpec {
     /// The architecture of the base model.
     pub base: BaseModel,
-    /// The factor on the number of channels.
-    pub width: f64,
+    /// The factor on the number of channels; none where the base model is a file, which has as many
+    /// as it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<f64>,
     /// What the base model starts from.
+    #[serde(skip_serializing_if = "WeightsSpec::is_in_base")]
     pub weights: WeightsSpec,
     /// Where the classifier on top begins.
     pub top: TopSpec,
@@ -19,12 +22,40 @@ pub struct ModelSpec {
     pub head: HeadSpec,
 }
 
+impl ModelSpec {
+    /// The factor on the number of channels; 1 where there is none.
+    pub fn width(&self) -> f64 {
+        self.width.unwrap_or(1.0)
+    }
+}
+
 /// An architecture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum BaseModel {
     /// MobileNetV2, as in Keras.
     MobilenetV2,
+    /// Whatever a file says, run as it is.
+    Onnx(OnnxSpec),
+}
+
+impl Serialize for BaseModel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::MobilenetV2 => serializer.serialize_str("mobilenet_v2"),
+            Self::Onnx(spec) => spec.serialize(serializer),
+        }
+    }
+}
+
+/// A base model that is an ONNX file: frozen, with weights of its own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OnnxSpec {
+    /// The file.
+    pub onnx: Location,
+    /// The node, or the value, whose output is what the head reads.
+    pub features: String,
+    /// What its input needs.
+    pub preprocessing: Preprocessing,
 }
 
 /// What the base model starts from.
@@ -38,6 +69,15 @@ pub enum WeightsSpec {
     File(Location),
     /// A file that one of them has published.
     Published(PublishedSpec),
+    /// The file that is the base model.
+    InBase,
+}
+
+impl WeightsSpec {
+    /// Whether the base model brings them along.
+    pub fn is_in_base(&self) -> bool {
+        matches!(self, Self::InBase)
+    }
 }
 
 impl Serialize for WeightsSpec {
@@ -47,6 +87,7 @@ impl Serialize for WeightsSpec {
             Self::Builtin => serializer.serialize_str("builtin"),
             Self::File(location) => location.serialize(serializer),
             Self::Published(published) => published.serialize(serializer),
+            Self::InBase => serializer.serialize_none(),
         }
     }
 }
@@ -164,14 +205,26 @@ impl Convention {
 }
 
 /// How pixel values from 0 to 255 become the numbers a base model was trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preprocessing {
     /// `x / 127.5 - 1`.
     MinusOneToOne,
+    /// `x / 255`.
+    ZeroToOne,
+    /// `x`.
+    #[serde(rename = "zero_to_255")]
+    ZeroTo255,
     /// `(x / 255 - mean) / deviation`, with the mean and standard deviation of each channel over
     /// `ImageNet`.
     ImagenetStatistics,
+    /// `(x / 255 - mean) / deviation`, with numbers for red, green and blue.
+    Statistics {
+        /// What is subtracted.
+        mean: [f32; 3],
+        /// What is divided by.
+        deviation: [f32; 3],
+    },
 }
 
 /// The mean of red, green and blue over `ImageNet`, as torchvision and timm have it.
@@ -185,9 +238,12 @@ impl Preprocessing {
         let pixel = |(position, value): (usize, &f32)| {
             let value = match self {
                 Self::MinusOneToOne => (value + 1.0) * 127.5,
-                Self::ImagenetStatistics => {
+                Self::ZeroToOne => value * 255.0,
+                Self::ZeroTo255 => *value,
+                Self::ImagenetStatistics | Self::Statistics { .. } => {
+                    let (mean, deviation) = self.statistics();
                     let channel = position % 3;
-                    (value * IMAGENET_DEVIATION[channel] + IMAGENET_MEAN[channel]) * 255.0
+                    (value * deviation[channel] + mean[channel]) * 255.0
                 }
             };
             value.round().clamp(0.0, 255.0) as u8
@@ -201,14 +257,50 @@ impl Preprocessing {
             Self::MinusOneToOne => {
                 values.iter_mut().for_each(|value| *value = *value / 127.5 - 1.0);
             }
-            Self::ImagenetStatistics => {
+            Self::ZeroToOne => values.iter_mut().for_each(|value| *value /= 255.0),
+            Self::ZeroTo255 => {}
+            Self::ImagenetStatistics | Self::Statistics { .. } => {
+                let (mean, deviation) = self.statistics();
                 for pixel in values.chunks_exact_mut(3) {
                     for (channel, value) in pixel.iter_mut().enumerate() {
-                        let mean = IMAGENET_MEAN[channel];
-                        *value = (*value / 255.0 - mean) / IMAGENET_DEVIATION[channel];
+                        *value = (*value / 255.0 - mean[channel]) / deviation[channel];
                     }
                 }
             }
+        }
+    }
+
+    /// The mean and the standard deviation that values between 0 and 1 are normalised by.
+    fn statistics(self) -> ([f32; 3], [f32; 3]) {
+        match self {
+            Self::Statistics { mean, deviation } => (mean, deviation),
+            _ => (IMAGENET_MEAN, IMAGENET_DEVIATION),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preprocessing_can_be_undone() {
+        let own = Preprocessing::Statistics { mean: [0.1, 0.2, 0.3], deviation: [0.5, 1.0, 2.0] };
+        for (preprocessing, white) in [
+            (Preprocessing::MinusOneToOne, [1.0; 3]),
+            (Preprocessing::ZeroToOne, [1.0; 3]),
+            (Preprocessing::ZeroTo255, [255.0; 3]),
+            (Preprocessing::ImagenetStatistics, [2.248_908, 2.428_571, 2.64]),
+            (own, [1.8, 0.8, 0.35]),
+        ] {
+            let pixels: Vec<u8> = (0..=254).collect();
+            let mut values: Vec<f32> = pixels.iter().copied().map(f32::from).collect();
+            preprocessing.apply(&mut values);
+            assert_eq!(preprocessing.undo(&values), pixels, "{preprocessing:?}");
+            let mut values = [255.0; 3];
+            preprocessing.apply(&mut values);
+            let is_near = |(is, should): (&f32, &f32)| (is - should).abs() < 1e-5;
+            assert!(values.iter().zip(&white).all(is_near), "{preprocessing:?}: {values:?}");
         }
     }
 }

@@ -130,6 +130,12 @@ codes! {
     NotInImagenet = "W004";
     /// Weights that cannot be downloaded.
     Download = "W005";
+    /// A base model that cannot be read or run.
+    BaseFile = "M001";
+    /// A node that a base model does not have.
+    UnknownNode = "M002";
+    /// A base model that does not fit the pictures or the head.
+    BaseMismatch = "M003";
     /// A device that this build does not have.
     DeviceUnavailable = "E001";
     /// The loss stopped being a number.

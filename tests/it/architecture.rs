@@ -18,7 +18,7 @@ const MODULES: [(&str, &[&str]); 17] = [
     ("fetch", &["base", "spec", "model"]),
     ("cache", &["base"]),
     ("dataset", &["base", "spec", "cache"]),
-    ("engine", &["base", "spec", "model"]),
+    ("engine", &["base", "spec", "model", "onnx"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
     ("run_dir", &["base", "spec", "event", "metrics", "model"]),
     ("diff", &["base", "spec", "event", "pipeline", "dataset", "run_dir"]),

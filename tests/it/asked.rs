@@ -175,3 +175,31 @@ fn onnx_runtime_says_the_same() {
         println!("{out}");
     }
 }
+
+#[test]
+fn an_exported_file_answers_like_its_run() {
+    let (workshop, _) = trained(3, &[]);
+    let pictures = workshop.text("pictures");
+    let of_run = predict(&workshop, &["--csv", &pictures]).out;
+    for (name, more) in [("whole.onnx", &[][..]), ("bare.onnx", &["--normalised"])] {
+        let (run, file) = (workshop.text("runs/small"), workshop.text(name));
+        let said = alpaca_run(&[&["export", &run, "-o", &file], more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let said = alpaca_run(&["predict", &file, "--csv", &pictures]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert_eq!(said.out.lines().count(), 37);
+        for (is, should) in said.out.lines().skip(1).zip(of_run.lines().skip(1)) {
+            let (is, should) =
+                (is.split(',').collect::<Vec<_>>(), should.split(',').collect::<Vec<_>>());
+            assert_eq!(is[..2], should[..2]);
+            for (is, should) in is[2..5].iter().zip(&should[2..5]) {
+                let off = is.parse::<f64>().unwrap() - should.parse::<f64>().unwrap();
+                assert!(off.abs() < 1e-4, "{off}");
+            }
+        }
+    }
+    let foreign = project().join("tests/it/data/onnx/script.onnx").display().to_string();
+    let said = alpaca_run(&["predict", &foreign, &pictures]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("does not say what its outputs are called"), "{}", said.err);
+}

@@ -20,6 +20,7 @@ mod diagnostics;
 mod diff;
 mod download;
 mod drawn;
+mod foreign;
 mod import;
 mod measured;
 mod pretrained;

@@ -93,13 +93,13 @@ pub(in crate::cli) struct FetchArguments {
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "alpaca-run predict [OPTIONS] RUN IMAGE...\n       alpaca-run predict [OPTIONS] --base NETWORK IMAGE..."
+    override_usage = "alpaca-run predict [OPTIONS] RUN|MODEL.onnx IMAGE...\n       alpaca-run predict [OPTIONS] --base NETWORK IMAGE..."
 )]
 pub(in crate::cli) struct PredictArguments {
-    /// A run directory, then pictures, folders of pictures, or `-` for a picture on standard input
+    /// A run directory or a file of `alpaca-run export`, then pictures, folders of pictures, or `-` for a picture on standard input
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath, required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// Of the best epoch, or of the last one
+    /// Of a run's best epoch, or of its last one
     #[arg(long, value_name = "WHICH", value_enum, default_value = "best", conflicts_with = "base")]
     pub(in crate::cli) from_weights: WeightsArgument,
     /// Ask a network as its authors trained it, before any training here; no run is named then

@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(
         };
         let loaded = load(&named, settings)?;
         // Whoever mistypes `imagenet` names a file.
-        preflight::check_file(&loaded.spec.model)
+        preflight::check_file(&loaded.spec)
             .map_err(|problem| Failure::Rejected(loaded.reject(vec![problem])))?;
         let Some(file) = preflight::published(&loaded.spec.model) else {
             let _ = writeln!(lines, "{} names no published weights", pipeline.display());

@@ -18,7 +18,8 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let loaded = load(arguments, settings)?;
-    let report = layers::describe(&loaded.spec).map_err(Failure::usage)?;
+    let report = layers::describe(&loaded.spec)
+        .map_err(|problem| Failure::Rejected(loaded.reject(vec![problem])))?;
     terminal.result(&render(&report)).map_err(Failure::usage)?;
     Ok(Exit::Done)
 }

@@ -35,7 +35,7 @@ use crate::base::fs;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
-use crate::exec::trained::Trained;
+use crate::exec::trained::{OpenError, Trained};
 use crate::fetch::find_and_record;
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
@@ -181,13 +181,24 @@ fn open_trained(
         current_dir: settings.current_dir.clone(),
     })?;
     let trained = Trained::open(directory, &manifest, &loaded.spec, which);
-    Ok((loaded, manifest, trained.map_err(Failure::usage)?))
+    let trained = trained.map_err(|error| match error {
+        OpenError::Weights(error) => Failure::usage(error),
+        OpenError::Base(error) => Failure::Other {
+            exit: Exit::Usage,
+            code: None,
+            hints: error.hints(),
+            error: error.into(),
+        },
+    })?;
+    Ok((loaded, manifest, trained))
 }
 
 /// The values that may differ from those a run was started with: where things lie.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
     let is_place = |text: &&String| {
-        ["dataset.directory=", "model.weights="].iter().any(|start| text.starts_with(start))
+        ["dataset.directory=", "model.weights=", "model.base.onnx="]
+            .iter()
+            .any(|start| text.starts_with(start))
     };
     match overrides.iter().find(|text| !is_place(text)) {
         None => Ok(overrides.to_vec()),
@@ -195,7 +206,10 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             exit: Exit::Usage,
             code: None,
             error: anyhow::anyhow!("`-S {text}` would make it another run"),
-            hints: vec!["only dataset.directory and model.weights can be given here".to_owned()],
+            hints: vec![
+                "only dataset.directory, model.weights and model.base.onnx can be given here"
+                    .to_owned(),
+            ],
         }),
     }
 }

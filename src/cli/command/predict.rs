@@ -1,6 +1,6 @@
-//! `alpaca-run predict RUN IMAGE…`, and `alpaca-run predict --base NETWORK IMAGE…`
+//! `alpaca-run predict RUN|MODEL.onnx IMAGE…`, and `alpaca-run predict --base NETWORK IMAGE…`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::said::{Format, Names, Said};
@@ -47,13 +47,16 @@ fn of_run(
             code: None,
             error: anyhow::anyhow!("there is nothing to predict: no picture is named"),
             hints: vec![
-                "a run directory comes first, then pictures: `alpaca-run predict RUN IMAGE…`"
+                "a run directory or an exported file comes first, then pictures: `alpaca-run predict RUN IMAGE…`"
                     .to_owned(),
                 "`--base mobilenet_v2` asks a network as its authors trained it".to_owned(),
             ],
         });
     }
     let files = predict::pictures(images).map_err(Failure::usage)?;
+    if run.is_file() {
+        return of_file(run, &files, arguments, settings, terminal);
+    }
     let which = FromWeights::from(arguments.from_weights);
     on_threads(settings, || {
         let (loaded, _, trained) = open_trained(run, which, &[], settings)?;
@@ -61,6 +64,25 @@ fn of_run(
         let names = Names::OfRun(trained.classes);
         ask(predictor.map_err(RunError::from)?, &files, names, TOP_OF_RUN, (arguments, terminal))
     })?
+}
+
+/// Asks a classifier that was exported.
+fn of_file(
+    file: &Path,
+    files: &[PathBuf],
+    arguments: &PredictArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let opened = Predictor::of_file(file);
+    let (predictor, classes) = opened.map_err(|error| Failure::Other {
+        exit: Exit::Usage,
+        code: None,
+        hints: error.hints(),
+        error: error.into(),
+    })?;
+    let names = Names::OfRun(classes);
+    on_threads(settings, || ask(predictor, files, names, TOP_OF_RUN, (arguments, terminal)))?
 }
 
 fn of_base(

@@ -12,6 +12,9 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
+/// A picture as pixels of red, green and blue.
+pub type Picture = RgbImage;
+
 /// The smallest side that can show something.
 pub const SMALLEST_SIDE: u32 = 8;
 /// The most pixels that are decoded: 300 MB as RGB. A larger picture would take more memory than a
@@ -85,7 +88,7 @@ pub fn has_picture_name(path: &str) -> bool {
 ///
 /// # Errors
 /// When the bytes are not a complete picture of a known format and a bearable size.
-pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }

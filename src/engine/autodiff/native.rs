@@ -235,6 +235,7 @@ impl Build {
                         shortcut: convolution.shortcut,
                     };
                 }
+                UnitKind::Backbone => unreachable!("nothing in a backbone trains"),
                 UnitKind::GlobalAveragePooling => {
                     (Arc::new(AveragePooling { shape: map_shape(&unit.input_shape) }), vec![])
                 }

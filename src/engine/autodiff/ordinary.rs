@@ -68,6 +68,7 @@ pub(super) fn forward(
                     None => x,
                 })
             }
+            UnitKind::Backbone => unreachable!("nothing in a backbone trains"),
             UnitKind::GlobalAveragePooling => {
                 Activations::Vectors(operations::global_average(maps(input)))
             }

@@ -173,7 +173,9 @@ impl Build<'_> {
             [unit] => match &unit.kind {
                 UnitKind::Convolution(convolution) => self.single(unit, convolution),
                 UnitKind::GlobalAveragePooling => Ok(StepKind::GlobalAveragePooling),
-                UnitKind::Dropout { .. } | UnitKind::Dense => Err(unsupported(unit)),
+                UnitKind::Backbone | UnitKind::Dropout { .. } | UnitKind::Dense => {
+                    Err(unsupported(unit))
+                }
             },
             units => self.block(units).map(|block| StepKind::Block(Box::new(block))),
         }
@@ -266,6 +268,7 @@ fn depthwise_shape(
 fn unsupported(unit: &Unit) -> UnsupportedLayer {
     let class = match unit.kind {
         UnitKind::Convolution(_) => "a convolution whose window there is no code for",
+        UnitKind::Backbone => "a base model that is a file",
         _ => "a layer of the head",
     };
     UnsupportedLayer { layer: unit.name.clone(), class }

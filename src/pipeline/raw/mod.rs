@@ -24,8 +24,8 @@ pub(super) use dataset::{
     RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
-    RawBase, RawHead, RawModel, RawPooling, RawPublished, RawSource, RawTop, RawTorchvisionVersion,
-    RawWeights,
+    RawArchitecture, RawBase, RawHead, RawModel, RawOnnx, RawPooling, RawPreprocessing,
+    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,

@@ -9,14 +9,13 @@ use crate::pipeline::defaults;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawModel {
-    /// The architecture of the base model.
+    /// The architecture of the base model, or a file that is one.
     pub(in crate::pipeline) base: RawBase,
-    /// The factor on the number of channels ("alpha"). ImageNet weights exist for 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
-    #[serde(default = "defaults::width")]
-    #[schemars(range(min = 0.05, max = 4.0))]
-    pub(in crate::pipeline) width: f64,
-    /// What the base model starts from: `builtin`, `imagenet`, `none` for random numbers, a file of weights, or a choice among published ones.
-    pub(in crate::pipeline) weights: RawWeights,
+    /// The factor on the number of channels ("alpha"); 1.0 where it is left out. ImageNet weights exist for 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
+    #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
+    pub(in crate::pipeline) width: Option<f64>,
+    /// What the base model starts from: `builtin`, `imagenet`, `none` for random numbers, a file of weights, or a choice among published ones. A base model that is a file brings its own.
+    pub(in crate::pipeline) weights: Option<RawWeights>,
     /// The classifier on top: a new one, or the one that came with the weights.
     #[serde(default = "defaults::top")]
     pub(in crate::pipeline) top: RawTop,
@@ -82,12 +81,63 @@ pub(in crate::pipeline) enum RawTop {
     Pretrained,
 }
 
-/// An architecture.
+/// A base model.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawBase {
+    /// An architecture of this program.
+    Named(RawArchitecture),
+    /// A network that another program wrote, run as it is: all of it stays frozen.
+    Onnx(RawOnnx),
+}
+
+/// MobileNetV2 as in Keras (Sandler et al. 2018).
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::pipeline) enum RawBase {
+pub(in crate::pipeline) enum RawArchitecture {
     /// MobileNetV2 as in Keras (Sandler et al. 2018).
     MobilenetV2,
+}
+
+/// A network that another program wrote as an ONNX file, run as it is: all of it stays frozen (docs/onnx.md).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawOnnx {
+    /// The file.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) onnx: String,
+    /// The node or the value whose output is the features, `[n, features]` or `[n, channels, height, width]`; what computes nothing for it is left out.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) features: String,
+    /// What pixel values from 0 to 255 become in front of it: as it was trained.
+    pub(in crate::pipeline) preprocessing: RawPreprocessing,
+}
+
+/// What pixel values become in front of a network.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawPreprocessing {
+    /// `x / 127.5 - 1`: most networks of `keras.applications`.
+    MinusOneToOne,
+    /// `x / 255`.
+    ZeroToOne,
+    /// `x`: the network does it itself.
+    #[serde(rename = "zero_to_255")]
+    ZeroTo255,
+    /// `(x / 255 - mean) / deviation` with those of ImageNet: torchvision, and most networks of timm.
+    ImagenetStatistics,
+    /// `(x / 255 - mean) / deviation`.
+    Statistics(RawStatistics),
+}
+
+/// The mean and the standard deviation of pixel values between 0 and 1.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawStatistics {
+    /// Of red, green and blue.
+    pub(in crate::pipeline) mean: [f32; 3],
+    /// Of red, green and blue; not 0.
+    pub(in crate::pipeline) deviation: [f32; 3],
 }
 
 /// The classifier on top of the base model: pooling, dropout, and one dense layer with a sigmoid

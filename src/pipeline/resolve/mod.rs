@@ -41,7 +41,7 @@ pub(super) fn resolve(
     check_name(&name, KeyPath::of(&["name"]), "a run directory", problems);
     let locate = |at: &KeyPath, text: &str| location(document, folders, at, text);
     let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);
-    let model = model::resolve(&raw.model, &dataset, &locate, problems);
+    let model = model::resolve(&raw.model, &dataset, &locate, folders.is_partial, problems);
     let augmentation = raw
         .augmentation
         .iter()

@@ -1,17 +1,17 @@
 //! `model:` resolved.
 
 use crate::base::key_path::KeyPath;
-use crate::model::network;
+use crate::model::mobilenet_v2;
 use crate::model::published;
 use crate::model::weights::builtin;
 use crate::pipeline::raw::{
-    RawBase, RawHead, RawModel, RawPooling, RawPublished, RawSource, RawTop, RawTorchvisionVersion,
-    RawWeights,
+    RawArchitecture, RawBase, RawHead, RawModel, RawOnnx, RawPooling, RawPreprocessing,
+    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    BaseModel, DatasetSpec, HeadSpec, ImageSize, Location, ModelSpec, Pooling, PublishedSpec,
-    Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    BaseModel, DatasetSpec, HeadSpec, ImageSize, Location, ModelSpec, OnnxSpec, Pooling,
+    Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
 /// A side beyond which a batch of activations fills any memory.
@@ -22,42 +22,43 @@ pub(super) fn resolve(
     raw: &RawModel,
     dataset: &DatasetSpec,
     locate: &dyn Fn(&KeyPath, &str) -> Location,
+    is_partial: bool,
     problems: &mut Vec<Problem>,
 ) -> ModelSpec {
     let at = KeyPath::of(&["model"]);
-    let RawBase::MobilenetV2 = raw.base;
-    let base = BaseModel::MobilenetV2;
-    check_image_size(base, dataset.image_size, problems);
+    let head = head(raw.head);
+    let base = match &raw.base {
+        RawBase::Named(RawArchitecture::MobilenetV2) => BaseModel::MobilenetV2,
+        RawBase::Onnx(onnx) => {
+            check_sides(1, dataset.image_size, problems);
+            refuse_choices_of_architectures(raw, &at, problems);
+            let base = BaseModel::Onnx(self::onnx(onnx, locate, problems));
+            let (width, weights, top) = (None, WeightsSpec::InBase, TopSpec::New);
+            return ModelSpec { base, width, weights, top, head };
+        }
+    };
+    check_sides(mobilenet_v2::SMALLEST_SIDE, dataset.image_size, problems);
+    let width = raw.width.unwrap_or(1.0);
     let top = match raw.top {
         RawTop::New => TopSpec::New,
         RawTop::Pretrained => TopSpec::Pretrained,
     };
     let at_weights = at.key("weights");
-    let weights = match &raw.weights {
-        RawWeights::Named(name) => match name.as_str() {
-            "none" => WeightsSpec::None,
-            "imagenet" => WeightsSpec::Published(keras(dataset.image_size, None)),
-            "builtin" => {
-                if raw.width != builtin::WIDTH {
-                    let message =
-                        format!("the built-in weights are those of width {}", builtin::WIDTH);
-                    let problem =
-                        Problem::new(Code::WeightsUnavailable, at_weights.clone(), message);
-                    problems.push(problem.hint(format!(
-                        "write `width: {}`, or `weights: imagenet`",
-                        builtin::WIDTH
-                    )));
-                }
-                WeightsSpec::Builtin
-            }
-            file => WeightsSpec::File(locate(&at_weights, file)),
-        },
-        RawWeights::Published(raw) => {
-            WeightsSpec::Published(published(raw, dataset.image_size, &at_weights, problems))
+    let weights = if let Some(raw) = &raw.weights {
+        weights(raw, (width, dataset.image_size), &at_weights, locate, problems)
+    } else {
+        // What was left out as misshapen may have been they.
+        if !is_partial {
+            let problem = Problem::new(Code::MissingKey, at.clone(), "`model` has no `weights`");
+            problems.push(
+                problem
+                    .hint("write `builtin`, `imagenet`, `none`, or the name of a file of weights"),
+            );
         }
+        WeightsSpec::None
     };
     if let WeightsSpec::Published(spec) = &weights
-        && let Err(error) = published::find(base, raw.width, spec, top)
+        && let Err(error) = published::find(width, spec, top)
     {
         let problem = Problem::new(Code::WeightsUnavailable, at_weights, error.to_string());
         problems.push(problem.hint(error.hint()));
@@ -69,7 +70,87 @@ pub(super) fn resolve(
                 .hint("write `top: new`, or give weights that were trained on ImageNet"),
         );
     }
-    ModelSpec { base, width: raw.width, weights, top, head: head(raw.head) }
+    ModelSpec { base, width: Some(width), weights, top, head }
+}
+
+/// What a base model starts from that has no weights of its own.
+fn weights(
+    raw: &RawWeights,
+    (width, size): (f64, ImageSize),
+    at: &KeyPath,
+    locate: &dyn Fn(&KeyPath, &str) -> Location,
+    problems: &mut Vec<Problem>,
+) -> WeightsSpec {
+    match raw {
+        RawWeights::Named(name) => match name.as_str() {
+            "none" => WeightsSpec::None,
+            "imagenet" => WeightsSpec::Published(keras(size, None)),
+            "builtin" => {
+                if width != builtin::WIDTH {
+                    let message =
+                        format!("the built-in weights are those of width {}", builtin::WIDTH);
+                    let problem = Problem::new(Code::WeightsUnavailable, at.clone(), message);
+                    problems.push(problem.hint(format!(
+                        "write `width: {}`, or `weights: imagenet`",
+                        builtin::WIDTH
+                    )));
+                }
+                WeightsSpec::Builtin
+            }
+            file => WeightsSpec::File(locate(at, file)),
+        },
+        RawWeights::Published(raw) => WeightsSpec::Published(published(raw, size, at, problems)),
+    }
+}
+
+/// Says which keys of a model mean nothing where its base model is a file.
+fn refuse_choices_of_architectures(raw: &RawModel, at: &KeyPath, problems: &mut Vec<Problem>) {
+    for (key, is_given, why) in [
+        ("width", raw.width.is_some(), "has as many channels as it has"),
+        ("weights", raw.weights.is_some(), "brings its weights along"),
+        ("top", !matches!(raw.top, RawTop::New), "always gets a new classifier"),
+    ] {
+        if is_given {
+            let message = format!("`{key}` has no meaning here: a base model that is a file {why}");
+            problems.push(Problem::new(Code::Conflict, at.key(key), message).hint("remove it"));
+        }
+    }
+}
+
+/// Resolves a base model that is a file.
+fn onnx(
+    raw: &RawOnnx,
+    locate: &dyn Fn(&KeyPath, &str) -> Location,
+    problems: &mut Vec<Problem>,
+) -> OnnxSpec {
+    let at = KeyPath::of(&["model", "base"]);
+    let preprocessing = match raw.preprocessing {
+        RawPreprocessing::MinusOneToOne => Preprocessing::MinusOneToOne,
+        RawPreprocessing::ZeroToOne => Preprocessing::ZeroToOne,
+        RawPreprocessing::ZeroTo255 => Preprocessing::ZeroTo255,
+        RawPreprocessing::ImagenetStatistics => Preprocessing::ImagenetStatistics,
+        RawPreprocessing::Statistics(RawStatistics { mean, deviation }) => {
+            let at = at.key("preprocessing").key("statistics");
+            let is_share = |values: &[f32], least: f32| {
+                values.iter().all(|value| (least..=1.0).contains(value))
+            };
+            for (key, values, least) in
+                [("mean", &mean, 0.0), ("deviation", &deviation, f32::MIN_POSITIVE)]
+            {
+                if !is_share(values, least) {
+                    let message = format!("`{key}` is that of values between 0 and 1");
+                    let problem = Problem::new(Code::OutOfRange, at.key(key), message);
+                    problems.push(problem.hint("divide what was measured from 0 to 255 by 255"));
+                }
+            }
+            Preprocessing::Statistics { mean, deviation }
+        }
+    };
+    OnnxSpec {
+        onnx: locate(&at.key("onnx"), &raw.onnx),
+        features: raw.features.clone(),
+        preprocessing,
+    }
 }
 
 /// Keras's weights for pictures of this size: those trained on the same size where there are some,
@@ -128,8 +209,7 @@ fn head(raw: RawHead) -> HeadSpec {
     HeadSpec { pooling: Pooling::Average, dropout: raw.dropout }
 }
 
-fn check_image_size(base: BaseModel, size: ImageSize, problems: &mut Vec<Problem>) {
-    let smallest = network::smallest_side(base);
+fn check_sides(smallest: usize, size: ImageSize, problems: &mut Vec<Problem>) {
     let ImageSize { height, width } = size;
     if height.min(width) < smallest || height.max(width) > LARGEST_SIDE {
         let message = format!("the network cannot take pictures of {height}×{width} pixels");

@@ -7,14 +7,14 @@ use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::freeze::{self, FreezeError, LayerRef};
 use crate::model::graph::Graph;
-use crate::model::network;
+use crate::model::mobilenet_v2;
 use crate::pipeline::raw::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
     RawStage, RawTrain,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    AdamSpec, BestBy, Convention, DatasetSpec, FreezeSpec, FromWeights, ImageSize, Location,
+    AdamSpec, BaseModel, BestBy, Convention, DatasetSpec, FreezeSpec, FromWeights, Location,
     ModelSpec, OptimizerSpec, SgdSpec, StageKind, StageSpec, TaskKind, TaskSpec, TrainSpec,
 };
 
@@ -26,11 +26,14 @@ pub(super) fn resolve(
     locate: &impl Fn(&KeyPath, &str) -> Location,
     problems: &mut Vec<Problem>,
 ) -> (Vec<StageSpec>, Vec<TaskSpec>) {
-    let size = dataset.image_size;
-    let smallest = network::smallest_side(model.base);
     // Layer names do not depend on the size of pictures, which may be one of the problems.
-    let size = ImageSize { height: size.height.max(smallest), width: size.width.max(smallest) };
-    let base = network::build_base(model.base, Convention::Keras, model.width, size);
+    let side = mobilenet_v2::SMALLEST_SIDE;
+    let base = match model.base {
+        BaseModel::MobilenetV2 => {
+            Some(mobilenet_v2::build(Convention::Keras, model.width(), side, side))
+        }
+        BaseModel::Onnx(_) => None,
+    };
     let (mut stages, mut tasks) = (vec![], vec![]);
     let mut above: Option<&str> = None;
     for (name, raw) in raw {
@@ -42,7 +45,7 @@ pub(super) fn resolve(
         let (kind, at) = match raw {
             RawStage::Train(raw) => {
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
-                let spec = train(raw, from, &base, &at.key("train"), problems);
+                let spec = train(raw, from, base.as_ref(), &at.key("train"), problems);
                 stages.push(StageSpec { name: name.clone(), kind: StageKind::Train(spec) });
                 above = Some(name);
                 continue;
@@ -67,7 +70,7 @@ pub(super) fn resolve(
 fn train(
     raw: &RawTrain,
     from: Option<String>,
-    base: &Graph,
+    base: Option<&Graph>,
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
@@ -104,10 +107,11 @@ fn train(
 
 fn freeze_rule(
     raw: &RawTrain,
-    base: &Graph,
+    base: Option<&Graph>,
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> FreezeSpec {
+    let Some(base) = base else { return frozen_file(raw, at, problems) };
     let layer = match (&raw.freeze, &raw.unfreeze_from) {
         (Some(_), Some(_)) => {
             let message = "`freeze` and `unfreeze_from` both say which layers train";
@@ -130,6 +134,21 @@ fn freeze_rule(
             FreezeSpec::All
         }
     }
+}
+
+/// Nothing of a base model that is a file can train.
+fn frozen_file(raw: &RawTrain, at: &KeyPath, problems: &mut Vec<Problem>) -> FreezeSpec {
+    let refused = match (&raw.freeze, &raw.unfreeze_from) {
+        (_, Some(_)) => Some("unfreeze_from"),
+        (Some(RawFreeze::None), None) => Some("freeze"),
+        (Some(RawFreeze::All) | None, None) => None,
+    };
+    if let Some(key) = refused {
+        let message = "a base model that is an ONNX file is run as it is: none of it can train";
+        let problem = Problem::new(Code::Conflict, at.key(key), message);
+        problems.push(problem.hint("write `freeze: all`, and the head alone trains"));
+    }
+    FreezeSpec::All
 }
 
 fn freeze_problem(error: &FreezeError, at: KeyPath) -> Problem {

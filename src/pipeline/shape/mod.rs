@@ -239,9 +239,12 @@ impl Check<'_> {
             return Shape::Sound;
         }
         let message = format!("{} cannot be `{word}`", named.subject);
-        let takes_numbers = schema.branches().iter().any(|branch| branch.words().is_empty());
-        let hint = if takes_numbers {
-            format!("it takes {}", describe(schema))
+        let takes_more = schema.branches().iter().any(|branch| branch.words().is_empty());
+        let hint = if takes_more {
+            match text::nearest(word, words.iter().copied(), 1)[..] {
+                [nearest] => format!("did you mean `{nearest}`? It takes {}", describe(schema)),
+                _ => format!("it takes {}", describe(schema)),
+            }
         } else {
             wording::nearest_or_all(word, words.into_iter())
         };

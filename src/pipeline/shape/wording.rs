@@ -14,11 +14,13 @@ pub(super) const NO_MERGE_KEYS: &str = "YAML merge keys are not part of YAML 1.2
 /// What a schema takes, as the object of "must be".
 pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
     let tags = schema.tags();
+    let words = schema.words().into_iter().map(|word| format!("`{word}`"));
     if !tags.is_empty() {
         let names = text::any_of(tags.iter().map(|(tag, _)| *tag));
-        return format!("a mapping with {}{names}", if tags.len() > 1 { "one of " } else { "" });
+        let mapping =
+            format!("a mapping with {}{names}", if tags.len() > 1 { "one of " } else { "" });
+        return text::join(words.chain([mapping]).collect::<Vec<String>>(), "or");
     }
-    let words = schema.words().into_iter().map(|word| format!("`{word}`"));
     let types =
         schema.branches().into_iter().filter(|branch| branch.words().is_empty()).map(describe);
     let parts: Vec<String> = words.chain(types).collect();
@@ -34,6 +36,9 @@ pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
         }
         (Some("array"), ..) => "a list".to_owned(),
         (Some("object"), _, Some(n)) => format!("at least {}", text::count(n as usize, "entry")),
+        (Some("object"), ..) if !schema.required().is_empty() => {
+            format!("a mapping with {}", text::all_of(schema.required()))
+        }
         (Some("object"), ..) => "a mapping of keys and values".to_owned(),
         (Some("integer"), ..) => "a whole number".to_owned(),
         (Some("number"), ..) => "a number".to_owned(),

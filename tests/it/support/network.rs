@@ -16,7 +16,7 @@ pub fn mobilenet_v2(
 ) -> Network {
     let head = HeadSpec { pooling: Pooling::Average, dropout };
     let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::None);
-    let spec = ModelSpec { base, width, weights, top: TopSpec::New, head };
+    let spec = ModelSpec { base, width: Some(width), weights, top: TopSpec::New, head };
     let size = ImageSize { height: side, width: side };
     Network::build(&spec, convention, size, n_classes).unwrap()
 }

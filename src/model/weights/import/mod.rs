@@ -71,6 +71,18 @@ impl WeightsFile {
     /// When it cannot be read, is none of the known kinds, or its tensors have names of no known
     /// library.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        Self::of(path, Self::bytes(path)?, None)
+    }
+
+    /// Opens a file that a run wrote, which may hold no more than a head.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_run(path: &Path) -> Result<Self, WeightsError> {
+        Self::of(path, Self::bytes(path)?, Some(Naming::Keras))
+    }
+
+    fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         if fs::is_no_plain_file(path) {
             return Err(failed(FormatError::new("it is a folder, a pipe or a device")));
@@ -81,21 +93,22 @@ impl WeightsFile {
             let (size, most) = (text::bytes(n_bytes), text::bytes(LARGEST));
             return Err(failed(FormatError::new(format!("it has {size}, and no weights {most}"))));
         }
-        Self::of(path, fs::read(path)?)
+        Ok(fs::read(path)?)
     }
 
     /// The weights that this program brings along.
     pub fn builtin() -> Self {
-        let file = Self::of(Path::new("builtin"), builtin::BYTES.to_vec());
+        let file = Self::of(Path::new("builtin"), builtin::BYTES.to_vec(), None);
         file.expect("the file that was compiled in is a file of weights")
     }
 
-    /// Finds out whose the bytes of a file are.
-    fn of(path: &Path, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+    /// Finds out whose the bytes of a file are, where that is not known.
+    fn of(path: &Path, bytes: Vec<u8>, naming: Option<Naming>) -> Result<Self, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
         let file = open(bytes).map_err(failed)?;
-        let naming = Naming::of(file.shapes().keys().map(String::as_str)).ok_or_else(|| {
+        let found = || Naming::of(file.shapes().keys().map(String::as_str));
+        let naming = naming.or_else(found).ok_or_else(|| {
             let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
             failed(FormatError::new(format!(
                 "its tensors have names of no known library, such as {}",

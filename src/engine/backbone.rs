@@ -1,0 +1,100 @@
+//! A frozen base model that is an ONNX file, run picture by picture.
+
+use rayon::prelude::*;
+
+use super::{EngineError, FeatureExtractor, Features};
+use crate::base::batch::Batch;
+use crate::base::tensor::Tensor;
+use crate::model::backbone::{Backbone, Channels};
+use crate::model::fuse::{Cut, UnitKind};
+use crate::model::network::Network;
+use crate::onnx::run::{Model, RunError, Runnable};
+
+/// Runs a backbone, and the pooling behind it where that is frozen too.
+pub(super) struct BackboneExtractor {
+    runnable: Runnable,
+    channels: Channels,
+    /// The picture: rows and columns.
+    picture: [usize; 2],
+    /// Its features: rows, columns, channels.
+    features: [usize; 3],
+    pools: bool,
+}
+
+fn failed(error: &RunError) -> EngineError {
+    EngineError::Failed { engine: "ONNX", reason: error.to_string() }
+}
+
+impl BackboneExtractor {
+    /// Makes the backbone ready for the pictures of a network.
+    pub(super) fn new(
+        network: &Network,
+        backbone: &Backbone,
+        cut: &Cut,
+    ) -> Result<Self, EngineError> {
+        let &[height, width, _] = &network.graph.layers()[0].shape[..] else {
+            unreachable!("a network takes pictures");
+        };
+        let is_pooling = |kind: &UnitKind| *kind == UnitKind::GlobalAveragePooling;
+        let pools = network.units[cut.frozen.clone()].iter().any(|unit| is_pooling(&unit.kind));
+        Ok(Self {
+            runnable: Model::read(&backbone.file)
+                .and_then(|model| model.for_numbers(input_shape(backbone.channels, height, width)))
+                .map_err(|error| failed(&error))?,
+            channels: backbone.channels,
+            picture: [height, width],
+            features: backbone.shape,
+            pools,
+        })
+    }
+
+    /// The features of one picture, channels innermost.
+    fn one(&self, image: &[f32]) -> Result<Vec<f32>, EngineError> {
+        let [height, width] = self.picture;
+        let shape = input_shape(self.channels, height, width);
+        let features = match self.channels {
+            Channels::Last => self.runnable.numbers(shape, image),
+            Channels::First => {
+                let planes = (0..3).flat_map(|c| image.iter().skip(c).step_by(3).copied());
+                self.runnable.numbers(shape, &planes.collect::<Vec<f32>>())
+            }
+        };
+        let features = features.map_err(|error| failed(&error))?;
+        let [rows, columns, channels] = self.features;
+        let n_places = rows * columns;
+        let planes = features.values();
+        if planes.len() != n_places * channels {
+            let reason = "the number of its features changed".to_owned();
+            return Err(EngineError::Failed { engine: "ONNX", reason });
+        }
+        if self.pools {
+            let mean = |plane: &[f32]| {
+                let sum: f64 = plane.iter().copied().map(f64::from).sum();
+                (sum / n_places as f64) as f32
+            };
+            return Ok(planes.chunks_exact(n_places).map(mean).collect());
+        }
+        let place = |place: usize| planes.iter().skip(place).step_by(n_places).copied();
+        Ok((0..n_places).flat_map(place).collect())
+    }
+}
+
+fn input_shape(channels: Channels, height: usize, width: usize) -> [usize; 4] {
+    match channels {
+        Channels::First => [1, 3, height, width],
+        Channels::Last => [1, height, width, 3],
+    }
+}
+
+impl FeatureExtractor for BackboneExtractor {
+    fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
+        let n = batch.samples.len();
+        let [height, width] = self.picture;
+        let images = batch.images.values().par_chunks(height * width * 3);
+        let features: Vec<Vec<f32>> =
+            images.map(|image| self.one(image)).collect::<Result<_, _>>()?;
+        let [rows, columns, channels] = self.features;
+        let shape = if self.pools { vec![n, channels] } else { vec![n, rows, columns, channels] };
+        Ok(Features { values: vec![Tensor::new(&shape, features.concat())] })
+    }
+}

@@ -1,0 +1,94 @@
+//! What a classifier in an ONNX file says about pictures.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::export::ExportError;
+use super::predict::{self, Answer};
+use super::session::RunError;
+use crate::dataset::decode::Picture;
+use crate::dataset::resize::Resizer;
+use crate::onnx::exported::{Exported, ExportedInput, ReadRecipe};
+use crate::onnx::run::{self, Runnable};
+use crate::spec::ImageSize;
+
+/// Sizes of pictures that a graph is kept ready for: that takes longer than asking about a picture.
+const MOST_SIZES: usize = 64;
+
+/// A classifier in a file.
+pub(super) struct FileClassifier {
+    exported: Exported,
+    /// By the shape of the input.
+    ready: Mutex<BTreeMap<[usize; 4], Arc<Runnable>>>,
+}
+
+impl FileClassifier {
+    pub(super) fn new(exported: Exported) -> Self {
+        Self { exported, ready: Mutex::default() }
+    }
+
+    pub(super) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+        files
+            .par_iter()
+            .map(|file| match predict::picture(file) {
+                Ok(picture) => {
+                    let said = match self.exported.input {
+                        ExportedInput::Pixels => self.of_pixels(&picture),
+                        ExportedInput::Normalised(recipe) => self.of_numbers(&picture, &recipe),
+                    };
+                    said.map(Ok).map_err(|error| RunError::Export(ExportError::Tract(error)))
+                }
+                Err(reason) => Ok(Err(reason)),
+            })
+            .collect()
+    }
+
+    fn of_pixels(&self, picture: &Picture) -> Result<Vec<f64>, run::RunError> {
+        let shape = [1, picture.height() as usize, picture.width() as usize, 3];
+        let runnable = self.ready(shape, |shape| self.exported.model.for_pixels(shape))?;
+        Ok(probabilities(runnable.pixels(shape, picture.as_raw())?.values()))
+    }
+
+    fn of_numbers(
+        &self,
+        picture: &Picture,
+        recipe: &ReadRecipe,
+    ) -> Result<Vec<f64>, run::RunError> {
+        let size = ImageSize { height: recipe.size.height, width: recipe.size.width };
+        let pixels = Resizer::new(recipe.resize, size).resize(picture);
+        let plane = |c: usize| {
+            let values = pixels.iter().skip(c).step_by(3);
+            values.map(move |&value| f32::from(value) * recipe.scale[c] + recipe.shift[c])
+        };
+        let numbers: Vec<f32> = (0..3).flat_map(plane).collect();
+        let shape = [1, 3, size.height, size.width];
+        let runnable = self.ready(shape, |shape| self.exported.model.for_numbers(shape))?;
+        Ok(probabilities(runnable.numbers(shape, &numbers)?.values()))
+    }
+
+    /// The graph, ready for inputs of a shape.
+    fn ready(
+        &self,
+        shape: [usize; 4],
+        make: impl FnOnce([usize; 4]) -> Result<Runnable, run::RunError>,
+    ) -> Result<Arc<Runnable>, run::RunError> {
+        let kept = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runnable) = kept().get(&shape) {
+            return Ok(Arc::clone(runnable));
+        }
+        let runnable = Arc::new(make(shape)?);
+        let mut kept = kept();
+        if kept.len() == MOST_SIZES {
+            kept.clear();
+        }
+        kept.insert(shape, Arc::clone(&runnable));
+        Ok(runnable)
+    }
+}
+
+fn probabilities(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}

@@ -1,0 +1,37 @@
+//! A base model that another program wrote: not looked into, run as it is.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Where the channels of a picture stand in a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// `[n, channels, height, width]`.
+    First,
+    /// `[n, height, width, channels]`.
+    Last,
+}
+
+/// A base model that is an ONNX file, cut down to what computes the features.
+#[derive(Clone, PartialEq)]
+pub struct Backbone {
+    /// The bytes of the file.
+    pub file: Arc<[u8]>,
+    /// How it takes pictures.
+    pub channels: Channels,
+    /// The features of one picture, `[height, width, channels]`; of 1 by 1 pixel where the file gives
+    /// a vector.
+    pub shape: [usize; 3],
+}
+
+impl fmt::Debug for Backbone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, channels, shape } = self;
+        let file = format_args!("{} bytes", file.len());
+        f.debug_struct("Backbone")
+            .field("file", &file)
+            .field("channels", channels)
+            .field("shape", shape)
+            .finish()
+    }
+}

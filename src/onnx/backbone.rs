@@ -1,0 +1,229 @@
+//! ONNX files as base models: cut down to what computes the features, and checked.
+
+use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::prelude::Framework;
+
+use super::external;
+use super::input::Input;
+use super::run::{self, Model};
+use crate::base::fs::{self, FileError};
+use crate::base::tensor::shape_text;
+use crate::base::text;
+use crate::model::backbone::{Backbone, Channels};
+use crate::spec::ImageSize;
+use crate::spec::problem::Code;
+
+/// Values that are named where one was asked for that is not there.
+const N_LAST: usize = 5;
+
+/// A file that cannot be a base model.
+#[derive(Debug, thiserror::Error)]
+pub enum BackboneError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is no ONNX file, or lacks a part.
+    #[error("`{}` cannot be read as an ONNX file: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No node and no value has the name.
+    #[error("the base model has no node and no value `{wanted}`")]
+    UnknownNode {
+        /// What was asked for.
+        wanted: String,
+        /// Similar names.
+        nearest: Vec<String>,
+        /// The last values that it computes.
+        last: Vec<String>,
+    },
+    /// Nothing here computes some operators.
+    #[error("tract, which runs ONNX files here, does not know {}", operators(.0))]
+    Unsupported(
+        /// Each operator with the first node of it.
+        Vec<(String, String)>,
+    ),
+    /// Its input takes no pictures of the pipeline.
+    #[error("{reason}")]
+    Input {
+        /// What it takes.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// What it computes is no picture and no vector.
+    #[error("its features have the shape {}, of which no head can be made", shape_text(.0))]
+    Shape(
+        /// The shape for one picture, the number of pictures first.
+        Vec<usize>,
+    ),
+    /// It cannot be run.
+    #[error(transparent)]
+    Run(#[from] run::RunError),
+}
+
+fn operators(all: &[(String, String)]) -> String {
+    let named = |(operator, node): &(String, String)| format!("{operator} (node `{node}`)");
+    all.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+impl BackboneError {
+    /// Its code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::File(_) | Self::Format { .. } | Self::Unsupported(_) | Self::Run(_) => {
+                Code::BaseFile
+            }
+            Self::UnknownNode { .. } => Code::UnknownNode,
+            Self::Input { .. } | Self::Shape(_) => Code::BaseMismatch,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::Format { .. } | Self::Run(_) => vec![],
+            Self::UnknownNode { nearest, last, .. } => {
+                let names = |names: &[String]| {
+                    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                    quoted.join(", ")
+                };
+                let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", names(nearest)));
+                let last = format!("the last values that it computes are {}", names(last));
+                meant.into_iter().chain([last]).collect()
+            }
+            Self::Unsupported(_) => vec![
+                "give a node in front of them as `features`, or export the network with other operators"
+                    .to_owned(),
+            ],
+            Self::Input { hint, .. } => vec![hint.clone()],
+            Self::Shape(_) => vec![
+                "name a node whose output has the shape [n, features] or [n, channels, height, width]"
+                    .to_owned(),
+            ],
+        }
+    }
+}
+
+/// Reads a file for pictures of a size, and cuts it down to what computes `features`: a node, or a
+/// value by its name.
+///
+/// # Errors
+/// When it cannot be a base model.
+pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, BackboneError> {
+    let format = |reason: String| BackboneError::Format { path: path.to_path_buf(), reason };
+    let bytes = fs::read(path)?;
+    let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
+    let mut model: ModelProto = model.map_err(|error| format(error.root_cause().to_string()))?;
+    let graph = model.graph.as_mut().ok_or_else(|| format("it has no graph".to_owned()))?;
+    let wanted = find(graph, features)?;
+    keep_what_computes(graph, &wanted);
+    external::bring_in(graph, path.parent().unwrap_or(Path::new("."))).map_err(format)?;
+    check_operators(graph)?;
+    let channels = Input::of(graph)?.check(size)?;
+    // Shapes that were noted for another size of pictures would contradict this one.
+    graph.value_info.clear();
+    graph.output = vec![ValueInfoProto { name: wanted, ..ValueInfoProto::default() }];
+    model.metadata_props.clear();
+    let file = model.encode_to_vec();
+    let shape = shape(&file, channels, size)?;
+    Ok(Backbone { file: file.into(), channels, shape })
+}
+
+/// The name of the value that is meant by a name of a node or of a value.
+fn find(graph: &GraphProto, wanted: &str) -> Result<String, BackboneError> {
+    let outputs = |node: &NodeProto| -> Vec<String> {
+        node.output.iter().filter(|name| !name.is_empty()).cloned().collect()
+    };
+    let values: Vec<String> = graph.node.iter().flat_map(outputs).collect();
+    if values.iter().any(|name| name == wanted) {
+        return Ok(wanted.to_owned());
+    }
+    let node = graph.node.iter().find(|node| node.name == wanted);
+    if let Some(output) = node.and_then(|node| outputs(node).into_iter().next()) {
+        return Ok(output);
+    }
+    let names = graph.node.iter().map(|node| node.name.as_str());
+    let names = names.chain(values.iter().map(String::as_str)).filter(|name| !name.is_empty());
+    let nearest = text::nearest(wanted, names.clone().collect::<BTreeSet<_>>(), 3);
+    Err(BackboneError::UnknownNode {
+        wanted: wanted.to_owned(),
+        nearest: nearest.into_iter().map(str::to_owned).collect(),
+        last: values.iter().rev().take(N_LAST).cloned().collect(),
+    })
+}
+
+/// What a node reads, the graphs inside it included.
+fn reads(node: &NodeProto) -> Vec<&str> {
+    let inner =
+        node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+    let inner = inner.flat_map(|graph| {
+        graph
+            .node
+            .iter()
+            .flat_map(reads)
+            .chain(graph.output.iter().map(|output| output.name.as_str()))
+    });
+    node.input.iter().map(String::as_str).chain(inner).filter(|name| !name.is_empty()).collect()
+}
+
+/// Leaves out of a graph what computes nothing for a value.
+fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
+    let mut needed = BTreeSet::from([wanted.to_owned()]);
+    // Nodes stand behind those that they read.
+    let mut kept: Vec<NodeProto> = vec![];
+    for node in std::mem::take(&mut graph.node).into_iter().rev() {
+        if node.output.iter().any(|output| needed.contains(output)) {
+            needed.extend(reads(&node).into_iter().map(str::to_owned));
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    graph.node = kept;
+    graph.initializer.retain(|tensor| needed.contains(&tensor.name));
+    graph.sparse_initializer.clear();
+    let is_constant = |name: &String| graph.initializer.iter().any(|tensor| tensor.name == *name);
+    graph.input.retain(|input| needed.contains(&input.name) && !is_constant(&input.name));
+}
+
+/// Every operator must be one that tract knows.
+fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
+    let known = tract_onnx::onnx().op_register.0;
+    let mut unknown: Vec<(String, String)> = vec![];
+    for node in &graph.node {
+        let is_new = unknown.iter().all(|(operator, _)| *operator != node.op_type);
+        if is_new && !known.contains_key(&node.op_type) {
+            let first = node.output.first().filter(|_| node.name.is_empty());
+            unknown.push((node.op_type.clone(), first.unwrap_or(&node.name).clone()));
+        }
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(BackboneError::Unsupported(unknown)) }
+}
+
+/// The features of one picture, found by running the file on a black one.
+fn shape(
+    file: &[u8],
+    channels: Channels,
+    ImageSize { height, width }: ImageSize,
+) -> Result<[usize; 3], BackboneError> {
+    let shape = match channels {
+        Channels::First => [1, 3, height, width],
+        Channels::Last => [1, height, width, 3],
+    };
+    let black = vec![0.0; 3 * height * width];
+    let features = Model::read(file)?.for_numbers(shape)?.numbers(shape, &black)?;
+    match *features.shape() {
+        [1, n] if n > 0 => Ok([1, 1, n]),
+        [1, n, height, width] if n * height * width > 0 => Ok([height, width, n]),
+        _ => Err(BackboneError::Shape(features.shape().to_vec())),
+    }
+}

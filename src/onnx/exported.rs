@@ -1,0 +1,113 @@
+//! Classifiers that this program wrote as ONNX files, read again.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::Framework;
+
+use super::run::{Model, RunError};
+use super::{CLASSES, IMAGES, NORMALISED, RECIPE, Size};
+use crate::base::fs::{self, FileError};
+use crate::spec::ResizeSpec;
+
+/// A file that is no classifier of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportedError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is no ONNX file.
+    #[error("`{}` is neither the directory of a run nor an ONNX file: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Another program wrote it.
+    #[error("`{}` does not say what its outputs are called and what its input needs", .0.display())]
+    Foreign(PathBuf),
+    /// It cannot be run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl ExportedError {
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Foreign(_) => vec![
+                "files that `alpaca-run export` wrote say it".to_owned(),
+                "a network of another program can be the base model of a pipeline: `model: { base: { \
+                 onnx: FILE, features: NODE, preprocessing: … } }`"
+                    .to_owned(),
+            ],
+            Self::File(_) | Self::Format { .. } | Self::Run(_) => vec![],
+        }
+    }
+}
+
+/// A classifier in a file.
+pub struct Exported {
+    /// The names of its classes, in the order of the output.
+    pub classes: Vec<String>,
+    /// What it takes.
+    pub input: ExportedInput,
+    /// The file, ready to be made ready for a size.
+    pub model: Model,
+}
+
+/// What a classifier in a file takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ExportedInput {
+    /// Pictures of any size.
+    Pixels,
+    /// Numbers that a recipe makes of pictures.
+    Normalised(ReadRecipe),
+}
+
+/// What has to be done with a picture in front of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct ReadRecipe {
+    /// The size that it is brought to, in pixels.
+    pub size: Size,
+    /// How.
+    pub resize: ResizeSpec,
+    /// What each value from 0 to 255 is multiplied by, for red, green and blue.
+    pub scale: [f32; 3],
+    /// What is added then.
+    pub shift: [f32; 3],
+}
+
+impl Exported {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or run, or was written by another program.
+    pub fn open(path: &Path) -> Result<Self, ExportedError> {
+        let bytes = fs::read(path)?;
+        let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&bytes));
+        let model: ModelProto = model.map_err(|error| {
+            let reason = error.root_cause().to_string();
+            ExportedError::Format { path: path.to_path_buf(), reason }
+        })?;
+        let foreign = || ExportedError::Foreign(path.to_path_buf());
+        let classes: Vec<String> = entry(&model, CLASSES).ok_or_else(foreign)?;
+        let names = model.graph.iter().flat_map(|graph| &graph.input).map(|input| &input.name[..]);
+        let input = match names.collect::<Vec<&str>>()[..] {
+            [IMAGES] => ExportedInput::Pixels,
+            [NORMALISED] => ExportedInput::Normalised(entry(&model, RECIPE).ok_or_else(foreign)?),
+            _ => return Err(foreign()),
+        };
+        Ok(Self { classes, input, model: Model::read(&bytes)? })
+    }
+}
+
+/// An entry of the metadata that is JSON.
+fn entry<T: DeserializeOwned>(model: &ModelProto, key: &str) -> Option<T> {
+    let entry = model.metadata_props.iter().find(|entry| entry.key == key)?;
+    serde_json::from_str(&entry.value).ok()
+}

@@ -1,0 +1,203 @@
+//! Networks of other programs as frozen base models.
+
+use std::path::{Path, PathBuf};
+
+use alpaca_run::base::batch::Batch;
+use alpaca_run::base::tensor::Tensor;
+use alpaca_run::engine;
+use alpaca_run::model::network::{Base, Network};
+use alpaca_run::model::weights::Weights;
+use alpaca_run::onnx::backbone;
+use alpaca_run::spec::{
+    BaseModel, HeadSpec, ImageSize, Location, ModelSpec, OnnxSpec, Pooling, Preprocessing, TopSpec,
+    WeightsSpec,
+};
+use serde_json::Value;
+
+use crate::support::pictures::Workshop;
+use crate::support::program::{Said, alpaca_run, project};
+use crate::support::runs::{assert_same_files, run};
+
+const SIDE: usize = 32;
+const PIPELINE: &str = "\
+version: 1
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+augmentation:
+  - random_flip: both
+model:
+  base: { onnx: base.onnx, features: FEATURES, preprocessing: zero_to_one }
+stages:
+  transfer:
+    train: { epochs: 3, optimizer: { adam: { learning_rate: 0.03 } } }
+  more:
+    train: { epochs: 1 }
+";
+
+fn data(name: &str) -> PathBuf {
+    project().join("tests/it/data/onnx").join(name)
+}
+
+/// A workshop with a base model in it, and with what lies in a file beside it.
+fn workshop(file: &str, features: &str) -> Workshop {
+    let workshop = Workshop::new(&PIPELINE.replace("FEATURES", features), 3);
+    std::fs::copy(data(file), workshop.path("base.onnx")).unwrap();
+    let beside = format!("{file}.data");
+    if data(&beside).exists() {
+        std::fs::copy(data(&beside), workshop.path(&beside)).unwrap();
+    }
+    workshop
+}
+
+fn complaint(workshop: &Workshop) -> String {
+    let Said { code, err, .. } = run(workshop, &[]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(!workshop.path("runs").exists(), "a run was begun");
+    err
+}
+
+/// Two pictures: a formula that the writer of the files knows too.
+fn batch() -> Batch {
+    let n = 2 * SIDE * SIDE * 3;
+    let mut values: Vec<f32> = (0..n).map(|i| (i * 7919 % 256) as f32).collect();
+    Preprocessing::ZeroToOne.apply(&mut values);
+    let images = Tensor::new(&[2, SIDE, SIDE, 3], values);
+    Batch { images, labels: vec![0; 2], samples: vec![0, 1] }
+}
+
+fn network(path: &Path, features: &str) -> Network {
+    let onnx = Location { written: String::new(), path: path.to_path_buf() };
+    let preprocessing = Preprocessing::ZeroToOne;
+    let spec = ModelSpec {
+        base: BaseModel::Onnx(OnnxSpec { onnx, features: features.to_owned(), preprocessing }),
+        width: None,
+        weights: WeightsSpec::InBase,
+        top: TopSpec::New,
+        head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
+    };
+    let size = ImageSize { height: SIDE, width: SIDE };
+    let backbone = backbone::open(path, features, size).unwrap();
+    Network::build(&spec, Base::Backbone(backbone.into()), size, 2).unwrap()
+}
+
+#[test]
+fn features_are_those_of_onnx_runtime() {
+    let text = std::fs::read_to_string(data("features.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    let mut n_compared = 0;
+    for (file, nodes) in expected.as_object().unwrap() {
+        for node in nodes.as_array().unwrap() {
+            let name = node["node"].as_str().unwrap();
+            let network = network(&data(file), name);
+            let numbers = |value: &Value| -> Vec<f64> {
+                value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+            };
+            let (shape, wanted) = (numbers(&node["shape"]), numbers(&node["values"]));
+            // In front of pooling the map, behind it its mean.
+            let cut = network.cut_before_pooling();
+            let map = engine::extractor(&network, &cut, &Weights::default()).unwrap();
+            let map = map.extract(&batch()).unwrap().values.remove(0);
+            assert_eq!(map.values().len(), wanted.len(), "{file} {name}: {shape:?}");
+            let close = |(is, should): (&f32, &f64)| (f64::from(*is) - should).abs() < 1e-5;
+            assert!(map.values().iter().zip(&wanted).all(close), "{file} {name}");
+            let cut = network.cut(network.n_base_layers);
+            let mean = engine::extractor(&network, &cut, &Weights::default()).unwrap();
+            let mean = mean.extract(&batch()).unwrap().values.remove(0);
+            let n_channels = map.shape()[3];
+            assert_eq!(mean.shape(), [2, n_channels]);
+            let n_places = wanted.len() / 2 / n_channels;
+            for (at, is) in mean.values().iter().enumerate() {
+                let (picture, channel) = (at / n_channels, at % n_channels);
+                let place = |place| wanted[(picture * n_places + place) * n_channels + channel];
+                let should = (0..n_places).map(place).sum::<f64>() / n_places as f64;
+                assert!(close((is, &should)), "{file} {name}: {is} instead of {should}");
+            }
+            n_compared += 1;
+        }
+    }
+    assert_eq!(n_compared, 6);
+}
+
+#[test]
+fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
+    for (file, features) in [("script.onnx", "/Add_output_0"), ("dynamo.onnx", "node_mean")] {
+        let workshop = workshop(file, features);
+        for threads in ["1", "3"] {
+            let said = run(&workshop, &["--threads", threads]);
+            assert_eq!(said.code, Some(0), "{}", said.err);
+        }
+        let (one, two) = (workshop.path("runs/small"), workshop.path("runs/small-2"));
+        assert_same_files(&one, &two);
+        std::fs::remove_file(workshop.path("base.onnx")).unwrap();
+        let (run, pictures) = (workshop.text("runs/small"), workshop.text("pictures"));
+        let said = alpaca_run(&["predict", &run, "--csv", &pictures]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let table = std::fs::read_to_string(one.join("predictions.csv")).unwrap();
+        for row in table.lines().skip(1) {
+            let (path, rest) = row.split_once(',').unwrap();
+            let said = said.out.lines().find(|line| line.contains(path)).unwrap();
+            let (given, first) = (rest.split(',').nth(1).unwrap(), rest.split(',').nth(2).unwrap());
+            let cells: Vec<&str> = said.split(',').collect();
+            assert_eq!(cells[1], given);
+            let off = cells[2].parse::<f64>().unwrap() - first.parse::<f64>().unwrap();
+            assert!(off.abs() < 1e-6, "{path}: {off}");
+        }
+        let said = alpaca_run(&["export", &run, "-o", &workshop.text("out.onnx")]);
+        assert_eq!(said.code, Some(1));
+        assert!(said.err.contains("cannot be exported"), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_changed_base_model_is_another_model() {
+    let workshop = workshop("script.onnx", "/Add_output_0");
+    let cache = workshop.text("cache");
+    let plan = || {
+        let pipeline = workshop.text("small.yaml");
+        let said = alpaca_run(&["plan", &pipeline, "--cache-dir", &cache]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.out
+    };
+    assert_eq!(run(&workshop, &["--cache-dir", &cache]).code, Some(0));
+    assert!(plan().contains("reuse"), "{}", plan());
+    std::fs::rename(workshop.path("base.onnx"), workshop.path("moved.onnx")).unwrap();
+    let pipeline = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
+    let moved = pipeline.replace("base.onnx", "moved.onnx");
+    std::fs::write(workshop.path("small.yaml"), &moved).unwrap();
+    assert!(plan().contains("reuse"), "a base model that lies elsewhere is the same: {}", plan());
+    let earlier = moved.replace("/Add_output_0", "/pool/MaxPool");
+    std::fs::write(workshop.path("small.yaml"), earlier).unwrap();
+    assert!(!plan().contains("reuse"), "{}", plan());
+}
+
+#[test]
+fn an_operator_that_nothing_here_computes_is_named() {
+    let said = complaint(&workshop("unknown_operator.onnx", "active"));
+    assert!(said.contains("error[M001]"), "{said}");
+    assert!(said.contains("does not know Wobble (node `wobble`)"), "{said}");
+    // What is not needed for the features may be unknown.
+    let workshop = workshop("unknown_operator.onnx", "turned");
+    let said = run(&workshop, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn what_does_not_fit_is_said_before_anything_runs() {
+    let said = complaint(&workshop("script.onnx", "/averge/GlobalAveragePool"));
+    assert!(said.contains("error[M002]") && said.contains("did you mean"), "{said}");
+    let workshop_ = workshop("script.onnx", "/Add_output_0");
+    let pipeline = std::fs::read_to_string(workshop_.path("small.yaml")).unwrap();
+    let other = pipeline.replace("image_size: 32", "image_size: [48, 32]");
+    std::fs::write(workshop_.path("small.yaml"), other).unwrap();
+    let said = complaint(&workshop_);
+    assert!(said.contains("error[M003]") && said.contains("write `image_size: 32`"), "{said}");
+    let workshop_ = workshop("dynamo.onnx", "node_mean");
+    std::fs::write(workshop_.path("dynamo.onnx.data"), [0; 100]).unwrap();
+    let said = complaint(&workshop_);
+    assert!(said.contains("reaches beyond the end of `dynamo.onnx.data`"), "{said}");
+    std::fs::remove_file(workshop_.path("dynamo.onnx.data")).unwrap();
+    let said = complaint(&workshop_);
+    assert!(said.contains("cannot read") && said.contains("dynamo.onnx.data"), "{said}");
+    std::fs::write(workshop_.path("base.onnx"), b"not at all").unwrap();
+    let said = complaint(&workshop_);
+    assert!(said.contains("error[M001]") && said.contains("as an ONNX file"), "{said}");
+}
