@@ -8,24 +8,16 @@
     reason = "a program has no outside, says what failed, and may write over its own pictures"
 )]
 
-mod animal;
 mod arguments;
-mod drawing;
-mod figure;
-mod picture;
-mod random;
-mod scene;
 mod sheet;
-mod thing;
 
 use std::fs;
 use std::process::ExitCode;
 
+use alpaca_run::dataset::paint::{self, Painting};
 use arguments::{Arguments, USAGE};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
-use picture::camera::Pixels;
-use picture::subject::CLASSES;
 
 /// Small files, still without visible blocks.
 const QUALITY: u8 = 76;
@@ -46,13 +38,13 @@ fn main() -> ExitCode {
 /// Draws every picture of every class.
 fn draw_all(arguments: &Arguments) -> Result<(), String> {
     let mut drawn = Vec::new();
-    for class in &CLASSES {
-        let folder = arguments.folder.join(class.folder);
+    for (class, collection) in paint::collections().iter().enumerate() {
+        let folder = arguments.folder.join(collection.folder);
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let count = class.count().min(arguments.only.unwrap_or(u32::MAX));
+        let count = collection.count.min(arguments.only.unwrap_or(u32::MAX));
         for index in 0..count {
-            let pixels = picture::draw(class, index, arguments.seed);
-            let path = folder.join(format!("{}_{index:03}.jpg", class.prefix));
+            let pixels = paint::collected(class, index, arguments.seed);
+            let path = folder.join(format!("{}_{index:03}.jpg", collection.prefix));
             let bytes = encoded(&pixels)?;
             fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
             drawn.push(pixels);
@@ -62,10 +54,10 @@ fn draw_all(arguments: &Arguments) -> Result<(), String> {
 }
 
 /// The bytes of a JPEG file.
-fn encoded(pixels: &Pixels) -> Result<Vec<u8>, String> {
+fn encoded(painting: &Painting) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .encode(&pixels.bytes, pixels.width, pixels.height, ExtendedColorType::Rgb8)
+        .encode(&painting.pixels, painting.width, painting.height, ExtendedColorType::Rgb8)
         .map_err(|error| error.to_string())?;
     Ok(bytes)
 }

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
+use alpaca_run::dataset::paint::Painting;
 use image::{Rgb, RgbImage};
-
-use crate::picture::camera::Pixels;
 
 const COLUMNS: usize = 20;
 const CELL: usize = 104;
 
 /// Writes an overview of `pictures`, each at half its size.
-pub fn write(path: &Path, pictures: &[Pixels]) -> Result<(), String> {
+pub fn write(path: &Path, pictures: &[Painting]) -> Result<(), String> {
     let rows = pictures.len().div_ceil(COLUMNS).max(1);
     let white = Rgb([255; 3]);
     let mut sheet = RgbImage::from_pixel((COLUMNS * CELL) as u32, (rows * CELL) as u32, white);
@@ -27,13 +26,13 @@ pub fn write(path: &Path, pictures: &[Pixels]) -> Result<(), String> {
 }
 
 /// The mean of four pixels.
-fn halved(picture: &Pixels, row: usize, column: usize) -> [u8; 3] {
+fn halved(picture: &Painting, row: usize, column: usize) -> [u8; 3] {
     let stride = picture.width as usize * 3;
     let first = row * stride + column * 3;
     [0, 1, 2].map(|channel| {
         let corners = [0, 3, stride, stride + 3];
         let sum: u32 =
-            corners.iter().map(|shift| u32::from(picture.bytes[first + shift + channel])).sum();
+            corners.iter().map(|shift| u32::from(picture.pixels[first + shift + channel])).sum();
         (sum / 4) as u8
     })
 }

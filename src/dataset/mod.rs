@@ -13,6 +13,7 @@ pub mod examine;
 pub mod likeness;
 pub mod loader;
 pub mod order;
+pub mod paint;
 pub mod pixels;
 pub mod resize;
 pub mod scan;

@@ -68,14 +68,22 @@ pub enum PictureKind {
     Textures,
     /// Things of a few rounded parts.
     Solids,
-    /// Four-legged animals in landscapes.
+    /// Four-legged animals of rounded parts in landscapes.
     Animals,
+    /// Painted four-legged animals of made-up species in scenes.
+    Species,
 }
 
 impl PictureKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Fractals, Self::Contours, Self::Textures, Self::Solids, Self::Animals];
+    pub const ALL: [Self; 6] = [
+        Self::Fractals,
+        Self::Contours,
+        Self::Textures,
+        Self::Solids,
+        Self::Animals,
+        Self::Species,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -85,6 +93,7 @@ impl PictureKind {
             Self::Textures => "textures",
             Self::Solids => "solids",
             Self::Animals => "animals",
+            Self::Species => "species",
         }
     }
 }

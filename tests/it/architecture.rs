@@ -40,7 +40,7 @@ const MODULES: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that one folder alone may name; of one that is listed again, those folders.
-const HOMES: [(&str, &str); 25] = [
+const HOMES: [(&str, &str); 26] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("base64", "run_dir"),
@@ -63,6 +63,7 @@ const HOMES: [(&str, &str); 25] = [
     ("prost", "onnx"),
     ("tract_onnx", "model/weights/import"),
     ("tract_onnx", "onnx"),
+    ("tiny_skia", "dataset/paint"),
     ("ureq", "fetch"),
     ("walkdir", "dataset"),
     ("zip", "model/weights/import"),

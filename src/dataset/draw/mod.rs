@@ -17,6 +17,7 @@ mod solid;
 mod texture;
 
 use self::canvas::Canvas;
+use super::paint;
 use crate::base::digest::Digest;
 use crate::base::random::SeedStream;
 use crate::spec::{GeneratorSpec, ImageSize, PictureKind};
@@ -64,18 +65,22 @@ impl Draughtsman {
 
     /// The pixels of a picture, `[height, width, 3]`.
     pub fn draw(&self, class: usize, number: usize) -> Vec<u8> {
+        let draw = match self.kind(class) {
+            PictureKind::Fractals => fractal::draw,
+            PictureKind::Contours => contour::draw,
+            PictureKind::Textures => texture::draw,
+            PictureKind::Solids => solid::draw,
+            PictureKind::Animals => animal::draw,
+            PictureKind::Species => {
+                return paint::species(class, number, self.spec.seed, self.size);
+            }
+        };
         let stream = SeedStream::new(self.spec.seed).child("pictures");
         let class_stream = stream.child("class").at(class as u64);
         let mut of_class = class_stream.generator();
         let mut own = class_stream.child("picture").at(number as u64).generator();
         let mut canvas = Canvas::new(self.size);
-        match self.kind(class) {
-            PictureKind::Fractals => fractal::draw(&mut canvas, &mut of_class, &mut own),
-            PictureKind::Contours => contour::draw(&mut canvas, &mut of_class, &mut own),
-            PictureKind::Textures => texture::draw(&mut canvas, &mut of_class, &mut own),
-            PictureKind::Solids => solid::draw(&mut canvas, &mut of_class, &mut own),
-            PictureKind::Animals => animal::draw(&mut canvas, &mut of_class, &mut own),
-        }
+        draw(&mut canvas, &mut of_class, &mut own);
         canvas.finish(&mut own)
     }
 }

@@ -80,6 +80,7 @@ fn generator(raw: &RawGenerator, seed: u64) -> GeneratorSpec {
         RawKind::Textures => PictureKind::Textures,
         RawKind::Solids => PictureKind::Solids,
         RawKind::Animals => PictureKind::Animals,
+        RawKind::Species => PictureKind::Species,
     };
     GeneratorSpec {
         kinds: raw.kinds.iter().map(kind).collect(),

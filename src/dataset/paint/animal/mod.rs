@@ -1,0 +1,29 @@
+//! Animals, each in a file of its own, and the anatomy they share.
+
+pub(crate) mod alpaca;
+pub(crate) mod anatomy;
+pub(crate) mod bear;
+pub(crate) mod bird;
+pub(crate) mod camel;
+pub(crate) mod cat;
+pub(crate) mod cow;
+pub(crate) mod crown;
+pub(crate) mod deer;
+pub(crate) mod dog;
+pub(crate) mod ear;
+pub(crate) mod eye;
+pub(crate) mod face;
+pub(crate) mod front;
+pub(crate) mod goat;
+pub(crate) mod head;
+pub(crate) mod horse;
+pub(crate) mod leg;
+pub(crate) mod llama;
+pub(crate) mod lying;
+pub(crate) mod nose;
+pub(crate) mod ostrich;
+pub(crate) mod pose;
+pub(crate) mod poultry;
+pub(crate) mod sheep;
+pub(crate) mod side;
+pub(crate) mod wool;
