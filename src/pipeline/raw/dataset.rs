@@ -69,7 +69,7 @@ pub(in crate::pipeline) enum RawKind {
     Solids,
     /// Four-legged animals of made-up species in landscapes.
     Animals,
-    /// The build and the coat of a made-up animal, painted in a scene; about eight times slower to draw than the others.
+    /// The build and the coat of a made-up animal, painted in a scene; about twelve times slower to draw than the others.
     Species,
 }
 
