@@ -82,7 +82,12 @@ pub(super) enum Failure {
 impl Failure {
     /// A wrong command line or an unreadable pipeline.
     pub(super) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self::Other { exit: Exit::Usage, code: None, error: error.into(), hints: vec![] }
+        Self::usage_with(error, vec![])
+    }
+
+    /// The same, with what to do about it.
+    pub(super) fn usage_with(error: impl Into<anyhow::Error>, hints: Vec<String>) -> Self {
+        Self::Other { exit: Exit::Usage, code: None, error: error.into(), hints }
     }
 
     /// Prints what went wrong and gives the exit code.

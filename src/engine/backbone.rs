@@ -4,18 +4,19 @@ use rayon::prelude::*;
 
 use super::{EngineError, FeatureExtractor, Features};
 use crate::base::batch::Batch;
-use crate::base::tensor::Tensor;
+use crate::base::tensor::{Tensor, transposed};
 use crate::model::backbone::{Backbone, Channels};
 use crate::model::fuse::{Cut, UnitKind};
 use crate::model::network::Network;
 use crate::onnx::run::{Model, RunError, Runnable};
+use crate::spec::ImageSize;
 
 /// Runs a backbone, and the pooling behind it where that is frozen too.
 pub(super) struct BackboneExtractor {
     runnable: Runnable,
     channels: Channels,
-    /// The picture: rows and columns.
-    picture: [usize; 2],
+    /// The shape of a picture in its input.
+    input: [usize; 4],
     /// Its features: rows, columns, channels.
     features: [usize; 3],
     pools: bool,
@@ -37,12 +38,13 @@ impl BackboneExtractor {
         };
         let is_pooling = |kind: &UnitKind| *kind == UnitKind::GlobalAveragePooling;
         let pools = network.units[cut.frozen.clone()].iter().any(|unit| is_pooling(&unit.kind));
+        let input = backbone.channels.of_one(ImageSize { height, width });
         Ok(Self {
             runnable: Model::read(&backbone.file)
-                .and_then(|model| model.for_numbers(input_shape(backbone.channels, height, width)))
+                .and_then(|model| model.for_numbers(input))
                 .map_err(|error| failed(&error))?,
             channels: backbone.channels,
-            picture: [height, width],
+            input,
             features: backbone.shape,
             pools,
         })
@@ -50,14 +52,9 @@ impl BackboneExtractor {
 
     /// The features of one picture, channels innermost.
     fn one(&self, image: &[f32]) -> Result<Vec<f32>, EngineError> {
-        let [height, width] = self.picture;
-        let shape = input_shape(self.channels, height, width);
         let features = match self.channels {
-            Channels::Last => self.runnable.numbers(shape, image),
-            Channels::First => {
-                let planes = (0..3).flat_map(|c| image.iter().skip(c).step_by(3).copied());
-                self.runnable.numbers(shape, &planes.collect::<Vec<f32>>())
-            }
+            Channels::Last => self.runnable.numbers(self.input, image),
+            Channels::First => self.runnable.numbers(self.input, &transposed(image, 3)),
         };
         let features = features.map_err(|error| failed(&error))?;
         let [rows, columns, channels] = self.features;
@@ -74,23 +71,14 @@ impl BackboneExtractor {
             };
             return Ok(planes.chunks_exact(n_places).map(mean).collect());
         }
-        let place = |place: usize| planes.iter().skip(place).step_by(n_places).copied();
-        Ok((0..n_places).flat_map(place).collect())
-    }
-}
-
-fn input_shape(channels: Channels, height: usize, width: usize) -> [usize; 4] {
-    match channels {
-        Channels::First => [1, 3, height, width],
-        Channels::Last => [1, height, width, 3],
+        Ok(transposed(planes, n_places))
     }
 }
 
 impl FeatureExtractor for BackboneExtractor {
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
         let n = batch.samples.len();
-        let [height, width] = self.picture;
-        let images = batch.images.values().par_chunks(height * width * 3);
+        let images = batch.images.values().par_chunks(self.input.iter().product());
         let features: Vec<Vec<f32>> =
             images.map(|image| self.one(image)).collect::<Result<_, _>>()?;
         let [rows, columns, channels] = self.features;

@@ -4,7 +4,7 @@ use super::evaluate::Pictures;
 use super::session::RunError;
 use super::trained::Trained;
 use crate::base::fs;
-use crate::base::tensor::Tensor;
+use crate::base::tensor::{Tensor, transposed};
 use crate::dataset::decode;
 use crate::dataset::loader::{Loader, LoaderError};
 use crate::dataset::scan::{Candidate, Origin};
@@ -136,7 +136,7 @@ fn compare(
     let mut agreement = Agreement { n_images: predictions.len(), difference: 0.0 };
     for prediction in predictions {
         let batch = pass.take(1).map_err(|error| Box::new(error.into()))?;
-        let numbers = channels_first(&batch.images);
+        let numbers = transposed(batch.images.values(), 3);
         let said = runnable.numbers(one, &numbers)?;
         agreement.add(&said, prediction, pictures)?;
         pass.give_back(batch);
@@ -178,12 +178,6 @@ fn upright(candidate: &Candidate, size: ImageSize) -> Result<([usize; 4], Vec<u8
             Ok((shape, picture.into_raw()))
         }
     }
-}
-
-/// `[1, height, width, 3]` to `[1, 3, height, width]`.
-fn channels_first(images: &Tensor) -> Vec<f32> {
-    let values = images.values();
-    (0..3).flat_map(|c| values.iter().skip(c).step_by(3).copied()).collect()
 }
 
 impl Agreement {

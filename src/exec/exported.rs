@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::export::ExportError;
 use super::predict::{self, Answer};
 use super::session::RunError;
+use crate::base::tensor::transposed;
 use crate::dataset::decode::Picture;
 use crate::dataset::resize::Resizer;
 use crate::onnx::exported::{Exported, ExportedInput, ReadRecipe};
@@ -59,11 +60,11 @@ impl FileClassifier {
     ) -> Result<Vec<f64>, run::RunError> {
         let size = ImageSize { height: recipe.size.height, width: recipe.size.width };
         let pixels = Resizer::new(recipe.resize, size).resize(picture);
-        let plane = |c: usize| {
-            let values = pixels.iter().skip(c).step_by(3);
-            values.map(move |&value| f32::from(value) * recipe.scale[c] + recipe.shift[c])
+        let scaled = |(at, &value): (usize, &u8)| {
+            f32::from(value) * recipe.scale[at % 3] + recipe.shift[at % 3]
         };
-        let numbers: Vec<f32> = (0..3).flat_map(plane).collect();
+        let numbers: Vec<f32> = pixels.iter().enumerate().map(scaled).collect();
+        let numbers = transposed(&numbers, 3);
         let shape = [1, 3, size.height, size.width];
         let runnable = self.ready(shape, |shape| self.exported.model.for_numbers(shape))?;
         Ok(probabilities(runnable.numbers(shape, &numbers)?.values()))

@@ -115,21 +115,18 @@ fn built(
 ) -> Result<(Network, Option<BaseWeights>), Problem> {
     // The base model is the same for any number of classes, so weights can be judged without them.
     let n_classes = classes.map_or(2, <[String]>::len);
-    let build = |base: Base| {
-        Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
-            .expect("the engines have units for every layer of the base models")
-    };
     match base {
-        FoundBase::Random => Ok((build(Convention::default().into()), None)),
+        FoundBase::Random => Ok((network(spec, Convention::default(), n_classes), None)),
         FoundBase::File { source, backbone } => {
             let digest = Digest::of(&backbone.file);
             let weights = Weights::default();
             let weights = BaseWeights { source, published: None, digest, weights };
-            Ok((build(Base::Backbone(backbone.into())), Some(weights)))
+            let base = Base::Backbone(backbone.into());
+            Ok((network(spec, base, n_classes), Some(weights)))
         }
         FoundBase::Weights(File { source, published, content }) => {
             // Weights, graph and preprocessing are one thing.
-            let network = build(content.convention().into());
+            let network = network(spec, content.convention(), n_classes);
             let mut weights = read(&content, &network)?;
             if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
                 weights.extend(pretrained_head(&content, classes)?);
@@ -148,8 +145,12 @@ pub(super) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, 
             Base::Backbone(open_backbone(onnx, spec.dataset.image_size)?.into())
         }
     };
-    Ok(Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
-        .expect("the engines have units for every layer of the base models"))
+    Ok(network(spec, base, n_classes))
+}
+
+fn network(spec: &PipelineSpec, base: impl Into<Base>, n_classes: usize) -> Network {
+    Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
+        .expect("the engines have units for every layer of the base models")
 }
 
 /// What a base model is made of, before it is built.
@@ -227,9 +228,7 @@ pub fn pretrained(
         let message = "random weights say nothing about pictures";
         return Err(Problem::new(Code::Conflict, at(), message));
     };
-    let convention = content.convention();
-    let network = Network::build(&spec.model, convention, spec.dataset.image_size, n_classes)
-        .expect("the engines have units for every layer of the base models");
+    let network = network(spec, content.convention(), n_classes);
     let mut weights = read(&content, &network)?;
     let classifier = content.classifier().map_err(|error| weights_problem(&error))?;
     weights.extend(classifier.head_for(&(0..n_classes).collect::<Vec<_>>()));

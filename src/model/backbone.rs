@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::spec::ImageSize;
+
 /// Where the channels of a picture stand in a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channels {
@@ -10,6 +12,16 @@ pub enum Channels {
     First,
     /// `[n, height, width, channels]`.
     Last,
+}
+
+impl Channels {
+    /// The shape of one picture in a tensor.
+    pub fn of_one(self, ImageSize { height, width }: ImageSize) -> [usize; 4] {
+        match self {
+            Self::First => [1, 3, height, width],
+            Self::Last => [1, height, width, 3],
+        }
+    }
 }
 
 /// A base model that is an ONNX file, cut down to what computes the features.

@@ -210,16 +210,9 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
 }
 
 /// The features of one picture, found by running the file on a black one.
-fn shape(
-    file: &[u8],
-    channels: Channels,
-    ImageSize { height, width }: ImageSize,
-) -> Result<[usize; 3], BackboneError> {
-    let shape = match channels {
-        Channels::First => [1, 3, height, width],
-        Channels::Last => [1, height, width, 3],
-    };
-    let black = vec![0.0; 3 * height * width];
+fn shape(file: &[u8], channels: Channels, size: ImageSize) -> Result<[usize; 3], BackboneError> {
+    let shape = channels.of_one(size);
+    let black = vec![0.0; shape.iter().product()];
     let features = Model::read(file)?.for_numbers(shape)?.numbers(shape, &black)?;
     match *features.shape() {
         [1, n] if n > 0 => Ok([1, 1, n]),

@@ -183,12 +183,10 @@ fn open_trained(
     let trained = Trained::open(directory, &manifest, &loaded.spec, which);
     let trained = trained.map_err(|error| match error {
         OpenError::Weights(error) => Failure::usage(error),
-        OpenError::Base(error) => Failure::Other {
-            exit: Exit::Usage,
-            code: None,
-            hints: error.hints(),
-            error: error.into(),
-        },
+        OpenError::Base(error) => {
+            let hints = error.hints();
+            Failure::usage_with(error, hints)
+        }
     })?;
     Ok((loaded, manifest, trained))
 }

@@ -74,12 +74,9 @@ fn of_file(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let opened = Predictor::of_file(file);
-    let (predictor, classes) = opened.map_err(|error| Failure::Other {
-        exit: Exit::Usage,
-        code: None,
-        hints: error.hints(),
-        error: error.into(),
+    let (predictor, classes) = Predictor::of_file(file).map_err(|error| {
+        let hints = error.hints();
+        Failure::usage_with(error, hints)
     })?;
     let names = Names::OfRun(classes);
     on_threads(settings, || ask(predictor, files, names, TOP_OF_RUN, (arguments, terminal)))?

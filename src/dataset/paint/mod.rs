@@ -13,9 +13,9 @@ mod scene;
 mod species;
 mod thing;
 
+use self::picture::Frame;
 use self::picture::deal::Deal;
 use self::picture::subject::CLASSES;
-use self::picture::{Frame, camera};
 use self::random::Random;
 use crate::spec::ImageSize;
 
@@ -27,12 +27,6 @@ pub struct Painting {
     pub height: u32,
     /// `[height, width, 3]`.
     pub pixels: Vec<u8>,
-}
-
-impl From<camera::Pixels> for Painting {
-    fn from(camera::Pixels { width, height, bytes }: camera::Pixels) -> Self {
-        Self { width, height, pixels: bytes }
-    }
 }
 
 /// A class of the pictures in `data/alpacas`.
@@ -61,7 +55,7 @@ pub fn collections() -> Vec<Collection> {
 /// # Panics
 /// When there is no such class.
 pub fn collected(class: usize, index: u32, seed: u64) -> Painting {
-    picture::draw(&CLASSES[class], index, seed).into()
+    picture::draw(&CLASSES[class], index, seed)
 }
 
 /// A picture of a made-up species: `[height, width, 3]`, values from 0 to 255.
@@ -73,5 +67,5 @@ pub(super) fn species(class: usize, number: usize, seed: u64, size: ImageSize) -
         species::species(&mut of_class, own).posed(stance, own)
     };
     let frame = Frame::of(size.width as u32, size.height as u32);
-    picture::take(&deal, frame, Some(&make)).bytes
+    picture::take(&deal, frame, Some(&make)).pixels
 }

@@ -1,15 +1,9 @@
 //! What a camera does to a picture: exposure, contrast, a dark rim and grain.
 
+use crate::dataset::paint::Painting;
 use crate::dataset::paint::drawing::canvas::{Canvas, OVERSAMPLING};
 use crate::dataset::paint::random::Random;
 use crate::dataset::paint::scene::hour::Hour;
-
-/// A finished picture: three bytes for each pixel.
-pub(crate) struct Pixels {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) bytes: Vec<u8>,
-}
 
 /// The settings of a camera.
 pub(crate) struct Camera {
@@ -35,7 +29,7 @@ impl Camera {
     }
 
     /// Takes the picture.
-    pub(crate) fn develop(&self, canvas: &mut Canvas, random: &mut Random) -> Pixels {
+    pub(crate) fn develop(&self, canvas: &mut Canvas, random: &mut Random) -> Painting {
         let pixmap = canvas.pixmap();
         let (width, height) = (pixmap.width() / OVERSAMPLING, pixmap.height() / OVERSAMPLING);
         let stride = (width * OVERSAMPLING * 4) as usize;
@@ -53,7 +47,7 @@ impl Camera {
                 bytes.extend(exposed.map(|part| to_byte(part + grain)));
             }
         }
-        Pixels { width, height, bytes }
+        Painting { width, height, pixels: bytes }
     }
 
     /// `colour` where the lens lets `rim` of the light through.

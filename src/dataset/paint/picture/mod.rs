@@ -6,6 +6,7 @@ pub(crate) mod deal;
 pub(crate) mod shot;
 pub(crate) mod subject;
 
+use crate::dataset::paint::Painting;
 use crate::dataset::paint::drawing::canvas::{Canvas, Placement};
 use crate::dataset::paint::drawing::geometry::{Side, at};
 use crate::dataset::paint::drawing::painter::Painter;
@@ -13,7 +14,7 @@ use crate::dataset::paint::figure::{Figure, Stance};
 use crate::dataset::paint::random::Random;
 use crate::dataset::paint::scene::front::Screen;
 use crate::dataset::paint::scene::{self, View, front, hour, setting, shadow, weather};
-use camera::{Camera, Pixels};
+use camera::Camera;
 use deal::Deal;
 use shot::Shot;
 use subject::Class;
@@ -40,7 +41,7 @@ impl Frame {
 }
 
 /// Draws the picture numbered `index` of `class`.
-pub(crate) fn draw(class: &Class, index: u32, seed: u64) -> Pixels {
+pub(crate) fn draw(class: &Class, index: u32, seed: u64) -> Painting {
     let deal = Deal { seed, class: class.folder, index, count: class.count() };
     let (width, height) = deal.choose("frame", &SIZES);
     let make = deal.choose("subject", class.subjects);
@@ -52,7 +53,7 @@ pub(crate) fn draw(class: &Class, index: u32, seed: u64) -> Pixels {
 pub(crate) type Making<'a> = dyn Fn(Stance, &mut Random) -> Box<dyn Figure> + 'a;
 
 /// Draws a picture of a subject, or of a scene without one.
-pub(crate) fn take(deal: &Deal<'_>, frame: Frame, make: Option<&Making<'_>>) -> Pixels {
+pub(crate) fn take(deal: &Deal<'_>, frame: Frame, make: Option<&Making<'_>>) -> Painting {
     let Frame { width, height, fineness } = frame;
     let size = at(width as f32, height as f32) * (1.0 / fineness);
     let setting = deal.choose("setting", &setting::SETTINGS);
@@ -152,7 +153,7 @@ mod tests {
         let [_, others] = &subject::CLASSES;
         let first = draw(others, 7, 1);
         draw(others, 8, 1);
-        assert_eq!(first.bytes, draw(others, 7, 1).bytes);
-        assert_ne!(first.bytes, draw(others, 7, 2).bytes);
+        assert_eq!(first.pixels, draw(others, 7, 1).pixels);
+        assert_ne!(first.pixels, draw(others, 7, 2).pixels);
     }
 }
