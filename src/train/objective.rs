@@ -31,10 +31,11 @@ pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
         let wanted = |class: usize| {
             (1.0 - smoothing) * f64::from(u8::from(class == label)) + smoothing / n_classes as f64
         };
+        let losses = Losses::of(row);
         loss += if smoothing == 0.0 {
-            sample_loss(row, label)
+            losses.of_class(label)
         } else {
-            (0..n_classes).map(|class| wanted(class) * sample_loss(row, class)).sum()
+            (0..n_classes).map(|class| wanted(class) * losses.of_class(class)).sum()
         };
         n_correct += usize::from(predicted(&probabilities) == label);
         let gradient =
@@ -45,16 +46,34 @@ pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
     Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
 }
 
-/// The loss of one picture.
-fn sample_loss(row: &[f32], label: usize) -> f64 {
-    if let [logit] = *row {
-        let z = f64::from(logit);
-        let y = f64::from(u8::from(label == 1));
-        z.max(0.0) - z * y + libm::log1p(libm::exp(-z.abs()))
-    } else {
-        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = row.iter().map(|&z| libm::exp(f64::from(z - largest))).sum();
-        libm::log(sum) + f64::from(largest) - f64::from(row[label])
+/// The losses of one picture, whichever class is its own.
+struct Losses<'a> {
+    row: &'a [f32],
+    /// The logarithm of what probabilities are divided by; of one logit, of what the likelier of the
+    /// two is.
+    log_sum: f64,
+}
+
+impl<'a> Losses<'a> {
+    fn of(row: &'a [f32]) -> Self {
+        let log_sum = if let [logit] = *row {
+            libm::log1p(libm::exp(-f64::from(logit).abs()))
+        } else {
+            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f64 = row.iter().map(|&z| libm::exp(f64::from(z - largest))).sum();
+            libm::log(sum) + f64::from(largest)
+        };
+        Self { row, log_sum }
+    }
+
+    fn of_class(&self, class: usize) -> f64 {
+        if let [logit] = *self.row {
+            let z = f64::from(logit);
+            let y = f64::from(u8::from(class == 1));
+            z.max(0.0) - z * y + self.log_sum
+        } else {
+            self.log_sum - f64::from(self.row[class])
+        }
     }
 }
 
