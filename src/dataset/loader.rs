@@ -301,8 +301,14 @@ impl Worker {
     fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
         match &sample.candidate.origin {
             Origin::Drawn { draughtsman, number } => {
-                let number = draughtsman.number_in(self.round, *number);
-                Ok(draughtsman.draw(sample.candidate.class, number).into())
+                let class = sample.candidate.class;
+                let in_round = draughtsman.number_in(self.round, *number);
+                if in_round != *number {
+                    return Ok(draughtsman.draw(class, in_round).into());
+                }
+                let draw =
+                    || self.loader.pixels.insert(sample.digest, draughtsman.draw(class, *number));
+                Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(draw))
             }
             Origin::File(file) => match self.loader.pixels.find(sample.digest) {
                 Some(pixels) => Ok(pixels),
@@ -345,25 +351,15 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        DatasetSource, Fit, Interpolation, Location, OnBadImage, ResizeSpec, SplitBy, SplitSpec,
+        DatasetSource, Fit, GeneratorSpec, Interpolation, Location, OnBadImage, PictureKind,
+        ResizeSpec, SplitBy, SplitSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
 
-    /// A dataset of two classes of `n` pictures and a loader of it that keeps no pixels.
-    fn loader(folder: &Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
-        for class in ["a", "b"] {
-            std::fs::create_dir_all(folder.join(class)).unwrap();
-            for i in 0..n {
-                let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([i * 2, 100, 200]));
-                picture.save(folder.join(class).join(format!("{i:02}.png"))).unwrap();
-            }
-        }
-        let spec = DatasetSpec {
-            source: DatasetSource::Directory(Location {
-                written: String::new(),
-                path: folder.to_path_buf(),
-            }),
+    fn spec(source: DatasetSource, prefetch: usize) -> DatasetSpec {
+        DatasetSpec {
+            source,
             image_size: SIZE,
             resize: ResizeSpec {
                 interpolation: Interpolation::Bilinear,
@@ -380,7 +376,23 @@ mod tests {
             batch_size: 4,
             prefetch: Prefetch::Batches(prefetch),
             on_bad_image: OnBadImage::Error,
-        };
+        }
+    }
+
+    /// A dataset of two classes of `n` pictures and a loader of it that keeps no pixels.
+    fn loader(folder: &Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
+        for class in ["a", "b"] {
+            std::fs::create_dir_all(folder.join(class)).unwrap();
+            for i in 0..n {
+                let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([i * 2, 100, 200]));
+                picture.save(folder.join(class).join(format!("{i:02}.png"))).unwrap();
+            }
+        }
+        let source = DatasetSource::Directory(Location {
+            written: String::new(),
+            path: folder.to_path_buf(),
+        });
+        let spec = spec(source, prefetch);
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
         let listing = scan::scan(folder).unwrap();
@@ -445,6 +457,36 @@ mod tests {
         other.save(folder.path().join("a/00.png")).unwrap();
         let error = loader.start(vec![0], None, 0).take(1).unwrap_err();
         assert!(matches!(error, LoaderError::Changed { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_picture_is_drawn_once_where_it_is_not_drawn_afresh() {
+        for (afresh, n_kept) in [(false, 4), (true, 2)] {
+            let generator = GeneratorSpec {
+                kinds: vec![PictureKind::Textures],
+                classes: 2,
+                images: 2,
+                seed: 0,
+                afresh,
+            };
+            let spec = spec(DatasetSource::Generator(generator), 1);
+            let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
+            let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
+            let listing = scan::list(&spec).unwrap();
+            let dataset = examine::examine(listing, OnBadImage::Error, &pixels).unwrap();
+            let pixels_of = Arc::clone(&pixels);
+            let loader =
+                Loader::new(Arc::new(dataset), pixels, &spec, Preprocessing::MinusOneToOne, 1);
+            let validation = loader.start(vec![0, 2], None, 0).take(2).unwrap();
+            assert_eq!(
+                loader.start(vec![0, 2], None, 0).take(2).unwrap().images,
+                validation.images
+            );
+            let training =
+                [1, 2].map(|round| loader.start(vec![1, 3], None, round).take(2).unwrap());
+            assert_eq!(training[0].images == training[1].images, !afresh);
+            assert_eq!(pixels_of.facts().n_in_memory, n_kept);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Pictures drawn from formulas: pure functions of kind, class, number and seed, which no disk holds.
+//! Pictures drawn from formulas: pure functions of kind, class, number and seed.
 //!
 //! A class is a set of parameters; its pictures differ in pose, colour, light, ground and noise.
 //! Training on such pictures can teach a network features that serve on photographs (Kataoka et al.

@@ -35,7 +35,7 @@ pub(in crate::pipeline) struct RawDataset {
     pub(in crate::pipeline) on_bad_image: RawOnBadImage,
 }
 
-/// Pictures drawn from formulas while they are needed; no disk holds them.
+/// Pictures drawn from formulas while they are needed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawGenerator {
