@@ -135,7 +135,9 @@ mod tests {
     use crate::base::tensor::Tensor;
     use crate::exec::trained::Asker;
     use crate::model::initial;
-    use crate::spec::{BaseModel, Convention, HeadSpec, ModelSpec, Pooling, TopSpec, WeightsSpec};
+    use crate::spec::{
+        BaseModel, Convention, HeadSpec, Initializer, ModelSpec, Pooling, TopSpec, WeightsSpec,
+    };
 
     /// The mean over all places and the bias are the logit; of two classes with one logit that of
     /// the first is its negative.
@@ -144,7 +146,7 @@ mod tests {
         let spec = ModelSpec {
             base: BaseModel::MobilenetV2,
             width: Some(0.35),
-            weights: WeightsSpec::None,
+            weights: WeightsSpec::Random(Initializer::HeUniform),
             top: TopSpec::New,
             head: HeadSpec { pooling: Pooling::Average, dropout: 0.2 },
         };
@@ -153,7 +155,8 @@ mod tests {
         for n_classes in [2, 3] {
             let network = Network::build(&spec, Convention::Keras, size, n_classes).unwrap();
             let parameters = network.graph.parameters();
-            let mut weights = initial::initialise(&network, &parameters, stream);
+            let mut weights =
+                initial::initialise(&network, &parameters, Initializer::HeUniform, stream);
             let n_outputs = weights.get("head/bias").values().len();
             let bias: Vec<f32> = (0..n_outputs).map(|output| 0.3 - output as f32).collect();
             weights.insert("head/bias", Tensor::new(&[n_outputs], bias.clone()));

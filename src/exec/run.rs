@@ -288,7 +288,9 @@ pub(super) fn initial_weights(
     base: Option<&BaseWeights>,
 ) -> Weights {
     let stream = SeedStream::new(spec.seed).child("weights");
-    let mut weights = initial::initialise(network, &network.graph.parameters(), stream);
+    let parameters = network.graph.parameters();
+    let initializer = spec.model.weights.initializer();
+    let mut weights = initial::initialise(network, &parameters, initializer, stream);
     if let Some(base) = base {
         weights.extend(base.weights.clone());
     }

@@ -33,8 +33,8 @@ pub use dataset::{
     PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 pub use model::{
-    BaseModel, Convention, HeadSpec, ModelSpec, OnnxSpec, Pooling, Preprocessing, PublishedSpec,
-    Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
+    PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{

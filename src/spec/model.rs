@@ -1,5 +1,7 @@
 //! The network.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use super::Location;
@@ -62,7 +64,7 @@ pub struct OnnxSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightsSpec {
     /// Random numbers.
-    None,
+    Random(Initializer),
     /// What this program brings along.
     Builtin,
     /// A file of Keras, torchvision or timm.
@@ -74,6 +76,11 @@ pub enum WeightsSpec {
 }
 
 impl WeightsSpec {
+    /// How what no file brings is drawn.
+    pub fn initializer(&self) -> Initializer {
+        if let Self::Random(initializer) = self { *initializer } else { Initializer::default() }
+    }
+
     /// Whether the base model brings them along.
     pub fn is_in_base(&self) -> bool {
         matches!(self, Self::InBase)
@@ -83,13 +90,27 @@ impl WeightsSpec {
 impl Serialize for WeightsSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::None => serializer.serialize_str("none"),
+            Self::Random(Initializer::HeUniform) => serializer.serialize_str("none"),
+            Self::Random(Initializer::GlorotUniform) => {
+                BTreeMap::from([("random", "glorot_uniform")]).serialize(serializer)
+            }
             Self::Builtin => serializer.serialize_str("builtin"),
             Self::File(location) => location.serialize(serializer),
             Self::Published(published) => published.serialize(serializer),
             Self::InBase => serializer.serialize_none(),
         }
     }
+}
+
+/// How random kernels are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Initializer {
+    /// He et al. 2015 in front of a `ReLU6`, Glorot and Bengio 2010 elsewhere, by the numbers that
+    /// one output sums.
+    #[default]
+    HeUniform,
+    /// Glorot and Bengio 2010 everywhere, as Keras counts.
+    GlorotUniform,
 }
 
 /// Weights that a library has published.

@@ -7,7 +7,7 @@ use std::process::Command;
 use alpaca_run::base::random::SeedStream;
 use alpaca_run::model::initial;
 use alpaca_run::model::weights::file;
-use alpaca_run::spec::Convention;
+use alpaca_run::spec::{Convention, Initializer};
 use sha2::Digest as _;
 
 use crate::support::network::mobilenet_v2;
@@ -62,7 +62,12 @@ impl Place {
 /// Weights of the pipeline's network, drawn at random.
 fn weights(width: f64, seed: u64) -> Vec<u8> {
     let network = mobilenet_v2(Convention::Keras, width, 32, 2, 0.0);
-    let weights = initial::initialise(&network, &network.base_parameters(), SeedStream::new(seed));
+    let weights = initial::initialise(
+        &network,
+        &network.base_parameters(),
+        Initializer::HeUniform,
+        SeedStream::new(seed),
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
     file::save(&path, &weights, Convention::Keras).unwrap();

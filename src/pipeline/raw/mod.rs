@@ -24,8 +24,9 @@ pub(super) use dataset::{
     RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
-    RawArchitecture, RawBase, RawHead, RawModel, RawOnnx, RawPooling, RawPreprocessing,
-    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
+    RawArchitecture, RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling,
+    RawPreprocessing, RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion,
+    RawWeights,
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,

@@ -32,6 +32,26 @@ pub(in crate::pipeline) enum RawWeights {
     Named(#[schemars(length(min = 1))] String),
     /// Published weights.
     Published(RawPublished),
+    /// Random numbers.
+    Random(RawRandom),
+}
+
+/// Random weights of a base model.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawRandom {
+    /// How they are drawn. `none` in place of all this is `he_uniform`.
+    pub(in crate::pipeline) random: RawInitializer,
+}
+
+/// How random kernels are drawn.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawInitializer {
+    /// He et al. 2015 in front of a `ReLU6`, Glorot and Bengio 2010 elsewhere: numbers keep their size from layer to layer, with or without normalisations that train.
+    HeUniform,
+    /// Glorot and Bengio 2010 everywhere, as Keras counts inputs and outputs: what its layers start with. In front of frozen normalisations depthwise layers let next to nothing through.
+    GlorotUniform,
 }
 
 /// Weights that a library has published, trained on ImageNet. They are downloaded once, before a
@@ -99,7 +119,7 @@ pub(in crate::pipeline) enum RawArchitecture {
     MobilenetV2,
 }
 
-/// A network that another program wrote as an ONNX file, run as it is: all of it stays frozen (docs/onnx.md).
+/// A network that another program wrote as an ONNX file. Where it is made of layers that this program has, they can be trained; any other is run as it is and stays frozen (docs/onnx.md).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawOnnx {

@@ -5,13 +5,14 @@ use crate::model::mobilenet_v2;
 use crate::model::published;
 use crate::model::weights::builtin;
 use crate::pipeline::raw::{
-    RawArchitecture, RawBase, RawHead, RawModel, RawOnnx, RawPooling, RawPreprocessing,
-    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
+    RawArchitecture, RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling,
+    RawPreprocessing, RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion,
+    RawWeights,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    BaseModel, DatasetSpec, HeadSpec, ImageSize, Location, ModelSpec, OnnxSpec, Pooling,
-    Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    BaseModel, DatasetSpec, HeadSpec, ImageSize, Initializer, Location, ModelSpec, OnnxSpec,
+    Pooling, Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
 /// A side beyond which a batch of activations fills any memory.
@@ -55,7 +56,7 @@ pub(super) fn resolve(
                     .hint("write `builtin`, `imagenet`, `none`, or the name of a file of weights"),
             );
         }
-        WeightsSpec::None
+        WeightsSpec::Random(Initializer::default())
     };
     if let WeightsSpec::Published(spec) = &weights
         && let Err(error) = published::find(width, spec, top)
@@ -63,7 +64,7 @@ pub(super) fn resolve(
         let problem = Problem::new(Code::WeightsUnavailable, at_weights, error.to_string());
         problems.push(problem.hint(error.hint()));
     }
-    if let (TopSpec::Pretrained, WeightsSpec::None | WeightsSpec::Builtin) = (top, &weights) {
+    if let (TopSpec::Pretrained, WeightsSpec::Random(_) | WeightsSpec::Builtin) = (top, &weights) {
         let message = "these weights come with no classifier of ImageNet";
         problems.push(
             Problem::new(Code::Conflict, at.key("top"), message)
@@ -83,7 +84,7 @@ fn weights(
 ) -> WeightsSpec {
     match raw {
         RawWeights::Named(name) => match name.as_str() {
-            "none" => WeightsSpec::None,
+            "none" => WeightsSpec::Random(Initializer::default()),
             "imagenet" => WeightsSpec::Published(keras(size, None)),
             "builtin" => {
                 if width != builtin::WIDTH {
@@ -99,6 +100,10 @@ fn weights(
             }
             file => WeightsSpec::File(locate(at, file)),
         },
+        RawWeights::Random(raw) => WeightsSpec::Random(match raw.random {
+            RawInitializer::HeUniform => Initializer::HeUniform,
+            RawInitializer::GlorotUniform => Initializer::GlorotUniform,
+        }),
         RawWeights::Published(raw) => WeightsSpec::Published(published(raw, size, at, problems)),
     }
 }

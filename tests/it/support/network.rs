@@ -2,7 +2,8 @@
 
 use alpaca_run::model::network::Network;
 use alpaca_run::spec::{
-    BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec, WeightsSpec,
+    BaseModel, Convention, HeadSpec, ImageSize, Initializer, ModelSpec, Pooling, TopSpec,
+    WeightsSpec,
 };
 
 /// `MobileNetV2` of a width for square pictures, with a head for some classes that drops a share of
@@ -15,7 +16,7 @@ pub fn mobilenet_v2(
     dropout: f64,
 ) -> Network {
     let head = HeadSpec { pooling: Pooling::Average, dropout };
-    let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::None);
+    let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::Random(Initializer::HeUniform));
     let spec = ModelSpec { base, width: Some(width), weights, top: TopSpec::New, head };
     let size = ImageSize { height: side, width: side };
     Network::build(&spec, convention, size, n_classes).unwrap()
