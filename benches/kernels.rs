@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use alpaca_run::engine::kernels::{AdamNumbers, Columns, Depthwise, Epilogue, Kernels, Rows};
+use alpaca_run::engine::kernels::{AdamNumbers, Columns, Depthwise, Epilogue, Gate, Kernels, Rows};
 use alpaca_run::model::fuse::Activation;
 use alpaca_run::model::graph::{Padding, Window};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -116,7 +116,11 @@ fn elements(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("gate", kernels.set().name()), |b| {
             let mut dy = x.clone();
             b.iter(|| {
-                kernels.gate_in_place(black_box(&mut dy), &y, &mut sums);
+                kernels.gate_in_place(
+                    black_box(&mut dy),
+                    Gate::of(Activation::Relu6, &y),
+                    &mut sums,
+                );
             });
         });
         let numbers_of_step =

@@ -20,7 +20,8 @@ use self::native::NativeExtractor;
 use crate::base::batch::Batch;
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
-use crate::model::fuse::{Cut, UnsupportedLayer};
+use crate::model::cut::Cut;
+use crate::model::fuse::UnsupportedLayer;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
@@ -66,7 +67,7 @@ pub fn extractor(
     cut: &Cut,
     weights: &Weights,
 ) -> Result<Box<dyn FeatureExtractor>, EngineError> {
-    Ok(match &network.backbone {
+    Ok(match network.backbone.as_ref().filter(|_| network.is_opaque()) {
         Some(backbone) => Box::new(BackboneExtractor::new(network, backbone, cut)?),
         None => Box::new(NativeExtractor::new(network, cut, weights)?),
     })

@@ -25,7 +25,7 @@ pub enum ExportError {
     #[error(transparent)]
     Resize(#[from] UnsupportedResize),
     /// Its base model is a file itself.
-    #[error("a model whose base model is an ONNX file cannot be exported")]
+    #[error("a model whose base model is an ONNX file that is run as it is cannot be exported")]
     Backbone,
     /// tract cannot run the file.
     #[error(transparent)]
@@ -95,7 +95,7 @@ pub fn export(
     normalised: bool,
     n_threads: usize,
 ) -> Result<Export, ExportError> {
-    if trained.network.backbone.is_some() {
+    if trained.network.is_opaque() {
         return Err(ExportError::Backbone);
     }
     let classifier = Classifier {

@@ -9,6 +9,7 @@
 //! [`predict`]; [`survey`] looks at a dataset; [`bench`](mod@bench) measures the parts.
 
 mod audience;
+mod base;
 pub mod bench;
 pub mod checkpoint;
 mod error;

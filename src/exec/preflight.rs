@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::base::{self, Opened};
 use super::error::RunError;
 use super::evaluate;
 use super::export::ExportError;
@@ -13,18 +14,17 @@ use crate::dataset::scan::{self, Listing};
 use crate::engine::autodiff::Layers;
 use crate::fetch::sha256::Sha256;
 use crate::fetch::{self, FetchError, Kept};
-use crate::model::backbone::Backbone;
 use crate::model::imagenet;
 use crate::model::network::{Base, Network};
 use crate::model::published::{self, PublishedFile};
 use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
-use crate::onnx::{self, backbone};
+use crate::onnx;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    BaseModel, Convention, EvaluateOn, EvaluateSpec, ExportSpec, ImageSize, ModelSpec, OnnxSpec,
-    PipelineSpec, Source, TaskKind, TaskSpec, TopSpec, WeightsSpec,
+    BaseModel, Convention, EvaluateOn, EvaluateSpec, ExportSpec, ModelSpec, PipelineSpec, Source,
+    TaskKind, TaskSpec, TopSpec, WeightsSpec,
 };
 
 /// A run that can start.
@@ -58,8 +58,8 @@ pub struct BaseWeights {
 /// With the problem.
 pub fn check_file(spec: &PipelineSpec) -> Result<(), Problem> {
     match spec.model.weights {
-        WeightsSpec::File(_) | WeightsSpec::InBase => base(spec, None).map(drop),
-        WeightsSpec::None | WeightsSpec::Builtin | WeightsSpec::Published(_) => Ok(()),
+        WeightsSpec::File(_) | WeightsSpec::InBase => find_base(spec, None).map(drop),
+        WeightsSpec::Random(_) | WeightsSpec::Builtin | WeightsSpec::Published(_) => Ok(()),
     }
 }
 
@@ -83,13 +83,14 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
             problems.push(Problem::new(error.code(), at, error.to_string()).hints(error.hints()));
         })
         .ok();
-    let model = base(spec, cache).and_then(|base| {
+    let model = find_base(spec, cache).and_then(|base| {
         let classes = listing.as_ref().map(|listing| &listing.classes[..]);
         built(spec, base, classes)
     });
     let model = model.map_err(|problem| problems.push(problem)).ok();
     if let Some(listing) = &listing {
-        check_tasks(spec, &listing.classes, &mut problems);
+        let is_opaque = model.as_ref().is_some_and(|(network, _)| network.is_opaque());
+        check_tasks(spec, &listing.classes, is_opaque, &mut problems);
     }
     let layers = Layers::of(spec.device);
     if layers.is_none() {
@@ -117,11 +118,8 @@ fn built(
     let n_classes = classes.map_or(2, <[String]>::len);
     match base {
         FoundBase::Random => Ok((network(spec, Convention::default(), n_classes), None)),
-        FoundBase::File { source, backbone } => {
-            let digest = Digest::of(&backbone.file);
-            let weights = Weights::default();
+        FoundBase::File { source, opened: Opened { base, weights, digest, .. } } => {
             let weights = BaseWeights { source, published: None, digest, weights };
-            let base = Base::Backbone(backbone.into());
             Ok((network(spec, base, n_classes), Some(weights)))
         }
         FoundBase::Weights(File { source, published, content }) => {
@@ -141,9 +139,7 @@ fn built(
 pub(super) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
     let base = match &spec.model.base {
         BaseModel::MobilenetV2 => Convention::default().into(),
-        BaseModel::Onnx(onnx) => {
-            Base::Backbone(open_backbone(onnx, spec.dataset.image_size)?.into())
-        }
+        BaseModel::Onnx(onnx) => base::of_pipeline(onnx, spec)?.base,
     };
     Ok(network(spec, base, n_classes))
 }
@@ -160,28 +156,25 @@ enum FoundBase {
     /// Weights from a file.
     Weights(File),
     /// A file that is a base model.
-    File { source: String, backbone: Backbone },
+    File { source: String, opened: Opened },
 }
 
 /// Reads the file that a base model is, or starts from.
-fn base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<FoundBase, Problem> {
+fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<FoundBase, Problem> {
     if let BaseModel::Onnx(onnx) = &spec.model.base {
-        let backbone = open_backbone(onnx, spec.dataset.image_size)?;
-        return Ok(FoundBase::File { source: onnx.onnx.written.clone(), backbone });
+        let opened = base::of_pipeline(onnx, spec)?;
+        return Ok(FoundBase::File { source: onnx.onnx.written.clone(), opened });
     }
     Ok(open(&spec.model, cache)?.map_or(FoundBase::Random, FoundBase::Weights))
 }
 
-fn open_backbone(onnx: &OnnxSpec, size: ImageSize) -> Result<Backbone, Problem> {
-    backbone::open(&onnx.onnx.path, &onnx.features, size).map_err(|error| {
-        let key = if error.code() == Code::UnknownNode { "features" } else { "onnx" };
-        let at = KeyPath::of(&["model", "base", key]);
-        Problem::new(error.code(), at, error.to_string()).hints(error.hints())
-    })
-}
-
 /// Says before anything trains which tasks cannot be done afterwards.
-fn check_tasks(spec: &PipelineSpec, classes: &[String], problems: &mut Vec<Problem>) {
+fn check_tasks(
+    spec: &PipelineSpec,
+    classes: &[String],
+    is_opaque: bool,
+    problems: &mut Vec<Problem>,
+) {
     for TaskSpec { name, kind } in &spec.tasks {
         let at = |key: &str| KeyPath::of(&["stages", name]).key(key);
         match kind {
@@ -194,7 +187,7 @@ fn check_tasks(spec: &PipelineSpec, classes: &[String], problems: &mut Vec<Probl
                     Problem::new(code, at, error.to_string()).hints(error.hints())
                 }));
             }
-            TaskKind::Export(_) if spec.model.weights.is_in_base() => {
+            TaskKind::Export(_) if is_opaque => {
                 let error = ExportError::Backbone;
                 problems.push(
                     Problem::new(Code::Conflict, at("export"), error.to_string())
@@ -245,7 +238,7 @@ struct File {
 /// Opens the file that a model starts from, if it starts from one.
 fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem> {
     let (source, published, path): (String, _, PathBuf) = match &model.weights {
-        WeightsSpec::None | WeightsSpec::InBase => return Ok(None),
+        WeightsSpec::Random(_) | WeightsSpec::InBase => return Ok(None),
         WeightsSpec::Builtin => {
             let content = WeightsFile::builtin();
             return Ok(Some(File { source: "builtin".to_owned(), published: None, content }));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::base;
 use super::session::RunError;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
@@ -11,7 +12,7 @@ use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
-use crate::onnx::backbone::{self, BackboneError};
+use crate::onnx::backbone::BackboneError;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::spec::{BaseModel, FreezeSpec, FromWeights, PipelineSpec};
@@ -65,7 +66,7 @@ impl Trained {
             BaseModel::MobilenetV2 => Base::Convention(file.convention()),
             BaseModel::Onnx(onnx) => {
                 let path = directory.join(layout::WEIGHTS).join(layout::BASE_MODEL);
-                Base::Backbone(backbone::open(&path, &onnx.features, size)?.into())
+                base::open(&path, &onnx.features, size)?.base
             }
         };
         let network = Network::build(&spec.model, base, size, classes.len())

@@ -1,9 +1,12 @@
-//! A base model that another program wrote: not looked into, run as it is.
+//! A base model that another program wrote: as the file that it is, and as layers of our own where it
+//! is made of such.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::spec::ImageSize;
+use super::graph::Graph;
+use super::weights::Weights;
+use crate::spec::{Convention, ImageSize};
 
 /// Where the channels of a picture stand in a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,4 +49,15 @@ impl fmt::Debug for Backbone {
             .field("shape", shape)
             .finish()
     }
+}
+
+/// A base model that is an ONNX file, as a graph of our own layers.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its layers, by the names of the nodes.
+    pub graph: Graph,
+    /// Their weights.
+    pub weights: Weights,
+    /// Whose rules its running means follow.
+    pub convention: Convention,
 }

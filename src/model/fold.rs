@@ -23,7 +23,12 @@ pub fn fold(
     let n_channels = unit.output_shape.last().copied().unwrap_or_default();
     let mut kernel = kernel.values().to_vec();
     let Some(norm) = &convolution.norm else {
-        return Folded { kernel, bias: vec![0.0; n_channels] };
+        let bias = if convolution.has_bias {
+            weights.get(&unit.parameter(Role::Bias)).values().to_vec()
+        } else {
+            vec![0.0; n_channels]
+        };
+        return Folded { kernel, bias };
     };
     let values = |role| weights.get(&norm.parameter(role)).values();
     // In double precision: folding happens once, and each folded weight is rounded once.

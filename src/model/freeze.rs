@@ -1,7 +1,9 @@
 //! The freeze point: from which layer on a network trains.
 
-use super::graph::{Graph, LayerIdx};
+use super::graph::{Graph, Layer, LayerIdx};
+use crate::base::key_path::KeyPath;
 use crate::base::text;
+use crate::spec::problem::{Code, Problem};
 
 /// A freeze point as a user may write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,44 @@ pub fn find_layer(base: &Graph, layer: LayerRef<'_>) -> Result<LayerIdx, FreezeE
         }),
         _ => Ok(idx),
     }
+}
+
+/// Finds the layer of a base model that a freeze point at a place in the pipeline means.
+///
+/// # Errors
+/// When there is none such, or nothing from it on can train.
+pub fn find_at<'a>(
+    base: &'a Graph,
+    layer: LayerRef<'_>,
+    at: KeyPath,
+) -> Result<&'a Layer, Problem> {
+    let found = find_layer(base, layer).map_err(|error| problem(&error, at))?;
+    Ok(&base.layers()[found])
+}
+
+fn problem(error: &FreezeError, at: KeyPath) -> Problem {
+    let (code, hint) = match error {
+        FreezeError::UnknownName { nearest, .. } if nearest.is_empty() => {
+            (Code::UnknownLayer, "`alpaca-run layers` lists all layers".to_owned())
+        }
+        FreezeError::UnknownName { nearest, .. } => {
+            let names = text::any_of(nearest.iter().map(String::as_str));
+            (
+                Code::UnknownLayer,
+                format!("did you mean {names}? `alpaca-run layers` lists all layers"),
+            )
+        }
+        FreezeError::UnknownIndex { .. } => {
+            (Code::UnknownLayer, "`alpaca-run layers` lists all layers".to_owned())
+        }
+        FreezeError::NothingToTrain { last_with_weights, .. } => (
+            Code::NothingToTrain,
+            format!(
+                "the last layer with weights is `{last_with_weights}`; to train the head alone, write `freeze: all`"
+            ),
+        ),
+    };
+    Problem::new(code, at, error.to_string()).hint(hint)
 }
 
 /// The most similar layer names; those of the same block first, as `block_13` means all of it.

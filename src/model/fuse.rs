@@ -39,8 +39,21 @@ impl Norm {
 pub enum Activation {
     /// None.
     Linear,
+    /// `max(x, 0)`.
+    Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
+}
+
+impl Activation {
+    /// What it gives at most, where it gives nothing below zero.
+    pub fn ceiling(self) -> Option<f32> {
+        match self {
+            Self::Linear => None,
+            Self::Relu => Some(f32::INFINITY),
+            Self::Relu6 => Some(6.0),
+        }
+    }
 }
 
 /// How the channels of a convolution are connected.
@@ -59,6 +72,8 @@ pub struct ConvolutionUnit {
     pub window: Window,
     /// How its channels are connected.
     pub connection: Connection,
+    /// Whether something is added to each output channel; never with a normalisation.
+    pub has_bias: bool,
     /// Its batch normalisation.
     pub norm: Option<Norm>,
     /// Its activation.
@@ -84,6 +99,15 @@ pub enum UnitKind {
     Backbone,
     /// A convolution and what follows it.
     Convolution(ConvolutionUnit),
+    /// The sum of two values, where it does not belong to a convolution.
+    Sum {
+        /// What is added.
+        other: Value,
+        /// The function behind it.
+        activation: Activation,
+    },
+    /// The greatest number of each channel in a window.
+    MaxPooling(Window),
     /// The mean over all pixels.
     GlobalAveragePooling,
     /// Dropout; nothing but in training.
@@ -93,6 +117,30 @@ pub enum UnitKind {
     },
     /// A fully connected layer with bias.
     Dense,
+}
+
+impl UnitKind {
+    /// The value that it reads besides its input.
+    pub fn second(&self) -> Option<Value> {
+        match self {
+            Self::Convolution(convolution) => convolution.shortcut,
+            Self::Sum { other, .. } => Some(*other),
+            _ => None,
+        }
+    }
+
+    /// The same with other values for those that it reads besides its input.
+    #[must_use]
+    pub fn with_second(mut self, change: impl Fn(Value) -> Value) -> Self {
+        match &mut self {
+            Self::Convolution(convolution) => {
+                convolution.shortcut = convolution.shortcut.map(change);
+            }
+            Self::Sum { other, .. } => *other = change(*other),
+            _ => {}
+        }
+        self
+    }
 }
 
 /// A unit of execution.
@@ -132,17 +180,17 @@ impl Unit {
             }
             UnitKind::Dense => n_outputs * n_inputs,
             // What a backbone costs is not known.
-            UnitKind::Backbone | UnitKind::GlobalAveragePooling | UnitKind::Dropout { .. } => 0.0,
+            UnitKind::Backbone
+            | UnitKind::Sum { .. }
+            | UnitKind::MaxPooling(_)
+            | UnitKind::GlobalAveragePooling
+            | UnitKind::Dropout { .. } => 0.0,
         }
     }
 
     /// The values it reads.
     pub fn reads(&self) -> impl Iterator<Item = Value> {
-        let shortcut = match &self.kind {
-            UnitKind::Convolution(convolution) => convolution.shortcut,
-            _ => None,
-        };
-        [Some(self.input), shortcut].into_iter().flatten()
+        [Some(self.input), self.kind.second()].into_iter().flatten()
     }
 }
 
@@ -191,19 +239,25 @@ impl Fusion<'_> {
             LayerKind::Input => {}
             // The convolution behind it adds the zeros.
             LayerKind::ZeroPadding(_) => self.value_of[idx] = self.value_of[inputs[0]],
-            LayerKind::Convolution { window, .. } => {
-                self.start(idx, convolution(window, Connection::Full));
+            LayerKind::Convolution { window, has_bias, .. } => {
+                self.start(idx, convolution(window, Connection::Full, has_bias));
             }
-            LayerKind::DepthwiseConvolution { window } => {
-                self.start(idx, convolution(window, Connection::Depthwise));
+            LayerKind::DepthwiseConvolution { window, has_bias } => {
+                self.start(idx, convolution(window, Connection::Depthwise, has_bias));
             }
+            LayerKind::MaxPooling { window } => self.start(idx, UnitKind::MaxPooling(window)),
             LayerKind::Backbone { .. } => self.start(idx, UnitKind::Backbone),
             LayerKind::GlobalAveragePooling => self.start(idx, UnitKind::GlobalAveragePooling),
             LayerKind::Dropout { rate } => self.start(idx, UnitKind::Dropout { rate }),
             LayerKind::Dense { .. } => self.start(idx, UnitKind::Dense),
-            LayerKind::BatchNormalization { .. } | LayerKind::Relu6 | LayerKind::Add => {
+            LayerKind::BatchNormalization { .. } | LayerKind::Relu | LayerKind::Relu6 => {
                 self.join(idx)?;
             }
+            LayerKind::Add if self.is_activated(idx) || self.join(idx).is_err() => {
+                let other = self.value_of[inputs[1]];
+                self.start(idx, UnitKind::Sum { other, activation: Activation::Linear });
+            }
+            LayerKind::Add => {}
         }
         Ok(())
     }
@@ -231,6 +285,15 @@ impl Fusion<'_> {
         });
     }
 
+    /// Whether a sum has nothing but an activation behind it, which no convolution has behind its
+    /// shortcut.
+    fn is_activated(&self, sum: LayerIdx) -> bool {
+        let mut readers = self.layers.iter().filter(|layer| layer.inputs.contains(&sum));
+        let is_activation =
+            |layer: &Layer| matches!(layer.kind, LayerKind::Relu | LayerKind::Relu6);
+        self.n_readers[sum] == 1 && readers.any(is_activation)
+    }
+
     /// Adds a layer to the unit it reads, if that unit has room for it.
     fn join(&mut self, idx: LayerIdx) -> Result<(), UnsupportedLayer> {
         let layer = &self.layers[idx];
@@ -240,18 +303,34 @@ impl Fusion<'_> {
         let &host = layer.inputs.iter().max().ok_or_else(unsupported)?;
         let Value::Unit(unit) = self.value_of[host] else { return Err(unsupported()) };
         let is_last = self.units[unit].layers.last() == Some(&host) && self.n_readers[host] == 1;
-        let UnitKind::Convolution(convolution) = &mut self.units[unit].kind else {
-            return Err(unsupported());
+        let function = match layer.kind {
+            LayerKind::Relu => Some(Activation::Relu),
+            LayerKind::Relu6 => Some(Activation::Relu6),
+            _ => None,
+        };
+        let convolution = match (&mut self.units[unit].kind, function) {
+            (UnitKind::Sum { activation: place @ Activation::Linear, .. }, Some(function))
+                if is_last =>
+            {
+                *place = function;
+                self.units[unit].layers.push(idx);
+                self.value_of[idx] = Value::Unit(unit);
+                return Ok(());
+            }
+            (UnitKind::Convolution(convolution), _) => convolution,
+            _ => return Err(unsupported()),
         };
         let is_linear =
             convolution.activation == Activation::Linear && convolution.shortcut.is_none();
-        match layer.kind {
+        match (layer.kind, function) {
             _ if !(is_last && is_linear) => return Err(unsupported()),
-            LayerKind::BatchNormalization { epsilon } if convolution.norm.is_none() => {
+            (_, Some(function)) => convolution.activation = function,
+            (LayerKind::BatchNormalization { epsilon }, _)
+                if convolution.norm.is_none() && !convolution.has_bias =>
+            {
                 convolution.norm = Some(Norm { layer: layer.name.clone(), epsilon });
             }
-            LayerKind::Relu6 => convolution.activation = Activation::Relu6,
-            LayerKind::Add => {
+            (LayerKind::Add, _) if convolution.connection == Connection::Full => {
                 let other = layer.inputs.iter().min().copied().ok_or_else(unsupported)?;
                 convolution.shortcut = Some(self.value_of[other]);
             }
@@ -263,10 +342,11 @@ impl Fusion<'_> {
     }
 }
 
-fn convolution(window: Window, connection: Connection) -> UnitKind {
+fn convolution(window: Window, connection: Connection, has_bias: bool) -> UnitKind {
     UnitKind::Convolution(ConvolutionUnit {
         window,
         connection,
+        has_bias,
         norm: None,
         activation: Activation::Linear,
         shortcut: None,
@@ -330,41 +410,6 @@ fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
         && (group.start..group.end - 1).all(is_inner)
 }
 
-/// A list of units in two parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The units that run forward only.
-    pub frozen: Range<usize>,
-    /// The units from the first on in which something trains.
-    pub trainable: Range<usize>,
-    /// The values that the trainable part reads from the frozen part, in order.
-    pub boundary: Vec<Value>,
-}
-
-/// Cuts a list of units before the first unit that trains or is random in training.
-pub fn cut(units: &[Unit], graph: &Graph, first_trainable: LayerIdx) -> Cut {
-    let trains = |unit: &Unit| {
-        let has_weights = |&layer: &LayerIdx| !graph.parameters_of(layer).is_empty();
-        matches!(unit.kind, UnitKind::Dropout { .. })
-            || unit.layers.iter().any(|layer| *layer >= first_trainable && has_weights(layer))
-    };
-    let at = units.iter().position(trains).unwrap_or(units.len());
-    cut_at(units, at)
-}
-
-/// Cuts a list of units before the unit with position `at`.
-pub fn cut_at(units: &[Unit], at: usize) -> Cut {
-    let is_before = |value: &Value| match *value {
-        Value::Image => true,
-        Value::Unit(unit) => unit < at,
-    };
-    let mut boundary: Vec<Value> =
-        units[at..].iter().flat_map(Unit::reads).filter(is_before).collect();
-    boundary.sort();
-    boundary.dedup();
-    Cut { frozen: 0..at, trainable: at..units.len(), boundary }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -402,22 +447,5 @@ mod tests {
         assert_eq!(all, [&[3; 17][..], &[1]].concat());
         let cut: Vec<usize> = sizes(&[Value::Unit(3)]);
         assert_eq!(cut[..4], [3, 1, 2, 3]);
-    }
-
-    #[test]
-    fn a_cut_inside_a_residual_block_passes_the_shortcut_too() {
-        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
-        let units = fuse(&graph).unwrap();
-        let boundary = |layer: &str| {
-            let cut = cut(&units, &graph, graph.find(layer).unwrap());
-            let name = |value: &Value| match *value {
-                Value::Image => "image".to_owned(),
-                Value::Unit(unit) => units[unit].name.clone(),
-            };
-            cut.boundary.iter().map(name).collect::<Vec<_>>()
-        };
-        assert_eq!(boundary("block_13_depthwise"), ["block_13_expand"]);
-        assert_eq!(boundary("block_14_depthwise"), ["block_13_project", "block_14_expand"]);
-        assert_eq!(boundary("Conv1"), ["image"]);
     }
 }

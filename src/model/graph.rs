@@ -3,6 +3,8 @@
 //! Layers carry Keras's names and stand in Keras's order, because that is what freeze points and
 //! weight files name. Shapes are inferred while the list is built.
 
+use std::iter;
+
 use crate::base::tensor::shape_text;
 
 /// The position of a layer in its [`Graph`]: Keras's layer index.
@@ -65,6 +67,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether engines have a depthwise convolution with it.
+    pub fn fits_depthwise(&self) -> bool {
+        matches!(self.kernel, 3 | 5) && matches!(self.stride, 1 | 2)
+    }
+
     /// Whether it looks at one pixel for each output pixel: a convolution with it is a matrix
     /// product.
     pub fn is_pointwise(&self) -> bool {
@@ -93,29 +100,40 @@ pub enum LayerKind {
         /// Its output for one picture, `[height, width, channels]`.
         output: [usize; 3],
     },
-    /// A convolution without bias.
+    /// A convolution.
     Convolution {
         /// Number of output channels.
         filters: usize,
         /// Its window.
         window: Window,
+        /// Whether something is added to each output channel.
+        has_bias: bool,
     },
-    /// A convolution of each channel by itself, without bias.
+    /// A convolution of each channel by itself.
     DepthwiseConvolution {
         /// Its window.
         window: Window,
+        /// Whether something is added to each channel.
+        has_bias: bool,
     },
     /// Normalisation of each channel by its mean and variance, then scale and shift.
     BatchNormalization {
         /// Added to the variance.
         epsilon: f32,
     },
+    /// `max(x, 0)`.
+    Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
     /// Zeros around a picture.
     ZeroPadding(Padding),
     /// The sum of two inputs of the same shape.
     Add,
+    /// The greatest number of each channel in a window; what lies outside counts for nothing.
+    MaxPooling {
+        /// Its window.
+        window: Window,
+    },
     /// The mean over all pixels: `[h, w, c]` to `[c]`.
     GlobalAveragePooling,
     /// In training, entries set to zero at random and the others scaled up.
@@ -139,7 +157,8 @@ impl LayerKind {
             Self::Convolution { .. } => "Conv2D",
             Self::DepthwiseConvolution { .. } => "DepthwiseConv2D",
             Self::BatchNormalization { .. } => "BatchNormalization",
-            Self::Relu6 => "ReLU",
+            Self::Relu | Self::Relu6 => "ReLU",
+            Self::MaxPooling { .. } => "MaxPooling2D",
             Self::ZeroPadding(_) => "ZeroPadding2D",
             Self::Add => "Add",
             Self::GlobalAveragePooling => "GlobalAveragePooling2D",
@@ -169,7 +188,7 @@ pub enum Role {
     Kernel,
     /// Weights of a depthwise convolution, HWC1.
     DepthwiseKernel,
-    /// Added to each output of a dense layer.
+    /// Added to each output of a dense layer or a convolution.
     Bias,
     /// The scale of a batch normalisation.
     Gamma,
@@ -272,11 +291,13 @@ impl Graph {
             .first()
             .map_or(0, |&input| self.layers[input].shape.last().copied().unwrap_or_default());
         let parameters = match *kind {
-            LayerKind::Convolution { filters, window: Window { kernel, .. } } => {
-                vec![(Role::Kernel, vec![kernel, kernel, channels, filters])]
+            LayerKind::Convolution { filters, window: Window { kernel, .. }, has_bias } => {
+                let kernel = (Role::Kernel, vec![kernel, kernel, channels, filters]);
+                iter::once(kernel).chain(has_bias.then(|| (Role::Bias, vec![filters]))).collect()
             }
-            LayerKind::DepthwiseConvolution { window: Window { kernel, .. } } => {
-                vec![(Role::DepthwiseKernel, vec![kernel, kernel, channels, 1])]
+            LayerKind::DepthwiseConvolution { window: Window { kernel, .. }, has_bias } => {
+                let kernel = (Role::DepthwiseKernel, vec![kernel, kernel, channels, 1]);
+                iter::once(kernel).chain(has_bias.then(|| (Role::Bias, vec![channels]))).collect()
             }
             LayerKind::BatchNormalization { .. } => {
                 [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance]
@@ -288,7 +309,9 @@ impl Graph {
             }
             LayerKind::Input
             | LayerKind::Backbone { .. }
+            | LayerKind::Relu
             | LayerKind::Relu6
+            | LayerKind::MaxPooling { .. }
             | LayerKind::ZeroPadding(_)
             | LayerKind::Add
             | LayerKind::GlobalAveragePooling
@@ -317,12 +340,12 @@ impl Graph {
         match *kind {
             LayerKind::Input => unreachable!("a graph has one input, made by `with_input`"),
             LayerKind::Backbone { output } => output.to_vec(),
-            LayerKind::Convolution { filters, window } => {
+            LayerKind::Convolution { filters, window, .. } => {
                 let (h, w, _) = map();
                 let (h, w) = window.output(h, w);
                 vec![h, w, filters]
             }
-            LayerKind::DepthwiseConvolution { window } => {
+            LayerKind::DepthwiseConvolution { window, .. } | LayerKind::MaxPooling { window } => {
                 let (h, w, c) = map();
                 let (h, w) = window.output(h, w);
                 vec![h, w, c]
@@ -337,9 +360,10 @@ impl Graph {
             }
             LayerKind::GlobalAveragePooling => vec![map().2],
             LayerKind::Dense { units } => vec![units],
-            LayerKind::BatchNormalization { .. } | LayerKind::Relu6 | LayerKind::Dropout { .. } => {
-                input(0).clone()
-            }
+            LayerKind::BatchNormalization { .. }
+            | LayerKind::Relu
+            | LayerKind::Relu6
+            | LayerKind::Dropout { .. } => input(0).clone(),
         }
     }
 }

@@ -132,7 +132,7 @@ impl Builder {
     ) -> LayerIdx {
         let padding = self.padding(input, kernel, stride);
         let window = Window { kernel, stride, padding };
-        self.graph.add(name, LayerKind::Convolution { filters, window }, &[input])
+        self.graph.add(name, LayerKind::Convolution { filters, window, has_bias: false }, &[input])
     }
 
     /// A 3x3 depthwise convolution; with stride two, the padding is a layer of its own.
@@ -145,7 +145,7 @@ impl Builder {
             (input, padding)
         };
         let window = Window { kernel: 3, stride, padding };
-        let layer = LayerKind::DepthwiseConvolution { window };
+        let layer = LayerKind::DepthwiseConvolution { window, has_bias: false };
         self.graph.add(format!("{prefix}_depthwise"), layer, &[input])
     }
 

@@ -2,6 +2,7 @@
 //! into a frozen and a trainable part. No arithmetic on activations happens here.
 
 pub mod backbone;
+pub mod cut;
 pub mod fold;
 pub mod freeze;
 pub mod fuse;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::backbone::Backbone;
-use super::fuse::{self, Cut, Unit, UnitKind, UnsupportedLayer, Value};
+use super::cut::{self, Cut};
+use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use super::mobilenet_v2;
 use crate::spec::{
@@ -32,8 +33,10 @@ pub struct Network {
 pub enum Base {
     /// How the authors of its weights built it.
     Convention(Convention),
-    /// A file.
+    /// A file that is run as it is.
     Backbone(Arc<Backbone>),
+    /// A file, and its layers.
+    Layers(Arc<Backbone>, Graph, Convention),
 }
 
 impl From<Convention> for Base {
@@ -67,6 +70,9 @@ impl Network {
                 graph.add("backbone", kind, &[0]);
                 (graph, Convention::default(), onnx.preprocessing, Some(backbone))
             }
+            (BaseModel::Onnx(onnx), Base::Layers(backbone, graph, convention)) => {
+                (graph, convention, onnx.preprocessing, Some(backbone))
+            }
             (base, other) => unreachable!("{base:?} is not built from {other:?}"),
         };
         let n_base_layers = graph.layers().len();
@@ -96,9 +102,14 @@ impl Network {
         }
     }
 
+    /// Whether its base model is a file that is run as it is.
+    pub fn is_opaque(&self) -> bool {
+        self.units.iter().any(|unit| unit.kind == UnitKind::Backbone)
+    }
+
     /// The units in a frozen and a trainable part.
     pub fn cut(&self, first_trainable: LayerIdx) -> Cut {
-        fuse::cut(&self.units, &self.graph, first_trainable)
+        cut::before_layer(&self.units, &self.graph, first_trainable)
     }
 
     /// The units before and behind the pooling of the head.
@@ -108,7 +119,7 @@ impl Network {
     pub fn cut_before_pooling(&self) -> Cut {
         let is_pooling = |unit: &Unit| unit.kind == UnitKind::GlobalAveragePooling;
         let at = self.units.iter().position(is_pooling).expect("a classifier pools");
-        fuse::cut_at(&self.units, at)
+        cut::before_unit(&self.units, at)
     }
 
     /// The shape of a value between units, for one picture.

@@ -45,9 +45,9 @@ pub(super) enum Dimension {
 }
 
 /// A value of an attribute.
-pub(super) enum Attribute<'a> {
+pub(super) enum Attribute {
     Integer(i64),
-    Integers(&'a [i64]),
+    Integers(Vec<i64>),
 }
 
 /// A graph while it is built.
@@ -75,7 +75,7 @@ impl Builder {
         operator: &str,
         name: &str,
         inputs: &[&str],
-        attributes: &[(&str, Attribute<'_>)],
+        attributes: &[(&str, Attribute)],
     ) -> String {
         self.graph.node.push(NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
@@ -139,7 +139,7 @@ impl Builder {
     }
 }
 
-fn attribute(name: &str, value: &Attribute<'_>) -> AttributeProto {
+fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     let mut attribute = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
     match value {
         Attribute::Integer(value) => {
@@ -147,7 +147,7 @@ fn attribute(name: &str, value: &Attribute<'_>) -> AttributeProto {
             attribute.r#type = attribute_proto::AttributeType::Int as i32;
         }
         Attribute::Integers(values) => {
-            attribute.ints = values.to_vec();
+            attribute.ints.clone_from(values);
             attribute.r#type = attribute_proto::AttributeType::Ints as i32;
         }
     }

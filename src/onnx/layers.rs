@@ -3,9 +3,13 @@
 use super::builder::{Attribute, Builder};
 use crate::model::fold::{Folded, fold};
 use crate::model::fuse::{Activation, Connection, ConvolutionUnit, Unit, UnitKind, Value};
-use crate::model::graph::Padding;
+use crate::model::graph::{Padding, Window};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
+
+/// The names of the bounds of a `ReLU6`.
+const ZERO: &str = "zero";
+const SIX: &str = "six";
 
 /// Adds a network behind `input`, `[n, channels, height, width]`; gives the name of its logits.
 pub(super) fn network(
@@ -14,7 +18,8 @@ pub(super) fn network(
     network: &Network,
     weights: &Weights,
 ) -> String {
-    let (zero, six) = (builder.float("zero", 0.0), builder.float("six", 6.0));
+    builder.float(ZERO, 0.0);
+    builder.float(SIX, 6.0);
     let mut values: Vec<String> = vec![];
     for unit in &network.units {
         let name_of = |value: Value| match value {
@@ -25,13 +30,7 @@ pub(super) fn network(
         let output = match &unit.kind {
             UnitKind::Convolution(convolution) => {
                 let x = convolve(builder, unit, convolution, &x, weights);
-                let x = match convolution.activation {
-                    Activation::Linear => x,
-                    Activation::Relu6 => {
-                        let name = format!("{}/relu6", unit.name);
-                        builder.node("Clip", &name, &[&x, &zero, &six], &[])
-                    }
-                };
+                let x = activate(builder, &unit.name, x, convolution.activation);
                 match convolution.shortcut {
                     None => x,
                     Some(shortcut) => {
@@ -39,6 +38,13 @@ pub(super) fn network(
                         builder.node("Add", &name, &[&x, &name_of(shortcut)], &[])
                     }
                 }
+            }
+            UnitKind::Sum { other, activation } => {
+                let sum = builder.node("Add", &unit.name, &[&x, &name_of(*other)], &[]);
+                activate(builder, &unit.name, sum, *activation)
+            }
+            UnitKind::MaxPooling(window) => {
+                builder.node("MaxPool", &unit.name, &[&x], &slides(window))
             }
             UnitKind::Backbone => unreachable!("a base model that is a file is not written again"),
             UnitKind::GlobalAveragePooling => {
@@ -63,6 +69,25 @@ pub(super) fn network(
         values.push(output);
     }
     values.pop().expect("a network has units")
+}
+
+fn activate(builder: &mut Builder, unit: &str, x: String, activation: Activation) -> String {
+    match activation {
+        Activation::Linear => x,
+        Activation::Relu => builder.node("Relu", &format!("{unit}/relu"), &[&x], &[]),
+        Activation::Relu6 => builder.node("Clip", &format!("{unit}/relu6"), &[&x, ZERO, SIX], &[]),
+    }
+}
+
+/// How a window slides.
+fn slides(window: &Window) -> [(&'static str, Attribute); 3] {
+    let Padding { top, bottom, left, right } = window.padding;
+    let list = |numbers: &[usize]| Attribute::Integers(numbers.iter().map(|&n| n as i64).collect());
+    [
+        ("kernel_shape", list(&[window.kernel; 2])),
+        ("pads", list(&[top, left, bottom, right])),
+        ("strides", list(&[window.stride; 2])),
+    ]
 }
 
 fn convolve(
@@ -94,14 +119,8 @@ fn convolve(
     let shape = [n_outputs, n_per_group, side, side];
     let kernel = builder.floats(&format!("{}/kernel", unit.name), &shape, &turned);
     let bias = builder.floats(&format!("{}/bias", unit.name), &[n_outputs], &bias);
-    let Padding { top, bottom, left, right } = convolution.window.padding;
-    let stride = convolution.window.stride as i64;
-    let attributes = [
-        ("group", Attribute::Integer(group as i64)),
-        ("kernel_shape", Attribute::Integers(&[side as i64; 2])),
-        ("pads", Attribute::Integers(&[top, left, bottom, right].map(|n| n as i64))),
-        ("strides", Attribute::Integers(&[stride; 2])),
-    ];
+    let mut attributes = vec![("group", Attribute::Integer(group as i64))];
+    attributes.extend(slides(&convolution.window));
     builder.node("Conv", &unit.name, &[x, &kernel, &bias], &attributes)
 }
 

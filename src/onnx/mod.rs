@@ -4,10 +4,12 @@
 //! A graph takes pictures of any size as bytes and does with them what is done before training, to the rounding of each pixel; or it takes numbers that are ready for the network. Operators
 //! are those of opset 17, which every common runtime has.
 
+mod attributes;
 pub mod backbone;
 mod builder;
 pub mod exported;
 mod external;
+pub mod import;
 mod input;
 mod layers;
 mod pixels;

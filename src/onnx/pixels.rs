@@ -26,16 +26,16 @@ pub(super) fn prepare(builder: &mut Builder, images: &str, classifier: &Classifi
     // Then columns: `[n, height, w, 3]` to `[n, height, 3, w]`, times `[w, width]`.
     let columns_apart = builder.integers("columns_apart", &[4], &[0, height as i64, -1, 3]);
     let apart = builder.node("Reshape", "apart", &[&fewer_rows, &columns_apart], &[]);
-    let turn = [("perm", Attribute::Integers(&[0, 1, 3, 2]))];
+    let turn = [("perm", Attribute::Integers(vec![0, 1, 3, 2]))];
     let apart = builder.node("Transpose", "columns_last", &[&apart], &turn);
     let columns = Axis { name: "columns", position: 2, length: width, antialias };
     let columns = columns.weights(builder, &shape);
-    let turn = [("perm", Attribute::Integers(&[1, 0]))];
+    let turn = [("perm", Attribute::Integers(vec![1, 0]))];
     let turned = builder.node("Transpose", "columns/turned", &[&columns.weights], &turn);
     let product = builder.node("MatMul", "columns/product", &[&apart, &turned], &[]);
     let small = rounded(builder, "columns", &product, &columns.unit);
     // `[n, height, 3, width]` to `[n, 3, height, width]`.
-    let turn = [("perm", Attribute::Integers(&[0, 2, 1, 3]))];
+    let turn = [("perm", Attribute::Integers(vec![0, 2, 1, 3]))];
     let small = builder.node("Transpose", "small", &[&small], &turn);
     let (scale, shift) = affine(classifier.network.preprocessing);
     let scale = builder.floats("scale", &[1, 3, 1, 1], &scale);

@@ -8,12 +8,14 @@ use alpaca_run::base::tensor::Tensor;
 use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use alpaca_run::engine::native::NativeExtractor;
 use alpaca_run::engine::{FeatureExtractor, Features, Gradients, StepRandomness, Trainer};
+use alpaca_run::model::graph::Parameter;
 use alpaca_run::model::initial;
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
-use alpaca_run::spec::{AdamSpec, Convention, FreezeSpec, OptimizerSpec};
+use alpaca_run::spec::{AdamSpec, Convention, FreezeSpec, Initializer, OptimizerSpec};
 use alpaca_run::train::objective;
 
+use crate::foreign;
 use crate::support::network::mobilenet_v2;
 
 /// What can run the trainable part in this build.
@@ -36,11 +38,32 @@ struct Situation {
 
 fn situation(convention: Convention, n_classes: usize) -> Situation {
     let network = mobilenet_v2(convention, 0.35, SIDE, n_classes, 0.2);
+    let weights = random(&network, &network.graph.parameters());
+    with_pictures(network, weights, SIDE, n_classes)
+}
+
+/// The small network of an ONNX file: convolutions with something added, max pooling, a sum with an
+/// activation behind it.
+fn situation_of_file() -> Situation {
+    let (network, mut weights) = foreign::imported("script.onnx", "/average/GlobalAveragePool");
+    let head = network.graph.parameters_of(network.graph.layers().len() - 1);
+    weights.extend(random(&network, &head));
+    with_pictures(network, weights, foreign::SIDE, 2)
+}
+
+fn random(network: &Network, parameters: &[Parameter]) -> Weights {
+    initial::initialise(
+        network,
+        parameters,
+        Initializer::HeUniform,
+        SeedStream::new(5).child("weights"),
+    )
+}
+
+fn with_pictures(network: Network, weights: Weights, side: usize, n_classes: usize) -> Situation {
     let stream = SeedStream::new(5);
-    let weights =
-        initial::initialise(&network, &network.graph.parameters(), stream.child("weights"));
     let mut generator = stream.child("pictures").generator();
-    let shape = [N_PICTURES, SIDE, SIDE, 3];
+    let shape = [N_PICTURES, side, side, 3];
     let values = (0..shape.iter().product()).map(|_| generator.between(-1.0, 1.0)).collect();
     let labels = (0..N_PICTURES).map(|i| i % n_classes).collect();
     let images = Tensor::new(&shape, values);
@@ -99,6 +122,39 @@ fn logits_are_equal_wherever_the_network_is_cut() {
                     / length(expected.values().iter().copied());
                 assert!(error < 1e-4, "{layers:?} from {layer}, {n_classes} classes: {error}");
             }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_an_imported_network_are_equal() {
+    let situation = situation_of_file();
+    let first = situation.network.graph.layers()[1].name.clone();
+    let gradients = |layers| -> (Tensor, Gradients) {
+        let (features, mut trainer) = situation.trainer(&first, layers);
+        let logits = trainer.predict(features.clone()).unwrap();
+        (logits, trainer.gradients(features, None, &mut situation.objective()).unwrap())
+    };
+    let (logits, expected) = gradients(Layers::Native);
+    assert_eq!(expected.len(), situation.network.graph.parameters().len());
+    assert!(expected.values().all(|gradient| length(gradient.iter().copied()) > 1e-6));
+    for &layers in &DEFINITIONS[1..] {
+        let (others, gradients) = gradients(layers);
+        let error = distance(others.values(), logits.values());
+        assert!(error < 1e-4 * length(logits.values().iter().copied()), "{layers:?}: {error}");
+        for (name, theirs) in &expected {
+            let error = distance(&gradients[name], theirs) / length(theirs.iter().copied());
+            assert!(error < 1e-4, "{layers:?}, {name}: {error}");
+        }
+    }
+    // Cut anywhere, the frozen part and what trains give the same.
+    let layers = situation.network.graph.layers();
+    let with_weights = |idx: &usize| !situation.network.graph.parameters_of(*idx).is_empty();
+    for idx in (1..situation.network.n_base_layers).filter(with_weights) {
+        for &definition in DEFINITIONS {
+            let (features, mut trainer) = situation.trainer(&layers[idx].name, definition);
+            let error = distance(trainer.predict(features).unwrap().values(), logits.values());
+            assert!(error < 1e-5, "{definition:?} from {}: {error}", layers[idx].name);
         }
     }
 }

@@ -1,13 +1,16 @@
-//! Networks of other programs as frozen base models.
+//! Networks of other programs as base models.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use alpaca_run::base::batch::Batch;
 use alpaca_run::base::tensor::Tensor;
 use alpaca_run::engine;
+use alpaca_run::model::backbone::Imported;
 use alpaca_run::model::network::{Base, Network};
 use alpaca_run::model::weights::Weights;
-use alpaca_run::onnx::backbone;
+use alpaca_run::model::weights::import::WeightsFile;
+use alpaca_run::onnx::{backbone, import};
 use alpaca_run::spec::{
     BaseModel, HeadSpec, ImageSize, Location, ModelSpec, OnnxSpec, Pooling, Preprocessing, TopSpec,
     WeightsSpec,
@@ -18,7 +21,8 @@ use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, project};
 use crate::support::runs::{assert_same_files, run};
 
-const SIDE: usize = 32;
+/// The side of the pictures that the small networks take.
+pub(crate) const SIDE: usize = 32;
 const PIPELINE: &str = "\
 version: 1
 dataset: { directory: pictures, image_size: 32, batch_size: 5 }
@@ -64,7 +68,9 @@ fn batch() -> Batch {
     Batch { images, labels: vec![0; 2], samples: vec![0, 1] }
 }
 
-fn network(path: &Path, features: &str) -> Network {
+/// A network of another program: as the file that it is, and, where it is made of layers of ours, as
+/// these with their weights.
+fn networks(path: &Path, features: &str) -> (Network, Option<(Network, Weights)>) {
     let onnx = Location { written: String::new(), path: path.to_path_buf() };
     let preprocessing = Preprocessing::ZeroToOne;
     let spec = ModelSpec {
@@ -76,45 +82,66 @@ fn network(path: &Path, features: &str) -> Network {
     };
     let size = ImageSize { height: SIDE, width: SIDE };
     let backbone = backbone::open(path, features, size).unwrap();
-    Network::build(&spec, Base::Backbone(backbone.into()), size, 2).unwrap()
+    let layers = import::import(&backbone, size);
+    let backbone = Arc::new(backbone);
+    let whole = Network::build(&spec, Base::Backbone(Arc::clone(&backbone)), size, 2).unwrap();
+    let layers = layers.ok().map(|Imported { graph, weights, convention }| {
+        let base = Base::Layers(backbone, graph, convention);
+        (Network::build(&spec, base, size, 2).unwrap(), weights)
+    });
+    (whole, layers)
+}
+
+/// A network of another program as layers of our own.
+pub(crate) fn imported(file: &str, features: &str) -> (Network, Weights) {
+    networks(&data(file), features).1.unwrap()
+}
+
+/// Compares what a network computes of [`batch`] with what ONNX Runtime does: its map, and the mean
+/// of that.
+fn check_features(network: &Network, weights: &Weights, wanted: &[f64], what: &str) {
+    let close = |(is, should): (&f32, &f64)| (f64::from(*is) - should).abs() < 1e-5;
+    let features = |cut| {
+        let extractor = engine::extractor(network, &cut, weights).unwrap();
+        extractor.extract(&batch()).unwrap().values.remove(0)
+    };
+    let map = features(network.cut_before_pooling());
+    let n_channels = map.shape()[3];
+    let n_places = wanted.len() / 2 / n_channels;
+    // Of a network whose features are means already, the layers end in front of these.
+    if map.values().len() == wanted.len() {
+        assert!(map.values().iter().zip(wanted).all(close), "{what}");
+    }
+    let mean = features(network.cut(network.n_base_layers));
+    assert_eq!(mean.shape(), [2, n_channels]);
+    for (at, is) in mean.values().iter().enumerate() {
+        let (picture, channel) = (at / n_channels, at % n_channels);
+        let place = |place| wanted[(picture * n_places + place) * n_channels + channel];
+        let should = (0..n_places).map(place).sum::<f64>() / n_places as f64;
+        assert!(close((is, &should)), "{what}: {is} instead of {should}");
+    }
 }
 
 #[test]
 fn features_are_those_of_onnx_runtime() {
     let text = std::fs::read_to_string(data("features.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
-    let mut n_compared = 0;
+    let (mut n_compared, mut n_imported) = (0, 0);
     for (file, nodes) in expected.as_object().unwrap() {
         for node in nodes.as_array().unwrap() {
             let name = node["node"].as_str().unwrap();
-            let network = network(&data(file), name);
-            let numbers = |value: &Value| -> Vec<f64> {
-                value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
-            };
-            let (shape, wanted) = (numbers(&node["shape"]), numbers(&node["values"]));
-            // In front of pooling the map, behind it its mean.
-            let cut = network.cut_before_pooling();
-            let map = engine::extractor(&network, &cut, &Weights::default()).unwrap();
-            let map = map.extract(&batch()).unwrap().values.remove(0);
-            assert_eq!(map.values().len(), wanted.len(), "{file} {name}: {shape:?}");
-            let close = |(is, should): (&f32, &f64)| (f64::from(*is) - should).abs() < 1e-5;
-            assert!(map.values().iter().zip(&wanted).all(close), "{file} {name}");
-            let cut = network.cut(network.n_base_layers);
-            let mean = engine::extractor(&network, &cut, &Weights::default()).unwrap();
-            let mean = mean.extract(&batch()).unwrap().values.remove(0);
-            let n_channels = map.shape()[3];
-            assert_eq!(mean.shape(), [2, n_channels]);
-            let n_places = wanted.len() / 2 / n_channels;
-            for (at, is) in mean.values().iter().enumerate() {
-                let (picture, channel) = (at / n_channels, at % n_channels);
-                let place = |place| wanted[(picture * n_places + place) * n_channels + channel];
-                let should = (0..n_places).map(place).sum::<f64>() / n_places as f64;
-                assert!(close((is, &should)), "{file} {name}: {is} instead of {should}");
-            }
+            let (whole, layers) = networks(&data(file), name);
+            let values = node["values"].as_array().unwrap();
+            let wanted: Vec<f64> = values.iter().map(|value| value.as_f64().unwrap()).collect();
+            check_features(&whole, &Weights::default(), &wanted, &format!("{file} {name}"));
             n_compared += 1;
+            if let Some((network, weights)) = layers {
+                check_features(&network, &weights, &wanted, &format!("layers of {file} {name}"));
+                n_imported += 1;
+            }
         }
     }
-    assert_eq!(n_compared, 6);
+    assert_eq!((n_compared, n_imported), (6, 6));
 }
 
 #[test]
@@ -142,9 +169,68 @@ fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
             assert!(off.abs() < 1e-6, "{path}: {off}");
         }
         let said = alpaca_run(&["export", &run, "-o", &workshop.text("out.onnx")]);
-        assert_eq!(said.code, Some(1));
-        assert!(said.err.contains("cannot be exported"), "{}", said.err);
+        assert_eq!(said.code, Some(0), "{}", said.err);
     }
+}
+
+#[test]
+fn its_layers_train_like_those_of_other_base_models() {
+    for (file, features, from) in [
+        ("script.onnx", "/average/GlobalAveragePool", "/a/a.3/Conv"),
+        ("dynamo.onnx", "node_mean", "node_Conv_75"),
+    ] {
+        let workshop = workshop(file, features);
+        let pipeline = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
+        let edit = |from: &str| {
+            let more = format!("more:\n    train: {{ unfreeze_from: {from}, epochs: 1");
+            let pipeline = pipeline.replace("more:\n    train: { epochs: 1", &more);
+            let all = "  all:\n    train: { freeze: none, batch_norm: { train: {} }, epochs: 1 }\n";
+            std::fs::write(workshop.path("small.yaml"), pipeline + all).unwrap();
+        };
+        edit(&from.replace("onv", "onw"));
+        let said = complaint(&workshop);
+        assert!(said.contains("did you mean") && said.contains(from), "{said}");
+        assert!(said.contains("small.yaml:"), "{said}");
+        edit("12");
+        let said = complaint(&workshop);
+        assert!(said.contains("go by their names"), "{said}");
+        edit(from);
+        let said = alpaca_run(&["layers", &workshop.text("small.yaml")]);
+        assert!(said.out.contains(from) && said.out.contains("MaxPooling2D"), "{}", said.out);
+        for threads in ["1", "3"] {
+            let said = run(&workshop, &["--threads", threads]);
+            assert_eq!(said.code, Some(0), "{}", said.err);
+        }
+        let (one, two) = (workshop.path("runs/small"), workshop.path("runs/small-2"));
+        assert_same_files(&one, &two);
+        let name_of_base = file;
+        let weights = |name: &str| {
+            let path = one.join("weights").join(name);
+            let file = WeightsFile::of_run(&path).unwrap();
+            let network = imported(name_of_base, features).0;
+            file.weights(&network.base_parameters()).unwrap()
+        };
+        let (_, before) = imported(file, features);
+        let after = weights("last.safetensors");
+        let n_moved = before.iter().filter(|(name, old)| after.get(name) != *old).count();
+        assert!(n_moved * 3 > before.iter().count() * 2, "{n_moved} weights moved");
+        std::fs::remove_file(workshop.path("base.onnx")).unwrap();
+        let run = workshop.text("runs/small");
+        let said = alpaca_run(&["export", &run, "-o", &workshop.text("out.onnx")]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(workshop.path("out.onnx").exists());
+    }
+}
+
+#[test]
+fn what_keeps_a_network_from_being_trained_is_said() {
+    let workshop = workshop("script.onnx", "/head/Gemm");
+    let pipeline = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
+    let pipeline = pipeline.replace("train: { epochs: 1", "train: { freeze: none, epochs: 1");
+    std::fs::write(workshop.path("small.yaml"), pipeline).unwrap();
+    let said = complaint(&workshop);
+    assert!(said.contains("none of it can train"), "{said}");
+    assert!(said.contains("its node `/average/GlobalAveragePool`"), "{said}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use alpaca_run::base::tensor::Tensor;
 use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use alpaca_run::engine::native::NativeExtractor;
 use alpaca_run::engine::{FeatureExtractor, StepRandomness, Trainer};
-use alpaca_run::model::fuse::{self, Cut};
+use alpaca_run::model::cut::{self, Cut};
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
@@ -115,11 +115,14 @@ fn activations_at_seven_depths_agree_with_keras() {
     for layer in depths {
         let idx = network.graph.find(layer).unwrap();
         let at = network.units.iter().position(|unit| unit.layers.contains(&idx)).unwrap() + 1;
-        let cut = fuse::cut_at(&network.units, at);
+        let cut = cut::before_unit(&network.units, at);
         let extractor = NativeExtractor::new(&network, &cut, &weights).unwrap();
         let features = extractor.extract(&batch).unwrap();
-        let position =
-            cut.boundary.iter().position(|value| *value == fuse::Value::Unit(at - 1)).unwrap();
+        let position = cut
+            .boundary
+            .iter()
+            .position(|value| *value == alpaca_run::model::fuse::Value::Unit(at - 1))
+            .unwrap();
         let error = farthest(
             features.values[position].values(),
             expected[&format!("activation/{layer}")].values(),

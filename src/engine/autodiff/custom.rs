@@ -23,11 +23,17 @@ use crate::engine::layers::{Backward as Pass, Operation};
 pub(super) type SharedOperation = Arc<dyn Operation>;
 
 /// Layers by the number of their inputs: activations and three parameters a convolution, two a
-/// normalisation; one more with a shortcut.
+/// normalisation; one more with a shortcut; two activations a sum.
 #[expect(clippy::too_many_arguments, reason = "one for each input, as burn asks for")]
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait LayerOperations: Backend {
     fn layer_of_1(operation: SharedOperation, x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn layer_of_2(
+        operation: SharedOperation,
+        x: FloatTensor<Self>,
+        p0: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 
     fn layer_of_3(
         operation: SharedOperation,
@@ -97,6 +103,7 @@ impl LayerOperations for Flex {
     by_array! {
         forward,
         layer_of_1(x);
+        layer_of_2(x, p0);
         layer_of_3(x, p0, p1);
         layer_of_4(x, p0, p1, p2);
         layer_of_5(x, p0, p1, p2, p3);
@@ -109,6 +116,7 @@ impl<C: CheckpointStrategy> LayerOperations for Autodiff<Flex, C> {
     by_array! {
         recorded::<C, _>,
         layer_of_1(x);
+        layer_of_2(x, p0);
         layer_of_3(x, p0, p1);
         layer_of_4(x, p0, p1, p2);
         layer_of_5(x, p0, p1, p2, p3);
@@ -205,6 +213,7 @@ pub(super) fn layer(operation: SharedOperation, x: Tensor<4>, rest: Vec<Input>) 
     let mut next = || rest.next().expect("counted above");
     let output = match n_inputs {
         1 => <Dispatch as LayerOperations>::layer_of_1(operation, x),
+        2 => <Dispatch as LayerOperations>::layer_of_2(operation, x, next()),
         3 => <Dispatch as LayerOperations>::layer_of_3(operation, x, next(), next()),
         4 => <Dispatch as LayerOperations>::layer_of_4(operation, x, next(), next(), next()),
         5 => {

@@ -13,7 +13,8 @@ use super::statistics::{BatchStatistics, trained_norm};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::kernels::{Depthwise, Kernels};
 use crate::engine::layers::{
-    AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, Normalisation, Pointwise,
+    AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, MaxPooling, Normalisation,
+    Pointwise, Sum,
 };
 use crate::engine::{Features, StepRandomness};
 use crate::model::fuse::{
@@ -155,12 +156,8 @@ impl NativeNetwork {
 
 /// A unit whose values are those of `local`.
 fn localised(unit: &Unit, local: &impl Fn(Value) -> Value) -> Unit {
-    let mut unit = unit.clone();
-    unit.input = local(unit.input);
-    if let UnitKind::Convolution(convolution) = &mut unit.kind {
-        convolution.shortcut = convolution.shortcut.map(local);
-    }
-    unit
+    let unit = unit.clone();
+    Unit { input: local(unit.input), kind: unit.kind.with_second(local), ..unit }
 }
 
 impl Names {
@@ -225,15 +222,19 @@ struct Build {
 
 impl Build {
     fn step(&self, units: &[Unit]) -> StepKind {
+        let shortcut = if let [unit] = units { unit.kind.second() } else { None };
         let (operation, convolutions): (SharedOperation, Vec<Names>) = match units {
             [unit] => match &unit.kind {
                 UnitKind::Dropout { rate } => return StepKind::Dropout { rate: *rate },
                 UnitKind::Convolution(convolution) => {
-                    return StepKind::Layer {
-                        operation: self.single(unit, convolution),
-                        convolutions: vec![names(unit)],
-                        shortcut: convolution.shortcut,
-                    };
+                    (self.single(unit, convolution), vec![names(unit)])
+                }
+                &UnitKind::Sum { activation, .. } => {
+                    let shape = map_shape(&unit.output_shape);
+                    (Arc::new(Sum { kernels: self.kernels, shape, activation }), vec![])
+                }
+                &UnitKind::MaxPooling(window) => {
+                    (Arc::new(MaxPooling { shape: map_shape(&unit.input_shape), window }), vec![])
                 }
                 UnitKind::Backbone => unreachable!("nothing in a backbone trains"),
                 UnitKind::GlobalAveragePooling => {
@@ -243,7 +244,7 @@ impl Build {
             },
             block => (Arc::new(self.block(block)), block.iter().map(names).collect()),
         };
-        StepKind::Layer { operation, convolutions, shortcut: None }
+        StepKind::Layer { operation, convolutions, shortcut }
     }
 
     /// A convolution whose normalisation goes by the batch.
@@ -325,7 +326,8 @@ impl Build {
 fn names(unit: &Unit) -> Names {
     let (role, norm, bias) = match &unit.kind {
         UnitKind::Convolution(convolution) => {
-            (convolution.kernel_role(), convolution.norm.clone(), None)
+            let bias = convolution.has_bias.then(|| unit.parameter(Role::Bias));
+            (convolution.kernel_role(), convolution.norm.clone(), bias)
         }
         _ => (Role::Kernel, None, Some(unit.parameter(Role::Bias))),
     };

@@ -1,12 +1,12 @@
 //! Layers in ordinary tensor operations, channels innermost: the definition that every device can
 //! run and that faster ones are held against.
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{conv2d, max_pool2d};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation};
 
 use crate::model::fuse::Activation;
-use crate::model::graph::Window;
+use crate::model::graph::{Padding, Window};
 
 /// A convolution of `[n, h, w, k]` with a kernel `[kh, kw, k, c]`: `[n, oh, ow, c]`.
 pub(super) fn convolution(x: Tensor<4>, kernel: Tensor<4>, window: &Window) -> Tensor<4> {
@@ -29,14 +29,18 @@ pub(super) fn depthwise(x: Tensor<4>, kernel: Tensor<4>, window: &Window) -> Ten
 
 /// Through the library's convolution, which wants channels before rows and columns.
 fn spatial(x: Tensor<4>, kernel: Tensor<4>, window: &Window, n_groups: usize) -> Tensor<4> {
-    let padding = window.padding;
     let options = ConvOptions {
         stride: [window.stride; 2],
-        padding: [(padding.top, padding.bottom), (padding.left, padding.right)],
+        padding: sides(window.padding),
         dilation: [1, 1],
         groups: n_groups,
     };
     conv2d(x.permute([0, 3, 1, 2]), kernel, None, options).permute([0, 2, 3, 1])
+}
+
+/// What is added above and below, to the left and to the right.
+fn sides(padding: Padding) -> [(usize, usize); 2] {
+    [(padding.top, padding.bottom), (padding.left, padding.right)]
 }
 
 /// `x · scale + shift` for each channel: batch normalisation with fixed statistics.
@@ -46,10 +50,29 @@ pub(super) fn affine(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor
     x * by_channel(scale) + by_channel(shift)
 }
 
+/// `x + shift` for each channel.
+pub(super) fn shifted(x: Tensor<4>, shift: Tensor<1>) -> Tensor<4> {
+    let [n_channels] = shift.dims();
+    x + shift.reshape([1, 1, 1, n_channels])
+}
+
+/// The greatest number of each channel in a window.
+pub(super) fn max_pooling(x: Tensor<4>, window: &Window) -> Tensor<4> {
+    let options = MaxPoolOptions {
+        kernel_size: [window.kernel; 2],
+        stride: [window.stride; 2],
+        padding: sides(window.padding),
+        dilation: [1, 1],
+        ceil_mode: false,
+    };
+    max_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+}
+
 /// The function at the end of a convolution.
 pub(super) fn activate(x: Tensor<4>, activation: Activation) -> Tensor<4> {
     match activation {
         Activation::Linear => x,
+        Activation::Relu => activation::relu(x),
         // Not `clamp`, which lets a gradient through at zero itself, where Keras stops it.
         Activation::Relu6 => activation::relu(x).clamp_max(6.0),
     }

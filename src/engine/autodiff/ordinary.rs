@@ -68,6 +68,13 @@ pub(super) fn forward(
                     None => x,
                 })
             }
+            UnitKind::Sum { other, activation } => {
+                let sum = maps(input) + maps(values[other].clone());
+                Activations::Maps(operations::activate(sum, *activation))
+            }
+            UnitKind::MaxPooling(window) => {
+                Activations::Maps(operations::max_pooling(maps(input), window))
+            }
             UnitKind::Backbone => unreachable!("nothing in a backbone trains"),
             UnitKind::GlobalAveragePooling => {
                 Activations::Vectors(operations::global_average(maps(input)))
@@ -118,7 +125,7 @@ fn convolve(
     x: Tensor<4>,
     leaves: &Leaves,
 ) -> Tensor<4> {
-    match convolution.connection {
+    let y = match convolution.connection {
         Connection::Full => operations::convolution(
             x,
             leaves.kernel(&unit.parameter(Role::Kernel)),
@@ -129,6 +136,11 @@ fn convolve(
             leaves.kernel(&unit.parameter(Role::DepthwiseKernel)),
             &convolution.window,
         ),
+    };
+    if convolution.has_bias {
+        operations::shifted(y, leaves.vector(&unit.parameter(Role::Bias)))
+    } else {
+        y
     }
 }
 

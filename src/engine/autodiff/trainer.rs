@@ -13,7 +13,8 @@ use crate::engine::optimizer::Optimizer;
 use crate::engine::{
     EngineError, Features, Gradients, Objective, StepRandomness, StepTimes, Trainer, TrainerState,
 };
-use crate::model::fuse::{Cut, Unit, Value};
+use crate::model::cut::Cut;
+use crate::model::fuse::{Unit, Value};
 use crate::model::graph::Role;
 use crate::model::network::Network;
 use crate::model::weights::Weights;

@@ -32,17 +32,12 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// Whether there is code for a window.
-    pub fn supports(window: &Window) -> bool {
-        matches!(window.kernel, 3 | 5) && matches!(window.stride, 1 | 2)
-    }
-
     /// A convolution of pictures of `[height, width, channels]`.
     ///
     /// # Panics
     /// When there is no code for the window.
     pub fn new([height, width, channels]: [usize; 3], window: Window) -> Self {
-        assert!(Self::supports(&window), "engines say at construction what they cannot do");
+        assert!(window.fits_depthwise(), "engines say at construction what they cannot do");
         let out_width = window.output(height, width).1;
         let zeros = vec![0.0; width.max(out_width) * channels];
         Self { height, width, channels, window, zeros }
@@ -162,7 +157,7 @@ pub(super) fn forward<S: Micro>(
             geometry: shape.geometry(),
             weights: weights.as_ptr(),
             bias: bias.as_ptr(),
-            is_relu6: activation == Activation::Relu6,
+            ceiling: activation.ceiling(),
             out: out.pointer(),
         };
         for (ky, pointer) in job.rows.iter_mut().enumerate().take(kernel) {
@@ -225,7 +220,7 @@ pub(super) struct RowJob {
     pub(super) weights: *const f32,
     /// Null for none.
     pub(super) bias: *const f32,
-    pub(super) is_relu6: bool,
+    pub(super) ceiling: Option<f32>,
     pub(super) out: *mut f32,
 }
 
@@ -343,7 +338,10 @@ unsafe fn finish<S: Simd, const PART: bool>(
 ) {
     // SAFETY: as in `tile`.
     unsafe {
-        let value = if job.is_relu6 { S::relu6(sum) } else { sum };
+        let value = match job.ceiling {
+            Some(ceiling) => S::rectify(sum, S::splat(ceiling)),
+            None => sum,
+        };
         store::<S, PART>(job.out.add(x * job.geometry.channels + channel), n, value);
     }
 }

@@ -97,7 +97,7 @@ fn input_row_of_stride_one<S: Micro>(
         geometry: shape.reversed(),
         weights: flipped.as_ptr(),
         bias: std::ptr::null(),
-        is_relu6: false,
+        ceiling: None,
         out: dx,
     };
     for (ky, pointer) in job.rows.iter_mut().enumerate().take(kernel) {

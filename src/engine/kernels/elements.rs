@@ -1,24 +1,55 @@
-//! Work on one number after the other: gates of `ReLU6` with sums of columns, and steps of Adam.
+//! Work on one number after the other: gates of activations with sums of columns, and steps of Adam.
+
+use std::ops::Range;
 
 use super::output::Out;
 use super::set::Micro;
 use super::simd::{Simd, load, store};
+use crate::model::fuse::Activation;
 
-/// The gradient behind a `ReLU6` and what the bias gets of it: `dz = dy` where `0 < y < 6`, else
-/// zero; `sums[n] += ` the columns of `dz`, a chain over the rows. Without `y` nothing is gated,
-/// without `dz` nothing is written but the sums.
+/// What lets gradients pass: the output `y` of an activation, where it lies between 0 and `ceiling`.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate<'a> {
+    /// `[rows, n]`
+    pub y: &'a [f32],
+    /// What the activation gives at most.
+    pub ceiling: f32,
+}
+
+impl<'a> Gate<'a> {
+    /// The gate of an activation whose output was `y`; none where everything passes.
+    pub fn of(activation: Activation, y: &'a [f32]) -> Option<Self> {
+        activation.ceiling().map(|ceiling| Self { y, ceiling })
+    }
+
+    /// That of some of the numbers; empty where nobody kept the output.
+    #[must_use]
+    pub fn part(self, at: Range<usize>) -> Self {
+        Self { y: &self.y[at], ..self }
+    }
+}
+
+/// The gradient behind an activation and what the bias gets of it: `dz = dy` where the gate lets it
+/// pass, else zero; `sums[n] += ` the columns of `dz`, a chain over the rows. Without a gate all
+/// passes, without `dz` nothing is written but the sums.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
-pub(super) fn gate<S: Micro>(dy: &[f32], y: Option<&[f32]>, dz: Option<Out<'_>>, sums: &mut [f32]) {
+pub(super) fn gate<S: Micro>(
+    dy: &[f32],
+    gate: Option<Gate<'_>>,
+    dz: Option<Out<'_>>,
+    sums: &mut [f32],
+) {
     let n = sums.len();
-    assert!(dy.len().is_multiple_of(n) && y.is_none_or(|y| y.len() == dy.len()));
+    assert!(dy.len().is_multiple_of(n) && gate.is_none_or(|gate| gate.y.len() == dy.len()));
     assert!(dz.as_ref().is_none_or(|dz| dz.len() == dy.len()));
     let job = GateJob {
         rows: dy.len() / n,
         n,
         dy: dy.as_ptr(),
-        y: y.map_or(std::ptr::null(), <[f32]>::as_ptr),
+        y: gate.map_or(std::ptr::null(), |gate| gate.y.as_ptr()),
+        ceiling: gate.map_or(0.0, |gate| gate.ceiling),
         dz: dz.map_or(std::ptr::null_mut(), |mut dz| dz.pointer()),
         sums: sums.as_mut_ptr(),
     };
@@ -30,15 +61,16 @@ pub(super) fn gate<S: Micro>(dy: &[f32], y: Option<&[f32]>, dz: Option<Out<'_>>,
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
-pub(super) fn gate_in_place<S: Micro>(dy: &mut [f32], y: &[f32], sums: &mut [f32]) {
+pub(super) fn gate_in_place<S: Micro>(dy: &mut [f32], gate: Option<Gate<'_>>, sums: &mut [f32]) {
     let n = sums.len();
-    assert!(dy.len().is_multiple_of(n) && y.len() == dy.len());
+    assert!(dy.len().is_multiple_of(n) && gate.is_none_or(|gate| gate.y.len() == dy.len()));
     let pointer = dy.as_mut_ptr();
     let job = GateJob {
         rows: dy.len() / n,
         n,
         dy: pointer,
-        y: y.as_ptr(),
+        y: gate.map_or(std::ptr::null(), |gate| gate.y.as_ptr()),
+        ceiling: gate.map_or(0.0, |gate| gate.ceiling),
         dz: pointer,
         sums: sums.as_mut_ptr(),
     };
@@ -52,6 +84,7 @@ pub(super) struct GateJob {
     n: usize,
     dy: *const f32,
     y: *const f32,
+    ceiling: f32,
     dz: *mut f32,
     sums: *mut f32,
 }
@@ -96,7 +129,8 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
             let at = row * job.n + column;
             let mut value = load::<S, PART>(job.dy.add(at), n);
             if !job.y.is_null() {
-                value = S::gate(value, load::<S, PART>(job.y.add(at), n));
+                let by = load::<S, PART>(job.y.add(at), n);
+                value = S::gate(value, by, S::splat(job.ceiling));
             }
             if !job.dz.is_null() {
                 store::<S, PART>(job.dz.add(at), n, value);

@@ -38,7 +38,7 @@ use std::ops::Range;
 pub use aligned::with_scratch;
 pub use depthwise::{Depthwise, Rows};
 pub use depthwise_gradient::ReversedWeights;
-pub use elements::AdamNumbers;
+pub use elements::{AdamNumbers, Gate};
 pub use gradient::Columns;
 pub use normalise::{CHAIN, NormRows, NormSlope};
 pub use output::{Filling, Out, filled};
@@ -113,20 +113,20 @@ impl Kernels {
         with_set!(self.set, S => gradient::tree_of_pieces::<S>(x, dz, bounds, g));
     }
 
-    /// `dz = dy` where `0 < y < 6`, else zero, and the columns of `dz` added to `sums`; without `y`
-    /// nothing is gated, without `dz` nothing but the sums is written.
-    pub fn gate(self, dy: &[f32], y: Option<&[f32]>, dz: Option<Out<'_>>, sums: &mut [f32]) {
-        with_set!(self.set, S => elements::gate::<S>(dy, y, dz, sums));
+    /// `dz = dy` where `gate` lets it pass, else zero, and the columns of `dz` added to `sums`;
+    /// without a gate all passes, without `dz` nothing but the sums is written.
+    pub fn gate(self, dy: &[f32], gate: Option<Gate<'_>>, dz: Option<Out<'_>>, sums: &mut [f32]) {
+        with_set!(self.set, S => elements::gate::<S>(dy, gate, dz, sums));
     }
 
     /// [`gate`](Self::gate) that replaces `dy` by `dz`.
     pub fn gate_in_place<'a>(
         self,
         dy: &'a mut [f32],
-        y: &[f32],
+        gate: Option<Gate<'_>>,
         sums: &mut [f32],
     ) -> &'a mut [f32] {
-        with_set!(self.set, S => elements::gate_in_place::<S>(dy, y, sums));
+        with_set!(self.set, S => elements::gate_in_place::<S>(dy, gate, sums));
         dy
     }
 
@@ -136,16 +136,16 @@ impl Kernels {
         with_set!(self.set, S => normalise::moments::<S>(x, pivot, sums, squares));
     }
 
-    /// `y = x · scale + shift`, with a `ReLU6` where `relu6`, plus `shortcut` where there is one.
+    /// `y = x · scale + shift`, with an activation behind it, plus `shortcut` where there is one.
     pub fn normalise(
         self,
         x: &[f32],
         affine: (&[f32], &[f32]),
-        relu6: bool,
+        activation: Activation,
         shortcut: Option<&[f32]>,
         y: Out<'_>,
     ) {
-        with_set!(self.set, S => normalise::normalise::<S>(x, affine, relu6, shortcut, y));
+        with_set!(self.set, S => normalise::normalise::<S>(x, affine, activation, shortcut, y));
     }
 
     /// Adds to `sums` and `products` the columns of `dz` and of `dz · (x - mean)`, for at most

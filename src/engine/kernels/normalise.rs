@@ -2,9 +2,11 @@
 //!
 //! Sums are chains over a few rows in single precision; callers add these up in double precision.
 
+use super::elements::Gate;
 use super::output::Out;
 use super::set::Micro;
 use super::simd::{Simd, load, store};
+use crate::model::fuse::Activation;
 
 /// Rows whose sums are a chain in single precision.
 pub const CHAIN: usize = 64;
@@ -80,11 +82,11 @@ unsafe fn moments_column<S: Simd, const PART: bool>(job: &MomentsJob, column: us
     }
 }
 
-/// `y = x · scale + shift`, with a `ReLU6` where `relu6`, plus `shortcut` where there is one.
+/// `y = x · scale + shift`, with an activation behind it, plus `shortcut` where there is one.
 pub(super) fn normalise<S: Micro>(
     x: &[f32],
     (scale, shift): (&[f32], &[f32]),
-    relu6: bool,
+    activation: Activation,
     shortcut: Option<&[f32]>,
     mut y: Out<'_>,
 ) {
@@ -97,7 +99,7 @@ pub(super) fn normalise<S: Micro>(
         x: x.as_ptr(),
         scale: scale.as_ptr(),
         shift: shift.as_ptr(),
-        relu6,
+        ceiling: activation.ceiling(),
         shortcut: shortcut.map_or(std::ptr::null(), <[f32]>::as_ptr),
         y: y.pointer(),
     };
@@ -112,7 +114,7 @@ pub(super) struct NormaliseJob {
     x: *const f32,
     scale: *const f32,
     shift: *const f32,
-    relu6: bool,
+    ceiling: Option<f32>,
     shortcut: *const f32,
     y: *mut f32,
 }
@@ -139,8 +141,8 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
         let x = load::<S, PART>(job.x.add(at), n);
         let scale = load::<S, PART>(job.scale.add(column), n);
         let mut y = S::mul_add(x, scale, load::<S, PART>(job.shift.add(column), n));
-        if job.relu6 {
-            y = S::relu6(y);
+        if let Some(ceiling) = job.ceiling {
+            y = S::rectify(y, S::splat(ceiling));
         }
         if !job.shortcut.is_null() {
             y = S::add(y, load::<S, PART>(job.shortcut.add(at), n));
@@ -149,8 +151,8 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
     }
 }
 
-/// What goes back through a normalisation: its input, the gradient of its output, and where a
-/// `ReLU6` is behind it, its output.
+/// What goes back through a normalisation: its input, the gradient of its output, and where an
+/// activation is behind it, its gate.
 #[derive(Clone, Copy)]
 pub struct NormRows<'a> {
     /// `[rows, n]`
@@ -158,7 +160,7 @@ pub struct NormRows<'a> {
     /// `[rows, n]`
     pub dy: &'a [f32],
     /// `[rows, n]`
-    pub y: Option<&'a [f32]>,
+    pub gate: Option<Gate<'a>>,
 }
 
 impl NormRows<'_> {
@@ -166,18 +168,22 @@ impl NormRows<'_> {
     #[must_use]
     pub fn rows(&self, rows: std::ops::Range<usize>, n: usize) -> Self {
         let at = rows.start * n..rows.end * n;
-        Self { x: &self.x[at.clone()], dy: &self.dy[at.clone()], y: self.y.map(|y| &y[at]) }
+        Self {
+            x: &self.x[at.clone()],
+            dy: &self.dy[at.clone()],
+            gate: self.gate.map(|gate| gate.part(at)),
+        }
     }
 
     fn check(&self, n: usize) -> usize {
         assert!(self.x.len().is_multiple_of(n) && self.dy.len() == self.x.len());
-        assert!(self.y.is_none_or(|y| y.len() == self.x.len()));
+        assert!(self.gate.is_none_or(|gate| gate.y.len() == self.x.len()));
         self.x.len() / n
     }
 }
 
 /// Adds to `sums` and `products` `[n]` the columns of `dz` and of `dz · (x - mean)`, where `dz` is
-/// `dy` gated by `y`, for at most [`CHAIN`] rows.
+/// `dy` gated, for at most [`CHAIN`] rows.
 pub(super) fn slopes<S: Micro>(
     rows: NormRows<'_>,
     mean: &[f32],
@@ -191,7 +197,8 @@ pub(super) fn slopes<S: Micro>(
         n,
         x: rows.x.as_ptr(),
         dy: rows.dy.as_ptr(),
-        y: rows.y.map_or(std::ptr::null(), <[f32]>::as_ptr),
+        y: rows.gate.map_or(std::ptr::null(), |gate| gate.y.as_ptr()),
+        ceiling: rows.gate.map_or(0.0, |gate| gate.ceiling),
         mean: mean.as_ptr(),
         sums: sums.as_mut_ptr(),
         products: products.as_mut_ptr(),
@@ -207,6 +214,7 @@ pub(super) struct SlopesJob {
     x: *const f32,
     dy: *const f32,
     y: *const f32,
+    ceiling: f32,
     mean: *const f32,
     sums: *mut f32,
     products: *mut f32,
@@ -230,7 +238,8 @@ unsafe fn slopes_column<S: Simd, const PART: bool>(job: &SlopesJob, column: usiz
             let at = row * job.n + column;
             let mut dz = load::<S, PART>(job.dy.add(at), n);
             if !job.y.is_null() {
-                dz = S::gate(dz, load::<S, PART>(job.y.add(at), n));
+                let by = load::<S, PART>(job.y.add(at), n);
+                dz = S::gate(dz, by, S::splat(job.ceiling));
             }
             sum = S::add(sum, dz);
             let x = S::sub(load::<S, PART>(job.x.add(at), n), mean);
@@ -254,7 +263,7 @@ pub struct NormSlope<'a> {
     pub constant: &'a [f32],
 }
 
-/// `dx = of_dz · dz + of_x · (x - mean) + constant`, where `dz` is `dy` gated by `y`.
+/// `dx = of_dz · dz + of_x · (x - mean) + constant`, where `dz` is `dy` gated.
 pub(super) fn normalise_back<S: Micro>(rows: NormRows<'_>, slope: NormSlope<'_>, mut dx: Out<'_>) {
     let n = slope.mean.len();
     assert!([slope.of_dz, slope.of_x, slope.constant].iter().all(|values| values.len() == n));
@@ -264,7 +273,8 @@ pub(super) fn normalise_back<S: Micro>(rows: NormRows<'_>, slope: NormSlope<'_>,
         n,
         x: rows.x.as_ptr(),
         dy: rows.dy.as_ptr(),
-        y: rows.y.map_or(std::ptr::null(), <[f32]>::as_ptr),
+        y: rows.gate.map_or(std::ptr::null(), |gate| gate.y.as_ptr()),
+        ceiling: rows.gate.map_or(0.0, |gate| gate.ceiling),
         mean: slope.mean.as_ptr(),
         of_dz: slope.of_dz.as_ptr(),
         of_x: slope.of_x.as_ptr(),
@@ -282,6 +292,7 @@ pub(super) struct BackJob {
     x: *const f32,
     dy: *const f32,
     y: *const f32,
+    ceiling: f32,
     mean: *const f32,
     of_dz: *const f32,
     of_x: *const f32,
@@ -306,7 +317,8 @@ unsafe fn back_vector<S: Simd, const PART: bool>(job: &BackJob, row: usize, colu
     unsafe {
         let mut dz = load::<S, PART>(job.dy.add(at), n);
         if !job.y.is_null() {
-            dz = S::gate(dz, load::<S, PART>(job.y.add(at), n));
+            let by = load::<S, PART>(job.y.add(at), n);
+            dz = S::gate(dz, by, S::splat(job.ceiling));
         }
         let mean = load::<S, PART>(job.mean.add(column), n);
         let x = S::sub(load::<S, PART>(job.x.add(at), n), mean);

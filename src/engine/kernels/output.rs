@@ -33,6 +33,19 @@ impl<'a> Out<'a> {
         self.room.chunks_exact_mut(len).map(|room| Out { room })
     }
 
+    /// Writes as many of `values` as there is room for.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn fill_from(&mut self, values: impl Iterator<Item = f32>) {
+        let mut n = 0;
+        for (place, value) in self.room.iter_mut().zip(values) {
+            place.write(value);
+            n += 1;
+        }
+        assert_eq!(n, self.room.len(), "values for the whole room");
+    }
+
     /// Writes `values` into the whole room.
     pub fn write(self, values: &[f32]) {
         self.room.write_copy_of_slice(values);

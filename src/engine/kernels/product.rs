@@ -1,11 +1,12 @@
 //! Matrix products `x · W` with everything that follows a convolution in the same pass: bias,
-//! `ReLU6`, shortcut.
+//! activation, shortcut.
 //!
 //! A tile holds a few rows and up to three vectors of columns in registers and runs down `k`; `x` is
 //! read in place, one number a row and step, `W` from its packed panels. Each output is one chain
 //! of fused multiplications in the order of `k`, then the epilogue: no cut of rows or columns
 //! changes its bits.
 
+use super::elements::Gate;
 use super::output::Out;
 use super::packed::{Packed, Panel};
 use super::set::Micro;
@@ -21,8 +22,8 @@ pub struct Epilogue<'a> {
     pub activation: Activation,
     /// `[rows, n]`, added.
     pub shortcut: Option<&'a [f32]>,
-    /// `[rows, n]`: where it is not between 0 and 6 the output is zero.
-    pub gate: Option<&'a [f32]>,
+    /// `[rows, n]`: where nothing passes it the output is zero.
+    pub gate: Option<Gate<'a>>,
 }
 
 impl Epilogue<'_> {
@@ -49,7 +50,7 @@ pub(super) fn product<S: Micro>(
     let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == rows * n);
     assert!(lanes == S::LANES && x.len() == rows * k && out.len() == rows * n);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
-    assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate));
+    assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
     let block = (BLOCK / (k + n)).clamp(48, 1024);
     for first_row in (0..rows).step_by(block) {
         let n_rows = block.min(rows - first_row);
@@ -66,9 +67,10 @@ pub(super) fn product<S: Micro>(
                 x: x[first_row * k..].as_ptr(),
                 weights: packed.as_ptr(),
                 bias: pointer(epilogue.bias, first),
-                is_relu6: epilogue.activation == Activation::Relu6,
+                ceiling: epilogue.activation.ceiling(),
                 shortcut: pointer(epilogue.shortcut, at),
-                gate: pointer(epilogue.gate, at),
+                gate: pointer(epilogue.gate.map(|gate| gate.y), at),
+                gate_ceiling: epilogue.gate.map_or(0.0, |gate| gate.ceiling),
                 out: out.pointer().wrapping_add(at),
                 stride: n,
                 tail,
@@ -97,9 +99,10 @@ pub(super) struct PanelJob {
     x: *const f32,
     weights: *const f32,
     bias: *const f32,
-    is_relu6: bool,
+    ceiling: Option<f32>,
     shortcut: *const f32,
     gate: *const f32,
+    gate_ceiling: f32,
     out: *mut f32,
     /// From one row of the output, shortcut and gate to the next.
     stride: usize,
@@ -199,14 +202,15 @@ unsafe fn finish<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
         for i in 0..MR {
             let at = (row + i) * job.stride + j * S::LANES;
             let mut value = S::add(sums[i][j], bias);
-            if job.is_relu6 {
-                value = S::relu6(value);
+            if let Some(ceiling) = job.ceiling {
+                value = S::rectify(value, S::splat(ceiling));
             }
             if !job.shortcut.is_null() {
                 value = S::add(value, load::<S, PART>(job.shortcut.add(at), job.tail));
             }
             if !job.gate.is_null() {
-                value = S::gate(value, load::<S, PART>(job.gate.add(at), job.tail));
+                let by = load::<S, PART>(job.gate.add(at), job.tail);
+                value = S::gate(value, by, S::splat(job.gate_ceiling));
             }
             store::<S, PART>(job.out.add(at), job.tail, value);
         }

@@ -2,6 +2,7 @@
 //! instruction set against it over random shapes.
 
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::*;
 use crate::base::random::{Generator, SeedStream};
@@ -39,23 +40,31 @@ fn assert_same_bits(what: &str, results: &[(Kernels, Vec<f32>)]) {
     }
 }
 
-fn relu6(value: f64) -> f64 {
-    value.clamp(0.0, 6.0)
+/// All activations.
+const ACTIVATIONS: [Activation; 3] = [Activation::Linear, Activation::Relu, Activation::Relu6];
+
+fn activated(value: f64, activation: Activation) -> f64 {
+    activation.ceiling().map_or(value, |ceiling| value.clamp(0.0, f64::from(ceiling)))
 }
 
-fn check_product(rows: usize, k: usize, n: usize, seed: u64, extras: [bool; 4]) {
+fn check_product(
+    (rows, k, n): (usize, usize, usize),
+    seed: u64,
+    activation: Activation,
+    extras: [bool; 3],
+) {
     let generator = &mut SeedStream::new(seed).generator();
     let [x, w] = [rows * k, k * n].map(|len| numbers(generator, len));
     let [scale, bias] = [n, n].map(|len| numbers(generator, len));
     let [shortcut, gate] = [rows * n, rows * n].map(|len| numbers(generator, len));
-    let [with_bias, with_relu6, with_shortcut, with_gate] = extras;
+    let [with_bias, with_shortcut, with_gate] = extras;
     let twin: Vec<f64> = (0..rows * n)
         .map(|i| {
             let (row, column) = (i / n, i % n);
             let product = |q: usize| f64::from(x[row * k + q]) * f64::from(w[q * n + column]);
             let sum: f64 = (0..k).map(product).sum::<f64>() * f64::from(scale[column]);
             let mut value = sum + if with_bias { f64::from(bias[column]) } else { 0.0 };
-            value = if with_relu6 { relu6(value) } else { value };
+            value = activated(value, activation);
             value += if with_shortcut { f64::from(shortcut[i]) } else { 0.0 };
             if with_gate && gate[i] <= 0.0 { 0.0 } else { value }
         })
@@ -64,9 +73,9 @@ fn check_product(rows: usize, k: usize, n: usize, seed: u64, extras: [bool; 4]) 
     for kernels in Kernels::all() {
         let epilogue = Epilogue {
             bias: with_bias.then_some(&bias),
-            activation: if with_relu6 { Activation::Relu6 } else { Activation::Linear },
+            activation,
             shortcut: with_shortcut.then_some(&shortcut),
-            gate: with_gate.then_some(&gate),
+            gate: Gate::of(Activation::Relu6, &gate).filter(|_| with_gate),
         };
         let mut out = vec![f32::NAN; rows * n];
         kernels.product(&x, &kernels.pack(&w, n, Some(&scale)), epilogue, &mut out[..]);
@@ -121,6 +130,7 @@ struct DepthwiseTwin {
 fn depthwise_twin(
     shape: &Depthwise,
     (x, w, bias, dz): (&[f32], &[f32], &[f32], &[f32]),
+    activation: Activation,
 ) -> DepthwiseTwin {
     let (c, Window { kernel, stride, padding }) = (shape.channels, shape.window);
     let (out_height, out_width) = shape.output();
@@ -143,12 +153,12 @@ fn depthwise_twin(
                 twin.g[weight] += f64::from(x[from]) * f64::from(dz[at]);
             }
         }
-        *y = relu6(*y);
+        *y = activated(*y, activation);
     }
     twin
 }
 
-fn check_depthwise(shape: &Depthwise, seed: u64) {
+fn check_depthwise(shape: &Depthwise, seed: u64, activation: Activation) {
     let generator = &mut SeedStream::new(seed).generator();
     let n_weights = shape.window.kernel * shape.window.kernel * shape.channels;
     let (out_height, _) = shape.output();
@@ -156,20 +166,13 @@ fn check_depthwise(shape: &Depthwise, seed: u64) {
     let [w, bias] = [n_weights, shape.channels].map(|len| numbers(generator, len));
     let dz = numbers(generator, out_height * shape.output_row());
     let flipped: Vec<f32> = w.chunks_exact(shape.channels).rev().flatten().copied().collect();
-    let twin = depthwise_twin(shape, (&x, &w, &bias, &dz));
+    let twin = depthwise_twin(shape, (&x, &w, &bias, &dz), activation);
     let mut results = vec![];
     for kernels in Kernels::all() {
         let whole = |values| Rows { values, first: 0 };
         let mut y = vec![f32::NAN; dz.len()];
         let rows = 0..out_height;
-        kernels.depthwise(
-            shape,
-            whole(&x),
-            (&w, &bias),
-            Activation::Relu6,
-            rows.clone(),
-            &mut y[..],
-        );
+        kernels.depthwise(shape, whole(&x), (&w, &bias), activation, rows.clone(), &mut y[..]);
         assert_close("a depthwise convolution", kernels, &y, &twin.y);
         let mut g = vec![0.0; n_weights];
         kernels.add_depthwise_gradient(shape, whole(&x), whole(&dz), rows, &mut g);
@@ -215,9 +218,10 @@ proptest! {
 
     #[test]
     fn products_agree_with_their_twin(
-        (rows, k, n) in (1..40usize, 1..40usize, 1..60usize), seed: u64, extras: [bool; 4],
+        shape in (1..40usize, 1..40usize, 1..60usize), seed: u64,
+        activation in select(&ACTIVATIONS[..]), extras: [bool; 3],
     ) {
-        check_product(rows, k, n, seed, extras);
+        check_product(shape, seed, activation, extras);
     }
 
     #[test]
@@ -230,17 +234,17 @@ proptest! {
     #[test]
     fn depthwise_convolutions_agree_with_their_twin(
         (height, width, channels) in (5..16usize, 5..24usize, 1..40usize), window in window(),
-        seed: u64,
+        seed: u64, activation in select(&ACTIVATIONS[..]),
     ) {
         let shape = Depthwise::new([height, width, channels], window);
-        check_depthwise(&shape, seed);
+        check_depthwise(&shape, seed, activation);
         check_strips(&shape);
     }
 }
 
 #[test]
 fn large_products_are_cut_into_blocks_without_a_seam() {
-    check_product(700, 60, 130, 1, [true; 4]);
+    check_product((700, 60, 130), 1, Activation::Relu6, [true; 3]);
     check_gradient(700, 24, 144, 2, 16);
 }
 
@@ -250,9 +254,21 @@ fn a_gate_passes_what_lies_between_its_bounds() {
     let dy = [1.0; 9];
     for kernels in Kernels::all() {
         let (mut dz, mut sums) = ([f32::NAN; 9], [0.5; 9]);
-        kernels.gate(&dy, Some(&y), Some(dz.as_mut_slice().into()), &mut sums);
+        kernels.gate(
+            &dy,
+            Gate::of(Activation::Relu6, &y),
+            Some(dz.as_mut_slice().into()),
+            &mut sums,
+        );
         assert_eq!(dz, [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0], "{}", kernels.set());
         assert_eq!(sums, dz.map(|dz| dz + 0.5));
+        kernels.gate(
+            &dy,
+            Gate::of(Activation::Relu, &y),
+            Some(dz.as_mut_slice().into()),
+            &mut sums,
+        );
+        assert_eq!(dz, [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0], "{}", kernels.set());
         let mut sums = [0.0; 3];
         kernels.gate(&dy, None, None, &mut sums);
         assert_eq!(sums, [3.0; 3]);

@@ -87,9 +87,9 @@ impl Convolution {
                 let n_windows = block.len() * width;
                 let (windows, dz) = (&mut windows[..n_windows * k], &mut dz[..n_windows * c]);
                 let at = image * self.output_len() + row * width * c;
-                let y =
-                    (self.activation == Activation::Relu6).then(|| &pass.output[at..at + dz.len()]);
-                self.kernels.gate(&pass.dy[at..at + dz.len()], y, Some((&mut *dz).into()), sums);
+                let at = at..at + dz.len();
+                let gate = pass.gate(self.activation, at.clone());
+                self.kernels.gate(&pass.dy[at], gate, Some((&mut *dz).into()), sums);
                 unfold.unfold(picture, block.clone(), windows);
                 let (x, dz_columns) = (Columns::all(windows, k), Columns::all(dz, c));
                 self.kernels.add_gradient(x, dz_columns, n_windows, g);
@@ -132,7 +132,7 @@ impl Operation for Convolution {
     }
 
     fn reads_output(&self) -> bool {
-        self.activation == Activation::Relu6
+        self.activation != Activation::Linear
     }
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {

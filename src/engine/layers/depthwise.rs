@@ -6,7 +6,7 @@ use super::affine::{self, Affine, folded};
 use super::held::Held;
 use super::{Backward, InputGradients, Operation};
 use crate::engine::kernels::{
-    Depthwise, Filling, Kernels, Out, Pieces, ReversedWeights, Rows, tree_sum, with_scratch,
+    Depthwise, Filling, Gate, Kernels, Out, Pieces, ReversedWeights, Rows, tree_sum, with_scratch,
 };
 use crate::model::fuse::Activation;
 
@@ -57,8 +57,8 @@ impl DepthwiseConvolution {
                 let first = shape.first_reader(settled).min(row);
                 let (_, room) = gradients.advance(first, rows.end);
                 let at = row * row_len..rows.end * row_len;
-                let y = (self.activation == Activation::Relu6).then(|| &y[at.clone()]);
-                self.kernels.gate(&dy[at], y, Some(room.into()), sums);
+                let gate = Gate::of(self.activation, y).map(|gate| gate.part(at.clone()));
+                self.kernels.gate(&dy[at], gate, Some(room.into()), sums);
                 let dz = gradients.as_rows();
                 let next = shape.settled(rows.end);
                 self.kernels.add_depthwise_gradient(shape, input, dz, rows, g);
@@ -96,7 +96,7 @@ impl Operation for DepthwiseConvolution {
     }
 
     fn reads_output(&self) -> bool {
-        self.activation == Activation::Relu6
+        self.activation != Activation::Linear
     }
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {

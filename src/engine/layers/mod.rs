@@ -15,7 +15,9 @@ mod depthwise;
 mod held;
 mod normalisation;
 mod pointwise;
+mod max_pooling;
 mod pooling;
+mod sum;
 mod unfold;
 #[cfg(test)]
 mod twin;
@@ -23,11 +25,17 @@ mod twin;
 pub(super) use block::{BlockForward, First, InvertedResidual};
 pub(super) use convolution::{Convolution, convolve};
 pub(super) use depthwise::DepthwiseConvolution;
+pub(super) use max_pooling::{MaxPooling, greatest};
 pub(super) use normalisation::{Normalisation, Statistics};
 pub(super) use pointwise::Pointwise;
 pub(super) use pooling::{AveragePooling, average};
+pub(super) use sum::{Sum, add};
 
 use std::fmt::Debug;
+use std::ops::Range;
+
+use super::kernels::Gate;
+use crate::model::fuse::Activation;
 
 /// Gradients of the inputs of an [`Operation`]; none where nobody asked.
 pub(super) type InputGradients = Vec<Option<Vec<f32>>>;
@@ -59,4 +67,11 @@ pub(super) struct Backward<'a> {
     pub(super) dy: &'a [f32],
     /// Whether the gradient of the first input is wanted.
     pub(super) wants_input: bool,
+}
+
+impl<'a> Backward<'a> {
+    /// What lets the gradient of some outputs pass through the activation at their end.
+    fn gate(&self, activation: Activation, at: Range<usize>) -> Option<Gate<'a>> {
+        Gate::of(activation, self.output).map(|gate| gate.part(at))
+    }
 }

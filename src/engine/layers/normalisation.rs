@@ -8,11 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{CHAIN, Filling, Kernels, NormRows, NormSlope, Out, Pieces, filled};
+use crate::engine::kernels::{
+    CHAIN, Filling, Gate, Kernels, NormRows, NormSlope, Out, Pieces, filled,
+};
 use crate::model::fuse::Activation;
 
 /// A normalisation with the function and the shortcut behind it. Inputs: `x` `[n, h, w, c]`, gamma
-/// `[c]`, beta `[c]`, and where it has a shortcut that, `[n, h, w, c]`; the way back reads the gate of a `ReLU6` off the
+/// `[c]`, beta `[c]`, and where it has a shortcut that, `[n, h, w, c]`; the way back reads the gate of an activation off the
 /// output, so there is never both. One batch at a time: what
 /// the way back needs of the batch is kept from the way forward.
 #[derive(Debug)]
@@ -142,19 +144,18 @@ impl Operation for Normalisation {
             .collect();
         *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
         let per_task = rows_of_task(x.len() / channels) * channels;
-        let relu6 = self.activation == Activation::Relu6;
         // SAFETY: a normalisation writes all of its output.
         unsafe {
             filled(x.len(), per_task, |task, y: Out<'_>| {
                 let at = task * per_task..task * per_task + y.len();
                 let shortcut = rest.first().map(|shortcut| &shortcut[at.clone()]);
-                self.kernels.normalise(&x[at], (&scale, &shift), relu6, shortcut, y);
+                self.kernels.normalise(&x[at], (&scale, &shift), self.activation, shortcut, y);
             })
         }
     }
 
     fn reads_output(&self) -> bool {
-        self.activation == Activation::Relu6
+        self.activation != Activation::Linear
     }
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {
@@ -162,8 +163,8 @@ impl Operation for Normalisation {
         let channels = self.shape[2];
         let Statistics { mean, variance, n: count } = self.statistics();
         let inverse = self.inverse_deviations(&variance);
-        let y = self.reads_output().then_some(pass.output);
-        let all = NormRows { x, dy: pass.dy, y };
+        let gate = Gate::of(self.activation, pass.output);
+        let all = NormRows { x, dy: pass.dy, gate };
         let [sums, products] = self.sums(pass.n, |rows, sums, products| {
             self.kernels.slopes(all.rows(rows, channels), &mean, sums, products);
         });

@@ -126,7 +126,7 @@ impl Pointwise {
         let c = self.n_outputs;
         let pieces = Pieces::new(pass.n, self.n_pieces);
         let mut parts = vec![0.0; pieces.count() * c];
-        let is_gated = self.activation == Activation::Relu6;
+        let is_gated = self.activation != Activation::Linear;
         let mut dz = Filling::new(if is_gated { pass.dy.len() } else { 0 });
         let len = self.n_pixels() * c;
         let lengths = pieces.images().map(|images| if is_gated { images.len() * len } else { 0 });
@@ -147,9 +147,9 @@ impl Pointwise {
         sums: &mut [f32],
     ) {
         let values = rows.start * self.n_outputs..rows.end * self.n_outputs;
-        let y = (self.activation == Activation::Relu6).then(|| &pass.output[values.clone()]);
+        let gate = pass.gate(self.activation, values.clone());
         let dz = (!dz.is_empty()).then_some(dz);
-        self.kernels.gate(&pass.dy[values], y, dz, sums);
+        self.kernels.gate(&pass.dy[values], gate, dz, sums);
     }
 }
 
@@ -186,7 +186,7 @@ impl Operation for Pointwise {
     }
 
     fn reads_output(&self) -> bool {
-        self.activation == Activation::Relu6
+        self.activation != Activation::Linear
     }
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {

@@ -8,7 +8,7 @@ use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::engine::kernels::{Filling, Out, with_scratch};
 use crate::engine::{EngineError, FeatureExtractor, Features};
-use crate::model::fuse::Cut;
+use crate::model::cut::Cut;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 

@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use super::step::{Block, BlockFirst, StepKind};
 use crate::engine::kernels::{Depthwise, Kernels, Packed};
+use crate::model::cut::Cut;
 use crate::model::fold::{self, Folded};
 use crate::model::fuse::{
-    self, Connection, ConvolutionUnit, Cut, Unit, UnitKind, UnsupportedLayer, Value,
+    self, Connection, ConvolutionUnit, Unit, UnitKind, UnsupportedLayer, Value,
 };
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -62,7 +63,7 @@ impl Plan {
             steps.push(Step {
                 kind: build.step(&units[group.clone()])?,
                 input: places.of(first.input),
-                shortcut: shortcut(last).filter(|_| group.len() == 1).map(|v| places.of(v)),
+                shortcut: last.kind.second().filter(|_| group.len() == 1).map(|v| places.of(v)),
                 output,
                 lengths: (len(&first.input_shape), len(&last.output_shape)),
             });
@@ -76,13 +77,6 @@ impl Plan {
 
 fn len(shape: &[usize]) -> usize {
     shape.iter().product()
-}
-
-fn shortcut(unit: &Unit) -> Option<Value> {
-    match &unit.kind {
-        UnitKind::Convolution(convolution) => convolution.shortcut,
-        _ => None,
-    }
 }
 
 /// Hands out working memory.
@@ -172,6 +166,10 @@ impl Build<'_> {
         match units {
             [unit] => match &unit.kind {
                 UnitKind::Convolution(convolution) => self.single(unit, convolution),
+                &UnitKind::Sum { activation, .. } => Ok(StepKind::Sum { activation }),
+                &UnitKind::MaxPooling(window) => {
+                    Ok(StepKind::MaxPooling { shape: map_shape(unit)?, window })
+                }
                 UnitKind::GlobalAveragePooling => Ok(StepKind::GlobalAveragePooling),
                 UnitKind::Backbone | UnitKind::Dropout { .. } | UnitKind::Dense => {
                     Err(unsupported(unit))
@@ -258,7 +256,7 @@ fn depthwise_shape(
     unit: &Unit,
     convolution: &ConvolutionUnit,
 ) -> Result<Depthwise, UnsupportedLayer> {
-    if Depthwise::supports(&convolution.window) {
+    if convolution.window.fits_depthwise() {
         Ok(Depthwise::new(map_shape(unit)?, convolution.window))
     } else {
         Err(unsupported(unit))

@@ -1,7 +1,7 @@
 //! A layer or a block of the frozen part, with its weights, run on a few pictures.
 
 use crate::engine::kernels::{Depthwise, Epilogue, Kernels, Out, Packed, Rows, with_scratch};
-use crate::engine::layers::{BlockForward, First, average, convolve};
+use crate::engine::layers::{BlockForward, First, add, average, convolve, greatest};
 use crate::model::fold::Folded;
 use crate::model::fuse::Activation;
 use crate::model::graph::Window;
@@ -24,6 +24,10 @@ pub(super) enum StepKind {
     },
     /// A depthwise convolution.
     Depthwise { shape: Depthwise, weights: Folded, activation: Activation },
+    /// The sum of two values.
+    Sum { activation: Activation },
+    /// The greatest number of each channel in a window.
+    MaxPooling { shape: [usize; 3], window: Window },
     /// An inverted residual block.
     Block(Box<Block>),
     /// The mean over all pixels.
@@ -53,6 +57,7 @@ pub(super) struct Group<'a> {
     /// Numbers of the input and the output of one picture.
     pub(super) lengths: (usize, usize),
     pub(super) x: &'a [f32],
+    /// What the step reads besides, of the length of the output.
     pub(super) shortcut: Option<&'a [f32]>,
 }
 
@@ -94,6 +99,15 @@ impl StepKind {
                 for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
                     let (input, weights) = (Rows { values: x, first: 0 }, (&kernel[..], &bias[..]));
                     kernels.depthwise(shape, input, weights, *activation, 0..height, out);
+                }
+            }
+            Self::Sum { activation } => {
+                let other = group.shortcut.expect("a sum reads two values");
+                add(group.x, other, *activation, out);
+            }
+            Self::MaxPooling { shape, window } => {
+                for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
+                    greatest(*shape, *window, x, out);
                 }
             }
             Self::Block(block) => block.run(kernels, group, out),

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{check_name, course, tasks};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
-use crate::model::freeze::{self, FreezeError, LayerRef};
+use crate::model::freeze::{self, LayerRef};
 use crate::model::graph::Graph;
 use crate::model::mobilenet_v2;
 use crate::pipeline::raw::{
@@ -111,7 +111,6 @@ fn freeze_rule(
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> FreezeSpec {
-    let Some(base) = base else { return frozen_file(raw, at, problems) };
     let layer = match (&raw.freeze, &raw.unfreeze_from) {
         (Some(_), Some(_)) => {
             let message = "`freeze` and `unfreeze_from` both say which layers train";
@@ -123,57 +122,25 @@ fn freeze_rule(
         (Some(RawFreeze::All) | None, None) => return FreezeSpec::All,
         (None, Some(layer)) => layer,
     };
-    let reference = match layer {
-        RawLayer::Name(name) => LayerRef::Name(name),
-        RawLayer::Index(index) => LayerRef::Index(*index),
+    let at = at.key("unfreeze_from");
+    let found = match (layer, base) {
+        // The file is opened with the others that a run needs; its layers are looked for then.
+        (RawLayer::Name(name), None) => return FreezeSpec::Before { layer: name.clone() },
+        (RawLayer::Index(_), None) => {
+            let message = "the layers of a base model that is a file go by their names";
+            let problem = Problem::new(Code::UnknownLayer, at, message);
+            Err(problem.hint("`alpaca-run layers` lists all layers"))
+        }
+        (RawLayer::Name(name), Some(base)) => freeze::find_at(base, LayerRef::Name(name), at),
+        (RawLayer::Index(index), Some(base)) => freeze::find_at(base, LayerRef::Index(*index), at),
     };
-    match freeze::find_layer(base, reference) {
-        Ok(idx) => FreezeSpec::Before { layer: base.layers()[idx].name.clone() },
-        Err(error) => {
-            problems.push(freeze_problem(&error, at.key("unfreeze_from")));
+    match found {
+        Ok(layer) => FreezeSpec::Before { layer: layer.name.clone() },
+        Err(problem) => {
+            problems.push(problem);
             FreezeSpec::All
         }
     }
-}
-
-/// Nothing of a base model that is a file can train.
-fn frozen_file(raw: &RawTrain, at: &KeyPath, problems: &mut Vec<Problem>) -> FreezeSpec {
-    let refused = match (&raw.freeze, &raw.unfreeze_from) {
-        (_, Some(_)) => Some("unfreeze_from"),
-        (Some(RawFreeze::None), None) => Some("freeze"),
-        (Some(RawFreeze::All) | None, None) => None,
-    };
-    if let Some(key) = refused {
-        let message = "a base model that is an ONNX file is run as it is: none of it can train";
-        let problem = Problem::new(Code::Conflict, at.key(key), message);
-        problems.push(problem.hint("write `freeze: all`, and the head alone trains"));
-    }
-    FreezeSpec::All
-}
-
-fn freeze_problem(error: &FreezeError, at: KeyPath) -> Problem {
-    let (code, hint) = match error {
-        FreezeError::UnknownName { nearest, .. } if nearest.is_empty() => {
-            (Code::UnknownLayer, "`alpaca-run layers` lists all layers".to_owned())
-        }
-        FreezeError::UnknownName { nearest, .. } => {
-            let names = text::any_of(nearest.iter().map(String::as_str));
-            (
-                Code::UnknownLayer,
-                format!("did you mean {names}? `alpaca-run layers` lists all layers"),
-            )
-        }
-        FreezeError::UnknownIndex { .. } => {
-            (Code::UnknownLayer, "`alpaca-run layers` lists all layers".to_owned())
-        }
-        FreezeError::NothingToTrain { last_with_weights, .. } => (
-            Code::NothingToTrain,
-            format!(
-                "the last layer with weights is `{last_with_weights}`; to train the head alone, write `freeze: all`"
-            ),
-        ),
-    };
-    Problem::new(code, at, error.to_string()).hint(hint)
 }
 
 fn optimizer(raw: RawOptimizer) -> OptimizerSpec {

@@ -61,11 +61,11 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The square root.
     unsafe fn sqrt(a: Self::Vector) -> Self::Vector;
-    /// `min(max(a, 0), 6)`; what is no number stays none.
-    unsafe fn relu6(a: Self::Vector) -> Self::Vector;
-    /// `value` in the lanes where `0 < by < 6`, zero in the others: the gradient of a `ReLU6`
-    /// whose output was `by`.
-    unsafe fn gate(value: Self::Vector, by: Self::Vector) -> Self::Vector;
+    /// `min(max(a, 0), ceiling)`; what is no number stays none.
+    unsafe fn rectify(a: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
+    /// `value` in the lanes where `0 < by < ceiling`, zero in the others: the gradient of what
+    /// [`rectify`](Self::rectify) made `by` of.
+    unsafe fn gate(value: Self::Vector, by: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
 }
 
 /// All lanes, or where `PART` the first `n`.

@@ -96,17 +96,17 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn relu6(a: float32x4_t) -> float32x4_t {
+    unsafe fn rectify(a: float32x4_t, ceiling: float32x4_t) -> float32x4_t {
         // SAFETY: see `splat`.
-        unsafe { vminq_f32(vdupq_n_f32(6.0), vmaxq_f32(vdupq_n_f32(0.0), a)) }
+        unsafe { vminq_f32(ceiling, vmaxq_f32(vdupq_n_f32(0.0), a)) }
     }
 
     #[inline(always)]
-    unsafe fn gate(value: float32x4_t, by: float32x4_t) -> float32x4_t {
+    unsafe fn gate(value: float32x4_t, by: float32x4_t, ceiling: float32x4_t) -> float32x4_t {
         // SAFETY: see `splat`.
         unsafe {
             let above = vcgtq_f32(by, vdupq_n_f32(0.0));
-            let below = vcltq_f32(by, vdupq_n_f32(6.0));
+            let below = vcltq_f32(by, ceiling);
             let kept = vandq_u32(vreinterpretq_u32_f32(value), vandq_u32(above, below));
             vreinterpretq_f32_u32(kept)
         }

@@ -83,12 +83,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn relu6(a: Vector) -> Vector {
-        a.map(|value| value.clamp(0.0, 6.0))
+    unsafe fn rectify(a: Vector, ceiling: Vector) -> Vector {
+        zip(a, ceiling, |value, ceiling| value.clamp(0.0, ceiling))
     }
 
     #[inline(always)]
-    unsafe fn gate(value: Vector, by: Vector) -> Vector {
-        zip(value, by, |value, by| if by > 0.0 && by < 6.0 { value } else { 0.0 })
+    unsafe fn gate(value: Vector, by: Vector, ceiling: Vector) -> Vector {
+        let passes = zip(by, ceiling, |by, ceiling| f32::from(by > 0.0 && by < ceiling));
+        zip(value, passes, |value, passes| if passes > 0.0 { value } else { 0.0 })
     }
 }

@@ -105,17 +105,17 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn relu6(a: __m256) -> __m256 {
+    unsafe fn rectify(a: __m256, ceiling: __m256) -> __m256 {
         // SAFETY: see `splat`.
-        unsafe { _mm256_min_ps(_mm256_set1_ps(6.0), _mm256_max_ps(_mm256_setzero_ps(), a)) }
+        unsafe { _mm256_min_ps(ceiling, _mm256_max_ps(_mm256_setzero_ps(), a)) }
     }
 
     #[inline(always)]
-    unsafe fn gate(value: __m256, by: __m256) -> __m256 {
+    unsafe fn gate(value: __m256, by: __m256, ceiling: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe {
             let above = _mm256_cmp_ps::<_CMP_GT_OQ>(by, _mm256_setzero_ps());
-            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(by, _mm256_set1_ps(6.0));
+            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(by, ceiling);
             _mm256_and_ps(value, _mm256_and_ps(above, below))
         }
     }
@@ -199,17 +199,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn relu6(a: __m512) -> __m512 {
+    unsafe fn rectify(a: __m512, ceiling: __m512) -> __m512 {
         // SAFETY: see `splat`.
-        unsafe { _mm512_min_ps(_mm512_set1_ps(6.0), _mm512_max_ps(_mm512_setzero_ps(), a)) }
+        unsafe { _mm512_min_ps(ceiling, _mm512_max_ps(_mm512_setzero_ps(), a)) }
     }
 
     #[inline(always)]
-    unsafe fn gate(value: __m512, by: __m512) -> __m512 {
+    unsafe fn gate(value: __m512, by: __m512, ceiling: __m512) -> __m512 {
         // SAFETY: see `splat`.
         unsafe {
             let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(by, _mm512_setzero_ps());
-            let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(by, _mm512_set1_ps(6.0));
+            let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(by, ceiling);
             _mm512_maskz_mov_ps(above & below, value)
         }
     }

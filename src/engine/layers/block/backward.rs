@@ -12,7 +12,8 @@ use rayon::prelude::*;
 
 use super::{Convolutions, InvertedResidual, relu6_with, strip_rows};
 use crate::engine::kernels::{
-    Columns, Epilogue, Filling, Out, Packed, Pieces, ReversedWeights, Rows, tree_sum, with_scratch,
+    Columns, Epilogue, Filling, Gate, Out, Packed, Pieces, ReversedWeights, Rows, tree_sum,
+    with_scratch,
 };
 use crate::engine::layers::affine::{self, Affine, folded};
 use crate::engine::layers::depthwise::flipped;
@@ -249,7 +250,7 @@ impl Picture<'_> {
             (Columns::all(dy, *n_outputs), Columns::all(filtered, shape.channels));
         kernels.add_gradient(dy_columns, filtered_columns, n_pixels, sums.project);
         kernels.gate(dy, None, None, sums.project_shift);
-        let epilogue = Epilogue { gate: Some(filtered), ..Epilogue::NONE };
+        let epilogue = Epilogue { gate: Gate::of(Activation::Relu6, filtered), ..Epilogue::NONE };
         kernels.product(dy, &self.weights.project, epilogue, &mut *room);
         kernels.gate(room, None, None, sums.depthwise_shift);
     }
@@ -268,7 +269,8 @@ impl Picture<'_> {
         let InvertedResidual { kernels, shape, n_inputs: k, has_shortcut, .. } = self.block;
         let len = shape.width * k;
         let x = &self.x[rows.start * len..rows.end * len];
-        let dz = kernels.gate_in_place(gradient, expanded.part(rows.clone()), sums.expand_shift);
+        let gate = Gate::of(Activation::Relu6, expanded.part(rows.clone()));
+        let dz = kernels.gate_in_place(gradient, gate, sums.expand_shift);
         let n_pixels = rows.len() * shape.width;
         let (x, dz_columns) = (Columns::all(x, *k), Columns::all(dz, shape.channels));
         kernels.add_gradient(x, dz_columns, n_pixels, sums.expand);

@@ -82,7 +82,7 @@ fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
     let pairs: &[[&str; 2]] = match naming {
         Naming::Torchvision => &[["classifier.1.weight", "classifier.1.bias"]],
         Naming::Timm => &[["classifier.weight", "classifier.bias"]],
-        Naming::Keras => &[["predictions/kernel", "predictions/bias"]],
+        Naming::Own | Naming::Keras => &[["predictions/kernel", "predictions/bias"]],
         Naming::Keras3 => &[["layers/dense/vars/0", "layers/dense/vars/1"]],
     };
     let find = |end: &str| {

@@ -6,6 +6,7 @@
 //! than the file's own bytes and the parameters.
 
 mod classifier;
+pub mod constants;
 mod hdf5;
 mod names;
 mod onnx;
@@ -79,7 +80,7 @@ impl WeightsFile {
     /// # Errors
     /// When it cannot be read.
     pub fn of_run(path: &Path) -> Result<Self, WeightsError> {
-        Self::of(path, Self::bytes(path)?, Some(Naming::Keras))
+        Self::of(path, Self::bytes(path)?, Some(Naming::Own))
     }
 
     fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {

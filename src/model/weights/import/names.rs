@@ -8,7 +8,9 @@ use crate::spec::{Convention, Source};
 /// Whose names the tensors of a file have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// `Conv1/kernel`: ours, and Keras's in `.h5` files, there with folders in front and `:0`
+    /// `Conv1/kernel`, as it is: ours.
+    Own,
+    /// `Conv1/kernel`: Keras's in `.h5` files, there with folders in front and `:0`
     /// behind.
     Keras,
     /// `layers/conv2d/vars/0`: Keras 3's in `.weights.h5` files, numbered within each kind of layer.
@@ -58,7 +60,7 @@ impl Naming {
     /// The library that publishes files with these names.
     pub fn source(self) -> Source {
         match self {
-            Self::Keras | Self::Keras3 => Source::Keras,
+            Self::Own | Self::Keras | Self::Keras3 => Source::Keras,
             Self::Torchvision => Source::Torchvision,
             Self::Timm => Source::Timm,
         }
@@ -67,7 +69,7 @@ impl Naming {
     /// How the library builds the network.
     pub(super) fn convention(self) -> Convention {
         match self {
-            Self::Keras | Self::Keras3 => Convention::Keras,
+            Self::Own | Self::Keras | Self::Keras3 => Convention::Keras,
             Self::Torchvision | Self::Timm => Convention::Torch,
         }
     }
@@ -91,6 +93,7 @@ impl Naming {
             .map(|parameter| {
                 let (layer, _) = parameter.name.rsplit_once('/').unwrap_or((&parameter.name, ""));
                 let (name, layout) = match self {
+                    Self::Own => (parameter.name.clone(), Layout::Keras),
                     Self::Keras => {
                         // Keras 3 calls the weights of a depthwise convolution `kernel` too.
                         let newer = format!("{layer}/kernel");
@@ -122,6 +125,7 @@ impl Naming {
             Self::Torchvision | Self::Timm => {
                 name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
             }
+            Self::Own => name.starts_with("head/"),
             Self::Keras => {
                 let name = name.strip_prefix("model_weights/").unwrap_or(name);
                 ["head/", "predictions/", "optimizer_weights/", "Logits/"]

@@ -8,22 +8,17 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
-use super::{FormatError, Kind, TensorFile, numbers};
+use super::constants::{Constants, attribute};
+use super::{FormatError, TensorFile};
+use crate::base::tensor::Tensor;
 use crate::spec::Convention;
 
 /// The convolutions of MobileNetV2: the first and the last, two in the first block and three in
 /// each of sixteen.
 const N_CONVOLUTIONS: usize = 2 + 2 + 3 * 16;
-
-/// A tensor.
-#[derive(Clone, Debug)]
-struct Tensor {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
 
 /// An ONNX file.
 pub(super) struct Onnx {
@@ -42,7 +37,7 @@ impl TensorFile for Onnx {
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>, FormatError> {
-        Ok(self.tensors[name].values.clone())
+        Ok(self.tensors[name].values().to_vec())
     }
 }
 
@@ -81,7 +76,7 @@ impl Onnx {
             tensors.insert("classifier.1.weight".to_owned(), kernel);
             tensors.insert("classifier.1.bias".to_owned(), bias);
         }
-        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone()));
+        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape().to_vec()));
         Ok(Self { shapes: shapes.collect(), tensors, convention })
     }
 }
@@ -104,76 +99,6 @@ fn names(place: usize) -> (String, String) {
             }
         }
     }
-}
-
-/// The constant tensors of a graph by name: initialisers, and what nodes only pass on.
-struct Constants<'a> {
-    tensors: BTreeMap<&'a str, &'a TensorProto>,
-}
-
-impl<'a> Constants<'a> {
-    fn of(graph: &'a GraphProto) -> Self {
-        let named = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
-        let mut tensors: BTreeMap<&str, &TensorProto> = named.collect();
-        for node in &graph.node {
-            let [output] = &node.output[..] else { continue };
-            let found = match (node.op_type.as_str(), &node.input[..]) {
-                ("Constant", []) => attribute(node, "value").and_then(|value| value.t.as_ref()),
-                ("Identity", [input]) => tensors.get(input.as_str()).copied(),
-                _ => None,
-            };
-            if let Some(tensor) = found {
-                tensors.insert(output, tensor);
-            }
-        }
-        Self { tensors }
-    }
-
-    /// The constant input of a node.
-    fn tensor(&self, node: &NodeProto, input: usize) -> Result<Tensor, FormatError> {
-        let name = node.input.get(input).map(String::as_str).unwrap_or_default();
-        let found = self.tensors.get(name).ok_or_else(|| {
-            FormatError::new(format!(
-                "input {input} of node `{}` ({}) is no constant",
-                node.name, node.op_type
-            ))
-        })?;
-        read(found)
-    }
-}
-
-/// Reads a tensor; its numbers must lie in the file and be as many as its shape says.
-fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
-    let name = &tensor.name;
-    let failed = |what: &str| Err(FormatError::new(format!("tensor {name} {what}")));
-    if !tensor.external_data.is_empty() {
-        return failed("lies in another file; export the model into one file");
-    }
-    let kind = match tensor.data_type {
-        1 => Kind::F32,
-        10 => Kind::F16,
-        11 => Kind::F64,
-        16 => Kind::Bf16,
-        _ => return failed("holds no floats"),
-    };
-    let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| usize::try_from(n).ok()).collect();
-    let n = shape
-        .as_ref()
-        .and_then(|shape| shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n)));
-    let values = match kind {
-        _ if !tensor.raw_data.is_empty() => numbers(&tensor.raw_data, kind),
-        Kind::F32 => tensor.float_data.clone(),
-        Kind::F64 => tensor.double_data.iter().map(|&value| value as f32).collect(),
-        _ => vec![],
-    };
-    match shape {
-        Some(shape) if n == Some(values.len()) && n != Some(0) => Ok(Tensor { shape, values }),
-        _ => failed("has not as many numbers as its shape says"),
-    }
-}
-
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
 }
 
 /// Whose network it is, by its first convolution: PyTorch pads one on all sides, Keras in a layer
@@ -208,7 +133,7 @@ fn batch_norm(
 ) -> Result<[Tensor; 4], FormatError> {
     let epsilon = attribute(node, "epsilon").map_or(1e-5, |epsilon| epsilon.f);
     let mut variance = constants.tensor(node, 4)?;
-    for value in &mut variance.values {
+    for value in variance.values_mut() {
         *value += epsilon - convention.epsilon();
     }
     let [scale, shift, mean] = [1, 2, 3].map(|input| constants.tensor(node, input));
@@ -223,8 +148,8 @@ fn folded(
     kernel: &Tensor,
     convention: Convention,
 ) -> Result<[Tensor; 4], FormatError> {
-    let n_outputs = kernel.shape[0];
-    let filled = |value| Tensor { shape: vec![n_outputs], values: vec![value; n_outputs] };
+    let n_outputs = kernel.shape()[0];
+    let filled = |value| Tensor::filled(&[n_outputs], value);
     let shift = if node.input.len() > 2 { constants.tensor(node, 2)? } else { filled(0.0) };
     Ok([filled(1.0), shift, filled(0.0), filled(1.0 - convention.epsilon())])
 }
@@ -234,12 +159,12 @@ fn classifier(graph: &GraphProto, constants: &Constants<'_>) -> Option<[Tensor; 
     let dense = |node: &&NodeProto| matches!(node.op_type.as_str(), "Gemm" | "MatMul");
     let node = graph.node.iter().rev().find(dense)?;
     let mut kernel = constants.tensor(node, 1).ok()?;
-    let &[rows, columns] = &kernel.shape[..] else { return None };
+    let &[rows, columns] = kernel.shape() else { return None };
     if attribute(node, "transB").is_none_or(|transposed| transposed.i != 1) {
         let turned = (0..columns)
             .flat_map(|column| (0..rows).map(move |row| row * columns + column))
-            .map(|place| kernel.values[place]);
-        kernel = Tensor { shape: vec![columns, rows], values: turned.collect() };
+            .map(|place| kernel.values()[place]);
+        kernel = Tensor::new(&[columns, rows], turned.collect());
     }
     let bias = if node.op_type == "Gemm" {
         constants.tensor(node, 2).ok()?
@@ -270,23 +195,5 @@ mod tests {
         ] {
             assert_eq!(names(place), (convolution.to_owned(), norm.to_owned()));
         }
-    }
-
-    #[test]
-    fn a_tensor_that_lies_about_its_size_is_refused() {
-        let tensor = |dims: &[i64], n: usize| TensorProto {
-            dims: dims.to_vec(),
-            data_type: 1,
-            float_data: vec![0.5; n],
-            ..TensorProto::default()
-        };
-        assert_eq!(read(&tensor(&[2, 3], 6)).unwrap().shape, [2, 3]);
-        for (dims, n) in
-            [(&[2, 3][..], 5), (&[i64::MAX, 3], 5), (&[-1, -6], 6), (&[0], 0), (&[1 << 62, 4], 0)]
-        {
-            assert!(read(&tensor(dims, n)).is_err(), "{dims:?}");
-        }
-        let whole = TensorProto { data_type: 7, ..tensor(&[1], 1) };
-        assert!(read(&whole).is_err());
     }
 }

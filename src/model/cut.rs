@@ -1,0 +1,66 @@
+//! A network in two parts: what only runs forward, and what trains.
+
+use std::ops::Range;
+
+use super::fuse::{Unit, UnitKind, Value};
+use super::graph::{Graph, LayerIdx};
+
+/// A list of units in two parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The units that run forward only.
+    pub frozen: Range<usize>,
+    /// The units from the first on in which something trains.
+    pub trainable: Range<usize>,
+    /// The values that the trainable part reads from the frozen part, in order.
+    pub boundary: Vec<Value>,
+}
+
+/// Cuts a list of units before the first unit that trains or is random in training.
+pub fn before_layer(units: &[Unit], graph: &Graph, first_trainable: LayerIdx) -> Cut {
+    let trains = |unit: &Unit| {
+        let has_weights = |&layer: &LayerIdx| !graph.parameters_of(layer).is_empty();
+        matches!(unit.kind, UnitKind::Dropout { .. })
+            || unit.layers.iter().any(|layer| *layer >= first_trainable && has_weights(layer))
+    };
+    let at = units.iter().position(trains).unwrap_or(units.len());
+    before_unit(units, at)
+}
+
+/// Cuts a list of units before the unit with position `at`.
+pub fn before_unit(units: &[Unit], at: usize) -> Cut {
+    let is_before = |value: &Value| match *value {
+        Value::Image => true,
+        Value::Unit(unit) => unit < at,
+    };
+    let mut boundary: Vec<Value> =
+        units[at..].iter().flat_map(Unit::reads).filter(is_before).collect();
+    boundary.sort();
+    boundary.dedup();
+    Cut { frozen: 0..at, trainable: at..units.len(), boundary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fuse;
+    use crate::model::mobilenet_v2;
+    use crate::spec::Convention;
+
+    #[test]
+    fn a_cut_inside_a_residual_block_passes_the_shortcut_too() {
+        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
+        let units = fuse::fuse(&graph).unwrap();
+        let boundary = |layer: &str| {
+            let cut = before_layer(&units, &graph, graph.find(layer).unwrap());
+            let name = |value: &Value| match *value {
+                Value::Image => "image".to_owned(),
+                Value::Unit(unit) => units[unit].name.clone(),
+            };
+            cut.boundary.iter().map(name).collect::<Vec<_>>()
+        };
+        assert_eq!(boundary("block_13_depthwise"), ["block_13_expand"]);
+        assert_eq!(boundary("block_14_depthwise"), ["block_13_project", "block_14_expand"]);
+        assert_eq!(boundary("Conv1"), ["image"]);
+    }
+}

@@ -1,0 +1,360 @@
+//! ONNX files of operators that our own layers are made of, as a graph whose layers can be trained.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+
+use tract_onnx::pb::{GraphProto, NodeProto};
+use tract_onnx::prelude::Framework;
+
+use super::attributes::{integer, integers, text, window};
+use crate::base::tensor::Tensor;
+use crate::model::backbone::{Backbone, Channels, Imported};
+use crate::model::fuse;
+use crate::model::graph::{Graph, LayerIdx, LayerKind, Padding, Role};
+use crate::model::weights::Weights;
+use crate::model::weights::import::constants::{Constants, attribute};
+use crate::spec::{Convention, ImageSize};
+
+/// The names of layers that every classifier has.
+const TAKEN: [&str; 4] = ["input", "global_average_pooling2d", "dropout", "head"];
+/// What an epsilon is where a node names none.
+const EPSILON: f32 = 1e-5;
+
+/// What keeps a file from being more than run as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("node `{node}` ({operator}) {why}")]
+pub struct Obstacle {
+    /// The node.
+    pub node: String,
+    /// Its operator.
+    pub operator: String,
+    /// What about it.
+    pub why: String,
+}
+
+/// Makes layers of the nodes of a base model; those that take the mean over all places at its end
+/// are left to the head.
+///
+/// # Errors
+/// With the first node that there is no layer for.
+pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
+    let broken = |why: String| Obstacle { node: String::new(), operator: "graph".to_owned(), why };
+    let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
+    let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
+    let is_torch = model.producer_name == "pytorch";
+    let graph = model.graph.unwrap_or_default();
+    let end = end(&graph).ok_or_else(|| broken("has no output".to_owned()))?;
+    let needed = needed(&graph, &end);
+    let mut import = Import::new(&graph, backbone.channels, size);
+    for node in needed {
+        import.take_up(node).map_err(|why| Obstacle {
+            node: name_of(node).to_owned(),
+            operator: node.op_type.clone(),
+            why,
+        })?;
+    }
+    let Import { graph: layers, weights, layer_of, .. } = import;
+    if layer_of.get(end.as_str()) != Some(&(layers.layers().len() - 1)) {
+        return Err(broken("does not end with its last layer".to_owned()));
+    }
+    fuse::fuse(&layers).map_err(|error| Obstacle {
+        node: error.layer,
+        operator: error.class.to_owned(),
+        why: "does not follow a convolution that it can be joined with".to_owned(),
+    })?;
+    let convention = if is_torch { Convention::Torch } else { Convention::Keras };
+    Ok(Imported { graph: layers, weights, convention })
+}
+
+/// The name of a node, or of what it computes where it has none.
+fn name_of(node: &NodeProto) -> &str {
+    let output = node.output.first().map_or("", String::as_str);
+    if node.name.is_empty() { output } else { &node.name }
+}
+
+/// The value that a graph of maps ends with: its output, or what that is the mean of.
+fn end(graph: &GraphProto) -> Option<String> {
+    let output = &graph.output.first()?.name;
+    let constants = Constants::of(graph);
+    let mut value = output;
+    loop {
+        let node = graph.node.iter().find(|node| node.output.first() == Some(value))?;
+        let input = node.input.first();
+        match node.op_type.as_str() {
+            "Flatten" | "Reshape" | "Squeeze" | "Identity" | "Dropout" => value = input?,
+            "GlobalAveragePool" => return input.cloned(),
+            "ReduceMean" if is_over_places(node, &constants) => return input.cloned(),
+            _ => return Some(output.clone()),
+        }
+    }
+}
+
+fn is_over_places(node: &NodeProto, constants: &Constants<'_>) -> bool {
+    let axes = integers(node, "axes").or_else(|| constants.integers(node, 1).ok());
+    axes.is_some_and(|mut axes| {
+        axes.iter_mut().for_each(|axis| *axis = (*axis + 4) % 4);
+        axes.sort_unstable();
+        axes == [2, 3]
+    })
+}
+
+/// The nodes that compute a value, in their order.
+fn needed<'a>(graph: &'a GraphProto, value: &str) -> Vec<&'a NodeProto> {
+    let mut wanted = BTreeSet::from([value]);
+    let mut nodes = vec![];
+    for node in graph.node.iter().rev() {
+        if node.output.iter().any(|output| wanted.contains(output.as_str())) {
+            wanted.extend(node.input.iter().map(String::as_str));
+            nodes.push(node);
+        }
+    }
+    nodes.reverse();
+    nodes
+}
+
+/// The state of [`import`].
+struct Import<'a> {
+    constants: Constants<'a>,
+    readers: BTreeMap<&'a str, Vec<&'a NodeProto>>,
+    /// The picture where its channels come last: only a transposition reads it.
+    picture: Option<&'a str>,
+    /// The layer that each value is the output of.
+    layer_of: BTreeMap<&'a str, LayerIdx>,
+    graph: Graph,
+    weights: Weights,
+    /// What convolutions add that the normalisation behind them takes away again, by their output.
+    biases: BTreeMap<&'a str, Tensor>,
+}
+
+impl<'a> Import<'a> {
+    fn new(graph: &'a GraphProto, channels: Channels, size: ImageSize) -> Self {
+        let mut readers: BTreeMap<&str, Vec<&NodeProto>> = BTreeMap::new();
+        for node in &graph.node {
+            for input in &node.input {
+                readers.entry(input).or_default().push(node);
+            }
+        }
+        let input = graph.input.first().map_or("", |input| input.name.as_str());
+        let (picture, layer_of) = match channels {
+            Channels::First => (None, BTreeMap::from([(input, 0)])),
+            Channels::Last => (Some(input), BTreeMap::new()),
+        };
+        Self {
+            constants: Constants::of(graph),
+            readers,
+            picture,
+            layer_of,
+            graph: Graph::with_input("input", [size.height, size.width, 3]),
+            weights: Weights::default(),
+            biases: BTreeMap::new(),
+        }
+    }
+
+    /// Makes a layer of a node, or says why not.
+    fn take_up(&mut self, node: &'a NodeProto) -> Result<(), String> {
+        let output = node.output.first().map_or("", String::as_str);
+        if self.constants.has(output) {
+            return Ok(());
+        }
+        let layer = match node.op_type.as_str() {
+            "Identity" | "Dropout" => self.input(node, 0)?,
+            "Transpose" => self.transposition(node)?,
+            "Conv" => self.convolution(node, output)?,
+            "BatchNormalization" => self.normalisation(node)?,
+            "Relu" => self.add(node, LayerKind::Relu, 1)?,
+            "Clip" => self.clip(node)?,
+            "Add" => self.sum(node)?,
+            "MaxPool" => self.max_pooling(node)?,
+            "Pad" => self.padding(node, output)?,
+            _ => return Err("is of an operator that there is no layer for".to_owned()),
+        };
+        self.layer_of.insert(output, layer);
+        Ok(())
+    }
+
+    /// The layer that an input of a node comes from.
+    fn input(&self, node: &NodeProto, input: usize) -> Result<LayerIdx, String> {
+        let name = node.input.get(input).map_or("", String::as_str);
+        self.layer_of.get(name).copied().ok_or_else(|| {
+            if self.constants.has(name) {
+                format!("reads the constant `{name}`")
+            } else {
+                format!("reads `{name}`, which is no picture with channels first")
+            }
+        })
+    }
+
+    /// Adds a layer that reads the first inputs of a node.
+    fn add(&mut self, node: &NodeProto, kind: LayerKind, n: usize) -> Result<LayerIdx, String> {
+        let inputs = (0..n).map(|i| self.input(node, i)).collect::<Result<Vec<_>, _>>()?;
+        let mut name = name_of(node).to_owned();
+        while TAKEN.contains(&name.as_str()) || self.graph.find(&name).is_some() {
+            name.push('_');
+        }
+        Ok(self.graph.add(name, kind, &inputs))
+    }
+
+    /// Keeps a weight of a layer.
+    fn keep(&mut self, layer: LayerIdx, role: Role, tensor: Tensor) -> Result<(), String> {
+        let parameters = self.graph.parameters_of(layer);
+        let parameter = parameters.into_iter().find(|parameter| parameter.role == role);
+        let parameter = parameter.filter(|parameter| parameter.shape == tensor.shape());
+        let parameter = parameter.ok_or_else(|| "has weights of another shape".to_owned())?;
+        self.weights.insert(parameter.name, tensor);
+        Ok(())
+    }
+
+    /// Rows and columns of what a node reads.
+    fn size(&self, node: &NodeProto) -> Result<[usize; 3], String> {
+        let shape = &self.graph.layers()[self.input(node, 0)?].shape;
+        shape[..].try_into().map_err(|_| "reads no picture".to_owned())
+    }
+
+    /// A picture whose channels are brought to the front: here they never are.
+    fn transposition(&self, node: &NodeProto) -> Result<LayerIdx, String> {
+        let is_of_picture = self.picture.is_some_and(|picture| node.input == [picture]);
+        if is_of_picture && integers(node, "perm").as_deref() == Some(&[0, 3, 1, 2]) {
+            return Ok(0);
+        }
+        Err("turns what is no picture with channels last".to_owned())
+    }
+
+    fn convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<LayerIdx, String> {
+        let [height, width, n_inputs] = self.size(node)?;
+        let kernel = self.constants.tensor(node, 1).map_err(|error| error.to_string())?;
+        let &[n_outputs, n_per_group, rows, columns] = kernel.shape() else {
+            return Err("has no kernel of four axes".to_owned());
+        };
+        let window = window(node, [height, width], [rows, columns])?;
+        let bias = match node.input.get(2).filter(|name| !name.is_empty()) {
+            Some(_) => Some(self.constants.tensor(node, 2).map_err(|error| error.to_string())?),
+            None => None,
+        };
+        let is_normalised = self.readers.get(output).is_some_and(
+            |readers| matches!(readers[..], [reader] if reader.op_type == "BatchNormalization"),
+        );
+        let has_bias = bias.is_some() && !is_normalised;
+        let group = integer(node, "group").unwrap_or(1);
+        let (kind, role) = if group == 1 {
+            (LayerKind::Convolution { filters: n_outputs, window, has_bias }, Role::Kernel)
+        } else if [group, n_outputs as i64] == [n_inputs as i64; 2] && n_per_group == 1 {
+            if !window.fits_depthwise() {
+                return Err(format!(
+                    "has a window of {rows}×{columns} in steps of {}, for which there is no depthwise kernel",
+                    window.stride
+                ));
+            }
+            (LayerKind::DepthwiseConvolution { window, has_bias }, Role::DepthwiseKernel)
+        } else {
+            return Err(format!("is a convolution of {n_inputs} channels in {group} groups"));
+        };
+        let layer = self.add(node, kind, 1)?;
+        self.keep(layer, role, channels_last(&kernel, group == 1))?;
+        match bias {
+            Some(bias) if has_bias => self.keep(layer, Role::Bias, bias)?,
+            Some(bias) => drop(self.biases.insert(output, bias)),
+            None => {}
+        }
+        Ok(layer)
+    }
+
+    fn normalisation(&mut self, node: &'a NodeProto) -> Result<LayerIdx, String> {
+        if integer(node, "training_mode").unwrap_or(0) != 0 {
+            return Err("was exported in training".to_owned());
+        }
+        let epsilon = attribute(node, "epsilon").map_or(EPSILON, |epsilon| epsilon.f);
+        let layer = self.add(node, LayerKind::BatchNormalization { epsilon }, 1)?;
+        let roles = [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance];
+        for (place, role) in roles.into_iter().enumerate() {
+            let tensor = self.constants.tensor(node, place + 1);
+            let mut tensor = tensor.map_err(|error| error.to_string())?;
+            let bias = self.biases.get(node.input[0].as_str());
+            if let (Role::MovingMean, Some(bias)) = (role, bias) {
+                let means = tensor.values_mut().iter_mut();
+                means.zip(bias.values()).for_each(|(mean, bias)| *mean -= bias);
+            }
+            self.keep(layer, role, tensor)?;
+        }
+        Ok(layer)
+    }
+
+    fn clip(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
+        let bound = |place: usize, name: &str| {
+            let of_attribute = attribute(node, name).map(|bound| bound.f);
+            of_attribute.or_else(|| Some(self.constants.tensor(node, place).ok()?.values()[0]))
+        };
+        let kind = match (bound(1, "min"), bound(2, "max")) {
+            (Some(0.0), Some(6.0)) => LayerKind::Relu6,
+            (Some(0.0), None) => LayerKind::Relu,
+            _ => return Err("has other bounds than 0 and 6".to_owned()),
+        };
+        self.add(node, kind, 1)
+    }
+
+    fn sum(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
+        let [a, b] = [self.input(node, 0)?, self.input(node, 1)?];
+        let layers = self.graph.layers();
+        if layers[a].shape != layers[b].shape {
+            return Err("adds what has different shapes".to_owned());
+        }
+        self.add(node, LayerKind::Add, 2)
+    }
+
+    fn max_pooling(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
+        let [height, width, _] = self.size(node)?;
+        let sides = integers(node, "kernel_shape").unwrap_or_default();
+        let sides: Vec<usize> = sides.into_iter().filter_map(|n| usize::try_from(n).ok()).collect();
+        let &[rows, columns] = &sides[..] else { return Err("has no window".to_owned()) };
+        let window = window(node, [height, width], [rows, columns])?;
+        if integer(node, "ceil_mode").unwrap_or(0) != 0 {
+            return Err("counts windows that reach outside (`ceil_mode`)".to_owned());
+        }
+        let Padding { top, bottom, left, right } = window.padding;
+        if [top, bottom, left, right].iter().any(|n| *n >= window.kernel) {
+            return Err("has windows that lie outside".to_owned());
+        }
+        self.add(node, LayerKind::MaxPooling { window }, 1)
+    }
+
+    /// Zeros that the convolution behind them takes up.
+    fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
+        let mut readers = self.readers.get(output).into_iter().flatten();
+        if !readers.all(|reader| reader.op_type == "Conv") {
+            return Err("has something else than a convolution behind it".to_owned());
+        }
+        let value = self.constants.tensor(node, 2).ok();
+        let is_zero = value.is_none_or(|value| value.values() == [0.0]);
+        let is_constant = text(node, "mode").is_none_or(|mode| mode == "constant");
+        let has_axes = node.input.get(3).is_some_and(|name| !name.is_empty());
+        let pads = integers(node, "pads").or_else(|| self.constants.integers(node, 1).ok());
+        let pads: Vec<usize> =
+            pads.iter().flatten().filter_map(|&n| usize::try_from(n).ok()).collect();
+        match pads[..] {
+            [0, 0, top, left, 0, 0, bottom, right] if is_zero && is_constant && !has_axes => {
+                let padding = Padding { top, bottom, left, right };
+                self.add(node, LayerKind::ZeroPadding(padding), 1)
+            }
+            _ => Err("adds something else than rows and columns of zeros".to_owned()),
+        }
+    }
+}
+
+/// A kernel `[outputs, inputs, rows, columns]` as `[rows, columns, inputs, outputs]`, or where not
+/// `is_full` the channels of a depthwise one, `[channels, 1, rows, columns]`, as `[rows, columns,
+/// channels, 1]`.
+fn channels_last(kernel: &Tensor, is_full: bool) -> Tensor {
+    let &[outputs, inputs, rows, columns] = kernel.shape() else {
+        unreachable!("looked at before")
+    };
+    let n_places = rows * columns;
+    let mut values = Vec::with_capacity(kernel.values().len());
+    for place in 0..n_places {
+        for input in 0..inputs {
+            for output in 0..outputs {
+                values.push(kernel.values()[(output * inputs + input) * n_places + place]);
+            }
+        }
+    }
+    let channels = if is_full { [inputs, outputs] } else { [outputs, inputs] };
+    Tensor::new(&[rows, columns, channels[0], channels[1]], values)
+}
