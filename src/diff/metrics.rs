@@ -1,10 +1,8 @@
 //! The figures of runs side by side.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use super::run::{FinishedRun, Prediction};
+use super::run::FinishedRun;
 use crate::event::EpochMetrics;
 use crate::run_dir::layout;
 
@@ -67,23 +65,26 @@ fn figures(run: &FinishedRun) -> Vec<(&'static str, String, f64)> {
             add("epoch", *epoch as f64);
         }
     }
-    let said: Vec<&Prediction> = run.predictions.values().collect();
-    let share = |n: usize, of: usize| n as f64 / of as f64;
-    let mut add = |name: String, value: f64| figures.push((layout::PREDICTIONS, name, value));
-    let n_correct = said.iter().filter(|said| said.is_correct()).count();
-    add("accuracy".to_owned(), share(n_correct, said.len()));
-    let log_loss: f64 = said.iter().map(|said| said.log_loss()).sum();
-    add("log_loss".to_owned(), log_loss / said.len() as f64);
-    let classes: BTreeSet<&String> = said.iter().map(|said| &said.label).collect();
-    for class in classes {
-        let count = |is: &dyn Fn(&Prediction) -> bool| said.iter().filter(|said| is(said)).count();
-        let n_label = count(&|said| said.label == *class);
-        let n_predicted = count(&|said| said.predicted == *class);
-        let n_both = count(&|said| said.label == *class && said.predicted == *class);
-        add(format!("{class}/recall"), share(n_both, n_label));
-        if n_predicted > 0 {
-            add(format!("{class}/precision"), share(n_both, n_predicted));
-        }
+    if run.predictions.is_empty() {
+        return figures;
+    }
+    let mut add = |name: &str, value: f64| {
+        figures.push((layout::PREDICTIONS, name.to_owned(), value));
+    };
+    let all = run.measured();
+    add("accuracy", all.accuracy);
+    add("balanced_accuracy", all.balanced_accuracy);
+    add("macro_f1", all.macro_f1);
+    all.roc_auc.into_iter().for_each(|value| add("roc_auc", value));
+    all.average_precision.into_iter().for_each(|value| add("average_precision", value));
+    add("log_loss", all.log_loss);
+    add("brier_score", all.brier_score);
+    add("expected_calibration_error", all.expected_calibration_error);
+    for class in all.classes {
+        let name = &class.name;
+        add(&format!("{name}/recall"), class.recall);
+        add(&format!("{name}/precision"), class.precision);
+        add(&format!("{name}/f1"), class.f1);
     }
     figures
 }

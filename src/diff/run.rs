@@ -1,6 +1,6 @@
 //! A finished run as its directory has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -10,6 +10,8 @@ use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::event::{EpochMetrics, Evaluated};
+use crate::metrics::calibration::surprise;
+use crate::metrics::{self, Metrics, Scored};
 use crate::pipeline::resolved;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::plot::overlay::Curves;
@@ -58,10 +60,9 @@ impl Prediction {
         self.probabilities.get(class).copied().unwrap_or(0.0)
     }
 
-    /// The surprise at the picture's own class, in nats. A probability of zero counts as the smallest
-    /// step from one, as in scikit-learn.
+    /// The surprise at the picture's own class, in nats.
     pub(super) fn log_loss(&self) -> f64 {
-        -libm::log(self.probability(&self.label).max(f64::EPSILON))
+        surprise(self.probability(&self.label))
     }
 }
 
@@ -87,6 +88,26 @@ impl FinishedRun {
             stages: stages(&directory.join(layout::METRICS))?,
             predictions: predictions(&directory.join(layout::PREDICTIONS))?,
         })
+    }
+
+    /// The figures of its predictions.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub(super) fn measured(&self) -> Metrics {
+        let said = || self.predictions.values();
+        let known = said().flat_map(|said| said.probabilities.keys().chain([&said.label]));
+        let classes: Vec<String> = known.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let class = |name: &String| classes.binary_search(name).unwrap_or(0);
+        let probabilities: Vec<Vec<f64>> = said()
+            .map(|said| classes.iter().map(|class| said.probability(class)).collect())
+            .collect();
+        let scored = said().zip(&probabilities).map(|(said, probabilities)| Scored {
+            label: class(&said.label),
+            predicted: class(&said.predicted),
+            probabilities,
+        });
+        metrics::measure(&classes, &scored.collect::<Vec<_>>())
     }
 
     /// The digests of the weights at the end.

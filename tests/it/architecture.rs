@@ -21,7 +21,7 @@ const MODULES: [(&str, &[&str]); 17] = [
     ("engine", &["base", "spec", "model", "onnx"]),
     ("train", &["base", "spec", "event", "model", "engine"]),
     ("run_dir", &["base", "spec", "event", "metrics", "model"]),
-    ("diff", &["base", "spec", "event", "pipeline", "dataset", "run_dir"]),
+    ("diff", &["base", "spec", "event", "metrics", "pipeline", "dataset", "run_dir"]),
     ("report", &["base", "spec", "metrics", "dataset", "run_dir"]),
     (
         "exec",

@@ -14,6 +14,7 @@ mod asked;
 mod augmentation;
 mod batch_norm;
 mod broken;
+mod browser;
 mod catalog;
 mod definitions;
 mod diagnostics;

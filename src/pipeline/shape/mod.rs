@@ -82,7 +82,11 @@ impl Check<'_> {
         if let (NodeValue::Mapping(entries), false) = (&mut node.value, tags.is_empty()) {
             return self.tagged(entries, &tags, named);
         }
-        match schema.branches().into_iter().find(|branch| fits_kind(node, *branch)) {
+        let mut fitting = schema.branches();
+        fitting.retain(|branch| fits_kind(node, *branch));
+        // Of several mappings the one that a key speaks for.
+        let meant = fitting.iter().find(|branch| has_required_key(node, **branch));
+        match meant.or(fitting.first()).copied() {
             Some(branch) if branch.words().is_empty() => self.value(node, branch, named),
             Some(_) => self.word(node, schema, named),
             None => self.wrong_type(node, schema, named),
@@ -267,6 +271,13 @@ impl Check<'_> {
         self.diagnostics.push(diagnostic);
         Shape::Broken
     }
+}
+
+/// Whether a mapping has a key that a schema must have.
+fn has_required_key(node: &Node, schema: SchemaView) -> bool {
+    let NodeValue::Mapping(entries) = &node.value else { return false };
+    let required = schema.required();
+    entries.iter().any(|entry| required.contains(&entry.key.as_str()))
 }
 
 fn fits_kind(node: &Node, schema: SchemaView) -> bool {
