@@ -21,6 +21,7 @@ use crate::model::weights::Weights;
 use crate::model::weights::file::WeightsError;
 use crate::model::weights::import::WeightsFile;
 use crate::onnx;
+use crate::run_dir::layout;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     BaseModel, Convention, EvaluateOn, EvaluateSpec, ExportSpec, ModelSpec, PipelineSpec, Source,
@@ -262,6 +263,13 @@ fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem
 /// What somebody may have meant who named a file that is not there.
 fn meant(path: &Path) -> Option<String> {
     let word = path.file_name()?.to_string_lossy().to_lowercase();
+    let mut parents = path.ancestors().skip(1).map(|folder| folder.file_name());
+    if let (Some(Some(weights)), Some(Some(run))) = (parents.next(), parents.next())
+        && weights == layout::WEIGHTS
+    {
+        let run = run.to_string_lossy();
+        return Some(format!("the run `{run}` leaves it: run its pipeline first"));
+    }
     let has = |part: &str| path.components().any(|found| found.as_os_str() == part);
     if Source::ALL.iter().any(|source| source.name() == word) {
         return Some(format!("published weights are named `{{ source: {word} }}`"));

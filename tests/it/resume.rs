@@ -74,6 +74,32 @@ fn killed_from_scratch_a_run_goes_on_to_the_same_bytes() {
     check_kills(FROM_SCRATCH, N_KILLS / 2);
 }
 
+/// Behind its last stage a run evaluates and exports.
+#[test]
+fn killed_in_its_tasks_a_run_goes_on_to_the_same_bytes() {
+    let tasks = "  again: { evaluate: { split: validation } }\n  whole: { export: {} }\n";
+    let workshop = Workshop::new(&format!("{TWO_STAGES}{tasks}"), 2);
+    assert_eq!(Said::of(start(&workshop, "whole", &[])).code, Some(0));
+    let whole = workshop.path("whole/small");
+    assert!(whole.join("exports/whole.onnx").exists());
+    let mut n_in_tasks = 0;
+    for round in 0..8 {
+        let runs = format!("killed-{round}");
+        let directory = workshop.path(&runs).join("small");
+        let mut process = start(&workshop, &runs, &[]);
+        wait_for(&directory.join("checkpoint/stage-2"), &mut process);
+        thread::sleep(Duration::from_millis(120).mul_f64(fraction(round)));
+        kill(process);
+        if !directory.join("manifest.json").exists() {
+            n_in_tasks += 1;
+            let said = Said::of(resume(&directory));
+            assert_eq!(said.code, Some(0), "{}", said.err);
+        }
+        assert_same_files(&whole, &directory);
+    }
+    assert!(n_in_tasks > 0, "no kill came before the end of a run");
+}
+
 fn check_kills(pipeline: &str, n_kills: usize) {
     let workshop = Workshop::new(pipeline, 2);
     let before = Instant::now();
