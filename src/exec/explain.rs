@@ -86,6 +86,11 @@ fn positive(values: Vec<f32>) -> Vec<f32> {
 }
 
 impl Map {
+    /// Whether it tells places apart.
+    pub(super) fn has_places(&self) -> bool {
+        self.values.len() > 1
+    }
+
     /// The picture in grey with the places coloured, as JPEG; `pixels` are `[height, width, 3]`.
     pub(super) fn over(&self, pixels: &[u8], size: ImageSize) -> Vec<u8> {
         let marked: Vec<u8> = pixels

@@ -97,7 +97,9 @@ impl fmt::Display for Reason {
             }
             Self::Pictures(differences) => write!(f, "{}", differences.join("; ")),
             Self::Program { before, now } => write!(f, "the program: {before} → {now}"),
-            Self::Weights => write!(f, "the content of model.weights changed"),
+            Self::Weights => {
+                write!(f, "the content of the file of weights, or of the base model, changed")
+            }
             Self::Upstream(stage) => write!(f, "{stage} comes out differently"),
             Self::NotKept => write!(f, "its result is not in the cache"),
             Self::Damaged(_) => write!(f, "its result in the cache is damaged"),

@@ -56,7 +56,8 @@ pub enum PicturesError {
     Empty(PathBuf),
 }
 
-/// The files named, and all files below the folders named whose names promise a picture.
+/// The files named, and all files below the folders named whose names promise a picture; names that
+/// start with a dot are passed over.
 ///
 /// # Errors
 /// When a folder cannot be listed or has no pictures.
@@ -65,7 +66,13 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
     for path in named {
         if path.is_dir() {
             let below = fs::files_below(path)?;
-            let is_picture = |file: &PathBuf| decode::has_picture_name(&file.to_string_lossy());
+            let is_hidden = |file: &PathBuf| {
+                let below = file.strip_prefix(path).unwrap_or(file);
+                below.iter().any(|part| part.to_string_lossy().starts_with('.'))
+            };
+            let is_picture = |file: &PathBuf| {
+                decode::has_picture_name(&file.to_string_lossy()) && !is_hidden(file)
+            };
             let pictures: Vec<PathBuf> = below.into_iter().filter(is_picture).collect();
             if pictures.is_empty() {
                 return Err(PicturesError::Empty(path.clone()));

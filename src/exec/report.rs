@@ -86,7 +86,12 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
     Ok(Setup {
         network: match &spec.model.base {
             BaseModel::MobilenetV2 => format!("MobileNetV2 {}", spec.model.width()),
-            BaseModel::Onnx(onnx) => format!("an ONNX file, up to {}", onnx.features),
+            BaseModel::Onnx(onnx) => {
+                let digest = manifest.weights.digest.map_or(String::new(), |digest| {
+                    format!(" (digest {})", digest.to_string().chars().take(12).collect::<String>())
+                });
+                format!("an ONNX file{digest}, up to {}", onnx.features)
+            }
         },
         weights: match &spec.model.weights {
             // Where it lies is no part of the run.
@@ -169,7 +174,7 @@ fn losses(seen: &Seen<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
             probability: one.probabilities[predicted],
             loss: surprise(one),
             picture: thumbnail::encode(&pixels, size),
-            map: map.over(&pixels, size),
+            map: map.has_places().then(|| map.over(&pixels, size)),
         }
     });
     Ok(losses.collect())

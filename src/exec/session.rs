@@ -324,12 +324,16 @@ fn check_inputs(
     }
     let now = world.base_weights.as_ref().map(|weights| weights.digest);
     if weights != now {
+        let (key, what) = match world.network.backbone {
+            Some(_) => ("model.base.onnx", "the base model changed"),
+            None => ("model.weights", "the file of weights changed"),
+        };
         let text = |digest: Option<Digest>| digest.map_or("none".to_owned(), |d| d.to_string());
         let details = vec![
             format!("it had the digest {}, and now has {}", text(weights), text(now)),
-            "-S model.weights=FILE names the right one where it lies elsewhere".to_owned(),
+            format!("-S {key}=FILE names the right one where it lies elsewhere"),
         ];
-        return changed("the file of weights changed", details);
+        return changed(what, details);
     }
     Ok(())
 }

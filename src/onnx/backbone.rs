@@ -8,6 +8,7 @@ use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::prelude::Framework;
 
+use super::attributes;
 use super::external;
 use super::input::Input;
 use super::run::{self, Model};
@@ -15,6 +16,7 @@ use crate::base::fs::{self, FileError};
 use crate::base::tensor::shape_text;
 use crate::base::text;
 use crate::model::backbone::{Backbone, Channels};
+use crate::model::weights::import::constants::Constants;
 use crate::spec::ImageSize;
 use crate::spec::problem::Code;
 
@@ -129,6 +131,8 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     keep_what_computes(graph, &wanted);
     external::bring_in(graph, path.parent().unwrap_or(Path::new("."))).map_err(format)?;
     check_operators(graph)?;
+    check_pads(graph)?;
+    check_layout(graph, &wanted)?;
     let channels = Input::of(graph)?.check(size)?;
     // Shapes that were noted for another size of pictures would contradict this one.
     graph.value_info.clear();
@@ -207,6 +211,42 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
         }
     }
     if unknown.is_empty() { Ok(()) } else { Err(BackboneError::Unsupported(unknown)) }
+}
+
+/// tract adds rows and columns, and stops at an order to cut some off.
+fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
+    let constants = Constants::of(graph);
+    let cuts = |node: &&NodeProto| {
+        let pads = attributes::integers(node, "pads").or_else(|| constants.integers(node, 1).ok());
+        node.op_type == "Pad" && pads.is_some_and(|pads| pads.iter().any(|n| *n < 0))
+    };
+    match graph.node.iter().find(cuts) {
+        Some(node) => Err(BackboneError::Unsupported(vec![(
+            "Pad with negative amounts".to_owned(),
+            node.name.clone(),
+        )])),
+        None => Ok(()),
+    }
+}
+
+/// Features of which the channels are known to come last would be taken for rows.
+fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
+    let mut value = wanted;
+    while let Some(node) = graph.node.iter().find(|node| node.output.iter().any(|o| o == value)) {
+        match node.op_type.as_str() {
+            "Transpose" if attributes::integers(node, "perm").as_deref() == Some(&[0, 2, 3, 1]) => {
+                let reason = format!("its features `{wanted}` have their channels last");
+                let before = node.input.first().map_or("", String::as_str);
+                let hint = format!("name `{before}`, which has them first");
+                return Err(BackboneError::Input { reason, hint });
+            }
+            "Identity" | "Dropout" | "Relu" | "Clip" | "Add" | "Mul" | "Sigmoid" => {
+                value = node.input.first().map_or("", String::as_str);
+            }
+            _ => break,
+        }
+    }
+    Ok(())
 }
 
 /// The features of one picture, found by running the file on a black one.

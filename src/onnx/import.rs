@@ -60,7 +60,7 @@ pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle
     fuse::fuse(&layers).map_err(|error| Obstacle {
         node: error.layer,
         operator: error.class.to_owned(),
-        why: "does not follow a convolution that it can be joined with".to_owned(),
+        why: "does not follow a convolution or a sum that nothing else reads".to_owned(),
     })?;
     let convention = if is_torch { Convention::Torch } else { Convention::Keras };
     Ok(Imported { graph: layers, weights, convention })
@@ -246,7 +246,10 @@ impl<'a> Import<'a> {
             }
             (LayerKind::DepthwiseConvolution { window, has_bias }, Role::DepthwiseKernel)
         } else {
-            return Err(format!("is a convolution of {n_inputs} channels in {group} groups"));
+            return Err(format!(
+                "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups, and ours \
+                 connect all channels or each with itself"
+            ));
         };
         let layer = self.add(node, kind, 1)?;
         self.keep(layer, role, channels_last(&kernel, group == 1))?;
@@ -318,8 +321,8 @@ impl<'a> Import<'a> {
 
     /// Zeros that the convolution behind them takes up.
     fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
-        let mut readers = self.readers.get(output).into_iter().flatten();
-        if !readers.all(|reader| reader.op_type == "Conv") {
+        let readers = self.readers.get(output).map_or(&[][..], Vec::as_slice);
+        if readers.is_empty() || !readers.iter().all(|reader| reader.op_type == "Conv") {
             return Err("has something else than a convolution behind it".to_owned());
         }
         let value = self.constants.tensor(node, 2).ok();
@@ -357,4 +360,96 @@ fn channels_last(kernel: &Tensor, is_full: bool) -> Tensor {
     }
     let channels = if is_full { [inputs, outputs] } else { [outputs, inputs] };
     Tensor::new(&[rows, columns, channels[0], channels[1]], values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::builder::{Attribute, Builder, Dimension, ElementType};
+
+    const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
+
+    /// The layers that a graph becomes, which `build` makes behind its input `x`.
+    fn imported(build: impl FnOnce(&mut Builder) -> String) -> Result<Imported, String> {
+        let mut builder = Builder::default();
+        let sides = [3, 8, 8].map(Dimension::Fixed);
+        builder.input("x", ElementType::Floats, &[&[Dimension::Named("n")], &sides[..]].concat());
+        let end = build(&mut builder);
+        builder.output(&end, &[]);
+        let backbone =
+            Backbone { file: builder.encode().into(), channels: Channels::First, shape: [1, 1, 1] };
+        import(&backbone, SIZE).map_err(|obstacle| obstacle.to_string())
+    }
+
+    /// A convolution of three channels with three, each output `2 · x + bias`.
+    fn convolution(builder: &mut Builder, name: &str, x: &str) -> String {
+        let twice: Vec<f32> = (0..9).map(|i| if i % 4 == 0 { 2.0 } else { 0.0 }).collect();
+        let kernel = builder.floats(&format!("{name}/k"), &[3, 3, 1, 1], &twice);
+        let bias = builder.floats(&format!("{name}/b"), &[3], &[1.0, 2.0, 3.0]);
+        builder.node("Conv", name, &[x, &kernel, &bias], &[])
+    }
+
+    fn pad(builder: &mut Builder, x: &str) -> String {
+        let amounts = builder.integers("amounts", &[8], &[0, 0, 1, 0, 0, 0, 2, 0]);
+        builder.node("Pad", "pad", &[x, &amounts], &[])
+    }
+
+    #[test]
+    fn a_bias_in_front_of_a_normalisation_becomes_part_of_its_mean() {
+        let imported = imported(|builder| {
+            let x = convolution(builder, "c", "x");
+            let mut inputs = vec![x];
+            for (name, value) in [("gamma", 1.0), ("beta", 0.5), ("mean", 4.0), ("variance", 9.0)] {
+                inputs.push(builder.floats(name, &[3], &[value; 3]));
+            }
+            let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+            builder.node("BatchNormalization", "norm", &inputs, &[])
+        });
+        let Imported { graph, weights, .. } = imported.unwrap();
+        let names: Vec<String> = graph.parameters().into_iter().map(|p| p.name).collect();
+        assert_eq!(names[..2], ["c/kernel", "norm/gamma"]);
+        assert_eq!(weights.get("norm/moving_mean").values(), [3.0, 2.0, 1.0]);
+        assert_eq!(weights.get("c/kernel").shape(), [1, 1, 3, 3]);
+    }
+
+    #[test]
+    fn zeros_are_layers_in_front_of_convolutions_alone() {
+        let in_front = imported(|builder| {
+            let x = pad(builder, "x");
+            convolution(builder, "c", &x)
+        });
+        let graph = in_front.unwrap().graph;
+        let classes: Vec<_> = graph.layers().iter().map(|layer| layer.kind.keras_class()).collect();
+        assert_eq!(classes, ["InputLayer", "ZeroPadding2D", "Conv2D"]);
+        assert_eq!(graph.layers()[2].shape, [11, 8, 3]);
+        let at_the_end = imported(|builder| {
+            let x = convolution(builder, "c", "x");
+            pad(builder, &x)
+        });
+        assert!(at_the_end.unwrap_err().contains("else than a convolution behind it"));
+    }
+
+    #[test]
+    fn what_something_else_reads_too_is_not_joined() {
+        let said = imported(|builder| {
+            let x = convolution(builder, "c", "x");
+            let active = builder.node("Relu", "active", &[&x], &[]);
+            builder.node("Add", "sum", &[&active, &x], &[])
+        });
+        assert!(said.unwrap_err().contains("nothing else reads"));
+    }
+
+    #[test]
+    fn windows_that_no_layer_has_are_named() {
+        for (name, numbers, expected) in
+            [("strides", vec![1, 2], "different steps"), ("dilations", vec![2, 2], "gaps")]
+        {
+            let said = imported(|builder| {
+                let kernel = builder.floats("k", &[3, 3, 3, 3], &[0.1; 81]);
+                let attributes = [(name, Attribute::Integers(numbers))];
+                builder.node("Conv", "c", &["x", &kernel], &attributes)
+            });
+            assert!(said.unwrap_err().contains(expected));
+        }
+    }
 }

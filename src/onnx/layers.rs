@@ -18,8 +18,15 @@ pub(super) fn network(
     network: &Network,
     weights: &Weights,
 ) -> String {
-    builder.float(ZERO, 0.0);
-    builder.float(SIX, 6.0);
+    let is_clipped = |unit: &Unit| match &unit.kind {
+        UnitKind::Convolution(convolution) => convolution.activation == Activation::Relu6,
+        UnitKind::Sum { activation, .. } => *activation == Activation::Relu6,
+        _ => false,
+    };
+    if network.units.iter().any(is_clipped) {
+        builder.float(ZERO, 0.0);
+        builder.float(SIX, 6.0);
+    }
     let mut values: Vec<String> = vec![];
     for unit in &network.units {
         let name_of = |value: Value| match value {

@@ -65,7 +65,7 @@ pub struct Loss {
     /// The picture as the network saw it, as JPEG.
     pub picture: Vec<u8>,
     /// The same with the places marked that speak for the class given, as JPEG.
-    pub map: Vec<u8>,
+    pub map: Option<Vec<u8>>,
 }
 
 impl Loss {

@@ -184,22 +184,33 @@ pub(super) fn losses(report: &Report) -> String {
         let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(reason));
         return body;
     }
-    body.push_str(
-        "<p>The validation pictures with the highest loss, each beside a map of the places that speak for \
-         the class it is given (orange; class activation, Zhou et al. 2016).</p>\n<div class=\"pictures pairs\">\n",
+    let maps = if report.losses.iter().any(|loss| loss.map.is_some()) {
+        ", each beside a map of the places that speak for the class it is given (orange; class \
+         activation, Zhou et al. 2016)"
+    } else {
+        "; the features of this base model are means over the whole picture, so there is no map of \
+         the places that speak for a class"
+    };
+    let _ = writeln!(
+        body,
+        "<p>The validation pictures with the highest loss{maps}.</p>\n<div class=\"pictures pairs\">"
     );
     for loss in &report.losses {
         let Loss { path, label, predicted, probability, loss: surprise, picture, map } = loss;
+        let shown = |map: &Vec<u8>| {
+            let class = escape(predicted);
+            format!("<img alt=\"what speaks for {class}\" src=\"{}\">", html::jpeg(map))
+        };
         let (class, said) = if loss.is_right() { ("better", "right") } else { ("worse", "wrong") };
         let _ = writeln!(
             body,
-            "<figure><div class=\"pair\"><img alt=\"{0}\" src=\"{1}\"><img alt=\"what speaks for {2}\" src=\"{3}\"></div>\
+            "<figure><div class=\"pair\"><img alt=\"{0}\" src=\"{1}\">{3}</div>\
              <figcaption><span class=\"{class}\">{said}</span>: given {2} {probability:.2}<br>is {4}, loss {surprise:.2}<br>\
              <span class=\"faint\">{0}</span></figcaption></figure>",
             escape(path),
             html::jpeg(picture),
             escape(predicted),
-            html::jpeg(map),
+            map.as_ref().map_or_else(String::new, shown),
             escape(label),
         );
     }

@@ -141,7 +141,7 @@ pub(in crate::cli) enum Command {
     Runs(RunsArguments),
     /// Compare every file of a run with the digest in its manifest
     Verify(VerifyArguments),
-    /// Say everything that is wrong with a pipeline, its dataset and its weights
+    /// Say everything that is wrong with a pipeline, the folders of its dataset and its weights; `data` looks at the pictures
     Check(CheckArguments),
     /// Say what the dataset of a pipeline holds, duplicates and bad files included
     Data(DataArguments),

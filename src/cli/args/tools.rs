@@ -99,9 +99,9 @@ pub(in crate::cli) struct PredictArguments {
     /// A run directory or a file of `alpaca-run export`, then pictures, folders of pictures, or `-` for a picture on standard input
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath, required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// Of a run's best epoch, or of its last one
-    #[arg(long, value_name = "WHICH", value_enum, default_value = "best", conflicts_with = "base")]
-    pub(in crate::cli) from_weights: WeightsArgument,
+    /// Of a run's best epoch, or of its last one [default: best]
+    #[arg(long, value_name = "WHICH", value_enum, conflicts_with = "base")]
+    pub(in crate::cli) from_weights: Option<WeightsArgument>,
     /// Ask a network as its authors trained it, before any training here; no run is named then
     #[arg(long, value_name = "NETWORK", value_enum)]
     pub(in crate::cli) base: Option<BaseArgument>,

@@ -158,7 +158,7 @@ fn prepare_recorded(
         Err(problems) => {
             terminal.note(
                 "note: where pictures or weights lie elsewhere now, say so with \
-                 -S dataset.directory=FOLDER or -S model.weights=FILE",
+                 -S dataset.directory=FOLDER, -S model.weights=FILE or -S model.base.onnx=FILE",
             );
             Err(Failure::Rejected(loaded.reject(problems)))
         }

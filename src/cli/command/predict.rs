@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::said::{Format, Names, Said};
 use super::{on_threads, open_trained};
 use crate::base::text;
-use crate::cli::args::{BaseArgument, PredictArguments};
+use crate::cli::args::{BaseArgument, PredictArguments, WeightsArgument};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
@@ -57,7 +57,7 @@ fn of_run(
     if run.is_file() {
         return of_file(run, &files, arguments, settings, terminal);
     }
-    let which = FromWeights::from(arguments.from_weights);
+    let which = FromWeights::from(arguments.from_weights.unwrap_or(WeightsArgument::Best));
     on_threads(settings, || {
         let (loaded, _, trained) = open_trained(run, which, &[], settings)?;
         let predictor = Predictor::new(&loaded.spec, &trained.network, &trained.weights);
@@ -74,6 +74,10 @@ fn of_file(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    if arguments.from_weights.is_some() {
+        let error = anyhow::anyhow!("an exported file has one set of weights");
+        return Err(Failure::usage_with(error, vec!["leave out `--from-weights`".to_owned()]));
+    }
     let (predictor, classes) = Predictor::of_file(file).map_err(|error| {
         let hints = error.hints();
         Failure::usage_with(error, hints)

@@ -143,7 +143,11 @@ fn onnx(
                 [("mean", &mean, 0.0), ("deviation", &deviation, f32::MIN_POSITIVE)]
             {
                 if !is_share(values, least) {
-                    let message = format!("`{key}` is that of values between 0 and 1");
+                    let message = if values.contains(&0.0) && key == "deviation" {
+                        "no value can be divided by a `deviation` of zero".to_owned()
+                    } else {
+                        format!("`{key}` is that of values between 0 and 1")
+                    };
                     let problem = Problem::new(Code::OutOfRange, at.key(key), message);
                     problems.push(problem.hint("divide what was measured from 0 to 255 by 255"));
                 }
