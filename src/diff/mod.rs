@@ -124,7 +124,10 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
 
 /// The curves of all runs in one drawing, as SVG.
 pub fn render_svg(diff: &Diff) -> String {
-    overlay::render(&diff.curves)
+    let named = diff.curves.iter().zip(text::labels(diff));
+    let curves: Vec<Curves> =
+        named.map(|(curves, name)| Curves { name, ..curves.clone() }).collect();
+    overlay::render(&curves)
 }
 
 /// The path of a picture of the first run, if its dataset is still in place.

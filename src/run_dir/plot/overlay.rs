@@ -17,7 +17,7 @@ const MARGIN: f64 = LEFT - 40.0;
 /// The least distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
 /// Characters of a run's name that fit beside its curve.
-const MOST_CHARACTERS: usize = 18;
+const MOST_CHARACTERS: usize = 15;
 
 /// A figure of an epoch.
 type Value = fn(&Evaluated) -> f64;
