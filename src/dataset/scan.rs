@@ -198,7 +198,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn is_hidden(name: &str) -> bool {
+/// Whether a file or folder of this name is passed over.
+pub fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 

@@ -96,9 +96,10 @@ impl FinishedRun {
     /// When it has none.
     pub(super) fn measured(&self) -> Metrics {
         let said = || self.predictions.values();
-        let known = said().flat_map(|said| said.probabilities.keys().chain([&said.label]));
+        let known =
+            said().flat_map(|said| said.probabilities.keys().chain([&said.label, &said.predicted]));
         let classes: Vec<String> = known.cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        let class = |name: &String| classes.binary_search(name).unwrap_or(0);
+        let class = |name| classes.binary_search(name).expect("all names are among them");
         let probabilities: Vec<Vec<f64>> = said()
             .map(|said| classes.iter().map(|class| said.probability(class)).collect())
             .collect();

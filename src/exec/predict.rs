@@ -12,6 +12,7 @@ use crate::base::fs::{self, FileError};
 use crate::base::tensor::Tensor;
 use crate::dataset::decode::{self, Picture};
 use crate::dataset::resize::Resizer;
+use crate::dataset::scan;
 use crate::engine::EngineError;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -68,7 +69,7 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
             let below = fs::files_below(path)?;
             let is_hidden = |file: &PathBuf| {
                 let below = file.strip_prefix(path).unwrap_or(file);
-                below.iter().any(|part| part.to_string_lossy().starts_with('.'))
+                below.iter().any(|part| scan::is_hidden(&part.to_string_lossy()))
             };
             let is_picture = |file: &PathBuf| {
                 decode::has_picture_name(&file.to_string_lossy()) && !is_hidden(file)

@@ -303,43 +303,51 @@ impl Fusion<'_> {
         let &host = layer.inputs.iter().max().ok_or_else(unsupported)?;
         let Value::Unit(unit) = self.value_of[host] else { return Err(unsupported()) };
         let is_last = self.units[unit].layers.last() == Some(&host) && self.n_readers[host] == 1;
-        let function = match layer.kind {
-            LayerKind::Relu => Some(Activation::Relu),
-            LayerKind::Relu6 => Some(Activation::Relu6),
-            _ => None,
-        };
-        let convolution = match (&mut self.units[unit].kind, function) {
-            (UnitKind::Sum { activation: place @ Activation::Linear, .. }, Some(function))
-                if is_last =>
-            {
-                *place = function;
-                self.units[unit].layers.push(idx);
-                self.value_of[idx] = Value::Unit(unit);
-                return Ok(());
-            }
-            (UnitKind::Convolution(convolution), _) => convolution,
-            _ => return Err(unsupported()),
-        };
-        let is_linear =
-            convolution.activation == Activation::Linear && convolution.shortcut.is_none();
-        match (layer.kind, function) {
-            _ if !(is_last && is_linear) => return Err(unsupported()),
-            (_, Some(function)) => convolution.activation = function,
-            (LayerKind::BatchNormalization { epsilon }, _)
-                if convolution.norm.is_none() && !convolution.has_bias =>
-            {
-                convolution.norm = Some(Norm { layer: layer.name.clone(), epsilon });
-            }
-            (LayerKind::Add, _) if convolution.connection == Connection::Full => {
-                let other = layer.inputs.iter().min().copied().ok_or_else(unsupported)?;
-                convolution.shortcut = Some(self.value_of[other]);
-            }
-            _ => return Err(unsupported()),
+        let other = layer.inputs.iter().min().map(|&other| self.value_of[other]);
+        let is_joined = is_last && take_in(&mut self.units[unit].kind, layer, other);
+        if !is_joined {
+            return Err(unsupported());
         }
         self.units[unit].layers.push(idx);
         self.value_of[idx] = Value::Unit(unit);
         Ok(())
     }
+}
+
+/// Makes a layer the end of a unit, of which `other` is the value that a sum reads besides; says
+/// whether the unit has room for it.
+fn take_in(unit: &mut UnitKind, layer: &Layer, other: Option<Value>) -> bool {
+    let convolution = match unit {
+        UnitKind::Sum { activation, .. } => return activate(activation, layer.kind),
+        UnitKind::Convolution(convolution) if convolution.shortcut.is_none() => convolution,
+        _ => return false,
+    };
+    match layer.kind {
+        _ if convolution.activation != Activation::Linear => false,
+        LayerKind::BatchNormalization { epsilon } => {
+            let has_room = convolution.norm.is_none() && !convolution.has_bias;
+            if has_room {
+                convolution.norm = Some(Norm { layer: layer.name.clone(), epsilon });
+            }
+            has_room
+        }
+        LayerKind::Add if convolution.connection == Connection::Full => {
+            convolution.shortcut = other;
+            true
+        }
+        kind => activate(&mut convolution.activation, kind),
+    }
+}
+
+/// Sets an activation that is not there yet; says whether the layer is one, and the place free.
+fn activate(place: &mut Activation, kind: LayerKind) -> bool {
+    let activation = match kind {
+        LayerKind::Relu if *place == Activation::Linear => Activation::Relu,
+        LayerKind::Relu6 if *place == Activation::Linear => Activation::Relu6,
+        _ => return false,
+    };
+    *place = activation;
+    true
 }
 
 fn convolution(window: Window, connection: Connection, has_bias: bool) -> UnitKind {

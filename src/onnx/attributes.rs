@@ -3,7 +3,7 @@
 use tract_onnx::pb::NodeProto;
 
 use crate::model::graph::{Padding, Window};
-use crate::model::weights::import::constants::attribute;
+use crate::model::weights::import::constants::{Constants, attribute};
 
 /// A whole number.
 pub(super) fn integer(node: &NodeProto, name: &str) -> Option<i64> {
@@ -13,6 +13,12 @@ pub(super) fn integer(node: &NodeProto, name: &str) -> Option<i64> {
 /// A list of whole numbers.
 pub(super) fn integers(node: &NodeProto, name: &str) -> Option<Vec<i64>> {
     attribute(node, name).map(|attribute| attribute.ints.clone())
+}
+
+/// A list of whole numbers that older operators have as an attribute and newer ones as their second
+/// input.
+pub(super) fn list(node: &NodeProto, name: &str, constants: &Constants<'_>) -> Option<Vec<i64>> {
+    integers(node, name).or_else(|| constants.integers(node, 1).ok())
 }
 
 /// A text.

@@ -181,7 +181,7 @@ fn reads(node: &NodeProto) -> Vec<&str> {
 }
 
 /// Leaves out of a graph what computes nothing for a value.
-fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
+pub(super) fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
     let mut needed = BTreeSet::from([wanted.to_owned()]);
     // Nodes stand behind those that they read.
     let mut kept: Vec<NodeProto> = vec![];
@@ -217,7 +217,7 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
 fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
     let constants = Constants::of(graph);
     let cuts = |node: &&NodeProto| {
-        let pads = attributes::integers(node, "pads").or_else(|| constants.integers(node, 1).ok());
+        let pads = attributes::list(node, "pads", &constants);
         node.op_type == "Pad" && pads.is_some_and(|pads| pads.iter().any(|n| *n < 0))
     };
     match graph.node.iter().find(cuts) {
@@ -232,17 +232,19 @@ fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
 /// Features of which the channels are known to come last would be taken for rows.
 fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
     let mut value = wanted;
-    while let Some(node) = graph.node.iter().find(|node| node.output.iter().any(|o| o == value)) {
+    // Nodes stand behind those that they read.
+    for node in graph.node.iter().rev() {
+        if node.output.iter().all(|output| output != value) {
+            continue;
+        }
+        let before = node.input.first().map_or("", String::as_str);
         match node.op_type.as_str() {
             "Transpose" if attributes::integers(node, "perm").as_deref() == Some(&[0, 2, 3, 1]) => {
                 let reason = format!("its features `{wanted}` have their channels last");
-                let before = node.input.first().map_or("", String::as_str);
                 let hint = format!("name `{before}`, which has them first");
                 return Err(BackboneError::Input { reason, hint });
             }
-            "Identity" | "Dropout" | "Relu" | "Clip" | "Add" | "Mul" | "Sigmoid" => {
-                value = node.input.first().map_or("", String::as_str);
-            }
+            "Identity" | "Dropout" | "Relu" | "Clip" | "Add" | "Mul" | "Sigmoid" => value = before,
             _ => break,
         }
     }

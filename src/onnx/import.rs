@@ -1,17 +1,19 @@
 //! ONNX files of operators that our own layers are made of, as a graph whose layers can be trained.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
-use super::attributes::{integer, integers, text, window};
+use super::attributes::{integer, integers, list, text, window};
+use super::backbone::keep_what_computes;
 use crate::base::tensor::Tensor;
 use crate::model::backbone::{Backbone, Channels, Imported};
 use crate::model::fuse;
 use crate::model::graph::{Graph, LayerIdx, LayerKind, Padding, Role};
 use crate::model::weights::Weights;
+use crate::model::weights::import::Layout;
 use crate::model::weights::import::constants::{Constants, attribute};
 use crate::spec::{Convention, ImageSize};
 
@@ -42,11 +44,11 @@ pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle
     let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
     let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
     let is_torch = model.producer_name == "pytorch";
-    let graph = model.graph.unwrap_or_default();
+    let mut graph = model.graph.unwrap_or_default();
     let end = end(&graph).ok_or_else(|| broken("has no output".to_owned()))?;
-    let needed = needed(&graph, &end);
+    keep_what_computes(&mut graph, &end);
     let mut import = Import::new(&graph, backbone.channels, size);
-    for node in needed {
+    for node in &graph.node {
         import.take_up(node).map_err(|why| Obstacle {
             node: name_of(node).to_owned(),
             operator: node.op_type.clone(),
@@ -77,8 +79,11 @@ fn end(graph: &GraphProto) -> Option<String> {
     let output = &graph.output.first()?.name;
     let constants = Constants::of(graph);
     let mut value = output;
-    loop {
-        let node = graph.node.iter().find(|node| node.output.first() == Some(value))?;
+    // Nodes stand behind those that they read.
+    for node in graph.node.iter().rev() {
+        if node.output.first() != Some(value) {
+            continue;
+        }
         let input = node.input.first();
         match node.op_type.as_str() {
             "Flatten" | "Reshape" | "Squeeze" | "Identity" | "Dropout" => value = input?,
@@ -87,29 +92,15 @@ fn end(graph: &GraphProto) -> Option<String> {
             _ => return Some(output.clone()),
         }
     }
+    None
 }
 
 fn is_over_places(node: &NodeProto, constants: &Constants<'_>) -> bool {
-    let axes = integers(node, "axes").or_else(|| constants.integers(node, 1).ok());
-    axes.is_some_and(|mut axes| {
+    list(node, "axes", constants).is_some_and(|mut axes| {
         axes.iter_mut().for_each(|axis| *axis = (*axis + 4) % 4);
         axes.sort_unstable();
         axes == [2, 3]
     })
-}
-
-/// The nodes that compute a value, in their order.
-fn needed<'a>(graph: &'a GraphProto, value: &str) -> Vec<&'a NodeProto> {
-    let mut wanted = BTreeSet::from([value]);
-    let mut nodes = vec![];
-    for node in graph.node.iter().rev() {
-        if node.output.iter().any(|output| wanted.contains(output.as_str())) {
-            wanted.extend(node.input.iter().map(String::as_str));
-            nodes.push(node);
-        }
-    }
-    nodes.reverse();
-    nodes
 }
 
 /// The state of [`import`].
@@ -235,8 +226,9 @@ impl<'a> Import<'a> {
         );
         let has_bias = bias.is_some() && !is_normalised;
         let group = integer(node, "group").unwrap_or(1);
-        let (kind, role) = if group == 1 {
-            (LayerKind::Convolution { filters: n_outputs, window, has_bias }, Role::Kernel)
+        let (kind, role, layout) = if group == 1 {
+            let kind = LayerKind::Convolution { filters: n_outputs, window, has_bias };
+            (kind, Role::Kernel, Layout::Convolution)
         } else if [group, n_outputs as i64] == [n_inputs as i64; 2] && n_per_group == 1 {
             if !window.fits_depthwise() {
                 return Err(format!(
@@ -244,7 +236,8 @@ impl<'a> Import<'a> {
                     window.stride
                 ));
             }
-            (LayerKind::DepthwiseConvolution { window, has_bias }, Role::DepthwiseKernel)
+            let kind = LayerKind::DepthwiseConvolution { window, has_bias };
+            (kind, Role::DepthwiseKernel, Layout::Depthwise)
         } else {
             return Err(format!(
                 "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups, and ours \
@@ -252,7 +245,11 @@ impl<'a> Import<'a> {
             ));
         };
         let layer = self.add(node, kind, 1)?;
-        self.keep(layer, role, channels_last(&kernel, group == 1))?;
+        let channels = if group == 1 { [n_per_group, n_outputs] } else { [n_outputs, 1] };
+        let shape = [rows, columns, channels[0], channels[1]];
+        let written = kernel.shape().to_vec();
+        let values = layout.to_keras(kernel.into_values(), &written);
+        self.keep(layer, role, Tensor::new(&shape, values))?;
         match bias {
             Some(bias) if has_bias => self.keep(layer, Role::Bias, bias)?,
             Some(bias) => drop(self.biases.insert(output, bias)),
@@ -329,7 +326,7 @@ impl<'a> Import<'a> {
         let is_zero = value.is_none_or(|value| value.values() == [0.0]);
         let is_constant = text(node, "mode").is_none_or(|mode| mode == "constant");
         let has_axes = node.input.get(3).is_some_and(|name| !name.is_empty());
-        let pads = integers(node, "pads").or_else(|| self.constants.integers(node, 1).ok());
+        let pads = list(node, "pads", &self.constants);
         let pads: Vec<usize> =
             pads.iter().flatten().filter_map(|&n| usize::try_from(n).ok()).collect();
         match pads[..] {
@@ -340,26 +337,6 @@ impl<'a> Import<'a> {
             _ => Err("adds something else than rows and columns of zeros".to_owned()),
         }
     }
-}
-
-/// A kernel `[outputs, inputs, rows, columns]` as `[rows, columns, inputs, outputs]`, or where not
-/// `is_full` the channels of a depthwise one, `[channels, 1, rows, columns]`, as `[rows, columns,
-/// channels, 1]`.
-fn channels_last(kernel: &Tensor, is_full: bool) -> Tensor {
-    let &[outputs, inputs, rows, columns] = kernel.shape() else {
-        unreachable!("looked at before")
-    };
-    let n_places = rows * columns;
-    let mut values = Vec::with_capacity(kernel.values().len());
-    for place in 0..n_places {
-        for input in 0..inputs {
-            for output in 0..outputs {
-                values.push(kernel.values()[(output * inputs + input) * n_places + place]);
-            }
-        }
-    }
-    let channels = if is_full { [inputs, outputs] } else { [outputs, inputs] };
-    Tensor::new(&[rows, columns, channels[0], channels[1]], values)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use classifier::Classifier;
-pub use names::Naming;
+pub use names::{Layout, Naming};
 
 use self::names::Place;
 use super::Weights;

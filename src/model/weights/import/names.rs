@@ -23,7 +23,7 @@ pub enum Naming {
 
 /// How a tensor lies in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub enum Layout {
     /// As Keras has it.
     Keras,
     /// A convolution of PyTorch, `[out, in, height, width]`, which is `[height, width, in, out]`.
@@ -248,7 +248,7 @@ impl Layout {
     }
 
     /// Values of a tensor that has `shape` in a file, in Keras's order.
-    pub(super) fn to_keras(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+    pub fn to_keras(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
         let (Self::Convolution | Self::Depthwise, &[a, b, h, w]) = (self, shape) else {
             return values;
         };
