@@ -1,7 +1,7 @@
-//! Makes the built-in weights of a run of `pipelines/pretrain_species.yaml`: those of its base model, with
+//! Makes the built-in weights of a run of `pipelines/pretrain_larger.yaml`: those of its base model, with
 //! what they come from.
 //!
-//!     cargo run --release --example pack_weights -- runs/pretrain_species data/weights/FILE.safetensors
+//!     cargo run --release --example pack_weights -- runs/pretrain_larger data/weights/FILE.safetensors
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::path::{Path, PathBuf};

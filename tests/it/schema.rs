@@ -98,7 +98,9 @@ fn shipped_pipelines_pass_the_schema_and_the_loader() {
         assert!(passes_schema(&file), "{} fails the schema", file.display());
         let mut findings = findings(&file);
         // What another pipeline leaves is not there before that has run.
-        findings.retain(|code| !(code == "W001" && file.ends_with("pretrain_species.yaml")));
+        let goes_on = ["pretrain_species.yaml", "pretrain_larger.yaml"];
+        let goes_on = goes_on.iter().any(|name| file.ends_with(name));
+        findings.retain(|code| !(code == "W001" && goes_on));
         assert_eq!(findings, [""; 0], "{}", file.display());
     }
 }

@@ -5,7 +5,7 @@
 pub const WIDTH: f64 = 0.35;
 
 /// The safetensors file.
-pub const BYTES: &[u8] = include_bytes!("../../../data/weights/mobilenet_v2_0.35_96.safetensors");
+pub const BYTES: &[u8] = include_bytes!("../../../data/weights/mobilenet_v2_0.35_160.safetensors");
 
 #[cfg(test)]
 mod tests {
@@ -19,7 +19,7 @@ mod tests {
         assert!(BYTES.len() <= 2 << 20, "{} bytes", BYTES.len());
         let file = WeightsFile::builtin();
         assert_eq!(file.convention(), Convention::Keras);
-        let graph = mobilenet_v2::build(Convention::Keras, WIDTH, 96, 96);
+        let graph = mobilenet_v2::build(Convention::Keras, WIDTH, 160, 160);
         assert_eq!(file.weights(&graph.parameters()).unwrap().iter().count(), 260);
     }
 }
