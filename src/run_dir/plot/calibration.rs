@@ -2,7 +2,7 @@
 
 use super::palette;
 use super::scale::{self, Scale};
-use super::square::{Square, Words, short};
+use super::square::{MOST_CHARACTERS, Square, Words, short};
 use super::svg::Svg;
 use crate::metrics::{Metrics, Scored};
 
@@ -16,7 +16,7 @@ pub(super) fn render(metrics: &Metrics) -> String {
         ),
         axes: ["confidence: probability of the class given", "accuracy"],
     };
-    let mut chart = Square::new(&words, 1);
+    let mut chart = Square::new(&words, &[]);
     chart.reference((0.0, 0.0), (1.0, 1.0));
     let bins = &metrics.calibration;
     let places: Vec<(f64, f64)> =
@@ -48,7 +48,8 @@ const N_BARS: usize = 20;
 pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let is_binary = metrics.classes.len() == 2;
     let (axis, names): (String, [String; 2]) = if is_binary {
-        let [first, second] = [0, 1].map(|class| short(&metrics.classes[class].name));
+        let [first, second] =
+            [0, 1].map(|class| short(&metrics.classes[class].name, MOST_CHARACTERS));
         (format!("probability of {second}"), [first, second])
     } else {
         ("probability of the class given".to_owned(), ["mistaken".to_owned(), "right".to_owned()])

@@ -1,31 +1,60 @@
 //! The confusion matrix: counts, and shares of each class as depth of colour.
 
-use super::square::short;
+use super::square::{MOST_CHARACTERS, short};
 use super::svg::Svg;
 use crate::metrics::Metrics;
 
-/// The side of a cell where cells have text in them, in pixels.
-const CELL: f64 = 72.0;
-/// The side of the matrix where there is no room for text.
-const SMALL: f64 = 560.0;
-/// Classes whose cells have text.
-const MOST_WITH_TEXT: usize = 12;
+/// Classes whose cells have counts and shares in them.
+const MOST_WITH_SHARES: usize = 12;
+/// Classes whose cells have counts in them.
+const MOST_WITH_COUNTS: usize = 30;
 /// Classes whose names stand beside the matrix.
 const MOST_WITH_NAMES: usize = 60;
+/// The side of the matrix where its cells have no text, in pixels.
+const SMALL: f64 = 720.0;
 const LEFT: f64 = 150.0;
-const TOP: f64 = 118.0;
 const MARGIN: f64 = 22.0;
+/// The share from which text on a cell has the colour of the page.
+const DEEP: f64 = 0.7;
+/// Characters of a name above a column as wide as a cell with a share.
+const MOST_ABOVE: usize = 10;
 
-const STYLE: &str = ".cell{fill:#0969da}.border{fill:none;stroke:#d1d9e0}.on{fill:#fff}.small{font-size:11px}\
+const STYLE: &str = ".cell{fill:#0550ae}.border{fill:none;stroke:#d1d9e0}.on{fill:#fff}.small{font-size:11px}\
 @media(prefers-color-scheme:dark){.cell{fill:#58a6ff}.border{stroke:#3d444d}.on{fill:#0d1117}}";
+
+/// How a matrix of some size is drawn.
+struct Layout {
+    /// The side of a cell, in pixels.
+    cell: f64,
+    /// Where the matrix begins.
+    top: f64,
+    /// Whether the names of columns run upwards.
+    is_turned: bool,
+}
+
+impl Layout {
+    fn of(n_classes: usize) -> Self {
+        if n_classes <= MOST_WITH_SHARES {
+            return Self { cell: 72.0, top: 118.0, is_turned: false };
+        }
+        let is_turned = n_classes <= MOST_WITH_NAMES;
+        let cell = if n_classes <= MOST_WITH_COUNTS { 28.0 } else { SMALL / n_classes as f64 };
+        Self { cell, top: if is_turned { 200.0 } else { 118.0 }, is_turned }
+    }
+
+    /// The upper left corner of a cell.
+    fn corner(&self, row: usize, column: usize) -> (f64, f64) {
+        (LEFT + self.cell * column as f64, self.top + self.cell * row as f64)
+    }
+}
 
 /// Rows are classes, columns what they are given.
 pub(super) fn render(metrics: &Metrics) -> String {
     let matrix = &metrics.confusion_matrix;
     let n = matrix.n_classes();
-    let cell = if n <= MOST_WITH_TEXT { CELL } else { SMALL / n as f64 };
-    let side = cell * n as f64;
-    let (width, height) = ((LEFT + side + 40.0).max(420.0), TOP + side + 30.0);
+    let layout = Layout::of(n);
+    let side = layout.cell * n as f64;
+    let (width, height) = ((LEFT + side + 40.0).max(420.0), layout.top + side + 30.0);
     let title = "Confusion matrix";
     let summary = format!(
         "{} of {} pictures given their own class ({:.1} %)",
@@ -36,53 +65,59 @@ pub(super) fn render(metrics: &Metrics) -> String {
     let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
     svg.text("title", (MARGIN, 32.0), title);
     svg.text("faint", (MARGIN, 53.0), &summary);
-    svg.text("faint middle", (LEFT + side / 2.0, TOP - 30.0), "class given");
-    svg.text("faint", (MARGIN, TOP - 10.0), "class");
+    svg.text("faint middle", (LEFT + side / 2.0, 88.0), "class given");
+    svg.text("faint", (MARGIN, layout.top - 10.0), "class");
     for row in 0..n {
         for column in 0..n {
-            draw_cell(&mut svg, metrics, (row, column), cell);
+            draw_cell(&mut svg, metrics, (row, column), &layout);
         }
     }
-    svg.rect("border", (LEFT, TOP), (side, side), 1.0, title);
+    svg.rect("border", layout.corner(0, 0), (side, side), 1.0, title);
     if n <= MOST_WITH_NAMES {
-        names(&mut svg, metrics, cell);
+        names(&mut svg, metrics, &layout);
     }
     svg.finish()
 }
 
-fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), cell: f64) {
+fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), layout: &Layout) {
     let matrix = &metrics.confusion_matrix;
     let (count, of) = (matrix.get(row, column), matrix.n_of(row));
     let share = if of == 0 { 0.0 } else { count as f64 / of as f64 };
-    let at = (LEFT + cell * column as f64, TOP + cell * row as f64);
+    let (at, cell) = (layout.corner(row, column), layout.cell);
     let name = |class: usize| &metrics.classes[class].name;
     let said =
         format!("{} given {}: {count} of {of} ({:.1} %)", name(row), name(column), 100.0 * share);
     svg.rect("cell", at, (cell, cell), share, &said);
-    if matrix.n_classes() > MOST_WITH_TEXT {
-        return;
-    }
-    let on = if share > 0.5 { " on" } else { "" };
+    let on = if share >= DEEP { " on" } else { "" };
     let middle = (at.0 + cell / 2.0, at.1 + cell / 2.0);
-    svg.text(&format!("title middle{on}"), (middle.0, middle.1 + 2.0), &count.to_string());
-    let share = format!("{:.1} %", 100.0 * share);
-    svg.text(&format!("small middle{on}"), (middle.0, middle.1 + 20.0), &share);
+    match matrix.n_classes() {
+        0..=MOST_WITH_SHARES => {
+            let at = (middle.0, middle.1 + 2.0);
+            svg.text(&format!("title middle{on}"), at, &count.to_string());
+            let share = format!("{:.1} %", 100.0 * share);
+            svg.text(&format!("small middle{on}"), (middle.0, middle.1 + 20.0), &share);
+        }
+        // Zeros would hide the others.
+        ..=MOST_WITH_COUNTS if count > 0 => {
+            let at = (middle.0, middle.1 + 4.0);
+            svg.text(&format!("small middle{on}"), at, &count.to_string());
+        }
+        _ => {}
+    }
 }
 
-fn names(svg: &mut Svg, metrics: &Metrics, cell: f64) {
-    let n = metrics.classes.len();
+fn names(svg: &mut Svg, metrics: &Metrics, layout: &Layout) {
+    let size = if layout.is_turned { "small end" } else { "end" };
     for (class, of) in metrics.classes.iter().enumerate() {
-        let middle = cell * (class as f64 + 0.5);
-        let size = if n <= MOST_WITH_TEXT { "end" } else { "small end" };
-        svg.text(size, (LEFT - 10.0, TOP + middle + 4.5), &short(&of.name));
-        if n <= MOST_WITH_TEXT {
-            // A column is as wide as ten letters.
-            let name: String = if of.name.chars().count() > 10 {
-                of.name.chars().take(9).chain(['…']).collect()
-            } else {
-                of.name.clone()
-            };
-            svg.text("small middle", (LEFT + middle, TOP - 10.0), &name);
+        let (x, y) = layout.corner(class, class);
+        let (x, y) = (x + layout.cell / 2.0, y + layout.cell / 2.0);
+        svg.text(size, (LEFT - 10.0, y + 4.5), &short(&of.name, MOST_CHARACTERS));
+        if layout.is_turned {
+            let name = short(&of.name, MOST_CHARACTERS);
+            svg.upward_text("small", (x + 4.0, layout.top - 10.0), &name);
+        } else {
+            let name = short(&of.name, MOST_ABOVE);
+            svg.text("small middle", (x, layout.top - 10.0), &name);
         }
     }
 }

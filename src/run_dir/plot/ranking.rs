@@ -1,12 +1,14 @@
 //! ROC and precision-recall curves, class by class.
 
 use super::palette::N_COLORS;
-use super::square::{Square, Words, short};
+use super::square::{Label, MOST_CHARACTERS, Square, Words, short};
 use crate::metrics::ranking::{Point, Ranking};
 use crate::metrics::{Metrics, Scored};
 
 /// A class whose curve is drawn.
 struct Series {
+    /// Its colour: where all classes are drawn, each has the same one in all drawings.
+    color: usize,
     name: String,
     ranking: Ranking,
     area: Option<f64>,
@@ -22,13 +24,14 @@ fn series(
     let of = |class: usize| {
         let ranking = Ranking::of_class(class, scored);
         let area = area(&ranking);
-        Series { name: metrics.classes[class].name.clone(), ranking, area }
+        Series { color: class, name: metrics.classes[class].name.clone(), ranking, area }
     };
     let mut all: Vec<Series> = (0..metrics.classes.len()).map(of).collect();
     if all.len() > N_COLORS {
         let key = |series: &Series| series.area.unwrap_or(f64::INFINITY);
         all.sort_by(|a, b| key(a).total_cmp(&key(b)));
         all.truncate(N_COLORS);
+        all.iter_mut().enumerate().for_each(|(place, series)| series.color = place);
     }
     all
 }
@@ -55,9 +58,11 @@ pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
         summary: &summary(metrics, "mean area under the curve", metrics.roc_auc),
         axes: ["false positives, share of all others", "true positives, share of the class"],
     };
-    let mut chart = Square::new(&words, drawn.len());
+    let labels = labels(&drawn);
+    let mut chart = Square::new(&words, &labels);
     chart.reference((0.0, 0.0), (1.0, 1.0));
     curves(&mut chart, &drawn, Ranking::roc_curve);
+    chart.labels(&labels);
     chart.svg.finish()
 }
 
@@ -69,7 +74,8 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
         summary: &summary(metrics, "mean average precision", metrics.average_precision),
         axes: ["recall", "precision"],
     };
-    let mut chart = Square::new(&words, drawn.len());
+    let labels = labels(&drawn);
+    let mut chart = Square::new(&words, &labels);
     curves(&mut chart, &drawn, |ranking| {
         let mut points = ranking.precision_recall_curve();
         // From a recall of nothing on, as scikit-learn draws it.
@@ -78,17 +84,24 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
         }
         points
     });
+    chart.labels(&labels);
     chart.svg.finish()
 }
 
+/// What each curve is and its area.
+fn labels(drawn: &[Series]) -> Vec<Label> {
+    let label = |series: &Series| {
+        let area = series.area.map_or_else(String::new, |area| format!(" {area:.3}"));
+        let text = format!("{}{area}", short(&series.name, MOST_CHARACTERS));
+        Label { color: series.color, text }
+    };
+    drawn.iter().map(label).collect()
+}
+
 fn curves(chart: &mut Square, drawn: &[Series], points: fn(&Ranking) -> Vec<Point>) {
-    let mut labels = vec![];
-    for (number, series) in drawn.iter().enumerate() {
+    for series in drawn {
         let places: Vec<(f64, f64)> =
             points(&series.ranking).iter().map(|point| chart.at(point.x, point.y)).collect();
-        chart.svg.path(&format!("line r{number}"), &places);
-        let area = series.area.map_or_else(String::new, |area| format!(" {area:.3}"));
-        labels.push((0.5, number, format!("{}{area}", short(&series.name))));
+        chart.svg.path(&format!("line r{}", series.color), &places);
     }
-    chart.labels(labels);
 }

@@ -4,16 +4,21 @@ use super::palette;
 use super::scale::Scale;
 use super::svg::Svg;
 
+/// The least width of the drawing.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 520.0;
 const LEFT: f64 = 62.0;
 const SIDE: f64 = 360.0;
 const TOP: f64 = 92.0;
 const MARGIN: f64 = LEFT - 40.0;
-/// The least distance between two labels, in pixels.
+/// Where labels begin.
+const LABELS: f64 = LEFT + SIDE + 12.0;
+/// The distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
-/// Characters of a class's name that fit beside the chart.
-const MOST_CHARACTERS: usize = 18;
+/// The width of a character of a label, at most, on average.
+const CHARACTER: f64 = 8.0;
+/// Characters of a class's name that stand beside a chart.
+pub(super) const MOST_CHARACTERS: usize = 18;
 
 /// A chart while it is drawn.
 pub(super) struct Square {
@@ -31,11 +36,20 @@ pub(super) struct Words<'a> {
     pub(super) axes: [&'a str; 2],
 }
 
+/// The name of a series.
+pub(super) struct Label {
+    /// The colour of the series.
+    pub(super) color: usize,
+    pub(super) text: String,
+}
+
 impl Square {
-    /// An empty chart for as many series.
-    pub(super) fn new(words: &Words<'_>, n_series: usize) -> Self {
-        let style = palette::style(n_series);
-        let mut svg = Svg::with_style(WIDTH, HEIGHT, words.title, words.summary, &style);
+    /// An empty chart with room for the names of its series.
+    pub(super) fn new(words: &Words<'_>, labels: &[Label]) -> Self {
+        let longest = labels.iter().map(|label| label.text.chars().count()).max().unwrap_or(0);
+        let width = WIDTH.max(LABELS + CHARACTER * longest as f64 + 10.0);
+        let style = palette::style(palette::N_COLORS);
+        let mut svg = Svg::with_style(width, HEIGHT, words.title, words.summary, &style);
         svg.text("title", (MARGIN, 32.0), words.title);
         svg.text("faint", (MARGIN, 53.0), words.summary);
         let x = Scale::new((0.0, 1.0), (LEFT, LEFT + SIDE));
@@ -65,32 +79,25 @@ impl Square {
         self.svg.line("mark", from, to);
     }
 
-    /// The names of series to the right of the chart, near the heights given.
-    pub(super) fn labels(&mut self, mut labels: Vec<(f64, usize, String)>) {
-        labels.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut lowest = TOP - LABEL_HEIGHT;
-        // They are moved down where they would cover each other, and up again to end in the chart.
-        let places: Vec<f64> = labels
-            .iter()
-            .map(|(height, ..)| {
-                lowest = self.y.place(*height).max(lowest + LABEL_HEIGHT);
-                lowest
-            })
-            .collect();
-        let above = (lowest - (TOP + SIDE)).max(0.0);
-        for ((_, series, text), place) in labels.into_iter().zip(places) {
-            let at = (LEFT + SIDE + 12.0, place - above + 4.5);
-            self.svg.text(&format!("label r{series}"), at, &text);
+    /// The names of series to the right of the chart, one below the other.
+    pub(super) fn labels(&mut self, labels: &[Label]) {
+        let first = TOP + (SIDE - LABEL_HEIGHT * (labels.len() as f64 - 1.0)) / 2.0;
+        for (line, label) in labels.iter().enumerate() {
+            let at = (LABELS, first + LABEL_HEIGHT * line as f64 + 4.5);
+            self.svg.text(&format!("label r{}", label.color), at, &label.text);
         }
     }
 }
 
-/// A name as short as there is room for.
-pub(super) fn short(name: &str) -> String {
+/// A name in at most `most` characters: its beginning and its end, in which names that begin alike
+/// differ.
+pub(super) fn short(name: &str, most: usize) -> String {
     let n = name.chars().count();
-    if n <= MOST_CHARACTERS {
+    if n <= most {
         return name.to_owned();
     }
-    let kept: String = name.chars().take(MOST_CHARACTERS - 1).collect();
-    format!("{kept}…")
+    let n_last = most / 3;
+    let first: String = name.chars().take(most - n_last - 1).collect();
+    let last: String = name.chars().skip(n - n_last).collect();
+    format!("{first}…{last}")
 }

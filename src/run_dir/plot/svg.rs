@@ -113,6 +113,16 @@ impl Svg {
         );
     }
 
+    /// A line of text that runs upwards from a point.
+    pub(super) fn upward_text(&mut self, class: &str, at: (f64, f64), text: &str) {
+        let [x, y] = [at.0, at.1].map(number);
+        let _ = writeln!(
+            self.text,
+            "<text class=\"{class}\" transform=\"translate({x} {y}) rotate(-90)\">{}</text>",
+            escape(text)
+        );
+    }
+
     /// The finished text.
     pub(super) fn finish(mut self) -> String {
         self.text.push_str("</svg>\n");
