@@ -4,7 +4,7 @@
 //! at all, and what is listed comes in one order on every machine.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -40,13 +40,21 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|source| FileError::new("read", path, source))
 }
 
+/// Reads the start of a file: `n` bytes, or all where it has less.
+pub fn read_start(path: &Path, n: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = vec![];
+    let read = open(path)?.take(n).read_to_end(&mut bytes);
+    read.map_err(|source| FileError::new("read", path, source))?;
+    Ok(bytes)
+}
+
 /// Everything that standard input has.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn read_standard_input() -> io::Result<Vec<u8>> {
     let mut bytes = vec![];
-    io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes)?;
+    io::stdin().lock().read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -144,7 +152,8 @@ fn write_then_rename(
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), FileError> {
-    let mut file = create(temporary)?;
+    let mut file =
+        create(temporary).map_err(|error| FileError { path: path.to_path_buf(), ..error })?;
     let written = write(&mut file).map_err(|source| FileError::new("write", path, source));
     let result = written.and_then(|()| rename(temporary, path));
     if result.is_err() {

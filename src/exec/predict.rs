@@ -57,8 +57,8 @@ pub enum PicturesError {
     Empty(PathBuf),
 }
 
-/// The files named, and all files below the folders named whose names promise a picture; names that
-/// start with a dot are passed over.
+/// The files named, and all files below the folders named whose names promise a picture or whose
+/// content is one; names that start with a dot are passed over.
 ///
 /// # Errors
 /// When a folder cannot be listed or has no pictures.
@@ -71,10 +71,8 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
                 let below = file.strip_prefix(path).unwrap_or(file);
                 below.iter().any(|part| scan::is_hidden(&part.to_string_lossy()))
             };
-            let is_picture = |file: &PathBuf| {
-                decode::has_picture_name(&file.to_string_lossy()) && !is_hidden(file)
-            };
-            let pictures: Vec<PathBuf> = below.into_iter().filter(is_picture).collect();
+            let pictures: Vec<PathBuf> =
+                below.into_iter().filter(|file| !is_hidden(file) && is_picture(file)).collect();
             if pictures.is_empty() {
                 return Err(PicturesError::Empty(path.clone()));
             }
@@ -84,6 +82,17 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
         }
     }
     Ok(files)
+}
+
+/// By name, or else by content.
+fn is_picture(file: &Path) -> bool {
+    if decode::has_picture_name(&file.to_string_lossy()) {
+        return true;
+    }
+    // A pipe would be waited for.
+    !fs::is_no_plain_file(file)
+        && fs::read_start(file, decode::N_TELLING)
+            .is_ok_and(|start| decode::starts_like_a_picture(&start))
 }
 
 impl Predictor {

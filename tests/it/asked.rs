@@ -53,6 +53,18 @@ fn pictures_get_the_probabilities_that_the_run_gave_them() {
     let said = predict(&workshop, &["--json", "--top", "2", &file]);
     let answer: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(answer["classes"].as_array().unwrap().len(), 2);
+    // In folders, what is called like a picture or is one.
+    let folder = workshop.path("found");
+    std::fs::create_dir(&folder).unwrap();
+    for name in ["plain", "named.png", ".hidden.png"] {
+        std::fs::copy(&file, folder.join(name)).unwrap();
+    }
+    std::fs::write(folder.join("notes.txt"), b"no picture").unwrap();
+    let said = predict(&workshop, &["--csv", &workshop.text("found")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let paths = said.out.lines().skip(1).map(|line| line.split(',').next().unwrap());
+    let expected = ["named.png", "plain"].map(|name| workshop.text(&format!("found/{name}")));
+    assert_eq!(paths.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -102,6 +102,14 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     }
 }
 
+/// The bytes at the start of a file that tell what it is.
+pub const N_TELLING: u64 = 16;
+
+/// Whether a file that starts with these bytes is a picture of a known format, readable or not.
+pub fn starts_like_a_picture(bytes: &[u8]) -> bool {
+    image::guess_format(bytes).is_ok_and(|format| FORMATS.contains(&format))
+}
+
 /// The name of the format of a picture.
 pub fn format_name(bytes: &[u8]) -> &'static str {
     match image::guess_format(bytes) {
