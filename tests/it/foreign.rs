@@ -170,6 +170,9 @@ fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
         }
         let said = alpaca_run(&["export", &run, "-o", &workshop.text("out.onnx")]);
         assert_eq!(said.code, Some(0), "{}", said.err);
+        let said = alpaca_run(&["reproduce", &run]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.out.contains("identical") && said.err.contains("is gone"), "{}", said.err);
     }
 }
 

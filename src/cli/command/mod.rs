@@ -41,7 +41,7 @@ use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::verify::read_manifest;
-use crate::spec::FromWeights;
+use crate::spec::{BaseModel, FromWeights, OnnxSpec};
 
 /// Runs work on as many threads as the settings say.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
@@ -146,12 +146,19 @@ fn prepare_recorded(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<(Loaded, Prepared), Failure> {
-    let loaded = load::load(&PipelineInput {
+    let mut loaded = load::load(&PipelineInput {
         file: directory.join(layout::RESOLVED),
         folder: folder.to_path_buf(),
         overrides: relocations(overrides)?,
         current_dir: settings.current_dir.clone(),
     })?;
+    if let BaseModel::Onnx(OnnxSpec { onnx, .. }) = &mut loaded.spec.model.base {
+        let kept = directory.join(layout::WEIGHTS).join(layout::BASE_MODEL);
+        if !onnx.path.exists() && kept.exists() {
+            terminal.note(&format!("note: `{}` is gone; the run has it", onnx.path.display()));
+            onnx.path = kept;
+        }
+    }
     Fetching::IfMissing(terminal).fetch(&loaded, settings, weights)?;
     match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
