@@ -1,5 +1,7 @@
 //! An ONNX graph while it is built: nodes in the order they run, tensors by name.
 
+use std::collections::BTreeSet;
+
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension as ShapeDimension, dimension};
 use tract_onnx::pb::{
@@ -50,18 +52,21 @@ pub(super) enum Attribute {
     Integers(Vec<i64>),
 }
 
-/// A graph while it is built.
+/// A graph while it is built. What is added gets the name it is given, or, where something has that
+/// name already, one like it.
 #[derive(Default)]
 pub(super) struct Builder {
     graph: GraphProto,
+    names: BTreeSet<String>,
     metadata: Vec<StringStringEntryProto>,
 }
 
 impl Builder {
     /// Adds an input.
     pub(super) fn input(&mut self, name: &str, kind: ElementType, shape: &[Dimension]) -> String {
-        self.graph.input.push(value_info(name, kind, shape));
-        name.to_owned()
+        let name = self.unused(name);
+        self.graph.input.push(value_info(&name, kind, shape));
+        name
     }
 
     /// Makes a value an output.
@@ -77,15 +82,16 @@ impl Builder {
         inputs: &[&str],
         attributes: &[(&str, Attribute)],
     ) -> String {
+        let name = self.unused(name);
         self.graph.node.push(NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
-            output: vec![name.to_owned()],
-            name: name.to_owned(),
+            output: vec![name.clone()],
+            name: name.clone(),
             op_type: operator.to_owned(),
             attribute: attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
             ..NodeProto::default()
         });
-        name.to_owned()
+        name
     }
 
     /// Adds a tensor of numbers.
@@ -106,14 +112,23 @@ impl Builder {
     }
 
     fn tensor(&mut self, name: &str, kind: ElementType, shape: &[usize], data: Vec<u8>) -> String {
+        let name = self.unused(name);
         self.graph.initializer.push(TensorProto {
             dims: shape.iter().map(|&n| n as i64).collect(),
             data_type: kind.number(),
-            name: name.to_owned(),
+            name: name.clone(),
             raw_data: data,
             ..TensorProto::default()
         });
-        name.to_owned()
+        name
+    }
+
+    fn unused(&mut self, name: &str) -> String {
+        let mut name = name.to_owned();
+        while !self.names.insert(name.clone()) {
+            name.push('_');
+        }
+        name
     }
 
     /// Notes something about the model.
@@ -124,7 +139,7 @@ impl Builder {
 
     /// The bytes of the file.
     pub(super) fn encode(self) -> Vec<u8> {
-        let Self { mut graph, metadata } = self;
+        let Self { mut graph, metadata, .. } = self;
         "classifier".clone_into(&mut graph.name);
         let model = ModelProto {
             ir_version: IR_VERSION,
@@ -173,5 +188,19 @@ fn value_info(name: &str, kind: ElementType, shape: &[Dimension]) -> ValueInfoPr
             ..TypeProto::default()
         }),
         ..ValueInfoProto::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut builder = Builder::default();
+        let input = builder.input("x", ElementType::Floats, &[]);
+        let number = builder.float("x", 1.0);
+        let sum = builder.node("Add", "x", &[&input, &number], &[]);
+        assert_eq!([input, number, sum], ["x", "x_", "x__"]);
     }
 }

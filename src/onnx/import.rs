@@ -17,21 +17,26 @@ use crate::model::weights::import::Layout;
 use crate::model::weights::import::constants::{Constants, attribute};
 use crate::spec::{Convention, ImageSize};
 
-/// The names of layers that every classifier has.
-const TAKEN: [&str; 4] = ["input", "global_average_pooling2d", "dropout", "head"];
+/// The names of layers that every classifier has, and of what comes of it.
+const TAKEN: [&str; 5] =
+    ["input", "global_average_pooling2d", "dropout", "head", super::PROBABILITIES];
 /// What an epsilon is where a node names none.
 const EPSILON: f32 = 1e-5;
 
 /// What keeps a file from being more than run as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("node `{node}` ({operator}) {why}")]
+#[error("{} {why}", subject(node, operator))]
 pub struct Obstacle {
-    /// The node.
+    /// The node; empty where it is the graph as a whole.
     pub node: String,
     /// Its operator.
     pub operator: String,
     /// What about it.
     pub why: String,
+}
+
+fn subject(node: &str, operator: &str) -> String {
+    if node.is_empty() { "graph".to_owned() } else { format!("node `{node}` ({operator})") }
 }
 
 /// Makes layers of the nodes of a base model; those that take the mean over all places at its end
@@ -40,7 +45,7 @@ pub struct Obstacle {
 /// # Errors
 /// With the first node that there is no layer for.
 pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
-    let broken = |why: String| Obstacle { node: String::new(), operator: "graph".to_owned(), why };
+    let broken = |why: String| Obstacle { node: String::new(), operator: String::new(), why };
     let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
     let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
     let is_torch = model.producer_name == "pytorch";

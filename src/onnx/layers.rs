@@ -7,10 +7,6 @@ use crate::model::graph::{Padding, Window};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// The names of the bounds of a `ReLU6`.
-const ZERO: &str = "zero";
-const SIX: &str = "six";
-
 /// Adds a network behind `input`, `[n, channels, height, width]`; gives the name of its logits.
 pub(super) fn network(
     builder: &mut Builder,
@@ -23,10 +19,11 @@ pub(super) fn network(
         UnitKind::Sum { activation, .. } => *activation == Activation::Relu6,
         _ => false,
     };
-    if network.units.iter().any(is_clipped) {
-        builder.float(ZERO, 0.0);
-        builder.float(SIX, 6.0);
-    }
+    let bounds = if network.units.iter().any(is_clipped) {
+        [builder.float("zero", 0.0), builder.float("six", 6.0)]
+    } else {
+        Default::default()
+    };
     let mut values: Vec<String> = vec![];
     for unit in &network.units {
         let name_of = |value: Value| match value {
@@ -37,7 +34,7 @@ pub(super) fn network(
         let output = match &unit.kind {
             UnitKind::Convolution(convolution) => {
                 let x = convolve(builder, unit, convolution, &x, weights);
-                let x = activate(builder, &unit.name, x, convolution.activation);
+                let x = activate(builder, &unit.name, x, convolution.activation, &bounds);
                 match convolution.shortcut {
                     None => x,
                     Some(shortcut) => {
@@ -48,7 +45,7 @@ pub(super) fn network(
             }
             UnitKind::Sum { other, activation } => {
                 let sum = builder.node("Add", &unit.name, &[&x, &name_of(*other)], &[]);
-                activate(builder, &unit.name, sum, *activation)
+                activate(builder, &unit.name, sum, *activation, &bounds)
             }
             UnitKind::MaxPooling(window) => {
                 builder.node("MaxPool", &unit.name, &[&x], &slides(window))
@@ -78,11 +75,21 @@ pub(super) fn network(
     values.pop().expect("a network has units")
 }
 
-fn activate(builder: &mut Builder, unit: &str, x: String, activation: Activation) -> String {
+/// Adds an activation behind `x`; `bounds` are the names of those of a `ReLU6`.
+fn activate(
+    builder: &mut Builder,
+    unit: &str,
+    x: String,
+    activation: Activation,
+    bounds: &[String; 2],
+) -> String {
     match activation {
         Activation::Linear => x,
         Activation::Relu => builder.node("Relu", &format!("{unit}/relu"), &[&x], &[]),
-        Activation::Relu6 => builder.node("Clip", &format!("{unit}/relu6"), &[&x, ZERO, SIX], &[]),
+        Activation::Relu6 => {
+            let [zero, six] = bounds;
+            builder.node("Clip", &format!("{unit}/relu6"), &[&x, zero, six], &[])
+        }
     }
 }
 
