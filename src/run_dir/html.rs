@@ -10,7 +10,10 @@ const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--text:#e6edf3;--faint:#9198a1;--page:#0d1117;--line:#3d444d;--good:#3fb950;--bad:#f85149;--soft:#151b23}}\
 body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;color:var(--text);background:var(--page);max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}\
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5rem}h2{font-size:1.15rem;margin:2.5rem 0 .5rem}p{margin:.5rem 0}.faint{color:var(--faint)}\
-.wide{overflow-x:auto}table{border-collapse:collapse}th,td{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
+.wide{overflow-x:auto;--more:color-mix(in srgb,var(--text) 20%,transparent);background:\
+linear-gradient(to right,var(--page) 1rem,transparent) left/2.5rem 100% no-repeat local,linear-gradient(to left,var(--page) 1rem,transparent) right/2.5rem 100% no-repeat local,\
+linear-gradient(to right,var(--more),transparent) left/.75rem 100% no-repeat,linear-gradient(to left,var(--more),transparent) right/.75rem 100% no-repeat}\
+table{border-collapse:collapse}th,td{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
 th{font-weight:600;white-space:nowrap}td{font-variant-numeric:tabular-nums}td.n,th.n{text-align:right;white-space:nowrap}svg{max-width:100%;height:auto}\
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:1rem}figure{margin:0;overflow-wrap:anywhere}\
 figure img,.none{width:100%;aspect-ratio:1;object-fit:contain;background:color-mix(in srgb,var(--line) 40%,transparent);border-radius:4px;display:flex;align-items:center;justify-content:center;color:var(--faint)}\
@@ -30,8 +33,8 @@ pub fn document(title: &str, body: &str) -> String {
     )
 }
 
-/// A table that scrolls by itself where the page is narrow. Columns in `right` are aligned to the
-/// right.
+/// A table that scrolls by itself where the page is narrow, with a shadow where there is more of it.
+/// Columns in `right` are aligned to the right.
 pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String {
     let row = |cells: &[String], tag: &str| {
         let cell = |(column, cell): (usize, &String)| {
