@@ -67,6 +67,11 @@ pub enum BackboneError {
         /// The shape for one picture, the number of pictures first.
         Vec<usize>,
     ),
+    /// What it computes is no number.
+    #[error(
+        "its features of a black picture hold {0}: a weight of it is no number, or far too large"
+    )]
+    NotFinite(f32),
     /// It cannot be run.
     #[error(transparent)]
     Run(#[from] run::RunError),
@@ -81,9 +86,11 @@ impl BackboneError {
     /// Its code.
     pub fn code(&self) -> Code {
         match self {
-            Self::File(_) | Self::Format { .. } | Self::Unsupported(_) | Self::Run(_) => {
-                Code::BaseFile
-            }
+            Self::File(_)
+            | Self::Format { .. }
+            | Self::Unsupported(_)
+            | Self::NotFinite(_)
+            | Self::Run(_) => Code::BaseFile,
             Self::UnknownNode { .. } => Code::UnknownNode,
             Self::Input { .. } | Self::Shape(_) => Code::BaseMismatch,
         }
@@ -93,7 +100,7 @@ impl BackboneError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::File(error) => vec![format!("the system says: {}", error.source)],
-            Self::Format { .. } | Self::Run(_) => vec![],
+            Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
             Self::UnknownNode { nearest, last, .. } => {
                 let names = |names: &[String]| {
                     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -256,9 +263,33 @@ fn shape(file: &[u8], channels: Channels, size: ImageSize) -> Result<[usize; 3],
     let shape = channels.of_one(size);
     let black = vec![0.0; shape.iter().product()];
     let features = Model::read(file)?.for_numbers(shape)?.numbers(shape, &black)?;
+    if let Some(value) = features.values().iter().find(|value| !value.is_finite()) {
+        return Err(BackboneError::NotFinite(*value));
+    }
     match *features.shape() {
         [1, n] if n > 0 => Ok([1, 1, n]),
         [1, n, height, width] if n * height * width > 0 => Ok([height, width, n]),
         _ => Err(BackboneError::Shape(features.shape().to_vec())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::builder::{Builder, Dimension, ElementType};
+
+    #[test]
+    fn features_that_are_no_numbers_are_refused() {
+        let of = |weight: f32| {
+            let mut builder = Builder::default();
+            let sides = [1, 3, 4, 4].map(Dimension::Fixed);
+            let x = builder.input("x", ElementType::Floats, &sides);
+            let weight = builder.float("weight", weight);
+            let sum = builder.node("Add", "sum", &[&x, &weight], &[]);
+            builder.output(&sum, &sides);
+            shape(&builder.encode(), Channels::First, ImageSize { height: 4, width: 4 })
+        };
+        assert_eq!(of(1.0).unwrap(), [4, 4, 3]);
+        assert!(matches!(of(f32::NAN), Err(BackboneError::NotFinite(_))));
     }
 }
