@@ -2,7 +2,8 @@
 
 use super::palette;
 use super::scale::{self, Scale};
-use super::square::{MOST_CHARACTERS, Square, Words, short};
+use super::short::{MOST_CHARACTERS, short};
+use super::square::{Square, Words};
 use super::svg::Svg;
 use crate::metrics::{Metrics, Scored};
 

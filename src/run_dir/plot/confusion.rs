@@ -1,6 +1,6 @@
 //! The confusion matrix: counts, and shares of each class as depth of colour.
 
-use super::square::{MOST_CHARACTERS, short};
+use super::short::{MOST_CHARACTERS, class_names};
 use super::svg::Svg;
 use crate::metrics::Metrics;
 
@@ -39,7 +39,7 @@ impl Layout {
         }
         let is_turned = n_classes <= MOST_WITH_NAMES;
         let cell = if n_classes <= MOST_WITH_COUNTS { 28.0 } else { SMALL / n_classes as f64 };
-        Self { cell, top: if is_turned { 200.0 } else { 118.0 }, is_turned }
+        Self { cell, top: if is_turned { 208.0 } else { 118.0 }, is_turned }
     }
 
     /// The upper left corner of a cell.
@@ -56,8 +56,9 @@ pub(super) fn render(metrics: &Metrics) -> String {
     let side = layout.cell * n as f64;
     let (width, height) = ((LEFT + side + 40.0).max(420.0), layout.top + side + 30.0);
     let title = "Confusion matrix";
+    let unnamed = if n > MOST_WITH_NAMES { "; point at a cell for its classes" } else { "" };
     let summary = format!(
-        "{} of {} pictures given their own class ({:.1} %)",
+        "{} of {} pictures given their own class ({:.1} %){unnamed}",
         matrix.n_correct(),
         metrics.n_images,
         100.0 * metrics.accuracy
@@ -65,7 +66,7 @@ pub(super) fn render(metrics: &Metrics) -> String {
     let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
     svg.text("title", (MARGIN, 32.0), title);
     svg.text("faint", (MARGIN, 53.0), &summary);
-    svg.text("faint middle", (LEFT + side / 2.0, 88.0), "class given");
+    svg.text("faint middle", (LEFT + side / 2.0, 86.0), "class given");
     svg.text("faint", (MARGIN, layout.top - 10.0), "class");
     for row in 0..n {
         for column in 0..n {
@@ -108,16 +109,17 @@ fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), la
 
 fn names(svg: &mut Svg, metrics: &Metrics, layout: &Layout) {
     let size = if layout.is_turned { "small end" } else { "end" };
-    for (class, of) in metrics.classes.iter().enumerate() {
+    let most_above = if layout.is_turned { MOST_CHARACTERS } else { MOST_ABOVE };
+    let beside = class_names(metrics, MOST_CHARACTERS);
+    let above = class_names(metrics, most_above);
+    for (class, (beside, above)) in beside.iter().zip(&above).enumerate() {
         let (x, y) = layout.corner(class, class);
         let (x, y) = (x + layout.cell / 2.0, y + layout.cell / 2.0);
-        svg.text(size, (LEFT - 10.0, y + 4.5), &short(&of.name, MOST_CHARACTERS));
+        svg.text(size, (LEFT - 10.0, y + 4.5), beside);
         if layout.is_turned {
-            let name = short(&of.name, MOST_CHARACTERS);
-            svg.upward_text("small", (x + 4.0, layout.top - 10.0), &name);
+            svg.upward_text("small", (x + 4.0, layout.top - 10.0), above);
         } else {
-            let name = short(&of.name, MOST_ABOVE);
-            svg.text("small middle", (x, layout.top - 10.0), &name);
+            svg.text("small middle", (x, layout.top - 10.0), above);
         }
     }
 }

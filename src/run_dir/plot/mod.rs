@@ -10,5 +10,6 @@ mod ranking;
 mod rate;
 mod scale;
 pub mod sheet;
+mod short;
 mod square;
 mod svg;

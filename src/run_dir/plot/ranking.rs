@@ -1,7 +1,8 @@
 //! ROC and precision-recall curves, class by class.
 
 use super::palette::N_COLORS;
-use super::square::{Label, MOST_CHARACTERS, Square, Words, short};
+use super::short::{MOST_CHARACTERS, class_names};
+use super::square::{Label, Square, Words};
 use crate::metrics::ranking::{Point, Ranking};
 use crate::metrics::{Metrics, Scored};
 
@@ -21,12 +22,13 @@ fn series(
     scored: &[Scored<'_>],
     area: fn(&Ranking) -> Option<f64>,
 ) -> Vec<Series> {
-    let of = |class: usize| {
+    let of = |(class, name): (usize, String)| {
         let ranking = Ranking::of_class(class, scored);
         let area = area(&ranking);
-        Series { color: class, name: metrics.classes[class].name.clone(), ranking, area }
+        Series { color: class, name, ranking, area }
     };
-    let mut all: Vec<Series> = (0..metrics.classes.len()).map(of).collect();
+    let names = class_names(metrics, MOST_CHARACTERS);
+    let mut all: Vec<Series> = names.into_iter().enumerate().map(of).collect();
     if all.len() > N_COLORS {
         let key = |series: &Series| series.area.unwrap_or(f64::INFINITY);
         all.sort_by(|a, b| key(a).total_cmp(&key(b)));
@@ -92,7 +94,7 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
 fn labels(drawn: &[Series]) -> Vec<Label> {
     let label = |series: &Series| {
         let area = series.area.map_or_else(String::new, |area| format!(" {area:.3}"));
-        let text = format!("{}{area}", short(&series.name, MOST_CHARACTERS));
+        let text = format!("{}{area}", series.name);
         Label { color: series.color, text }
     };
     drawn.iter().map(label).collect()

@@ -1,5 +1,6 @@
 //! Pictures side by side, with a line below each.
 
+use super::short::short;
 use super::svg::Svg;
 
 const COLUMNS: usize = 6;
@@ -8,6 +9,8 @@ const SIDE: f64 = 112.0;
 const GAP: f64 = 12.0;
 const MARGIN: f64 = 22.0;
 const TOP: f64 = 70.0;
+/// Characters of a line that fit below a picture.
+const MOST_CHARACTERS: usize = 19;
 /// The height of the lines below a picture.
 const CAPTION: f64 = 36.0;
 
@@ -40,9 +43,12 @@ pub fn render(title: &str, summary: &str, tiles: &[Tile]) -> String {
         let top = TOP + row as f64 * (SIDE + CAPTION + GAP);
         svg.picture((left, top), (SIDE, SIDE), &tile.data, &tile.title);
         for (line, text) in tile.lines.iter().enumerate() {
-            let short: String = text.chars().take(19).collect();
             let class = if line == 0 { "small" } else { "small faint" };
-            svg.text(class, (left, top + SIDE + 14.0 + 14.0 * line as f64), &short);
+            svg.text(
+                class,
+                (left, top + SIDE + 14.0 + 14.0 * line as f64),
+                &short(text, MOST_CHARACTERS),
+            );
         }
     }
     svg.finish()

@@ -17,8 +17,6 @@ const LABELS: f64 = LEFT + SIDE + 12.0;
 const LABEL_HEIGHT: f64 = 17.0;
 /// The width of a character of a label, at most, on average.
 const CHARACTER: f64 = 8.0;
-/// Characters of a class's name that stand beside a chart.
-pub(super) const MOST_CHARACTERS: usize = 18;
 
 /// A chart while it is drawn.
 pub(super) struct Square {
@@ -87,17 +85,4 @@ impl Square {
             self.svg.text(&format!("label r{}", label.color), at, &label.text);
         }
     }
-}
-
-/// A name in at most `most` characters: its beginning and its end, in which names that begin alike
-/// differ.
-pub(super) fn short(name: &str, most: usize) -> String {
-    let n = name.chars().count();
-    if n <= most {
-        return name.to_owned();
-    }
-    let n_last = most / 3;
-    let first: String = name.chars().take(most - n_last - 1).collect();
-    let last: String = name.chars().skip(n - n_last).collect();
-    format!("{first}…{last}")
 }

@@ -1,0 +1,47 @@
+//! Names that are longer than there is room for.
+
+use crate::metrics::Metrics;
+
+/// Characters of a class's name that stand beside a chart.
+pub(super) const MOST_CHARACTERS: usize = 18;
+
+/// A name in at most `most` characters: its beginning and its end, in which names that begin alike
+/// differ.
+pub(super) fn short(name: &str, most: usize) -> String {
+    let n = name.chars().count();
+    if n <= most {
+        return name.to_owned();
+    }
+    let n_last = most / 3;
+    let first: String = name.chars().take(most - n_last - 1).collect();
+    let last: String = name.chars().skip(n - n_last).collect();
+    format!("{first}…{last}")
+}
+
+/// The names of all classes in at most `most` characters each. Where some would read alike they
+/// have their numbers, from 1 on, in front.
+pub(super) fn class_names(metrics: &Metrics, most: usize) -> Vec<String> {
+    let names = || metrics.classes.iter().map(|class| class.name.as_str());
+    let shortened: Vec<String> = names().map(|name| short(name, most)).collect();
+    let is_alike = |name: &String| shortened.iter().filter(|other| *other == name).count() > 1;
+    let named = |(class, name): (usize, &str)| {
+        if !is_alike(&shortened[class]) {
+            return shortened[class].clone();
+        }
+        let number = format!("{} ", class + 1);
+        format!("{number}{}", short(name, most - number.len()))
+    };
+    names().enumerate().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!(short("llama", 5), "llama");
+        assert_eq!(short("long-haired terrier", 10), "long-h…ier");
+        assert_eq!(short("ééééééé", 6), "ééé…éé");
+    }
+}
