@@ -9,12 +9,16 @@ pub fn wilson(n_hits: usize, n: usize) -> [f64; 2] {
     if n == 0 {
         return [0.0, 1.0];
     }
+    let is_all = n_hits == n;
     let (n, share) = (n as f64, n_hits as f64 / n as f64);
     let square = Z * Z;
     let middle = share + square / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + square / (4.0 * n * n)).sqrt();
     let factor = 1.0 + square / n;
-    [((middle - half) / factor).max(0.0), ((middle + half) / factor).min(1.0)]
+    // At the ends the sums would be off by their rounding.
+    let low = if n_hits == 0 { 0.0 } else { (middle - half) / factor };
+    let high = if is_all { 1.0 } else { (middle + half) / factor };
+    [low, high]
 }
 
 #[cfg(test)]
@@ -35,5 +39,6 @@ mod tests {
             }
         }
         assert_eq!(wilson(0, 0), [0.0, 1.0]);
+        assert!((1..99).all(|n| wilson(0, n)[0] == 0.0 && wilson(n, n)[1] == 1.0));
     }
 }
