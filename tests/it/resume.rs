@@ -151,7 +151,7 @@ fn a_signal_saves_and_leaves_and_says_how_to_go_on() {
         signal(name, &process);
         let said = Said::of(process);
         assert_eq!(said.code, Some(130), "{}", said.err);
-        let hint = format!("`alpaca-run resume {}`", directory.display());
+        let hint = format!("`alpaca-run resume {} --no-cache`", directory.display());
         assert!(said.err.contains("interrupted in stage `finetune`"), "{}", said.err);
         assert!(said.err.contains(&hint), "{}", said.err);
         let said = Said::of(resume(&directory));

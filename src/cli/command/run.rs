@@ -48,7 +48,7 @@ pub(super) fn execute(
     let session = session(settings, pipeline_directory);
     signals::listen(&session.cancel);
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
-        .map_err(|error| failure(error, log.directory()))?;
+        .map_err(|error| failure(error, log.directory().zip(Some(settings))))?;
     terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
     Ok(Exit::Done)
 }
@@ -81,12 +81,13 @@ impl From<RunError> for Failure {
 }
 
 /// A run that did not finish, and how it can go on in its directory.
-pub(super) fn failure(error: RunError, directory: Option<PathBuf>) -> Failure {
+pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
     let (code, mut hints) = (error.code(), error.hints());
-    if let (true, Some(directory)) = (error.can_go_on(), directory) {
+    if let (true, Some((directory, settings))) = (error.can_go_on(), begun) {
         hints.push(if checkpoint::facts(&directory).is_ok() {
-            format!("`alpaca-run resume {}` goes on from here", directory.display())
+            let no_cache = if settings.cache_dir.is_none() { " --no-cache" } else { "" };
+            format!("`alpaca-run resume {}{no_cache}` goes on from here", directory.display())
         } else {
             "it stopped before its first stage; run the pipeline again".to_owned()
         });

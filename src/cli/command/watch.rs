@@ -227,7 +227,7 @@ impl Watch {
             perform(&settings, &terminal, &mut log, |sinks| {
                 session.run(&loaded.spec, planned, &runs_dir, &texts, sinks)
             })?
-            .map_err(|error| failure(error, log.directory()))
+            .map_err(|error| failure(error, log.directory().zip(Some(&settings))))
         });
         self.flight = Some(Flight { identity, cancel, thread });
     }
