@@ -8,6 +8,7 @@ use super::error::RunError;
 use super::evaluate;
 use super::export::ExportError;
 use crate::base::digest::Digest;
+use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::dataset::scan::{self, Listing};
@@ -263,12 +264,9 @@ fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem
 /// What somebody may have meant who named a file that is not there.
 fn meant(path: &Path) -> Option<String> {
     let word = path.file_name()?.to_string_lossy().to_lowercase();
-    let mut parents = path.ancestors().skip(1).map(|folder| folder.file_name());
-    if let (Some(Some(weights)), Some(Some(run))) = (parents.next(), parents.next())
-        && weights == layout::WEIGHTS
-    {
-        let run = run.to_string_lossy();
-        return Some(format!("the run `{run}` leaves it: run its pipeline first"));
+    let folder = path.parent()?;
+    if folder.file_name().is_some_and(|name| name == layout::WEIGHTS) {
+        return Some(of_run(&fs::normalise(folder.parent()?)));
     }
     let has = |part: &str| path.components().any(|found| found.as_os_str() == part);
     if Source::ALL.iter().any(|source| source.name() == word) {
@@ -284,6 +282,18 @@ fn meant(path: &Path) -> Option<String> {
     }
     let names = text::nearest(&word, ["builtin", "imagenet", "none"], 1);
     names.first().map(|name| format!("did you mean `{name}`?"))
+}
+
+/// How weights come to lie in a run directory.
+fn of_run(directory: &Path) -> String {
+    let shown = directory.display();
+    if directory.exists() {
+        return format!("`alpaca-run resume {shown}` goes on with that run; its end leaves them");
+    }
+    let runs = directory.parent().filter(|runs| !runs.ends_with("runs") || runs.iter().count() > 1);
+    let elsewhere =
+        runs.map_or_else(String::new, |runs| format!(" with `--runs-dir {}`", runs.display()));
+    format!("a finished run in `{shown}` has them: run its pipeline first{elsewhere}")
 }
 
 /// A published file that was downloaded before.

@@ -41,6 +41,8 @@ fn wrong_overrides_are_explained_in_place() {
         ("no_such_item", "augmentation[7].random_flip=vertical"),
         ("unclosed", "dataset.split={validation: 0.3"),
         ("key_in_a_number", "seed.value=1"),
+        ("number_too_large", "seed=18446744073709551616"),
+        ("whole_number_as_a_power", "dataset.batch_size=1e2"),
         ("behind_a_left_out_choice", "stages.transfer.optimizer.learning_rate=-1"),
     ];
     for (name, text) in cases {

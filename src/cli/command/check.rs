@@ -7,6 +7,7 @@ use crate::cli::diagnostics;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::spec::DatasetSource;
 
 /// Says everything that is wrong with a pipeline, its dataset directory and its weights.
 pub(in crate::cli) fn run(
@@ -34,11 +35,15 @@ pub(in crate::cli) fn run(
 /// The sentence for a pipeline in which nothing is wrong.
 fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
+    let noun = match loaded.spec.dataset.source {
+        DatasetSource::Directory(_) => "file",
+        DatasetSource::Generator(_) => "drawn picture",
+    };
     Ok(format!(
         "{} is sound: {}, {}, {}\n",
         arguments.pipeline.pipeline.display(),
         text::count(loaded.spec.stages.len(), "stage"),
         text::count(prepared.listing.classes.len(), "class"),
-        text::count(prepared.listing.candidates.len(), "file"),
+        text::count(prepared.listing.candidates.len(), noun),
     ))
 }

@@ -1,6 +1,7 @@
 //! `dataset:` resolved.
 
 use crate::base::key_path::KeyPath;
+use crate::base::text;
 use crate::pipeline::raw::{
     RawDataset, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawOnBadImage,
     RawPrefetch, RawResize, RawSplit, RawSplitBy,
@@ -11,6 +12,8 @@ use crate::spec::{
     PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
+/// Pictures that a generator draws: each takes some hundred bytes before it is drawn.
+const MOST_DRAWN: usize = 10_000_000;
 /// Shares that differ from one by less than this are meant to sum to one.
 const SUM_TOLERANCE: f64 = 1e-6;
 
@@ -48,7 +51,7 @@ fn source(
     problems: &mut Vec<Problem>,
 ) -> DatasetSource {
     let at = KeyPath::of(&["dataset"]);
-    let generator = raw.generator.as_ref().map(|raw| generator(raw, seed));
+    let generator = raw.generator.as_ref().map(|raw| generator(raw, seed, &at, problems));
     match (&raw.directory, generator) {
         (Some(directory), None) => {
             DatasetSource::Directory(locate(&at.key("directory"), directory))
@@ -73,7 +76,24 @@ fn source(
     }
 }
 
-fn generator(raw: &RawGenerator, seed: u64) -> GeneratorSpec {
+fn generator(
+    raw: &RawGenerator,
+    seed: u64,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> GeneratorSpec {
+    let n = raw.classes.saturating_mul(raw.images);
+    if n > MOST_DRAWN {
+        let message = format!(
+            "{} of {} are {} pictures, and at most {} can be drawn",
+            text::count(raw.classes, "class"),
+            text::count(raw.images, "picture"),
+            text::thousands(n),
+            text::thousands(MOST_DRAWN)
+        );
+        let at = at.key("generator").key("images");
+        problems.push(Problem::new(Code::OutOfRange, at, message));
+    }
     let kind = |raw: &RawKind| match raw {
         RawKind::Fractals => PictureKind::Fractals,
         RawKind::Contours => PictureKind::Contours,

@@ -130,6 +130,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         }
         NodeValue::Scalar(Yaml::String(text)) if takes(&["boolean"]) => {
             let value = match text.to_lowercase().as_str() {
+                "true" | "false" => return Some(format!("write {text} without quotes")),
                 "yes" | "on" => "true",
                 "no" | "off" => "false",
                 _ => return None,
@@ -138,11 +139,20 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         }
         NodeValue::Scalar(Yaml::String(text)) if takes(&["number", "integer"]) => {
             let number = text.trim_end_matches('%').parse::<f64>().ok()?;
+            let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
             Some(if text.ends_with('%') {
                 format!("write {} as a share of one", number / 100.0)
+            } else if is_whole && text.parse::<u64>().is_err() {
+                format!("numbers go up to {}", u64::MAX)
             } else {
                 format!("write {text} without quotes")
             })
+        }
+        NodeValue::Scalar(value)
+            if schema.items().is_some_and(|items| super::fits_kind(node, items)) =>
+        {
+            let value = serde_yaml::to_string(value).ok()?;
+            Some(format!("write `{key}: [{}]`", value.trim()))
         }
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["string"]) => {
             Some(format!("to mean the text, write it in quotes: '{number}'"))
@@ -159,8 +169,12 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             Some(format!("write `{tag}: {value}` under `{key}`"))
         }
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["object"]) => {
-            let required = *schema.required().first()?;
+            let &[required] = &schema.required()[..] else { return None };
             Some(format!("write `{key}: {{ {required}: {number} }}`"))
+        }
+        NodeValue::Scalar(Yaml::Number(number)) if takes(&["integer"]) => {
+            let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+            Some(format!("write {number}"))
         }
         _ => None,
     }
