@@ -287,6 +287,10 @@ fn meant(path: &Path) -> Option<String> {
 /// How weights come to lie in a run directory.
 fn of_run(directory: &Path) -> String {
     let shown = directory.display();
+    if directory.join(layout::MANIFEST).exists() {
+        let [best, last] = [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS];
+        return format!("the run in `{shown}` has `{best}` and `{last}`");
+    }
     if directory.exists() {
         return format!("`alpaca-run resume {shown}` goes on with that run; its end leaves them");
     }
@@ -345,4 +349,21 @@ fn weights_problem(error: &WeightsError) -> Problem {
         WeightsError::File(_) | WeightsError::Format { .. } => Code::WeightsFile,
     };
     Problem::new(code, KeyPath::of(&["model", "weights"]), error.to_string()).hints(error.hints())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_a_run_did_not_leave_are_explained() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("runs/a/weights/best.safetensors");
+        let hint = || meant(&file).unwrap();
+        assert!(hint().contains("run its pipeline first with `--runs-dir"), "{}", hint());
+        fs::create_dir_all(&root.path().join("runs/a")).unwrap();
+        assert!(hint().starts_with("`alpaca-run resume "), "{}", hint());
+        fs::write_atomic(&root.path().join("runs/a/manifest.json"), b"{}").unwrap();
+        assert!(hint().ends_with("has `best.safetensors` and `last.safetensors`"), "{}", hint());
+    }
 }

@@ -60,11 +60,9 @@ pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
         summary: &summary(metrics, "mean area under the curve", metrics.roc_auc),
         axes: ["false positives, share of all others", "true positives, share of the class"],
     };
-    let labels = labels(&drawn);
-    let mut chart = Square::new(&words, &labels);
+    let mut chart = Square::new(&words, &labels(&drawn));
     chart.reference((0.0, 0.0), (1.0, 1.0));
     curves(&mut chart, &drawn, Ranking::roc_curve);
-    chart.labels(&labels);
     chart.svg.finish()
 }
 
@@ -76,8 +74,7 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
         summary: &summary(metrics, "mean average precision", metrics.average_precision),
         axes: ["recall", "precision"],
     };
-    let labels = labels(&drawn);
-    let mut chart = Square::new(&words, &labels);
+    let mut chart = Square::new(&words, &labels(&drawn));
     curves(&mut chart, &drawn, |ranking| {
         let mut points = ranking.precision_recall_curve();
         // From a recall of nothing on, as scikit-learn draws it.
@@ -86,7 +83,6 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
         }
         points
     });
-    chart.labels(&labels);
     chart.svg.finish()
 }
 

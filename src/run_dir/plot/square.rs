@@ -42,7 +42,7 @@ pub(super) struct Label {
 }
 
 impl Square {
-    /// An empty chart with room for the names of its series.
+    /// An empty chart with the names of its series to the right, one below the other.
     pub(super) fn new(words: &Words<'_>, labels: &[Label]) -> Self {
         let longest = labels.iter().map(|label| label.text.chars().count()).max().unwrap_or(0);
         let width = WIDTH.max(LABELS + CHARACTER * longest as f64 + 10.0);
@@ -63,6 +63,11 @@ impl Square {
         svg.text("faint middle", (middle, TOP + SIDE + 42.0), words.axes[0]);
         // Above the axis, so that nobody has to turn the head.
         svg.text("faint", (LEFT, TOP - 6.0), words.axes[1]);
+        let first = TOP + (SIDE - LABEL_HEIGHT * (labels.len() as f64 - 1.0)) / 2.0;
+        for (line, label) in labels.iter().enumerate() {
+            let at = (LABELS, first + LABEL_HEIGHT * line as f64 + 4.5);
+            svg.text(&format!("label r{}", label.color), at, &label.text);
+        }
         Self { svg, x, y }
     }
 
@@ -75,14 +80,5 @@ impl Square {
     pub(super) fn reference(&mut self, from: (f64, f64), to: (f64, f64)) {
         let (from, to) = (self.at(from.0, from.1), self.at(to.0, to.1));
         self.svg.line("mark", from, to);
-    }
-
-    /// The names of series to the right of the chart, one below the other.
-    pub(super) fn labels(&mut self, labels: &[Label]) {
-        let first = TOP + (SIDE - LABEL_HEIGHT * (labels.len() as f64 - 1.0)) / 2.0;
-        for (line, label) in labels.iter().enumerate() {
-            let at = (LABELS, first + LABEL_HEIGHT * line as f64 + 4.5);
-            self.svg.text(&format!("label r{}", label.color), at, &label.text);
-        }
     }
 }
