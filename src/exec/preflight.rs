@@ -294,9 +294,11 @@ fn of_run(directory: &Path) -> String {
     if directory.exists() {
         return format!("`alpaca-run resume {shown}` goes on with that run; its end leaves them");
     }
-    let runs = directory.parent().filter(|runs| !runs.ends_with("runs") || runs.iter().count() > 1);
-    let elsewhere =
-        runs.map_or_else(String::new, |runs| format!(" with `--runs-dir {}`", runs.display()));
+    let elsewhere = match directory.parent().and_then(Path::to_str) {
+        None | Some("runs") => String::new(),
+        Some("") => " with `--runs-dir .`".to_owned(),
+        Some(runs) => format!(" with `--runs-dir {runs}`"),
+    };
     format!("a finished run in `{shown}` has them: run its pipeline first{elsewhere}")
 }
 
@@ -361,6 +363,8 @@ mod tests {
         let file = root.path().join("runs/a/weights/best.safetensors");
         let hint = || meant(&file).unwrap();
         assert!(hint().contains("run its pipeline first with `--runs-dir"), "{}", hint());
+        let here = meant(Path::new("never_run/weights/best.safetensors")).unwrap();
+        assert!(here.ends_with("run its pipeline first with `--runs-dir .`"), "{here}");
         fs::create_dir_all(&root.path().join("runs/a")).unwrap();
         assert!(hint().starts_with("`alpaca-run resume "), "{}", hint());
         fs::write_atomic(&root.path().join("runs/a/manifest.json"), b"{}").unwrap();
