@@ -21,17 +21,21 @@ pub(super) fn short(name: &str, most: usize) -> String {
 /// The names of all classes in at most `most` characters each. Where some would read alike they
 /// have their numbers, from 1 on, in front.
 pub(super) fn class_names(metrics: &Metrics, most: usize) -> Vec<String> {
-    let names = || metrics.classes.iter().map(|class| class.name.as_str());
-    let shortened: Vec<String> = names().map(|name| short(name, most)).collect();
+    let names: Vec<&str> = metrics.classes.iter().map(|class| class.name.as_str()).collect();
+    told_apart(&names, most)
+}
+
+fn told_apart(names: &[&str], most: usize) -> Vec<String> {
+    let shortened: Vec<String> = names.iter().map(|name| short(name, most)).collect();
     let is_alike = |name: &String| shortened.iter().filter(|other| *other == name).count() > 1;
-    let named = |(class, name): (usize, &str)| {
+    let named = |(class, name): (usize, &&str)| {
         if !is_alike(&shortened[class]) {
             return shortened[class].clone();
         }
         let number = format!("{} ", class + 1);
         format!("{number}{}", short(name, most - number.len()))
     };
-    names().enumerate().map(named).collect()
+    names.iter().enumerate().map(named).collect()
 }
 
 #[cfg(test)]
@@ -43,5 +47,12 @@ mod tests {
         assert_eq!(short("llama", 5), "llama");
         assert_eq!(short("long-haired terrier", 10), "long-h…ier");
         assert_eq!(short("ééééééé", 6), "ééé…éé");
+    }
+
+    #[test]
+    fn names_that_would_read_alike_have_numbers() {
+        let names = ["terrier from the north", "llama", "terrier of all the north"];
+        assert_eq!(told_apart(&names, 10), ["1 terri…th", "llama", "3 terri…th"]);
+        assert_eq!(told_apart(&names, 24), names);
     }
 }

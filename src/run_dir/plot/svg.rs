@@ -106,21 +106,17 @@ impl Svg {
     /// A line of text whose baseline starts at a point (or ends or is centred there, by class).
     pub(super) fn text(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(number);
-        let _ = writeln!(
-            self.text,
-            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>",
-            escape(text)
-        );
+        self.placed_text(class, &format!("x=\"{x}\" y=\"{y}\""), text);
     }
 
     /// A line of text that runs upwards from a point.
     pub(super) fn upward_text(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(number);
-        let _ = writeln!(
-            self.text,
-            "<text class=\"{class}\" transform=\"translate({x} {y}) rotate(-90)\">{}</text>",
-            escape(text)
-        );
+        self.placed_text(class, &format!("transform=\"translate({x} {y}) rotate(-90)\""), text);
+    }
+
+    fn placed_text(&mut self, class: &str, place: &str, text: &str) {
+        let _ = writeln!(self.text, "<text class=\"{class}\" {place}>{}</text>", escape(text));
     }
 
     /// The finished text.
