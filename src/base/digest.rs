@@ -19,6 +19,17 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// The digest of several byte strings, each with its length, so that none can be taken for
+    /// a part of its neighbour.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
     /// The digest as bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -86,6 +86,23 @@ pub fn remove_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::remove_dir_all(path).map_err(|source| FileError::new("remove", path, source))
 }
 
+/// Removes a folder unless something is in it.
+pub fn remove_dir_if_empty(path: &Path) -> Result<(), FileError> {
+    match std::fs::remove_dir(path) {
+        Err(source) if source.kind() != io::ErrorKind::DirectoryNotEmpty => {
+            Err(FileError::new("remove", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file, a link (not what it leads to), or a folder with everything in it.
+pub fn remove_any(path: &Path) -> Result<(), FileError> {
+    let failed = |source| FileError::new("remove", path, source);
+    let found = std::fs::symlink_metadata(path).map_err(failed)?;
+    if found.is_dir() { remove_dir_all(path) } else { std::fs::remove_file(path).map_err(failed) }
+}
+
 /// The size of a file in bytes, and when it was last changed or touched.
 pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
     let found = std::fs::metadata(path).and_then(|found| Ok((found.len(), found.modified()?)));
@@ -131,11 +148,49 @@ pub fn create_dir(path: &Path) -> Result<Created, FileError> {
 /// How the name of a file ends while it is written.
 const PARTIAL: &str = ".partial";
 
-/// Writes a file that is either complete or absent: to a temporary name, synced, then renamed.
+/// Writes a file that is either complete or absent, also after a power cut: to a temporary name,
+/// synced, then renamed, and the folder synced.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    write_atomic_parts(path, &[bytes])
+}
+
+/// [`write_atomic`] of several pieces, one after the other.
+pub fn write_atomic_parts(path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
     write_then_rename(&with_ending(path, PARTIAL), path, |file| {
-        file.write_all(bytes).and_then(|()| file.sync_all())
-    })
+        parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all())
+    })?;
+    sync_folder_of(path)
+}
+
+/// Has the disk keep what a file holds.
+pub fn sync(path: &Path) -> Result<(), FileError> {
+    open(path)?.sync_all().map_err(|source| FileError::new("write", path, source))
+}
+
+/// Has the disk keep the names in the folder of a file or folder: that it is there, is called so,
+/// or is gone.
+pub fn sync_folder_of(path: &Path) -> Result<(), FileError> {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(folder) => sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    match open(folder)?.sync_all() {
+        // Some network file systems cannot; then there is nothing more to be done.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result.map_err(|source| FileError::new("write", folder, source)),
+    }
+}
+
+/// Folders cannot be opened here; names are kept with the files.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "on other systems it can fail")]
+fn sync_folder(_folder: &Path) -> Result<(), FileError> {
+    Ok(())
 }
 
 /// Writes a file under a temporary name and renames it, without waiting for the disk: for what is
@@ -197,6 +252,11 @@ pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
+}
+
+/// The name of a file, or the name it will have where it is still being written.
+pub fn without_partial(name: &str) -> &str {
+    name.strip_suffix(PARTIAL).unwrap_or(name)
 }
 
 /// All files below a folder, sorted.

@@ -10,5 +10,6 @@ pub mod fs;
 pub mod key_path;
 pub mod leaves;
 pub mod random;
+pub mod sealed;
 pub mod tensor;
 pub mod text;

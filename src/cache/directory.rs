@@ -1,8 +1,8 @@
 //! A directory of entries by key, shared by all runs of a user.
 //!
-//! An entry is one file that holds the digest of its content and then the content; it is written
-//! under another name and renamed, so it is complete or absent, and it is checked whenever it is
-//! read. Entries of one kind lie in a bucket with a version: a change of what a kind means gets a
+//! An entry is one file that holds a digest of its key and content and then the content; it is
+//! written under another name and renamed, so it is complete or absent, and it is checked whenever
+//! it is read. Entries of one kind lie in a bucket with a version: a change of what a kind means gets a
 //! new bucket, and old entries are never misread.
 
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
+use crate::base::sealed;
 
 /// A kind of entries, with the version of what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,9 @@ impl Bucket {
 
     fn folder(self) -> &'static str {
         match self {
-            Self::Pixels => "pixels-v1",
-            Self::Stages => "stages-v1",
-            Self::LastTimes => "pipelines-v1",
+            Self::Pixels => "pixels-v2",
+            Self::Stages => "stages-v2",
+            Self::LastTimes => "pipelines-v2",
         }
     }
 }
@@ -98,17 +99,8 @@ impl CacheDirectory {
     /// Looks for the entry of a key. A file that cannot be read counts as none.
     pub fn find(&self, key: Digest) -> Found {
         let path = self.path(key);
-        let Ok(mut bytes) = fs::read(&path) else { return Found::Nothing };
-        let digest_len = size_of::<[u8; 32]>();
-        if bytes.len() < digest_len {
-            return Found::Damaged(path);
-        }
-        let content = bytes.split_off(digest_len);
-        if Digest::of(&content).as_bytes()[..] == bytes[..] {
-            Found::Entry(content)
-        } else {
-            Found::Damaged(path)
-        }
+        let Ok(bytes) = fs::read(&path) else { return Found::Nothing };
+        sealed::open(key.as_bytes(), bytes).map_or(Found::Damaged(path), Found::Entry)
     }
 
     /// Writes the entry of a key; of two that write it at once, both write the same.
@@ -124,7 +116,7 @@ impl CacheDirectory {
         }
         let writer = WRITER.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{writer}.partial", std::process::id()));
-        let digest = Digest::of(content);
+        let digest = sealed::seal(key.as_bytes(), content);
         fs::write_renamed(&temporary, &path, &[digest.as_bytes(), content])
     }
 
@@ -211,5 +203,18 @@ mod tests {
             fs::write_atomic(&path, spoilt).unwrap();
             assert_eq!(cache.find(key), Found::Damaged(path.clone()));
         }
+    }
+
+    #[test]
+    fn an_entry_of_another_key_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = CacheDirectory::new(root.path(), Bucket::Pixels);
+        let [key, other] = [b"key", b"two"].map(|name| Digest::of(name));
+        cache.write(key, b"content").unwrap();
+        cache.write(other, b"other").unwrap();
+        let (from, to) = (cache.path(other), cache.path(key));
+        fs::write_atomic(&to, &fs::read(&from).unwrap()).unwrap();
+        assert_eq!(cache.find(key), Found::Damaged(to));
+        assert_eq!(cache.find(other), Found::Entry(b"other".to_vec()));
     }
 }

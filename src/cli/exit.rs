@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::diagnostics;
 use super::terminal::Terminal;
 use crate::pipeline::load::{LoadError, Rejected};
+use crate::run_dir::verify::ManifestError;
 use crate::spec::problem::Code;
 
 /// The documented exit codes.
@@ -107,6 +108,18 @@ impl Failure {
                 exit
             }
         }
+    }
+}
+
+impl From<ManifestError> for Failure {
+    fn from(error: ManifestError) -> Self {
+        let exit = match error {
+            // The command line is right, and the run is not.
+            ManifestError::Changed(_) | ManifestError::Gone(_) => Exit::Failed,
+            _ => Exit::Usage,
+        };
+        let hints = error.hints();
+        Self::Other { exit, code: None, error: error.into(), hints }
     }
 }
 

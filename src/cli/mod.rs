@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
+    signals::prepare();
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return exit::of_usage(&error),

@@ -1,5 +1,6 @@
-//! SIGINT and SIGTERM, and Ctrl-C where there are none. In a run the first asks it to stop where it
-//! can go on later, the second ends the process at once; in a download the first does.
+//! SIGINT, SIGTERM and SIGHUP, and Ctrl-C where there are none. In a run the first asks it to stop
+//! where it can be resumed, the second ends the process at once; in a download the first does.
+//! Signals that were ignored when the process started (`nohup`, jobs in the background) stay so.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -21,8 +22,7 @@ fn work() -> MutexGuard<'static, Option<Work>> {
     WORK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sets `cancel` when somebody asks this process to stop. Shells have their background jobs ignore
-/// SIGINT; here it is heard all the same, because it loses nothing.
+/// Sets `cancel` when somebody asks this process to stop.
 pub(super) fn listen(cancel: &Cancel) {
     hear(Work::Run(cancel.clone()));
 }
@@ -49,11 +49,66 @@ fn hear(what: Work) -> Option<Work> {
     static HANDLER: Once = Once::new();
     let before = work().replace(what);
     HANDLER.call_once(|| {
-        if let Err(error) = ctrlc::set_handler(stop) {
+        if let Err(error) = system::on_signal(stop) {
             tracing::warn!("signals end the process at once: {error}");
         }
     });
     before
+}
+
+/// Has a file that is larger than allowed be an error of the write, which names the file, instead of
+/// a signal that ends the process without a word.
+pub(super) fn prepare() {
+    if let Err(error) = system::survive_large_files() {
+        tracing::warn!("a limit on file sizes ends the process: {error}");
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::io;
+    use std::sync::Arc;
+    use std::thread;
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    use signal_hook::flag;
+    use signal_hook::iterator::Signals;
+
+    use crate::base::fs;
+
+    pub(super) fn on_signal(action: fn()) -> io::Result<()> {
+        let ignored = ignored_at_start();
+        let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+        let heard: Vec<i32> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_heard).collect();
+        let mut signals = Signals::new(heard)?;
+        let wait = move || signals.forever().for_each(|_| action());
+        thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+        Ok(())
+    }
+
+    pub(super) fn survive_large_files() -> io::Result<()> {
+        // A handler that does nothing of note: with one, the write fails and says why.
+        flag::register(SIGXFSZ, Arc::default()).map(|_| ())
+    }
+
+    /// The signals that are ignored, a bit each, from the lowest; none where the system has no such
+    /// file, which systems other than Linux do not.
+    fn ignored_at_start() -> u64 {
+        let status = fs::read_text("/proc/self/status".as_ref()).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    pub(super) fn on_signal(action: fn()) -> Result<(), ctrlc::Error> {
+        ctrlc::set_handler(action)
+    }
+
+    pub(super) fn survive_large_files() -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn stop() {

@@ -69,13 +69,8 @@ impl Prediction {
 impl FinishedRun {
     pub(super) fn read(directory: &Path) -> Result<Self, DiffError> {
         let manifest = verify::read_manifest(directory)?;
-        for name in [layout::RESOLVED, layout::SPLITS, layout::METRICS, layout::PREDICTIONS] {
-            let path = directory.join(name);
-            if manifest.files.get(name) != Some(&Digest::of_file(&path)?) {
-                let what = "its digest is not that of the manifest (see `alpaca-run verify`)";
-                return Err(DiffError::Content { path, what: what.to_owned() });
-            }
-        }
+        let used = [layout::RESOLVED, layout::SPLITS, layout::METRICS, layout::PREDICTIONS];
+        verify::check(directory, &manifest, |name| used.contains(&name))?;
         let path = directory.join(layout::RESOLVED);
         let recorded = resolved::read(&fs::read_text(&path)?)
             .ok_or_else(|| DiffError::Content { path, what: "it is no pipeline".to_owned() })?;

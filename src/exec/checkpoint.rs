@@ -5,25 +5,26 @@
 //! progress has one too, replaced as a whole after every epoch.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::outcome::StageOutcome;
 use super::plan::Begun;
+use super::predictions;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
+use crate::base::sealed;
 use crate::engine::TrainerState;
 use crate::event::EpochMetrics;
 use crate::event::StageFacts;
-use crate::model::weights::bundle::{self, BundleError};
-use crate::run_dir::layout;
-use crate::train::evaluate::Prediction;
+use crate::model::weights::bundle::{self, BundleError, Contents};
+use crate::run_dir::{catalog, layout};
 use crate::train::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 
 /// The version of the files.
-const FORMAT: u32 = 1;
-const CURRENT: &str = "stage-in-progress";
+const FORMAT: u32 = 2;
 
 /// A checkpoint that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,8 @@ pub(super) struct Past {
     pub(super) outcomes: Vec<StageOutcome>,
     /// The stage that was in progress.
     pub(super) current: Option<Begun>,
+    /// Files that are not what was written, whose stages are run again.
+    pub(super) damaged: Vec<PathBuf>,
 }
 
 /// Everything about a stage in progress but its weights.
@@ -98,7 +101,8 @@ struct CurrentFacts {
     start: StageFacts,
     epochs: Vec<FinishedEpoch>,
     partial: PartialEpoch,
-    best: Option<(EpochMetrics, Vec<Prediction>)>,
+    /// The best epoch, whose weights and predictions stand apart.
+    best: Option<EpochMetrics>,
     n_steps: u64,
 }
 
@@ -131,16 +135,19 @@ pub fn facts(directory: &Path) -> Result<RunFacts, CheckpointError> {
 /// The stage that the run in a directory was cut short in, with the digest of its key; none where
 /// there is no such stage or it cannot be read.
 pub(super) fn stage_in_progress(directory: &Path) -> Option<(Digest, Begun)> {
-    let path = Checkpoint::of(directory).folder.join(CURRENT);
-    let bytes = read(&path).ok()??;
+    let bytes = Checkpoint::of(directory).read(layout::STAGE_IN_PROGRESS).ok()??;
     decode_state(&bytes).ok()
 }
 
-/// Removes what a finished run was about to remove when it was stopped.
+/// Removes what a finished run was about to remove when it was stopped, and nothing where the
+/// folder only has the manifest of a run.
 ///
 /// # Errors
 /// When it cannot be removed.
 pub fn discard(directory: &Path) -> Result<(), FileError> {
+    if !catalog::has_files_of_a_run(directory) {
+        return Ok(());
+    }
     fs::remove_partial_files(directory)?;
     let checkpoint = Checkpoint::of(directory);
     if checkpoint.folder.exists() { checkpoint.remove() } else { Ok(()) }
@@ -162,7 +169,7 @@ impl Checkpoint {
         position: usize,
         outcome: &StageOutcome,
     ) -> Result<(), FileError> {
-        fs::write_atomic(&self.outcome_path(position), &outcome.encode())
+        self.write(&outcome_name(position), &outcome.encode())
     }
 
     pub(super) fn save_state(
@@ -177,7 +184,7 @@ impl Checkpoint {
             start: start.clone(),
             epochs: epochs.clone(),
             partial: *partial,
-            best: best.as_ref().map(|best| (best.metrics, best.predictions.clone())),
+            best: best.as_ref().map(|best| best.metrics),
             n_steps: trainer.n_steps,
         };
         let mut sets = vec![
@@ -187,48 +194,88 @@ impl Checkpoint {
         ];
         sets.extend(trainer.average.as_ref().map(|average| ("average", average)));
         sets.extend(best.as_ref().map(|best| ("best", &best.weights)));
-        fs::write_atomic(&self.folder.join(CURRENT), &bundle::encode(&facts, &sets))
+        let predictions = best.as_ref().map(|best| predictions::numbers(&best.predictions));
+        let bytes = bundle::encode(&facts, &sets, predictions.as_ref().map_or(&[], |p| p));
+        self.write(layout::STAGE_IN_PROGRESS, &bytes)
     }
 
-    /// Reads what was done.
-    pub(super) fn load(&self) -> Result<Past, CheckpointError> {
-        let mut past = Past::default();
-        while let Some(bytes) = read(&self.outcome_path(past.outcomes.len()))? {
-            let path = self.outcome_path(past.outcomes.len());
-            let outcome = StageOutcome::decode(&bytes)
-                .map_err(|source| CheckpointError::Damaged { path, source })?;
-            past.outcomes.push(outcome);
+    /// Writes a file with a digest of its name and content.
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), FileError> {
+        sealed::write(&self.folder.join(name), name.as_bytes(), content)
+    }
+
+    /// The content of a file, if there is such a file.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        let path = self.folder.join(name);
+        if !path.exists() {
+            return Ok(None);
         }
-        let path = self.folder.join(CURRENT);
-        if let Some(bytes) = read(&path)? {
-            let (_, current) =
-                decode_state(&bytes).map_err(|source| CheckpointError::Damaged { path, source })?;
-            // A stage is in progress until its outcome is written.
-            let is_done = |outcome: &StageOutcome| outcome.facts.start.stage == current.facts.stage;
-            if !past.outcomes.iter().any(is_done) {
-                past.current = Some(current);
+        let content = sealed::open(name.as_bytes(), fs::read(&path)?);
+        content.map(Some).ok_or_else(|| CheckpointError::Damaged {
+            path,
+            source: BundleError::new("its content does not have its digest"),
+        })
+    }
+
+    /// Reads what was done, as far as it is what was written: what follows a damaged file is done
+    /// again. `keys` are those of all stages.
+    pub(super) fn load(&self, keys: &[Digest]) -> Result<Past, CheckpointError> {
+        let mut past = Past::default();
+        for (position, key) in keys.iter().enumerate() {
+            let name = outcome_name(position);
+            let bytes = match self.read(&name) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break,
+                Err(CheckpointError::Damaged { path, .. }) => {
+                    past.damaged.push(path);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            match StageOutcome::decode(&bytes) {
+                Ok(outcome) if outcome.facts.record.key == *key => past.outcomes.push(outcome),
+                _ => {
+                    past.damaged.push(self.folder.join(name));
+                    break;
+                }
             }
+        }
+        let current = match self.read(layout::STAGE_IN_PROGRESS) {
+            Ok(Some(bytes)) => decode_state(&bytes).ok(),
+            Ok(None) => return Ok(past),
+            Err(CheckpointError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        match (current, keys.get(past.outcomes.len())) {
+            (Some((key, current)), Some(next)) if key == *next => past.current = Some(current),
+            // It is left over from a stage that is finished, or from one after a damaged file.
+            (Some(_), _) => {}
+            (None, _) => past.damaged.push(self.folder.join(layout::STAGE_IN_PROGRESS)),
         }
         Ok(past)
     }
 
-    /// Removes the checkpoint of a finished run.
+    /// Removes the checkpoint of a finished run; what somebody else has put there stays.
     pub(super) fn remove(&self) -> Result<(), FileError> {
-        fs::remove_dir_all(&self.folder)
-    }
-
-    fn outcome_path(&self, position: usize) -> PathBuf {
-        self.folder.join(format!("stage-{}", position + 1))
+        for path in fs::read_dir_sorted(&self.folder)? {
+            let name = path.file_name().and_then(OsStr::to_str).map(fs::without_partial);
+            if name.is_some_and(layout::is_in_checkpoint) {
+                fs::remove_if_there(&path)?;
+            }
+        }
+        fs::remove_dir_if_empty(&self.folder)
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    if path.exists() { fs::read(path).map(Some) } else { Ok(None) }
+/// The name of the file of a finished stage.
+fn outcome_name(position: usize) -> String {
+    format!("{}{}", layout::STAGE, position + 1)
 }
 
 fn decode_state(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
-    let (facts, mut sets) = bundle::decode::<CurrentFacts>(bytes)?;
+    let Contents { facts, mut sets, mut numbers } = bundle::decode::<CurrentFacts>(bytes)?;
     let CurrentFacts { key, start, epochs, partial, best, n_steps } = facts;
+    let predictions = predictions::read(&mut numbers)?;
     let average = sets.remove("average");
     let mut set = |name: &str| sets.remove(name).unwrap_or_default();
     let trainer = TrainerState {
@@ -238,8 +285,7 @@ fn decode_state(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
         average,
         n_steps,
     };
-    let best =
-        best.map(|(metrics, predictions)| Best { metrics, weights: set("best"), predictions });
+    let best = best.map(|metrics| Best { metrics, weights: set("best"), predictions });
     let state = StageState { done: Done { epochs, best }, partial, trainer };
     Ok((key, Begun { facts: start, state }))
 }

@@ -1,5 +1,7 @@
 //! Why a run, or something that is done with one, did not finish.
 
+use std::path::PathBuf;
+
 use super::checkpoint::CheckpointError;
 use super::evaluate;
 use super::export::ExportError;
@@ -9,6 +11,7 @@ use crate::dataset::error::DatasetError;
 use crate::dataset::loader::LoaderError;
 use crate::engine::EngineError;
 use crate::run_dir::lock::LockError;
+use crate::run_dir::plot::check::NotAPlot;
 use crate::spec::problem::Code;
 use crate::train::TrainError;
 
@@ -55,6 +58,14 @@ pub enum RunError {
     /// A model cannot be written for other software.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// A plot of a run directory is not one that this program draws.
+    #[error("`{}` is not a plot of this program", path.display())]
+    Plot {
+        /// The file.
+        path: PathBuf,
+        /// What it has that no plot has.
+        source: NotAPlot,
+    },
     /// A model is to be measured on no picture at all.
     #[error("there is no picture to measure on")]
     NothingToMeasure,
@@ -84,6 +95,7 @@ impl RunError {
             | Self::UnknownClasses { .. }
             | Self::NothingToMeasure
             | Self::Export(_)
+            | Self::Plot { .. }
             | Self::Changed { .. } => None,
         }
     }
@@ -105,6 +117,11 @@ impl RunError {
             }
             Self::UnknownClasses { unknown, known } => evaluate::unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
+            Self::Plot { .. } => vec![
+                "the page of a run never takes over what could run or load \
+                 something; remove the file, or do not trust the run directory"
+                    .to_owned(),
+            ],
             Self::Lock(_) => vec!["wait for it to end, or stop it".to_owned()],
             Self::File(_)
             | Self::Engine(_)
@@ -126,6 +143,7 @@ impl RunError {
             | Self::UnknownClasses { .. }
             | Self::NothingToMeasure
             | Self::Export(_)
+            | Self::Plot { .. }
             | Self::FrozenChanged { .. } => false,
         }
     }

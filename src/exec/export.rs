@@ -1,22 +1,28 @@
 //! Writes a trained model as an ONNX file, and proves that the file says what the model says.
 
+use rayon::prelude::*;
+
 use super::evaluate::Pictures;
+use super::predict::Predictor;
 use super::session::RunError;
 use super::trained::Trained;
 use crate::base::fs;
 use crate::base::tensor::{Tensor, transposed};
-use crate::dataset::decode;
+use crate::dataset::decode::{self, Picture};
 use crate::dataset::loader::{Loader, LoaderError};
-use crate::dataset::scan::{Candidate, Origin};
+use crate::dataset::resize::Resizer;
+use crate::dataset::scan::Origin;
 use crate::onnx::run::Model;
 use crate::onnx::{Classifier, UnsupportedResize};
-use crate::spec::{ImageSize, PipelineSpec};
+use crate::spec::{Fit, ImageSize, PipelineSpec, ResizeSpec};
 use crate::train::evaluate::Prediction;
 
 /// The largest difference of a probability that may be called agreement.
 const TOLERANCE: f64 = 1e-4;
-/// Pictures of their own size that are run through a graph that resizes: each size takes time.
+/// Images of their own size that are run through a graph that resizes: each size takes time.
 const MOST_SIZES: usize = 128;
+/// Images that are run through a graph that takes one size.
+const MOST_OF_ONE_SIZE: usize = 32;
 
 /// A model that cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +90,16 @@ pub struct Agreement {
     pub difference: f64,
 }
 
-/// Exports a model, whose `predictions` about some pictures the file must repeat.
+/// What an exported graph takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Images as bytes, of any size or of one.
+    Pixels(Option<ImageSize>),
+    /// Numbers that are ready for the network.
+    Normalised,
+}
+
+/// Exports a model, whose `predictions` about some images the file must repeat.
 ///
 /// # Errors
 /// When it cannot be exported, or the file does not agree.
@@ -92,7 +107,7 @@ pub fn export(
     trained: &Trained,
     spec: &PipelineSpec,
     (pictures, predictions): (&Pictures, &[Prediction]),
-    normalised: bool,
+    form: Form,
     n_threads: usize,
 ) -> Result<Export, ExportError> {
     if trained.network.is_opaque() {
@@ -108,19 +123,34 @@ pub fn export(
     let bare = classifier.normalised();
     let loader = pictures.loader(trained, spec, n_threads);
     let agreement = compare(&bare, classifier.size, &loader, (pictures, predictions))?;
-    if normalised {
-        let recipe = serde_json::to_string_pretty(&classifier.recipe());
-        let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
-        return Ok(Export { file: bare, recipe: Some(recipe), agreement });
+    let of_pixels = |file: &[u8], compared: Agreement| {
+        let difference = agreement.difference.max(compared.difference);
+        Export {
+            file: file.to_vec(),
+            recipe: None,
+            agreement: Agreement { difference, ..compared },
+        }
+    };
+    match form {
+        Form::Normalised => {
+            let recipe = serde_json::to_string_pretty(&classifier.recipe());
+            let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
+            Ok(Export { file: bare, recipe: Some(recipe), agreement })
+        }
+        Form::Pixels(None) => {
+            let file = classifier.with_pixels(None)?;
+            let compared = compare_pixels(&file, (pictures, predictions))?;
+            Ok(of_pixels(&file, compared))
+        }
+        Form::Pixels(Some(size)) => {
+            let file = classifier.with_pixels(Some(size))?;
+            let compared = compare_one_size(&file, size, trained, spec, (pictures, predictions))?;
+            Ok(of_pixels(&file, compared))
+        }
     }
-    let file = classifier.with_pixels()?;
-    let agreement_of_pixels = compare_pixels(&file, (pictures, predictions))?;
-    let difference = agreement.difference.max(agreement_of_pixels.difference);
-    let agreement = Agreement { difference, ..agreement_of_pixels };
-    Ok(Export { file, recipe: None, agreement })
 }
 
-/// Runs all pictures through the graph without preprocessing.
+/// Runs all images through the graph without preprocessing.
 fn compare(
     file: &[u8],
     size: ImageSize,
@@ -144,35 +174,84 @@ fn compare(
     Ok(agreement)
 }
 
-/// Runs pictures of as many sizes as there is time for through the graph that resizes them.
+/// Runs images of as many sizes as there is time for through the graph that resizes them.
 fn compare_pixels(
     file: &[u8],
     (pictures, predictions): (&Pictures, &[Prediction]),
 ) -> Result<Agreement, ExportError> {
     let model = Model::read(file)?;
-    let step = predictions.len().div_ceil(MOST_SIZES).max(1);
-    let mut agreement = Agreement { n_images: 0, difference: 0.0 };
-    for prediction in predictions.iter().step_by(step) {
-        let candidate = &pictures.dataset.samples[prediction.sample].candidate;
-        let (shape, bytes) = upright(candidate, pictures.pixels.size()).map_err(Box::new)?;
+    let chosen = spread(predictions, MOST_SIZES);
+    let compare = |prediction: &&Prediction| {
+        let (shape, bytes) = upright(prediction, pictures)?;
         let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
-        agreement.n_images += 1;
+        let mut agreement = Agreement { n_images: 1, difference: 0.0 };
         agreement.add(&said, prediction, pictures)?;
+        Ok(agreement)
+    };
+    let compared: Vec<Result<Agreement, ExportError>> = chosen.par_iter().map(compare).collect();
+    let mut all = Agreement { n_images: 0, difference: 0.0 };
+    for one in compared {
+        let Agreement { n_images, difference } = one?;
+        all.n_images += n_images;
+        all.difference = all.difference.max(difference);
+    }
+    Ok(all)
+}
+
+/// Brings some images to the one size that the graph takes, and compares what it says of them with
+/// what the model does.
+fn compare_one_size(
+    file: &[u8],
+    of: ImageSize,
+    trained: &Trained,
+    spec: &PipelineSpec,
+    (pictures, predictions): (&Pictures, &[Prediction]),
+) -> Result<Agreement, ExportError> {
+    let shape = [1, of.height, of.width, 3];
+    let runnable = Model::read(file)?.for_pixels(shape)?;
+    let mut predictor = Predictor::new(spec, &trained.network, &trained.weights)
+        .map_err(|error| Box::new(error.into()))?;
+    let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
+    let mut agreement = Agreement { n_images: 0, difference: 0.0 };
+    for prediction in spread(predictions, MOST_OF_ONE_SIZE) {
+        let ([_, height, width, _], bytes) = upright(prediction, pictures)?;
+        let image = Picture::from_raw(width as u32, height as u32, bytes)
+            .expect("an upright image has three bytes a pixel");
+        let bytes = resizer.resize(&image);
+        let said = runnable.pixels(shape, &bytes)?;
+        let image = Picture::from_raw(of.width as u32, of.height as u32, bytes)
+            .expect("a resized image has three bytes a pixel");
+        let probabilities = predictor.of_image(&image).map_err(Box::new)?;
+        agreement.n_images += 1;
+        agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, pictures)?;
     }
     Ok(agreement)
 }
 
-/// The pixels of a picture before anything is done with it; drawn pictures have the size of the
-/// network.
-fn upright(candidate: &Candidate, size: ImageSize) -> Result<([usize; 4], Vec<u8>), RunError> {
+/// At most `most` of the predictions, evenly spread.
+fn spread(predictions: &[Prediction], most: usize) -> Vec<&Prediction> {
+    let step = predictions.len().div_ceil(most).max(1);
+    predictions.iter().step_by(step).collect()
+}
+
+/// The pixels of an image before anything is done with it, and their shape; drawn images have the
+/// size of the network.
+fn upright(
+    prediction: &Prediction,
+    pictures: &Pictures,
+) -> Result<([usize; 4], Vec<u8>), Box<RunError>> {
+    let candidate = &pictures.dataset.samples[prediction.sample].candidate;
     match &candidate.origin {
         Origin::Drawn { draughtsman, number } => {
+            let size = pictures.pixels.size();
             let shape = [1, size.height, size.width, 3];
             Ok((shape, draughtsman.draw(candidate.class, *number)))
         }
         Origin::File(path) => {
-            let picture = decode::decode(&fs::read(path)?).map_err(|source| {
-                LoaderError::Decode { path: path.display().to_string(), source }
+            let bytes = fs::read(path).map_err(|error| Box::new(error.into()))?;
+            let picture = decode::decode(&bytes).map_err(|source| {
+                let path = path.display().to_string();
+                Box::new(LoaderError::Decode { path, source }.into())
             })?;
             let shape = [1, picture.height() as usize, picture.width() as usize, 3];
             Ok((shape, picture.into_raw()))
@@ -209,7 +288,8 @@ mod tests {
     use crate::base::digest::Digest;
     use crate::dataset::examine::{Dataset, Sample};
     use crate::dataset::pixels::{PixelRoom, Pixels};
-    use crate::spec::{Fit, Interpolation, ResizeSpec};
+    use crate::dataset::scan::Candidate;
+    use crate::spec::Interpolation;
 
     fn pictures() -> Pictures {
         let origin = Origin::File("a.png".into());

@@ -35,16 +35,36 @@ impl FileClassifier {
         files
             .par_iter()
             .map(|file| match predict::picture(file) {
-                Ok(picture) => {
-                    let said = match self.exported.input {
-                        ExportedInput::Pixels => self.of_pixels(&picture),
-                        ExportedInput::Normalised(recipe) => self.of_numbers(&picture, &recipe),
-                    };
-                    said.map(Ok).map_err(|error| RunError::Export(ExportError::Tract(error)))
-                }
+                Ok(picture) => match self.obstacle(&picture) {
+                    Some(reason) => Ok(Err(reason)),
+                    None => {
+                        let said = self.answer(&picture).map(Ok);
+                        said.map_err(|error| RunError::Export(ExportError::Tract(error)))
+                    }
+                },
                 Err(reason) => Ok(Err(reason)),
             })
             .collect()
+    }
+
+    /// Why the file cannot be asked about an image.
+    fn obstacle(&self, image: &Picture) -> Option<String> {
+        let ExportedInput::Pixels(Some(size)) = self.exported.input else { return None };
+        let found = [image.height() as usize, image.width() as usize];
+        (found != [size.height, size.width]).then(|| {
+            format!(
+                "an image of {}x{} pixels, and the model was exported for {}x{} (height x width)",
+                found[0], found[1], size.height, size.width
+            )
+        })
+    }
+
+    /// The probabilities of an image.
+    pub(super) fn answer(&self, image: &Picture) -> Result<Vec<f64>, run::RunError> {
+        match self.exported.input {
+            ExportedInput::Pixels(_) => self.of_pixels(image),
+            ExportedInput::Normalised(recipe) => self.of_numbers(image, &recipe),
+        }
     }
 
     fn of_pixels(&self, picture: &Picture) -> Result<Vec<f64>, run::RunError> {

@@ -24,6 +24,7 @@ pub mod layers;
 mod outcome;
 pub mod plan;
 pub mod predict;
+mod predictions;
 pub mod preflight;
 pub mod program;
 pub mod report;

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::predictions;
 use crate::base::fs::FileError;
 use crate::event::{Event, EventSink, StageFacts};
 use crate::model::weights::Weights;
-use crate::model::weights::bundle::{self, BundleError};
+use crate::model::weights::bundle::{self, BundleError, Contents};
 use crate::run_dir::manifest::StageRecord;
 use crate::spec::FromWeights;
 use crate::train::evaluate::Prediction;
@@ -27,7 +28,8 @@ pub(super) struct OutcomeFacts {
     pub(super) start: StageFacts,
     /// What was measured in each epoch.
     pub(super) epochs: Vec<FinishedEpoch>,
-    /// What the best weights say about the validation pictures.
+    /// What the best weights say about the validation pictures; not written with the rest.
+    #[serde(skip)]
     pub(super) predictions: Vec<Prediction>,
     /// What the manifest says about it.
     pub(super) record: StageRecord,
@@ -75,7 +77,8 @@ impl StageOutcome {
     /// The outcome as bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
         let [best, last] = SETS;
-        bundle::encode(&self.facts, &[(best, &self.best), (last, &self.last)])
+        let sets = [(best, &self.best), (last, &self.last)];
+        bundle::encode(&self.facts, &sets, &predictions::numbers(&self.facts.predictions))
     }
 
     /// An outcome from bytes.
@@ -83,7 +86,8 @@ impl StageOutcome {
     /// # Errors
     /// When they are not those of an outcome.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
-        let (facts, mut sets) = bundle::decode(bytes)?;
+        let Contents::<OutcomeFacts> { mut facts, mut sets, mut numbers } = bundle::decode(bytes)?;
+        facts.predictions = predictions::read(&mut numbers)?;
         let [best, last] = SETS.map(|name| sets.remove(name).unwrap_or_default());
         Ok(Self { facts, best, last })
     }

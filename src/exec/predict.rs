@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::export::ExportError;
 use super::exported::FileClassifier;
 use super::session::RunError;
 use super::trained::Asker;
@@ -122,6 +123,19 @@ impl Predictor {
         Ok((Self(Classifier::File(Box::new(FileClassifier::new(exported)))), classes))
     }
 
+    /// The probabilities of one image.
+    pub(super) fn of_image(&mut self, image: &Picture) -> Result<Vec<f64>, RunError> {
+        match &mut self.0 {
+            Classifier::Network(network) => {
+                let values = network.values(&mut Resizer::new(network.resize, network.size), image);
+                Ok(network.said(1, values)?.remove(0))
+            }
+            Classifier::File(file) => {
+                file.answer(image).map_err(|error| RunError::Export(ExportError::Tract(error)))
+            }
+        }
+    }
+
     /// Asks about files, a few at a time and in their order.
     ///
     /// # Errors
@@ -155,6 +169,22 @@ pub(super) fn picture(file: &Path) -> Result<Picture, String> {
 }
 
 impl TrainedClassifier {
+    /// What the network takes of an image.
+    fn values(&self, resizer: &mut Resizer, image: &Picture) -> Vec<f32> {
+        let mut values: Vec<f32> = resizer.resize(image).into_iter().map(f32::from).collect();
+        self.preprocessing.apply(&mut values);
+        values
+    }
+
+    /// The probabilities of `n` images, one after the other in `values`.
+    fn said(&mut self, n: usize, values: Vec<f32>) -> Result<Vec<Vec<f64>>, RunError> {
+        let ImageSize { height, width } = self.size;
+        let images = Tensor::new(&[n, height, width, 3], values);
+        let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
+        let logits = self.asker.logits(&batch)?;
+        Ok(logits.rows().map(objective::probabilities).collect())
+    }
+
     fn answers(&mut self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
         let pixels: Vec<Result<Vec<f32>, String>> = files
             .par_iter()
@@ -162,10 +192,7 @@ impl TrainedClassifier {
                 || Resizer::new(self.resize, self.size),
                 |resizer, file| {
                     let picture = picture(file)?;
-                    let mut values: Vec<f32> =
-                        resizer.resize(&picture).into_iter().map(f32::from).collect();
-                    self.preprocessing.apply(&mut values);
-                    Ok(values)
+                    Ok(self.values(resizer, &picture))
                 },
             )
             .collect();
@@ -174,12 +201,7 @@ impl TrainedClassifier {
         let n = readable.len();
         let mut said = vec![];
         if n > 0 {
-            let ImageSize { height, width } = self.size;
-            let values = readable.into_iter().flatten().copied().collect();
-            let images = Tensor::new(&[n, height, width, 3], values);
-            let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
-            let logits = self.asker.logits(&batch)?;
-            said = logits.rows().map(objective::probabilities).collect();
+            said = self.said(n, readable.into_iter().flatten().copied().collect())?;
         }
         let mut said = said.into_iter();
         let mut answer = |_| said.next().expect("one answer a readable picture");

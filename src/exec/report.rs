@@ -16,6 +16,7 @@ use crate::report::{Loss, Report, Setup};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Measured;
+use crate::run_dir::plot::check;
 use crate::run_dir::plot::sheet::Tile;
 use crate::run_dir::{html, table};
 use crate::spec::{BaseModel, PipelineSpec, WeightsSpec};
@@ -67,12 +68,20 @@ pub fn gather(about: About<'_>, seen: Result<&Seen<'_>, String>) -> Result<Repor
         setup: setup(spec, directory, &manifest)?,
         measured: measured(directory)?,
         evaluations: evaluations(directory)?,
-        plots: plots(directory)?,
+        plots: plots(directory, &manifest)?,
         manifest,
         losses,
         no_losses,
         augmented,
     })
+}
+
+/// Whether a page is made from a file of the run directory.
+pub fn is_used(name: &str) -> bool {
+    [layout::SPLITS, layout::METRICS, layout::METRICS_JSON].contains(&name)
+        || [layout::PLOTS, layout::EVALUATIONS]
+            .iter()
+            .any(|folder| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
@@ -135,13 +144,19 @@ fn evaluations(directory: &Path) -> Result<Vec<(String, Measured)>, FileError> {
     named.collect()
 }
 
-fn plots(directory: &Path) -> Result<Vec<(String, String)>, FileError> {
+/// The plots that the run has drawn; of a finished run, those in its manifest. A run directory may
+/// come from anybody, so a file that does more than draw is refused.
+fn plots(directory: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>, RunError> {
     let folder = directory.join(layout::PLOTS);
     let mut plots = vec![];
     for path in fs::read_dir_sorted(&folder)? {
-        if path.extension().is_some_and(|ending| ending == "svg") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            plots.push((name, fs::read_text(&path)?));
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let listed = format!("{}/{name}", layout::PLOTS);
+        let is_drawn = manifest.files.is_empty() || manifest.files.contains_key(&listed);
+        if is_drawn && path.extension().is_some_and(|ending| ending == "svg") {
+            let svg = fs::read_text(&path)?;
+            check::harmless(&svg).map_err(|source| RunError::Plot { path, source })?;
+            plots.push((name, svg));
         }
     }
     Ok(plots)

@@ -1,16 +1,17 @@
 //! The stages of a run in order, and what they leave together.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::audience::Audience;
-use super::checkpoint::{Checkpoint, Past};
+use super::checkpoint::{Checkpoint, Past, RunFacts};
 use super::features::{self, Pictures};
 use super::outcome::StageOutcome;
 use super::plan::{Plan, PlannedStage};
 use super::preflight::BaseWeights;
 use super::program;
-use super::session::{Clock, RunError, RunReport, Session, World};
+use super::session::{self, Clock, RunError, RunReport, Session, World};
 use super::stage::{self, Start};
 use super::task::Finished;
 use crate::base::clock;
@@ -31,12 +32,18 @@ use crate::run_dir::recorder;
 use crate::run_dir::verify;
 use crate::spec::{AugmentationSpec, FromWeights, PipelineSpec, StageKind, StageSpec};
 
+/// The files of the weights that a stage leaves.
+const WEIGHTS_FILES: [(FromWeights, &str); 2] =
+    [(FromWeights::Best, layout::BEST_WEIGHTS), (FromWeights::Last, layout::LAST_WEIGHTS)];
+
 /// A run in a run directory that is begun.
 pub(super) struct Run<'a> {
     pub(super) spec: &'a PipelineSpec,
     pub(super) world: &'a World,
     pub(super) session: &'a Session,
     pub(super) checkpoint: &'a Checkpoint,
+    /// What the run was started with.
+    pub(super) facts: &'a RunFacts,
 }
 
 impl Run<'_> {
@@ -49,6 +56,8 @@ impl Run<'_> {
         clock: &Clock,
     ) -> Result<RunReport, RunError> {
         let outcomes = self.stages(&mut audience, plan, past)?;
+        let mut written = self.facts.files.clone();
+        written.extend(self.ensure_weights(audience.recorder.directory(), &outcomes)?);
         let last = outcomes.last().expect("a pipeline has at least one stage");
         audience.recorder.promote_weights(last.name())?;
         let finished = Finished {
@@ -57,7 +66,7 @@ impl Run<'_> {
             session: self.session,
             outcomes: &outcomes,
         };
-        finished.perform(&mut audience)?;
+        let failed = finished.perform(&mut audience)?;
         let Audience { recorder, observer } = audience;
         if let Err(error) = recorder.write_plots() {
             // A plot can be drawn again from metrics.csv; the run is worth more than it.
@@ -66,15 +75,45 @@ impl Run<'_> {
         let records = || outcomes.iter().map(|outcome| outcome.facts.record.clone()).collect();
         let mut manifest =
             self.manifest(records(), BTreeMap::new(), self.volatile(&outcomes, clock));
+        let reasons = failed.iter().map(|failed| (failed.task.clone(), failed.error.to_string()));
+        manifest.failed = reasons.collect();
         recorder.write_report(&finished.report(recorder.directory(), manifest.clone())?)?;
         manifest.files = verify::digests(recorder.directory())?;
+        // The manifest is about to certify them.
+        session::check_files(&written, &manifest.files)?;
         // Of the rest of it nothing has changed since, and to find the commit takes a process.
         manifest.volatile.finished = clock::now();
         manifest.volatile.seconds = clock.start.elapsed().as_secs_f64();
         recorder.finish(&manifest)?;
         self.checkpoint.remove()?;
         let directory = recorder.directory().to_path_buf();
-        Ok(RunReport { directory, history: recorder.history().clone() })
+        Ok(RunReport { directory, history: recorder.history().clone(), failed })
+    }
+
+    /// Writes what is missing or damaged of the weights of finished stages: a run that was resumed,
+    /// or somebody's hand, may have left them so. Gives the digest of each file.
+    fn ensure_weights(
+        &self,
+        directory: &Path,
+        outcomes: &[StageOutcome],
+    ) -> Result<BTreeMap<String, Digest>, FileError> {
+        let convention = self.world.network.convention;
+        let files = outcomes.iter().flat_map(|outcome| {
+            WEIGHTS_FILES.map(|(which, name)| {
+                let weights = outcome.weights(which);
+                recorder::ensure_weights(directory, (outcome.name(), name), weights, convention)
+            })
+        });
+        let mut digests: BTreeMap<String, Digest> = files.collect::<Result<_, _>>()?;
+        if let Some(backbone) = &self.world.network.backbone {
+            let name = format!("{}/{}", layout::WEIGHTS, layout::BASE_MODEL);
+            let digest = Digest::of(&backbone.file);
+            if Digest::of_file(&directory.join(&name)).ok() != Some(digest) {
+                recorder::write_base_model(directory, &backbone.file)?;
+            }
+            digests.insert(name, digest);
+        }
+        Ok(digests)
     }
 
     fn volatile(&self, outcomes: &[StageOutcome], clock: &Clock) -> Volatile {
@@ -108,7 +147,7 @@ impl Run<'_> {
             network.preprocessing,
             self.session.n_threads,
         );
-        let Past { mut outcomes, mut current } = past;
+        let Past { mut outcomes, mut current, damaged: _ } = past;
         for outcome in &outcomes {
             outcome.replay(audience.recorder)?;
         }
@@ -146,9 +185,7 @@ impl Run<'_> {
         outcome.facts.is_reused = true;
         let convention = self.world.network.convention;
         let directory = audience.recorder.directory();
-        for (which, name) in
-            [(FromWeights::Best, layout::BEST_WEIGHTS), (FromWeights::Last, layout::LAST_WEIGHTS)]
-        {
+        for (which, name) in WEIGHTS_FILES {
             let weights = outcome.weights(which);
             recorder::write_weights(directory, (outcome.name(), name), weights, convention)?;
         }
@@ -275,6 +312,7 @@ impl Run<'_> {
                 convention: network.convention.name().to_owned(),
             },
             stages,
+            failed: BTreeMap::new(),
             files,
             volatile,
         }

@@ -1,5 +1,6 @@
 //! A run from its spec to its manifest: begun, or gone on with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use super::program;
 use super::run::Run;
 use super::splits;
 use super::store::StageStore;
+pub use super::task::FailedTask;
 use crate::base::cancel::Cancel;
 use crate::base::clock;
 use crate::base::digest::Digest;
@@ -34,7 +36,7 @@ use crate::run_dir::history::History;
 use crate::run_dir::layout;
 use crate::run_dir::lock::RunLock;
 use crate::run_dir::manifest::Manifest;
-use crate::run_dir::recorder::Recorder;
+use crate::run_dir::recorder::{self, Recorder};
 use crate::spec::{PipelineSpec, StageKind};
 
 /// What a run needs besides its spec.
@@ -74,6 +76,8 @@ pub struct RunReport {
     pub directory: PathBuf,
     /// What was measured.
     pub history: History,
+    /// What could not be done with the models once they had trained.
+    pub failed: Vec<FailedTask>,
 }
 
 impl Session {
@@ -132,11 +136,13 @@ impl Session {
         let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
         write_dataset(&recorder, &world.dataset, &world.split)?;
         if let Some(backbone) = &world.network.backbone {
-            recorder.write_base_model(&backbone.file)?;
+            recorder::write_base_model(&directory, &backbone.file)?;
         }
         let checkpoint = Checkpoint::of(&directory);
-        checkpoint.begin(&self.facts(&world, &directory)?)?;
-        let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
+        let facts = self.facts(&world, &directory)?;
+        checkpoint.begin(&facts)?;
+        let run =
+            Run { spec, world: &world, session: self, checkpoint: &checkpoint, facts: &facts };
         let audience = Audience { recorder: &mut recorder, observer };
         run.complete(audience, plan, Past::default(), &clock)
     }
@@ -154,21 +160,30 @@ impl Session {
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
         let clock = Clock::start();
+        // Before anything is written into what may be no run at all.
+        checkpoint::facts(directory)?;
         let _lock = RunLock::acquire(directory)?;
         let facts = checkpoint::facts(directory)?;
         let known = Known::examine(spec, &prepared.listing, &self.caches.pixels, None)?;
         let world = World::new(spec, prepared, &known)?;
         check_unchanged(&facts, &self.facts(&world, directory)?, directory, &world)?;
         let checkpoint = Checkpoint::of(directory);
-        let past = checkpoint.load()?;
+        let plan = self.decide(spec, &world, &Wishes::default());
+        let keys: Vec<Digest> = plan.stages.iter().map(|stage| stage.key.digest()).collect();
+        let past = checkpoint.load(&keys)?;
         let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
         let (directory, stages) = (directory.to_path_buf(), stages.collect());
         observer.receive(&Event::RunResumed { directory: directory.clone(), stages })?;
+        for path in &past.damaged {
+            let message =
+                format!("`{}` is damaged: what it held is computed again", path.display());
+            observer.receive(&Event::Warning { message })?;
+        }
         announce(&world, observer)?;
         let mut recorder = Recorder::reopen(&directory)?;
-        let run = Run { spec, world: &world, session: self, checkpoint: &checkpoint };
+        let run =
+            Run { spec, world: &world, session: self, checkpoint: &checkpoint, facts: &facts };
         let audience = Audience { recorder: &mut recorder, observer };
-        let plan = self.decide(spec, &world, &Wishes::default());
         run.complete(audience, plan, past, &clock)
     }
 
@@ -292,13 +307,7 @@ fn check_unchanged(
     world: &World,
 ) -> Result<(), RunError> {
     check_inputs((before.dataset, before.weights), directory, world)?;
-    let is_other = |(name, digest): &(&String, &Digest)| now.files.get(*name) != Some(*digest);
-    let changed: Vec<String> =
-        before.files.iter().filter(is_other).map(|(name, _)| name.clone()).collect();
-    if !changed.is_empty() {
-        let what = "files of the run directory changed";
-        return Err(RunError::Changed { what, details: vec![text::first_lines(&changed, 10)] });
-    }
+    check_files(&before.files, &now.files)?;
     if before.program != now.program {
         let details = vec![format!(
             "it was started with {}, and this is {}: the rest would not fit; run the pipeline again",
@@ -307,6 +316,24 @@ fn check_unchanged(
         return Err(RunError::Changed { what: "the program changed", details });
     }
     Ok(())
+}
+
+/// Whether files of a run directory are still those that were written.
+pub(super) fn check_files(
+    written: &BTreeMap<String, Digest>,
+    found: &BTreeMap<String, Digest>,
+) -> Result<(), RunError> {
+    let is_other = |(name, digest): &(&String, &Digest)| found.get(*name) != Some(*digest);
+    let changed: Vec<String> =
+        written.iter().filter(is_other).map(|(name, _)| name.clone()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let details = vec![
+        text::first_lines(&changed, 10),
+        "run the pipeline again: stages that are finished are reused".to_owned(),
+    ];
+    Err(RunError::Changed { what: "files of the run directory changed", details })
 }
 
 /// Whether pictures and weights are those of the run in a directory.

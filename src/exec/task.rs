@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audience::Audience;
 use super::evaluate::{self, Pictures};
-use super::export::{self, Agreement, Export};
+use super::export::{self, Agreement, Export, Form};
 use super::outcome::StageOutcome;
 use super::report::{self, About, Seen};
 use super::session::{RunError, Session, World};
@@ -24,6 +24,15 @@ use crate::spec::{
 };
 use crate::train::evaluate::Prediction;
 
+/// A task that failed.
+#[derive(Debug)]
+pub struct FailedTask {
+    /// Its name.
+    pub task: String,
+    /// Why.
+    pub error: RunError,
+}
+
 /// A run whose stages have trained.
 pub(super) struct Finished<'a> {
     pub(super) spec: &'a PipelineSpec,
@@ -34,8 +43,11 @@ pub(super) struct Finished<'a> {
 
 impl Finished<'_> {
     /// Writes what the last stage's best weights said about the validation pictures, and does the
-    /// tasks of the pipeline.
-    pub(super) fn perform(&self, audience: &mut Audience<'_>) -> Result<(), RunError> {
+    /// tasks of the pipeline. Gives those that failed: that is no reason to lose what has trained.
+    ///
+    /// # Errors
+    /// When a file of the run directory cannot be written; the run can be resumed then.
+    pub(super) fn perform(&self, audience: &mut Audience<'_>) -> Result<Vec<FailedTask>, RunError> {
         let directory = audience.recorder.directory().to_path_buf();
         let last = self.outcomes.last().expect("a pipeline has at least one stage");
         let about = Source {
@@ -45,13 +57,24 @@ impl Finished<'_> {
         };
         let predictions = &last.facts.predictions;
         write(&directory, &about, predictions, &self.world.dataset)?;
+        let mut failed = vec![];
         for TaskSpec { name, kind } in &self.spec.tasks {
-            match kind {
-                TaskKind::Evaluate(spec) => self.evaluate(name, spec, &directory, audience)?,
-                TaskKind::Export(spec) => self.export(name, spec, &directory, audience)?,
+            let done = match kind {
+                TaskKind::Evaluate(spec) => self.evaluate(name, spec, &directory, audience),
+                TaskKind::Export(spec) => self.export(name, spec, &directory, audience),
+            };
+            match done {
+                Ok(()) => {}
+                Err(error @ RunError::File(_)) => return Err(error),
+                Err(error) => {
+                    let message =
+                        format!("`{name}` failed, and the run goes on without it: {error}");
+                    audience.receive(&Event::Warning { message })?;
+                    failed.push(FailedTask { task: name.clone(), error });
+                }
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     fn evaluate(
@@ -101,8 +124,9 @@ impl Finished<'_> {
         let n_threads = self.session.n_threads;
         let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
         let asked = (&pictures, &predictions[..]);
+        let form = if spec.normalised { Form::Normalised } else { Form::Pixels(None) };
         let Export { file, recipe, agreement } =
-            export::export(&trained, self.spec, asked, spec.normalised, n_threads)?;
+            export::export(&trained, self.spec, asked, form, n_threads)?;
         let folder = directory.join(layout::EXPORTS);
         fs::create_dir_all(&folder)?;
         fs::write_atomic(&folder.join(format!("{name}.onnx")), &file)?;
@@ -154,8 +178,16 @@ impl Finished<'_> {
             predictions: &last.facts.predictions,
             n_threads: self.session.n_threads,
         };
-        let about = About { directory, shown: "RUN".to_owned(), manifest, spec: self.spec };
-        let report = report::gather(about, Ok(&seen))?;
+        let about =
+            |manifest| About { directory, shown: "RUN".to_owned(), manifest, spec: self.spec };
+        let report = match report::gather(about(manifest.clone()), Ok(&seen)) {
+            // The page is worth less than the run: images may be gone by now.
+            Err(error) if !matches!(error, RunError::File(_)) => report::gather(
+                about(manifest),
+                Err(format!("the images cannot be shown: {error}")),
+            )?,
+            report => report?,
+        };
         for (name, sheet) in page::sheets(&report) {
             fs::write_atomic(&directory.join(layout::PLOTS).join(name), sheet.as_bytes())?;
         }

@@ -1,6 +1,6 @@
 //! The model that a run left, ready to be asked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::base;
 use super::session::RunError;
@@ -28,13 +28,14 @@ pub struct Trained {
     pub weights: Weights,
 }
 
-/// The file of a run's weights.
-fn weights_file(directory: &Path, which: FromWeights) -> PathBuf {
-    let name = match which {
+/// The files of a run directory that its model is read from: weights, and a base model where that is
+/// a file.
+pub fn files(which: FromWeights) -> [String; 2] {
+    let weights = match which {
         FromWeights::Best => layout::BEST_WEIGHTS,
         FromWeights::Last => layout::LAST_WEIGHTS,
     };
-    directory.join(layout::WEIGHTS).join(name)
+    [weights, layout::BASE_MODEL].map(|name| format!("{}/{name}", layout::WEIGHTS))
 }
 
 /// A model that a run left, but that cannot be opened.
@@ -59,15 +60,13 @@ impl Trained {
         spec: &PipelineSpec,
         which: FromWeights,
     ) -> Result<Self, OpenError> {
-        let file = WeightsFile::of_run(&weights_file(directory, which))?;
+        let [weights, base_model] = files(which).map(|name| directory.join(name));
+        let file = WeightsFile::of_run(&weights)?;
         let classes = manifest.dataset.classes.clone();
         let size = spec.dataset.image_size;
         let base = match &spec.model.base {
             BaseModel::MobilenetV2 => Base::Convention(file.convention()),
-            BaseModel::Onnx(onnx) => {
-                let path = directory.join(layout::WEIGHTS).join(layout::BASE_MODEL);
-                base::open(&path, &onnx.features, size)?.base
-            }
+            BaseModel::Onnx(onnx) => base::open(&base_model, &onnx.features, size)?.base,
         };
         let network = Network::build(&spec.model, base, size, classes.len())
             .expect("the engines have units for every layer of the base models");

@@ -1,61 +1,157 @@
 //! Which classes are taken for which.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Scored;
 
-/// Counts of pictures by class and the class they are given.
+/// Classes up to which a file has the whole matrix; with more it has what is not zero.
+const MOST_WHOLE: usize = 100;
+
+/// Counts of images by class and the class they are given. Of many classes most pairs never occur,
+/// so only those that do are held.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct ConfusionMatrix(Vec<Vec<usize>>);
+#[serde(from = "Written", into = "Written")]
+pub struct ConfusionMatrix {
+    counts: BTreeMap<(usize, usize), usize>,
+    /// Images of each class.
+    of: Vec<usize>,
+    /// Images given each class.
+    given: Vec<usize>,
+}
+
+/// The matrix as files have it.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum Written {
+    /// A row for each class.
+    Whole(Vec<Vec<usize>>),
+    /// The class, the class given and the count, where it is not zero.
+    Sparse { n_classes: usize, counts: Vec<[usize; 3]> },
+}
 
 impl ConfusionMatrix {
-    /// Counts pictures.
+    /// Counts images.
     pub fn count(n_classes: usize, scored: &[Scored<'_>]) -> Self {
-        let mut counts = vec![vec![0; n_classes]; n_classes];
+        let mut matrix = Self::empty(n_classes);
         for Scored { label, predicted, .. } in scored {
-            counts[*label][*predicted] += 1;
+            matrix.add(*label, *predicted, 1);
         }
-        Self(counts)
+        matrix
+    }
+
+    fn empty(n_classes: usize) -> Self {
+        Self { counts: BTreeMap::new(), of: vec![0; n_classes], given: vec![0; n_classes] }
+    }
+
+    fn add(&mut self, label: usize, predicted: usize, count: usize) {
+        // A file may name classes that it does not have.
+        if count == 0 || label.max(predicted) >= self.of.len() {
+            return;
+        }
+        *self.counts.entry((label, predicted)).or_insert(0) += count;
+        self.of[label] += count;
+        self.given[predicted] += count;
     }
 
     /// How many classes there are.
     pub fn n_classes(&self) -> usize {
-        self.0.len()
+        self.of.len()
     }
 
-    /// How many pictures of a class are given a class.
+    /// How many images of a class are given a class.
     pub fn get(&self, label: usize, predicted: usize) -> usize {
-        self.0[label][predicted]
+        self.counts.get(&(label, predicted)).copied().unwrap_or(0)
     }
 
-    /// How many pictures are given their own class.
+    /// The classes, the classes given and the counts that are not zero, row by row.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        self.counts.iter().map(|(&(label, predicted), &count)| (label, predicted, count))
+    }
+
+    /// How many images are given their own class.
     pub fn n_correct(&self) -> usize {
-        (0..self.0.len()).map(|class| self.0[class][class]).sum()
+        (0..self.of.len()).map(|class| self.get(class, class)).sum()
     }
 
-    /// How many pictures are of a class.
+    /// How many images are of a class.
     pub fn n_of(&self, class: usize) -> usize {
-        self.0[class].iter().sum()
+        self.of[class]
     }
 
-    /// How many pictures are given a class.
+    /// How many images are given a class.
     pub fn n_given(&self, class: usize) -> usize {
-        self.0.iter().map(|row| row[class]).sum()
+        self.given[class]
     }
 
     /// The pairs of classes (own, given) that are mistaken for each other most often, with how often;
     /// of equal ones the first.
     pub fn most_confused(&self, n: usize) -> Vec<(usize, usize, usize)> {
-        let n_classes = self.0.len();
-        let mut pairs: Vec<_> = (0..n_classes)
-            .flat_map(|label| (0..n_classes).map(move |predicted| (label, predicted)))
-            .filter(|(label, predicted)| label != predicted)
-            .map(|(label, predicted)| (label, predicted, self.0[label][predicted]))
-            .filter(|(.., count)| *count > 0)
-            .collect();
+        let mut pairs: Vec<_> = self.cells().filter(|(own, given, _)| own != given).collect();
         pairs.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
         pairs.truncate(n);
         pairs
+    }
+}
+
+impl From<Written> for ConfusionMatrix {
+    fn from(written: Written) -> Self {
+        let (n_classes, cells) = match written {
+            Written::Whole(rows) => {
+                let cells = rows.iter().enumerate().flat_map(|(label, row)| {
+                    row.iter().enumerate().map(move |(predicted, &count)| [label, predicted, count])
+                });
+                (rows.len(), cells.collect())
+            }
+            Written::Sparse { n_classes, counts } => (n_classes, counts),
+        };
+        let mut matrix = Self::empty(n_classes);
+        for [label, predicted, count] in cells {
+            matrix.add(label, predicted, count);
+        }
+        matrix
+    }
+}
+
+impl From<ConfusionMatrix> for Written {
+    fn from(matrix: ConfusionMatrix) -> Self {
+        let n_classes = matrix.n_classes();
+        if n_classes > MOST_WHOLE {
+            let counts = matrix.cells().map(|(label, given, count)| [label, given, count]);
+            return Self::Sparse { n_classes, counts: counts.collect() };
+        }
+        let row = |label| (0..n_classes).map(|given| matrix.get(label, given)).collect();
+        Self::Whole((0..n_classes).map(row).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(n_classes: usize) -> ConfusionMatrix {
+        let one = |label, predicted| Scored { label, predicted, probabilities: &[] };
+        let scored = [one(0, 0), one(0, 1), one(1, 1), one(2, 1), one(2, 1), one(2, 2)];
+        ConfusionMatrix::count(n_classes, &scored)
+    }
+
+    #[test]
+    fn counts_are_by_class_and_class_given() {
+        let matrix = matrix(3);
+        assert_eq!([matrix.get(2, 1), matrix.get(1, 2), matrix.n_of(2)], [2, 0, 3]);
+        assert_eq!([matrix.n_given(1), matrix.n_correct(), matrix.n_classes()], [4, 3, 3]);
+        assert_eq!(matrix.most_confused(9), [(2, 1, 2), (0, 1, 1)]);
+    }
+
+    #[test]
+    fn files_have_all_of_few_classes_and_what_is_not_zero_of_many() {
+        let text = |n| serde_json::to_string(&matrix(n)).unwrap();
+        assert_eq!(text(3), "[[1,1,0],[0,1,0],[0,2,1]]");
+        assert!(text(2000).starts_with(r#"{"n_classes":2000,"counts":[[0,0,1],[0,1,1],"#));
+        for n in [3, MOST_WHOLE, 2000] {
+            let again: ConfusionMatrix = serde_json::from_str(&text(n)).unwrap();
+            assert_eq!(again, matrix(n));
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::tensor_shape_proto::dimension;
+use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::Framework;
 
 use super::run::{Model, RunError};
@@ -63,8 +64,8 @@ pub struct Exported {
 /// What a classifier in a file takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ExportedInput {
-    /// Pictures of any size.
-    Pixels,
+    /// Images as bytes: of any size, or of one.
+    Pixels(Option<Size>),
     /// Numbers that a recipe makes of pictures.
     Normalised(ReadRecipe),
 }
@@ -96,14 +97,26 @@ impl Exported {
         })?;
         let foreign = || ExportedError::Foreign(path.to_path_buf());
         let classes: Vec<String> = entry(&model, CLASSES).ok_or_else(foreign)?;
-        let names = model.graph.iter().flat_map(|graph| &graph.input).map(|input| &input.name[..]);
-        let input = match names.collect::<Vec<&str>>()[..] {
-            [IMAGES] => ExportedInput::Pixels,
+        let inputs = || model.graph.iter().flat_map(|graph| &graph.input);
+        let input = match inputs().map(|input| &input.name[..]).collect::<Vec<&str>>()[..] {
+            [IMAGES] => ExportedInput::Pixels(inputs().find_map(fixed_size)),
             [NORMALISED] => ExportedInput::Normalised(entry(&model, RECIPE).ok_or_else(foreign)?),
             _ => return Err(foreign()),
         };
         Ok(Self { classes, input, model: Model::read(&bytes)? })
     }
+}
+
+/// The size of images, `[n, height, width, 3]`, where an input says it.
+fn fixed_size(input: &ValueInfoProto) -> Option<Size> {
+    let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref()?.value.as_ref() else {
+        return None;
+    };
+    let length = |axis: usize| match tensor.shape.as_ref()?.dim.get(axis)?.value {
+        Some(dimension::Value::DimValue(length)) => usize::try_from(length).ok(),
+        _ => None,
+    };
+    Some(Size { height: length(1)?, width: length(2)? })
 }
 
 /// An entry of the metadata that is JSON.

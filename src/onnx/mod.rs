@@ -12,7 +12,7 @@ mod external;
 pub mod import;
 mod input;
 mod layers;
-mod pixels;
+pub mod pixels;
 pub mod run;
 
 use serde::{Deserialize, Serialize};
@@ -70,18 +70,22 @@ pub fn check_resize(resize: ResizeSpec) -> Result<(), UnsupportedResize> {
 }
 
 impl Classifier<'_> {
-    /// The bytes of a file whose graph takes pictures of any size.
+    /// The bytes of a file whose graph takes images as bytes: any number of any size, or one at a
+    /// time of the size given, for runtimes that must know all shapes beforehand.
     ///
     /// # Errors
-    /// When pictures are resized in a way that the graph does not know.
-    pub fn with_pixels(&self) -> Result<Vec<u8>, UnsupportedResize> {
+    /// When images are resized in a way that the graph does not know.
+    pub fn with_pixels(&self, of: Option<ImageSize>) -> Result<Vec<u8>, UnsupportedResize> {
         check_resize(self.resize)?;
         let mut builder = Builder::default();
-        let any = |name| Dimension::Named(name);
-        let shape = [any("n"), any("height"), any("width"), Dimension::Fixed(3)];
+        let [n, height, width] = match of {
+            None => ["n", "height", "width"].map(Dimension::Named),
+            Some(size) => [1, size.height, size.width].map(Dimension::Fixed),
+        };
+        let shape = [n, height, width, Dimension::Fixed(3)];
         let images = builder.input(IMAGES, ElementType::Bytes, &shape);
-        let input = pixels::prepare(&mut builder, &images, self);
-        Ok(self.finish(builder, &input))
+        let input = pixels::prepare(&mut builder, &images, self, of);
+        Ok(self.finish(builder, &input, n))
     }
 
     /// The bytes of a file whose graph takes numbers that are ready for the network.
@@ -95,13 +99,14 @@ impl Classifier<'_> {
             Dimension::Fixed(width),
         ];
         let input = builder.input(NORMALISED, ElementType::Floats, &shape);
-        self.finish(builder, &input)
+        self.finish(builder, &input, Dimension::Named("n"))
     }
 
-    fn finish(&self, mut builder: Builder, input: &str) -> Vec<u8> {
+    /// Adds the network; `n` is how many images it takes at once.
+    fn finish(&self, mut builder: Builder, input: &str, n: Dimension) -> Vec<u8> {
         let logits = layers::network(&mut builder, input, self.network, self.weights);
         layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
-        let shape = [Dimension::Named("n"), Dimension::Fixed(self.classes.len())];
+        let shape = [n, Dimension::Fixed(self.classes.len())];
         builder.output(PROBABILITIES, &shape);
         let recipe = self.recipe();
         let text = |value| serde_json::to_string(value).expect("a recipe is plain data");

@@ -1,47 +1,107 @@
-//! From pictures of any size to what the network takes, as nodes.
+//! From images of any size to what the network takes, as nodes.
 //!
-//! Resizing is a product with a matrix for each axis, made inside the graph from the size of the
-//! picture: so it is what this program does, antialiasing and the rounding of weights and pixels
-//! included, in any runtime, while the operator `Resize` differs from one to the next.
+//! Resizing is a product with a matrix for each axis: so it is what this program does, antialiasing
+//! and the rounding of weights and pixels included, in any runtime, while the operator `Resize`
+//! differs from one to the next.
+//!
+//! Every number is exact. Weights are whole numbers made in 64-bit arithmetic. A product of a whole
+//! row can need 29 bits and single precision has 24, so weights are cut into two parts whose
+//! products fit; then no order of sums and no fused operation changes anything.
 
 use super::Classifier;
 use super::builder::{Attribute, Builder, ElementType};
 use crate::spec::{ImageSize, Preprocessing};
 
-/// Adds what is done with pictures, `[n, height, width, 3]`; gives the name of the network's input,
-/// `[n, 3, height, width]`.
-pub(super) fn prepare(builder: &mut Builder, images: &str, classifier: &Classifier<'_>) -> String {
-    let ImageSize { height, width } = classifier.size;
-    let antialias = classifier.resize.antialias;
-    let to = i64::from(ElementType::Floats.number());
-    let floats = builder.node("Cast", "pixels", &[images], &[("to", Attribute::Integer(to))]);
-    let shape = builder.node("Shape", "size", &[images], &[]);
-    // Rows first: `[n, h, w · 3]`, so that one product serves all pictures.
-    let rows_flat = builder.integers("rows_flat", &[3], &[0, 0, -1]);
-    let flat = builder.node("Reshape", "flat", &[&floats, &rows_flat], &[]);
-    let rows = Axis { name: "rows", position: 1, length: height, antialias };
-    let rows = rows.weights(builder, &shape);
-    let product = builder.node("MatMul", "rows/product", &[&rows.weights, &flat], &[]);
-    let fewer_rows = rounded(builder, "rows", &product, &rows.unit);
-    // Then columns: `[n, height, w, 3]` to `[n, height, 3, w]`, times `[w, width]`.
-    let columns_apart = builder.integers("columns_apart", &[4], &[0, height as i64, -1, 3]);
-    let apart = builder.node("Reshape", "apart", &[&fewer_rows, &columns_apart], &[]);
-    let turn = [("perm", Attribute::Integers(vec![0, 1, 3, 2]))];
-    let apart = builder.node("Transpose", "columns_last", &[&apart], &turn);
-    let columns = Axis { name: "columns", position: 2, length: width, antialias };
-    let columns = columns.weights(builder, &shape);
-    let turn = [("perm", Attribute::Integers(vec![1, 0]))];
-    let turned = builder.node("Transpose", "columns/turned", &[&columns.weights], &turn);
-    let product = builder.node("MatMul", "columns/product", &[&apart, &turned], &[]);
-    let small = rounded(builder, "columns", &product, &columns.unit);
-    // `[n, height, 3, width]` to `[n, 3, height, width]`.
-    let turn = [("perm", Attribute::Integers(vec![0, 2, 1, 3]))];
-    let small = builder.node("Transpose", "small", &[&small], &turn);
+/// The low part of a weight has this many bits: few enough for the sums of the high parts, and for
+/// those of the low parts of up to two thousand weights.
+const LOW_BITS: u32 = 5;
+/// Weights are multiples of 2^-n for the largest n up to this for which they fit into sixteen bits,
+/// as the resizer has them.
+const MOST_BITS: u32 = 21;
+/// Twice the number that no weight may be rounded to.
+const LIMIT: i64 = 65_535;
+
+/// Adds what is done with images, `[n, height, width, 3]`; gives the name of the network's input,
+/// `[n, 3, height, width]`. Images are of any size, or one at a time of the size given.
+pub(super) fn prepare(
+    builder: &mut Builder,
+    images: &str,
+    classifier: &Classifier<'_>,
+    of: Option<ImageSize>,
+) -> String {
+    let floats = cast(builder, "pixels", images, ElementType::Floats);
+    let small = match of {
+        Some(size) => one_size(builder, &floats, classifier, size),
+        None => any_size(builder, images, &floats, classifier),
+    };
     let (scale, shift) = affine(classifier.network.preprocessing);
     let scale = builder.floats("scale", &[1, 3, 1, 1], &scale);
     let shift = builder.floats("shift", &[1, 3, 1, 1], &shift);
     let scaled = builder.node("Mul", "scaled", &[&small, &scale], &[]);
     builder.node("Add", "input", &[&scaled, &shift], &[])
+}
+
+/// Resizes images of any size, as many as there are.
+fn any_size(
+    builder: &mut Builder,
+    images: &str,
+    floats: &str,
+    classifier: &Classifier<'_>,
+) -> String {
+    let (size, antialias) = (classifier.size, classifier.resize.antialias);
+    let shape = builder.node("Shape", "size", &[images], &[]);
+    // Rows first: `[n, h, w · 3]`, so that one product serves all images.
+    let rows_flat = builder.integers("rows_flat", &[3], &[0, 0, -1]);
+    let flat = builder.node("Reshape", "flat", &[floats, &rows_flat], &[]);
+    let rows = Axis { name: "rows", length: size.height, antialias };
+    let weights = rows.of_any_length(builder, &shape, 1);
+    let fewer_rows = weights.apply(builder, "rows", &flat, Side::Left);
+    // Then columns: `[n, height, w, 3]` to `[n, height, 3, w]`, times `[w, width]`.
+    let apart = builder.integers("columns_apart", &[4], &[0, size.height as i64, -1, 3]);
+    let apart = builder.node("Reshape", "apart", &[&fewer_rows, &apart], &[]);
+    let apart = transpose(builder, "columns_last", &apart, &[0, 1, 3, 2]);
+    let columns = Axis { name: "columns", length: size.width, antialias };
+    let weights = columns.of_any_length(builder, &shape, 2).transposed(builder, "columns");
+    let small = weights.apply(builder, "columns", &apart, Side::Right);
+    // `[n, height, 3, width]` to `[n, 3, height, width]`.
+    transpose(builder, "small", &small, &[0, 2, 1, 3])
+}
+
+/// Resizes one image of a known size, with matrices only and no shape that is found out later.
+fn one_size(
+    builder: &mut Builder,
+    floats: &str,
+    classifier: &Classifier<'_>,
+    of: ImageSize,
+) -> String {
+    let (size, antialias) = (classifier.size, classifier.resize.antialias);
+    let reshape = |builder: &mut Builder, name: &str, value: &str, shape: &[usize]| {
+        let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+        let shape = builder.integers(&format!("{name}/shape"), &[shape.len()], &shape);
+        builder.node("Reshape", name, &[value, &shape], &[])
+    };
+    let flat = reshape(builder, "flat", floats, &[of.height, of.width * 3]);
+    let rows = Axis { name: "rows", length: size.height, antialias };
+    let fewer_rows = rows.of_length(builder, of.height).apply(builder, "rows", &flat, Side::Left);
+    let apart = reshape(builder, "apart", &fewer_rows, &[size.height, of.width, 3]);
+    let apart = transpose(builder, "columns_last", &apart, &[0, 2, 1]);
+    let apart = reshape(builder, "columns_flat", &apart, &[size.height * 3, of.width]);
+    let columns = Axis { name: "columns", length: size.width, antialias };
+    let weights = columns.of_length(builder, of.width).transposed(builder, "columns");
+    let small = weights.apply(builder, "columns", &apart, Side::Right);
+    let small = reshape(builder, "colours_apart", &small, &[size.height, 3, size.width]);
+    let small = transpose(builder, "small", &small, &[1, 0, 2]);
+    reshape(builder, "batch", &small, &[1, 3, size.height, size.width])
+}
+
+fn transpose(builder: &mut Builder, name: &str, value: &str, order: &[i64]) -> String {
+    let order = [("perm", Attribute::Integers(order.to_vec()))];
+    builder.node("Transpose", name, &[value], &order)
+}
+
+fn cast(builder: &mut Builder, name: &str, value: &str, to: ElementType) -> String {
+    let to = [("to", Attribute::Integer(i64::from(to.number())))];
+    builder.node("Cast", name, &[value], &to)
 }
 
 /// What pixel values are multiplied by, and what is added then.
@@ -57,101 +117,222 @@ pub(super) fn affine(preprocessing: Preprocessing) -> ([f32; 3], [f32; 3]) {
     (scale, low.map(|value| value as f32))
 }
 
-/// An axis of pictures that are brought to a length.
+/// An axis of images that is brought to a length.
 struct Axis {
     name: &'static str,
-    /// Its place in the shape of the input.
-    position: i64,
     /// What it is brought to.
     length: usize,
     antialias: bool,
 }
 
-/// How an axis is brought to its length.
+/// On which side of the values the weights of a product stand.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// The weights of each source pixel in each target pixel, `[length, n]`, as whole numbers in single
+/// precision, and what divides sums of weighted pixels.
 struct AxisWeights {
-    /// `[length, n]`, whole numbers.
-    weights: String,
-    /// What stands for one in them.
+    /// Multiples of 2^[`LOW_BITS`], divided by that; or whole weights, where there is no low part.
+    high: String,
+    /// What is left of them; none where sums of whole weights fit.
+    low: Option<String>,
+    /// What stands for one in `high`.
     unit: String,
+    /// Half of it.
+    half: String,
+}
+
+impl AxisWeights {
+    fn transposed(self, builder: &mut Builder, name: &str) -> Self {
+        let mut turn = |what: &str, value: &str| {
+            transpose(builder, &format!("{name}/{what}_turned"), value, &[1, 0])
+        };
+        let high = turn("high", &self.high);
+        let low = self.low.as_ref().map(|low| turn("low", low));
+        Self { high, low, ..self }
+    }
+
+    /// Adds the product of weights and pixels, and what turns its sums into pixels: whole numbers
+    /// from 0 to 255, halves up.
+    fn apply(&self, builder: &mut Builder, name: &str, values: &str, side: Side) -> String {
+        let at = |what: &str| format!("{name}/{what}");
+        let product = |builder: &mut Builder, what: &str, weights: &str| match side {
+            Side::Left => builder.node("MatMul", &at(what), &[weights, values], &[]),
+            Side::Right => builder.node("MatMul", &at(what), &[values, weights], &[]),
+        };
+        let mut sums = product(builder, "high_product", &self.high);
+        if let Some(low) = &self.low {
+            // What the low parts are worth in units of the high ones; the rest decides nothing,
+            // because `half` and `unit` are whole in these units.
+            let low = product(builder, "low_product", low);
+            let base = builder.float(&at("low_base"), (1_u32 << LOW_BITS) as f32);
+            let carry = builder.node("Div", &at("low_share"), &[&low, &base], &[]);
+            let carry = builder.node("Floor", &at("carry"), &[&carry], &[]);
+            sums = builder.node("Add", &at("sums"), &[&sums, &carry], &[]);
+        }
+        let up = builder.node("Add", &at("half_up"), &[&sums, &self.half], &[]);
+        let values = builder.node("Div", &at("values"), &[&up, &self.unit], &[]);
+        let whole = builder.node("Floor", &at("values_whole"), &[&values], &[]);
+        let (black, white) = (builder.float(&at("black"), 0.0), builder.float(&at("white"), 255.0));
+        builder.node("Clip", &at("bytes"), &[&whole, &black, &white], &[])
+    }
 }
 
 impl Axis {
-    /// Adds the weights of each source pixel in each target pixel: a triangle around its middle,
-    /// as wide as the step between targets where that is more than a pixel and antialiasing is
-    /// asked for; rounded to sixteen bits, as the resizer does.
-    fn weights(&self, builder: &mut Builder, shape: &str) -> AxisWeights {
+    /// Adds the weights for a length that is known now.
+    fn of_length(&self, builder: &mut Builder, n: usize) -> AxisWeights {
         let at = |what: &str| format!("{}/{what}", self.name);
-        let length = self.length as f32;
-        let position = builder.integers(&at("position"), &[], &[self.position]);
+        let (weights, bits) = weights(n, self.length, self.antialias);
+        // The largest sum of weighted pixels and half a unit.
+        let most = weights.chunks_exact(n).map(|row| row.iter().sum::<i64>() * 255).max();
+        let is_whole = most.unwrap_or(0) + (1 << (bits - 1)) < 1 << f32::MANTISSA_DIGITS;
+        let shift = if is_whole { 0 } else { LOW_BITS };
+        let mut matrix = |what: &str, of: &dyn Fn(i64) -> i64| {
+            let values: Vec<f32> = weights.iter().map(|&weight| of(weight) as f32).collect();
+            builder.floats(&at(what), &[self.length, n], &values)
+        };
+        let high = matrix("high", &|weight| weight >> shift);
+        let low = (shift > 0).then(|| matrix("low", &|weight| weight & ((1 << shift) - 1)));
+        let unit = builder.float(&at("unit"), (1_u32 << (bits - shift)) as f32);
+        let half = builder.float(&at("half"), (1_u32 << (bits - shift - 1)) as f32);
+        AxisWeights { high, low, unit, half }
+    }
+
+    /// Adds what makes the same weights from the length of an axis of the images, `position` in
+    /// their `shape`.
+    fn of_any_length(&self, builder: &mut Builder, shape: &str, position: i64) -> AxisWeights {
+        let at = |what: &str| format!("{}/{what}", self.name);
+        let (triangle, sums) = self.triangle(builder, shape, position);
+        let two_units = self.two_units(builder, &triangle, &sums);
+        // Rounded: (triangle · 2 unit + sum) / 2 sum.
+        let scaled = builder.node("Mul", &at("scaled"), &[&triangle, &two_units], &[]);
+        let up = builder.node("Add", &at("up"), &[&scaled, &sums], &[]);
+        let two = builder.integers(&at("two"), &[], &[2]);
+        let twice = builder.node("Mul", &at("twice_sums"), &[&sums, &two], &[]);
+        let weights = builder.node("Div", &at("matrix"), &[&up, &twice], &[]);
+        let base = builder.integers(&at("base"), &[], &[1 << LOW_BITS]);
+        let high = builder.node("Div", &at("high_whole"), &[&weights, &base], &[]);
+        let back = builder.node("Mul", &at("high_back"), &[&high, &base], &[]);
+        let low = builder.node("Sub", &at("low_whole"), &[&weights, &back], &[]);
+        let four_base = builder.integers(&at("four_base"), &[], &[4 << LOW_BITS]);
+        let two_base = builder.integers(&at("two_base"), &[], &[2 << LOW_BITS]);
+        let unit = builder.node("Div", &at("unit_whole"), &[&two_units, &two_base], &[]);
+        let half = builder.node("Div", &at("half_whole"), &[&two_units, &four_base], &[]);
+        let mut floats =
+            |what: &str, value: &str| cast(builder, &at(what), value, ElementType::Floats);
+        AxisWeights {
+            high: floats("high", &high),
+            low: Some(floats("low", &low)),
+            unit: floats("unit", &unit),
+            half: floats("half", &half),
+        }
+    }
+
+    /// Adds the weights before they are divided by their sums, `[length, n]`: a triangle around the
+    /// middle of each target pixel, as wide as the step between targets where that is more than a
+    /// pixel and antialiasing is asked for, times twice the length; and the sums, `[length, 1]`.
+    fn triangle(&self, builder: &mut Builder, shape: &str, position: i64) -> (String, String) {
+        let at = |what: &str| format!("{}/{what}", self.name);
+        let length = self.length as i64;
+        let position = builder.integers(&at("position"), &[], &[position]);
         let axis = [("axis", Attribute::Integer(0))];
         let n = builder.node("Gather", &at("n"), &[shape, &position], &axis);
-        let to = [("to", Attribute::Integer(i64::from(ElementType::Floats.number())))];
-        let n_float = builder.node("Cast", &at("n_float"), &[&n], &to);
-        let (zero, one) =
-            (builder.integers(&at("zero"), &[], &[0]), builder.integers(&at("one"), &[], &[1]));
-        let sources = builder.node("Range", &at("range"), &[&zero, &n, &one], &[]);
-        let sources = builder.node("Cast", &at("sources"), &[&sources], &to);
-        // The distance of source x from the middle of target i, times twice the length, in whole
-        // numbers so that nothing is rounded: (2i + 1) n - length - 2 length x.
-        let odd: Vec<f32> = (0..self.length).map(|i| (2 * i + 1) as f32).collect();
-        let odd = builder.floats(&at("odd"), &[self.length, 1], &odd);
-        let step = builder.float(&at("step"), 2.0 * length);
-        let half = builder.float(&at("length"), length);
-        let middle = builder.node("Mul", &at("middle"), &[&odd, &n_float], &[]);
+        let [zero, one, two] =
+            [0, 1, 2].map(|value| builder.integers(&at(&format!("number_{value}")), &[], &[value]));
+        let sources = builder.node("Range", &at("sources"), &[&zero, &n, &one], &[]);
+        // The distance of source x from the middle of target i, times twice the length:
+        // (2i + 1) n - length - 2 length x.
+        let odd: Vec<i64> = (0..length).map(|i| 2 * i + 1).collect();
+        let odd = builder.integers(&at("odd"), &[self.length, 1], &odd);
+        let step = builder.integers(&at("step"), &[], &[2 * length]);
+        let half = builder.integers(&at("length"), &[], &[length]);
+        let middle = builder.node("Mul", &at("middle"), &[&odd, &n], &[]);
         let middle = builder.node("Sub", &at("centre"), &[&middle, &half], &[]);
         let place = builder.node("Mul", &at("place"), &[&sources, &step], &[]);
         let distance = builder.node("Sub", &at("difference"), &[&middle, &place], &[]);
         let distance = builder.node("Abs", &at("distance"), &[&distance], &[]);
         let radius = if self.antialias {
-            let two = builder.float(&at("two"), 2.0);
-            let wide = builder.node("Mul", &at("wide"), &[&n_float, &two], &[]);
+            let wide = builder.node("Mul", &at("wide"), &[&n, &two], &[]);
             builder.node("Max", &at("radius"), &[&wide, &step], &[])
         } else {
             step
         };
-        let share = builder.node("Div", &at("share"), &[&distance, &radius], &[]);
-        let whole = builder.float(&at("whole"), 1.0);
-        let weights = builder.node("Sub", &at("slope"), &[&whole, &share], &[]);
-        let weights = builder.node("Relu", &at("triangle"), &[&weights], &[]);
+        let slope = builder.node("Sub", &at("slope"), &[&radius, &distance], &[]);
+        let triangle = builder.node("Max", &at("triangle"), &[&slope, &zero], &[]);
         let along = builder.integers(&at("along"), &[1], &[1]);
-        let sums = builder.node("ReduceSum", &at("sums"), &[&weights, &along], &[]);
-        let weights = builder.node("Div", &at("weights"), &[&weights, &sums], &[]);
-        self.rounded_weights(builder, &weights)
+        let sums = builder.node("ReduceSum", &at("row_sums"), &[&triangle, &along], &[]);
+        (triangle, sums)
     }
 
-    /// Rounds weights to multiples of the smallest power of two for which the largest still fits
-    /// into sixteen bits.
-    fn rounded_weights(&self, builder: &mut Builder, weights: &str) -> AxisWeights {
+    /// Adds twice what stands for one in whole weights: the largest power of two up to
+    /// 2^[`MOST_BITS`] for which the largest weight still fits into sixteen bits, times two.
+    fn two_units(&self, builder: &mut Builder, triangle: &str, sums: &str) -> String {
         let at = |what: &str| format!("{}/{what}", self.name);
-        let axes = [("keepdims", Attribute::Integer(0))];
-        let most = builder.node("ReduceMax", &at("most"), &[weights], &axes);
-        let limit = builder.float(&at("limit"), 32_767.5);
-        let fits = builder.node("Div", &at("fits"), &[&limit, &most], &[]);
-        let log = builder.node("Log", &at("log"), &[&fits], &[]);
-        let ln_2 = builder.float(&at("ln_2"), std::f32::consts::LN_2);
-        let bits = builder.node("Div", &at("bits"), &[&log, &ln_2], &[]);
-        let bits = builder.node("Ceil", &at("bits_up"), &[&bits], &[]);
-        let whole = builder.float(&at("bit"), 1.0);
-        let bits = builder.node("Sub", &at("bits_kept"), &[&bits, &whole], &[]);
-        let most_bits = builder.float(&at("most_bits"), 21.0);
-        let bits = builder.node("Min", &at("precision"), &[&bits, &most_bits], &[]);
-        let base = builder.float(&at("base"), 2.0);
-        let unit = builder.node("Pow", &at("unit"), &[&base, &bits], &[]);
-        let scaled = builder.node("Mul", &at("scaled"), &[weights, &unit], &[]);
-        let half = builder.float(&at("half"), 0.5);
-        let up = builder.node("Add", &at("up"), &[&scaled, &half], &[]);
-        let weights = builder.node("Floor", &at("matrix"), &[&up], &[]);
-        AxisWeights { weights, unit }
+        let along = [("axes", Attribute::Integers(vec![1]))];
+        let most = builder.node("ReduceMax", &at("most"), &[triangle], &along);
+        // Whether the largest weight of each row fits with each number of bits, `[length, bits]`.
+        let powers: Vec<i64> = (1..=MOST_BITS).map(|bits| 2 << bits).collect();
+        let powers = builder.integers(&at("powers"), &[1, powers.len()], &powers);
+        let scaled = builder.node("Mul", &at("most_scaled"), &[&most, &powers], &[]);
+        let limit = builder.integers(&at("limit"), &[], &[LIMIT]);
+        let limits = builder.node("Mul", &at("limits"), &[sums, &limit], &[]);
+        let fits = builder.node("Less", &at("fits"), &[&scaled, &limits], &[]);
+        let fits = cast(builder, &at("fits_number"), &fits, ElementType::Integers);
+        let down = [("axes", Attribute::Integers(vec![0])), ("keepdims", Attribute::Integer(0))];
+        let fits = builder.node("ReduceMin", &at("all_fit"), &[&fits], &down);
+        let bits = builder.integers(&at("bits"), &[1], &[0]);
+        let keep = [("keepdims", Attribute::Integer(0))];
+        let bits = builder.node("ReduceSum", &at("precision"), &[&fits, &bits], &keep);
+        let table: Vec<i64> = (0..=MOST_BITS).map(|bits| 2 << bits).collect();
+        let table = builder.integers(&at("units"), &[table.len()], &table);
+        let axis = [("axis", Attribute::Integer(0))];
+        builder.node("Gather", &at("two_units"), &[&table, &bits], &axis)
     }
 }
 
-/// Adds what turns sums of weighted pixels into pixels: whole numbers from 0 to 255.
-fn rounded(builder: &mut Builder, name: &str, sums: &str, unit: &str) -> String {
-    let at = |what: &str| format!("{name}/{what}");
-    let values = builder.node("Div", &at("values"), &[sums, unit], &[]);
-    let half = builder.float(&at("half_up"), 0.5);
-    let up = builder.node("Add", &at("values_up"), &[&values, &half], &[]);
-    let whole = builder.node("Floor", &at("values_whole"), &[&up], &[]);
-    let (black, white) = (builder.float(&at("black"), 0.0), builder.float(&at("white"), 255.0));
-    builder.node("Clip", &at("bytes"), &[&whole, &black, &white], &[])
+/// The weights that the graph makes for an axis of `n` pixels that is brought to `length`: whole
+/// numbers, `[length, n]`, and how many bits stand for one.
+pub fn weights(n: usize, length: usize, antialias: bool) -> (Vec<i64>, u32) {
+    let (n, length) = (n as i64, length as i64);
+    let step = 2 * length;
+    let radius = if antialias { step.max(2 * n) } else { step };
+    let slope = |i: i64, x: i64| (radius - ((2 * i + 1) * n - length - step * x).abs()).max(0);
+    let rows: Vec<Vec<i64>> = (0..length).map(|i| (0..n).map(|x| slope(i, x)).collect()).collect();
+    let sum = |row: &Vec<i64>| row.iter().sum::<i64>();
+    let fits = |bits: &u32| {
+        let most = |row: &Vec<i64>| row.iter().max().copied().unwrap_or(0);
+        rows.iter().all(|row| most(row) * (2 << bits) < LIMIT * sum(row))
+    };
+    let bits = (1..=MOST_BITS).take_while(fits).count() as u32;
+    let rounded = |row: &Vec<i64>| {
+        let sum = sum(row);
+        row.iter().map(|slope| (slope * (2 << bits) + sum) / (2 * sum)).collect::<Vec<i64>>()
+    };
+    (rows.iter().flat_map(rounded).collect(), bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_sums_fit_into_single_precision() {
+        for length in [32, 160, 512, 1024] {
+            for n in [1, 100, 1025, 4032, 9000, 12_000] {
+                let (weights, bits) = weights(n, length, true);
+                let most = |of: &dyn Fn(i64) -> i64| {
+                    let sums =
+                        weights.chunks_exact(n).map(|row| row.iter().map(|w| of(*w)).sum::<i64>());
+                    sums.max().unwrap() * 255
+                };
+                let high = most(&|weight| weight >> LOW_BITS);
+                let low = most(&|weight| weight & ((1 << LOW_BITS) - 1));
+                let all = high + (low >> LOW_BITS) + (1 << (bits - LOW_BITS - 1));
+                assert!(all < 1 << 24 && low < 1 << 24, "{n} to {length}: {all}, {low}");
+            }
+        }
+    }
 }

@@ -6,12 +6,14 @@ use super::tables::{self, four, interval, maybe};
 use super::{Loss, Report};
 use crate::base::text::{self, escape};
 use crate::metrics::{ClassMetrics, Metrics};
-use crate::run_dir::html;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::sheet::Tile;
+use crate::run_dir::{html, layout};
 
-/// Pairs of classes that are named as mistaken for each other.
-const MOST_PAIRS: usize = 10;
+/// Classes up to which few pairs of classes are named as mistaken for each other, and how many.
+const FEW: (usize, usize) = (30, 10);
+/// Pairs that are named of more classes, where the confusion matrix cannot be read.
+const MOST_PAIRS: usize = 500;
 
 /// The figure that everybody asks for, and what it is worth.
 pub(super) fn headline(report: &Report) -> String {
@@ -102,6 +104,10 @@ pub(super) fn figures(report: &Report) -> String {
         let what: Vec<String> = what.collect();
         let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(&what.join("; ")));
     }
+    for (task, reason) in &report.manifest.failed {
+        let (task, reason) = (escape(task), escape(reason));
+        let _ = writeln!(body, "<p><span class=\"worse\">{task} failed</span>: {reason}</p>");
+    }
     body
 }
 
@@ -148,11 +154,13 @@ pub(super) fn classes(report: &Report) -> String {
     let metrics = &report.measured.metrics;
     let (heads, rows) = tables::classes(metrics);
     let mut body = "<h2>Classes</h2>\n".to_owned();
-    body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7]));
+    body.push_str(&html::long_table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7], layout::METRICS_JSON));
+    let (few, n_pairs) = FEW;
+    let n_pairs = if metrics.classes.len() > few { MOST_PAIRS } else { n_pairs };
     let name = |class: usize| metrics.classes[class].name.clone();
     let confused: Vec<Vec<String>> = metrics
         .confusion_matrix
-        .most_confused(MOST_PAIRS)
+        .most_confused(n_pairs)
         .into_iter()
         .map(|(label, given, n)| {
             let of = metrics.confusion_matrix.n_of(label);
@@ -162,7 +170,7 @@ pub(super) fn classes(report: &Report) -> String {
     if !confused.is_empty() && metrics.classes.len() > 2 {
         body.push_str("<h2>Most confused</h2>\n");
         let heads = ["class", "given", "pictures"].map(str::to_owned);
-        body.push_str(&html::table(&heads, &confused, &[2]));
+        body.push_str(&html::long_table(&heads, &confused, &[2], layout::PREDICTIONS));
     }
     body.push_str(&plots(
         report,
@@ -224,7 +232,8 @@ pub(super) fn data(report: &Report) -> String {
     let rows: Vec<Vec<String>> =
         setup.classes.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
     let mut body = "<h2>Pictures</h2>\n".to_owned();
-    body.push_str(&html::table(&["class", "pictures"].map(str::to_owned), &rows, &[1]));
+    let heads = ["class", "pictures"].map(str::to_owned);
+    body.push_str(&html::long_table(&heads, &rows, &[1], layout::SPLITS));
     let parts = manifest.dataset.split.iter().filter(|(_, n)| **n > 0);
     let parts: Vec<String> = parts.map(|(part, n)| format!("{part} {n}")).collect();
     let _ = writeln!(body, "<p>Divided into {}.</p>", escape(&parts.join(", ")));

@@ -47,29 +47,27 @@ impl Status {
 }
 
 impl RunEntry {
-    /// Looks at a run directory; `None` where it is none.
+    /// Looks at a run directory; `None` where it is none: other programs have files called
+    /// `manifest.json` and folders called `checkpoint`, too.
     ///
     /// # Errors
     /// When a file or folder cannot be read.
     pub fn read(directory: &Path) -> Result<Option<Self>, FileError> {
         let file = |name: &str| directory.join(name);
-        let is_run = [layout::MANIFEST, layout::RESOLVED, layout::CHECKPOINT]
-            .iter()
-            .any(|name| file(name).exists());
-        if !is_run {
-            return Ok(None);
-        }
         let status = if file(layout::MANIFEST).exists() {
             match verify::read_manifest(directory) {
                 Ok(manifest) => Status::Finished(Box::new(manifest)),
-                Err(error) => Status::Broken(error.to_string()),
+                Err(error) if has_files_of_a_run(directory) => Status::Broken(error.to_string()),
+                Err(_) => return Ok(None),
             }
+        } else if !is_unfinished_run(directory)? {
+            return Ok(None);
         } else if let Some(holder) = lock::holder(directory)? {
             Status::Running(holder)
         } else if file(layout::CHECKPOINT).join(layout::STARTED_WITH).exists() {
             Status::CutShort
         } else {
-            Status::Broken("it stopped before its first stage".to_owned())
+            Status::Broken("it stopped before its first stage, or while it was removed".to_owned())
         };
         let mut bytes = 0;
         let mut begun = None;
@@ -102,19 +100,121 @@ impl RunEntry {
     }
 }
 
+/// Whether a folder has what every run writes before its first stage.
+pub fn has_files_of_a_run(directory: &Path) -> bool {
+    [layout::PIPELINE, layout::RESOLVED, layout::SPLITS, layout::CLASSES]
+        .iter()
+        .all(|name| directory.join(name).is_file())
+}
+
+/// Whether a folder without a manifest is a run: its checkpoint is ours, or it holds nothing that a
+/// run does not write.
+fn is_unfinished_run(directory: &Path) -> Result<bool, FileError> {
+    let checkpoint = directory.join(layout::CHECKPOINT);
+    let started_with = checkpoint.join(layout::STARTED_WITH);
+    if has_files_of_a_run(directory) && started_with_us(&started_with) {
+        return Ok(true);
+    }
+    let is_begun = directory.join(layout::RESOLVED).is_file() || lock::was_taken(directory);
+    Ok(is_begun
+        && holds_only(directory, layout::is_known)?
+        && (!checkpoint.exists() || holds_only(&checkpoint, layout::is_in_checkpoint)?)
+        && (!started_with.exists() || started_with_us(&started_with)))
+}
+
+/// Whether the name of everything in a folder is a known one.
+fn holds_only(folder: &Path, is_known: fn(&str) -> bool) -> Result<bool, FileError> {
+    let name = |path: &PathBuf| Some(path.file_name()?.to_str()?.to_owned());
+    let is_known =
+        |path: &PathBuf| name(path).is_some_and(|name| is_known(fs::without_partial(&name)));
+    Ok(fs::read_dir_sorted(folder)?.iter().all(is_known))
+}
+
+/// Whether a file says what a run of this program was started with.
+fn started_with_us(path: &Path) -> bool {
+    let text = fs::read_text(path).unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    value["format"].is_u64()
+        && value["program"].as_str().is_some_and(|p| p.starts_with("alpaca-run "))
+}
+
+/// What stands in the way of removing a run directory, in a fragment: a manifest may have been
+/// copied into a folder that holds other things.
+pub fn obstacle_to_removal(run: &RunEntry) -> Option<String> {
+    match &run.status {
+        Status::Running(holder) => Some(format!("is at work: {holder}")),
+        Status::Finished(_) if !has_files_of_a_run(&run.directory) => {
+            Some("has a manifest but not the other files of a run".to_owned())
+        }
+        Status::Finished(_) | Status::Broken(_) | Status::CutShort => None,
+    }
+}
+
+/// Removes a run directory. The manifest goes first, so that what is left after a stop does not
+/// look like a finished run, and the resolved pipeline last, so that it still looks like a run.
+///
+/// # Errors
+/// When something in it cannot be removed.
+pub fn remove(directory: &Path) -> Result<(), FileError> {
+    fs::remove_if_there(&directory.join(layout::MANIFEST))?;
+    let resolved = directory.join(layout::RESOLVED);
+    for path in fs::read_dir_sorted(directory)? {
+        if path != resolved {
+            fs::remove_any(&path)?;
+        }
+    }
+    fs::remove_if_there(&resolved)?;
+    fs::remove_dir_all(directory)
+}
+
+/// A folder among run directories.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A run directory.
+    Run(RunEntry),
+    /// One that has something that runs have, but is not a run.
+    Other {
+        /// The folder.
+        directory: PathBuf,
+        /// Why it is not a run, in a fragment.
+        why: String,
+    },
+}
+
+/// The folders in a folder that are run directories or look like one, by name.
+///
+/// # Errors
+/// When a file or folder cannot be read.
+pub fn look(folder: &Path) -> Result<Vec<Found>, FileError> {
+    let mut found = vec![];
+    if !folder.exists() {
+        return Ok(found);
+    }
+    for directory in fs::read_dir_sorted(folder)? {
+        if !directory.is_dir() {
+            continue;
+        }
+        if let Some(run) = RunEntry::read(&directory)? {
+            found.push(Found::Run(run));
+            continue;
+        }
+        let like = [layout::MANIFEST, layout::RESOLVED, layout::CHECKPOINT];
+        if let Some(name) = like.into_iter().find(|name| directory.join(name).exists()) {
+            let why = format!("is not a run of this program, though it has `{name}`");
+            found.push(Found::Other { directory, why });
+        }
+    }
+    Ok(found)
+}
+
 /// The run directories in a folder, by name; none where there is no such folder.
 ///
 /// # Errors
 /// When a file or folder cannot be read.
 pub fn list(folder: &Path) -> Result<Vec<RunEntry>, FileError> {
-    if !folder.exists() {
-        return Ok(vec![]);
-    }
-    let mut runs = vec![];
-    for path in fs::read_dir_sorted(folder)? {
-        if path.is_dir() {
-            runs.extend(RunEntry::read(&path)?);
-        }
-    }
-    Ok(runs)
+    let runs = look(folder)?.into_iter().filter_map(|found| match found {
+        Found::Run(run) => Some(run),
+        Found::Other { .. } => None,
+    });
+    Ok(runs.collect())
 }

@@ -21,7 +21,11 @@ figcaption{font-size:.85rem}.better{color:var(--good)}.worse{color:var(--bad)}pr
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}.plots svg{width:100%}\
 .figure{font-size:3rem;line-height:1.1;font-weight:650;letter-spacing:-.02em;margin:1rem 0 .25rem;font-variant-numeric:tabular-nums}\
 .pairs{grid-template-columns:repeat(auto-fill,minmax(min(100%,14rem),1fr))}.pair{display:flex;gap:2px}.pair img{flex:1 1 0;min-width:0}\
+details{margin:.5rem 0}summary{cursor:pointer;color:var(--faint)}\
 code{font:.85em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);border-radius:4px;padding:.1em .3em;overflow-wrap:anywhere}";
+
+/// What a page may load and run: the images and the style that are part of it, and nothing else.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /// A whole page; `body` is markup.
 pub fn document(title: &str, body: &str) -> String {
@@ -29,6 +33,7 @@ pub fn document(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
 }
@@ -45,6 +50,31 @@ pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String 
     };
     let rows: String = rows.iter().map(|cells| row(cells, "td")).collect();
     format!("<div class=\"wide\"><table>\n{}{rows}</table></div>\n", row(heads, "th"))
+}
+
+/// Rows of a table that a page shows at once.
+const MOST_SHOWN: usize = 60;
+/// Rows of a table that a page has, the rest of which is unfolded.
+const MOST_ROWS: usize = 2_000;
+
+/// A table of any number of rows: of more than fit, the first ones, and the rest where the reader
+/// asks for it, up to a bound that keeps pages small. `file` is where all of them are.
+pub fn long_table(heads: &[String], rows: &[Vec<String>], right: &[usize], file: &str) -> String {
+    if rows.len() <= MOST_SHOWN {
+        return table(heads, rows, right);
+    }
+    let rest = &rows[MOST_SHOWN..rows.len().min(MOST_ROWS)];
+    let all = if rows.len() > MOST_ROWS {
+        format!(" ({} of {} rows; {file} has all)", MOST_ROWS, rows.len())
+    } else {
+        String::new()
+    };
+    format!(
+        "{}<details><summary>{} more{all}</summary>\n{}</details>\n",
+        table(heads, &rows[..MOST_SHOWN], right),
+        rest.len(),
+        table(heads, rest, right),
+    )
 }
 
 /// A JPEG picture as an address that holds it.

@@ -32,6 +32,12 @@ pub const EVENTS: &str = "events.jsonl";
 pub const CHECKPOINT: &str = "checkpoint";
 /// The file in it that says what the run was started with.
 pub const STARTED_WITH: &str = "run.json";
+/// How the names of the files of finished stages in it begin; their numbers follow.
+pub const STAGE: &str = "stage-";
+/// The file in it of the stage in progress.
+pub const STAGE_IN_PROGRESS: &str = "stage-in-progress";
+/// The file in it that the process at work has locked.
+pub const LOCK: &str = "lock";
 /// The page about the run.
 pub const REPORT: &str = "report.html";
 /// The folder of plots.
@@ -47,6 +53,35 @@ pub const LAST_WEIGHTS: &str = "last.safetensors";
 
 /// The files that may differ between two executions of the same run.
 pub const VOLATILE: [&str; 3] = [TIMINGS, EVENTS, MANIFEST];
+
+/// Whether a run writes a file or folder of this name into its directory.
+pub fn is_known(name: &str) -> bool {
+    [
+        PIPELINE,
+        RESOLVED,
+        SPLITS,
+        METRICS,
+        PREDICTIONS,
+        METRICS_JSON,
+        EVALUATIONS,
+        EXPORTS,
+        CLASSES,
+        MANIFEST,
+        TIMINGS,
+        EVENTS,
+        CHECKPOINT,
+        REPORT,
+        PLOTS,
+        WEIGHTS,
+    ]
+    .contains(&name)
+}
+
+/// Whether a checkpoint has a file of this name.
+pub fn is_in_checkpoint(name: &str) -> bool {
+    [STARTED_WITH, LOCK, STAGE_IN_PROGRESS].contains(&name)
+        || name.strip_prefix(STAGE).is_some_and(|number| number.parse::<usize>().is_ok())
+}
 
 /// Makes a run directory below `runs`: `name`, or `name-2`, `name-3` … where that is taken. Of two
 /// processes that try at once, each gets its own.

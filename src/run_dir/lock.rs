@@ -9,9 +9,6 @@ use super::layout;
 use crate::base::clock;
 use crate::base::fs::{self, FileError};
 
-/// The name of the file that is locked.
-const LOCK: &str = "lock";
-
 /// A run directory that cannot be worked in.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -43,7 +40,7 @@ impl RunLock {
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         let folder = directory.join(layout::CHECKPOINT);
         fs::create_dir_all(&folder)?;
-        let path = folder.join(LOCK);
+        let path = folder.join(layout::LOCK);
         let failed = |source| FileError::new("lock", &path, source);
         let mut file = fs::open_or_create(&path)?;
         match file.try_lock() {
@@ -73,12 +70,18 @@ impl RunLock {
     }
 }
 
+/// Whether a folder has a lock that this program once took.
+pub fn was_taken(directory: &Path) -> bool {
+    let path = directory.join(layout::CHECKPOINT).join(layout::LOCK);
+    fs::read_text(&path).is_ok_and(|line| line.starts_with("process "))
+}
+
 /// What the process that works in a run directory says of itself; none where no process does.
 ///
 /// # Errors
 /// When the lock cannot be looked at.
 pub fn holder(directory: &Path) -> Result<Option<String>, FileError> {
-    let path = directory.join(layout::CHECKPOINT).join(LOCK);
+    let path = directory.join(layout::CHECKPOINT).join(layout::LOCK);
     if !path.exists() {
         return Ok(None);
     }

@@ -30,6 +30,9 @@ pub struct Manifest {
     pub weights: WeightsRecord,
     /// The stages in the order they ran.
     pub stages: Vec<StageRecord>,
+    /// Tasks that failed after all stages had trained, with the reason.
+    #[serde(default)]
+    pub failed: BTreeMap<String, String>,
     /// The BLAKE3 digest of each file that reproduces, by its path in the run directory.
     pub files: BTreeMap<String, Digest>,
     /// Facts that change from one execution to the next.

@@ -8,6 +8,7 @@ use super::layout;
 use super::manifest::Manifest;
 use super::plot;
 use super::table::{self, GrowingTable, figure};
+use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, StageFacts};
 use crate::model::weights::{Weights, file};
@@ -93,16 +94,6 @@ impl Recorder {
         self.write_json(layout::CLASSES, &classes)
     }
 
-    /// Writes the base model of the run, where it is a file.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write_base_model(&self, file: &[u8]) -> Result<(), FileError> {
-        let folder = self.directory.join(layout::WEIGHTS);
-        fs::create_dir_all(&folder)?;
-        fs::write_atomic(&folder.join(layout::BASE_MODEL), file)
-    }
-
     /// Makes the weights of a stage those of the run.
     ///
     /// # Errors
@@ -141,6 +132,12 @@ impl Recorder {
     /// # Errors
     /// When it cannot be written.
     pub fn finish(&self, manifest: &Manifest) -> Result<(), FileError> {
+        // The manifest promises the rest, so the rest must outlive a power cut before it does.
+        for path in fs::files_below(&self.directory)? {
+            fs::sync(&path)?;
+            fs::sync_folder_of(&path)?;
+        }
+        fs::sync_folder_of(&self.directory)?;
         self.write_json(layout::MANIFEST, manifest)
     }
 
@@ -199,6 +196,16 @@ impl Recorder {
     }
 }
 
+/// Writes the base model of a run, where it is a file.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_base_model(directory: &Path, file: &[u8]) -> Result<(), FileError> {
+    let folder = directory.join(layout::WEIGHTS);
+    fs::create_dir_all(&folder)?;
+    fs::write_atomic(&folder.join(layout::BASE_MODEL), file)
+}
+
 /// Writes the weights of a stage's best or last epoch into a run directory.
 ///
 /// # Errors
@@ -212,6 +219,28 @@ pub fn write_weights(
     let folder = directory.join(layout::WEIGHTS).join(stage);
     fs::create_dir_all(&folder)?;
     file::save(&folder.join(name), weights, convention)
+}
+
+/// Writes the weights of a stage unless the run directory has them; gives the name of their file in
+/// it and the digest of what it holds.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn ensure_weights(
+    directory: &Path,
+    (stage, name): (&str, &str),
+    weights: &Weights,
+    convention: Convention,
+) -> Result<(String, Digest), FileError> {
+    let below = format!("{}/{stage}/{name}", layout::WEIGHTS);
+    let path = directory.join(&below);
+    let bytes = file::encode(weights, convention);
+    let digest = Digest::of(&bytes);
+    if Digest::of_file(&path).ok() != Some(digest) {
+        fs::create_dir_all(&directory.join(layout::WEIGHTS).join(stage))?;
+        fs::write_atomic(&path, &bytes)?;
+    }
+    Ok((below, digest))
 }
 
 impl EventSink for Recorder {

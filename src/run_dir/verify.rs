@@ -1,6 +1,7 @@
 //! Whether the files of a run are still those that it wrote.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -33,6 +34,12 @@ pub enum ManifestError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// A file of the run is not the one that it wrote.
+    #[error("`{}` is not the file that the run wrote", .0.display())]
+    Changed(PathBuf),
+    /// A file of the run is gone.
+    #[error("`{}` is gone", .0.display())]
+    Gone(PathBuf),
     /// It was written by a later program.
     #[error("`{}` has format {format}, and this program knows {FORMAT}", path.display())]
     Version {
@@ -65,6 +72,55 @@ pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
         Some(format) if format != u64::from(FORMAT) => Err(ManifestError::Version { path, format }),
         _ => serde_json::from_value(value).map_err(wrong),
     }
+}
+
+impl ManifestError {
+    /// What can be done about it.
+    pub fn hints(&self) -> Vec<String> {
+        let of_file = |path: &Path| {
+            let run = path
+                .ancestors()
+                .find(|folder| folder.join(layout::MANIFEST).is_file())
+                .map_or_else(|| "RUN".to_owned(), |folder| folder.display().to_string());
+            vec![format!(
+                "`alpaca-run verify {run}` lists all such files; restore them, or run the pipeline \
+                 again"
+            )]
+        };
+        match self {
+            Self::Changed(path) | Self::Gone(path) => of_file(path),
+            Self::NotThere(_)
+            | Self::IsFile(_)
+            | Self::Missing(_)
+            | Self::File(_)
+            | Self::Format { .. }
+            | Self::Version { .. } => vec![],
+        }
+    }
+}
+
+/// Compares files of a run with the manifest before they are used: those in it whose names
+/// `is_used` picks. Names are paths in the run directory.
+///
+/// # Errors
+/// When one is gone, cannot be read, or is not what the run wrote.
+pub fn check(
+    directory: &Path,
+    manifest: &Manifest,
+    is_used: impl Fn(&str) -> bool,
+) -> Result<(), ManifestError> {
+    for (name, digest) in manifest.files.iter().filter(|(name, _)| is_used(name)) {
+        let path = directory.join(name);
+        match Digest::of_file(&path) {
+            Ok(found) if found == *digest => {}
+            Ok(_) => return Err(ManifestError::Changed(path)),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => {
+                return Err(ManifestError::Gone(path));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// How the files of a run compare with its manifest; names as paths in the run directory.

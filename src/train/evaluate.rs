@@ -8,7 +8,7 @@ use crate::engine::Trainer;
 use crate::event::Evaluated;
 
 /// What the network says about one picture.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The picture's position in its dataset.
     pub sample: usize,

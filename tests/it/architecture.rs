@@ -40,7 +40,7 @@ const MODULES: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that one folder alone may name; of one that is listed again, those folders.
-const HOMES: [(&str, &str); 26] = [
+const HOMES: [(&str, &str); 28] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("base64", "run_dir"),
@@ -49,11 +49,13 @@ const HOMES: [(&str, &str); 26] = [
     ("clap", "cli"),
     ("csv", "run_dir"),
     ("ctrlc", "cli"),
+    ("signal_hook", "cli"),
     ("fast_image_resize", "dataset"),
     ("hdf5_reader", "model/weights/import"),
     ("image", "dataset"),
     ("indicatif", "cli"),
     ("notify", "cli"),
+    ("roxmltree", "run_dir"),
     ("safetensors", "model/weights"),
     ("saphyr_parser", "pipeline"),
     ("schemars", "pipeline"),

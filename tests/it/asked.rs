@@ -135,6 +135,166 @@ fn an_exported_model_says_the_same_of_pictures_of_any_size() {
     }
 }
 
+/// Sides that shrink by so much that sums of weighted pixels need more bits than a float has.
+#[test]
+fn an_exported_model_is_exact_where_images_shrink_a_lot() {
+    for (size, more) in [(48, "true"), (96, "true"), (100, "true"), (32, "false")] {
+        let size_key = format!("dataset.image_size={size}");
+        let antialias = format!("dataset.resize.antialias={more}");
+        let (workshop, _) = trained(2, &["-S", &size_key, "-S", &antialias]);
+        let file = workshop.text("model.onnx");
+        let said = alpaca_run(&["export", &workshop.text("runs/small"), "-o", &file, "--no-cache"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let model = Model::read(&fs::read(&workshop.path("model.onnx")).unwrap()).unwrap();
+        for (number, (width, height)) in
+            [(1025, 769), (640, 480), (2016, 33), (7, 1111), (960, 1200), (768, 768)]
+                .into_iter()
+                .enumerate()
+        {
+            let noise = |x: u32, y: u32| {
+                let value = (x * 31 + y * 17 + number as u32).wrapping_mul(2_654_435_761) >> 16;
+                image::Rgb([value as u8, (value >> 3) as u8, (value >> 5) as u8])
+            };
+            let image = image::RgbImage::from_fn(width, height, noise);
+            let name = workshop.text("noise.png");
+            image.save(&name).unwrap();
+            let said = predict(&workshop, &["--csv", &name]);
+            assert_eq!(said.code, Some(if width < 8 { 1 } else { 0 }), "{}", said.err);
+            if width < 8 {
+                continue;
+            }
+            let line: Vec<&str> = said.out.lines().nth(1).unwrap().split(',').collect();
+            let shape = [1, height as usize, width as usize, 3];
+            let found = model.for_pixels(shape).unwrap().pixels(shape, image.as_raw()).unwrap();
+            for (found, expected) in found.values().iter().zip(&line[2..]) {
+                let off = f64::from(*found) - expected.parse::<f64>().unwrap();
+                assert!(off.abs() < 2e-6, "{width}x{height} to {size}: {off}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_for_images_of_one_size_has_no_other_shapes() {
+    let (workshop, _) = trained(2, &[]);
+    let (run, file) = (workshop.text("runs/small"), workshop.text("fixed.onnx"));
+    let said = alpaca_run(&["export", &run, "-o", &file, "--size", "300x200", "--no-cache"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let image =
+        image::imageops::resize(&picture(0, 5), 200, 300, image::imageops::FilterType::CatmullRom);
+    let (name, other) = (workshop.text("sized.png"), workshop.text("pictures/disc/000.png"));
+    image.save(&name).unwrap();
+    let probability = |of: &str| {
+        let said = alpaca_run(&["predict", of, "--csv", &name]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let line = said.out.lines().nth(1).unwrap().split(',').nth(2).unwrap().to_owned();
+        line.parse::<f64>().unwrap()
+    };
+    assert!((probability(&file) - probability(&run)).abs() < 2e-6);
+    let said = alpaca_run(&["predict", &file, &other]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("exported for 300x200"), "{}{}", said.out, said.err);
+    let said = alpaca_run(&["export", &run, "-o", &file, "--size", "big"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("such as 480x640"), "{}", said.err);
+}
+
+#[test]
+fn a_task_that_fails_does_not_cost_the_training() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    std::fs::create_dir_all(workshop.path("other/disc")).unwrap();
+    std::fs::write(workshop.path("other/disc/a.png"), b"not an image").unwrap();
+    let field = format!("stages.field={{evaluate: {{directory: {}}}}}", workshop.text("other"));
+    let more = ["-S", &field, "-S", "stages.whole={export: {}}"];
+    let said = run(&workshop, &more);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("`field` failed"), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    for name in ["manifest.json", "report.html", "exports/whole.onnx", "weights/best.safetensors"] {
+        assert!(directory.join(name).exists(), "{name}");
+    }
+    let failed = &crate::support::runs::manifest(&directory)["failed"];
+    assert!(failed["field"].as_str().unwrap().contains("image"), "{failed}");
+    assert_eq!(alpaca_run(&["verify", &workshop.text("runs/small")]).code, Some(0));
+}
+
+#[test]
+fn files_of_a_run_that_changed_are_not_used() {
+    let (workshop, _) = trained(2, &[]);
+    let run = workshop.text("runs/small");
+    let image = workshop.text("pictures/disc/000.png");
+    let page = workshop.text("page.html");
+    let file = workshop.text("model.onnx");
+    let commands: [&[&str]; 5] = [
+        &["predict", &run, &image],
+        &["evaluate", &run],
+        &["export", &run, "-o", &file],
+        &["report", &run, "-o", &page],
+        &["diff", &run, &run],
+    ];
+    for (name, users) in [
+        ("weights/best.safetensors", &[0, 1, 2, 3][..]),
+        ("pipeline.resolved.yaml", &[0, 1, 2, 3, 4]),
+        ("metrics.csv", &[3, 4]),
+        ("metrics.json", &[3]),
+        ("plots/loss.svg", &[3]),
+        ("predictions.csv", &[4]),
+        ("splits.csv", &[3, 4]),
+    ] {
+        let path = workshop.path("runs/small").join(name);
+        let before = std::fs::read(&path).unwrap();
+        let mut bytes = before.clone();
+        let at = bytes.len() - 9;
+        bytes[at] ^= 1;
+        // Files of a run may be links to each other.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        for user in users {
+            let said = alpaca_run(commands[*user]);
+            let code = if *user == 4 { 2 } else { 1 };
+            assert_eq!(said.code, Some(code), "{name}, {:?}: {}", commands[*user], said.err);
+            assert!(said.err.contains("is not the file that the run wrote"), "{}", said.err);
+            assert!(
+                said.err.contains(name) && said.err.contains("alpaca-run verify"),
+                "{}",
+                said.err
+            );
+        }
+        std::fs::write(&path, before).unwrap();
+    }
+    for command in commands {
+        let said = alpaca_run(command);
+        assert_eq!(said.code, Some(0), "{command:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_page_takes_over_no_script_of_a_run_directory() {
+    let (workshop, _) = trained(2, &[]);
+    let (run, page) = (workshop.text("runs/small"), workshop.text("page.html"));
+    let plot = workshop.path("runs/small/plots/loss.svg");
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    let svg = svg.replace("</svg>", "<script>alert(1)</script></svg>");
+    std::fs::write(&plot, &svg).unwrap();
+    // Whoever can write the plot can write the manifest.
+    let manifest = workshop.path("runs/small/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    value["files"]["plots/loss.svg"] = blake3::hash(svg.as_bytes()).to_hex().as_str().into();
+    std::fs::write(&manifest, value.to_string()).unwrap();
+    let said = alpaca_run(&["report", &run, "-o", &page]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("loss.svg` is not a plot"), "{}", said.err);
+    assert!(!workshop.path("page.html").exists());
+    // A file that the run does not know is not taken either.
+    value["files"].as_object_mut().unwrap().remove("plots/loss.svg");
+    std::fs::write(&manifest, value.to_string()).unwrap();
+    assert_eq!(alpaca_run(&["report", &run, "-o", &page]).code, Some(0));
+    let html = std::fs::read_to_string(workshop.path("page.html")).unwrap();
+    assert!(!html.contains("alert(1)"));
+    assert!(html.contains("Content-Security-Policy") && html.contains("default-src 'none'"));
+}
+
 #[test]
 fn a_pipeline_exports_and_a_recipe_stands_beside_a_graph_without_preprocessing() {
     let export = "stages.ready={export: {from: transfer, normalised: true}}";

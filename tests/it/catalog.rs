@@ -75,3 +75,94 @@ fn what_goes_is_named_and_nothing_else_goes() {
     assert_eq!(alpaca_run(&["runs", "prune"]).code, Some(2));
     assert_eq!(alpaca_run(&["runs", "rm"]).code, Some(2));
 }
+
+/// A folder of somebody else's that looks like a run.
+fn foreign(workshop: &Workshop, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = workshop.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+#[test]
+fn folders_of_others_are_neither_runs_nor_removed() {
+    let workshop = workshop();
+    let manifest = std::fs::read_to_string(workshop.path("runs/small/manifest.json")).unwrap();
+    let resolved =
+        std::fs::read_to_string(workshop.path("runs/small/pipeline.resolved.yaml")).unwrap();
+    foreign(
+        &workshop,
+        &[
+            ("runs/extension/manifest.json", r#"{"manifest_version": 3}"#),
+            ("runs/extension/main.js", "source"),
+            ("runs/empty/manifest.json", "{}"),
+            ("runs/model/checkpoint/model.bin", "weights"),
+            ("runs/trainer/checkpoint/run.json", r#"{"format": 1, "program": "other 2"}"#),
+            ("runs/trainer/pipeline.resolved.yaml", "steps: []"),
+            ("runs/project/pipeline.resolved.yaml", &resolved),
+            ("runs/project/src/main.rs", "source"),
+            ("runs/release/manifest.json", &manifest),
+            ("runs/release/checkpoint/model.bin", "weights"),
+        ],
+    );
+    let others = ["extension", "empty", "model", "trainer", "project", "release"];
+    let said = runs(&workshop, &["--json"]);
+    let list: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    // The manifest in `release` is that of a finished run, which `rm` does not take for one.
+    assert_eq!(list.as_array().unwrap().len(), 3 + 1, "{}", said.out);
+    for name in others {
+        let said = alpaca_run(&["runs", "rm", &workshop.text(&format!("runs/{name}"))]);
+        assert_eq!(said.code, Some(2), "{name}: {}", said.err);
+    }
+    let said = alpaca_run(&["resume", &workshop.text("runs/release")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let said = alpaca_run(&["resume", &workshop.text("runs/model")]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    let before = crate::support::program::files_below(&workshop.path("runs"));
+    let said = runs(&workshop, &["prune", "--keep", "0", "--unfinished"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.out.matches("removed ").count(), 3, "{}", said.out);
+    assert_eq!(said.out.matches("left alone: ").count(), others.len(), "{}", said.out);
+    let is_of_others = |(name, _): &(String, Vec<u8>)| {
+        others.iter().any(|other| name.starts_with(&format!("{other}/")))
+    };
+    let kept: Vec<_> = before.into_iter().filter(is_of_others).collect();
+    assert_eq!(kept.len(), 10);
+    assert!(crate::support::program::files_below(&workshop.path("runs")) == kept);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_removed_as_a_link() {
+    use std::os::unix::fs::symlink;
+    let workshop = workshop();
+    std::fs::rename(workshop.path("runs/small-2"), workshop.path("elsewhere")).unwrap();
+    symlink(workshop.path("elsewhere"), workshop.path("runs/link")).unwrap();
+    symlink(workshop.path("runs/small"), workshop.path("runs/latest")).unwrap();
+    let said = alpaca_run(&["runs", "rm", &format!("{}/", workshop.text("runs/link"))]);
+    assert!(said.out.contains("a link; what it leads to stays"), "{}{}", said.out, said.err);
+    assert!(!workshop.path("runs/link").is_symlink());
+    assert!(workshop.path("elsewhere/manifest.json").exists());
+    symlink(workshop.path("elsewhere"), workshop.path("runs/link")).unwrap();
+    // A link to a run is not counted as another one.
+    assert!(runs(&workshop, &["prune", "--keep", "1"]).out.starts_with("nothing to remove\n"));
+    let said = runs(&workshop, &["prune", "--keep", "0"]);
+    assert!(!workshop.path("runs/small").exists(), "{}", said.out);
+    assert_eq!(said.out.matches("is a link").count(), 2, "{}", said.out);
+    assert!(workshop.path("elsewhere/manifest.json").exists());
+}
+
+#[test]
+fn a_removal_that_was_cut_short_leaves_no_finished_run_and_can_be_repeated() {
+    let workshop = workshop();
+    // What is there after the manifest and some of the rest have gone.
+    for name in ["manifest.json", "splits.csv", "metrics.csv"] {
+        std::fs::remove_file(workshop.path("runs/small").join(name)).unwrap();
+    }
+    let said = alpaca_run(&["runs", "show", &workshop.text("runs/small")]);
+    assert!(said.out.contains("broken"), "{}{}", said.out, said.err);
+    let said = alpaca_run(&["runs", "rm", &workshop.text("runs/small")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(!workshop.path("runs/small").exists());
+}

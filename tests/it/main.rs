@@ -27,6 +27,7 @@ mod measured;
 mod pretrained;
 mod reference;
 mod reproduce;
+mod resizing;
 mod resume;
 mod reuse;
 mod runs;

@@ -141,7 +141,11 @@ fn check_kills(pipeline: &str, n_kills: usize) {
 #[cfg(unix)]
 #[test]
 fn a_signal_saves_and_leaves_and_says_how_to_go_on() {
-    for name in ["-INT", "-TERM"] {
+    for (name, number) in [("-INT", 2), ("-TERM", 15), ("-HUP", 1)] {
+        if is_ignored(number) {
+            println!("skipped: {name} is ignored here, and so it is by the program");
+            continue;
+        }
         let workshop = Workshop::new(TWO_STAGES, 2);
         let more = ["-S", "stages.finetune.epochs=20"];
         assert_eq!(Said::of(start(&workshop, "whole", &more)).code, Some(0));
@@ -159,6 +163,124 @@ fn a_signal_saves_and_leaves_and_says_how_to_go_on() {
         assert!(said.err.contains("finetune"), "{}", said.err);
         assert_same_files(&workshop.path("whole/small"), &directory);
     }
+}
+
+/// Whether this process ignores a signal, as jobs in the background of a shell do.
+#[cfg(unix)]
+fn is_ignored(signal: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    mask & (1 << (signal - 1)) != 0
+}
+
+/// Starts the program through a shell that says something first.
+#[cfg(unix)]
+fn through_shell(first: &str, workshop: &Workshop, runs: &str, more: &[&str]) -> Child {
+    let program = command::<&str>(&[]);
+    Command::new("sh")
+        .args(["-c", &format!("{first}; exec \"$@\""), "sh"])
+        .arg(program.get_program())
+        .args([&workshop.text("small.yaml"), "--runs-dir", &workshop.text(runs)])
+        .args(EVERY_STEP)
+        .args(more)
+        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let directory = workshop.path("runs/small");
+    // As `nohup` does, and a shell with its jobs in the background.
+    let more = ["-S", "stages.finetune.epochs=20"];
+    let mut process = through_shell("trap '' HUP INT", &workshop, "runs", &more);
+    wait_for(&directory.join("checkpoint/stage-1"), &mut process);
+    signal("-HUP", &process);
+    signal("-INT", &process);
+    let said = Said::of(process);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(directory.join("manifest.json").exists());
+}
+
+/// Spoils files of a run that was cut short.
+fn spoil(path: &Path, how: &str) {
+    let mut bytes = std::fs::read(path).unwrap();
+    match how {
+        "a bit" => {
+            let at = bytes.len() - bytes.len() / 3;
+            bytes[at] ^= 4;
+        }
+        "a bit of the header" => bytes[60] ^= 1,
+        "the end" => bytes.truncate(bytes.len() * 2 / 3),
+        "everything" => return std::fs::remove_file(path).unwrap(),
+        _ => unreachable!(),
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_is_damaged_is_made_again_and_never_certified() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let more = ["-S", "stages.finetune.epochs=20"];
+    assert_eq!(Said::of(start(&workshop, "whole", &more)).code, Some(0));
+    let whole = workshop.path("whole/small");
+    let files = [
+        "checkpoint/stage-1",
+        "checkpoint/stage-in-progress",
+        "weights/transfer/best.safetensors",
+        "weights/transfer/last.safetensors",
+        "weights/finetune/best.safetensors",
+    ];
+    for (round, (file, how)) in files
+        .iter()
+        .flat_map(|file| {
+            ["a bit", "a bit of the header", "the end", "everything"].map(|how| (file, how))
+        })
+        .enumerate()
+    {
+        let directory = cut_short(&workshop, &format!("runs-{round}"));
+        let path = directory.join(file);
+        if !path.exists() {
+            // It was stopped before there was one.
+            assert!(file.contains("finetune") || file.contains("progress"), "{file}");
+            continue;
+        }
+        spoil(&path, how);
+        let said = Said::of(resume(&directory));
+        assert_eq!(said.code, Some(0), "{file}, {how}: {}", said.err);
+        if file.starts_with("checkpoint") && how != "everything" {
+            assert!(said.err.contains("is damaged"), "{file}, {how}: {}", said.err);
+        }
+        assert_same_files(&whole, &directory);
+    }
+}
+
+#[test]
+fn what_disappears_while_a_run_works_is_written_again() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let more = ["-S", "stages.finetune.epochs=20"];
+    assert_eq!(Said::of(start(&workshop, "whole", &more)).code, Some(0));
+    let directory = workshop.path("runs/small");
+    let mut process = start(&workshop, "runs", &more);
+    wait_for(&directory.join("checkpoint/stage-1"), &mut process);
+    std::fs::remove_dir_all(directory.join("weights/transfer")).unwrap();
+    let said = Said::of(process);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_same_files(&workshop.path("whole/small"), &directory);
+    let mut process = start(&workshop, "changed", &more);
+    let directory = workshop.path("changed/small");
+    wait_for(&directory.join("checkpoint/stage-1"), &mut process);
+    std::fs::write(directory.join("splits.csv"), "path,class,split,digest\n").unwrap();
+    let said = Said::of(process);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("files of the run directory changed"), "{}", said.err);
+    assert!(said.err.contains("splits.csv"), "{}", said.err);
+    assert!(!directory.join("manifest.json").exists());
 }
 
 #[test]
@@ -215,20 +337,7 @@ fn a_run_goes_on_only_with_the_pictures_it_began_with() {
 fn a_disk_without_room_is_an_error_and_nothing_is_lost() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     assert_eq!(run(&workshop, &EVERY_STEP[..2]).code, Some(0));
-    let program = command::<&str>(&[]);
-    let limited = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
-    let said = Said::of(
-        Command::new("sh")
-            .args(["-c", limited, "sh"])
-            .arg(program.get_program())
-            .args([&workshop.text("small.yaml"), "--runs-dir", &workshop.text("full")])
-            .args(EVERY_STEP)
-            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap(),
-    );
+    let said = Said::of(through_shell("ulimit -f 2000", &workshop, "full", &[]));
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("cannot write") && said.err.contains("resume"), "{}", said.err);
     let directory = workshop.path("full/small");
@@ -245,14 +354,8 @@ fn what_cannot_go_on_says_why() {
     let said = alpaca_run(&["resume", &workshop.text("pictures")]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("nothing to go on from"), "{}", said.err);
+    assert!(!workshop.path("pictures/checkpoint").exists(), "something was written there");
     let directory = cut_short(&workshop, "runs");
-    let state = directory.join("checkpoint/stage-1");
-    let bytes = std::fs::read(&state).unwrap();
-    std::fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
-    let said = Said::of(resume(&directory));
-    assert_eq!(said.code, Some(1), "{}", said.err);
-    assert!(said.err.contains("is damaged"), "{}", said.err);
-    std::fs::write(&state, bytes).unwrap();
     assert_eq!(Said::of(resume(&directory)).code, Some(0));
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(0), "{}", said.err);

@@ -1,5 +1,8 @@
 //! What earlier runs found is used again exactly where nothing that decides it changed.
 
+use alpaca_run::base::digest::Digest;
+use alpaca_run::base::sealed;
+
 use crate::support::pictures::{Workshop, picture};
 use crate::support::program::{Said, alpaca_run, files_below};
 use crate::support::runs::{TWO_STAGES, assert_same_files, manifest, run};
@@ -139,14 +142,19 @@ fn results_of_another_build_are_not_reused_and_a_plan_says_so() {
     run_cached(&workshop, &["--until", "transfer"]);
     // As an earlier build would have left it: its results under other keys, its name in what is
     // remembered.
-    std::fs::remove_dir_all(workshop.path("cache/stages-v1")).unwrap();
+    std::fs::remove_dir_all(workshop.path("cache/stages-v2")).unwrap();
     let entry = workshop.path("cache").join(&cached(&workshop, "pipelines")[0]);
     let text = String::from_utf8(std::fs::read(&entry).unwrap()[32..].to_vec()).unwrap();
     let version = concat!("alpaca-run ", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(version), "{text}");
     let text = text.replace(version, "alpaca-run 0.0.1");
-    let digest = blake3::hash(text.as_bytes());
-    std::fs::write(&entry, [digest.as_bytes(), text.as_bytes()].concat()).unwrap();
+    let [.., start, rest] = &entry.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>()[..]
+    else {
+        panic!("an entry is in a folder of its bucket")
+    };
+    let key: Digest = format!("{start}{rest}").parse().unwrap();
+    let seal = sealed::seal(key.as_bytes(), text.as_bytes());
+    std::fs::write(&entry, [&seal.as_bytes()[..], text.as_bytes()].concat()).unwrap();
     let said = decisions(&workshop, &["--until", "transfer"]);
     assert!(said.starts_with("run (the program: alpaca-run 0.0.1, build"), "{said}");
 }

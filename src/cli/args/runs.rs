@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{MachineArguments, NetworkArguments, WeightsArgument, parse_at_least};
-use crate::spec::SplitPart;
+use crate::spec::{ImageSize, SplitPart};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeArguments {
@@ -163,6 +163,9 @@ pub(in crate::cli) struct ExportArguments {
     /// Leave resizing and scaling out of the graph, and write a recipe for them beside it
     #[arg(long)]
     pub(in crate::cli) normalised: bool,
+    /// Take images of one size only, for runtimes that must know all shapes (OpenCV): `480x640`
+    #[arg(long, value_name = "HEIGHTxWIDTH", conflicts_with = "normalised", value_parser = parse_size)]
+    pub(in crate::cli) size: Option<ImageSize>,
     /// Of the best epoch, or of the last one
     #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
     pub(in crate::cli) from_weights: WeightsArgument,
@@ -171,6 +174,22 @@ pub(in crate::cli) struct ExportArguments {
     pub(in crate::cli) overrides: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
+}
+
+/// The longest side of images that a graph is written for.
+const LONGEST: usize = 12_000;
+
+/// A size as it is typed: height, `x`, width.
+fn parse_size(text: &str) -> Result<ImageSize, String> {
+    let side =
+        |text: &str| text.trim().parse::<usize>().ok().filter(|side| (1..=LONGEST).contains(side));
+    let size = text.split_once(['x', 'X', '×']);
+    size.and_then(|(height, width)| Some(ImageSize { height: side(height)?, width: side(width)? }))
+        .ok_or_else(|| {
+            format!(
+                "write it as HEIGHTxWIDTH in pixels, such as 480x640, each side up to {LONGEST}"
+            )
+        })
 }
 
 #[derive(Debug, Args)]

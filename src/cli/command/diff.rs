@@ -9,7 +9,7 @@ use crate::base::fs;
 use crate::cli::args::DiffArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
-use crate::diff::{self, Style};
+use crate::diff::{self, DiffError, Style};
 use crate::run_dir::catalog;
 
 /// Says what differs between runs; the exit code is that of `diff`.
@@ -21,7 +21,14 @@ pub(in crate::cli) fn run(arguments: &DiffArguments, terminal: &Terminal) -> Res
     if runs.len() < 2 {
         return Err(Failure::usage(anyhow!("at least two runs are needed to compare")));
     }
-    let found = diff::diff(&runs).map_err(Failure::usage)?;
+    let found = diff::diff(&runs).map_err(|error| match error {
+        // Trouble, as for other programs of this kind; 1 would say that the runs differ.
+        DiffError::Manifest(error) => {
+            let hints = error.hints();
+            Failure::usage_with(error, hints)
+        }
+        error => Failure::usage(error),
+    })?;
     let style =
         Style { markdown: arguments.md, all: arguments.all, precision: arguments.precision };
     let text = if arguments.json { json_text(&found) } else { diff::render(&found, style) };

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::exec::evaluate;
-use crate::exec::export::{self, Export};
+use crate::exec::export::{self, Export, Form};
 use crate::exec::session::RunError;
 use crate::spec::FromWeights;
 
@@ -51,6 +51,7 @@ fn export(arguments: &ExportArguments, settings: &Settings) -> Result<Export, Fa
     let (pictures, predictions) =
         evaluate::validation(&trained, &manifest, spec, &room, settings.threads)?;
     let asked = (&pictures, &predictions[..]);
-    let export = export::export(&trained, spec, asked, arguments.normalised, settings.threads);
+    let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
+    let export = export::export(&trained, spec, asked, form, settings.threads);
     Ok(export.map_err(RunError::from)?)
 }

@@ -35,12 +35,12 @@ use crate::base::fs;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
-use crate::exec::trained::{OpenError, Trained};
+use crate::exec::trained::{self, OpenError, Trained};
 use crate::fetch::find_and_record;
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
-use crate::run_dir::verify::read_manifest;
+use crate::run_dir::verify as files;
 use crate::spec::{BaseModel, FromWeights, OnnxSpec};
 
 /// Runs work on as many threads as the settings say.
@@ -180,7 +180,11 @@ fn open_trained(
     overrides: &[String],
     settings: &Settings,
 ) -> Result<(Loaded, Manifest, Trained), Failure> {
-    let manifest = read_manifest(directory).map_err(Failure::usage)?;
+    let manifest = files::read_manifest(directory)?;
+    let used = trained::files(which);
+    files::check(directory, &manifest, |name| {
+        name == layout::RESOLVED || used.contains(&name.to_owned())
+    })?;
     let loaded = load::load(&PipelineInput {
         file: directory.join(layout::RESOLVED),
         folder: PathBuf::from(&manifest.volatile.pipeline_directory),

@@ -13,6 +13,7 @@ use crate::exec::evaluate;
 use crate::exec::report::{self as gathered, About, Seen};
 use crate::exec::session::RunError;
 use crate::report::{self, Report};
+use crate::run_dir::verify;
 use crate::spec::FromWeights;
 
 /// Writes a page about finished runs.
@@ -39,6 +40,7 @@ fn about(
 ) -> Result<Report, Failure> {
     let (loaded, manifest, trained) =
         open_trained(run, FromWeights::Best, &arguments.overrides, settings)?;
+    verify::check(run, &manifest, gathered::is_used)?;
     let spec = &loaded.spec;
     let shown = run.display().to_string();
     let look = || -> Result<_, RunError> {

@@ -17,6 +17,7 @@ use crate::cli::terminal::Terminal;
 use crate::exec::plan::Wishes;
 use crate::exec::program;
 use crate::exec::session::Texts;
+use crate::run_dir::lock::{self, RunLock};
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::{compare, layout, verify};
 
@@ -27,8 +28,8 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let directory = &arguments.run;
-    let recorded = verify::read_manifest(directory).map_err(Failure::usage)?;
-    let verdict = verify::verify(directory).map_err(Failure::usage)?;
+    let recorded = verify::read_manifest(directory)?;
+    let verdict = verify::verify(directory)?;
     if !verdict.is_intact() {
         let changed: Vec<String> = verdict.changed.into_iter().chain(verdict.missing).collect();
         return Err(Failure::Other {
@@ -43,7 +44,7 @@ pub(in crate::cli) fn run(
     }
     let scratch = Scratch::new(arguments.keep.as_deref())?;
     let again = again(arguments, settings, terminal, &recorded, scratch.path())?;
-    let manifest = verify::read_manifest(&again).map_err(Failure::usage)?;
+    let manifest = verify::read_manifest(&again)?;
     let difference = compare::first_difference((directory, &recorded), (&again, &manifest))
         .map_err(Failure::usage)?;
     let shown = directory.display();
@@ -102,22 +103,71 @@ fn versions(recorded: &Manifest) -> Vec<String> {
 
 /// The folder that the second run goes to: gone afterwards unless it was named.
 enum Scratch {
-    Temporary(tempfile::TempDir),
+    Temporary {
+        folder: tempfile::TempDir,
+        /// Tells those who tidy up that this process is still at work.
+        _lock: RunLock,
+    },
     Named(PathBuf),
 }
 
+/// How the names of temporary folders begin.
+const PREFIX: &str = "alpaca-run-reproduce-";
+
 impl Scratch {
     fn new(keep: Option<&Path>) -> Result<Self, Failure> {
-        match keep {
-            Some(folder) => Ok(Self::Named(folder.to_path_buf())),
-            None => tempfile::tempdir().map(Self::Temporary).map_err(Failure::usage),
+        if let Some(folder) = keep {
+            return Ok(Self::Named(folder.to_path_buf()));
         }
+        tidy(&std::env::temp_dir());
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir().map_err(Failure::usage)?;
+        let lock = RunLock::acquire(folder.path()).map_err(Failure::usage)?;
+        Ok(Self::Temporary { folder, _lock: lock })
     }
 
     fn path(&self) -> &Path {
         match self {
-            Self::Temporary(folder) => folder.path(),
+            Self::Temporary { folder, .. } => folder.path(),
             Self::Named(folder) => folder,
         }
+    }
+}
+
+/// Removes temporary folders of processes that were killed. What cannot be looked at or removed
+/// belongs to somebody else, or is tried again the next time.
+fn tidy(folder: &Path) {
+    for path in fs::read_dir_sorted(folder).unwrap_or_default() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_left = || !path.is_symlink() && lock::was_taken(&path);
+        // A lock that can be taken has no process behind it any more.
+        if name.starts_with(PREFIX) && is_left() && RunLock::acquire(&path).is_ok() {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_processes_that_were_killed_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = root.path().join(name);
+            fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let [left, busy, others] =
+            [format!("{PREFIX}1"), format!("{PREFIX}2"), format!("{PREFIX}3")]
+                .map(|name| folder(&name));
+        let named_otherwise = folder("other-4");
+        for path in [&left, &named_otherwise] {
+            drop(RunLock::acquire(path).unwrap());
+        }
+        let lock = RunLock::acquire(&busy).unwrap();
+        tidy(root.path());
+        assert!(!left.exists() && busy.exists() && others.exists() && named_otherwise.exists());
+        drop(lock);
     }
 }

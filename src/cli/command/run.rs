@@ -15,7 +15,9 @@ use crate::cli::terminal::{Terminal, Verbosity};
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
 use crate::exec::checkpoint;
-use crate::exec::session::{Caches, PixelRoom, Room, RunError, RunReport, Session, Texts};
+use crate::exec::session::{
+    Caches, FailedTask, PixelRoom, Room, RunError, RunReport, Session, Texts,
+};
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
 
@@ -50,7 +52,17 @@ pub(super) fn execute(
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
         .map_err(|error| failure(error, log.directory().zip(Some(settings))))?;
     terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
-    Ok(Exit::Done)
+    let RunReport { directory, failed, .. } = report;
+    match failed.into_iter().next() {
+        None => Ok(Exit::Done),
+        Some(FailedTask { task, error }) => {
+            let mut hints = error.hints();
+            hints.push(format!("everything else of the run is in {}", directory.display()));
+            let code = error.code();
+            let error = anyhow::Error::from(error).context(format!("`{task}` failed"));
+            Err(Failure::Other { exit: Exit::Failed, code, error, hints })
+        }
+    }
 }
 
 /// Does the work of a run, and lets the terminal and the log hear what happens.

@@ -1,7 +1,7 @@
 //! `alpaca-run runs`, and its commands for single runs
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
-use crate::run_dir::catalog::{self, RunEntry, Status};
+use crate::run_dir::catalog::{self, Found, RunEntry, Status};
 use crate::run_dir::manifest::StageRecord;
 
 /// Lists, shows or removes runs.
@@ -33,9 +33,8 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
         }
         Some(RunsAction::Rm { runs }) => {
             // All are looked at before any goes.
-            let entries =
-                runs.iter().map(|run| read(run.as_path())).collect::<Result<Vec<_>, _>>()?;
-            entries.iter().map(|entry| remove(entry, false)).collect::<Result<String, _>>()?
+            let targets = runs.iter().map(|run| target(run)).collect::<Result<Vec<_>, _>>()?;
+            targets.iter().map(|target| remove(target, false)).collect::<Result<String, _>>()?
         }
         Some(RunsAction::Prune { keep, unfinished, runs_dir, dry_run }) => {
             prune((*keep, *unfinished), runs_dir, *dry_run)?
@@ -152,36 +151,87 @@ fn show(run: &RunEntry) -> String {
     text + &text::align(&table, &[2, 3, 4, 5])
 }
 
-/// Removes a run directory and says so; one that is at work stays.
-fn remove(run: &RunEntry, dry_run: bool) -> Result<String, Failure> {
-    let place = run.directory.display();
-    if let Status::Running(holder) = &run.status {
-        return Err(Failure::usage(anyhow!("`{place}` is at work: {holder}")));
+/// What goes when a run is removed.
+enum Target {
+    /// A link to a run, which stays.
+    Link(PathBuf),
+    /// The run directory.
+    Run(RunEntry),
+}
+
+/// A run that is named to be removed, or why it is not removed.
+fn target(path: &Path) -> Result<Target, Failure> {
+    let refuse =
+        |why: &str| Failure::usage(anyhow!("`{}` {why}; it is not removed", path.display()));
+    // A slash at the end would look through a link.
+    let path: PathBuf = path.components().collect();
+    let run = read(&path)?;
+    if path.is_symlink() {
+        return Ok(Target::Link(path));
     }
+    match catalog::obstacle_to_removal(&run) {
+        None => Ok(Target::Run(run)),
+        Some(why) => Err(refuse(&why)),
+    }
+}
+
+/// Removes a run directory, or a link to one; gives the line that says so.
+fn remove(target: &Target, dry_run: bool) -> Result<String, Failure> {
+    let (place, what) = match target {
+        Target::Link(link) => (link, "a link; what it leads to stays".to_owned()),
+        Target::Run(run) => (&run.directory, text::bytes(run.bytes)),
+    };
+    let place = place.display();
     if dry_run {
-        return Ok(format!("{place} would be removed ({})\n", text::bytes(run.bytes)));
+        return Ok(format!("{place} would be removed ({what})\n"));
     }
-    // By its whole path, since a folder cannot be removed as `.`.
-    let directory = run.directory.canonicalize().map_err(Failure::usage)?;
-    fs::remove_dir_all(&directory).map_err(Failure::usage)?;
-    Ok(format!("removed {place} ({})\n", text::bytes(run.bytes)))
+    match target {
+        Target::Link(link) => fs::remove_any(link).map_err(Failure::usage)?,
+        Target::Run(run) => {
+            // By its whole path, since a folder cannot be removed as `.`.
+            let directory = run.directory.canonicalize().map_err(Failure::usage)?;
+            catalog::remove(&directory).map_err(Failure::usage)?;
+        }
+    }
+    Ok(format!("removed {place} ({what})\n"))
 }
 
 /// Removes finished runs but the newest `keep`, and where asked for those that did not finish.
+/// Links are left alone, and what looks like a run but is not removed is named.
 fn prune(
     (keep, unfinished): (usize, bool),
     folder: &Path,
     dry_run: bool,
 ) -> Result<String, Failure> {
-    let runs = catalog::list(folder).map_err(Failure::usage)?;
+    let mut runs = vec![];
+    let mut left = String::new();
+    for entry in catalog::look(folder).map_err(Failure::usage)? {
+        match entry {
+            Found::Other { directory, why } => {
+                let _ = writeln!(left, "left alone: {} {why}", directory.display());
+            }
+            Found::Run(run) if run.directory.is_symlink() => {
+                let _ = writeln!(left, "left alone: {} is a link", run.directory.display());
+            }
+            Found::Run(run) => match catalog::obstacle_to_removal(&run) {
+                Some(why) if run.manifest().is_some() || unfinished => {
+                    let _ = writeln!(left, "left alone: {} {why}", run.directory.display());
+                }
+                _ => runs.push(run),
+            },
+        }
+    }
     let (mut runs, others): (Vec<RunEntry>, Vec<RunEntry>) =
         runs.into_iter().partition(|run| run.manifest().is_some());
     oldest_first(&mut runs);
     runs.truncate(runs.len().saturating_sub(keep));
     let is_dead = |run: &RunEntry| unfinished && !matches!(run.status, Status::Running(_));
     runs.extend(others.into_iter().filter(is_dead));
-    if runs.is_empty() {
-        return Ok("nothing to remove\n".to_owned());
-    }
-    runs.iter().map(|run| remove(run, dry_run)).collect()
+    let removed = if runs.is_empty() {
+        "nothing to remove\n".to_owned()
+    } else {
+        let remove = |run| remove(&Target::Run(run), dry_run);
+        runs.into_iter().map(remove).collect::<Result<String, _>>()?
+    };
+    Ok(removed + &left)
 }

@@ -113,17 +113,20 @@ pub(super) fn view<'a>(bytes: &'a [u8], shape: &[usize]) -> TensorView<'a> {
 /// The entry of a file's metadata that says how its network is built.
 pub(super) const CONVENTION: &str = "convention";
 
-/// Writes weights as a safetensors file, complete or not at all, with the convention that they
-/// belong to.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn save(path: &Path, weights: &Weights, convention: Convention) -> Result<(), FileError> {
+/// Weights as the bytes of a safetensors file, with the convention that they belong to.
+pub fn encode(weights: &Weights, convention: Convention) -> Vec<u8> {
     let tensors: Vec<(&str, Vec<u8>, &[usize])> =
         weights.iter().map(|(name, tensor)| (name, bytes(tensor), tensor.shape())).collect();
     let views = tensors.iter().map(|(name, bytes, shape)| (*name, view(bytes, shape)));
     let metadata = [(CONVENTION.to_owned(), convention.name().to_owned())].into();
-    let file = safetensors::serialize(views, Some(metadata))
-        .expect("tensors have distinct names and sound shapes");
-    fs::write_atomic(path, &file)
+    safetensors::serialize(views, Some(metadata))
+        .expect("tensors have distinct names and sound shapes")
+}
+
+/// Writes weights as a safetensors file, complete or not at all.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save(path: &Path, weights: &Weights, convention: Convention) -> Result<(), FileError> {
+    fs::write_atomic(path, &encode(weights, convention))
 }

@@ -1,4 +1,5 @@
-//! The confusion matrix: counts, and shares of each class as depth of colour.
+//! The confusion matrix: counts, and shares of each class as depth of colour. Of so many classes
+//! that no matrix can be read, the pairs that are mistaken most often.
 
 use super::short::{MOST_CHARACTERS, class_names};
 use super::svg::Svg;
@@ -8,8 +9,10 @@ use crate::metrics::Metrics;
 const MOST_WITH_SHARES: usize = 12;
 /// Classes whose cells have counts in them.
 const MOST_WITH_COUNTS: usize = 30;
-/// Classes whose names stand beside the matrix.
+/// Classes that a matrix is drawn for.
 const MOST_WITH_NAMES: usize = 60;
+/// Pairs of classes that are drawn where there are more.
+const MOST_PAIRS: usize = 30;
 /// The side of the matrix where its cells have no text, in pixels.
 const SMALL: f64 = 720.0;
 const LEFT: f64 = 150.0;
@@ -37,9 +40,8 @@ impl Layout {
         if n_classes <= MOST_WITH_SHARES {
             return Self { cell: 72.0, top: 118.0, is_turned: false };
         }
-        let is_turned = n_classes <= MOST_WITH_NAMES;
         let cell = if n_classes <= MOST_WITH_COUNTS { 28.0 } else { SMALL / n_classes as f64 };
-        Self { cell, top: if is_turned { 208.0 } else { 118.0 }, is_turned }
+        Self { cell, top: 208.0, is_turned: true }
     }
 
     /// The upper left corner of a cell.
@@ -52,30 +54,72 @@ impl Layout {
 pub(super) fn render(metrics: &Metrics) -> String {
     let matrix = &metrics.confusion_matrix;
     let n = matrix.n_classes();
+    if n > MOST_WITH_NAMES {
+        return pairs(metrics);
+    }
     let layout = Layout::of(n);
     let side = layout.cell * n as f64;
     let (width, height) = ((LEFT + side + 40.0).max(420.0), layout.top + side + 30.0);
     let title = "Confusion matrix";
-    let unnamed = if n > MOST_WITH_NAMES { "; point at a cell for its classes" } else { "" };
-    let summary = format!(
-        "{} of {} pictures given their own class ({:.1} %){unnamed}",
-        matrix.n_correct(),
-        metrics.n_images,
-        100.0 * metrics.accuracy
-    );
+    let summary = summary(metrics);
     let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
     svg.text("title", (MARGIN, 32.0), title);
     svg.text("faint", (MARGIN, 53.0), &summary);
     svg.text("faint middle", (LEFT + side / 2.0, 86.0), "class given");
     svg.text("faint", (MARGIN, layout.top - 10.0), "class");
+    // Of few classes zeros are said too; of many there would be thousands of them.
     for row in 0..n {
         for column in 0..n {
-            draw_cell(&mut svg, metrics, (row, column), &layout);
+            if n <= MOST_WITH_SHARES || matrix.get(row, column) > 0 {
+                draw_cell(&mut svg, metrics, (row, column), &layout);
+            }
         }
     }
     svg.rect("border", layout.corner(0, 0), (side, side), 1.0, title);
-    if n <= MOST_WITH_NAMES {
-        names(&mut svg, metrics, &layout);
+    names(&mut svg, metrics, &layout);
+    svg.finish()
+}
+
+fn summary(metrics: &Metrics) -> String {
+    format!(
+        "{} of {} images classified correctly ({:.1} %)",
+        metrics.confusion_matrix.n_correct(),
+        metrics.n_images,
+        100.0 * metrics.accuracy
+    )
+}
+
+/// The pairs of classes that are mistaken most often, as bars.
+fn pairs(metrics: &Metrics) -> String {
+    const BAR: f64 = 240.0;
+    const ROW: f64 = 26.0;
+    let matrix = &metrics.confusion_matrix;
+    let pairs = matrix.most_confused(MOST_PAIRS);
+    let title = "Most confused classes";
+    let summary = format!(
+        "{}; the {} most frequent mistakes among {} classes",
+        summary(metrics),
+        pairs.len(),
+        matrix.n_classes()
+    );
+    let left = MARGIN + 330.0;
+    let (width, top) = (left + BAR + 130.0, 92.0);
+    let height = top + ROW * pairs.len() as f64 + 20.0;
+    let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
+    svg.text("title", (MARGIN, 32.0), title);
+    svg.text("faint", (MARGIN, 53.0), &summary);
+    let most = pairs.first().map_or(1, |(.., count)| *count) as f64;
+    let names = class_names(metrics, MOST_CHARACTERS);
+    for (position, &(own, given, count)) in pairs.iter().enumerate() {
+        let middle = top + ROW * (position as f64 + 0.5);
+        let of = matrix.n_of(own);
+        let [full_own, full_given] = [own, given].map(|class| &metrics.classes[class].name);
+        let said = format!("{full_own} given {full_given}: {count} of {of}");
+        svg.text("end", (left - 10.0, middle + 4.5), &format!("{} → {}", names[own], names[given]));
+        let length = (BAR * count as f64 / most).max(2.0);
+        svg.rect("cell", (left, middle - 8.0), (length, 16.0), 1.0, &said);
+        let label = format!("{count} of {of}");
+        svg.text("faint", (left + length + 8.0, middle + 4.5), &label);
     }
     svg.finish()
 }
@@ -98,8 +142,7 @@ fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), la
             let share = format!("{:.1} %", 100.0 * share);
             svg.text(&format!("small middle{on}"), (middle.0, middle.1 + 20.0), &share);
         }
-        // Zeros would hide the others.
-        ..=MOST_WITH_COUNTS if count > 0 => {
+        ..=MOST_WITH_COUNTS => {
             let at = (middle.0, middle.1 + 4.0);
             svg.text(&format!("small middle{on}"), at, &count.to_string());
         }

@@ -1,6 +1,7 @@
 //! Plots as SVG: the same bytes for the same numbers, readable on light and dark pages.
 
 mod calibration;
+pub mod check;
 mod confusion;
 pub mod curves;
 pub mod measured;

@@ -1,5 +1,7 @@
 //! Names that are longer than there is room for.
 
+use std::collections::BTreeMap;
+
 use crate::metrics::Metrics;
 
 /// Characters of a class's name that stand beside a chart.
@@ -27,9 +29,12 @@ pub(super) fn class_names(metrics: &Metrics, most: usize) -> Vec<String> {
 
 fn told_apart(names: &[&str], most: usize) -> Vec<String> {
     let shortened: Vec<String> = names.iter().map(|name| short(name, most)).collect();
-    let is_alike = |name: &String| shortened.iter().filter(|other| *other == name).count() > 1;
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in &shortened {
+        *times.entry(name).or_insert(0) += 1;
+    }
     let named = |(class, name): (usize, &&str)| {
-        if !is_alike(&shortened[class]) {
+        if times[shortened[class].as_str()] == 1 {
             return shortened[class].clone();
         }
         let number = format!("{} ", class + 1);
