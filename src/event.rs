@@ -138,6 +138,8 @@ pub struct StageFacts {
     pub first_trainable: String,
     /// What validation says before the first epoch.
     pub before: Evaluated,
+    /// What decides which epoch is the best, as pipelines name it.
+    pub best_by: String,
 }
 
 /// What a task did.
@@ -167,6 +169,13 @@ pub struct EpochMetrics {
     pub train: Evaluated,
     /// Over the validation pictures, with the weights at the end of the epoch.
     pub validation: Evaluated,
+    /// The mean recall over the classes of the validation images; runs of earlier builds lack it.
+    #[serde(default)]
+    pub balanced_accuracy: f64,
+    /// The mean F1 score over the classes of the validation images, and those they are given; runs
+    /// of earlier builds lack it.
+    #[serde(default)]
+    pub macro_f1: f64,
     /// Size of a step.
     pub learning_rate: f64,
 }

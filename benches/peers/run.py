@@ -4,6 +4,7 @@
     benches/peers/run.py                        # everything, on the drawn pictures
     benches/peers/run.py --pictures FOLDER      # on a folder with one folder per class
     benches/peers/run.py --only steps --rounds 9
+    benches/peers/run.py --only-ours            # without the peers, which nothing installs then
 
 Needs Rust, python3 with venv, and a network the first time: the peers are installed into
 target/peers in the versions of requirements.txt. Every figure is measured in a fresh process; the
@@ -30,7 +31,7 @@ SIZE, BATCH = 160, 32
 
 
 def install():
-    """The peers, each as its project publishes it, and a release build of ours."""
+    """The peers, each as its project publishes it."""
     python = PLACE / "venv" / "bin" / "python"
     installed = PLACE / "installed.txt"
     wanted = (HERE / "requirements.txt").read_text()
@@ -39,7 +40,6 @@ def install():
         pip = [python, "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"]
         subprocess.run(pip, check=True)
         installed.write_text(wanted)
-    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
     tract = HERE / "tract"
     command = ["cargo", "build", "--release", "--locked", "--target-dir", PLACE / "tract"]
     subprocess.run(command, cwd=tract, check=True)
@@ -95,13 +95,13 @@ class Figures:
                 print(line)
 
 
-def steps(python, threads, seconds, figures):
+def steps(program, python, threads, seconds, figures):
     """Inference, a fine-tuning step, a full training step, of MobileNetV2 1.0."""
     numbers = [threads, SIZE, BATCH, seconds]
     onnx = PLACE / "mobilenet_v2.onnx"
-    if not onnx.exists():
+    if python is not None and not onnx.exists():
         run([python, HERE / "make_onnx.py", onnx, SIZE])
-    command = [OURS, "bench", HERE / "speed.yaml", "--json", "--seconds", seconds]
+    command = [program, "bench", HERE / "speed.yaml", "--json", "--seconds", seconds]
     text, _, _ = run([*command, "--threads", threads])
     report = json.loads(text)
     rates = {
@@ -113,18 +113,21 @@ def steps(python, threads, seconds, figures):
         "fine-tuning step": rates["finetune", "whole step"],
         "full training step": rates["full", "whole step"],
     }
+    for job, rate in ours.items():
+        figures.add(f"{job}, MobileNetV2 1.0", "alpaca-run", rate, "images/s")
+    if python is None:
+        return
     torch = last_line(run([python, HERE / "torch_steps.py", *numbers])[0])
     runtime = last_line(run([python, HERE / "onnxruntime_inference.py", onnx, *numbers])[0])
     tract = PLACE / "tract" / "release" / "tract-inference"
     tract = last_line(run([tract, onnx, *numbers])[0])
-    for program, rates in [
-        ("alpaca-run", ours),
+    for peer, rates in [
         ("ONNX Runtime", runtime),
         ("PyTorch, channels last", torch),
         ("tract", tract),
     ]:
         for job, rate in rates.items():
-            figures.add(f"{job}, MobileNetV2 1.0", program, rate, "images/s")
+            figures.add(f"{job}, MobileNetV2 1.0", peer, rate, "images/s")
 
 
 def epochs(run_directory):
@@ -136,12 +139,14 @@ def epochs(run_directory):
     return {stage: statistics.median(times[1:]) for stage, times in seconds.items()}
 
 
-def recipe(python, threads, width, pictures, figures):
+def recipe(program, python, threads, width, pictures, figures):
     """The whole pipeline: from a cold process and an empty cache, and again with what it kept."""
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
-        command = [OURS, "run", ROOT / "pipelines" / "finetune.yaml", "--quiet"]
+        command = [program, "run", ROOT / "pipelines" / "finetune.yaml", "--quiet"]
         command += ["-S", f"dataset.directory={pictures}", "-S", f"model.width={width}"]
+        # As the peers do it: the time is the same, and weights are not there in every width.
+        command += ["-S", "model.weights=none"]
         command += ["--threads", threads, "--cache-dir", place / "cache", "--runs-dir", place]
         _, cold, memory = run(command)
         # Without this the stages themselves would be taken from the first run.
@@ -154,17 +159,17 @@ def recipe(python, threads, width, pictures, figures):
     figures.add(f"transfer epoch, {name}", "alpaca-run", stages["transfer"], "s")
     figures.add(f"fine-tuning epoch, {name}", "alpaca-run", stages["finetune"], "s")
     figures.add(f"peak memory of the pipeline, {name}", "alpaca-run", memory, "MiB")
-    for mode in ["decode", "cache"]:
+    for mode in ["decode", "cache"] if python is not None else []:
         with tempfile.TemporaryDirectory() as place:
             numbers = [threads, SIZE, BATCH, width, mode]
             script = [python, HERE / "keras_recipe.py", pictures, place, *numbers]
             text, seconds, memory = run(script)
         keras = last_line(text)
-        program = "Keras" if mode == "decode" else "Keras, with .cache()"
-        figures.add(whole, program, seconds, "s")
-        figures.add(f"transfer epoch, {name}", program, keras["transfer epoch"], "s")
-        figures.add(f"fine-tuning epoch, {name}", program, keras["fine-tuning epoch"], "s")
-        figures.add(f"peak memory of the pipeline, {name}", program, memory, "MiB")
+        peer = "Keras" if mode == "decode" else "Keras, with .cache()"
+        figures.add(whole, peer, seconds, "s")
+        figures.add(f"transfer epoch, {name}", peer, keras["transfer epoch"], "s")
+        figures.add(f"fine-tuning epoch, {name}", peer, keras["fine-tuning epoch"], "s")
+        figures.add(f"peak memory of the pipeline, {name}", peer, memory, "MiB")
 
 
 def main():
@@ -175,17 +180,24 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", choices=["steps", "recipe"])
     parser.add_argument("--python", type=Path, help="an environment that has the peers already")
+    parser.add_argument("--only-ours", action="store_true", help="leave the peers out")
+    parser.add_argument("--program", type=Path, help="alpaca-run itself, if it is built already")
     arguments = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
-    python = arguments.python or install()
+    if arguments.program is None:
+        build = ["cargo", "build", "--release", "--locked"]
+        subprocess.run(build, cwd=ROOT, check=True)
+    program = arguments.program or OURS
+    python = None if arguments.only_ours else arguments.python or install()
     figures = Figures()
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
         if arguments.only != "recipe":
-            steps(python, arguments.threads, arguments.seconds, figures)
+            steps(program, python, arguments.threads, arguments.seconds, figures)
         if arguments.only != "steps":
             for width in ["1.0", "0.35"]:
-                recipe(python, arguments.threads, width, arguments.pictures.resolve(), figures)
+                pictures = arguments.pictures.resolve()
+                recipe(program, python, arguments.threads, width, pictures, figures)
     print(f"{arguments.threads} threads, {arguments.rounds} rounds, medians (smallest to largest)")
     figures.print()
 

@@ -11,5 +11,6 @@ pub mod key_path;
 pub mod leaves;
 pub mod random;
 pub mod sealed;
+pub mod tally;
 pub mod tensor;
 pub mod text;

@@ -9,6 +9,7 @@ mod exit;
 mod follow;
 mod log;
 mod progress;
+mod reading;
 mod settings;
 mod signals;
 mod terminal;

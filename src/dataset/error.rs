@@ -63,6 +63,9 @@ pub enum DatasetError {
     /// A file that cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Somebody asked to stop while the images were read.
+    #[error("interrupted while the images were read; no run was begun")]
+    Cancelled,
 }
 
 fn of_class(class: Option<&str>) -> String {
@@ -85,16 +88,17 @@ impl std::fmt::Display for BadImage {
 }
 
 impl DatasetError {
-    /// The stable code of the problem.
-    pub fn code(&self) -> Code {
-        match self {
+    /// The stable code of the problem, where it has one.
+    pub fn code(&self) -> Option<Code> {
+        Some(match self {
             Self::Directory { .. } | Self::Walk { .. } | Self::File(_) => Code::DatasetDirectory,
             Self::Layout { .. } => Code::DatasetLayout,
             Self::EmptyClass { .. } => Code::EmptyClass,
             Self::BadImages { .. } => Code::BadImages,
             Self::SplitLeak { .. } => Code::SplitLeak,
             Self::EmptySplit { .. } => Code::EmptySplit,
-        }
+            Self::Cancelled => return None,
+        })
     }
 
     /// The details and what to do about them.
@@ -104,7 +108,7 @@ impl DatasetError {
         match self {
             Self::Directory { source, .. } => vec![format!("the system says: {source}")],
             Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
-            Self::File(_) => vec![],
+            Self::File(_) | Self::Cancelled => vec![],
             Self::Layout { seen, .. } if seen.is_empty() => vec![WANTED.to_owned()],
             Self::Layout { seen, .. } => {
                 vec![format!("it holds:\n{}", text::first_lines(seen, 8)), WANTED.to_owned()]

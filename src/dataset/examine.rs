@@ -11,8 +11,10 @@ use super::error::{BadImage, DatasetError};
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::{Candidate, Listing, Origin};
+use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
+use crate::base::tally::Tally;
 use crate::spec::OnBadImage;
 
 /// A picture of a dataset.
@@ -67,23 +69,37 @@ enum Finding {
 /// Reads every file in parallel, and decodes and resizes those whose pixels are not held yet.
 ///
 /// # Errors
-/// With all bad pictures, unless they are to be skipped; when a class is left without pictures.
+/// With all bad pictures, unless they are to be skipped; when a class is left without pictures; when
+/// it is cancelled, after the pictures in progress.
 pub fn examine(
     listing: Listing,
     on_bad_image: OnBadImage,
     pixels: &Pixels,
+    (tally, cancel): (&Tally, &Cancel),
 ) -> Result<Dataset, DatasetError> {
     let resizer = || Resizer::new(pixels.resize(), pixels.size());
+    tally.begin(listing.candidates.len());
     let findings: Vec<Finding> = listing
         .candidates
         .par_iter()
-        .map_init(resizer, |resizer, candidate| match &candidate.origin {
-            Origin::File(file) => find(candidate, file, pixels, resizer),
-            Origin::Drawn { draughtsman, number } => {
-                Finding::Picture(draughtsman.digest(candidate.class, *number))
+        .map_init(resizer, |resizer, candidate| {
+            if cancel.is_set() {
+                return Finding::Ignored;
             }
+            let finding = match &candidate.origin {
+                Origin::File(file) => find(candidate, file, pixels, resizer),
+                Origin::Drawn { draughtsman, number } => {
+                    Finding::Picture(draughtsman.digest(candidate.class, *number))
+                }
+            };
+            tally.add();
+            finding
         })
         .collect();
+    tally.end();
+    if cancel.is_set() {
+        return Err(DatasetError::Cancelled);
+    }
     let mut dataset =
         Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings) {

@@ -347,6 +347,8 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cancel::Cancel;
+    use crate::base::tally::Tally;
     use crate::dataset::examine;
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
@@ -396,7 +398,13 @@ mod tests {
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
         let listing = scan::scan(folder).unwrap();
-        let dataset = examine::examine(listing, OnBadImage::Error, &pixels).unwrap();
+        let dataset = examine::examine(
+            listing,
+            OnBadImage::Error,
+            &pixels,
+            (&Tally::default(), &Cancel::new()),
+        )
+        .unwrap();
         Loader::new(Arc::new(dataset), pixels, &spec, Preprocessing::MinusOneToOne, n_threads)
     }
 
@@ -473,7 +481,13 @@ mod tests {
             let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
             let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
             let listing = scan::list(&spec).unwrap();
-            let dataset = examine::examine(listing, OnBadImage::Error, &pixels).unwrap();
+            let dataset = examine::examine(
+                listing,
+                OnBadImage::Error,
+                &pixels,
+                (&Tally::default(), &Cancel::new()),
+            )
+            .unwrap();
             let pixels_of = Arc::clone(&pixels);
             let loader =
                 Loader::new(Arc::new(dataset), pixels, &spec, Preprocessing::MinusOneToOne, 1);

@@ -167,6 +167,9 @@ fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
             epoch: cells[0] as usize,
             train: Evaluated { loss: cells[1], accuracy: cells[2] },
             validation: Evaluated { loss: cells[3], accuracy: cells[4] },
+            // Runs of earlier builds lack them, and no difference is made of them.
+            balanced_accuracy: 0.0,
+            macro_f1: 0.0,
             learning_rate: cells[5],
         };
         match stages.last_mut() {

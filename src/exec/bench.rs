@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use super::preflight::Prepared;
 use super::run::initial_weights;
 use super::session::RunError;
+use crate::base::cancel::Cancel;
 use crate::base::random::SeedStream;
+use crate::base::tally::Tally;
 use crate::dataset::decode;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::loader::{Augmentation, Loader};
@@ -92,7 +94,12 @@ pub fn bench(
     thin_out(&mut listing.candidates);
     let room = PixelRoom { memory: u64::MAX, disk: 0, root: None };
     let pixels = Arc::new(Pixels::new(spec.dataset.resize, spec.dataset.image_size, room));
-    let dataset = Arc::new(examine::examine(listing, spec.dataset.on_bad_image, &pixels)?);
+    let dataset = Arc::new(examine::examine(
+        listing,
+        spec.dataset.on_bad_image,
+        &pixels,
+        (&Tally::default(), &Cancel::new()),
+    )?);
     let n = dataset.samples.len();
     let decoding = repeated(least, || {
         decode_all(&dataset, &pixels);

@@ -83,7 +83,7 @@ impl RunError {
     /// The stable code of the problem, where it has one.
     pub fn code(&self) -> Option<Code> {
         match self {
-            Self::Dataset(error) => Some(error.code()),
+            Self::Dataset(error) => error.code(),
             Self::Train(TrainError::LossNotFinite { .. }) => Some(Code::LossNotFinite),
             Self::FrozenChanged { .. } => Some(Code::FrozenChanged),
             Self::File(_)
@@ -150,6 +150,9 @@ impl RunError {
 
     /// Whether somebody asked the run to stop.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Train(TrainError::Cancelled { .. }))
+        matches!(
+            self,
+            Self::Train(TrainError::Cancelled { .. }) | Self::Dataset(DatasetError::Cancelled)
+        )
     }
 }

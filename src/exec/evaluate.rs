@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::session::{PixelRoom, RunError};
 use super::trained::{Asker, Trained};
+use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
+use crate::base::tally::Tally;
 use crate::base::text;
 use crate::dataset::error::BadImage;
 use crate::dataset::examine::{self, Dataset, Sample};
@@ -142,7 +144,8 @@ fn read(
     room: &PixelRoom,
 ) -> Result<(Dataset, Arc<Pixels>), RunError> {
     let pixels = Pixels::new(spec.dataset.resize, spec.dataset.image_size, room.clone());
-    let dataset = examine::examine(listing, on_bad_image, &pixels)?;
+    let dataset =
+        examine::examine(listing, on_bad_image, &pixels, (&Tally::default(), &Cancel::new()))?;
     Ok((dataset, Arc::new(pixels)))
 }
 

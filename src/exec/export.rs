@@ -13,7 +13,7 @@ use crate::dataset::loader::{Loader, LoaderError};
 use crate::dataset::resize::Resizer;
 use crate::dataset::scan::Origin;
 use crate::onnx::run::Model;
-use crate::onnx::{Classifier, UnsupportedResize};
+use crate::onnx::{self, Classifier, UnsupportedResize};
 use crate::spec::{Fit, ImageSize, PipelineSpec, ResizeSpec};
 use crate::train::evaluate::Prediction;
 
@@ -35,7 +35,7 @@ pub enum ExportError {
     Backbone,
     /// tract cannot run the file.
     #[error(transparent)]
-    Tract(#[from] crate::onnx::run::RunError),
+    Tract(#[from] onnx::run::RunError),
     /// The file says something else.
     #[error(
         "the exported file and the model differ by {difference:.1e} on `{path}`, more than {TOLERANCE:.0e}"
@@ -79,6 +79,8 @@ pub struct Export {
     pub recipe: Option<String>,
     /// How well it agrees.
     pub agreement: Agreement,
+    /// What is easily done wrong in front of a graph without preprocessing.
+    pub warning: Option<&'static str>,
 }
 
 /// How far the probabilities of a file are from those of the model.
@@ -129,13 +131,15 @@ pub fn export(
             file: file.to_vec(),
             recipe: None,
             agreement: Agreement { difference, ..compared },
+            warning: None,
         }
     };
     match form {
         Form::Normalised => {
             let recipe = serde_json::to_string_pretty(&classifier.recipe());
             let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
-            Ok(Export { file: bare, recipe: Some(recipe), agreement })
+            let warning = onnx::warning(classifier.resize);
+            Ok(Export { file: bare, recipe: Some(recipe), agreement, warning })
         }
         Form::Pixels(None) => {
             let file = classifier.with_pixels(None)?;

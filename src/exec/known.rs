@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::session::RunError;
+use crate::base::cancel::Cancel;
 use crate::base::fs;
+use crate::base::tally::Tally;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::scan::{Candidate, Listing, Origin};
@@ -28,6 +30,7 @@ impl Known {
         listing: &Listing,
         room: &PixelRoom,
         known: Option<&Self>,
+        follow: (&Tally, &Cancel),
     ) -> Result<Self, RunError> {
         let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
         let rules = (resize, image_size, on_bad_image);
@@ -48,7 +51,7 @@ impl Known {
             return Ok(known.clone());
         }
         let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
-        let dataset = Arc::new(examine::examine(listing.clone(), on_bad_image, &pixels)?);
+        let dataset = Arc::new(examine::examine(listing.clone(), on_bad_image, &pixels, follow)?);
         Ok(Self { rules, origins, dataset, pixels })
     }
 

@@ -82,7 +82,8 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
     let listing = scan::list(&spec.dataset)
         .map_err(|error| {
             let at = KeyPath::of(&["dataset", "directory"]);
-            problems.push(Problem::new(error.code(), at, error.to_string()).hints(error.hints()));
+            let code = error.code().unwrap_or(Code::DatasetDirectory);
+            problems.push(Problem::new(code, at, error.to_string()).hints(error.hints()));
         })
         .ok();
     let model = find_base(spec, cache).and_then(|base| {

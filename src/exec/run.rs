@@ -26,11 +26,13 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::{
-    self, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
+    self, BestRecord, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
 };
 use crate::run_dir::recorder;
 use crate::run_dir::verify;
-use crate::spec::{AugmentationSpec, FromWeights, PipelineSpec, StageKind, StageSpec};
+use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageKind, StageSpec};
+use crate::train::evaluate::Prediction;
+use crate::train::fit;
 
 /// The files of the weights that a stage leaves.
 const WEIGHTS_FILES: [(FromWeights, &str); 2] =
@@ -59,12 +61,14 @@ impl Run<'_> {
         let mut written = self.facts.files.clone();
         written.extend(self.ensure_weights(audience.recorder.directory(), &outcomes)?);
         let last = outcomes.last().expect("a pipeline has at least one stage");
-        audience.recorder.promote_weights(last.name())?;
+        let best = self.best(&outcomes);
+        audience.recorder.promote_weights(best.name(), last.name())?;
         let finished = Finished {
             spec: self.spec,
             world: self.world,
             session: self.session,
             outcomes: &outcomes,
+            best,
         };
         let failed = finished.perform(&mut audience)?;
         let Audience { recorder, observer } = audience;
@@ -77,6 +81,12 @@ impl Run<'_> {
             self.manifest(records(), BTreeMap::new(), self.volatile(&outcomes, clock));
         let reasons = failed.iter().map(|failed| (failed.task.clone(), failed.error.to_string()));
         manifest.failed = reasons.collect();
+        let record = BestRecord {
+            stage: best.name().to_owned(),
+            epoch: best.facts.record.best.epoch,
+            by: self.best_by().name().to_owned(),
+        };
+        manifest.best = Some(record.clone());
         recorder.write_report(&finished.report(recorder.directory(), manifest.clone())?)?;
         manifest.files = verify::digests(recorder.directory())?;
         // The manifest is about to certify them.
@@ -87,7 +97,31 @@ impl Run<'_> {
         recorder.finish(&manifest)?;
         self.checkpoint.remove()?;
         let directory = recorder.directory().to_path_buf();
-        Ok(RunReport { directory, history: recorder.history().clone(), failed })
+        let guess = guess(&self.world.dataset.classes, &best.facts.predictions);
+        Ok(RunReport {
+            directory,
+            history: recorder.history().clone(),
+            best: record,
+            guess,
+            failed,
+        })
+    }
+
+    /// What decides which epoch of the run is the best.
+    fn best_by(&self) -> BestBy {
+        let last = self.spec.stages.last().expect("a pipeline has at least one stage");
+        let StageKind::Train(last) = &last.kind;
+        last.best_by
+    }
+
+    /// The stage with the best epoch of the run: a later stage may have made it worse.
+    fn best<'o>(&self, outcomes: &'o [StageOutcome]) -> &'o StageOutcome {
+        let by = self.best_by();
+        let of = |outcome: &StageOutcome| outcome.facts.record.best;
+        let better = |best: &'o StageOutcome, next: &'o StageOutcome| {
+            if fit::is_better(&of(next), &of(best), by) { next } else { best }
+        };
+        outcomes.iter().reduce(better).expect("a pipeline has at least one stage")
     }
 
     /// Writes what is missing or damaged of the weights of finished stages: a run that was resumed,
@@ -312,11 +346,23 @@ impl Run<'_> {
                 convention: network.convention.name().to_owned(),
             },
             stages,
+            best: None,
             failed: BTreeMap::new(),
             files,
             volatile,
         }
     }
+}
+
+/// The class that most of the images have, and their share: what always predicting it would reach.
+fn guess(classes: &[String], predictions: &[Prediction]) -> Option<(String, f64)> {
+    let mut counts = vec![0; classes.len()];
+    for prediction in predictions {
+        counts[prediction.label] += 1;
+    }
+    let most = *counts.iter().max()?;
+    let class = counts.iter().position(|count| *count == most)?;
+    (most > 0).then(|| (classes[class].clone(), most as f64 / predictions.len() as f64))
 }
 
 /// The weights before the first stage: those of the file, and random ones for the rest.

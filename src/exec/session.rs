@@ -23,6 +23,7 @@ use crate::base::cancel::Cancel;
 use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::tally::Tally;
 use crate::base::text;
 pub use crate::cache::records::Room;
 use crate::dataset::examine::Dataset;
@@ -35,7 +36,7 @@ use crate::model::network::Network;
 use crate::run_dir::history::History;
 use crate::run_dir::layout;
 use crate::run_dir::lock::RunLock;
-use crate::run_dir::manifest::Manifest;
+use crate::run_dir::manifest::{BestRecord, Manifest};
 use crate::run_dir::recorder::{self, Recorder};
 use crate::spec::{PipelineSpec, StageKind};
 
@@ -47,8 +48,11 @@ pub struct Session {
     pub n_threads: usize,
     /// What may be kept, and where.
     pub caches: Caches,
-    /// Ends the run after the step in progress; it can then go on later.
+    /// Ends the run after the step in progress, or the image that is read; what has begun can then
+    /// be resumed.
     pub cancel: Cancel,
+    /// Counts the images while they are read for the first time.
+    pub reading: Tally,
 }
 
 /// The texts that a new run keeps.
@@ -76,6 +80,10 @@ pub struct RunReport {
     pub directory: PathBuf,
     /// What was measured.
     pub history: History,
+    /// Its best epoch.
+    pub best: BestRecord,
+    /// The class that most validation images have, and their share.
+    pub guess: Option<(String, f64)>,
     /// What could not be done with the models once they had trained.
     pub failed: Vec<FailedTask>,
 }
@@ -94,7 +102,7 @@ impl Session {
         known: Option<&Known>,
     ) -> Result<Planned, RunError> {
         let clock = Clock::start();
-        let known = Known::examine(spec, &prepared.listing, &self.caches.pixels, known)?;
+        let known = self.examine(spec, &prepared, known)?;
         let world = World::new(spec, prepared, &known)?;
         let plan = self.decide(spec, &world, wishes);
         Ok(Planned { plan, world, known, clock })
@@ -164,7 +172,7 @@ impl Session {
         checkpoint::facts(directory)?;
         let _lock = RunLock::acquire(directory)?;
         let facts = checkpoint::facts(directory)?;
-        let known = Known::examine(spec, &prepared.listing, &self.caches.pixels, None)?;
+        let known = self.examine(spec, &prepared, None)?;
         let world = World::new(spec, prepared, &known)?;
         check_unchanged(&facts, &self.facts(&world, directory)?, directory, &world)?;
         let checkpoint = Checkpoint::of(directory);
@@ -185,6 +193,16 @@ impl Session {
             Run { spec, world: &world, session: self, checkpoint: &checkpoint, facts: &facts };
         let audience = Audience { recorder: &mut recorder, observer };
         run.complete(audience, plan, past, &clock)
+    }
+
+    fn examine(
+        &self,
+        spec: &PipelineSpec,
+        prepared: &Prepared,
+        known: Option<&Known>,
+    ) -> Result<Known, RunError> {
+        let follow = (&self.reading, &self.cancel);
+        Known::examine(spec, &prepared.listing, &self.caches.pixels, known, follow)
     }
 
     fn decide(&self, spec: &PipelineSpec, world: &World, wishes: &Wishes) -> Plan {

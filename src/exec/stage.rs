@@ -179,6 +179,7 @@ fn facts(
         n_weights: n_values(&network.graph.parameters()),
         first_trainable: network.graph.layers()[first_with_weights].name.clone(),
         before,
+        best_by: spec.best_by.name().to_owned(),
     }
 }
 

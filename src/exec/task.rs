@@ -39,23 +39,24 @@ pub(super) struct Finished<'a> {
     pub(super) world: &'a World,
     pub(super) session: &'a Session,
     pub(super) outcomes: &'a [StageOutcome],
+    /// The one with the best epoch of the run.
+    pub(super) best: &'a StageOutcome,
 }
 
 impl Finished<'_> {
-    /// Writes what the last stage's best weights said about the validation pictures, and does the
+    /// Writes what the run's best weights said about the validation pictures, and does the
     /// tasks of the pipeline. Gives those that failed: that is no reason to lose what has trained.
     ///
     /// # Errors
     /// When a file of the run directory cannot be written; the run can be resumed then.
     pub(super) fn perform(&self, audience: &mut Audience<'_>) -> Result<Vec<FailedTask>, RunError> {
         let directory = audience.recorder.directory().to_path_buf();
-        let last = self.outcomes.last().expect("a pipeline has at least one stage");
         let about = Source {
-            stage: last.name(),
+            stage: self.best.name(),
             weights: FromWeights::Best,
             on: SplitPart::Validation.name(),
         };
-        let predictions = &last.facts.predictions;
+        let predictions = &self.best.facts.predictions;
         write(&directory, &about, predictions, &self.world.dataset)?;
         let mut failed = vec![];
         for TaskSpec { name, kind } in &self.spec.tasks {
@@ -125,13 +126,16 @@ impl Finished<'_> {
         let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
         let asked = (&pictures, &predictions[..]);
         let form = if spec.normalised { Form::Normalised } else { Form::Pixels(None) };
-        let Export { file, recipe, agreement } =
+        let Export { file, recipe, agreement, warning } =
             export::export(&trained, self.spec, asked, form, n_threads)?;
         let folder = directory.join(layout::EXPORTS);
         fs::create_dir_all(&folder)?;
         fs::write_atomic(&folder.join(format!("{name}.onnx")), &file)?;
         if let Some(recipe) = recipe {
             fs::write_atomic(&folder.join(format!("{name}.json")), recipe.as_bytes())?;
+        }
+        if let Some(warning) = warning {
+            audience.receive(&Event::Warning { message: format!("{name}: {warning}") })?;
         }
         let Agreement { n_images, difference } = agreement;
         let size = text::bytes(file.len() as u64);
@@ -169,13 +173,12 @@ impl Finished<'_> {
     /// Writes the sheets of pictures; gives the page about the run. It says nothing about where the
     /// run lies, so that it reproduces.
     pub(super) fn report(&self, directory: &Path, manifest: Manifest) -> Result<String, RunError> {
-        let last = self.outcomes.last().expect("a pipeline has at least one stage");
         let pictures = self.pictures(Part::Validation);
         let seen = Seen {
-            trained: &self.model(last.name(), FromWeights::Best),
+            trained: &self.model(self.best.name(), FromWeights::Best),
             pictures: &pictures,
             training: self.world.split.positions(Part::Train),
-            predictions: &last.facts.predictions,
+            predictions: &self.best.facts.predictions,
             n_threads: self.session.n_threads,
         };
         let about =

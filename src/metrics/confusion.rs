@@ -85,6 +85,26 @@ impl ConfusionMatrix {
         self.given[class]
     }
 
+    /// The mean recall over the classes that have images; zero where none has.
+    pub fn balanced_accuracy(&self) -> f64 {
+        mean(
+            (0..self.n_classes())
+                .filter(|&class| self.of[class] > 0)
+                .map(|class| self.get(class, class) as f64 / self.of[class] as f64),
+        )
+    }
+
+    /// The mean F1 score over the classes that have images or are given to one, as scikit-learn
+    /// has it.
+    pub fn macro_f1(&self) -> f64 {
+        let n = |class: usize| self.of[class] + self.given[class];
+        mean(
+            (0..self.n_classes())
+                .filter(|&class| n(class) > 0)
+                .map(|class| (2 * self.get(class, class)) as f64 / n(class) as f64),
+        )
+    }
+
     /// The pairs of classes (own, given) that are mistaken for each other most often, with how often;
     /// of equal ones the first.
     pub fn most_confused(&self, n: usize) -> Vec<(usize, usize, usize)> {
@@ -93,6 +113,11 @@ impl ConfusionMatrix {
         pairs.truncate(n);
         pairs
     }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0_usize), |(sum, n), value| (sum + value, n + 1));
+    sum / n.max(1) as f64
 }
 
 impl From<Written> for ConfusionMatrix {
@@ -142,6 +167,12 @@ mod tests {
         assert_eq!([matrix.get(2, 1), matrix.get(1, 2), matrix.n_of(2)], [2, 0, 3]);
         assert_eq!([matrix.n_given(1), matrix.n_correct(), matrix.n_classes()], [4, 3, 3]);
         assert_eq!(matrix.most_confused(9), [(2, 1, 2), (0, 1, 1)]);
+        // As scikit-learn 1.9 has them; classes that do not occur do not count.
+        for n_classes in [3, 5] {
+            let matrix = self::matrix(n_classes);
+            assert!((matrix.balanced_accuracy() - 11.0 / 18.0).abs() < 1e-15);
+            assert!((matrix.macro_f1() - (2.0 / 3.0 + 0.4 + 0.5) / 3.0).abs() < 1e-15);
+        }
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl Classifier<'_> {
             scale,
             shift,
             classes: self.classes,
+            warning: warning(self.resize),
         }
     }
 }
@@ -144,6 +145,19 @@ pub struct Recipe<'a> {
     pub shift: [f32; 3],
     /// The names of the classes in the order of the output.
     pub classes: &'a [String],
+    /// What is easily done wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<&'static str>,
+}
+
+/// What is easily done wrong where images are resized in front of a graph: few programs resize
+/// without antialiasing.
+pub fn warning(resize: ResizeSpec) -> Option<&'static str> {
+    let is_rare = !resize.antialias && resize.interpolation != Interpolation::Nearest;
+    is_rare.then_some(
+        "this model was trained on images resized without antialiasing; Pillow, torchvision and most \
+         other programs resize with it, and the accuracy falls behind them",
+    )
 }
 
 /// A size in pixels.

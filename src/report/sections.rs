@@ -6,6 +6,7 @@ use super::tables::{self, four, interval, maybe};
 use super::{Loss, Report};
 use crate::base::text::{self, escape};
 use crate::metrics::{ClassMetrics, Metrics};
+use crate::run_dir::manifest::BestRecord;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::sheet::Tile;
 use crate::run_dir::{html, layout};
@@ -85,8 +86,24 @@ pub(super) fn stages(report: &Report) -> String {
         .collect();
     let mut body = "<h2>Training</h2>\n".to_owned();
     body.push_str(&html::table(&heads.map(str::to_owned), &rows, &[3, 4, 5, 6, 7]));
+    body.push_str(&best(report));
     body.push_str(&plots(report, &["accuracy.svg", "loss.svg", "learning_rate.svg"]));
     body
+}
+
+/// Which epoch the best weights of the run are from, and whether a later stage made it worse.
+fn best(report: &Report) -> String {
+    let manifest = &report.manifest;
+    let Some(BestRecord { stage, epoch, by }) = &manifest.best else { return String::new() };
+    let mut text = format!(
+        "The best weights of the run are those of epoch {epoch}, stage {stage} (best {by})."
+    );
+    let later = manifest.stages.iter().skip_while(|record| record.name != *stage).skip(1);
+    let later: Vec<&str> = later.map(|record| record.name.as_str()).collect();
+    if !later.is_empty() {
+        let _ = write!(text, " No later stage ({}) improved on it.", later.join(", "));
+    }
+    format!("<p>{}</p>\n", escape(&text))
 }
 
 /// All figures, with what was measured in evaluations beside them.

@@ -20,6 +20,8 @@ pub struct StageHistory {
     pub caption: String,
     /// What validation said before its first epoch.
     pub before: Evaluated,
+    /// What decides which epoch is the best, as pipelines name it.
+    pub best_by: String,
     /// Its epochs.
     pub epochs: Vec<EpochMetrics>,
     /// The number of its best epoch.

@@ -30,6 +30,9 @@ pub struct Manifest {
     pub weights: WeightsRecord,
     /// The stages in the order they ran.
     pub stages: Vec<StageRecord>,
+    /// The best epoch of the run, whose weights are its best ones.
+    #[serde(default)]
+    pub best: Option<BestRecord>,
     /// Tasks that failed after all stages had trained, with the reason.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
@@ -69,6 +72,26 @@ pub struct WeightsRecord {
     pub sha256: Option<String>,
     /// How the network was built, which its weights need: `keras` or `torch`.
     pub convention: String,
+}
+
+/// The best epoch over all stages of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct BestRecord {
+    /// The stage.
+    pub stage: String,
+    /// The number of the epoch, counted on through the stages.
+    pub epoch: usize,
+    /// What it is the best by, as pipelines name it.
+    pub by: String,
+}
+
+impl Manifest {
+    /// The stage whose best epoch is that of the run.
+    pub fn best_stage(&self) -> Option<&StageRecord> {
+        let named = |best: &BestRecord| self.stages.iter().find(|stage| stage.name == best.stage);
+        // Earlier builds took the best epoch of the last stage.
+        self.best.as_ref().map_or(self.stages.last(), named)
+    }
 }
 
 /// A stage of a run.

@@ -15,8 +15,17 @@ use crate::model::weights::{Weights, file};
 use crate::spec::Convention;
 
 /// The columns of metrics.csv.
-const METRICS_COLUMNS: [&str; 7] =
-    ["stage", "epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"];
+const METRICS_COLUMNS: [&str; 9] = [
+    "stage",
+    "epoch",
+    "train/loss",
+    "train/accuracy",
+    "val/loss",
+    "val/accuracy",
+    "val/balanced_accuracy",
+    "val/macro_f1",
+    "learning_rate",
+];
 /// The columns of timings.csv.
 const TIMINGS_COLUMNS: [&str; 11] = [
     "stage",
@@ -94,13 +103,13 @@ impl Recorder {
         self.write_json(layout::CLASSES, &classes)
     }
 
-    /// Makes the weights of a stage those of the run.
+    /// Makes the best weights of one stage, and the last ones of another, those of the run.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn promote_weights(&self, stage: &str) -> Result<(), FileError> {
+    pub fn promote_weights(&self, best: &str, last: &str) -> Result<(), FileError> {
         let folder = self.directory.join(layout::WEIGHTS);
-        for name in [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS] {
+        for (stage, name) in [(best, layout::BEST_WEIGHTS), (last, layout::LAST_WEIGHTS)] {
             fs::link_or_copy(&folder.join(stage).join(name), &folder.join(name))?;
         }
         Ok(())
@@ -154,6 +163,7 @@ impl Recorder {
             from: facts.from.clone(),
             caption,
             before: facts.before,
+            best_by: facts.best_by.clone(),
             epochs: vec![],
             best: 0,
         });
@@ -166,9 +176,17 @@ impl Recorder {
         is_best: bool,
         times: &EpochTimes,
     ) -> Result<(), FileError> {
-        let EpochMetrics { epoch, train, validation, learning_rate } = *metrics;
-        let figures =
-            [train.loss, train.accuracy, validation.loss, validation.accuracy].map(figure);
+        let EpochMetrics { epoch, train, validation, balanced_accuracy, macro_f1, learning_rate } =
+            *metrics;
+        let figures = [
+            train.loss,
+            train.accuracy,
+            validation.loss,
+            validation.accuracy,
+            balanced_accuracy,
+            macro_f1,
+        ]
+        .map(figure);
         let mut row = vec![stage.to_owned(), epoch.to_string()];
         row.extend(figures);
         row.push(learning_rate.to_string());

@@ -180,4 +180,33 @@ pub enum BestBy {
     /// The highest validation accuracy; of equal ones that with the lower loss, then the first.
     #[serde(rename = "val/accuracy")]
     ValidationAccuracy,
+    /// The highest mean recall over classes; of equal ones that with the lower loss, then the first.
+    #[serde(rename = "val/balanced_accuracy")]
+    BalancedAccuracy,
+    /// The highest mean F1 score over classes; of equal ones that with the lower loss, then the
+    /// first.
+    #[serde(rename = "val/macro_f1")]
+    MacroF1,
+}
+
+impl BestBy {
+    /// Its name in pipelines and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ValidationLoss => "val/loss",
+            Self::ValidationAccuracy => "val/accuracy",
+            Self::BalancedAccuracy => "val/balanced_accuracy",
+            Self::MacroF1 => "val/macro_f1",
+        }
+    }
+
+    /// What the best epoch has, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ValidationLoss => "lowest validation loss",
+            Self::ValidationAccuracy => "highest validation accuracy",
+            Self::BalancedAccuracy => "highest balanced accuracy",
+            Self::MacroF1 => "highest macro F1",
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::evaluate;
+use super::evaluate::{self, Prediction};
 use super::schedule::{self, Schedule};
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError, objective};
@@ -11,6 +11,8 @@ use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::engine::{StepRandomness, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
+use crate::metrics::Scored;
+use crate::metrics::confusion::ConfusionMatrix;
 use crate::model::weights::Weights;
 use crate::spec::{BestBy, EarlyStoppingSpec};
 
@@ -193,7 +195,9 @@ fn finish_epoch(
     let train = partial.mean.value();
     let last_step = partial.n_steps.saturating_sub(1);
     let learning_rate = course.schedule.rate(&done.metrics(), last_step, course.n_steps);
-    let metrics = EpochMetrics { epoch, train, validation, learning_rate };
+    let (balanced_accuracy, macro_f1) = over_classes(&evaluation.predictions);
+    let metrics =
+        EpochMetrics { epoch, train, validation, balanced_accuracy, macro_f1, learning_rate };
     let weights = trainer.weights();
     keeper.keep(Kept::Last, &weights)?;
     let best = done.best.as_ref();
@@ -207,6 +211,21 @@ fn finish_epoch(
     let stage = course.stage.to_owned();
     sink.receive(&Event::EpochFinished { stage, metrics, is_best, times })?;
     Ok(())
+}
+
+/// Balanced accuracy and macro F1.
+fn over_classes(predictions: &[Prediction]) -> (f64, f64) {
+    let scored: Vec<Scored<'_>> = predictions
+        .iter()
+        .map(|prediction| Scored {
+            label: prediction.label,
+            predicted: prediction.predicted(),
+            probabilities: &prediction.probabilities,
+        })
+        .collect();
+    let n_classes = scored.first().map_or(0, |one| one.probabilities.len());
+    let matrix = ConfusionMatrix::count(n_classes, &scored);
+    (matrix.balanced_accuracy(), matrix.macro_f1())
 }
 
 fn checkpoint(
@@ -240,14 +259,9 @@ fn check_loss(
     Err(TrainError::LossNotFinite { what, stage: course.stage.to_owned(), epoch, step, loss })
 }
 
-/// Whether an epoch beats the best one before it; ties go to the earlier one.
-fn is_better(epoch: &EpochMetrics, best: &EpochMetrics, by: BestBy) -> bool {
-    let (epoch, best) = (epoch.validation, best.validation);
-    match by {
-        BestBy::ValidationLoss => epoch.loss < best.loss,
-        BestBy::ValidationAccuracy => {
-            epoch.accuracy > best.accuracy
-                || (epoch.accuracy >= best.accuracy && epoch.loss < best.loss)
-        }
-    }
+/// Whether an epoch beats another one; where they are equal the lower loss does, and of equal losses
+/// neither.
+pub fn is_better(epoch: &EpochMetrics, best: &EpochMetrics, by: BestBy) -> bool {
+    let [ours, theirs] = [epoch, best].map(|epoch| schedule::badness(epoch, by));
+    ours < theirs || (ours <= theirs && epoch.validation.loss < best.validation.loss)
 }

@@ -90,10 +90,13 @@ pub fn ends(epochs: &[EpochMetrics], by: BestBy, stopping: Option<EarlyStoppingS
         .is_some_and(|stopping| n_plateaus(epochs, by, stopping.patience, stopping.min_delta) > 0)
 }
 
-fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
+/// What is lower in a better epoch.
+pub(super) fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
     match by {
         BestBy::ValidationLoss => epoch.validation.loss,
         BestBy::ValidationAccuracy => -epoch.validation.accuracy,
+        BestBy::BalancedAccuracy => -epoch.balanced_accuracy,
+        BestBy::MacroF1 => -epoch.macro_f1,
     }
 }
 
@@ -113,7 +116,14 @@ mod tests {
 
     fn epoch(loss: f64) -> EpochMetrics {
         let evaluated = Evaluated { loss, accuracy: 0.5 };
-        EpochMetrics { epoch: 1, train: evaluated, validation: evaluated, learning_rate: 1.0 }
+        EpochMetrics {
+            epoch: 1,
+            train: evaluated,
+            validation: evaluated,
+            balanced_accuracy: 0.0,
+            macro_f1: 0.0,
+            learning_rate: 1.0,
+        }
     }
 
     #[track_caller]

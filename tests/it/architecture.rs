@@ -19,7 +19,7 @@ const MODULES: [(&str, &[&str]); 17] = [
     ("cache", &["base"]),
     ("dataset", &["base", "spec", "cache"]),
     ("engine", &["base", "spec", "model", "onnx"]),
-    ("train", &["base", "spec", "event", "model", "engine"]),
+    ("train", &["base", "spec", "event", "metrics", "model", "engine"]),
     ("run_dir", &["base", "spec", "event", "metrics", "model"]),
     ("diff", &["base", "spec", "event", "metrics", "pipeline", "dataset", "run_dir"]),
     ("report", &["base", "spec", "metrics", "dataset", "run_dir"]),

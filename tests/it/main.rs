@@ -19,6 +19,7 @@ mod catalog;
 mod definitions;
 mod diagnostics;
 mod diff;
+mod documents;
 mod download;
 mod drawn;
 mod foreign;

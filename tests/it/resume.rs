@@ -207,6 +207,38 @@ fn signals_that_were_ignored_at_the_start_stay_ignored() {
     assert!(directory.join("manifest.json").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn reading_large_images_is_shown_and_can_be_stopped() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let noise = |x: u32, y: u32| image::Rgb([0, 1, 2].map(|c| ((x * 7 + y * 13 + c) % 251) as u8));
+    let mut jpeg = vec![];
+    image::RgbImage::from_fn(4000, 3000, noise)
+        .write_to(&mut std::io::Cursor::new(&mut jpeg), image::ImageFormat::Jpeg)
+        .unwrap();
+    for class in ["a", "b"] {
+        std::fs::create_dir_all(workshop.path("large").join(class)).unwrap();
+        for number in 0..60u8 {
+            // Bytes after the end of the image make each file another one.
+            let bytes = [&jpeg[..], class.as_bytes(), &[number]].concat();
+            std::fs::write(workshop.path("large").join(class).join(format!("{number}.jpg")), bytes)
+                .unwrap();
+        }
+    }
+    let large = format!("dataset.directory={}", workshop.text("large"));
+    let process = start(&workshop, "runs", &["-S", &large, "--threads", "1"]);
+    thread::sleep(Duration::from_millis(1500));
+    let before = Instant::now();
+    signal("-TERM", &process);
+    let said = Said::of(process);
+    // The image that is being read is finished; all of them would take many times as long.
+    assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+    assert_eq!(said.code, Some(130), "{}", said.err);
+    assert!(said.err.contains("reading images: ") && said.err.contains(" of 120"), "{}", said.err);
+    assert!(said.err.contains("interrupted while the images were read"), "{}", said.err);
+    assert!(!workshop.path("runs/small").exists());
+}
+
 /// Spoils files of a run that was cut short.
 fn spoil(path: &Path, how: &str) {
     let mut bytes = std::fs::read(path).unwrap();

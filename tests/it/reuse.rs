@@ -148,7 +148,8 @@ fn results_of_another_build_are_not_reused_and_a_plan_says_so() {
     let version = concat!("alpaca-run ", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(version), "{text}");
     let text = text.replace(version, "alpaca-run 0.0.1");
-    let [.., start, rest] = &entry.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>()[..]
+    let [.., start, rest] =
+        &entry.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>()[..]
     else {
         panic!("an entry is in a folder of its bucket")
     };

@@ -14,7 +14,8 @@ fn a_run_directory_holds_what_was_promised() {
     insta::assert_snapshot!(names.join("\n"));
     let table = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
     let metrics = table("metrics.csv");
-    let columns = "stage,epoch,train/loss,train/accuracy,val/loss,val/accuracy,learning_rate";
+    let columns = "stage,epoch,train/loss,train/accuracy,val/loss,val/accuracy,\
+                   val/balanced_accuracy,val/macro_f1,learning_rate";
     assert_eq!(metrics.lines().next(), Some(columns));
     let starts: Vec<&str> = metrics.lines().skip(1).map(|line| &line[..10]).collect();
     assert_eq!(starts, ["transfer,1", "transfer,2", "finetune,3", "finetune,4"]);
@@ -39,6 +40,65 @@ fn the_manifest_has_the_digest_of_every_lasting_file() {
     assert_eq!(files.len(), digests.len());
     for (name, bytes) in files {
         assert_eq!(digests[&name], blake3::hash(&bytes).to_hex().as_str(), "{name}");
+    }
+}
+
+/// A second stage that can only make it worse: its rate is far too high.
+const WORSE: &str = "stages.finetune.optimizer={sgd: {learning_rate: 3.0}}";
+
+#[test]
+fn the_best_of_a_run_is_the_best_over_its_stages_and_a_stage_that_made_it_worse_is_named() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let said = run(&workshop, &["-S", WORSE, "-S", "stages.transfer.epochs=6"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    let read = |name: &str| std::fs::read(directory.join(name)).unwrap();
+    assert!(read("weights/best.safetensors") == read("weights/transfer/best.safetensors"));
+    assert!(read("weights/last.safetensors") == read("weights/finetune/last.safetensors"));
+    let best = &manifest(&directory)["best"];
+    assert_eq!((&best["stage"], &best["by"]), (&"transfer".into(), &"val/loss".into()), "{best}");
+    let metrics: serde_json::Value = serde_json::from_slice(&read("metrics.json")).unwrap();
+    assert_eq!(metrics["stage"], "transfer");
+    assert!(said.out.contains("best of the run: transfer, epoch "), "{}", said.out);
+    assert!(said.out.contains("(lowest validation loss)"), "{}", said.out);
+    assert!(
+        said.out.contains("always predicting `disc` would give accuracy 0.5000"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("stage finetune did not improve on it"), "{}", said.out);
+    let page = String::from_utf8(read("report.html")).unwrap();
+    assert!(page.contains("No later stage (finetune) improved on it."));
+    let said = alpaca_run(&["evaluate", &workshop.text("runs/small")]);
+    assert!(said.out.contains("best weights of transfer"), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn the_best_epoch_may_be_that_of_the_best_balanced_accuracy_or_macro_f1() {
+    for (by, column) in [("val/balanced_accuracy", 6), ("val/macro_f1", 7), ("val/accuracy", 5)] {
+        let workshop = Workshop::new(TWO_STAGES, 3);
+        let by_key = format!("stages.finetune.best_by={by}");
+        let said = run(&workshop, &["-S", &by_key, "-S", "stages.finetune.epochs=6"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let directory = workshop.path("runs/small");
+        let table = std::fs::read_to_string(directory.join("metrics.csv")).unwrap();
+        let rows = table.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        let value = |row: &Vec<&str>, column: usize| row[column].parse::<f64>().unwrap();
+        let rows: Vec<Vec<&str>> = rows.filter(|row| row[0] == "finetune").collect();
+        let best = rows.iter().max_by(|a, b| {
+            let by_value = value(a, column).total_cmp(&value(b, column));
+            by_value.then_with(|| value(b, 4).total_cmp(&value(a, 4)))
+        });
+        let stage = &manifest(&directory)["stages"][1]["best"];
+        assert_eq!(stage["epoch"].to_string(), best.unwrap()[1], "{by}: {table}");
+        // The figures of the best epoch are those of its predictions.
+        let named = by.strip_prefix("val/").unwrap();
+        if named != "accuracy" {
+            assert_eq!(
+                stage[named].as_f64().map(|v| format!("{v:.6}")),
+                Some(best.unwrap()[column].to_owned())
+            );
+        }
     }
 }
 

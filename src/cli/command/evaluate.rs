@@ -72,7 +72,11 @@ fn measure(
     }
     let rows = evaluate::rows(&pictures.dataset, &predictions);
     let metrics = evaluate::measure(&trained.classes, &rows)?;
-    let stage = manifest.stages.last().map(|stage| stage.name.clone()).unwrap_or_default();
+    let stage = match which {
+        FromWeights::Best => manifest.best_stage(),
+        FromWeights::Last => manifest.stages.last(),
+    };
+    let stage = stage.map(|stage| stage.name.clone()).unwrap_or_default();
     let measured = Measured { stage, weights: which.name().to_owned(), on, metrics };
     Ok((measured, rows))
 }

@@ -21,7 +21,8 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let Export { file, recipe, agreement } = on_threads(settings, || export(arguments, settings))??;
+    let Export { file, recipe, agreement, warning } =
+        on_threads(settings, || export(arguments, settings))??;
     let path = &arguments.output;
     fs::write_atomic(path, &file).map_err(Failure::usage)?;
     let mut said = format!(
@@ -34,7 +35,12 @@ pub(in crate::cli) fn run(
     if let Some(recipe) = recipe {
         let beside = path.with_extension("json");
         fs::write_atomic(&beside, recipe.as_bytes()).map_err(Failure::usage)?;
-        let _ = writeln!(said, "{}: what to do with pictures in front of it", beside.display());
+        let _ = writeln!(said, "{}: what to do with images before they enter it", beside.display());
+        if let Some(warning) = warning {
+            terminal.note(&format!(
+                "warning: {warning}; export without `--normalised`, or train with `antialias: true`"
+            ));
+        }
     }
     if terminal.verbosity() == Verbosity::Quiet {
         said = format!("{}\n", path.display());

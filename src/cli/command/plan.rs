@@ -10,6 +10,7 @@ use crate::base::text;
 use crate::cli::args::PlanArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::{dataset_line, pixels_line};
+use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::plan::{Plan, PlannedStage, Reason};
@@ -26,6 +27,7 @@ pub(in crate::cli) fn run(
     let (loaded, prepared, wishes) =
         select(&arguments.pipeline, &arguments.stages, settings, Fetching::Never)?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
+    let _reading = Reading::watch(terminal, &session.reading);
     let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))??;
     let text = if arguments.json {
         json_text(&as_json(&planned.plan, &loaded.document))

@@ -11,6 +11,7 @@ use crate::base::text;
 use crate::cli::args::ReproduceArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
+use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
@@ -82,6 +83,7 @@ fn again(
     session.caches.stages = None;
     signals::listen(&session.cancel);
     let mut log = Log::start(terminal.verbosity());
+    let _reading = Reading::watch(terminal, &session.reading);
     let report = perform(settings, terminal, &mut log, |sinks| {
         let planned = session.plan(&loaded.spec, prepared, &Wishes::default(), None)?;
         planned.check_inputs(directory, recorded)?;

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
+use crate::base::tally::Tally;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
 use crate::cli::progress::Progress;
+use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
@@ -20,6 +22,7 @@ use crate::exec::session::{
 };
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
+use crate::spec::BestBy;
 
 /// Runs a pipeline from its file to a finished run directory.
 pub(in crate::cli) fn run(
@@ -49,6 +52,7 @@ pub(super) fn execute(
     let mut log = Log::start(terminal.verbosity());
     let session = session(settings, pipeline_directory);
     signals::listen(&session.cancel);
+    let _reading = Reading::watch(terminal, &session.reading);
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
         .map_err(|error| failure(error, log.directory().zip(Some(settings))))?;
     terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
@@ -82,7 +86,7 @@ pub(super) fn perform(
 /// A session that runs as the settings say.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
-    Session { pipeline_directory, n_threads, caches, cancel }
+    Session { pipeline_directory, n_threads, caches, cancel, reading: Tally::default() }
 }
 
 /// A run that ended before it had a directory, or will not go on in it.
@@ -140,13 +144,58 @@ pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
         let accuracy = figures(stage, best, last, |evaluated| evaluated.accuracy);
         let loss = figures(stage, best, last, |evaluated| evaluated.loss);
         let (name, epoch) = (&stage.name, best.epoch);
-        let _ =
-            writeln!(text, "{name:width$}  {accuracy}           {loss}   best in epoch {epoch}");
+        let by = words(&stage.best_by);
+        let _ = writeln!(
+            text,
+            "{name:width$}  {accuracy}           {loss}   best: epoch {epoch}, {by}"
+        );
     }
+    text.push_str(&verdict(report));
     let _ = writeln!(
         text,
         "\nThe run is in {directory}: see report.html, metrics.csv, predictions.csv"
     );
+    text
+}
+
+/// What an epoch is the best by.
+fn words(by: &str) -> &'static str {
+    let all = [
+        BestBy::ValidationLoss,
+        BestBy::ValidationAccuracy,
+        BestBy::BalancedAccuracy,
+        BestBy::MacroF1,
+    ];
+    all.into_iter().find(|best_by| best_by.name() == by).map_or("", BestBy::words)
+}
+
+/// The best epoch of the run, whether a later stage made it worse, and what a guess is worth.
+fn verdict(report: &RunReport) -> String {
+    let RunReport { history, best, guess, .. } = report;
+    let mut text = String::new();
+    let stage = history.stage(&best.stage);
+    if let Some(epoch) = stage.and_then(StageHistory::best_epoch) {
+        let Evaluated { loss, accuracy } = epoch.validation;
+        let _ = write!(
+            text,
+            "\nbest of the run: {}, epoch {} ({}): validation accuracy {accuracy:.4}, loss {loss:.4}",
+            best.stage,
+            best.epoch,
+            words(&best.by)
+        );
+        if let Some((class, share)) = guess {
+            let _ = write!(text, "\nalways predicting `{class}` would give accuracy {share:.4}");
+        }
+        text.push('\n');
+    }
+    let after = history.stages.iter().skip_while(|stage| stage.name != best.stage).skip(1);
+    for later in after {
+        let _ = writeln!(
+            text,
+            "stage {} did not improve on it: the run's best weights are those of {}",
+            later.name, best.stage
+        );
+    }
     text
 }
 

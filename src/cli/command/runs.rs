@@ -53,9 +53,9 @@ fn oldest_first(runs: &mut [RunEntry]) {
     runs.sort_by(|a, b| a.when.cmp(&b.when).then_with(|| a.directory.cmp(&b.directory)));
 }
 
-/// The best validation accuracy of the last stage.
+/// The validation accuracy of the run's best epoch.
 fn accuracy(run: &RunEntry) -> Option<f64> {
-    let stage = run.manifest()?.stages.last()?;
+    let stage = run.manifest()?.best_stage()?;
     Some(stage.best.validation.accuracy)
 }
 

@@ -14,6 +14,7 @@ use crate::cli::args::WatchArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::follow::{Follower, Targets};
 use crate::cli::log::Log;
+use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
@@ -53,6 +54,7 @@ pub(in crate::cli) fn run(
         directory,
         log,
         follower,
+        stop,
         known: None,
         flight: None,
         next: None,
@@ -61,7 +63,7 @@ pub(in crate::cli) fn run(
         finished: None,
         last_line: None,
     };
-    watch.until(&stop)
+    watch.until()
 }
 
 struct Watch {
@@ -74,6 +76,8 @@ struct Watch {
     directory: PathBuf,
     log: Log,
     follower: Follower,
+    /// Set when somebody asks to stop.
+    stop: Cancel,
     known: Option<Known>,
     /// The run in progress.
     flight: Option<Flight>,
@@ -114,7 +118,7 @@ impl Candidate {
 }
 
 impl Watch {
-    fn until(mut self, stop: &Cancel) -> Result<Exit, Failure> {
+    fn until(mut self) -> Result<Exit, Failure> {
         // A file that is not there yet is more likely a wrong name.
         fs::open(&self.file).map_err(Failure::usage)?;
         self.follow(None);
@@ -128,7 +132,7 @@ impl Watch {
             if self.flight.as_ref().is_some_and(|flight| flight.thread.is_finished()) {
                 self.land();
             }
-            if stop.is_set() {
+            if self.stop.is_set() {
                 return match self.flight.take() {
                     Some(flight) => flight.end().map(|_| Exit::Done),
                     None => Ok(Exit::Done),
@@ -200,7 +204,9 @@ impl Watch {
             // What was forced has run.
             wishes.force.clear();
         }
-        let session = session(&self.settings, self.directory.clone());
+        let mut session = session(&self.settings, self.directory.clone());
+        session.cancel = self.stop.clone();
+        let _reading = Reading::watch(&self.terminal, &session.reading);
         let known = self.known.as_ref();
         let plan = || session.plan(&loaded.spec, prepared, &wishes, known);
         let planned = on_threads(&self.settings, plan)??;
@@ -295,7 +301,7 @@ impl Flight {
 
 /// What a run came to, in a line.
 fn last_line(report: &RunReport) -> Option<String> {
-    let stage = report.history.stages.last()?;
+    let stage = report.history.stage(&report.best.stage)?;
     let best = stage.best_epoch()?;
     Some(format!(
         "last result: validation accuracy {:.4} in epoch {} of {}, in {}",

@@ -184,4 +184,12 @@ pub(in crate::pipeline) enum RawBestBy {
     /// The highest validation accuracy; of equal ones that with the lower loss, then the first.
     #[serde(rename = "val/accuracy")]
     ValidationAccuracy,
+    /// The highest mean recall over classes, for uneven classes; of equal ones that with the lower
+    /// loss, then the first.
+    #[serde(rename = "val/balanced_accuracy")]
+    BalancedAccuracy,
+    /// The highest mean F1 score over classes; of equal ones that with the lower loss, then the
+    /// first.
+    #[serde(rename = "val/macro_f1")]
+    MacroF1,
 }

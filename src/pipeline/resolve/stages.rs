@@ -100,6 +100,8 @@ fn train(
         best_by: match raw.best_by {
             RawBestBy::ValidationLoss => BestBy::ValidationLoss,
             RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
+            RawBestBy::BalancedAccuracy => BestBy::BalancedAccuracy,
+            RawBestBy::MacroF1 => BestBy::MacroF1,
         },
         micro_batches: raw.micro_batches,
     }

@@ -1,0 +1,135 @@
+//! What documents tell a reader to run exists, and the benchmark against the peers runs.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use crate::support::pictures::Workshop;
+use crate::support::program::{alpaca_run, project};
+use crate::support::runs::TWO_STAGES;
+
+/// The documents for readers.
+fn documents() -> Vec<(String, String)> {
+    let mut files = ["README.md", "CONTRIBUTING.md", "data/README.md", "data/weights/README.md"]
+        .map(|name| project().join(name))
+        .to_vec();
+    let mut folders = vec![project().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let text = |path: &std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    files.iter().map(|path| (path.display().to_string(), text(path))).collect()
+}
+
+/// The commands in the blocks of a document that are for a shell, continued lines joined.
+fn commands(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\n", " ");
+    let mut commands = vec![];
+    let mut is_shell = false;
+    for line in joined.lines() {
+        if let Some(kind) = line.trim_start().strip_prefix("```") {
+            is_shell = ["sh", "text", "console"].contains(&kind);
+        } else if is_shell {
+            let line = line.trim().trim_start_matches("$ ");
+            let line = line.split("  #").next().unwrap();
+            let line = line.replace("cargo run --release --locked -- ", "alpaca-run ");
+            let line = line.replace("cargo run --release -- ", "alpaca-run ");
+            // What comes after a pipe, and what is set before a command.
+            for part in line.split('|') {
+                if let Some((_, rest)) = part.split_once("alpaca-run ")
+                    && part
+                        .trim_start()
+                        .starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_uppercase())
+                    && part
+                        .split("alpaca-run ")
+                        .next()
+                        .unwrap()
+                        .split_whitespace()
+                        .all(|word| word.contains('='))
+                {
+                    commands.push(rest.trim().to_owned());
+                }
+            }
+        }
+    }
+    commands
+}
+
+#[test]
+fn commands_in_documents_have_options_that_there_are_and_files_that_there_are() {
+    let mut helps: BTreeMap<String, String> = BTreeMap::new();
+    let mut help = |words: &[&str]| {
+        let key = words.join(" ");
+        let text = || alpaca_run(&[words, &["--help"]].concat()).out;
+        helps.entry(key).or_insert_with(text).clone()
+    };
+    let all = help(&[]);
+    let subcommands: Vec<String> = all
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect();
+    assert!(subcommands.len() > 15, "{all}");
+    let mut n = 0;
+    for (document, text) in documents() {
+        for command in commands(&text) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let Some(first) = words.first() else { continue };
+            let is_file = first.contains('.') || first.contains("PIPELINE");
+            let subcommand = if is_file { "run" } else { first };
+            if !subcommands.iter().any(|name| name == subcommand) {
+                // A line of output that begins with the name of the program.
+                assert!(!command.contains(" --"), "{document}: no command `{subcommand}`");
+                continue;
+            }
+            n += 1;
+            let mut help_of = vec![subcommand];
+            // `runs rm`, `cache prune`: commands of commands.
+            if ["runs", "cache", "schema"].contains(&subcommand)
+                && let Some(second) = words.get(1)
+                && help(&[subcommand]).contains(&format!("  {second} "))
+            {
+                help_of.push(second);
+            }
+            let help = help(&help_of);
+            for word in &words {
+                let option = word.split('=').next().unwrap();
+                let option = option.trim_end_matches([',', ')', ']']);
+                if option.starts_with("--") && option.len() > 2 {
+                    assert!(help.contains(option), "{document}: {command}: no option {option}");
+                }
+                if word.starts_with("pipelines/") {
+                    assert!(project().join(word).is_file(), "{document}: {command}: no {word}");
+                }
+            }
+        }
+    }
+    assert!(n > 30, "only {n} commands were found in the documents");
+}
+
+/// All but the peers, on a few small images.
+#[test]
+fn the_benchmark_against_the_peers_runs() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let output = Command::new("python3")
+        .arg(project().join("benches/peers/run.py"))
+        .args(["--only-ours", "--rounds", "1", "--seconds", "1", "--threads", "2", "--program"])
+        .arg(env!("CARGO_BIN_EXE_alpaca-run"))
+        .args(["--pictures", &workshop.text("pictures")])
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    for job in ["inference", "full training step", "whole pipeline", "fine-tuning epoch"] {
+        assert!(out.contains(job), "{job}: {out}");
+    }
+}
