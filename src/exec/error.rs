@@ -122,8 +122,11 @@ impl RunError {
                  something; remove the file, or do not trust the run directory"
                     .to_owned(),
             ],
-            Self::Lock(_) => vec!["wait for it to end, or stop it".to_owned()],
-            Self::File(_)
+            Self::Lock(LockError::Held { .. }) => {
+                vec!["wait for it to end, or stop it".to_owned()]
+            }
+            Self::Lock(LockError::File(_))
+            | Self::File(_)
             | Self::Engine(_)
             | Self::Loader(_)
             | Self::NothingToMeasure

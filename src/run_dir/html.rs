@@ -81,3 +81,23 @@ pub fn long_table(heads: &[String], rows: &[Vec<String>], right: &[usize], file:
 pub fn jpeg(bytes: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_tables_fold_and_are_bounded() {
+        let heads = ["name".to_owned()];
+        let rows = |n: usize| (0..n).map(|i| vec![format!("row {i}")]).collect::<Vec<_>>();
+        let drawn = |n| long_table(&heads, &rows(n), &[], "all.csv");
+        assert!(!drawn(60).contains("<details>"));
+        let some = drawn(1000);
+        assert!(some.contains("<summary>940 more</summary>") && some.contains(">row 999<"));
+        let many = drawn(100_000);
+        assert!(
+            many.contains("2000 of 100000 rows; all.csv has all") && !many.contains(">row 2000<")
+        );
+        assert!(many.len() < 100_000);
+    }
+}

@@ -89,7 +89,10 @@ pub fn is_in_checkpoint(name: &str) -> bool {
 /// # Errors
 /// When a folder cannot be made.
 pub fn create(runs: &Path, name: &str) -> Result<PathBuf, FileError> {
-    fs::create_dir_all(runs)?;
+    if !runs.exists() {
+        fs::create_dir_all(runs)?;
+        fs::sync_folder_of(runs)?;
+    }
     let mut number = 1;
     loop {
         let path = match number {
@@ -97,6 +100,8 @@ pub fn create(runs: &Path, name: &str) -> Result<PathBuf, FileError> {
             _ => runs.join(format!("{name}-{number}")),
         };
         if fs::create_dir(&path)? == Created::New {
+            // What is kept in it is worth nothing if a power cut takes the directory away.
+            fs::sync_folder_of(&path)?;
             return Ok(path);
         }
         number += 1;

@@ -166,3 +166,32 @@ fn names(svg: &mut Svg, metrics: &Metrics, layout: &Layout) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Scored, measure};
+
+    /// As many images as classes, each given the next class.
+    fn drawn(n_classes: usize) -> String {
+        let classes: Vec<String> = (0..n_classes).map(|class| format!("class {class}")).collect();
+        let probabilities = vec![1.0 / n_classes as f64; n_classes];
+        let one = |label| Scored {
+            label,
+            predicted: (label + 1) % n_classes,
+            probabilities: &probabilities,
+        };
+        let scored: Vec<Scored<'_>> = (0..n_classes).map(one).collect();
+        render(&measure(&classes, &scored))
+    }
+
+    #[test]
+    fn of_many_classes_only_cells_with_images_are_drawn_and_of_more_only_pairs() {
+        let n_cells = |n| drawn(n).matches("<rect class=\"cell\"").count();
+        assert_eq!([n_cells(3), n_cells(40), n_cells(60)], [9, 40, 60]);
+        assert_eq!([n_cells(61), n_cells(1000)], [MOST_PAIRS; 2]);
+        let svg = drawn(1000);
+        assert!(svg.len() < 50_000, "{} bytes", svg.len());
+        assert!(svg.contains(">class 0 → class 1</text>") && svg.contains(">1 of 1</text>"));
+    }
+}
