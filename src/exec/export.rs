@@ -3,7 +3,6 @@
 use super::evaluate::Pictures;
 use super::session::RunError;
 use super::trained::Trained;
-use crate::base::fs;
 use crate::base::tensor::{Tensor, transposed};
 use crate::dataset::decode;
 use crate::dataset::loader::{Loader, LoaderError};
@@ -171,9 +170,10 @@ fn upright(candidate: &Candidate, size: ImageSize) -> Result<([usize; 4], Vec<u8
             Ok((shape, draughtsman.draw(candidate.class, *number)))
         }
         Origin::File(path) => {
-            let picture = decode::decode(&fs::read(path)?).map_err(|source| {
-                LoaderError::Decode { path: path.display().to_string(), source }
-            })?;
+            let picture =
+                decode::read_file(path).and_then(|bytes| decode::decode(&bytes)).map_err(
+                    |source| LoaderError::Decode { path: path.display().to_string(), source },
+                )?;
             let shape = [1, picture.height() as usize, picture.width() as usize, 3];
             Ok((shape, picture.into_raw()))
         }

@@ -34,7 +34,7 @@ impl FileClassifier {
     pub(super) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
         files
             .par_iter()
-            .map(|file| match predict::picture(file) {
+            .map(|file| match predict::picture(file, |picture| picture) {
                 Ok(picture) => {
                     let said = match self.exported.input {
                         ExportedInput::Pixels => self.of_pixels(&picture),

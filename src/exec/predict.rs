@@ -86,13 +86,11 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
 
 /// By name, or else by content.
 fn is_picture(file: &Path) -> bool {
-    if decode::has_picture_name(&file.to_string_lossy()) {
+    let name = file.to_string_lossy();
+    if decode::has_image_name(&name) {
         return true;
     }
-    // A pipe would be waited for.
-    !fs::is_no_plain_file(file)
-        && fs::read_start(file, decode::N_TELLING)
-            .is_ok_and(|start| decode::starts_like_a_picture(&start))
+    decode::is_image_file(file)
 }
 
 impl Predictor {
@@ -144,14 +142,15 @@ impl Predictor {
     }
 }
 
-/// The upright picture in a file.
-pub(super) fn picture(file: &Path) -> Result<Picture, String> {
+/// What `then` makes of the upright image in a file.
+pub(super) fn picture<T>(file: &Path, then: impl FnOnce(Picture) -> T) -> Result<T, String> {
     let bytes = if file == Path::new(STANDARD_INPUT) {
-        fs::read_standard_input().map_err(|error| error.to_string())?
+        decode::read_standard_input()
     } else {
-        fs::read(file).map_err(|error| error.source.to_string())?
+        decode::read_file(file)
     };
-    decode::decode(&bytes).map_err(|error| error.to_string())
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    decode::decode_then(&file.to_string_lossy(), &bytes, then).map_err(|error| error.to_string())
 }
 
 impl TrainedClassifier {
@@ -161,9 +160,8 @@ impl TrainedClassifier {
             .map_init(
                 || Resizer::new(self.resize, self.size),
                 |resizer, file| {
-                    let picture = picture(file)?;
-                    let mut values: Vec<f32> =
-                        resizer.resize(&picture).into_iter().map(f32::from).collect();
+                    let resized = picture(file, |picture| resizer.resize(&picture))?;
+                    let mut values: Vec<f32> = resized.into_iter().map(f32::from).collect();
                     self.preprocessing.apply(&mut values);
                     Ok(values)
                 },
