@@ -22,6 +22,7 @@ mod diff;
 mod download;
 mod drawn;
 mod foreign;
+mod images;
 mod import;
 mod measured;
 mod pretrained;
