@@ -48,13 +48,13 @@ pub fn read_start(path: &Path, n: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// Everything that standard input has.
+/// The start of what standard input has: `n` bytes, or all where it has less.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read_standard_input() -> io::Result<Vec<u8>> {
+pub fn read_standard_input(n: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![];
-    io::stdin().lock().read_to_end(&mut bytes)?;
+    io::stdin().lock().take(n).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -111,7 +111,30 @@ pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
 
 /// Whether there is something at a path that is not a file with an end: a folder, a pipe, a device.
 pub fn is_no_plain_file(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| !found.is_file())
+    special_file(path).is_some()
+}
+
+/// What there is at a path in place of a file with an end, with its article.
+pub fn special_file(path: &Path) -> Option<&'static str> {
+    let kind = std::fs::metadata(path).ok()?.file_type();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Some("a pipe");
+        } else if kind.is_socket() {
+            return Some("a socket");
+        } else if kind.is_char_device() || kind.is_block_device() {
+            return Some("a device");
+        }
+    }
+    if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_file() {
+        None
+    } else {
+        Some("something")
+    }
 }
 
 /// Makes now the time when a file was last changed.

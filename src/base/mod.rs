@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod clock;
 pub mod digest;
 pub mod fs;
+pub mod guard;
 pub mod key_path;
 pub mod leaves;
 pub mod random;

@@ -1,5 +1,6 @@
 //! What can be wrong with a dataset.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::decode::DecodeError;
@@ -40,6 +41,14 @@ pub enum DatasetError {
         /// Their names.
         classes: Vec<String>,
     },
+    /// Classes none of whose files is a readable image.
+    #[error("{} without readable images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(|class| class.name.as_str())))]
+    Unreadable {
+        /// What is in the directory of each.
+        classes: Vec<Contents>,
+        /// All bad files of the dataset.
+        images: Vec<BadImage>,
+    },
     /// Files that are not readable pictures.
     #[error("{} of the dataset cannot be read as pictures", text::count(images.len(), "file"))]
     BadImages {
@@ -72,6 +81,23 @@ fn of_class(class: Option<&str>) -> String {
     class.map(|class| format!(" of class `{class}`")).unwrap_or_default()
 }
 
+/// What is in the directory of a class that has no readable image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// The name of the class.
+    pub name: String,
+    /// What there is, as it is counted: "HEIC image".
+    pub files: BTreeMap<&'static str, usize>,
+}
+
+impl std::fmt::Display for Contents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counts: Vec<String> =
+            self.files.iter().map(|(what, n)| text::count(*n, what)).collect();
+        write!(f, "{}: {}", self.name, counts.join(", "))
+    }
+}
+
 /// A file that is not a readable picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadImage {
@@ -93,7 +119,7 @@ impl DatasetError {
         Some(match self {
             Self::Directory { .. } | Self::Walk { .. } | Self::File(_) => Code::DatasetDirectory,
             Self::Layout { .. } => Code::DatasetLayout,
-            Self::EmptyClass { .. } => Code::EmptyClass,
+            Self::EmptyClass { .. } | Self::Unreadable { .. } => Code::EmptyClass,
             Self::BadImages { .. } => Code::BadImages,
             Self::SplitLeak { .. } => Code::SplitLeak,
             Self::EmptySplit { .. } => Code::EmptySplit,
@@ -115,6 +141,17 @@ impl DatasetError {
             }
             Self::EmptyClass { .. } => {
                 vec!["add pictures to the folder, or remove it: every folder is a class".to_owned()]
+            }
+            Self::Unreadable { classes, images } => {
+                let mut hints = vec![format!("it holds:\n{}", text::first_lines(classes, 20))];
+                if !images.is_empty() {
+                    hints.push(format!("these files cannot be read:\n{}", text::first_lines(images, 50)));
+                }
+                hints.push(
+                    "convert or add images, or remove the directory: every directory is a class"
+                        .to_owned(),
+                );
+                hints
             }
             Self::BadImages { images } => vec![
                 format!("these files:\n{}", text::first_lines(images, 50)),

@@ -1,19 +1,19 @@
 //! Reads every file of a dataset once before anything runs: its digest, whether it is a readable
 //! picture, and its pixels. All bad files are known at once, not one an epoch.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
-use super::error::{BadImage, DatasetError};
+use super::error::{BadImage, Contents, DatasetError};
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::{Candidate, Listing, Origin};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
-use crate::base::fs;
 use crate::base::tally::Tally;
 use crate::spec::OnBadImage;
 
@@ -63,7 +63,7 @@ impl Dataset {
 enum Finding {
     Picture(Digest),
     Bad(DecodeError),
-    Ignored,
+    Ignored(DecodeError),
 }
 
 /// Reads every file in parallel, and decodes and resizes those whose pixels are not held yet.
@@ -79,12 +79,12 @@ pub fn examine(
 ) -> Result<Dataset, DatasetError> {
     let resizer = || Resizer::new(pixels.resize(), pixels.size());
     tally.begin(listing.candidates.len());
-    let findings: Vec<Finding> = listing
+    let findings: Vec<Option<Finding>> = listing
         .candidates
         .par_iter()
         .map_init(resizer, |resizer, candidate| {
             if cancel.is_set() {
-                return Finding::Ignored;
+                return None;
             }
             let finding = match &candidate.origin {
                 Origin::File(file) => find(candidate, file, pixels, resizer),
@@ -93,54 +93,56 @@ pub fn examine(
                 }
             };
             tally.add();
-            finding
+            Some(finding)
         })
         .collect();
     tally.end();
     if cancel.is_set() {
         return Err(DatasetError::Cancelled);
     }
+    let empty = |name: &String| Contents { name: name.clone(), files: BTreeMap::new() };
+    let mut contents: Vec<Contents> = listing.classes.iter().map(empty).collect();
     let mut dataset =
         Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
-    for (candidate, finding) in listing.candidates.into_iter().zip(findings) {
+    for (candidate, finding) in listing.candidates.into_iter().zip(findings.into_iter().flatten()) {
+        if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
+            *contents[candidate.class].files.entry(reason.what()).or_insert(0) += 1;
+        }
         match finding {
             Finding::Picture(digest) => dataset.samples.push(Sample { candidate, digest }),
             Finding::Bad(reason) => dataset.skipped.push(BadImage { path: candidate.path, reason }),
-            Finding::Ignored => dataset.ignored.push(candidate.path),
+            Finding::Ignored(_) => dataset.ignored.push(candidate.path),
         }
+    }
+    let counts = contents.into_iter().zip(dataset.class_counts());
+    let empty: Vec<Contents> =
+        counts.filter(|(_, count)| *count == 0).map(|(contents, _)| contents).collect();
+    if !empty.is_empty() {
+        return Err(DatasetError::Unreadable { classes: empty, images: dataset.skipped });
     }
     if on_bad_image == OnBadImage::Error && !dataset.skipped.is_empty() {
         return Err(DatasetError::BadImages { images: dataset.skipped });
-    }
-    let is_empty = |(_, count): &(&String, usize)| *count == 0;
-    let counts = dataset.classes.iter().zip(dataset.class_counts());
-    let empty: Vec<String> = counts.filter(is_empty).map(|(name, _)| name.clone()).collect();
-    if !empty.is_empty() {
-        return Err(DatasetError::EmptyClass { classes: empty });
     }
     Ok(dataset)
 }
 
 fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
-    let bytes = match fs::read(file) {
+    let name = &candidate.path;
+    let bytes = match decode::read_file(file) {
         Ok(bytes) => bytes,
-        Err(error) => {
-            return Finding::Bad(DecodeError::Unreadable { reason: error.source.to_string() });
-        }
+        Err(reason) => return Finding::Bad(reason),
     };
     let digest = Digest::of(&bytes);
     if pixels.find(digest).is_some() {
         // They were made from a readable picture.
         return Finding::Picture(digest);
     }
-    match decode::decode(&bytes) {
-        Ok(picture) => {
-            pixels.insert(digest, resizer.resize(&picture));
+    match decode::decode_then(name, &bytes, |picture| resizer.resize(&picture)) {
+        Ok(resized) => {
+            pixels.insert(digest, resized);
             Finding::Picture(digest)
         }
-        Err(DecodeError::UnknownFormat) if !decode::has_picture_name(&candidate.path) => {
-            Finding::Ignored
-        }
+        Err(reason) if reason.is_no_image(name) => Finding::Ignored(reason),
         Err(reason) => Finding::Bad(reason),
     }
 }

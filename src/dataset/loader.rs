@@ -19,7 +19,7 @@ use super::resize::Resizer;
 use super::scan::Origin;
 use crate::base::batch::Batch;
 use crate::base::digest::Digest;
-use crate::base::fs::{self, FileError};
+use crate::base::fs::FileError;
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
 use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
@@ -319,14 +319,14 @@ impl Worker {
 
     /// The pixels of a file, which must be the file it was.
     fn decode(&mut self, sample: &Sample, file: &Path) -> Result<Arc<[u8]>, LoaderError> {
-        let bytes = fs::read(file)?;
-        let path = || file.display().to_string();
+        let failed = |source| LoaderError::Decode { path: file.display().to_string(), source };
+        let bytes = decode::read_file(file).map_err(failed)?;
         if Digest::of(&bytes) != sample.digest {
-            return Err(LoaderError::Changed { path: path() });
+            return Err(LoaderError::Changed { path: file.display().to_string() });
         }
-        let picture = decode::decode(&bytes)
-            .map_err(|source| LoaderError::Decode { path: path(), source })?;
-        Ok(self.loader.pixels.insert(sample.digest, self.resizer.resize(&picture)))
+        let resizer = &mut self.resizer;
+        let resized = decode::decode_then("", &bytes, |picture| resizer.resize(&picture));
+        Ok(self.loader.pixels.insert(sample.digest, resized.map_err(failed)?))
     }
 
     /// From pixels to the network's values.

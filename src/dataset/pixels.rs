@@ -11,7 +11,7 @@ use crate::cache::directory::{Bucket, CacheDirectory, Found};
 use crate::spec::{ImageSize, ResizeSpec};
 
 /// The version of what decoding and resizing make of a file: a change of the rules raises it.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// How much pixels may take.
 #[derive(Clone, Debug, PartialEq, Eq)]

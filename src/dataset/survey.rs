@@ -13,7 +13,6 @@ use super::likeness::{self, Likeness};
 use super::scan::{Candidate, Listing, Origin};
 use super::split::{self, Part};
 use crate::base::digest::Digest;
-use crate::base::fs;
 use crate::spec::{ImageSize, SplitSpec};
 
 /// What a dataset holds.
@@ -164,25 +163,22 @@ fn look_at(candidate: &Candidate) -> Found {
             return Found::Picture { digest, bytes: 0, look: None };
         }
     };
-    let content = match fs::read(file) {
+    let content = match decode::read_file(file) {
         Ok(content) => content,
-        Err(error) => {
-            return Found::Bad(DecodeError::Unreadable { reason: error.source.to_string() });
-        }
+        Err(reason) => return Found::Bad(reason),
     };
-    match decode::decode(&content) {
-        Ok(picture) => Found::Picture {
+    let look = |picture: decode::Picture| Look {
+        size: [picture.width(), picture.height()],
+        format: decode::format_name(&content),
+        likeness: Likeness::of(&picture),
+    };
+    match decode::decode_then(&candidate.path, &content, look) {
+        Ok(look) => Found::Picture {
             digest: Digest::of(&content),
             bytes: content.len() as u64,
-            look: Some(Look {
-                size: [picture.width(), picture.height()],
-                format: decode::format_name(&content),
-                likeness: Likeness::of(&picture),
-            }),
+            look: Some(look),
         },
-        Err(DecodeError::UnknownFormat) if !decode::has_picture_name(&candidate.path) => {
-            Found::Ignored
-        }
+        Err(reason) if reason.is_no_image(&candidate.path) => Found::Ignored,
         Err(reason) => Found::Bad(reason),
     }
 }

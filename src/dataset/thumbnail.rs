@@ -8,7 +8,6 @@ use image::imageops::FilterType;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 
 use super::decode;
-use crate::base::fs;
 use crate::spec::ImageSize;
 
 /// Of 100; no difference to the picture can be seen.
@@ -17,7 +16,7 @@ const QUALITY: u8 = 85;
 /// A picture as a JPEG file that fits into a square of `size` pixels; none where the file is not a
 /// readable picture.
 pub fn thumbnail(file: &Path, size: u32) -> Option<Vec<u8>> {
-    let picture = decode::decode(&fs::read(file).ok()?).ok()?;
+    let picture = decode::decode(&decode::read_file(file).ok()?).ok()?;
     let longest = picture.width().max(picture.height()).max(1);
     let scaled = |side: u32| (side * size).div_ceil(longest).max(1);
     let (width, height) = (scaled(picture.width()), scaled(picture.height()));

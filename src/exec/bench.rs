@@ -167,8 +167,8 @@ fn decode_all(dataset: &Dataset, pixels: &Pixels) {
     dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
         match &sample.candidate.origin {
             Origin::File(file) => {
-                let bytes = crate::base::fs::read(file);
-                if let Some(picture) = bytes.ok().and_then(|bytes| decode::decode(&bytes).ok()) {
+                let bytes = decode::read_file(file);
+                if let Ok(picture) = bytes.and_then(|bytes| decode::decode(&bytes)) {
                     std::hint::black_box(resizer.resize(&picture));
                 }
             }

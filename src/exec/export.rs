@@ -6,7 +6,6 @@ use super::evaluate::Pictures;
 use super::predict::Predictor;
 use super::session::RunError;
 use super::trained::Trained;
-use crate::base::fs;
 use crate::base::tensor::{Tensor, transposed};
 use crate::dataset::decode::{self, Picture};
 use crate::dataset::loader::{Loader, LoaderError};
@@ -252,11 +251,12 @@ fn upright(
             Ok((shape, draughtsman.draw(candidate.class, *number)))
         }
         Origin::File(path) => {
-            let bytes = fs::read(path).map_err(|error| Box::new(error.into()))?;
-            let picture = decode::decode(&bytes).map_err(|source| {
-                let path = path.display().to_string();
-                Box::new(LoaderError::Decode { path, source }.into())
-            })?;
+            let picture = decode::read_file(path)
+                .and_then(|bytes| decode::decode(&bytes))
+                .map_err(|source| {
+                    let path = path.display().to_string();
+                    Box::new(LoaderError::Decode { path, source }.into())
+                })?;
             let shape = [1, picture.height() as usize, picture.width() as usize, 3];
             Ok((shape, picture.into_raw()))
         }

@@ -34,7 +34,7 @@ impl FileClassifier {
     pub(super) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
         files
             .par_iter()
-            .map(|file| match predict::picture(file) {
+            .map(|file| match predict::picture(file, |picture| picture) {
                 Ok(picture) => match self.obstacle(&picture) {
                     Some(reason) => Ok(Err(reason)),
                     None => {

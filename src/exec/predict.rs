@@ -87,13 +87,11 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
 
 /// By name, or else by content.
 fn is_picture(file: &Path) -> bool {
-    if decode::has_picture_name(&file.to_string_lossy()) {
+    let name = file.to_string_lossy();
+    if decode::has_image_name(&name) {
         return true;
     }
-    // A pipe would be waited for.
-    !fs::is_no_plain_file(file)
-        && fs::read_start(file, decode::N_TELLING)
-            .is_ok_and(|start| decode::starts_like_a_picture(&start))
+    decode::is_image_file(file)
 }
 
 impl Predictor {
@@ -127,7 +125,8 @@ impl Predictor {
     pub(super) fn of_image(&mut self, image: &Picture) -> Result<Vec<f64>, RunError> {
         match &mut self.0 {
             Classifier::Network(network) => {
-                let values = network.values(&mut Resizer::new(network.resize, network.size), image);
+                let resized = Resizer::new(network.resize, network.size).resize(image);
+                let values = network.values(resized);
                 Ok(network.said(1, values)?.remove(0))
             }
             Classifier::File(file) => {
@@ -158,20 +157,21 @@ impl Predictor {
     }
 }
 
-/// The upright picture in a file.
-pub(super) fn picture(file: &Path) -> Result<Picture, String> {
+/// What `then` makes of the upright image in a file.
+pub(super) fn picture<T>(file: &Path, then: impl FnOnce(Picture) -> T) -> Result<T, String> {
     let bytes = if file == Path::new(STANDARD_INPUT) {
-        fs::read_standard_input().map_err(|error| error.to_string())?
+        decode::read_standard_input()
     } else {
-        fs::read(file).map_err(|error| error.source.to_string())?
+        decode::read_file(file)
     };
-    decode::decode(&bytes).map_err(|error| error.to_string())
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    decode::decode_then(&file.to_string_lossy(), &bytes, then).map_err(|error| error.to_string())
 }
 
 impl TrainedClassifier {
-    /// What the network takes of an image.
-    fn values(&self, resizer: &mut Resizer, image: &Picture) -> Vec<f32> {
-        let mut values: Vec<f32> = resizer.resize(image).into_iter().map(f32::from).collect();
+    /// What the network takes of an image at its size.
+    fn values(&self, resized: Vec<u8>) -> Vec<f32> {
+        let mut values: Vec<f32> = resized.into_iter().map(f32::from).collect();
         self.preprocessing.apply(&mut values);
         values
     }
@@ -191,8 +191,8 @@ impl TrainedClassifier {
             .map_init(
                 || Resizer::new(self.resize, self.size),
                 |resizer, file| {
-                    let picture = picture(file)?;
-                    Ok(self.values(resizer, &picture))
+                    let resized = picture(file, |picture| resizer.resize(&picture))?;
+                    Ok(self.values(resized))
                 },
             )
             .collect();

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::base::{self, Opened};
 use super::error::RunError;
 use super::evaluate;
@@ -11,7 +13,8 @@ use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::base::text;
-use crate::dataset::scan::{self, Listing};
+use crate::dataset::decode;
+use crate::dataset::scan::{self, Candidate, Listing, Origin};
 use crate::engine::autodiff::Layers;
 use crate::fetch::sha256::Sha256;
 use crate::fetch::{self, FetchError, Kept};
@@ -39,6 +42,18 @@ pub struct Prepared {
     pub base_weights: Option<BaseWeights>,
     /// What runs the trainable part.
     pub layers: Layers,
+}
+
+impl Prepared {
+    /// How many images there are, by the first bytes of each file; whether they can be read is not
+    /// known yet.
+    pub fn n_images(&self) -> usize {
+        let is_image = |candidate: &&Candidate| match &candidate.origin {
+            Origin::File(file) => decode::is_image_file(file),
+            Origin::Drawn { .. } => true,
+        };
+        self.listing.candidates.par_iter().filter(is_image).count()
+    }
 }
 
 /// Weights that were read from a file.

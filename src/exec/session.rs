@@ -415,8 +415,8 @@ fn announce(world: &World, observer: &mut dyn EventSink) -> Result<(), FileError
         );
         observer.receive(&Event::Warning { message })
     };
-    warn("left out as bad pictures", dataset.skipped.iter().map(ToString::to_string).collect())?;
-    warn("passed over: not pictures by name or content", dataset.ignored.clone())
+    warn("left out as bad images", dataset.skipped.iter().map(ToString::to_string).collect())?;
+    warn("passed over: not images by name or content", dataset.ignored.clone())
 }
 
 fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Result<(), FileError> {

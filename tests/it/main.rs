@@ -23,6 +23,7 @@ mod documents;
 mod download;
 mod drawn;
 mod foreign;
+mod images;
 mod import;
 mod measured;
 mod pretrained;

@@ -36,7 +36,7 @@ pub(in crate::cli) fn run(
 fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     let noun = match loaded.spec.dataset.source {
-        DatasetSource::Directory(_) => "file",
+        DatasetSource::Directory(_) => "image",
         DatasetSource::Generator(_) => "drawn picture",
     };
     Ok(format!(
@@ -44,6 +44,6 @@ fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Fail
         arguments.pipeline.pipeline.display(),
         text::count(loaded.spec.stages.len(), "stage"),
         text::count(prepared.listing.classes.len(), "class"),
-        text::count(prepared.listing.candidates.len(), noun),
+        text::count(prepared.n_images(), noun),
     ))
 }

@@ -1,156 +1,201 @@
-//! A file's bytes to an upright RGB picture.
+//! A file's bytes to an upright RGB image.
 //!
 //! The rules, for every format: the format is recognised by content; EXIF orientation is applied;
 //! grey becomes equal red, green and blue; CMYK is converted; alpha is dropped, as Keras and
-//! torchvision do; 16-bit values are rounded to 8; of an animation the first frame counts. A
-//! picture that ends early is an error, not half a picture.
+//! torchvision do; 16-bit values are rounded to 8; of an animation the first frame counts. An
+//! image that ends early is an error, not half an image.
 
+mod budget;
+mod error;
+mod exif;
 mod jpeg;
+mod kind;
+mod read;
+mod tiff;
 
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
-/// A picture as pixels of red, green and blue.
+pub use error::DecodeError;
+use jpeg::Fault;
+use kind::Kind;
+use kind::N_TELLING;
+pub use kind::has_image_name;
+pub use read::{is_image_file, read_file, read_standard_input};
+
+use crate::base::guard;
+
+/// An image as pixels of red, green and blue.
 pub type Picture = RgbImage;
 
 /// The smallest side that can show something.
 pub const SMALLEST_SIDE: u32 = 8;
-/// The most pixels that are decoded: 300 MB as RGB. A larger picture would take more memory than a
-/// worker may have.
-pub const MOST_PIXELS: u64 = 100_000_000;
+/// The most pixels that are decoded: more than the largest cameras make.
+pub const MOST_PIXELS: u64 = 256_000_000;
+/// The most memory that one image may take while it is decoded.
+const MOST_BYTES: u64 = 3 << 30;
 
-/// The formats that are read.
-const FORMATS: [ImageFormat; 6] = [
-    ImageFormat::Jpeg,
-    ImageFormat::Png,
-    ImageFormat::WebP,
-    ImageFormat::Bmp,
-    ImageFormat::Gif,
-    ImageFormat::Tiff,
-];
-
-/// Why a file is not a readable picture.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// The file has no bytes.
-    #[error("the file is empty")]
-    Empty,
-    /// The content is none of the known formats.
-    #[error("not a JPEG, PNG, WebP, BMP, GIF or TIFF picture")]
-    UnknownFormat,
-    /// The file ends before the picture does.
-    #[error("the file ends early")]
-    Truncated,
-    /// Too small to show anything.
-    #[error("{width}×{height} pixels; the smallest side that is read is {SMALLEST_SIDE}")]
-    TooSmall {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
-    /// More pixels than are decoded.
-    #[error("{width}×{height} pixels; at most {} megapixels are read", MOST_PIXELS / 1_000_000)]
-    TooLarge {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
-    /// The content contradicts its format.
-    #[error("a damaged {format} file: {reason}")]
-    Damaged {
-        /// The format.
-        format: &'static str,
-        /// What the decoder found.
-        reason: String,
-    },
-    /// The file could not be read at all.
-    #[error("{reason}")]
-    Unreadable {
-        /// Why not.
-        reason: String,
-    },
-}
-
-/// Whether a file name promises a picture.
-pub fn has_picture_name(path: &str) -> bool {
-    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_lowercase());
-    ending.is_some_and(|ending| {
-        FORMATS.iter().any(|format| format.extensions_str().contains(&ending.as_str()))
-            || ending == "jfif"
-    })
-}
-
-/// Decodes a file to an upright RGB picture.
+/// Decodes a file to an upright RGB image. It has been accepted before, so its name does not count.
 ///
 /// # Errors
-/// When the bytes are not a complete picture of a known format and a bearable size.
+/// When the bytes are not a complete image of a known format and a bearable size.
 pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
+    decode_then("", bytes, |picture| picture)
+}
+
+/// Decodes the content of a file of this name to an upright RGB image, and hands it to `then` while
+/// its memory is accounted for. `then` must not decode.
+///
+/// # Errors
+/// When the bytes are not a complete image of a known format and a bearable size.
+pub fn decode_then<T>(
+    name: &str,
+    bytes: &[u8],
+    then: impl FnOnce(Picture) -> T,
+) -> Result<T, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
-    match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => {
-            let (picture, orientation) = jpeg::decode(bytes)?;
-            Ok(upright(DynamicImage::ImageRgb8(picture), orientation))
+    let format = match Kind::of(start_of(bytes), name) {
+        Kind::Read(format) => format,
+        Kind::Unread(unread) => return Err(DecodeError::Unread(unread)),
+        Kind::Other(what) => return Err(DecodeError::Other(what)),
+        Kind::Unknown => return Err(DecodeError::UnknownFormat),
+    };
+    let mut permit = None;
+    let mut reserve = |width: u32, height: u32, bytes: u64| {
+        check_size(width, height)?;
+        if bytes > MOST_BYTES {
+            let n_bits = 8 * bytes / (u64::from(width) * u64::from(height));
+            return Err(DecodeError::TooHeavy { width, height, n_bits });
         }
-        Ok(format) if FORMATS.contains(&format) => decode_other(bytes, format),
-        _ => Err(DecodeError::UnknownFormat),
-    }
+        // One that asks twice means the second.
+        drop(permit.take());
+        permit = Some(budget::take(bytes));
+        Ok(())
+    };
+    guarded(format, || decode_format(bytes, format, &mut reserve)).map(then)
 }
 
-/// The bytes at the start of a file that tell what it is.
-pub const N_TELLING: u64 = 16;
-
-/// Whether a file that starts with these bytes is a picture of a known format, readable or not.
-pub fn starts_like_a_picture(bytes: &[u8]) -> bool {
-    image::guess_format(bytes).is_ok_and(|format| FORMATS.contains(&format))
+/// Decoders are other people's code, and meet other people's files: one that panics is the end of
+/// the file, not of the run.
+fn guarded(
+    format: ImageFormat,
+    decode: impl FnOnce() -> Result<Picture, DecodeError>,
+) -> Result<Picture, DecodeError> {
+    guard::catch(decode).unwrap_or(Err(DecodeError::Panicked { format: kind::format_name(format) }))
 }
 
-/// The name of the format of a picture.
-pub fn format_name(bytes: &[u8]) -> &'static str {
-    match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => "JPEG",
-        Ok(format) => name(format),
-        Err(_) => "unknown",
-    }
-}
+/// Asks for the memory that an image takes, by its width and height.
+type Reserve<'a> = dyn FnMut(u32, u32, u64) -> Result<(), DecodeError> + 'a;
 
-fn name(format: ImageFormat) -> &'static str {
+fn decode_format(
+    bytes: &[u8],
+    format: ImageFormat,
+    reserve: &mut Reserve<'_>,
+) -> Result<Picture, DecodeError> {
     match format {
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Gif => "GIF",
-        _ => "TIFF",
+        ImageFormat::Jpeg => decode_jpeg(bytes, reserve),
+        ImageFormat::Tiff if !tiff::is_fax(bytes)? => decode_tiff(bytes, reserve),
+        format => decode_other(bytes, format, reserve),
     }
 }
 
-fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<RgbImage, DecodeError> {
-    let damaged = |error: image::ImageError| damaged_unless_truncated(&error, format);
-    let reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    Ok(upright(picture, orientation))
+fn start_of(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(N_TELLING as usize)]
 }
 
-fn damaged_unless_truncated(error: &image::ImageError, format: ImageFormat) -> DecodeError {
-    if let image::ImageError::IoError(io) = error
-        && io.kind() == std::io::ErrorKind::UnexpectedEof
-    {
+/// The name of the format of an image.
+pub fn format_name(bytes: &[u8]) -> &'static str {
+    match Kind::of(start_of(bytes), "") {
+        Kind::Read(format) => kind::format_name(format),
+        _ => "unknown",
+    }
+}
+
+fn decode_jpeg(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Picture, DecodeError> {
+    let decoded = jpeg::decode(bytes, reserve).map_err(|fault| of_fault(fault, "JPEG"))?;
+    let orientation = decoded.exif.as_deref().and_then(exif::orientation);
+    Ok(upright(of_pixels(decoded.width, decoded.height, decoded.pixels), orientation))
+}
+
+fn of_fault(fault: Fault, format: &'static str) -> DecodeError {
+    match fault {
+        Fault::Truncated => DecodeError::Truncated,
+        Fault::Refused(reason) => reason,
+        Fault::Unsupported(what) => DecodeError::Unsupported { format, what: what.into() },
+        Fault::Damaged(what) => DecodeError::Damaged { format, reason: what.into() },
+    }
+}
+
+fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> DynamicImage {
+    let picture = RgbImage::from_raw(width, height, pixels);
+    DynamicImage::ImageRgb8(picture.expect("there are three values a pixel"))
+}
+
+fn decode_tiff(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Picture, DecodeError> {
+    let (width, height, pixels) = tiff::decode(bytes, reserve)?;
+    Ok(upright(of_pixels(width, height, pixels), exif::orientation(bytes)))
+}
+
+fn decode_other(
+    bytes: &[u8],
+    format: ImageFormat,
+    reserve: &mut Reserve<'_>,
+) -> Result<Picture, DecodeError> {
+    let wrong = |error: image::ImageError| wrong(&error, format);
+    if format == ImageFormat::WebP && is_cut_webp(bytes) {
+        return Err(DecodeError::Truncated);
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // The memory is asked for below; headers alone are not to take more.
+    reader.no_limits();
+    let decoder = reader.into_decoder().map_err(wrong)?;
+    let (width, height) = decoder.dimensions();
+    let n_pixels = u64::from(width) * u64::from(height);
+    // These decoders hold a canvas of their own besides.
+    let canvas =
+        if matches!(format, ImageFormat::Gif | ImageFormat::WebP) { 4 * n_pixels } else { 0 };
+    reserve(width, height, decoder.total_bytes() + canvas + 3 * n_pixels)?;
+    let exif = match format {
+        ImageFormat::Png => exif::of_png(bytes),
+        ImageFormat::WebP => exif::of_webp(bytes),
+        ImageFormat::Tiff => Some(bytes),
+        _ => None,
+    };
+    let picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
+    Ok(upright(picture, exif.and_then(exif::orientation)))
+}
+
+/// Whether a WebP file has fewer bytes than its header says.
+fn is_cut_webp(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..).and_then(<[u8]>::first_chunk).copied().map(u32::from_le_bytes);
+    length.is_some_and(|length| bytes.len() < 8 + length as usize)
+}
+
+fn wrong(error: &image::ImageError, format: ImageFormat) -> DecodeError {
+    let format = kind::format_name(format);
+    let reason = error.to_string();
+    // The decoder of GIF has no kind of error of its own for it.
+    if reason.to_lowercase().contains("unexpected end of file") {
         return DecodeError::Truncated;
     }
-    DecodeError::Damaged { format: name(format), reason: error.to_string() }
+    let reason = reason.strip_prefix("Format error decoding ").unwrap_or(&reason);
+    let reason = reason.split_once(": ").map_or(reason, |(_, reason)| reason).to_owned();
+    match error {
+        image::ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
+            DecodeError::Truncated
+        }
+        image::ImageError::Unsupported(_) => DecodeError::Unsupported { format, what: reason },
+        _ => DecodeError::Damaged { format, reason },
+    }
 }
 
-fn upright(mut picture: DynamicImage, orientation: Orientation) -> RgbImage {
-    picture.apply_orientation(orientation);
+fn upright(mut picture: DynamicImage, orientation: Option<Orientation>) -> RgbImage {
+    let mut picture = DynamicImage::ImageRgb8(std::mem::take(&mut picture).into_rgb8());
+    picture.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     picture.into_rgb8()
 }
 
@@ -166,6 +211,7 @@ fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
 
 #[cfg(test)]
 mod tests {
+    use super::kind::FORMATS;
     use super::*;
 
     /// A picture with a dark upper left corner, to see which way is up.
@@ -246,8 +292,21 @@ mod tests {
     }
 
     #[test]
+    fn a_decoder_that_panics_is_the_end_of_one_file() {
+        let buffer = [0; 4];
+        let failed = guarded(ImageFormat::Tiff, || {
+            assert!(buffer.len() >= std::hint::black_box(5), "as image-tiff 0.11 does");
+            Ok(picture())
+        });
+        let error = failed.unwrap_err().to_string();
+        assert_eq!(error, "a TIFF image that the decoder cannot handle: save it as PNG");
+        assert_eq!(guarded(ImageFormat::Png, || Ok(picture())), Ok(picture()));
+    }
+
+    #[test]
     fn other_content_is_refused_whatever_its_name() {
         assert_eq!(decode(b""), Err(DecodeError::Empty));
-        assert_eq!(decode(b"this is text"), Err(DecodeError::UnknownFormat));
+        assert_eq!(decode(b"this is text"), Err(DecodeError::Other("a text file")));
+        assert_eq!(decode(b"\x01\x02\x03"), Err(DecodeError::UnknownFormat));
     }
 }

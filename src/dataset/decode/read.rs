@@ -1,0 +1,77 @@
+//! From a path to the bytes of an image file: only of files that have an end, and a bearable one.
+
+use std::path::Path;
+
+use super::DecodeError;
+use super::kind::{N_TELLING, is_image};
+use crate::base::fs;
+
+/// The longest file that is read: ten times what the largest cameras write.
+const MOST_FILE_BYTES: u64 = 1 << 30;
+
+/// Reads a file.
+///
+/// # Errors
+/// When it is not a file (a pipe would be waited for, a device has no end), is too long, or cannot
+/// be read.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
+    let unreadable =
+        |error: fs::FileError| DecodeError::Unreadable { reason: error.source.to_string() };
+    if let Some(what) = fs::special_file(path) {
+        return Err(DecodeError::NotAFile(what));
+    }
+    let (bytes, _) = fs::size_and_time(path).map_err(unreadable)?;
+    if bytes > MOST_FILE_BYTES {
+        return Err(DecodeError::TooLong { bytes, most: MOST_FILE_BYTES });
+    }
+    // What grows while it is read, or tells no length, is cut and found to be so.
+    fs::read_start(path, MOST_FILE_BYTES + 1).map_err(unreadable).and_then(check_length)
+}
+
+/// Reads what standard input has.
+///
+/// # Errors
+/// When there is too much of it, or it cannot be read.
+pub fn read_standard_input() -> Result<Vec<u8>, DecodeError> {
+    let read = fs::read_standard_input(MOST_FILE_BYTES + 1);
+    let unreadable = |error: std::io::Error| DecodeError::Unreadable { reason: error.to_string() };
+    read.map_err(unreadable).and_then(check_length)
+}
+
+fn check_length(content: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
+    let bytes = content.len() as u64;
+    if bytes > MOST_FILE_BYTES {
+        return Err(DecodeError::TooLong { bytes, most: MOST_FILE_BYTES });
+    }
+    Ok(content)
+}
+
+/// Whether there is an image at a path, of whatever format, by the first bytes.
+pub fn is_image_file(path: &Path) -> bool {
+    fs::special_file(path).is_none()
+        && fs::read_start(path, N_TELLING)
+            .is_ok_and(|start| is_image(&start, &path.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_or_a_far_one_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let long = root.path().join("long.jpg");
+        fs::create(&long).unwrap().set_len(MOST_FILE_BYTES + 1).unwrap();
+        let error = read_file(&long).unwrap_err().to_string();
+        assert_eq!(error, "the file has 1073 MB; image files of up to 1073 MB are read");
+        assert!(matches!(read_file(root.path()), Err(DecodeError::NotAFile("a directory"))));
+        if cfg!(unix) {
+            let zeros = read_file(Path::new("/dev/zero"));
+            assert!(matches!(zeros, Err(DecodeError::NotAFile("a device"))));
+        }
+        assert!(matches!(
+            read_file(&root.path().join("none")),
+            Err(DecodeError::Unreadable { .. })
+        ));
+    }
+}
