@@ -94,16 +94,11 @@ impl Failure {
     pub(super) fn report(self, terminal: &Terminal) -> Exit {
         match self {
             Self::Rejected(rejected) => {
-                terminal.error_text(&diagnostics::render(&rejected, terminal.color()));
+                terminal.styled(&diagnostics::render(&rejected, terminal.color()));
                 Exit::Usage
             }
             Self::Other { exit, code, error, hints } => {
-                terminal.error_text(&diagnostics::render_error(
-                    &error,
-                    code,
-                    &hints,
-                    terminal.color(),
-                ));
+                terminal.styled(&diagnostics::render_error(&error, code, &hints, terminal.color()));
                 exit
             }
         }
@@ -115,6 +110,9 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Rejected(rejected) => Self::Rejected(rejected),
             error @ LoadError::File(_) => Self::usage(error),
+            error @ LoadError::Encoding { hint, .. } => {
+                Self::usage_with(error, vec![hint.to_owned()])
+            }
         }
     }
 }
