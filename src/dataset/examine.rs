@@ -6,8 +6,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::copies::LeftOut;
 use super::decode::{self, DecodeError};
 use super::error::{BadImage, DatasetError};
+use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::{Candidate, Listing, Origin};
@@ -25,7 +27,7 @@ pub struct Sample {
 }
 
 /// The pictures of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// The names of the classes, sorted.
     pub classes: Vec<String>,
@@ -35,6 +37,8 @@ pub struct Dataset {
     pub skipped: Vec<BadImage>,
     /// Files that neither are pictures nor claim to be (`notes.txt`), by path.
     pub ignored: Vec<String>,
+    /// Pictures that were left out as copies of others, because the pipeline says so.
+    pub copies: Vec<LeftOut>,
 }
 
 impl Dataset {
@@ -84,8 +88,7 @@ pub fn examine(
             }
         })
         .collect();
-    let mut dataset =
-        Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
+    let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings) {
         match finding {
             Finding::Picture(digest) => dataset.samples.push(Sample { candidate, digest }),
@@ -119,7 +122,7 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
     }
     match decode::decode(&bytes) {
         Ok(picture) => {
-            pixels.insert(digest, resizer.resize(&picture));
+            pixels.insert(digest, resizer.resize(&picture), Likeness::of(&picture));
             Finding::Picture(digest)
         }
         Err(DecodeError::UnknownFormat) if !decode::has_picture_name(&candidate.path) => {

@@ -14,12 +14,14 @@ use std::thread::JoinHandle;
 use super::augment::Augmenter;
 use super::decode::{self, DecodeError};
 use super::examine::{Dataset, Sample};
+use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::Origin;
 use crate::base::batch::Batch;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
+use crate::base::names;
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
 use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
@@ -306,8 +308,11 @@ impl Worker {
                 if in_round != *number {
                     return Ok(draughtsman.draw(class, in_round).into());
                 }
-                let draw =
-                    || self.loader.pixels.insert(sample.digest, draughtsman.draw(class, *number));
+                let draw = || {
+                    // Drawn pictures are not compared.
+                    let pixels = draughtsman.draw(class, *number);
+                    self.loader.pixels.insert(sample.digest, pixels, Likeness::default())
+                };
                 Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(draw))
             }
             Origin::File(file) => match self.loader.pixels.find(sample.digest) {
@@ -320,13 +325,14 @@ impl Worker {
     /// The pixels of a file, which must be the file it was.
     fn decode(&mut self, sample: &Sample, file: &Path) -> Result<Arc<[u8]>, LoaderError> {
         let bytes = fs::read(file)?;
-        let path = || file.display().to_string();
+        let path = || names::text_of_path(file);
         if Digest::of(&bytes) != sample.digest {
             return Err(LoaderError::Changed { path: path() });
         }
         let picture = decode::decode(&bytes)
             .map_err(|source| LoaderError::Decode { path: path(), source })?;
-        Ok(self.loader.pixels.insert(sample.digest, self.resizer.resize(&picture)))
+        let (pixels, likeness) = (self.resizer.resize(&picture), Likeness::of(&picture));
+        Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
     /// From pixels to the network's values.
@@ -351,8 +357,8 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        DatasetSource, Fit, GeneratorSpec, Interpolation, Location, OnBadImage, PictureKind,
-        ResizeSpec, SplitBy, SplitSpec,
+        DatasetSource, Duplicates, Fit, GeneratorSpec, Interpolation, Location, OnBadImage,
+        PictureKind, ResizeSpec, SplitBy, SplitSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -376,6 +382,7 @@ mod tests {
             batch_size: 4,
             prefetch: Prefetch::Batches(prefetch),
             on_bad_image: OnBadImage::Error,
+            duplicates: Duplicates::Error,
         }
     }
 

@@ -13,6 +13,7 @@ use super::outcome::StageOutcome;
 use super::plan::Begun;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
+use crate::base::names;
 use crate::engine::TrainerState;
 use crate::event::EpochMetrics;
 use crate::event::StageFacts;
@@ -59,6 +60,7 @@ pub struct RunFacts {
     /// The program that computes, and how.
     pub program: String,
     /// The folder that paths in the pipeline are relative to.
+    #[serde(with = "names")]
     pub pipeline_directory: PathBuf,
     /// The pictures.
     pub dataset: Digest,

@@ -16,6 +16,7 @@ mod batch_norm;
 mod broken;
 mod browser;
 mod catalog;
+mod datasets;
 mod definitions;
 mod diagnostics;
 mod diff;

@@ -1,12 +1,14 @@
 //! `alpaca-run data PIPELINE`
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use super::{json_text, load, on_threads};
 use crate::base::fs;
 use crate::base::text;
 use crate::cli::args::DataArguments;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::session::RunError;
@@ -24,7 +26,16 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let spec = load(&arguments.pipeline, settings)?.spec;
-    let found = on_threads(settings, || survey::look(&spec))?.map_err(RunError::from)?;
+    let counter = OnceLock::new();
+    let begin = |n: usize| {
+        let counter: &Counter =
+            counter.get_or_init(|| Counter::before_results(terminal, n, "files"));
+        || counter.add(1)
+    };
+    let found = on_threads(settings, || survey::look(&spec, begin))?.map_err(RunError::from)?;
+    if let Some(counter) = counter.into_inner() {
+        counter.end();
+    }
     let title = title(&spec);
     if let Some(file) = &arguments.html {
         let page = survey::page(&title, &found, &spec);
@@ -58,6 +69,9 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     text.push_str(&text::align(&table, &[1, 2, 3, 4, 5]));
     if n_rows > most.max(20) {
         let _ = writeln!(text, "… and {} more (--all)", n_rows - most.max(20));
+    }
+    for warning in &found.warnings {
+        let _ = writeln!(text, "\nwarning: {warning}");
     }
     text.push('\n');
     text.push_str(&balance(found));

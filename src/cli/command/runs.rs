@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::json_text;
 use crate::base::fs;
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
 use crate::cli::exit::{Exit, Failure};
@@ -72,7 +73,7 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
             names.join(" → ")
         });
         table.push(vec![
-            run.directory.display().to_string(),
+            names::text_of_path(&run.directory),
             run.when.clone(),
             stages.unwrap_or_else(|| "-".to_owned()),
             accuracy(run).map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
@@ -85,7 +86,7 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
 
 fn as_json(run: &RunEntry) -> Value {
     json!({
-        "directory": run.directory,
+        "directory": names::text_of_path(&run.directory),
         "status": run.status.word(),
         "when": run.when,
         "bytes": run.bytes,
@@ -95,7 +96,7 @@ fn as_json(run: &RunEntry) -> Value {
 }
 
 fn show(run: &RunEntry) -> String {
-    let place = run.directory.display();
+    let place = names::text_of_path(&run.directory);
     let mut text =
         format!("{place}: {}, {}, {}\n", run.status.word(), run.when, text::bytes(run.bytes));
     let manifest = match &run.status {
@@ -154,7 +155,7 @@ fn show(run: &RunEntry) -> String {
 
 /// Removes a run directory and says so; one that is at work stays.
 fn remove(run: &RunEntry, dry_run: bool) -> Result<String, Failure> {
-    let place = run.directory.display();
+    let place = names::text_of_path(&run.directory);
     if let Status::Running(holder) = &run.status {
         return Err(Failure::usage(anyhow!("`{place}` is at work: {holder}")));
     }
