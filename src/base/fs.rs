@@ -51,7 +51,10 @@ pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     if !found.is_file() {
         return Err(failed("it is a pipe or a device, not a file".to_owned()));
     }
-    let bytes = read_start(path, most.saturating_add(1))?;
+    // A file says how long it is, and may grow meanwhile; one of /proc says zero.
+    let mut bytes = Vec::with_capacity(found.len().min(most) as usize + 1);
+    let read = open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| FileError::new("read", path, source))?;
     if bytes.len() as u64 > most {
         return Err(failed(format!("it has more than {}", text::bytes(most))));
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::diagnostics;
 use super::terminal::Terminal;
+use crate::base::names;
 use crate::pipeline::load::{LoadError, Rejected};
 use crate::spec::problem::Code;
 
@@ -51,7 +52,7 @@ pub(super) fn report_bug(panic: &PanicHookInfo<'_>) {
          hint: please report it with the pipeline file and what was done before\n"
     );
     // Where standard error cannot be written there is nobody left to tell.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(names::visible(&text).as_bytes());
 }
 
 /// The exit code of a command line that clap refused, or of `--help` and `--version`.

@@ -63,10 +63,10 @@ pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
     groups(dataset).iter().filter(|group| is_in_two(dataset, group)).map(line).collect()
 }
 
-/// Copies in different parts of a split, in words.
+/// Copies of one class in different parts of a split, in words. Those of two classes are worse off.
 pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
     let mut pairs = vec![];
-    for group in groups(dataset) {
+    for group in groups(dataset).into_iter().filter(|group| !is_in_two(dataset, group)) {
         let place = |i: usize| {
             format!("{} ({})", dataset.samples[i].candidate.path, split.parts()[i].name())
         };

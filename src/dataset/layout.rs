@@ -38,7 +38,7 @@ enum Role {
     Test,
 }
 
-const ROLES: [(&str, Role); 23] = [
+const ROLES: [(&str, Role); 39] = [
     ("train", Role::Train),
     ("training", Role::Train),
     ("trn", Role::Train),
@@ -62,6 +62,23 @@ const ROLES: [(&str, Role); 23] = [
     ("holdout", Role::Test),
     ("heldout", Role::Test),
     ("unseen", Role::Test),
+    // German, French, Spanish, Portuguese
+    ("trainingsdaten", Role::Train),
+    ("validierung", Role::Validation),
+    ("validierungsdaten", Role::Validation),
+    ("testdaten", Role::Test),
+    ("entrainement", Role::Train),
+    ("entraînement", Role::Train),
+    ("entrenamiento", Role::Train),
+    ("validacion", Role::Validation),
+    ("validación", Role::Validation),
+    ("prueba", Role::Test),
+    ("pruebas", Role::Test),
+    ("treino", Role::Train),
+    ("treinamento", Role::Train),
+    ("validacao", Role::Validation),
+    ("validação", Role::Validation),
+    ("teste", Role::Test),
 ];
 
 /// Words that say nothing beside one of those: `train data`, `test set`.
@@ -143,10 +160,12 @@ struct Part<'a> {
 pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
     let parts: Vec<Part<'_>> = directories.iter().filter_map(part).collect();
     let is_part = |name: &str| parts.iter().any(|part| part.directory.name == name);
+    let is_companion = |directory: &ClassDirectory| {
+        !is_part(&directory.name) && COMPANIONS.contains(&directory.name.to_lowercase().as_str())
+    };
     let others: Vec<&ClassDirectory> = directories
         .iter()
-        .filter(|directory| !is_part(&directory.name))
-        .filter(|directory| !COMPANIONS.contains(&directory.name.to_lowercase().as_str()))
+        .filter(|directory| !is_part(&directory.name) && !is_companion(directory))
         .collect();
     if let Some(train) = split_in(&parts, others.len()) {
         return split(&parts, train);
@@ -165,11 +184,20 @@ pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
             },
         };
     }
-    doubts(directories, &parts).map_or(Verdict::Classes, Verdict::Doubtful)
+    let meant: Vec<&ClassDirectory> =
+        directories.iter().filter(|directory| !is_companion(directory)).collect();
+    doubts(&meant, &parts).map_or(Verdict::Classes, Verdict::Doubtful)
 }
 
 /// The part that trains, where there are parts of one split that are not classes among others.
 fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> {
+    let first = parts.iter().min_by_key(|part| part.role)?;
+    let is_pair = |part: &Part<'_>| {
+        part.role != first.role && is_same_inside(part.directory, first.directory)
+    };
+    if parts.iter().any(is_pair) {
+        return Some(first);
+    }
     let mut groups: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
     for part in parts {
         groups.entry(part.stem.as_str()).or_default().push(part);
@@ -177,11 +205,8 @@ fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> 
     groups.into_values().find_map(|group| {
         let first = group.iter().min_by_key(|part| part.role)?;
         let has_roles = group.iter().any(|part| part.role != first.role);
-        let has_pair = group
-            .iter()
-            .any(|part| part.role != first.role && is_same_inside(part.directory, first.directory));
         let outnumbers = first.role == Role::Train && parts.len() > n_others;
-        (has_roles && (n_others == 0 || has_pair || outnumbers)).then_some(*first)
+        (has_roles && (n_others == 0 || outnumbers)).then_some(*first)
     })
 }
 
@@ -192,7 +217,7 @@ fn split(parts: &[Part<'_>], train: &Part<'_>) -> Verdict {
 }
 
 /// What makes it likely that directories are no classes, without proving it.
-fn doubts(directories: &[ClassDirectory], parts: &[Part<'_>]) -> Option<String> {
+fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String> {
     let names = |of: &mut dyn Iterator<Item = &String>| {
         let all: Vec<&str> = of.map(String::as_str).collect();
         match all.len() {
@@ -210,7 +235,7 @@ fn doubts(directories: &[ClassDirectory], parts: &[Part<'_>]) -> Option<String> 
     }
     let first = directories.first()?;
     let inner = || names(&mut first.inner.iter());
-    let is_split_inside = |directory: &ClassDirectory| {
+    let is_split_inside = |directory: &&ClassDirectory| {
         let roles: BTreeSet<Role> = directory
             .inner
             .iter()
@@ -372,6 +397,8 @@ mod tests {
             ("train.d", "test.d"),
             ("alpaca-train", "alpaca-test"),
             ("train_256", "valid_256"),
+            ("Trainingsdaten", "Testdaten"),
+            ("entrenamiento", "prueba"),
         ] {
             assert_split(&[a, b], a);
             assert_split(&[b, a, "labels"], a);
@@ -389,6 +416,8 @@ mod tests {
         };
         let all = inside(&["train", "test", "extra", "more", "others"]);
         assert_split(&all.iter().map(String::as_str).collect::<Vec<_>>(), "train");
+        let two = inside(&["train_cropped", "test"]);
+        assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "train_cropped");
         let two = inside(&["training_set", "hidden"]);
         assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "training_set");
         let two = inside(&["seen", "validation_set"]);
@@ -429,6 +458,7 @@ mod tests {
             &["bus", "car", "test", "train"][..],
             &["bus/day,night", "train/day,night"],
             &["fold_0/alpaca,llama", "fold_1/alpaca,llama"],
+            &["images", "learn/alpaca,llama", "probe/alpaca,llama"],
             &["alpaca/test,train", "llama/test,train"],
         ] {
             let verdict = verdict(directories);

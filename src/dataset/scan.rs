@@ -116,9 +116,10 @@ fn scan_classes(directory: &Path, least: usize) -> Result<Listing, DatasetError>
     let mut candidates = vec![];
     let mut empty = vec![];
     let mut directories = vec![];
+    let mut passed_over = passed_over;
     for (class, folder) in folders.iter().enumerate() {
         let before = candidates.len();
-        list_class(directory, folder, class, &mut candidates)?;
+        passed_over.extend(list_class(directory, folder, class, &mut candidates)?);
         if candidates.len() == before {
             empty.push(name_of(folder));
         }
@@ -138,7 +139,7 @@ fn scan_classes(directory: &Path, least: usize) -> Result<Listing, DatasetError>
     let classes: Vec<String> = folders.iter().map(|path| name_of(path)).collect();
     warnings.extend(check_names(&classes)?);
     warnings.extend(loose_pictures(&loose));
-    warnings.extend(meant(&passed_over));
+    warnings.extend(meant(directory, &passed_over));
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Listing { classes, candidates, warnings })
 }
@@ -275,26 +276,34 @@ fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
 }
 
 /// Folders that are passed over, but might be classes.
-fn meant(passed_over: &[PathBuf]) -> Vec<String> {
+fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
+    const MOST: usize = 5;
     let meant = passed_over.iter().filter(|path| system::may_be_meant(file_name(path)));
     let warning = |path: &PathBuf| {
         format!(
-            "`{}` is passed over: photo programs keep small copies in directories of this name; if it \
-             is a class, rename it",
-            name_of(path)
+            "`{}` is passed over: photo programs keep small copies in directories of this name; if its \
+             images belong to the dataset, rename it",
+            names::text_of_path(path.strip_prefix(root).unwrap_or(path))
         )
     };
-    meant.filter(|path| path.is_dir()).map(warning).collect()
+    meant.filter(|path| path.is_dir()).take(MOST).map(warning).collect()
 }
 
+/// Lists the files of a class; gives the directories that are passed over but may be meant.
 fn list_class(
     root: &Path,
     folder: &Path,
     class: usize,
     candidates: &mut Vec<Candidate>,
-) -> Result<(), DatasetError> {
-    let is_visible =
-        |entry: &DirEntry| entry.depth() == 0 || !system::is_passed_over(entry.file_name());
+) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut passed_over = vec![];
+    let is_visible = |entry: &DirEntry| {
+        let is_visible = entry.depth() == 0 || !system::is_passed_over(entry.file_name());
+        if !is_visible && system::may_be_meant(entry.file_name()) {
+            passed_over.push(entry.path().to_path_buf());
+        }
+        is_visible
+    };
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(is_visible) {
         let file = match entry {
@@ -314,7 +323,7 @@ fn list_class(
         };
         candidates.push(Candidate { path, class, origin: Origin::File(file) });
     }
-    Ok(())
+    Ok(passed_over)
 }
 
 /// A link to a file that is gone: a bad picture like others, not a folder that cannot be read.
@@ -426,9 +435,11 @@ mod tests {
         let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
         assert_eq!(paths, ["a/1.jpg", "b/1.jpg"]);
         assert_eq!(listing.warnings, Vec::<String>::new());
-        let root = folder(&["a/1.jpg", "b/1.jpg", "Thumbs/1.jpg"]);
+        let root = folder(&["a/1.jpg", "b/1.jpg", "Thumbs/1.jpg", "b/up/Thumbs/1.jpg"]);
         let warnings = scan(root.path()).unwrap().warnings;
-        assert!(warnings.len() == 1 && warnings[0].starts_with("`Thumbs` is passed over"));
+        let names = ["`Thumbs` is passed over", "`b/up/Thumbs` is passed over"];
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings.iter().zip(names).all(|(warning, name)| warning.starts_with(name)));
     }
 
     #[test]

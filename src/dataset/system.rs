@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 /// Directories and files of systems, network storage and photo programs; in lower case.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 25] = [
     // Synology, QNAP
     "@eadir",
     "#recycle",
@@ -15,7 +15,6 @@ const NAMES: [&str; 26] = [
     "@sharebin",
     // Windows
     "$recycle.bin",
-    "recycler",
     "system volume information",
     "found.000",
     "thumbs.db",

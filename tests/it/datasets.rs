@@ -167,6 +167,26 @@ fn classes_without_images_are_left_out_of_averages_and_named() {
 }
 
 #[test]
+fn two_ways_to_write_a_class_are_one_class() {
+    let workshop = Workshop::new(PIPELINE, 2);
+    let [decomposed, composed] = ["pictures/cafe\u{301}", "pictures/caf\u{e9}"];
+    std::fs::rename(workshop.path("pictures/disc"), workshop.path(decomposed)).unwrap();
+    assert_eq!(run(&workshop, &[]).code, Some(0));
+    std::fs::rename(workshop.path(decomposed), workshop.path(composed)).unwrap();
+    let pictures = workshop.text("pictures");
+    let said =
+        alpaca_run(&["evaluate", &workshop.text("runs/small"), "--data", &pictures, "--json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let measured: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&measured["n_images"], &measured["n_trained_on"]), (&24.into(), &20.into()));
+    std::fs::create_dir(workshop.path(decomposed)).unwrap();
+    picture(0, 70).save(workshop.path(decomposed).join("a.png")).unwrap();
+    let said = run(&workshop, &[]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("D007") && said.err.contains("cafe\\u{301}"), "{}", said.err);
+}
+
+#[test]
 fn images_that_were_moved_are_one_error_with_what_to_write() {
     let workshop = Workshop::new(PIPELINE, 2);
     assert_eq!(run(&workshop, &[]).code, Some(0));

@@ -25,6 +25,7 @@ mod drawn;
 mod foreign;
 mod import;
 mod measured;
+mod places;
 mod pretrained;
 mod reference;
 mod reproduce;

@@ -17,6 +17,7 @@ use crate::exec::session::RunError;
 use crate::metrics::Metrics;
 use crate::report::tables::{self, four, interval, maybe};
 use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::spec::problem::Code;
 use crate::spec::{FromWeights, OnBadImage, SplitPart};
 
 /// Measures the model of a run on pictures that did not train it.
@@ -52,7 +53,15 @@ fn measure(
         let rules = if arguments.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
         let seen = RunImages::of_run(&arguments.run).map_err(Failure::usage)?;
         let known = (&room, &seen);
-        let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, known)?;
+        let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, known);
+        let pictures = pictures.map_err(|error| match error.code() {
+            code @ Some(Code::DatasetDirectory) => {
+                let hints =
+                    vec!["`--data` takes a directory with one directory per class".to_owned()];
+                Failure::Other { exit: Exit::Failed, code, error: error.into(), hints }
+            }
+            _ => Failure::from(error),
+        })?;
         (pictures, names::text_of_path(folder))
     } else {
         let part = SplitPart::from(arguments.split);

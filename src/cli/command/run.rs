@@ -164,3 +164,20 @@ fn figures(
     let [before, best, last] = [&stage.before, &best.validation, &last.validation].map(of);
     format!("{before:.4}  {best:.4}  {last:.4}")
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_for_a_shell() {
+        let word = |bytes: &[u8]| shell_word(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(word(b"runs/p-2"), "runs/p-2");
+        assert_eq!(word(b"my runs/p"), "'my runs/p'");
+        assert_eq!(word(b"it's"), "'it'\\''s'");
+        assert_eq!(word(b"r\xff\n"), "$'r\\xFF\\x0A'");
+    }
+}
