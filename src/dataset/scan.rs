@@ -218,7 +218,7 @@ fn split_layout(
             ),
         ]
     } else {
-        vec![format!("measure on one of them, as in `--data {other}`")]
+        vec![format!("measure on one of them: `{other}`")]
     };
     if !has_classes {
         help.push(format!("in `{}`, put the images into one directory per class", inside(train)));

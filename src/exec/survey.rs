@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
 use crate::dataset::scan;
 use crate::dataset::survey;

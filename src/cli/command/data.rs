@@ -81,6 +81,9 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     list(&mut text, "not taken for pictures", "file", &found.ignored, most);
     list(&mut text, "the same file more than once", "group", &groups(&found.duplicates), most);
     list(&mut text, "look alike", "pair", &groups(&found.near_duplicates), most);
+    if found.near_duplicates.len() == survey::MOST_PAIRS {
+        text.push_str("  there are more: no further pairs are looked for\n");
+    }
     text
 }
 
