@@ -8,13 +8,15 @@ use std::sync::Arc;
 use alpaca_run::base::digest::Digest;
 use alpaca_run::base::random::SeedStream;
 use alpaca_run::dataset::augment::Augmenter;
+use alpaca_run::dataset::likeness::Likeness;
 use alpaca_run::dataset::loader::{Augmentation, Loader};
 use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
 use alpaca_run::dataset::resize::Resizer;
 use alpaca_run::dataset::{decode, examine, scan};
 use alpaca_run::spec::{
-    AugmentationSpec, DatasetSource, DatasetSpec, FactorRange, Fill, Fit, Flip, ImageSize,
-    Interpolation, Location, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
+    AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange, Fill, Fit, Flip,
+    ImageSize, Interpolation, Location, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy,
+    SplitSpec,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -66,7 +68,7 @@ fn pixels(c: &mut Criterion) {
     let in_file = PixelRoom { memory: 0, disk: 1 << 30, root };
     for (name, room) in [("memory", in_memory), ("file", in_file)] {
         let pixels = Pixels::new(RESIZE, SIZE, room);
-        pixels.insert(digest, values.clone());
+        pixels.insert(digest, values.clone(), Likeness::default());
         group.bench_function(name, |b| b.iter(|| pixels.find(black_box(digest)).is_some()));
     }
 }
@@ -110,6 +112,7 @@ fn passes(c: &mut Criterion) {
         batch_size: 32,
         prefetch: Prefetch::Auto,
         on_bad_image: OnBadImage::Error,
+        duplicates: Duplicates::Error,
     };
     let changes = Arc::from([AugmentationSpec::RandomFlip(Flip::Horizontal), ROTATION]);
     let augmentation = Augmentation { changes, stream: SeedStream::new(1) };

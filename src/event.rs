@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs::FileError;
+use crate::base::names;
 
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -17,11 +18,13 @@ pub enum Event {
     /// A run directory was made.
     RunStarted {
         /// The run directory.
+        #[serde(serialize_with = "names::serialize")]
         directory: PathBuf,
     },
     /// A run that was cut short goes on.
     RunResumed {
         /// The run directory.
+        #[serde(serialize_with = "names::serialize")]
         directory: PathBuf,
         /// Stages that were finished.
         stages: Vec<String>,
@@ -112,6 +115,7 @@ pub struct PixelsFacts {
     /// Pictures in the cache directory.
     pub n_on_disk: usize,
     /// The folder they are in.
+    #[serde(serialize_with = "names::serialize_some")]
     pub folder: Option<PathBuf>,
 }
 

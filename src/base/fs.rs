@@ -8,11 +8,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::clock;
+use super::{clock, names, text};
 
 /// An operation on a file that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`", path.display())]
+#[error("cannot {action} `{}`", names::text_of_path(path))]
 pub struct FileError {
     /// What was tried, as a verb: "read", "create".
     pub action: &'static str,
@@ -38,6 +38,27 @@ pub fn open(path: &Path) -> Result<File, FileError> {
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|source| FileError::new("read", path, source))
+}
+
+/// Reads a whole file that must be one with an end, of `most` bytes at most: a pipe would be waited
+/// for, and a device read until the memory ends.
+pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |reason: String| FileError::new("read", path, io::Error::other(reason));
+    let found = std::fs::metadata(path).map_err(|source| FileError::new("read", path, source))?;
+    if found.is_dir() {
+        return Err(failed("it is a directory".to_owned()));
+    }
+    if !found.is_file() {
+        return Err(failed("it is a pipe or a device, not a file".to_owned()));
+    }
+    // A file says how long it is, and may grow meanwhile; one of /proc says zero.
+    let mut bytes = Vec::with_capacity(found.len().min(most) as usize + 1);
+    let read = open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| FileError::new("read", path, source))?;
+    if bytes.len() as u64 > most {
+        return Err(failed(format!("it has more than {}", text::bytes(most))));
+    }
+    Ok(bytes)
 }
 
 /// Reads the start of a file: `n` bytes, or all where it has less.
@@ -135,6 +156,27 @@ pub fn special_file(path: &Path) -> Option<&'static str> {
     } else {
         Some("something")
     }
+}
+
+/// Which folder lies at a path, links followed: another one in its place is not the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderId {
+    path: PathBuf,
+    numbers: (u64, u64),
+    /// Numbers are given again; not every file system knows when a folder was made.
+    created: Option<SystemTime>,
+}
+
+/// The folder that lies at a path, if there is one.
+pub fn folder_id(path: &Path) -> Option<FolderId> {
+    let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
+    let path = path.canonicalize().ok()?;
+    #[cfg(unix)]
+    let numbers =
+        (std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found));
+    #[cfg(not(unix))]
+    let numbers = (0, 0);
+    Some(FolderId { path, numbers, created: found.created().ok() })
 }
 
 /// Makes now the time when a file was last changed.
@@ -299,7 +341,8 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
 /// Removes the files below a folder that a process was stopped in writing.
 pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
     let files = files_below(folder)?;
-    let is_partial = |path: &&PathBuf| path.to_string_lossy().ends_with(PARTIAL);
+    let is_partial =
+        |path: &&PathBuf| path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes());
     files.iter().filter(is_partial).try_for_each(|path| remove_if_there(path))
 }
 

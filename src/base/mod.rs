@@ -1,4 +1,4 @@
-//! Words without a domain: digests, files, random streams, tensors, text.
+//! Words without a domain: digests, files, names, random streams, tensors, text.
 //!
 //! Nothing here knows what a pipeline, a picture or a network is.
 
@@ -10,6 +10,7 @@ pub mod fs;
 pub mod guard;
 pub mod key_path;
 pub mod leaves;
+pub mod names;
 pub mod random;
 pub mod sealed;
 pub mod tally;

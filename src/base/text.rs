@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::names;
+
 /// `1 image`, `2 images`.
 pub fn count(n: usize, noun: &str) -> String {
     let plural = match noun {
@@ -60,8 +62,10 @@ pub fn align(table: &[Vec<String>], right: &[usize]) -> String {
     text
 }
 
-/// Text as it stands in XML and HTML, in attributes too.
+/// Text as it stands in XML and HTML, in attributes too. Characters that XML does not have, and those
+/// that would turn the text around, are spelt out.
 pub fn escape(text: &str) -> String {
+    let text = names::visible(text);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -126,8 +130,10 @@ pub fn duration(duration: Duration) -> String {
         format!("{seconds:.1} s")
     } else if seconds < 3600.0 {
         format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
-    } else {
+    } else if seconds < 48.0 * 3600.0 {
         format!("{} h {} min", duration.as_secs() / 3600, duration.as_secs() % 3600 / 60)
+    } else {
+        format!("{} days", thousands((duration.as_secs() / (24 * 3600)) as usize))
     }
 }
 
@@ -163,5 +169,6 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(4210)), "4.2 s");
         assert_eq!(duration(Duration::from_secs(185)), "3 min 5 s");
         assert_eq!(duration(Duration::from_mins(121)), "2 h 1 min");
+        assert_eq!(duration(Duration::from_hours(71)), "2 days");
     }
 }

@@ -13,6 +13,9 @@ use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::sealed;
 
+/// Bytes that an entry may have: more than any result of a stage, less than memory.
+const MOST_BYTES: u64 = 4 << 30;
+
 /// A kind of entries, with the version of what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {
@@ -99,7 +102,12 @@ impl CacheDirectory {
     /// Looks for the entry of a key. A file that cannot be read counts as none.
     pub fn find(&self, key: Digest) -> Found {
         let path = self.path(key);
-        let Ok(bytes) = fs::read(&path) else { return Found::Nothing };
+        let bytes = match fs::read_bounded(&path, MOST_BYTES) {
+            Ok(bytes) => bytes,
+            // A pipe in the place of an entry is replaced by the next one.
+            Err(_) if fs::is_no_plain_file(&path) && !path.is_dir() => return Found::Damaged(path),
+            Err(_) => return Found::Nothing,
+        };
         sealed::open(key.as_bytes(), bytes).map_or(Found::Damaged(path), Found::Entry)
     }
 

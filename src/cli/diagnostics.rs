@@ -6,23 +6,34 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use super::terminal::Color;
+use crate::base::names;
 use crate::base::text;
 use crate::pipeline::diagnostic::Diagnostic;
-use crate::pipeline::document::{Source, Span};
+use crate::pipeline::document::{Lines, Source, Span};
 use crate::pipeline::load::Rejected;
 use crate::spec::problem::Code;
 
-/// All diagnostics of a pipeline, each with the lines it is about, and how many there are.
+/// Problems that are shown with their lines: more would not be read, and each takes its time.
+const MOST_SHOWN: usize = 100;
+
+/// The diagnostics of a pipeline, each with the lines it is about, and how many there are.
 pub(super) fn render(rejected: &Rejected, color: Color) -> String {
     let renderer = renderer(color);
     let mut text = String::new();
-    for diagnostic in &rejected.diagnostics {
+    for diagnostic in rejected.diagnostics.iter().take(MOST_SHOWN) {
         let groups = groups(diagnostic, &rejected.sources);
         text.push_str(&renderer.render(&groups));
         text.push_str("\n\n");
     }
-    let n = text::count(rejected.diagnostics.len(), "problem");
-    let summary = format!("{n} in `{}`", rejected.sources[0].name);
+    let n = rejected.diagnostics.len();
+    let shown = match n {
+        n if n > MOST_SHOWN => {
+            format!("; the first {MOST_SHOWN} are shown (`check --json` has all)")
+        }
+        _ => String::new(),
+    };
+    let name = names::visible(&rejected.sources[0].name);
+    let summary = format!("{} in `{name}`{shown}", text::count(n, "problem"));
     text.push_str(&renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
     text.push('\n');
     text
@@ -35,8 +46,10 @@ pub(super) fn render_error(
     hints: &[String],
     color: Color,
 ) -> String {
-    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-    let title = Level::ERROR.primary_title(error.to_string());
+    let visible = |text: String| names::visible(&text).into_owned();
+    let causes: Vec<String> =
+        error.chain().skip(1).map(|cause| visible(cause.to_string())).collect();
+    let title = Level::ERROR.primary_title(visible(error.to_string()));
     let title = match code {
         Some(code) => title.id(code.number()),
         None => title,
@@ -56,12 +69,14 @@ fn renderer(color: Color) -> Renderer {
 }
 
 fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> Vec<Group<'a>> {
-    let title = Level::ERROR.primary_title(&diagnostic.message).id(diagnostic.code.number());
+    let title = Level::ERROR
+        .primary_title(names::visible(&diagnostic.message))
+        .id(diagnostic.code.number());
     let primary = &diagnostic.span;
     let mut snippet = snippet(&sources[primary.source]);
     let mut annotation = AnnotationKind::Primary.span(visible(primary, sources));
     if !diagnostic.label.is_empty() {
-        annotation = annotation.label(&diagnostic.label);
+        annotation = annotation.label(names::visible(&diagnostic.label));
     }
     snippet = snippet.annotation(annotation);
     let (same, other): (Vec<_>, Vec<_>) =
@@ -79,11 +94,11 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> Vec<Group<'a
 }
 
 fn snippet<T: Clone>(source: &Source) -> Snippet<'_, T> {
-    Snippet::source(source.text.as_str()).path(source.name.as_str())
+    Snippet::source(source.text.as_str()).path(names::visible(&source.name))
 }
 
 fn hint_group(hint: &str) -> Group<'_> {
-    Group::with_title(Level::HELP.with_name("hint").secondary_title(hint))
+    Group::with_title(Level::HELP.with_name("hint").secondary_title(names::visible(hint)))
 }
 
 /// A span of at least one character where the text has one, so that there is something to point at.
@@ -112,23 +127,27 @@ struct JsonDiagnostic<'a> {
 /// All findings as a JSON list. Lines and columns count from one; columns count characters, and
 /// the end is the first column behind the text.
 pub(super) fn render_json(rejected: Option<&Rejected>) -> String {
-    let findings: Vec<JsonDiagnostic<'_>> = rejected
-        .iter()
-        .flat_map(|rejected| {
-            rejected.diagnostics.iter().map(|diagnostic| json(diagnostic, &rejected.sources))
-        })
-        .collect();
+    let mut findings: Vec<JsonDiagnostic<'_>> = vec![];
+    if let Some(Rejected { sources, diagnostics }) = rejected {
+        let lines: Vec<Lines<'_>> = sources.iter().map(Source::lines).collect();
+        findings.extend(diagnostics.iter().map(|diagnostic| json(diagnostic, sources, &lines)));
+    }
     let mut text = String::new();
     let list = serde_json::to_string_pretty(&findings).expect("findings are plain data");
     let _ = writeln!(text, "{list}");
     text
 }
 
-fn json<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> JsonDiagnostic<'a> {
+fn json<'a>(
+    diagnostic: &'a Diagnostic,
+    sources: &'a [Source],
+    lines: &[Lines<'_>],
+) -> JsonDiagnostic<'a> {
     let source = &sources[diagnostic.span.source];
+    let lines = &lines[diagnostic.span.source];
     let range = visible(&diagnostic.span, sources);
     let ((line, column), (end_line, end_column)) =
-        (source.position(range.start), source.position(range.end));
+        (lines.position(range.start), lines.position(range.end));
     JsonDiagnostic {
         code: diagnostic.code.number(),
         message: &diagnostic.message,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::diagnostics;
 use super::terminal::Terminal;
 use crate::base::guard;
+use crate::base::names;
 use crate::pipeline::load::{LoadError, Rejected};
 use crate::run_dir::verify::ManifestError;
 use crate::spec::problem::Code;
@@ -57,7 +58,7 @@ pub(super) fn report_bug(panic: &PanicHookInfo<'_>) {
          hint: please report it with the pipeline file and what was done before\n"
     );
     // Where standard error cannot be written there is nobody left to tell.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(names::visible(&text).as_bytes());
 }
 
 /// The exit code of a command line that clap refused, or of `--help` and `--version`.
@@ -100,16 +101,11 @@ impl Failure {
     pub(super) fn report(self, terminal: &Terminal) -> Exit {
         match self {
             Self::Rejected(rejected) => {
-                terminal.error_text(&diagnostics::render(&rejected, terminal.color()));
+                terminal.styled(&diagnostics::render(&rejected, terminal.color()));
                 Exit::Usage
             }
             Self::Other { exit, code, error, hints } => {
-                terminal.error_text(&diagnostics::render_error(
-                    &error,
-                    code,
-                    &hints,
-                    terminal.color(),
-                ));
+                terminal.styled(&diagnostics::render_error(&error, code, &hints, terminal.color()));
                 exit
             }
         }
@@ -133,6 +129,9 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Rejected(rejected) => Self::Rejected(rejected),
             error @ LoadError::File(_) => Self::usage(error),
+            error @ LoadError::Encoding { hint, .. } => {
+                Self::usage_with(error, vec![hint.to_owned()])
+            }
         }
     }
 }

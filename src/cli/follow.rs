@@ -8,12 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::ModifyKind;
+use notify::{EventKind, PollWatcher, RecursiveMode, Watcher};
+
+use crate::base::fs::{self, FolderId};
 
 /// How long nothing more must happen.
 const QUIET: Duration = Duration::from_millis(25);
 /// After how long a change is told although more is happening.
 const PATIENCE: Duration = Duration::from_millis(150);
+
+/// How often the folders that are watched are compared with those that are there.
+const RECHECK: Duration = Duration::from_millis(200);
 
 /// What is followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,12 +46,41 @@ impl Targets {
     }
 }
 
+/// How changes are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// The system tells of them.
+    System,
+    /// Files are looked at again and again, for drives of which the system tells nothing.
+    Polling(Duration),
+}
+
+/// What cannot be followed.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(super) struct FollowError {
+    what: String,
+    /// What to do about it.
+    pub(super) hints: Vec<String>,
+    source: notify::Error,
+}
+
 /// Follows targets.
 pub(super) struct Follower {
-    watcher: RecommendedWatcher,
+    watcher: Box<dyn Watcher + Send>,
     events: Receiver<notify::Result<notify::Event>>,
     targets: Targets,
-    places: BTreeMap<PathBuf, RecursiveMode>,
+    places: BTreeMap<PathBuf, Place>,
+    /// When the places were last looked at.
+    checked: Instant,
+}
+
+/// A folder that is watched.
+struct Place {
+    mode: RecursiveMode,
+    /// Which folder it was when it began to be watched; none while there is none. What is watched is
+    /// a folder and not its path, on which another one may lie by now.
+    folder: Option<FolderId>,
 }
 
 impl Follower {
@@ -53,33 +88,90 @@ impl Follower {
     ///
     /// # Errors
     /// When the system has no way to follow files, or no more of it.
-    pub(super) fn new() -> notify::Result<Self> {
+    pub(super) fn new(means: Means) -> Result<Self, FollowError> {
         let (sender, events) = mpsc::channel();
-        let watcher = notify::recommended_watcher(move |event| {
+        let listen = move |event| {
             // Nobody listens any more once the process is about to end.
             let _ = sender.send(event);
-        })?;
-        let (targets, places) = (Targets::default(), BTreeMap::new());
-        Ok(Self { watcher, events, targets, places })
+        };
+        let watcher: notify::Result<Box<dyn Watcher + Send>> = match means {
+            Means::System => match notify::recommended_watcher(listen) {
+                Ok(watcher) => Ok(Box::new(watcher)),
+                Err(error) => Err(error),
+            },
+            Means::Polling(interval) => {
+                let config = notify::Config::default().with_poll_interval(interval);
+                match PollWatcher::new(listen, config) {
+                    Ok(watcher) => Ok(Box::new(watcher)),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        let watcher = watcher.map_err(|error| limit_reached(error, "instances"))?;
+        let (targets, places, checked) = (Targets::default(), BTreeMap::new(), Instant::now());
+        Ok(Self { watcher, events, targets, places, checked })
     }
 
     /// Follows these targets instead of others.
     ///
     /// # Errors
     /// When a folder cannot be followed.
-    pub(super) fn follow(&mut self, targets: Targets) -> notify::Result<()> {
+    pub(super) fn follow(&mut self, targets: Targets) -> Result<(), FollowError> {
         let places = targets.places();
-        for old in self.places.keys().filter(|old| places.get(*old) != self.places.get(*old)) {
+        let is_old = |(path, place): &(&PathBuf, &Place)| places.get(*path) != Some(&place.mode);
+        let old: Vec<PathBuf> =
+            self.places.iter().filter(is_old).map(|(path, _)| path.clone()).collect();
+        for path in old {
+            self.places.remove(&path);
             // A folder that is gone is not followed any more, whatever is said about it.
-            let _ = self.watcher.unwatch(old);
+            let _ = self.watcher.unwatch(&path);
         }
-        for (new, mode) in &places {
-            if self.places.get(new) != Some(mode) {
-                self.watcher.watch(new, *mode)?;
+        self.targets = targets;
+        let new = places.into_iter().filter(|(path, _)| !self.places.contains_key(path));
+        let new: Vec<(PathBuf, RecursiveMode)> = new.collect();
+        new.into_iter().try_for_each(|(path, mode)| self.watch(path, mode))
+    }
+
+    /// Watches a folder, or waits for it to be there.
+    fn watch(&mut self, path: PathBuf, mode: RecursiveMode) -> Result<(), FollowError> {
+        let folder = fs::folder_id(&path);
+        let watched = match folder {
+            Some(_) => self.watcher.watch(&path, mode),
+            None => Ok(()),
+        };
+        let watched = match watched {
+            // It went away between the two lines above.
+            Err(error) if fs::folder_id(&path).is_none() => {
+                drop(error);
+                self.places.insert(path, Place { mode, folder: None });
+                return Ok(());
             }
+            watched => watched,
+        };
+        self.places.insert(path, Place { mode, folder });
+        watched.map_err(|error| limit_reached(error, "watches"))
+    }
+
+    /// Watches the folders that lie where others lay: moved there, made anew, or behind a link that
+    /// was switched. Whether there are any.
+    fn watch_replaced(&mut self) -> bool {
+        if self.checked.elapsed() < RECHECK {
+            return false;
         }
-        (self.targets, self.places) = (targets, places);
-        Ok(())
+        self.checked = Instant::now();
+        let is_other = |(path, place): &(&PathBuf, &Place)| fs::folder_id(path) != place.folder;
+        let replaced: Vec<(PathBuf, RecursiveMode)> = self
+            .places
+            .iter()
+            .filter(is_other)
+            .map(|(path, place)| (path.clone(), place.mode))
+            .collect();
+        for (path, mode) in &replaced {
+            let _ = self.watcher.unwatch(path);
+            // What cannot be watched now is tried again when it changes next.
+            let _ = self.watch(path.clone(), *mode);
+        }
+        !replaced.is_empty()
     }
 
     /// Waits for a change, and then until nothing more happens; when it began, or `None` after
@@ -88,14 +180,45 @@ impl Follower {
         let deadline = Instant::now() + timeout;
         loop {
             match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(event) if self.concerns(&event) => break,
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+                Ok(event) => {
+                    self.forget_removed(&event);
+                    if self.concerns(&event) {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return self.watch_replaced().then(Instant::now);
+                }
             }
         }
         let start = Instant::now();
-        while start.elapsed() < PATIENCE && self.events.recv_timeout(QUIET).is_ok() {}
+        while start.elapsed() < PATIENCE
+            && let Ok(event) = self.events.recv_timeout(QUIET)
+        {
+            self.forget_removed(&event);
+        }
         Some(start)
+    }
+
+    /// A folder that was removed is not watched any more, even if another one gets its number. A link
+    /// in its place, or below it, leads to folders that are not watched yet.
+    fn forget_removed(&mut self, event: &notify::Result<notify::Event>) {
+        let Ok(event) = event else { return };
+        if matches!(event.kind, EventKind::Access(_)) {
+            return;
+        }
+        for path in &event.paths {
+            for (place, of) in &mut self.places {
+                let is_itself = path == place
+                    && !matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
+                let is_new_link = of.mode == RecursiveMode::Recursive
+                    && path.starts_with(place)
+                    && path.is_symlink();
+                if is_itself || is_new_link {
+                    of.folder = None;
+                }
+            }
+        }
     }
 
     /// Whether an event says that a target may be another than before. Where events were lost,
@@ -110,10 +233,36 @@ impl Follower {
     }
 }
 
+/// An error in words that say which limit was reached, and how to raise it.
+fn limit_reached(error: notify::Error, of: &str) -> FollowError {
+    let is_limit = match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => true,
+        notify::ErrorKind::Io(io) => {
+            // EMFILE and ENOSPC are what inotify says.
+            cfg!(target_os = "linux") && matches!(io.raw_os_error(), Some(24 | 28))
+        }
+        _ => false,
+    };
+    if !is_limit {
+        let what = "files cannot be watched".to_owned();
+        let hints = vec!["`--poll 2` looks at them every two seconds instead".to_owned()];
+        return FollowError { what, hints, source: error };
+    }
+    let setting = format!("fs.inotify.max_user_{of}");
+    let enough = if of == "instances" { 1024 } else { 1_048_576 };
+    FollowError {
+        what: format!("the system's limit of inotify {of} is reached ({setting})"),
+        hints: vec![
+            format!("raise it: `sudo sysctl {setting}={enough}`"),
+            "or use `--poll 2`, which looks at the files every two seconds".to_owned(),
+        ],
+        source: error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::fs;
 
     const SOON: Duration = Duration::from_secs(5);
     const NEVER: Duration = Duration::from_millis(200);
@@ -124,7 +273,7 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         let [file, other] = ["pipeline.yaml", "other.yaml"].map(|name| root.join(name));
         fs::write_atomic(&file, b"a").unwrap();
-        let mut follower = Follower::new().unwrap();
+        let mut follower = Follower::new(Means::System).unwrap();
         let targets = Targets { files: vec![file.clone()], folders: vec![] };
         follower.follow(targets).unwrap();
         let by_rename = || fs::write_atomic(&file, b"b").unwrap();
@@ -148,7 +297,7 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         let class = root.join("pictures/disc");
         fs::create_dir_all(&class).unwrap();
-        let mut follower = Follower::new().unwrap();
+        let mut follower = Follower::new(Means::System).unwrap();
         let targets = Targets { files: vec![], folders: vec![root.join("pictures")] };
         follower.follow(targets).unwrap();
         fs::write_atomic(&class.join("a.png"), b"a").unwrap();
@@ -156,5 +305,61 @@ mod tests {
         follower.follow(Targets::default()).unwrap();
         fs::write_atomic(&class.join("b.png"), b"b").unwrap();
         assert!(follower.wait(NEVER).is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_in_the_place_of_another_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let [place, other, link] = ["pictures", "other", "link"].map(|name| root.join(name));
+        let fill = |folder: &Path| {
+            fs::create_dir_all(&folder.join("disc")).unwrap();
+            fs::write_atomic(&folder.join("disc/a.png"), b"a").unwrap();
+        };
+        let replace: [&dyn Fn(); 3] = [
+            &|| {
+                fill(&other);
+                fs::rename(&place, &root.join("old")).unwrap();
+                fs::rename(&other, &place).unwrap();
+            },
+            &|| {
+                fs::remove_dir_all(&place).unwrap();
+                fill(&place);
+            },
+            &|| {
+                fill(&root.join("second"));
+                fs::remove_if_there(&link).unwrap();
+                std::os::unix::fs::symlink(root.join("second"), &link).unwrap();
+            },
+        ];
+        for means in [Means::System, Means::Polling(Duration::from_millis(50))] {
+            for (i, replace) in replace.iter().enumerate() {
+                for old in ["old", "pictures", "second", "first"] {
+                    let _ = fs::remove_dir_all(&root.join(old));
+                }
+                fill(&place);
+                fill(&root.join("first"));
+                fs::remove_if_there(&link).unwrap();
+                std::os::unix::fs::symlink(root.join("first"), &link).unwrap();
+                let target = if i == 2 { &link } else { &place };
+                let mut follower = Follower::new(means).unwrap();
+                let targets = Targets { files: vec![], folders: vec![target.clone()] };
+                follower.follow(targets).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+                replace();
+                assert!(follower.wait(SOON).is_some(), "replaced, {means:?} {i}");
+                while follower.wait(Duration::from_millis(600)).is_some() {}
+                fs::write_atomic(&target.join("disc/b.png"), b"b").unwrap();
+                assert!(follower.wait(SOON).is_some(), "an edit afterwards, {means:?} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_is_named_with_what_raises_it() {
+        let error = limit_reached(notify::Error::new(notify::ErrorKind::MaxFilesWatch), "watches");
+        assert!(error.to_string().contains("fs.inotify.max_user_watches"), "{error}");
+        assert!(error.hints[0].contains("sysctl") && error.hints[1].contains("--poll"));
     }
 }

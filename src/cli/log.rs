@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::terminal::Verbosity;
+use super::terminal::{Terminal, Verbosity};
 use crate::base::clock;
 use crate::base::fs::{self, FileError};
 use crate::event::{Event, EventSink};
@@ -33,7 +33,8 @@ enum Target {
 
 impl Log {
     /// Starts the log. On the terminal, warnings are always shown, more with higher verbosity.
-    pub(super) fn start(verbosity: Verbosity) -> Self {
+    pub(super) fn start(terminal: &Terminal) -> Self {
+        let verbosity = terminal.verbosity();
         let log = Self { target: Arc::new(Mutex::new(Target::Waiting(vec![]))) };
         let shown = match verbosity {
             Verbosity::Quiet | Verbosity::Normal => LevelFilter::OFF,
@@ -42,10 +43,9 @@ impl Log {
         };
         let kept =
             if verbosity == Verbosity::Debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
-        let terminal = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
         // A second log in one process keeps to itself; only the first is installed.
         let _ = tracing_subscriber::registry()
-            .with(terminal.with_filter(shown))
+            .with(Lines(*terminal).with_filter(shown))
             .with(JsonLines(log.clone()).with_filter(kept))
             .try_init();
         log
@@ -101,17 +101,39 @@ struct JsonLines(Log);
 impl<S: Subscriber> Layer<S> for JsonLines {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields(Map::new());
-        let level = match *event.metadata().level() {
-            Level::ERROR => "error",
-            Level::WARN => "warn",
-            Level::INFO => "info",
-            Level::DEBUG => "debug",
-            Level::TRACE => "trace",
-        };
         fields.0.insert("time".to_owned(), clock::now().into());
-        fields.0.insert("level".to_owned(), level.into());
+        fields.0.insert("level".to_owned(), level(event).into());
         event.record(&mut fields);
         self.0.write(format!("{}\n", Value::Object(fields.0)).as_bytes());
+    }
+}
+
+/// Writes each log record as a line on the terminal: when, how urgent, and the event as JSON.
+struct Lines(Terminal);
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields(Map::new());
+        event.record(&mut fields);
+        let what = match fields.0.remove("event") {
+            Some(event) if fields.0.is_empty() => event,
+            other => {
+                fields.0.extend(other.map(|event| ("event".to_owned(), event)));
+                Value::Object(fields.0)
+            }
+        };
+        let level = level(event).to_uppercase();
+        self.0.error_text(&format!("{} {level:>5} {what}\n", clock::now()));
+    }
+}
+
+fn level(event: &tracing::Event<'_>) -> &'static str {
+    match *event.metadata().level() {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
     }
 }
 

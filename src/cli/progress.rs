@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::{Terminal, Verbosity};
 use crate::base::fs::FileError;
+use crate::base::names;
 use crate::base::text;
 use crate::event::{
     DatasetFacts, EpochMetrics, Event, EventSink, PixelsFacts, StageFacts, TaskFacts,
@@ -91,14 +92,14 @@ impl EventSink for Progress {
     fn receive(&mut self, event: &Event) -> Result<(), FileError> {
         match event {
             Event::RunStarted { directory } => {
-                self.terminal.note(&format!("run directory: {}", directory.display()));
+                self.terminal.note(&format!("run directory: {}", names::text_of_path(directory)));
             }
             Event::RunResumed { directory, stages } => {
                 let done = match stages.as_slice() {
                     [] => String::new(),
                     stages => format!(", {} done before", stages.join(", ")),
                 };
-                self.terminal.note(&format!("goes on: {}{done}", directory.display()));
+                self.terminal.note(&format!("goes on: {}{done}", names::text_of_path(directory)));
             }
             Event::StageResumed { facts, epoch, n_steps } => {
                 let steps = match n_steps {
@@ -161,9 +162,18 @@ pub(super) struct Counter {
 impl Counter {
     /// Begins to count to `n`.
     pub(super) fn new(terminal: &Terminal, n: usize, what: &str) -> Self {
-        let is_shown = terminal.is_interactive()
+        Self::shown(!terminal.shows_results(), terminal, n, what)
+    }
+
+    /// The same where no result is printed before the end.
+    pub(super) fn before_results(terminal: &Terminal, n: usize, what: &str) -> Self {
+        Self::shown(true, terminal, n, what)
+    }
+
+    fn shown(has_room: bool, terminal: &Terminal, n: usize, what: &str) -> Self {
+        let is_shown = has_room
+            && terminal.is_interactive()
             && terminal.verbosity() == Verbosity::Normal
-            && !terminal.shows_results()
             && n > 1;
         let bar = is_shown.then(|| {
             let template = format!("{{bar:24}} {{pos}}/{{len}} {what}  {{per_sec}}  {{eta}} left");
@@ -223,7 +233,7 @@ pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
     let PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder } = facts;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
     let disk = folder.as_ref().map(|folder| {
-        format!(", {} on disk ({} in {})", n_on_disk, size(*n_on_disk), folder.display())
+        format!(", {} on disk ({} in {})", n_on_disk, size(*n_on_disk), names::text_of_path(folder))
     });
     format!(
         "pixels: {n_in_memory} kept in memory ({}){}",

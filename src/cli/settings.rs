@@ -37,6 +37,8 @@ pub(super) struct Settings {
     pub(super) threads: usize,
     /// The folder for what is kept between runs; `None` where nothing is.
     pub(super) cache_dir: Option<PathBuf>,
+    /// That folder where it was given on the command line, as it was given.
+    pub(super) cache_option: Option<PathBuf>,
     /// The same folder for what was downloaded, which is kept in any case.
     pub(super) cache_folder: Option<PathBuf>,
     /// Whether the network may not be used.
@@ -66,8 +68,13 @@ impl Settings {
     /// When the current folder is gone.
     pub(super) fn resolve(arguments: &Arguments) -> Result<Self, FileError> {
         #[expect(clippy::disallowed_methods, reason = "settings are resolved here")]
-        let current_dir = std::env::current_dir()
-            .map_err(|source| FileError::new("find", &PathBuf::from("."), source))?;
+        let current_dir = std::env::current_dir().or_else(|source| {
+            // It is gone; that matters to relative paths alone, which say so when they are opened.
+            let before = std::env::var_os("PWD").map(PathBuf::from);
+            before
+                .filter(|path| path.is_absolute())
+                .ok_or_else(|| FileError::new("find", &PathBuf::from("."), source))
+        })?;
         let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let cache = arguments.cache();
         let cache_folder = cache.as_ref().and_then(cache_folder);
@@ -75,10 +82,12 @@ impl Settings {
         // The variable that OpenSSL, curl and Python know.
         let certificates = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
         let certificates = certificates.map(PathBuf::from);
+        let cache_option = cache.as_ref().and_then(|cache| cache.cache_dir.clone());
         Ok(Self {
             current_dir,
             threads: arguments.threads().unwrap_or_else(available),
             cache_dir: cache_folder.clone().filter(|_| cache.is_some_and(|cache| !cache.no_cache)),
+            cache_option,
             cache_folder,
             offline: network.is_some_and(|network| network.offline),
             mirror: network.and_then(|network| network.mirror.clone()),

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::args::OutputArguments;
+use crate::base::names;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,14 +72,14 @@ impl Terminal {
         io::stdout().is_terminal()
     }
 
-    /// Prints a result to standard output.
+    /// Prints a result to standard output, in which nothing is left that a terminal would obey.
     ///
     /// # Errors
     /// When it cannot be written; a reader that has gone away (`| head`) is not an error.
     #[expect(clippy::unused_self, reason = "whoever prints has been handed the terminal")]
     pub(super) fn result(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(names::visible(text).as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             result => result,
         }
@@ -91,16 +92,27 @@ impl Terminal {
         }
     }
 
+    /// Prints a warning to standard error, whatever the verbosity.
+    pub(super) fn warn(&self, message: &str) {
+        self.error_text(&format!("warning: {message}\n"));
+    }
+
     /// Empties the screen, where there is one and nobody asked to be told everything.
     pub(super) fn clear(&self) {
         if self.is_interactive && self.verbosity == Verbosity::Normal {
-            self.error_text("\x1b[2J\x1b[H");
+            self.styled("\x1b[2J\x1b[H");
         }
     }
 
-    /// Prints text to standard error, whatever the verbosity.
-    #[expect(clippy::unused_self, reason = "whoever prints has been handed the terminal")]
+    /// Prints text to standard error, whatever the verbosity; nothing is left in it that a terminal
+    /// would obey.
     pub(super) fn error_text(&self, text: &str) {
+        self.styled(&names::visible(text));
+    }
+
+    /// Prints text with the colours that are in it, whose names must be visible already.
+    #[expect(clippy::unused_self, reason = "whoever prints has been handed the terminal")]
+    pub(super) fn styled(&self, text: &str) {
         // Where standard error cannot be written there is nobody left to tell.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }

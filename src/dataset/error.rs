@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::decode::DecodeError;
 use crate::base::fs::FileError;
+use crate::base::names;
 use crate::base::text;
 use crate::spec::problem::Code;
 
@@ -12,7 +13,7 @@ use crate::spec::problem::Code;
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// The folder is not there or cannot be read.
-    #[error("the dataset directory `{}` cannot be read", path.display())]
+    #[error("the dataset directory `{}` cannot be read", names::text_of_path(path))]
     Directory {
         /// The folder.
         path: PathBuf,
@@ -26,7 +27,7 @@ pub enum DatasetError {
         reason: String,
     },
     /// There is not one folder per class.
-    #[error("the dataset directory `{}` {what}", path.display())]
+    #[error("the dataset directory `{}` {what}", names::text_of_path(path))]
     Layout {
         /// The folder.
         path: PathBuf,
@@ -34,6 +35,14 @@ pub enum DatasetError {
         what: String,
         /// What was seen, a line an entry.
         seen: Vec<String>,
+        /// What to do about it.
+        help: Vec<String>,
+    },
+    /// Class directories whose names are written differently and are one name.
+    #[error("{} twice: {}", if pairs.len() == 1 { "a class name is there" } else { "class names are there" }, text::all_of(pairs.iter().map(|(name, _)| name.as_str())))]
+    SameName {
+        /// The names.
+        pairs: Vec<(String, String)>,
     },
     /// Classes without pictures.
     #[error("{} without pictures: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
@@ -61,13 +70,23 @@ pub enum DatasetError {
         /// Files with equal content, and the part each fell into.
         pairs: Vec<String>,
     },
+    /// The same picture in more than one class.
+    #[error("{} in more than one class", text::count(groups.len(), "image"))]
+    TwoClasses {
+        /// Files with equal content, a group a line.
+        groups: Vec<String>,
+    },
     /// A part of the split without pictures.
-    #[error("the {part} part of the split has no pictures{}", of_class(class.as_deref()))]
+    #[error("the {part} part of the split has no pictures{}", of_classes(classes))]
     EmptySplit {
         /// The part.
         part: &'static str,
-        /// The class, where it is one class that lacks them.
-        class: Option<String>,
+        /// The classes that lack them, with the pictures that each has; none where all do.
+        classes: Vec<(String, usize)>,
+        /// How many parts the split has.
+        n_parts: usize,
+        /// Whether each class is divided by itself.
+        is_stratified: bool,
     },
     /// A file that cannot be read.
     #[error(transparent)]
@@ -77,8 +96,41 @@ pub enum DatasetError {
     Cancelled,
 }
 
-fn of_class(class: Option<&str>) -> String {
-    class.map(|class| format!(" of class `{class}`")).unwrap_or_default()
+fn of_classes(classes: &[(String, usize)]) -> String {
+    const MOST: usize = 10;
+    let mut names: Vec<String> =
+        classes.iter().take(MOST).map(|(name, _)| format!("`{name}`")).collect();
+    if classes.len() > MOST {
+        names.push(format!("{} more", text::thousands(classes.len() - MOST)));
+    }
+    match classes.len() {
+        0 => String::new(),
+        1 => format!(" of class {}", names[0]),
+        _ => format!(" of classes {}", text::join(names, "and")),
+    }
+}
+
+/// Which classes are too small for a split, and what helps.
+fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -> Vec<String> {
+    if classes.is_empty() {
+        return vec!["add images, or change the shares under `split`".to_owned()];
+    }
+    let line = |(name, n): &(String, usize)| format!("{name}: {}", text::count(*n, "image"));
+    let lines: Vec<String> = classes.iter().map(line).collect();
+    let mut hints = vec![format!("they have few images:\n{}", text::first_lines(&lines, 50))];
+    if is_stratified {
+        hints.push(format!("add images: each class needs at least {n_parts}, one for each part"));
+        hints.push("leave these classes out by moving their directories elsewhere".to_owned());
+        hints.push(
+            "or write `by: random` under `split`: then images are drawn whatever their class, and a \
+             class may be missing in validation"
+                .to_owned(),
+        );
+    } else {
+        hints.push("add images: a class that has none to train on cannot be learned".to_owned());
+        hints.push("or write `by: stratified` under `split`, or another `seed` there".to_owned());
+    }
+    hints
 }
 
 /// What is in the directory of a class that has no readable image.
@@ -119,9 +171,11 @@ impl DatasetError {
         Some(match self {
             Self::Directory { .. } | Self::Walk { .. } | Self::File(_) => Code::DatasetDirectory,
             Self::Layout { .. } => Code::DatasetLayout,
+            Self::SameName { .. } => Code::SameName,
             Self::EmptyClass { .. } | Self::Unreadable { .. } => Code::EmptyClass,
             Self::BadImages { .. } => Code::BadImages,
             Self::SplitLeak { .. } => Code::SplitLeak,
+            Self::TwoClasses { .. } => Code::TwoClasses,
             Self::EmptySplit { .. } => Code::EmptySplit,
             Self::Cancelled => return None,
         })
@@ -135,9 +189,24 @@ impl DatasetError {
             Self::Directory { source, .. } => vec![format!("the system says: {source}")],
             Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
             Self::File(_) | Self::Cancelled => vec![],
-            Self::Layout { seen, .. } if seen.is_empty() => vec![WANTED.to_owned()],
-            Self::Layout { seen, .. } => {
-                vec![format!("it holds:\n{}", text::first_lines(seen, 8)), WANTED.to_owned()]
+            Self::Layout { seen, help, .. } => {
+                let seen = (!seen.is_empty())
+                    .then(|| format!("it holds:\n{}", text::first_lines(seen, 8)));
+                let wanted = help.is_empty().then(|| WANTED.to_owned());
+                seen.into_iter().chain(help.iter().cloned()).chain(wanted).collect()
+            }
+            Self::SameName { pairs } => {
+                let pair = |(a, b): &(String, String)| {
+                    format!("`{}` and `{}`", names::spelt_out(a), names::spelt_out(b))
+                };
+                let pairs: Vec<String> = pairs.iter().map(pair).collect();
+                vec![
+                    format!(
+                        "the same characters are written in two ways (macOS and Linux differ):\n{}",
+                        text::first_lines(&pairs, 20)
+                    ),
+                    "move the images of both into one directory".to_owned(),
+                ]
             }
             Self::EmptyClass { .. } => {
                 vec!["add pictures to the folder, or remove it: every folder is a class".to_owned()]
@@ -159,10 +228,19 @@ impl DatasetError {
             ],
             Self::SplitLeak { pairs } => vec![
                 format!("these files are equal:\n{}", text::first_lines(pairs, 20)),
-                "remove all but one of each: a picture that has been trained on proves nothing in validation"
+                "a picture that has been trained on proves nothing in validation: remove all but one of \
+                 each, or write `duplicates: drop` under `dataset`"
                     .to_owned(),
             ],
-            Self::EmptySplit { .. } => vec!["add pictures, or change the shares under `split`".to_owned()],
+            Self::TwoClasses { groups } => vec![
+                format!("these files are equal:\n{}", text::first_lines(groups, 20)),
+                "remove each from all classes but its own; `duplicates: drop` under `dataset` leaves \
+                 them out, `duplicates: keep` trains on them as they are"
+                    .to_owned(),
+            ],
+            Self::EmptySplit { classes, n_parts, is_stratified, .. } => {
+                too_small(classes, *n_parts, *is_stratified)
+            }
         }
     }
 }

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::copies::LeftOut;
 use super::decode::{self, DecodeError};
 use super::error::{BadImage, Contents, DatasetError};
+use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::{Candidate, Listing, Origin};
@@ -27,7 +29,7 @@ pub struct Sample {
 }
 
 /// The pictures of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// The names of the classes, sorted.
     pub classes: Vec<String>,
@@ -37,6 +39,8 @@ pub struct Dataset {
     pub skipped: Vec<BadImage>,
     /// Files that neither are pictures nor claim to be (`notes.txt`), by path.
     pub ignored: Vec<String>,
+    /// Pictures that were left out as copies of others, because the pipeline says so.
+    pub copies: Vec<LeftOut>,
 }
 
 impl Dataset {
@@ -102,8 +106,7 @@ pub fn examine(
     }
     let empty = |name: &String| Contents { name: name.clone(), files: BTreeMap::new() };
     let mut contents: Vec<Contents> = listing.classes.iter().map(empty).collect();
-    let mut dataset =
-        Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
+    let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings.into_iter().flatten()) {
         if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
             *contents[candidate.class].files.entry(reason.what()).or_insert(0) += 1;
@@ -137,9 +140,10 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
         // They were made from a readable picture.
         return Finding::Picture(digest);
     }
-    match decode::decode_then(name, &bytes, |picture| resizer.resize(&picture)) {
-        Ok(resized) => {
-            pixels.insert(digest, resized);
+    let made = |image| (resizer.resize(&image), Likeness::of(&image));
+    match decode::decode_then(name, &bytes, made) {
+        Ok((resized, likeness)) => {
+            pixels.insert(digest, resized, likeness);
             Finding::Picture(digest)
         }
         Err(reason) if reason.is_no_image(name) => Finding::Ignored(reason),

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 /// A digest of what a picture looks like: whether each place is brighter than its neighbour to the
 /// right and below, on a small grey copy (the difference hash of Krawetz, "Kind of like that", 2013,
 /// in both directions).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Likeness(u128);
 
 /// Places along a side of the small copy that are compared with their neighbours.
@@ -14,6 +14,9 @@ const SIDE: u32 = 8;
 /// The most places of 128 in which pictures that look alike differ. Of unrelated photographs about
 /// 64 do.
 const ALIKE: u32 = 10;
+/// The fewest places of 128 that are brighter than their neighbours in both of two pictures that say
+/// something. Photographs have about fifty.
+const SHAPE: u32 = 24;
 /// What counts as brighter, of 255: a difference that noise alone does not make.
 const STEP: i32 = 2;
 
@@ -41,26 +44,178 @@ impl Likeness {
     pub fn distance(self, other: Self) -> u32 {
         (self.0 ^ other.0).count_ones()
     }
+
+    /// Whether two pictures that look alike show enough for that to mean something: plain shapes on a
+    /// plain ground all look alike.
+    pub fn tells_with(self, other: Self) -> bool {
+        (self.0 & other.0).count_ones() >= SHAPE
+    }
+
+    /// How many bytes it takes.
+    pub const BYTES: usize = size_of::<u128>();
+
+    /// It as bytes.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        self.0.to_le_bytes()
+    }
+
+    /// The one of such bytes, if they are as many.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|bytes| Self(u128::from_le_bytes(bytes)))
+    }
+
+    /// Every sixth bit from `at` on, so that neighbouring places are in different bands.
+    fn band(self, at: usize) -> u32 {
+        (0..width(at)).fold(0, |key, i| key | ((self.0 >> (at + BANDS * i)) as u32 & 1) << i)
+    }
 }
 
-/// All pairs that look alike, each with its distance, in order. Time grows with the square of the
-/// number of pictures: a hundred thousand take some seconds.
-pub fn pairs(pictures: &[Likeness]) -> Vec<(usize, usize, u32)> {
-    let of = |first: usize| {
-        let mine = pictures[first];
-        let rest = pictures[first + 1..].iter().enumerate();
-        rest.filter_map(move |(behind, other)| {
-            let distance = mine.distance(*other);
-            (distance <= ALIKE).then_some((first, first + 1 + behind, distance))
-        })
-    };
-    (0..pictures.len()).into_par_iter().flat_map_iter(of).collect()
+/// Two pictures that look alike, by their positions, and the places in which they differ.
+pub type Pair = (usize, usize, u32);
+
+/// Bands that a likeness is cut into. Pictures that differ in at most ten places differ in at most
+/// one of them in some band: were it two in each of six, they would differ in twelve (multi-index
+/// hashing: Norouzi, Punjani and Fleet 2012).
+const BANDS: usize = 6;
+/// Pictures whose neighbours are looked for at once.
+const CHUNK: usize = 128;
+
+/// The pairs that look alike, in order, but no more than `most`. Time grows little faster than the
+/// number of pictures, unless very many look alike.
+pub fn pairs(pictures: &[Likeness], most: usize) -> Vec<Pair> {
+    let bands: Vec<Band> = (0..BANDS).into_par_iter().map(|at| Band::new(at, pictures)).collect();
+    let mut found: Vec<Pair> = vec![];
+    for start in (0..pictures.len()).step_by(CHUNK) {
+        let chunk = start..(start + CHUNK).min(pictures.len());
+        let of = |first: usize| behind(first, pictures, &bands, most);
+        found.extend(chunk.into_par_iter().map(of).collect::<Vec<_>>().into_iter().flatten());
+        if found.len() >= most {
+            found.truncate(most);
+            break;
+        }
+    }
+    found
+}
+
+/// The pairs of a picture with those behind it.
+fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> Vec<Pair> {
+    let mine = pictures[first];
+    let mut found: Vec<Pair> = vec![];
+    for (at, band) in bands.iter().enumerate() {
+        let key = mine.band(at);
+        let neighbours = (0..width(at)).map(|bit| key ^ 1 << bit);
+        for key in std::iter::once(key).chain(neighbours) {
+            for other in band.behind(key, first) {
+                let distance = mine.distance(pictures[other]);
+                // What an earlier band is near in has been found there.
+                let is_new = || {
+                    let differ = |at| (mine.band(at) ^ pictures[other].band(at)).count_ones();
+                    (0..at).all(|earlier| differ(earlier) > 1)
+                };
+                if distance <= ALIKE && is_new() {
+                    found.push((first, other, distance));
+                }
+            }
+        }
+    }
+    found.sort_unstable();
+    found.truncate(most);
+    found
+}
+
+/// Bits of a band.
+fn width(at: usize) -> usize {
+    (128 - at).div_ceil(BANDS)
+}
+
+/// Pictures by what they have in one band.
+struct Band {
+    /// Keys with positions, sorted.
+    entries: Vec<(u32, u32)>,
+    /// Where the entries of each start of keys begin.
+    starts: Vec<u32>,
+    /// Bits of a key that are not part of its start.
+    n_rest: usize,
+}
+
+impl Band {
+    fn new(at: usize, pictures: &[Likeness]) -> Self {
+        let keyed = pictures.iter().enumerate().map(|(i, picture)| (picture.band(at), i as u32));
+        let mut entries: Vec<(u32, u32)> = keyed.collect();
+        entries.sort_unstable();
+        // About as many starts as pictures.
+        let n_bits = (pictures.len().max(2).ilog2() as usize).min(width(at));
+        let n_rest = width(at) - n_bits;
+        let mut starts = vec![0; (1 << n_bits) + 1];
+        for (key, _) in &entries {
+            starts[(key >> n_rest) as usize + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        Self { entries, starts, n_rest }
+    }
+
+    /// The pictures of a key behind a position.
+    fn behind(&self, key: u32, first: usize) -> impl Iterator<Item = usize> {
+        let start = (key >> self.n_rest) as usize;
+        let entries = &self.entries[self.starts[start] as usize..self.starts[start + 1] as usize];
+        let from = entries.partition_point(|entry| *entry <= (key, first as u32));
+        let same = entries[from..].iter().take_while(move |(other, _)| *other == key);
+        same.map(|(_, position)| *position as usize)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use image::Rgb;
+    use proptest::prelude::*;
+
+    /// All pairs, one by one: the definition.
+    fn all_pairs(pictures: &[Likeness]) -> Vec<Pair> {
+        let mut found = vec![];
+        for (first, mine) in pictures.iter().enumerate() {
+            for (second, other) in pictures.iter().enumerate().skip(first + 1) {
+                let distance = mine.distance(*other);
+                if distance <= ALIKE {
+                    found.push((first, second, distance));
+                }
+            }
+        }
+        found
+    }
+
+    /// Pictures around a few centres, with differences of up to 14 places.
+    fn likenesses() -> impl Strategy<Value = Vec<Likeness>> {
+        let flips = prop::collection::vec(0u32..128, 0..14);
+        let one = (0usize..4, flips);
+        (prop::array::uniform4(any::<u128>()), prop::collection::vec(one, 0..120)).prop_map(
+            |(centres, all)| {
+                let of = |(centre, flips): (usize, Vec<u32>)| {
+                    let bits = flips.iter().fold(centres[centre], |bits, flip| bits ^ 1 << flip);
+                    Likeness(bits)
+                };
+                all.into_iter().map(of).collect()
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_pairs_are_those_of_comparing_all(pictures in likenesses(), most in 0usize..400) {
+            let all = all_pairs(&pictures);
+            prop_assert_eq!(&pairs(&pictures, usize::MAX), &all);
+            prop_assert_eq!(&pairs(&pictures, most)[..], &all[..most.min(all.len())]);
+        }
+    }
+
+    #[test]
+    fn more_than_a_chunk_of_the_same_are_found_up_to_a_bound() {
+        let same = vec![Likeness(5); 1000];
+        assert_eq!(pairs(&same, usize::MAX), all_pairs(&same));
+        assert_eq!(pairs(&same, 700).last(), Some(&(0, 700, 0)));
+    }
 
     fn picture(seed: u32) -> RgbImage {
         RgbImage::from_fn(200, 150, |x, y| {
@@ -79,7 +234,7 @@ mod tests {
         });
         let seen: Vec<Likeness> =
             [&own, &small, &darker, &picture(5)].into_iter().map(Likeness::of).collect();
-        let found = pairs(&seen);
+        let found = pairs(&seen, usize::MAX);
         let alike: Vec<(usize, usize)> = found.iter().map(|(a, b, _)| (*a, *b)).collect();
         assert_eq!(alike, [(0, 1), (0, 2), (1, 2)]);
         assert!(seen[0].distance(seen[3]) > 20);

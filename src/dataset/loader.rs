@@ -14,12 +14,14 @@ use std::thread::JoinHandle;
 use super::augment::Augmenter;
 use super::decode::{self, DecodeError};
 use super::examine::{Dataset, Sample};
+use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::Origin;
 use crate::base::batch::Batch;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::names;
 use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
 use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
@@ -306,8 +308,11 @@ impl Worker {
                 if in_round != *number {
                     return Ok(draughtsman.draw(class, in_round).into());
                 }
-                let draw =
-                    || self.loader.pixels.insert(sample.digest, draughtsman.draw(class, *number));
+                let draw = || {
+                    // Drawn pictures are not compared.
+                    let pixels = draughtsman.draw(class, *number);
+                    self.loader.pixels.insert(sample.digest, pixels, Likeness::default())
+                };
                 Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(draw))
             }
             Origin::File(file) => match self.loader.pixels.find(sample.digest) {
@@ -319,14 +324,16 @@ impl Worker {
 
     /// The pixels of a file, which must be the file it was.
     fn decode(&mut self, sample: &Sample, file: &Path) -> Result<Arc<[u8]>, LoaderError> {
-        let failed = |source| LoaderError::Decode { path: file.display().to_string(), source };
+        let path = || names::text_of_path(file);
+        let failed = |source| LoaderError::Decode { path: path(), source };
         let bytes = decode::read_file(file).map_err(failed)?;
         if Digest::of(&bytes) != sample.digest {
-            return Err(LoaderError::Changed { path: file.display().to_string() });
+            return Err(LoaderError::Changed { path: path() });
         }
         let resizer = &mut self.resizer;
-        let resized = decode::decode_then("", &bytes, |picture| resizer.resize(&picture));
-        Ok(self.loader.pixels.insert(sample.digest, resized.map_err(failed)?))
+        let made = |image| (resizer.resize(&image), Likeness::of(&image));
+        let (pixels, likeness) = decode::decode_then("", &bytes, made).map_err(failed)?;
+        Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
     /// From pixels to the network's values.
@@ -353,8 +360,8 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        DatasetSource, Fit, GeneratorSpec, Interpolation, Location, OnBadImage, PictureKind,
-        ResizeSpec, SplitBy, SplitSpec,
+        DatasetSource, Duplicates, Fit, GeneratorSpec, Interpolation, Location, OnBadImage,
+        PictureKind, ResizeSpec, SplitBy, SplitSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -378,6 +385,7 @@ mod tests {
             batch_size: 4,
             prefetch: Prefetch::Batches(prefetch),
             on_bad_image: OnBadImage::Error,
+            duplicates: Duplicates::Error,
         }
     }
 

@@ -6,10 +6,12 @@
 //! threads or time. [`survey`] says what is there before anything trains.
 
 pub mod augment;
+pub mod copies;
 pub mod decode;
 pub mod draw;
 pub mod error;
 pub mod examine;
+mod layout;
 pub mod likeness;
 pub mod loader;
 pub mod order;
@@ -19,4 +21,5 @@ pub mod resize;
 pub mod scan;
 pub mod split;
 pub mod survey;
+pub mod system;
 pub mod thumbnail;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::likeness::Likeness;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::cache::directory::{Bucket, CacheDirectory, Found};
@@ -38,6 +39,8 @@ pub struct Pixels {
 #[derive(Debug, Default)]
 struct Held {
     in_memory: BTreeMap<Digest, Arc<[u8]>>,
+    /// What pictures look like whose pixels were made or found.
+    likenesses: BTreeMap<Digest, Likeness>,
     memory_bytes: u64,
     /// Bytes that this run has added to the cache directory.
     disk_bytes: u64,
@@ -85,9 +88,14 @@ impl Pixels {
             return Some(Arc::clone(pixels));
         }
         match self.directory.as_ref()?.find(self.key(file)) {
-            Found::Entry(pixels) if pixels.len() as u64 == self.bytes_each() => {
+            Found::Entry(mut pixels)
+                if pixels.len() as u64 == self.bytes_each() + Likeness::BYTES as u64 =>
+            {
+                let likeness =
+                    Likeness::of_bytes(&pixels.split_off(pixels.len() - Likeness::BYTES));
                 let mut held = self.lock();
                 held.n_on_disk += 1;
+                held.likenesses.extend(likeness.map(|likeness| (file, likeness)));
                 Some(self.keep(&mut held, file, pixels))
             }
             Found::Damaged(path) => {
@@ -98,15 +106,22 @@ impl Pixels {
         }
     }
 
-    /// Holds the pixels of a file.
-    pub fn insert(&self, file: Digest, pixels: Vec<u8>) -> Arc<[u8]> {
+    /// What the picture of a file looks like, if its pixels were made or found.
+    pub fn likeness(&self, file: Digest) -> Option<Likeness> {
+        self.lock().likenesses.get(&file).copied()
+    }
+
+    /// Holds the pixels of a file, and what its picture looks like.
+    pub fn insert(&self, file: Digest, pixels: Vec<u8>, likeness: Likeness) -> Arc<[u8]> {
         let bytes = pixels.len() as u64;
         let mut held = self.lock();
+        held.likenesses.insert(file, likeness);
         let is_wanted = held.refusal.is_none() && held.disk_bytes + bytes <= self.room.disk;
         if is_wanted && let Some(directory) = &self.directory {
             held.disk_bytes += bytes;
             drop(held);
-            let written = directory.write(self.key(file), &pixels);
+            let entry = [&pixels[..], &likeness.to_bytes()].concat();
+            let written = directory.write(self.key(file), &entry);
             held = self.lock();
             match written {
                 Ok(()) => held.n_on_disk += 1,
@@ -187,7 +202,7 @@ mod tests {
 
     fn fill(pixels: &Pixels) -> Vec<bool> {
         let files: Vec<Digest> = (0u8..4).map(|i| Digest::of(&[i])).collect();
-        files.iter().for_each(|file| drop(pixels.insert(*file, vec![7; 12])));
+        files.iter().for_each(|file| drop(pixels.insert(*file, vec![7; 12], Likeness::default())));
         files.iter().map(|file| pixels.find(*file).is_some()).collect()
     }
 

@@ -1,24 +1,28 @@
 //! Lists a dataset directory: one folder per class, every visible file below it a candidate; or the
 //! pictures of a dataset that is drawn.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::decode;
 use super::draw::Draughtsman;
 use super::error::DatasetError;
+use super::layout::{self, ClassDirectory, Verdict};
+use super::system;
 use crate::base::fs;
+use crate::base::names;
 use crate::base::text;
 use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
-
-/// Folder names that mean a dataset was divided already.
-const SPLIT_NAMES: [&str; 6] = ["train", "training", "val", "valid", "validation", "test"];
 
 /// A file that may be a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its path below the dataset directory, with forward slashes. This is its identity.
+    /// Its path below the dataset directory, with forward slashes, as [`names`] writes paths. This is
+    /// its identity.
     pub path: String,
     /// The position of its class among the sorted class names.
     pub class: usize,
@@ -47,6 +51,8 @@ pub struct Listing {
     pub classes: Vec<String>,
     /// The files, sorted by path.
     pub candidates: Vec<Candidate>,
+    /// What is odd about the directory, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Lists the pictures of a dataset, of files or drawn.
@@ -76,15 +82,15 @@ fn draw_up(spec: &GeneratorSpec, draughtsman: &Arc<Draughtsman>) -> Listing {
         .flat_map(|class| (0..spec.images).map(move |number| (class, number)))
         .map(|(class, number)| picture(class, number))
         .collect();
-    Listing { classes, candidates }
+    Listing { classes, candidates, warnings: vec![] }
 }
 
-/// Lists a dataset directory. Names that start with a dot (`.ipynb_checkpoints`, `.DS_Store`) are
-/// passed over; links are followed.
+/// Lists a dataset directory. Hidden names (`.ipynb_checkpoints`, `.DS_Store`) and what systems and
+/// photo programs leave are passed over; links are followed.
 ///
 /// # Errors
 /// When the directory cannot be read, a link leads in a circle, there are fewer than two class
-/// folders, or a class folder holds no file.
+/// directories, they are the parts of a split, two have one name, or one holds no file.
 pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
     scan_classes(directory, 2)
 }
@@ -102,63 +108,200 @@ fn scan_classes(directory: &Path, least: usize) -> Result<Listing, DatasetError>
         path: directory.to_path_buf(),
         source: error.source,
     })?;
-    let visible: Vec<PathBuf> =
-        entries.into_iter().filter(|path| !is_hidden(&name_of(path))).collect();
-    let classes: Vec<PathBuf> = visible.iter().filter(|path| path.is_dir()).cloned().collect();
-    check_layout(directory, &visible, &classes, least)?;
+    let (passed_over, visible): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.into_iter().partition(|path| system::is_passed_over(file_name(path)));
+    let (folders, loose): (Vec<PathBuf>, Vec<PathBuf>) =
+        visible.into_iter().partition(|path| path.is_dir());
+    check_layout(directory, &folders, &loose, least)?;
     let mut candidates = vec![];
     let mut empty = vec![];
-    for (class, folder) in classes.iter().enumerate() {
+    let mut directories = vec![];
+    let mut passed_over = passed_over;
+    for (class, folder) in folders.iter().enumerate() {
         let before = candidates.len();
-        list_class(directory, folder, class, &mut candidates)?;
+        passed_over.extend(list_class(directory, folder, class, &mut candidates)?);
         if candidates.len() == before {
             empty.push(name_of(folder));
         }
+        directories.push(contents(folder, &candidates[before..]));
+    }
+    let mut warnings = vec![];
+    match layout::judge(&directories) {
+        Verdict::Split { train, others } => {
+            return Err(split_layout(directory, &directories, &train, &others, least));
+        }
+        Verdict::Doubtful(why) => warnings.push(why),
+        Verdict::Classes => {}
     }
     if !empty.is_empty() {
         return Err(DatasetError::EmptyClass { classes: empty });
     }
+    let classes: Vec<String> = folders.iter().map(|path| name_of(path)).collect();
+    warnings.extend(check_names(&classes)?);
+    warnings.extend(loose_pictures(&loose));
+    warnings.extend(meant(directory, &passed_over));
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    let classes = classes.iter().map(|path| name_of(path)).collect();
-    Ok(Listing { classes, candidates })
+    Ok(Listing { classes, candidates, warnings })
 }
 
 fn check_layout(
     directory: &Path,
-    visible: &[PathBuf],
-    classes: &[PathBuf],
+    folders: &[PathBuf],
+    loose: &[PathBuf],
     least: usize,
 ) -> Result<(), DatasetError> {
-    let names: Vec<String> = classes.iter().map(|path| name_of(path)).collect();
-    let n_files = visible.len() - classes.len();
+    let names: Vec<String> = folders.iter().map(|path| name_of(path)).collect();
+    let mut help = vec![];
     let what = match &names[..] {
-        [] if n_files == 0 => "is empty".to_owned(),
-        [] => format!("holds {} but no class folders", text::count(n_files, "file")),
+        [] if loose.is_empty() => "is empty".to_owned(),
+        [] => format!("holds {} but no class folders", text::count(loose.len(), "file")),
         [one] if least > 1 => {
+            let inner = fs::read_dir_sorted(&folders[0]).unwrap_or_default();
+            let is_class =
+                |path: &&PathBuf| path.is_dir() && !system::is_passed_over(file_name(path));
+            if inner.iter().filter(is_class).count() > 1 {
+                let inner = shown(&folders[0]);
+                help.push(format!(
+                    "if the classes are inside it, pass it: `-S dataset.directory={inner}`"
+                ));
+            }
             format!("holds one class folder, `{one}`; a classifier needs at least two")
-        }
-        names if names.iter().all(|name| SPLIT_NAMES.contains(&name.to_lowercase().as_str())) => {
-            let names = text::any_of(names.iter().map(String::as_str)).replace(" or ", " and ");
-            format!(
-                "holds {names}: it has been split before, and would be read as classes of these names"
-            )
         }
         _ => return Ok(()),
     };
     let line =
         |path: &PathBuf| format!("{}{}", name_of(path), if path.is_dir() { "/" } else { "" });
-    let seen = visible.iter().map(line).collect();
-    Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen })
+    let mut seen: Vec<String> = folders.iter().chain(loose).map(line).collect();
+    seen.sort();
+    Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen, help })
 }
 
+/// What a class folder has directly inside it.
+fn contents(folder: &Path, candidates: &[Candidate]) -> ClassDirectory {
+    let mut found = ClassDirectory { name: name_of(folder), ..ClassDirectory::default() };
+    for candidate in candidates {
+        let mut below = candidate.path.split('/').skip(1);
+        match (below.next(), below.next()) {
+            (Some(inner), Some(_)) => {
+                if !found.inner.contains(inner) {
+                    found.inner.insert(inner.to_owned());
+                }
+            }
+            _ => found.n_files += 1,
+        }
+    }
+    found
+}
+
+/// A dataset that was split before, and how to use its parts.
+fn split_layout(
+    directory: &Path,
+    directories: &[ClassDirectory],
+    train: &str,
+    others: &[String],
+    least: usize,
+) -> DatasetError {
+    let inside = |name: &str| shown(&directory.join(names::path_of(name)));
+    let other = inside(&others[0]);
+    let has_classes =
+        directories.iter().any(|found| found.name == train && !found.inner.is_empty());
+    let mut help = if least > 1 {
+        vec![
+            format!(
+                "train on the training directory: `-S dataset.directory={}`, or write it in the \
+                 pipeline; validation images are drawn from it (`split`)",
+                inside(train)
+            ),
+            format!(
+                "then measure on the other: `alpaca-run evaluate RUN --data {other}`, or a stage with \
+                 `evaluate: {{ directory: {other} }}`"
+            ),
+        ]
+    } else {
+        vec![format!("measure on one of them: `{other}`")]
+    };
+    if !has_classes {
+        help.push(format!("in `{}`, put the images into one directory per class", inside(train)));
+    }
+    let names = text::all_of(std::iter::once(train).chain(others.iter().map(String::as_str)));
+    let what = format!("has been split already: {names} would be read as classes of these names");
+    DatasetError::Layout { path: directory.to_path_buf(), what, seen: vec![], help }
+}
+
+/// Class names that are one name, as an error; that look like one, as warnings.
+fn check_names(classes: &[String]) -> Result<Vec<String>, DatasetError> {
+    let pairs = |of: fn(&str) -> String| {
+        let mut first_with = BTreeMap::new();
+        let mut pairs = vec![];
+        for name in classes {
+            match first_with.get(&of(name)) {
+                Some(first) => pairs.push((String::clone(first), name.clone())),
+                None => drop(first_with.insert(of(name), name.clone())),
+            }
+        }
+        pairs
+    };
+    let same = pairs(names::normal);
+    if !same.is_empty() {
+        return Err(DatasetError::SameName { pairs: same });
+    }
+    let spelt = |name: &str| match names::spelt_out(name) {
+        spelt if spelt == name => format!("`{name}`"),
+        spelt => format!("`{name}` (`{spelt}`)"),
+    };
+    let warning = |(a, b): (String, String)| {
+        format!("the class names {} and {} are hard to tell apart", spelt(&a), spelt(&b))
+    };
+    Ok(pairs(names::look).into_iter().map(warning).collect())
+}
+
+/// Images beside the class folders, which no class has.
+fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
+    let is_picture = |path: &&PathBuf| {
+        let is_named = || decode::has_image_name(&file_name(path).to_string_lossy());
+        !fs::is_no_plain_file(path) && (is_named() || decode::is_image_file(path))
+    };
+    let pictures: Vec<String> = loose.iter().filter(is_picture).map(|path| name_of(path)).collect();
+    (!pictures.is_empty()).then(|| {
+        let (verb, each) = if pictures.len() == 1 { ("is", "it") } else { ("are", "each") };
+        format!(
+            "{} beside the class directories {verb} not used; move {each} into the directory of its \
+             class:\n{}",
+            text::count(pictures.len(), "image"),
+            text::first_lines(&pictures, 5)
+        )
+    })
+}
+
+/// Folders that are passed over, but might be classes.
+fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
+    const MOST: usize = 5;
+    let meant = passed_over.iter().filter(|path| system::may_be_meant(file_name(path)));
+    let warning = |path: &PathBuf| {
+        format!(
+            "`{}` is passed over: photo programs keep small copies in directories of this name; if its \
+             images belong to the dataset, rename it",
+            names::text_of_path(path.strip_prefix(root).unwrap_or(path))
+        )
+    };
+    meant.filter(|path| path.is_dir()).take(MOST).map(warning).collect()
+}
+
+/// Lists the files of a class; gives the directories that are passed over but may be meant.
 fn list_class(
     root: &Path,
     folder: &Path,
     class: usize,
     candidates: &mut Vec<Candidate>,
-) -> Result<(), DatasetError> {
-    let is_visible =
-        |entry: &DirEntry| entry.depth() == 0 || !is_hidden(&entry.file_name().to_string_lossy());
+) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut passed_over = vec![];
+    let is_visible = |entry: &DirEntry| {
+        let is_visible = entry.depth() == 0 || !system::is_passed_over(entry.file_name());
+        if !is_visible && system::may_be_meant(entry.file_name()) {
+            passed_over.push(entry.path().to_path_buf());
+        }
+        is_visible
+    };
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(is_visible) {
         let file = match entry {
@@ -170,11 +313,15 @@ fn list_class(
             },
         };
         let below = file.strip_prefix(root).unwrap_or(&file);
-        let parts: Vec<String> =
-            below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        candidates.push(Candidate { path: parts.join("/"), class, origin: Origin::File(file) });
+        let path = if cfg!(windows) {
+            let parts: Vec<String> = below.iter().map(names::text_of).collect();
+            parts.join("/")
+        } else {
+            names::text_of_path(below)
+        };
+        candidates.push(Candidate { path, class, origin: Origin::File(file) });
     }
-    Ok(())
+    Ok(passed_over)
 }
 
 /// A link to a file that is gone: a bad picture like others, not a folder that cannot be read.
@@ -184,23 +331,30 @@ fn lost_file(error: &walkdir::Error) -> Option<PathBuf> {
 }
 
 fn walk_reason(error: &walkdir::Error) -> String {
-    let path = error.path().map(|path| path.display().to_string()).unwrap_or_default();
+    let path = error.path().map(names::text_of_path).unwrap_or_default();
     match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => {
-            format!("the link `{path}` leads back to `{}`, in a circle", ancestor.display())
+            format!(
+                "the link `{path}` leads back to `{}`, in a circle",
+                names::text_of_path(ancestor)
+            )
         }
         (None, Some(io)) => format!("`{path}`: {io}"),
         (None, None) => format!("`{path}`"),
     }
 }
 
-fn name_of(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+fn file_name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
-/// Whether a file or folder of this name is passed over.
-pub fn is_hidden(name: &str) -> bool {
-    name.starts_with('.')
+fn name_of(path: &Path) -> String {
+    names::text_of(file_name(path))
+}
+
+/// A path as it may be typed.
+fn shown(path: &Path) -> String {
+    names::text_of_path(&fs::normalise(path))
 }
 
 #[cfg(test)]
@@ -240,7 +394,89 @@ mod tests {
         let what = |files: &[&str]| scan(folder(files).path()).unwrap_err().to_string();
         assert!(what(&["1.jpg", "2.jpg"]).ends_with("holds 2 files but no class folders"));
         assert!(what(&["one/1.jpg"]).contains("one class folder, `one`"));
-        assert!(what(&["train/a/1.jpg", "val/a/1.jpg"]).contains("has been split before"));
+        assert!(what(&["train/a/1.jpg", "val/a/1.jpg"]).contains("has been split already"));
         assert!(what(&["a/1.jpg", "b/.keep"]).contains("without pictures: `b`"));
+    }
+
+    #[test]
+    fn a_split_is_refused_with_what_to_write() {
+        let root =
+            folder(&["train_set/a/1.jpg", "train_set/b/1.jpg", "val_set/a/1.jpg", "labels/x.csv"]);
+        let error = scan(root.path()).unwrap_err();
+        let hints = error.hints().join("\n");
+        assert!(error.to_string().contains("`train_set` and `val_set`"), "{error}");
+        let train = root.path().join("train_set").display().to_string();
+        assert!(hints.contains(&format!("`-S dataset.directory={train}`")), "{hints}");
+        assert!(
+            hints.contains("alpaca-run evaluate RUN --data ") && hints.contains("val_set"),
+            "{hints}"
+        );
+    }
+
+    #[test]
+    fn what_systems_leave_is_no_class_and_no_image() {
+        let root = folder(&[
+            "a/1.jpg",
+            "a/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
+            "a/Thumbs.db",
+            "b/1.jpg",
+            "b/Previews.lrdata/2.jpg",
+            "@eaDir/a@SynoEAStream",
+            "#recycle/old/1.jpg",
+            "$RECYCLE.BIN/1.jpg",
+            "__MACOSX/a/._1.jpg",
+            "lost+found/",
+            "desktop.ini",
+        ]);
+        let listing = scan(root.path()).unwrap();
+        assert_eq!(listing.classes, ["a", "b"]);
+        let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
+        assert_eq!(paths, ["a/1.jpg", "b/1.jpg"]);
+        assert_eq!(listing.warnings, Vec::<String>::new());
+        let root = folder(&["a/1.jpg", "b/1.jpg", "Thumbs/1.jpg", "b/up/Thumbs/1.jpg"]);
+        let warnings = scan(root.path()).unwrap().warnings;
+        let names = ["`Thumbs` is passed over", "`b/up/Thumbs` is passed over"];
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings.iter().zip(names).all(|(warning, name)| warning.starts_with(name)));
+    }
+
+    #[test]
+    fn images_beside_the_classes_are_told() {
+        let root = folder(&["a/1.jpg", "b/1.jpg", "2.jpg", "3.PNG", "notes.txt", ".4.jpg"]);
+        fs::write_atomic(&root.path().join("nameless"), b"\xff\xd8\xff\xe0 and so on").unwrap();
+        let warnings = scan(root.path()).unwrap().warnings;
+        assert!(warnings[0].starts_with("3 images beside the class directories"), "{warnings:?}");
+        assert!(warnings[0].contains("3.PNG") && warnings[0].contains("nameless"), "{warnings:?}");
+    }
+
+    #[test]
+    fn two_ways_to_write_a_name_are_one_class() {
+        let root = folder(&["cafe\u{301}/1.jpg", "caf\u{e9}/1.jpg", "tea/1.jpg"]);
+        let error = scan(root.path()).unwrap_err();
+        let hints = error.hints().join("\n");
+        assert!(hints.contains("cafe\\u{301}") && hints.contains("caf\\u{e9}"), "{hints}");
+        let root = folder(&["Cat/1.jpg", "cat /1.jpg", "cow/1.jpg"]);
+        let warnings = scan(root.path()).unwrap().warnings;
+        assert!(warnings[0].contains("hard to tell apart"), "{warnings:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_of_any_bytes_stay_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = folder(&["a/1.jpg", "b/1.jpg"]);
+        for name in [&b"\xff.jpg"[..], b"\xfe.jpg", b"\\xFF.jpg", b"\x1b[31m\n.jpg"] {
+            let path = root.path().join("a").join(OsStr::from_bytes(name));
+            fs::write_atomic(&path, b"x").unwrap();
+        }
+        let listing = scan(root.path()).unwrap();
+        let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
+        let expected =
+            ["a/1.jpg", "a/\\\\xFF.jpg", "a/\\x1B[31m\\x0A.jpg", "a/\\xFE.jpg", "a/\\xFF.jpg"];
+        assert_eq!(paths[..5], expected);
+        for candidate in &listing.candidates {
+            let Origin::File(file) = &candidate.origin else { panic!("a file") };
+            assert_eq!(&root.path().join(names::path_of(&candidate.path)), file);
+        }
     }
 }

@@ -4,12 +4,11 @@
 //! next test, the rest train. So the order in which files are listed has no influence, and adding a
 //! picture moves few others.
 
-use std::collections::BTreeMap;
-
+use super::copies;
 use super::error::DatasetError;
-use super::examine::{Dataset, Sample};
+use super::examine::Dataset;
 use crate::base::random::SeedStream;
-use crate::spec::{SplitBy, SplitSpec};
+use crate::spec::{Duplicates, SplitBy, SplitSpec};
 
 /// A part of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +22,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// All parts.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
     /// Its name in splits.csv and in messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -53,12 +55,20 @@ impl Split {
 /// Divides a dataset.
 ///
 /// # Errors
-/// When a part that should have pictures has none, or a picture's content is in two parts.
-pub fn split(dataset: &Dataset, spec: &SplitSpec) -> Result<Split, DatasetError> {
+/// When a part that should have pictures has none, or a picture's content is in two parts although
+/// copies are not to be kept.
+pub fn split(
+    dataset: &Dataset,
+    spec: &SplitSpec,
+    duplicates: Duplicates,
+) -> Result<Split, DatasetError> {
     let split = divide(dataset, spec);
     check_parts(dataset, &split, spec)?;
-    check_leaks(dataset, &split)?;
-    Ok(split)
+    let pairs = match duplicates {
+        Duplicates::Keep => vec![],
+        Duplicates::Error | Duplicates::Drop => copies::in_two_parts(dataset, &split),
+    };
+    if pairs.is_empty() { Ok(split) } else { Err(DatasetError::SplitLeak { pairs }) }
 }
 
 /// Divides a dataset, whatever comes of it.
@@ -66,13 +76,17 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     let stream = SeedStream::new(spec.seed).child("split");
     let groups: Vec<Vec<usize>> = match spec.by {
         SplitBy::Stratified => {
-            (0..dataset.classes.len()).map(|class| of_class(dataset, class)).collect()
+            let mut groups = vec![vec![]; dataset.classes.len()];
+            for (position, sample) in dataset.samples.iter().enumerate() {
+                groups[sample.candidate.class].push(position);
+            }
+            groups
         }
         SplitBy::Random => vec![(0..dataset.samples.len()).collect()],
     };
     let mut parts = vec![Part::Train; dataset.samples.len()];
     for mut group in groups {
-        group.sort_by_key(|&position| {
+        group.sort_by_cached_key(|&position| {
             let path = &dataset.samples[position].candidate.path;
             (stream.child(path).sort_key(), path)
         });
@@ -86,10 +100,6 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
         }
     }
     Split(parts)
-}
-
-fn of_class(dataset: &Dataset, class: usize) -> Vec<usize> {
-    (0..dataset.samples.len()).filter(|&i| dataset.samples[i].candidate.class == class).collect()
 }
 
 /// How many of `n` pictures validate and test: the nearest whole numbers, but at least one where
@@ -108,42 +118,38 @@ fn sizes(n: usize, spec: &SplitSpec) -> (usize, usize) {
 fn check_parts(dataset: &Dataset, split: &Split, spec: &SplitSpec) -> Result<(), DatasetError> {
     let mut wanted = vec![Part::Train, Part::Validation];
     wanted.extend((spec.test > 0.0).then_some(Part::Test));
+    let mut counts = vec![[0; 3]; dataset.classes.len()];
+    for (sample, part) in dataset.samples.iter().zip(&split.0) {
+        counts[sample.candidate.class][*part as usize] += 1;
+    }
+    let n_parts = wanted.len();
     for part in wanted {
-        let has_any = |class: Option<usize>| {
-            let in_class =
-                |sample: &Sample| class.is_none_or(|class| sample.candidate.class == class);
-            dataset.samples.iter().zip(&split.0).any(|(sample, of)| *of == part && in_class(sample))
-        };
-        if !has_any(None) {
-            return Err(DatasetError::EmptySplit { part: part.name(), class: None });
-        }
+        let is_empty = |of: &[usize; 3]| of[part as usize] == 0;
         let must_have = spec.by == SplitBy::Stratified || part == Part::Train;
-        let lacking = (0..dataset.classes.len()).find(|&class| must_have && !has_any(Some(class)));
-        if let Some(class) = lacking {
-            let class = Some(dataset.classes[class].clone());
-            return Err(DatasetError::EmptySplit { part: part.name(), class });
+        let lacking = counts.iter().enumerate().filter(|(_, counts)| must_have && is_empty(counts));
+        let classes: Vec<(String, usize)> = lacking
+            .map(|(class, counts)| (dataset.classes[class].clone(), counts.iter().sum()))
+            .collect();
+        if counts.iter().all(is_empty) || !classes.is_empty() {
+            let is_stratified = spec.by == SplitBy::Stratified;
+            return Err(DatasetError::EmptySplit {
+                part: part.name(),
+                classes,
+                n_parts,
+                is_stratified,
+            });
         }
     }
     Ok(())
 }
 
-fn check_leaks(dataset: &Dataset, split: &Split) -> Result<(), DatasetError> {
-    let mut first_with = BTreeMap::new();
-    let mut pairs = vec![];
-    for (sample, part) in dataset.samples.iter().zip(&split.0) {
-        let path = &sample.candidate.path;
-        let (first, first_part) = *first_with.entry(sample.digest).or_insert((path, part));
-        if first_part != part {
-            pairs.push(format!("{first} ({}) and {path} ({})", first_part.name(), part.name()));
-        }
-    }
-    if pairs.is_empty() { Ok(()) } else { Err(DatasetError::SplitLeak { pairs }) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::base::digest::Digest;
+    use crate::dataset::examine::Sample;
     use crate::dataset::scan::{Candidate, Origin};
 
     fn dataset(counts: &[usize]) -> Dataset {
@@ -160,8 +166,7 @@ mod tests {
         Dataset {
             classes: (0..counts.len()).map(|class| format!("c{class}")).collect(),
             samples: samples.collect(),
-            skipped: vec![],
-            ignored: vec![],
+            ..Dataset::default()
         }
     }
 
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn stratified_parts_have_the_shares_of_each_class() {
         let dataset = dataset(&[100, 30]);
-        let split = split(&dataset, &spec(SplitBy::Stratified)).unwrap();
+        let split = split(&dataset, &spec(SplitBy::Stratified), Duplicates::Error).unwrap();
         let count = |class, part| {
             let pairs = dataset.samples.iter().zip(split.parts());
             pairs.filter(|(sample, of)| sample.candidate.class == class && **of == part).count()
@@ -192,7 +197,7 @@ mod tests {
         let dataset = dataset(&[40, 40]);
         let by_path = |dataset: &Dataset, seed| {
             let spec = SplitSpec { seed, ..spec(SplitBy::Random) };
-            let split = split(dataset, &spec).unwrap();
+            let split = split(dataset, &spec, Duplicates::Error).unwrap();
             let paths = dataset.samples.iter().map(|sample| sample.candidate.path.clone());
             paths.zip(split.parts().to_vec()).collect::<BTreeMap<_, _>>()
         };
@@ -207,14 +212,18 @@ mod tests {
         let mut dataset = dataset(&[40, 40]);
         let twin = dataset.samples[0].digest;
         dataset.samples[1..40].iter_mut().for_each(|sample| sample.digest = twin);
-        let error = split(&dataset, &spec(SplitBy::Stratified)).unwrap_err();
+        let error = split(&dataset, &spec(SplitBy::Stratified), Duplicates::Error).unwrap_err();
         assert!(matches!(&error, DatasetError::SplitLeak { .. }), "{error}");
         assert!(error.hints()[0].contains("c0/000.jpg"), "{:?}", error.hints());
     }
 
     #[test]
     fn a_class_too_small_to_divide_is_named() {
-        let error = split(&dataset(&[10, 1]), &spec(SplitBy::Stratified)).unwrap_err();
-        assert!(error.to_string().contains("of class `c1`"), "{error}");
+        let error = split(&dataset(&[10, 1, 2]), &spec(SplitBy::Stratified), Duplicates::Error)
+            .unwrap_err();
+        let said = format!("{error} {:?}", error.hints());
+        for part in ["`c1` and `c2`", "c1: 1 image", "c2: 2 images", "at least 3", "by: random"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
     }
 }

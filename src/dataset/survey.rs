@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::copies::MOST_PAIRS;
 use super::decode::{self, DecodeError};
 use super::error::DatasetError;
 use super::examine::{Dataset, Sample};
@@ -36,8 +37,10 @@ pub struct Survey {
     pub ignored: Vec<String>,
     /// Files with the same content, group by group.
     pub duplicates: Vec<Alike>,
-    /// Pairs of pictures that look alike, but for those.
+    /// Pairs of pictures that look alike, but for those; a hundred thousand at most.
     pub near_duplicates: Vec<Alike>,
+    /// What is odd about the dataset directory, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// A class of a dataset.
@@ -103,7 +106,7 @@ struct Look {
     likeness: Likeness,
 }
 
-/// Looks at every file of a listing.
+/// Looks at every file of a listing, and tells after each.
 ///
 /// # Errors
 /// When no file is a readable picture.
@@ -111,10 +114,15 @@ pub fn survey(
     listing: Listing,
     split: &SplitSpec,
     size: ImageSize,
+    tell: &(dyn Fn() + Sync),
 ) -> Result<Survey, DatasetError> {
-    let found: Vec<Found> = listing.candidates.par_iter().map(look_at).collect();
-    let mut dataset =
-        Dataset { classes: listing.classes, samples: vec![], skipped: vec![], ignored: vec![] };
+    let look = |candidate: &Candidate| {
+        let found = look_at(candidate);
+        tell();
+        found
+    };
+    let found: Vec<Found> = listing.candidates.par_iter().map(look).collect();
+    let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     let (mut looks, mut bytes) = (vec![], 0);
     let mut bad = BTreeMap::new();
     for (candidate, found) in listing.candidates.into_iter().zip(found) {
@@ -152,6 +160,7 @@ pub fn survey(
         ignored: dataset.ignored,
         duplicates,
         near_duplicates,
+        warnings: listing.warnings,
     })
 }
 
@@ -241,13 +250,30 @@ fn duplicates(dataset: &Dataset, parts: &[Part]) -> Vec<Alike> {
 }
 
 fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) -> Vec<Alike> {
-    let positions: Vec<usize> = (0..looks.len()).filter(|&i| looks[i].is_some()).collect();
-    let likenesses: Vec<Likeness> = looks.iter().flatten().map(|look| look.likeness).collect();
-    let digest = |position: usize| dataset.samples[position].digest;
-    let mut found: Vec<Alike> = likeness::pairs(&likenesses)
+    // Copies are told elsewhere; of each file one is compared, and its pairs are those of its copies.
+    let mut copies: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+    let mut first: Vec<(usize, Likeness)> = vec![];
+    for (position, (sample, look)) in dataset.samples.iter().zip(looks).enumerate() {
+        let Some(look) = look else { continue };
+        let group = copies.entry(sample.digest).or_default();
+        if group.is_empty() {
+            first.push((position, look.likeness));
+        }
+        group.push(position);
+    }
+    let likenesses: Vec<Likeness> = first.iter().map(|(_, likeness)| *likeness).collect();
+    let copies = |at: usize| &copies[&dataset.samples[first[at].0].digest];
+    let mut pairs: Vec<(usize, usize, u32)> = likeness::pairs(&likenesses, MOST_PAIRS)
         .into_iter()
-        .map(|(a, b, distance)| (positions[a], positions[b], distance))
-        .filter(|(a, b, _)| digest(*a) != digest(*b))
+        .flat_map(|(a, b, distance)| {
+            let pair = move |a: usize, b: usize| (a.min(b), a.max(b), distance);
+            copies(a).iter().flat_map(move |&a| copies(b).iter().map(move |&b| pair(a, b)))
+        })
+        .take(MOST_PAIRS)
+        .collect();
+    pairs.sort_unstable();
+    let mut found: Vec<Alike> = pairs
+        .into_iter()
         .map(|(a, b, distance)| alike(dataset, parts, &[a, b], distance))
         .collect();
     // What spoils figures first.

@@ -25,6 +25,7 @@ pub use text::{Style, render};
 pub use values::{Setting, ValueRow};
 
 use crate::base::fs::FileError;
+use crate::base::names;
 use crate::run_dir::plot::overlay::{self, Curves};
 use crate::run_dir::verify::ManifestError;
 use run::FinishedRun;
@@ -132,6 +133,6 @@ pub fn render_svg(diff: &Diff) -> String {
 
 /// The path of a picture of the first run, if its dataset is still in place.
 fn picture_file(diff: &Diff, path: &str) -> Option<PathBuf> {
-    let file = diff.pictures.as_deref().map(|folder: &Path| folder.join(path));
+    let file = diff.pictures.as_deref().map(|folder: &Path| folder.join(names::path_of(path)));
     file.filter(|file| file.is_file())
 }

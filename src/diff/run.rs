@@ -9,6 +9,7 @@ use super::DiffError;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
+use crate::base::names;
 use crate::event::{EpochMetrics, Evaluated};
 use crate::metrics::calibration::surprise;
 use crate::metrics::{self, Metrics, Scored};
@@ -117,7 +118,8 @@ impl FinishedRun {
     /// Where the pictures were, if that is known to be a folder here.
     pub(super) fn pictures(&self) -> Option<PathBuf> {
         let written = self.values["dataset"]["directory"].as_str()?;
-        let folder = Path::new(&self.manifest.volatile.pipeline_directory).join(written);
+        let folder = names::path_of(&self.manifest.volatile.pipeline_directory)
+            .join(names::path_of(written));
         folder.is_dir().then_some(folder)
     }
 

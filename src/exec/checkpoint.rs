@@ -15,6 +15,7 @@ use super::plan::Begun;
 use super::predictions;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
+use crate::base::names;
 use crate::base::sealed;
 use crate::engine::TrainerState;
 use crate::event::EpochMetrics;
@@ -60,6 +61,7 @@ pub struct RunFacts {
     /// The program that computes, and how.
     pub program: String,
     /// The folder that paths in the pipeline are relative to.
+    #[serde(with = "names")]
     pub pipeline_directory: PathBuf,
     /// The pictures.
     pub dataset: Digest,

@@ -103,6 +103,11 @@ impl RunError {
     /// The details and what to do about them.
     pub fn hints(&self) -> Vec<String> {
         match self {
+            // The system's words follow as a note.
+            Self::Dataset(DatasetError::Directory { .. }) => vec![
+                "if the images are in another directory now, pass it: `-S dataset.directory=DIR`"
+                    .to_owned(),
+            ],
             Self::Dataset(error) => error.hints(),
             Self::Train(error) => error.hints(),
             Self::FrozenChanged { tensors, .. } => {
@@ -125,8 +130,10 @@ impl RunError {
             Self::Lock(LockError::Held { .. }) => {
                 vec!["wait for it to end, or stop it".to_owned()]
             }
-            Self::Lock(LockError::File(_))
-            | Self::File(_)
+            Self::Lock(LockError::File(_)) => {
+                vec!["the run directory must be one that you may write in".to_owned()]
+            }
+            Self::File(_)
             | Self::Engine(_)
             | Self::Loader(_)
             | Self::NothingToMeasure

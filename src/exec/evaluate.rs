@@ -1,14 +1,18 @@
 //! Measures a trained model on pictures.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::overlap::RunImages;
 use super::session::{PixelRoom, RunError};
 use super::trained::{Asker, Trained};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
+use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
+use crate::dataset::copies;
 use crate::dataset::error::BadImage;
 use crate::dataset::examine::{self, Dataset, Sample};
 use crate::dataset::loader::Loader;
@@ -30,6 +34,10 @@ pub struct Pictures {
     pub(super) pixels: Arc<Pixels>,
     /// Those that count.
     pub positions: Vec<usize>,
+    /// How many of them have trained the model that they measure.
+    pub n_trained_on: usize,
+    /// What is odd about them, in sentences.
+    pub warnings: Vec<String>,
 }
 
 impl From<SplitPart> for Part {
@@ -53,20 +61,31 @@ impl Pictures {
         room: &PixelRoom,
     ) -> Result<Self, RunError> {
         let listing = scan::list(&spec.dataset)?;
-        let (dataset, pixels) = read(spec, listing, spec.dataset.on_bad_image, room)?;
+        let (mut dataset, pixels) = read(spec, listing, spec.dataset.on_bad_image, room)?;
+        copies::settle(&mut dataset, spec.dataset.duplicates)?;
         if dataset.fingerprint() != fingerprint {
             let details = vec![
-                "where the same pictures lie elsewhere now, say so with -S dataset.directory=FOLDER"
+                "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
                     .to_owned(),
-                "on other pictures `alpaca-run evaluate RUN --data FOLDER` measures".to_owned(),
+                "to measure on other images, use `alpaca-run evaluate RUN --data DIR`".to_owned(),
             ];
             return Err(RunError::Changed { what: "the pictures changed", details });
         }
-        let positions = split::split(&dataset, &spec.dataset.split)?.positions(part.into());
-        Ok(Self { dataset: Arc::new(dataset), pixels, positions })
+        let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        Ok(Self::new(dataset, pixels, split.positions(part.into())))
     }
 
-    /// The pictures in a folder with a folder for each class, whose names must be those of the model.
+    pub(super) fn new(
+        dataset: impl Into<Arc<Dataset>>,
+        pixels: Arc<Pixels>,
+        positions: Vec<usize>,
+    ) -> Self {
+        let (dataset, warnings) = (dataset.into(), vec![]);
+        Self { dataset, pixels, positions, n_trained_on: 0, warnings }
+    }
+
+    /// The pictures in a folder with a folder for each class, whose names must be those of the model;
+    /// two ways to write the same characters are one name. `seen` are the images of the run.
     ///
     /// # Errors
     /// When they cannot be read, or are of other classes.
@@ -75,19 +94,28 @@ impl Pictures {
         classes: &[String],
         spec: &PipelineSpec,
         on_bad_image: OnBadImage,
-        room: &PixelRoom,
+        (room, seen): (&PixelRoom, &RunImages),
     ) -> Result<Self, RunError> {
-        let listing = scan::scan_some(folder)?;
+        let mut listing = scan::scan_some(folder)?;
         let found = listing.classes.clone();
         check_classes(&listing, classes)?;
-        let place = |name: &String| classes.iter().position(|class| class == name);
+        let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
+        let place = |name: &str| normal.iter().position(|class| *class == names::normal(name));
+        let mut warnings = std::mem::take(&mut listing.warnings);
         let (mut dataset, pixels) = read(spec, listing, on_bad_image, room)?;
         for Sample { candidate, .. } in &mut dataset.samples {
             candidate.class = place(&found[candidate.class]).expect("all classes are known");
         }
         dataset.classes = classes.to_vec();
+        let in_two = copies::in_two_classes(&dataset);
+        warnings.extend((!in_two.is_empty()).then(|| {
+            let n = text::count(in_two.len(), "image");
+            format!("{n} in more than one class:\n{}", text::first_lines(&in_two, 5))
+        }));
+        warnings.extend(seen.warning(&dataset));
         let positions = (0..dataset.samples.len()).collect();
-        Ok(Self { dataset: Arc::new(dataset), pixels, positions })
+        let n_trained_on = seen.count(&dataset, Part::Train);
+        Ok(Self { n_trained_on, warnings, ..Self::new(dataset, pixels, positions) })
     }
 
     /// The positions of those that train.
@@ -95,7 +123,8 @@ impl Pictures {
     /// # Errors
     /// When they cannot be divided.
     pub fn training(&self, spec: &PipelineSpec) -> Result<Vec<usize>, RunError> {
-        Ok(split::split(&self.dataset, &spec.dataset.split)?.positions(Part::Train))
+        let split = split::split(&self.dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        Ok(split.positions(Part::Train))
     }
 
     /// Makes batches of them for a model.
@@ -205,7 +234,8 @@ pub fn measure(classes: &[String], rows: &[PredictionRow]) -> Result<Metrics, Ru
 
 /// Whether a model knows the classes of a folder.
 pub(super) fn check_classes(listing: &Listing, known: &[String]) -> Result<(), RunError> {
-    let unknown = listing.classes.iter().filter(|name| !known.contains(name));
+    let normal: BTreeSet<String> = known.iter().map(|name| names::normal(name)).collect();
+    let unknown = listing.classes.iter().filter(|name| !normal.contains(&names::normal(name)));
     let unknown: Vec<String> = unknown.cloned().collect();
     if unknown.is_empty() {
         Ok(())

@@ -300,12 +300,12 @@ mod tests {
         let candidate = Candidate { path: "a.png".to_owned(), class: 0, origin };
         let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
         let (classes, size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
-        let dataset = Dataset { classes, samples, skipped: vec![], ignored: vec![] };
+        let dataset = Dataset { classes, samples, ..Dataset::default() };
         let interpolation = Interpolation::Bilinear;
         let resize = ResizeSpec { interpolation, antialias: true, fit: Fit::Stretch };
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Pixels::new(resize, size, room);
-        Pictures { dataset: dataset.into(), pixels: pixels.into(), positions: vec![0] }
+        Pictures::new(dataset, pixels.into(), vec![0])
     }
 
     #[test]

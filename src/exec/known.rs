@@ -7,16 +7,17 @@ use super::session::RunError;
 use crate::base::cancel::Cancel;
 use crate::base::fs;
 use crate::base::tally::Tally;
+use crate::dataset::copies;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::scan::{Candidate, Listing, Origin};
-use crate::spec::{DatasetSpec, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
+use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
 
 /// Pictures that have been read.
 #[derive(Clone)]
 pub struct Known {
     /// What decides how they are read.
-    rules: (ResizeSpec, ImageSize, OnBadImage),
+    rules: (ResizeSpec, ImageSize, OnBadImage, Duplicates),
     /// Where each picture comes from; of a file its size and when it was last changed.
     origins: Vec<(Origin, Option<(u64, SystemTime)>)>,
     dataset: Arc<Dataset>,
@@ -32,8 +33,8 @@ impl Known {
         known: Option<&Self>,
         follow: (&Tally, &Cancel),
     ) -> Result<Self, RunError> {
-        let DatasetSpec { resize, image_size, on_bad_image, .. } = spec.dataset;
-        let rules = (resize, image_size, on_bad_image);
+        let DatasetSpec { resize, image_size, on_bad_image, duplicates, .. } = spec.dataset;
+        let rules = (resize, image_size, on_bad_image, duplicates);
         let look = |candidate: &Candidate| {
             let origin = candidate.origin.clone();
             let found = match &origin {
@@ -51,8 +52,9 @@ impl Known {
             return Ok(known.clone());
         }
         let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
-        let dataset = Arc::new(examine::examine(listing.clone(), on_bad_image, &pixels, follow)?);
-        Ok(Self { rules, origins, dataset, pixels })
+        let mut dataset = examine::examine(listing.clone(), on_bad_image, &pixels, follow)?;
+        copies::settle(&mut dataset, duplicates)?;
+        Ok(Self { rules, origins, dataset: Arc::new(dataset), pixels })
     }
 
     pub(super) fn pictures(&self) -> (Arc<Dataset>, Arc<Pixels>) {

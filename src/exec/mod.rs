@@ -6,7 +6,7 @@
 //! [`stage`] runs one and leaves its [`outcome`]; [`checkpoint`] is what is left where that stops;
 //! [`task`] does what comes after all stages: [`evaluate`] and [`export`]; [`report`] gathers the page,
 //! with maps by [`explain`]. [`trained`] is the model of a finished run, for these and for
-//! [`predict`]; [`survey`] looks at a dataset; [`bench`](mod@bench) measures the parts.
+//! [`predict`]; [`survey`] looks at a dataset; [`overlap`] tells which images have trained what they measure; [`bench`](mod@bench) measures the parts.
 
 mod audience;
 mod base;
@@ -22,6 +22,7 @@ pub mod key;
 mod known;
 pub mod layers;
 mod outcome;
+pub mod overlap;
 pub mod plan;
 pub mod predict;
 mod predictions;

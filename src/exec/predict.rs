@@ -10,10 +10,11 @@ use super::session::RunError;
 use super::trained::Asker;
 use crate::base::batch::Batch;
 use crate::base::fs::{self, FileError};
+use crate::base::names;
 use crate::base::tensor::Tensor;
 use crate::dataset::decode::{self, Picture};
 use crate::dataset::resize::Resizer;
-use crate::dataset::scan;
+use crate::dataset::system;
 use crate::engine::EngineError;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -54,12 +55,12 @@ pub enum PicturesError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A folder has no pictures in it.
-    #[error("there are no pictures in `{}`", .0.display())]
+    #[error("there are no pictures in `{}`", names::text_of_path(.0))]
     Empty(PathBuf),
 }
 
 /// The files named, and all files below the folders named whose names promise a picture or whose
-/// content is one; names that start with a dot are passed over.
+/// content is one; hidden names and what systems leave are passed over.
 ///
 /// # Errors
 /// When a folder cannot be listed or has no pictures.
@@ -68,12 +69,14 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
     for path in named {
         if path.is_dir() {
             let below = fs::files_below(path)?;
-            let is_hidden = |file: &PathBuf| {
+            let is_passed_over = |file: &PathBuf| {
                 let below = file.strip_prefix(path).unwrap_or(file);
-                below.iter().any(|part| scan::is_hidden(&part.to_string_lossy()))
+                below.iter().any(system::is_passed_over)
             };
-            let pictures: Vec<PathBuf> =
-                below.into_iter().filter(|file| !is_hidden(file) && is_picture(file)).collect();
+            let pictures: Vec<PathBuf> = below
+                .into_iter()
+                .filter(|file| !is_passed_over(file) && is_picture(file))
+                .collect();
             if pictures.is_empty() {
                 return Err(PicturesError::Empty(path.clone()));
             }

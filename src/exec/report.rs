@@ -5,11 +5,14 @@ use std::path::Path;
 
 use super::evaluate::Pictures;
 use super::explain::Explainer;
+use super::overlap;
 use super::session::RunError;
 use super::trained::Trained;
 use crate::base::fs::{self, FileError};
 use crate::base::random::SeedStream;
+use crate::dataset::copies::LookAlike;
 use crate::dataset::loader::{Augmentation, Loader};
+use crate::dataset::split::Part;
 use crate::dataset::thumbnail;
 use crate::metrics::calibration;
 use crate::report::{Loss, Report, Setup};
@@ -59,9 +62,9 @@ pub struct Seen<'a> {
 /// When a file of the run cannot be read, or a picture changed.
 pub fn gather(about: About<'_>, seen: Result<&Seen<'_>, String>) -> Result<Report, RunError> {
     let About { directory, shown, manifest, spec } = about;
-    let (losses, augmented, no_losses) = match seen {
-        Ok(seen) => (losses(seen, spec)?, augmented(seen, spec)?, None),
-        Err(reason) => (vec![], vec![], Some(reason)),
+    let (losses, augmented, look_alikes, no_losses) = match seen {
+        Ok(seen) => (losses(seen, spec)?, augmented(seen, spec)?, look_alikes(seen), None),
+        Err(reason) => (vec![], vec![], vec![], Some(reason)),
     };
     Ok(Report {
         directory: shown,
@@ -73,6 +76,7 @@ pub fn gather(about: About<'_>, seen: Result<&Seen<'_>, String>) -> Result<Repor
         losses,
         no_losses,
         augmented,
+        look_alikes,
     })
 }
 
@@ -82,6 +86,14 @@ pub fn is_used(name: &str) -> bool {
         || [layout::PLOTS, layout::EVALUATIONS]
             .iter()
             .any(|folder| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn look_alikes(seen: &Seen<'_>) -> Vec<LookAlike> {
+    let Pictures { dataset, pixels, positions, .. } = seen.pictures;
+    let mut parts = vec![Part::Test; dataset.samples.len()];
+    positions.iter().for_each(|&position| parts[position] = Part::Validation);
+    seen.training.iter().for_each(|&position| parts[position] = Part::Train);
+    overlap::look_alikes(dataset, &parts, pixels)
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {

@@ -17,6 +17,7 @@ use super::task::Finished;
 use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::names;
 use crate::base::random::SeedStream;
 use crate::dataset::loader::Loader;
 use crate::dataset::split::Part;
@@ -159,7 +160,7 @@ impl Run<'_> {
             seconds: clock.start.elapsed().as_secs_f64(),
             threads: self.session.n_threads,
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            pipeline_directory: self.session.pipeline_directory.display().to_string(),
+            pipeline_directory: names::text_of_path(&self.session.pipeline_directory),
             commit: program::commit(&self.session.pipeline_directory),
             reused: reused.collect(),
         }
@@ -319,7 +320,8 @@ impl Run<'_> {
     ) -> Manifest {
         let World { dataset, split, network, base_weights, .. } = self.world;
         let part = |part: Part| (part.name().to_owned(), split.positions(part).len());
-        let skipped = dataset.skipped.iter();
+        let skipped = dataset.skipped.iter().map(|bad| (bad.path.clone(), bad.reason.to_string()));
+        let copies = dataset.copies.iter().map(|copy| (copy.path.clone(), copy.reason.clone()));
         let published = base_weights.as_ref().and_then(|base| base.published.as_ref());
         Manifest {
             format: manifest::FORMAT,
@@ -333,7 +335,7 @@ impl Run<'_> {
                 fingerprint: dataset.fingerprint(),
                 classes: dataset.classes.clone(),
                 split: [Part::Train, Part::Validation, Part::Test].map(part).into(),
-                skipped: skipped.map(|bad| (bad.path.clone(), bad.reason.to_string())).collect(),
+                skipped: skipped.chain(copies).collect(),
                 ignored: dataset.ignored.clone(),
             },
             weights: WeightsRecord {

@@ -12,6 +12,7 @@ use super::features;
 pub use super::features::KeptFeatures;
 use super::key::Inputs;
 pub use super::known::Known;
+use super::overlap;
 use super::plan::{self, Plan, Reason, Wishes};
 use super::preflight::{BaseWeights, Prepared};
 use super::program;
@@ -26,6 +27,7 @@ use crate::base::fs::FileError;
 use crate::base::tally::Tally;
 use crate::base::text;
 pub use crate::cache::records::Room;
+use crate::dataset::copies;
 use crate::dataset::examine::Dataset;
 pub use crate::dataset::pixels::PixelRoom;
 use crate::dataset::pixels::{PixelFacts, Pixels};
@@ -126,6 +128,7 @@ impl Session {
         texts: &Texts<'_>,
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
+        planned.check_dataset(spec)?;
         let Planned { plan, world, clock, .. } = planned;
         let directory = layout::create(runs_dir, &spec.name)?;
         let _lock = RunLock::acquire(&directory)?;
@@ -254,6 +257,14 @@ impl Planned {
         check_inputs(recorded, directory, &self.world)
     }
 
+    /// Whether a new run may train on the pictures.
+    ///
+    /// # Errors
+    /// When one is in two classes.
+    pub fn check_dataset(&self, spec: &PipelineSpec) -> Result<(), RunError> {
+        Ok(copies::check(&self.world.dataset, spec.dataset.duplicates)?)
+    }
+
     /// The pictures, for the next plan.
     pub fn known(&self) -> Known {
         self.known.clone()
@@ -294,14 +305,17 @@ pub(super) struct World {
     pub(super) network: Network,
     pub(super) base_weights: Option<BaseWeights>,
     pub(super) layers: Layers,
+    /// What is odd about the dataset directory.
+    warnings: Vec<String>,
 }
 
 impl World {
     fn new(spec: &PipelineSpec, prepared: Prepared, known: &Known) -> Result<Self, RunError> {
-        let Prepared { listing: _, network, base_weights, layers } = prepared;
+        let Prepared { listing, network, base_weights, layers } = prepared;
         let (dataset, pixels) = known.pictures();
-        let split = split::split(&dataset, &spec.dataset.split)?;
-        Ok(Self { dataset, split, pixels, network, base_weights, layers })
+        let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        let warnings = listing.warnings;
+        Ok(Self { dataset, split, pixels, network, base_weights, layers, warnings })
     }
 }
 
@@ -400,8 +414,9 @@ fn pixels_facts(world: &World) -> PixelsFacts {
 fn announce(world: &World, observer: &mut dyn EventSink) -> Result<(), FileError> {
     observer.receive(&Event::DatasetReady(dataset_facts(world)))?;
     observer.receive(&Event::PixelsReady(pixels_facts(world)))?;
-    let World { dataset, pixels, .. } = world;
-    for message in pixels.warnings() {
+    let World { dataset, pixels, split, warnings, .. } = world;
+    let odd = warnings.iter().cloned().chain(overlap::warnings(dataset, split, pixels));
+    for message in pixels.warnings().into_iter().chain(odd) {
         observer.receive(&Event::Warning { message })?;
     }
     let mut warn = |what: &str, lines: Vec<String>| {
@@ -416,6 +431,7 @@ fn announce(world: &World, observer: &mut dyn EventSink) -> Result<(), FileError
         observer.receive(&Event::Warning { message })
     };
     warn("left out as bad images", dataset.skipped.iter().map(ToString::to_string).collect())?;
+    warn("left out as copies", dataset.copies.iter().map(ToString::to_string).collect())?;
     warn("passed over: not images by name or content", dataset.ignored.clone())
 }
 

@@ -11,6 +11,7 @@ use super::outcome::StageOutcome;
 use super::plan::PlannedStage;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::names;
 use crate::cache::directory::{Bucket, CacheDirectory, Found};
 use crate::dataset::examine::Dataset;
 
@@ -108,5 +109,5 @@ impl StageStore {
 }
 
 fn pipeline(directory: &Path, name: &str) -> Digest {
-    Digest::of(format!("{}\n{name}", directory.display()).as_bytes())
+    Digest::of(format!("{}\n{name}", names::text_of_path(directory)).as_bytes())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
 use crate::dataset::scan;
 use crate::dataset::survey;
@@ -9,13 +10,18 @@ pub use crate::dataset::survey::{Alike, ClassSurvey, Place, Sizes, Survey};
 use crate::report;
 use crate::spec::{DatasetSource, PipelineSpec};
 
-/// What the dataset holds.
+/// What the dataset holds. `begin` hears how many files there are, and gives what is to be told after
+/// each.
 ///
 /// # Errors
 /// When it cannot be listed or holds no picture.
-pub fn look(spec: &PipelineSpec) -> Result<Survey, DatasetError> {
+pub fn look<T: Fn() + Sync>(
+    spec: &PipelineSpec,
+    begin: impl FnOnce(usize) -> T,
+) -> Result<Survey, DatasetError> {
     let listing = scan::list(&spec.dataset)?;
-    survey::survey(listing, &spec.dataset.split, spec.dataset.image_size)
+    let tell = begin(listing.candidates.len());
+    survey::survey(listing, &spec.dataset.split, spec.dataset.image_size, &tell)
 }
 
 /// The same as a page.

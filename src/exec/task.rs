@@ -7,12 +7,12 @@ use super::audience::Audience;
 use super::evaluate::{self, Pictures};
 use super::export::{self, Agreement, Export, Form};
 use super::outcome::StageOutcome;
+use super::overlap::RunImages;
 use super::report::{self, About, Seen};
 use super::session::{RunError, Session, World};
 use super::trained::Trained;
 use crate::base::fs;
 use crate::base::text;
-use crate::dataset::examine::Dataset;
 use crate::dataset::split::Part;
 use crate::event::{Event, EventSink, TaskFacts};
 use crate::report as page;
@@ -57,7 +57,8 @@ impl Finished<'_> {
             on: SplitPart::Validation.name(),
         };
         let predictions = &self.best.facts.predictions;
-        write(&directory, &about, predictions, &self.world.dataset)?;
+        let validation = self.pictures(Part::Validation);
+        write(&directory, &about, predictions, &validation)?;
         let mut failed = vec![];
         for TaskSpec { name, kind } in &self.spec.tasks {
             let done = match kind {
@@ -91,23 +92,33 @@ impl Finished<'_> {
             EvaluateOn::Split(part) => (self.pictures((*part).into()), part.name()),
             EvaluateOn::Directory(folder) => {
                 let (classes, rules) = (&trained.classes, self.spec.dataset.on_bad_image);
-                let pictures = Pictures::in_folder(&folder.path, classes, self.spec, rules, room)?;
+                let seen = RunImages::of(&self.world.dataset, &self.world.split);
+                let known = (room, &seen);
+                let pictures = Pictures::in_folder(&folder.path, classes, self.spec, rules, known)?;
                 (pictures, folder.written.as_str())
             }
         };
+        for warning in &pictures.warnings {
+            let message = format!("{name}: {warning}");
+            audience.receive(&Event::Warning { message })?;
+        }
         let n_threads = self.session.n_threads;
         let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
         let folder = directory.join(layout::EVALUATIONS).join(name);
         let about = Source { stage: &spec.from, weights: spec.from_weights, on };
-        let measured = write(&folder, &about, &predictions, &pictures.dataset)?;
+        let measured = write(&folder, &about, &predictions, &pictures)?;
         audience.receive(&Event::TaskFinished(TaskFacts {
             task: name.to_owned(),
             result: format!(
-                "accuracy {:.4} ({:.4} to {:.4}) on {} pictures of {on}",
+                "accuracy {:.4} ({:.4} to {:.4}) on {} pictures of {on}{}",
                 measured.metrics.accuracy,
                 measured.metrics.accuracy_interval[0],
                 measured.metrics.accuracy_interval[1],
                 measured.metrics.n_images,
+                match pictures.n_trained_on {
+                    0 => String::new(),
+                    n => format!(", of which {} trained the model", text::thousands(n)),
+                },
             ),
         }))?;
         Ok(())
@@ -152,11 +163,7 @@ impl Finished<'_> {
     /// A part of the run's pictures.
     fn pictures(&self, part: Part) -> Pictures {
         let World { dataset, pixels, split, .. } = self.world;
-        Pictures {
-            dataset: Arc::clone(dataset),
-            pixels: Arc::clone(pixels),
-            positions: split.positions(part),
-        }
+        Pictures::new(Arc::clone(dataset), Arc::clone(pixels), split.positions(part))
     }
 
     /// The model of a stage.
@@ -203,14 +210,15 @@ fn write(
     folder: &Path,
     about: &Source<'_>,
     predictions: &[Prediction],
-    dataset: &Dataset,
+    pictures: &Pictures,
 ) -> Result<Measured, RunError> {
-    let rows = evaluate::rows(dataset, predictions);
-    let metrics = evaluate::measure(&dataset.classes, &rows)?;
+    let rows = evaluate::rows(&pictures.dataset, predictions);
+    let metrics = evaluate::measure(&pictures.dataset.classes, &rows)?;
     let measured = Measured {
         stage: about.stage.to_owned(),
         weights: about.weights.name().to_owned(),
         on: about.on.to_owned(),
+        n_trained_on: pictures.n_trained_on,
         metrics,
     };
     measured::write(folder, &measured, &rows)?;

@@ -2,7 +2,7 @@
 //!
 //! Where scikit-learn has a figure it is the same here, edge cases included: a precision or recall
 //! without any case is zero. Averages over classes ("macro") count each class once and set each
-//! against all others.
+//! against all others; as there, a class that no image has and no image is given is left out of them.
 
 pub mod calibration;
 pub mod confusion;
@@ -36,11 +36,11 @@ pub struct Metrics {
     pub accuracy_interval: [f64; 2],
     /// The mean recall of the classes that have pictures.
     pub balanced_accuracy: f64,
-    /// The mean precision of all classes.
+    /// The mean precision of the classes that images have or are given.
     pub macro_precision: f64,
-    /// The mean recall of all classes.
+    /// The mean recall of the same classes.
     pub macro_recall: f64,
-    /// The mean F1 score of all classes.
+    /// The mean F1 score of the same classes.
     pub macro_f1: f64,
     /// The mean surprise at a picture's own class, in nats.
     pub log_loss: f64,
@@ -49,9 +49,9 @@ pub struct Metrics {
     pub brier_score: f64,
     /// How far confidence is from accuracy, over fifteen bins (Guo et al. 2017, arXiv 1706.04599).
     pub expected_calibration_error: f64,
-    /// The mean area under the ROC curves of all classes; none where a class has no picture, or all.
+    /// The mean area under the ROC curves of the classes that have one: that have images, but not all.
     pub roc_auc: Option<f64>,
-    /// The mean average precision of all classes; none where a class has no picture.
+    /// The mean average precision of the classes that have images.
     pub average_precision: Option<f64>,
     /// The figures of each class, in the order of the outputs.
     pub classes: Vec<ClassMetrics>,
@@ -59,6 +59,14 @@ pub struct Metrics {
     pub confusion_matrix: ConfusionMatrix,
     /// Confidence and accuracy in each bin of the calibration.
     pub calibration: Vec<Bin>,
+}
+
+impl Metrics {
+    /// The classes that no image has.
+    pub fn absent(&self) -> Vec<&str> {
+        let absent = self.classes.iter().filter(|class| class.n_images == 0);
+        absent.map(|class| class.name.as_str()).collect()
+    }
 }
 
 /// The figures of one class against all others.
@@ -95,12 +103,20 @@ pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
         .enumerate()
         .map(|(class, name)| of_class(class, name, &confusion_matrix, scored))
         .collect();
+    let occurs =
+        |class: usize| confusion_matrix.n_of(class) > 0 || confusion_matrix.n_given(class) > 0;
+    let occurring: Vec<&ClassMetrics> = of_classes
+        .iter()
+        .enumerate()
+        .filter(|(class, _)| occurs(*class))
+        .map(|(_, metrics)| metrics)
+        .collect();
     let mean = |of: fn(&ClassMetrics) -> f64| {
-        of_classes.iter().map(of).sum::<f64>() / of_classes.len().max(1) as f64
+        occurring.iter().map(|class| of(class)).sum::<f64>() / occurring.len().max(1) as f64
     };
-    let mean_of_all = |of: fn(&ClassMetrics) -> Option<f64>| {
-        let values: Option<Vec<f64>> = of_classes.iter().map(of).collect();
-        values.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64)
+    let mean_of_those = |of: fn(&ClassMetrics) -> Option<f64>| {
+        let values: Vec<f64> = of_classes.iter().filter_map(of).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
     let seen: Vec<f64> =
         of_classes.iter().filter(|class| class.n_images > 0).map(|class| class.recall).collect();
@@ -116,8 +132,8 @@ pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
         log_loss: calibration::log_loss(scored),
         brier_score: calibration::brier_score(scored),
         expected_calibration_error: calibration::expected_error(&calibration, scored.len()),
-        roc_auc: mean_of_all(|class| class.roc_auc),
-        average_precision: mean_of_all(|class| class.average_precision),
+        roc_auc: mean_of_those(|class| class.roc_auc),
+        average_precision: mean_of_those(|class| class.average_precision),
         classes: of_classes,
         confusion_matrix,
         calibration,
@@ -143,5 +159,42 @@ fn of_class(
         f1: share(2 * n_hit, n_true + n_given),
         roc_auc: ranking.roc_auc(),
         average_precision: ranking.average_precision(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// scikit-learn 1.9: `accuracy_score`, `balanced_accuracy_score`, `f1_score(average="macro")`,
+    /// `precision_score`, `recall_score` of `[0, 0, 1, 1]` against `[0, 2, 1, 1]`, of four classes.
+    #[test]
+    fn classes_that_are_absent_count_as_in_scikit_learn() {
+        let classes = ["a", "b", "c", "d"].map(str::to_owned);
+        let rows = [
+            [0.7, 0.1, 0.1, 0.1],
+            [0.3, 0.1, 0.5, 0.1],
+            [0.1, 0.8, 0.1, 0.0],
+            [0.2, 0.6, 0.1, 0.1],
+        ];
+        let scored: Vec<Scored<'_>> = rows
+            .iter()
+            .zip([(0, 0), (0, 2), (1, 1), (1, 1)])
+            .map(|(row, (label, predicted))| Scored { label, predicted, probabilities: row })
+            .collect();
+        let metrics = measure(&classes, &scored);
+        let close =
+            |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
+        close(metrics.balanced_accuracy, 0.75);
+        // Three classes occur; `d` does not.
+        close(metrics.macro_f1, (2.0 / 3.0 + 1.0 + 0.0) / 3.0);
+        close(metrics.macro_precision, 2.0 / 3.0);
+        close(metrics.macro_recall, 0.5);
+        assert_eq!(metrics.absent(), ["c", "d"]);
+        assert_eq!((metrics.roc_auc, metrics.classes[2].roc_auc), (Some(1.0), None));
+        assert_eq!(
+            (metrics.average_precision, metrics.classes[3].average_precision),
+            (Some(1.0), None)
+        );
     }
 }

@@ -2,9 +2,9 @@
 //! schema, the reference and the loader read them from here.
 
 use super::raw::{
-    RawAdam, RawBatchNorm, RawBestBy, RawDevice, RawFill, RawFit, RawHead, RawInterpolation,
-    RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSchedule, RawSplit,
-    RawSplitBy, RawTop,
+    RawAdam, RawBatchNorm, RawBestBy, RawDevice, RawDuplicates, RawFill, RawFit, RawHead,
+    RawInterpolation, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSchedule,
+    RawSplit, RawSplitBy, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -25,6 +25,10 @@ pub(super) fn prefetch() -> RawPrefetch {
 
 pub(super) fn on_bad_image() -> RawOnBadImage {
     RawOnBadImage::Error
+}
+
+pub(super) fn duplicates() -> RawDuplicates {
+    RawDuplicates::Error
 }
 
 pub(super) fn resize() -> RawResize {

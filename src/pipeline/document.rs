@@ -27,10 +27,28 @@ pub struct Source {
 impl Source {
     /// Line and column of a byte, both from one; columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text[..offset.min(self.text.len())];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        self.lines().position(offset)
+    }
+
+    /// Where its lines begin, for many positions.
+    pub fn lines(&self) -> Lines<'_> {
+        let starts = self.text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Lines { text: &self.text, starts: std::iter::once(0).chain(starts).collect() }
+    }
+}
+
+/// The lines of a source.
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl Lines<'_> {
+    /// Line and column of a byte, both from one; columns count characters.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = offset.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= offset);
+        (line, self.text[self.starts[line - 1]..offset].chars().count() + 1)
     }
 }
 

@@ -9,8 +9,12 @@ use super::resolve::{self, Folders};
 use super::shape::{self, Shape};
 use super::{overrides, parse};
 use crate::base::fs::{self, FileError};
+use crate::base::names;
 use crate::spec::PipelineSpec;
 use crate::spec::problem::Problem;
+
+/// Bytes that a pipeline file may have.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// What a pipeline is loaded from.
 #[derive(Clone, Debug)]
@@ -40,6 +44,16 @@ pub enum LoadError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file is no text that pipelines are written in.
+    #[error("`{}` {what}", names::text_of_path(path))]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, in a fragment.
+        what: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// The pipeline has problems.
     #[error("the pipeline has {} problems", .0.diagnostics.len())]
     Rejected(Rejected),
@@ -70,8 +84,27 @@ impl Loaded {
 /// # Errors
 /// When the file cannot be read, or with everything that is wrong in it.
 pub fn load(input: &PipelineInput) -> Result<Loaded, LoadError> {
-    let text = fs::read_text(&input.file)?;
+    let text = text_of(fs::read_bounded(&input.file, MOST_BYTES)?, &input.file)?;
     from_text(&text, input).map_err(LoadError::Rejected)
+}
+
+/// Bytes as text; says which text they are if not UTF-8.
+fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, LoadError> {
+    let error = |what: String, hint| LoadError::Encoding { path: path.to_path_buf(), what, hint };
+    // Every other byte of Latin letters is zero in UTF-16, with or without a mark at the start.
+    let start = &bytes[..bytes.len().min(64)];
+    let n_zeros = start.split(|byte| *byte == 0).count() - 1;
+    let is_wide = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
+    if is_wide || (start.len() >= 4 && 3 * n_zeros >= start.len()) {
+        let hint = "save it as UTF-8; in PowerShell: `… | Set-Content -Encoding utf8 FILE`";
+        return Err(error("is UTF-16 text; pipelines are UTF-8".to_owned(), hint));
+    }
+    String::from_utf8(bytes).map_err(|wrong| {
+        let (bytes, at) = (wrong.as_bytes(), wrong.utf8_error().valid_up_to());
+        let line = bytes[..at].split(|byte| *byte == b'\n').count();
+        let what = format!("is not UTF-8: in line {line} there is the byte 0x{:02X}", bytes[at]);
+        error(what, "save it as UTF-8; it may be Latin-1 or Windows-1252 now")
+    })
 }
 
 /// Checks and resolves the text of a pipeline file.
@@ -79,7 +112,7 @@ pub fn load(input: &PipelineInput) -> Result<Loaded, LoadError> {
 /// # Errors
 /// With everything that is wrong in it.
 pub fn from_text(text: &str, input: &PipelineInput) -> Result<Loaded, Rejected> {
-    let name = input.file.display().to_string();
+    let name = names::text_of_path(&input.file);
     let mut sources = vec![Source { kind: SourceKind::File, name, text: text.to_owned() }];
     let mut diagnostics = vec![];
     let loaded = read(input, &mut sources, &mut diagnostics);

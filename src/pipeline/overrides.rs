@@ -31,14 +31,41 @@ pub(super) fn apply(
         text: text.to_owned(),
     });
     let result = split(text, source).and_then(|(steps, value_text, value_start)| {
-        let mut value = parse::parse(value_text, source, diagnostics)?;
+        let mut value = match with_number_sign(value_text) {
+            Some(text) => {
+                let span = Span { source, range: 0..value_text.len() };
+                Node { span, value: NodeValue::Scalar(text.into()) }
+            }
+            None => parse::parse(value_text, source, diagnostics)?,
+        };
         shift(&mut value, value_start);
         value.span.range.end = value.span.range.end.max(value_start);
+        let rest = text[value.span.range.end.min(text.len())..].trim();
+        if rest.starts_with('#') {
+            let span = Span { source, range: text.len() - rest.len()..text.len() };
+            let message = "there is more text after the value of this override";
+            return Err(Diagnostic::new(Code::BadOverride, span, message)
+                .hint("a command line has no comments; put the whole value in quotes"));
+        }
         put(root, Some(SchemaView::root()), &steps, value)
     });
     if let Err(diagnostic) = result {
         diagnostics.push(diagnostic);
     }
+}
+
+/// A text with ` #` in it, which in a file would begin a comment. There are none on a command line.
+/// Quotes, lists and mappings are left to YAML.
+fn with_number_sign(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let is_plain = !text.starts_with(['\'', '"', '[', '{', '|', '>', '&', '*', '!']);
+    let mut before = ' ';
+    let has_sign = text.chars().any(|c| {
+        let is_sign = c == '#' && before.is_whitespace();
+        before = c;
+        is_sign
+    });
+    (is_plain && has_sign).then_some(text)
 }
 
 /// Splits `path=value` into steps, the value's text and where it starts.
@@ -180,4 +207,32 @@ fn no_item(step: &Step, n_items: usize) -> Diagnostic {
     Diagnostic::new(Code::BadOverride, step.span.clone(), message).hint(
         "positions count from 0; to replace a whole list, give it as YAML: `-S 'augmentation=[]'`",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of `-S a=TEXT`, or the message about it.
+    fn value(text: &str) -> Result<serde_yaml::Value, String> {
+        let mut root = parse::parse("a: 1\n", 0, &mut vec![]).unwrap();
+        let (mut sources, mut diagnostics) = (vec![], vec![]);
+        apply(&mut root, &format!("a={text}"), &mut sources, &mut diagnostics);
+        match diagnostics.pop() {
+            Some(diagnostic) => Err(diagnostic.message),
+            None => Ok(root.to_value()["a"].clone()),
+        }
+    }
+
+    #[test]
+    fn the_whole_text_is_the_value() {
+        for text in ["my pics #2", "# 2", "a\t#b", "#1 of 2", "C# and #", "x#y", "a #b #c"] {
+            assert_eq!(value(text), Ok(text.into()), "{text}");
+        }
+        assert_eq!(value("'my pics #2'"), Ok("my pics #2".into()));
+        assert_eq!(value("[1, 2]").unwrap()[1], 2);
+        assert_eq!(value("1e-3"), Ok(1e-3.into()));
+        assert!(value("[1, 2] # two").unwrap_err().contains("more text after"));
+        assert!(value("'my pics' #2").unwrap_err().contains("more text after"));
+    }
 }

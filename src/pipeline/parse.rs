@@ -55,7 +55,12 @@ struct Open {
 
 enum Content {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<Entry>, key: Option<(String, Span)> },
+    Mapping {
+        entries: Vec<Entry>,
+        /// The position of each key among them.
+        known: BTreeMap<String, usize>,
+        key: Option<(String, Span)>,
+    },
 }
 
 struct Builder<'a> {
@@ -84,7 +89,8 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.reject_tag(tag.as_deref(), &span);
-                let content = Content::Mapping { entries: vec![], key: None };
+                let content =
+                    Content::Mapping { entries: vec![], known: BTreeMap::new(), key: None };
                 self.open.push(Open { span, anchor, content });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(&span),
@@ -112,13 +118,14 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = self.root.take().or(Some(node)),
             Some(Content::Sequence(items)) => items.push(node),
-            Some(Content::Mapping { entries, key }) => match key.take() {
+            Some(Content::Mapping { entries, known, key }) => match key.take() {
                 None => *key = Some((key_text(&node), node.span)),
                 Some((key, key_span)) => {
-                    let first = entries.iter().find(|entry| entry.key == key);
-                    if let Some(first) = first {
-                        self.diagnostics.push(duplicate_key(&key, &first.key_span, &key_span));
+                    if let Some(&first) = known.get(&key) {
+                        let first = &entries[first].key_span;
+                        self.diagnostics.push(duplicate_key(&key, first, &key_span));
                     } else {
+                        known.insert(key.clone(), entries.len());
                         entries.push(Entry { key, key_span, value: node });
                     }
                 }
@@ -221,10 +228,19 @@ impl Builder<'_> {
         let span = self.span(saphyr_parser::Span::empty(marker));
         let diagnostic =
             Diagnostic::new(Code::Syntax, span, "the text is not valid YAML").label(error.info());
-        if error.info().contains("tab") {
-            diagnostic.hint("YAML is indented with spaces, not with tabs")
-        } else {
-            diagnostic
+        let next = self.text[diagnostic.span.range.start.min(self.text.len())..].chars().next();
+        let strange = next.filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+        let speaks_of_tabs =
+            error.info().split(|c: char| !c.is_alphabetic()).any(|w| ["tab", "tabs"].contains(&w));
+        match strange {
+            Some(c) => diagnostic.hint(format!(
+                "remove the character U+{:04X}, which text does not have; is this a text file?",
+                c as u32
+            )),
+            None if speaks_of_tabs => {
+                diagnostic.hint("YAML is indented with spaces, not with tabs")
+            }
+            None => diagnostic,
         }
     }
 }

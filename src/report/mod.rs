@@ -10,6 +10,7 @@ pub mod tables;
 
 pub use page::{render, render_all, sheets};
 
+use crate::dataset::copies::LookAlike;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::sheet::Tile;
@@ -34,6 +35,8 @@ pub struct Report {
     pub no_losses: Option<String>,
     /// Training pictures as a stage saw them.
     pub augmented: Vec<Tile>,
+    /// Pictures of other parts of the split that look like training pictures.
+    pub look_alikes: Vec<LookAlike>,
 }
 
 /// What a run classifies, and by what.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::tables::{self, four, interval, maybe};
 use super::{Loss, Report};
 use crate::base::text::{self, escape};
+use crate::dataset::copies::LookAlike;
 use crate::metrics::{ClassMetrics, Metrics};
 use crate::run_dir::manifest::BestRecord;
 use crate::run_dir::measured::Measured;
@@ -262,6 +263,7 @@ pub(super) fn data(report: &Report) -> String {
         let lines = text::first_lines(&lines, 20);
         let _ = writeln!(body, "<p>{n} left out:</p>\n<pre>{}</pre>", escape(&lines));
     }
+    body.push_str(&look_alikes(report));
     if !report.augmented.is_empty() {
         body.push_str(
             "<p>Training pictures as the network sees them:</p>\n<div class=\"pictures\">\n",
@@ -277,6 +279,29 @@ pub(super) fn data(report: &Report) -> String {
         body.push_str("</div>\n");
     }
     body
+}
+
+/// Pictures outside the training set that look like training pictures.
+fn look_alikes(report: &Report) -> String {
+    const MOST: usize = 50;
+    let found = &report.look_alikes;
+    if found.is_empty() {
+        return String::new();
+    }
+    let row =
+        |alike: &LookAlike| vec![alike.path.clone(), alike.part.to_owned(), alike.training.clone()];
+    let rows: Vec<Vec<String>> = found.iter().take(MOST).map(row).collect();
+    let heads = ["image", "part", "looks like the training image"].map(str::to_owned);
+    let more = match found.len() {
+        n if n > MOST => format!("<p>… and {} more</p>\n", n - MOST),
+        _ => String::new(),
+    };
+    format!(
+        "<p class=\"worse\">{} outside the training set may show what a training image shows, so the \
+         metrics above may be too good:</p>\n{}{more}",
+        text::count(found.len(), "image"),
+        html::table(&heads, &rows, &[])
+    )
 }
 
 /// What somebody needs who wants the same again.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::base::names;
 use crate::base::text::{self, escape};
 use crate::dataset::survey::{Alike, Survey};
 use crate::dataset::thumbnail;
@@ -23,6 +24,9 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
         text::count(survey.classes.len(), "class"),
         text::bytes(survey.bytes)
     );
+    for warning in &survey.warnings {
+        let _ = writeln!(body, "<pre class=\"worse\">{}</pre>", escape(warning));
+    }
     let (heads, rows) = classes(survey);
     body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5]));
     let (heads, rows) = facts(survey);
@@ -92,8 +96,9 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
         };
         let _ = writeln!(body, "{note}<div class=\"pictures\">");
         for place in &group.pictures {
-            let small = folder
-                .and_then(|folder| thumbnail::thumbnail(&folder.join(&place.path), THUMBNAIL));
+            let small = folder.and_then(|folder| {
+                thumbnail::thumbnail(&folder.join(names::path_of(&place.path)), THUMBNAIL)
+            });
             let picture = match small {
                 Some(bytes) => {
                     format!("<img alt=\"{}\" src=\"{}\">", escape(&place.path), html::jpeg(&bytes))

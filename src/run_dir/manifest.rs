@@ -51,7 +51,7 @@ pub struct DatasetRecord {
     pub classes: Vec<String>,
     /// Pictures in each part of the split.
     pub split: BTreeMap<String, usize>,
-    /// Bad pictures that were left out, with the reason.
+    /// Bad pictures and copies that were left out, with the reason.
     pub skipped: BTreeMap<String, String>,
     /// Files that are no pictures.
     pub ignored: Vec<String>,

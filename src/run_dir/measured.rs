@@ -19,9 +19,16 @@ pub struct Measured {
     pub weights: String,
     /// The pictures: `validation`, `test`, or a folder.
     pub on: String,
+    /// How many of them trained the model, which makes the figures too good.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub n_trained_on: usize,
     /// The figures.
     #[serde(flatten)]
     pub metrics: Metrics,
+}
+
+fn is_none(n: &usize) -> bool {
+    *n == 0
 }
 
 /// What was said about one picture.

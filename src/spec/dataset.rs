@@ -22,6 +22,8 @@ pub struct DatasetSpec {
     pub prefetch: Prefetch,
     /// What happens when a file is not a readable picture.
     pub on_bad_image: OnBadImage,
+    /// What happens to copies of an image.
+    pub duplicates: Duplicates,
 }
 
 /// Where the pictures of a dataset come from.
@@ -202,4 +204,16 @@ pub enum OnBadImage {
     Error,
     /// All such files are listed and left out.
     Skip,
+}
+
+/// What happens to copies of an image: files with the same content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// Nothing runs where the same image is in two classes, or in two parts of the split.
+    Error,
+    /// The first of them stays; none where they are in two classes.
+    Drop,
+    /// All stay.
+    Keep,
 }

@@ -6,11 +6,12 @@
 
 /// The values of a pipeline that change no result: where things lie and what they are called, and
 /// how much is done ahead or kept on the way. What the places hold does count.
-pub const HARMLESS: [&[&str]; 6] = [
+pub const HARMLESS: [&[&str]; 7] = [
     &["model", "base", "onnx"],
     &["name"],
     &["checkpoint_every"],
     &["dataset", "directory"],
+    &["dataset", "duplicates"],
     &["dataset", "prefetch"],
     &["model", "weights"],
 ];
@@ -29,8 +30,8 @@ pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
 pub use dataset::{
-    DatasetSource, DatasetSpec, Fit, GeneratorSpec, ImageSize, Interpolation, OnBadImage,
-    PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
+    DatasetSource, DatasetSpec, Duplicates, Fit, GeneratorSpec, ImageSize, Interpolation,
+    OnBadImage, PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,

@@ -96,6 +96,8 @@ codes! {
     BadOverride = "P010";
     /// A name that cannot be a folder or file name.
     BadName = "P011";
+    /// A path that begins with `~`, which is not expanded.
+    HomeDirectory = "P012";
     /// Shares of the split that do not sum to one.
     SplitSum = "P020";
     /// A stage that starts from a stage that does not exist.
@@ -120,6 +122,10 @@ codes! {
     SplitLeak = "D005";
     /// A split that leaves a class without pictures on one side.
     EmptySplit = "D006";
+    /// Class directories of one name, which is written in two ways.
+    SameName = "D007";
+    /// The same image in more than one class.
+    TwoClasses = "D008";
     /// A weights file that cannot be read.
     WeightsFile = "W001";
     /// Weights that do not fit the model.

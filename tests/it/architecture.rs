@@ -40,7 +40,7 @@ const MODULES: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that one folder alone may name; of one that is listed again, those folders.
-const HOMES: [(&str, &str); 28] = [
+const HOMES: [(&str, &str); 29] = [
     ("annotate_snippets", "cli"),
     ("anyhow", "cli"),
     ("base64", "run_dir"),
@@ -66,6 +66,7 @@ const HOMES: [(&str, &str); 28] = [
     ("tract_onnx", "model/weights/import"),
     ("tract_onnx", "onnx"),
     ("tiny_skia", "dataset/paint"),
+    ("unicode_normalization", "base"),
     ("ureq", "fetch"),
     ("walkdir", "dataset"),
     ("zip", "model/weights/import"),

@@ -151,6 +151,24 @@ fn pictures_are_followed_where_asked_for() {
     session.expect("watching");
 }
 
+#[test]
+fn a_dataset_directory_in_the_place_of_another_is_followed() {
+    for more in [&["--data"][..], &["--data", "--poll", "0.2"]] {
+        let workshop = Workshop::new(TWO_STAGES, 2);
+        let session = Session::start(&workshop, more);
+        session.expect("watching");
+        let [place, old, new] = ["pictures", "old", "new"].map(|name| workshop.path(name));
+        crate::support::pictures::dataset(&new, 2, 13);
+        std::fs::rename(&place, old).unwrap();
+        std::fs::rename(new, &place).unwrap();
+        session.expect("transfer  run    2 epochs: 2 pictures new");
+        session.expect("watching");
+        picture(1, 20).save(place.join("ring/new.png")).unwrap();
+        session.expect("transfer  run    2 epochs: 1 picture new");
+        session.expect("watching");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn it_ends_where_the_run_can_go_on() {
@@ -160,6 +178,7 @@ fn it_ends_where_the_run_can_go_on() {
     let id = session.process.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     session.expect("interrupted in stage `transfer`");
-    session.expect("alpaca-run resume ");
+    let seen = session.expect("alpaca-run resume ");
+    assert!(seen.last().unwrap().contains("--cache-dir "), "{seen:?}");
     assert_eq!(session.process.wait().unwrap().code(), Some(130));
 }

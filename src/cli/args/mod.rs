@@ -209,6 +209,15 @@ pub(in crate::cli) struct WatchArguments {
     /// Follow the pictures too
     #[arg(long)]
     pub(in crate::cli) data: bool,
+    /// Look for changes every few seconds, for network drives, which tell of none
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(in crate::cli) poll: Option<f64>,
+}
+
+/// A time between looks.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.05..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "give seconds between 0.05 and 86400".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -260,8 +269,9 @@ pub(in crate::cli) struct NetworkArguments {
 /// What is kept between runs. Results do not depend on it.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct CacheArguments {
-    /// The folder for what is kept between runs [default: alpaca-run in the user's cache folder]
-    #[arg(long, value_name = "DIR", env = "ALPACA_CACHE", value_hint = ValueHint::DirPath)]
+    /// The folder for what is kept between runs [default: `ALPACA_CACHE`, or alpaca-run in the user's cache folder]
+    // Where clap reads the variable, an empty one is an error about an option that nobody gave.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) cache_dir: Option<PathBuf>,
     /// Neither read nor write what is kept between runs
     #[arg(long)]

@@ -13,8 +13,8 @@ use super::{
 pub(in crate::cli) struct CacheCommandArguments {
     #[command(subcommand)]
     pub(in crate::cli) action: CacheAction,
-    /// The folder for what is kept between runs [default: alpaca-run in the user's cache folder]
-    #[arg(long, value_name = "DIR", env = "ALPACA_CACHE", value_hint = ValueHint::DirPath, global = true)]
+    /// The folder for what is kept between runs [default: `ALPACA_CACHE`, or alpaca-run in the user's cache folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, global = true)]
     pub(in crate::cli) cache_dir: Option<PathBuf>,
 }
 

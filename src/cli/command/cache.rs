@@ -9,6 +9,7 @@ use serde_json::json;
 use super::json_text;
 use crate::base::clock;
 use crate::base::fs;
+use crate::base::names;
 use crate::base::text;
 use crate::cache::directory::{Bucket, CacheDirectory, EntryFile, entries_below};
 use crate::cli::args::{CacheAction, CacheCommandArguments};
@@ -41,10 +42,13 @@ pub(in crate::cli) fn run(
     let text = match &arguments.action {
         CacheAction::List { json: true } => {
             let kinds = kinds.iter().map(|kind| {
-                let (folder, entries, bytes) = (&kind.folder, kind.files.len(), kind.bytes());
+                let folder = &kind.folder;
+                let (entries, bytes) = (kind.files.len(), kind.bytes());
                 json!({ "kind": kind.name, "folder": folder, "entries": entries, "bytes": bytes })
             });
-            json_text(&json!({ "cache": root, "kinds": kinds.collect::<Vec<_>>() }))
+            json_text(
+                &json!({ "cache": names::text_of_path(root), "kinds": kinds.collect::<Vec<_>>() }),
+            )
         }
         CacheAction::List { json: false } => list(root, &kinds),
         CacheAction::Size => format!("{}\n", kinds.iter().map(Kind::bytes).sum::<u64>()),
@@ -92,9 +96,10 @@ fn list(root: &Path, kinds: &[Kind]) -> String {
     let mut table =
         vec![["kind", "entries", "size", "oldest", "newest"].map(str::to_owned).to_vec()];
     for kind in kinds {
-        let age = |file: Option<&EntryFile>| {
-            let age = file.and_then(|file| now.duration_since(file.used).ok());
-            age.map_or_else(|| "-".to_owned(), |age| format!("{} ago", text::duration(age)))
+        let age = |file: Option<&EntryFile>| match file.map(|file| now.duration_since(file.used)) {
+            None => "-".to_owned(),
+            Some(Ok(age)) => format!("{} ago", text::duration(age)),
+            Some(Err(_)) => "in the future, by this clock".to_owned(),
         };
         table.push(vec![
             kind.name.to_owned(),
@@ -104,7 +109,7 @@ fn list(root: &Path, kinds: &[Kind]) -> String {
             age(kind.files.last()),
         ]);
     }
-    format!("{}in {}\n", text::align(&table, &[1, 2]), root.display())
+    format!("{}in {}\n", text::align(&table, &[1, 2]), names::text_of_path(root))
 }
 
 /// Removes what was used more than `days` ago; says what goes.

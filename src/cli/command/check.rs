@@ -1,6 +1,7 @@
 //! `alpaca-run check PIPELINE`
 
 use super::{Fetching, prepare};
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::CheckArguments;
 use crate::cli::diagnostics;
@@ -15,7 +16,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let rejected = match check(arguments, settings) {
+    let rejected = match check(arguments, settings, terminal) {
         Ok(verdict) if !arguments.json => {
             terminal.result(&verdict).map_err(Failure::usage)?;
             return Ok(Exit::Done);
@@ -27,21 +28,28 @@ pub(in crate::cli) fn run(
     if arguments.json {
         terminal.result(&diagnostics::render_json(rejected.as_ref())).map_err(Failure::usage)?;
     } else if let Some(rejected) = &rejected {
-        terminal.error_text(&diagnostics::render(rejected, terminal.color()));
+        terminal.styled(&diagnostics::render(rejected, terminal.color()));
     }
     Ok(if rejected.is_some() { Exit::Failed } else { Exit::Done })
 }
 
 /// The sentence for a pipeline in which nothing is wrong.
-fn check(arguments: &CheckArguments, settings: &Settings) -> Result<String, Failure> {
+fn check(
+    arguments: &CheckArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<String, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
+    for warning in &prepared.listing.warnings {
+        terminal.warn(warning);
+    }
     let noun = match loaded.spec.dataset.source {
         DatasetSource::Directory(_) => "image",
         DatasetSource::Generator(_) => "drawn picture",
     };
     Ok(format!(
         "{} is sound: {}, {}, {}\n",
-        arguments.pipeline.pipeline.display(),
+        names::text_of_path(&arguments.pipeline.pipeline),
         text::count(loaded.spec.stages.len(), "stage"),
         text::count(prepared.listing.classes.len(), "class"),
         text::count(prepared.n_images(), noun),

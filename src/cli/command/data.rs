@@ -1,12 +1,14 @@
 //! `alpaca-run data PIPELINE`
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use super::{json_text, load, on_threads};
 use crate::base::fs;
 use crate::base::text;
 use crate::cli::args::DataArguments;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::session::RunError;
@@ -24,7 +26,16 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let spec = load(&arguments.pipeline, settings)?.spec;
-    let found = on_threads(settings, || survey::look(&spec))?.map_err(RunError::from)?;
+    let counter = OnceLock::new();
+    let begin = |n: usize| {
+        let counter: &Counter =
+            counter.get_or_init(|| Counter::before_results(terminal, n, "files"));
+        || counter.add(1)
+    };
+    let found = on_threads(settings, || survey::look(&spec, begin))?.map_err(RunError::from)?;
+    if let Some(counter) = counter.into_inner() {
+        counter.end();
+    }
     let title = title(&spec);
     if let Some(file) = &arguments.html {
         let page = survey::page(&title, &found, &spec);
@@ -59,6 +70,9 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     if n_rows > most.max(20) {
         let _ = writeln!(text, "… and {} more (--all)", n_rows - most.max(20));
     }
+    for warning in &found.warnings {
+        let _ = writeln!(text, "\nwarning: {warning}");
+    }
     text.push('\n');
     text.push_str(&balance(found));
     text.push_str(&files(found, spec));
@@ -67,6 +81,9 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     list(&mut text, "not taken for pictures", "file", &found.ignored, most);
     list(&mut text, "the same file more than once", "group", &groups(&found.duplicates), most);
     list(&mut text, "look alike", "pair", &groups(&found.near_duplicates), most);
+    if found.near_duplicates.len() == survey::MOST_PAIRS {
+        text.push_str("  there are more: no further pairs are looked for\n");
+    }
     text
 }
 

@@ -5,16 +5,19 @@ use std::path::Path;
 
 use super::run::caches;
 use super::{json_text, on_threads, open_trained};
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{EvaluateArguments, PartArgument};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::evaluate::{self, Pictures};
+use crate::exec::overlap::RunImages;
 use crate::exec::session::RunError;
 use crate::metrics::Metrics;
 use crate::report::tables::{self, four, interval, maybe};
 use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::spec::problem::Code;
 use crate::spec::{FromWeights, OnBadImage, SplitPart};
 
 /// Measures the model of a run on pictures that did not train it.
@@ -48,13 +51,26 @@ fn measure(
     let room = caches(settings).pixels;
     let (pictures, on) = if let Some(folder) = &arguments.data {
         let rules = if arguments.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
-        let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, &room)?;
-        (pictures, folder.display().to_string())
+        let seen = RunImages::of_run(&arguments.run).map_err(Failure::usage)?;
+        let known = (&room, &seen);
+        let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, known);
+        let pictures = pictures.map_err(|error| match error.code() {
+            code @ Some(Code::DatasetDirectory) => {
+                let hints =
+                    vec!["`--data` takes a directory with one directory per class".to_owned()];
+                Failure::Other { exit: Exit::Failed, code, error: error.into(), hints }
+            }
+            _ => Failure::from(error),
+        })?;
+        (pictures, names::text_of_path(folder))
     } else {
         let part = SplitPart::from(arguments.split);
         let fingerprint = manifest.dataset.fingerprint;
         (Pictures::of_run(&spec, part, fingerprint, &room)?, part.name().to_owned())
     };
+    for warning in &pictures.warnings {
+        terminal.warn(warning);
+    }
     if !pictures.skipped().is_empty() {
         let bad = pictures.skipped().iter().map(|bad| format!("{}: {}", bad.path, bad.reason));
         let bad: Vec<String> = bad.collect();
@@ -77,19 +93,30 @@ fn measure(
         FromWeights::Last => manifest.stages.last(),
     };
     let stage = stage.map(|stage| stage.name.clone()).unwrap_or_default();
-    let measured = Measured { stage, weights: which.name().to_owned(), on, metrics };
+    let (weights, n_trained_on) = (which.name().to_owned(), pictures.n_trained_on);
+    let measured = Measured { stage, weights, on, n_trained_on, metrics };
     Ok((measured, rows))
 }
 
 /// The figures as people read them.
 fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
-    let Measured { stage, weights, on, metrics } = measured;
+    let Measured { stage, weights, on, n_trained_on: _, metrics } = measured;
     let mut text = format!(
         "{}: {weights} weights of {stage} on {} of {on}\n\n",
-        run.display(),
+        names::text_of_path(run),
         text::count(metrics.n_images, "picture"),
     );
     text.push_str(&text::align(&figures(metrics), &[]));
+    let absent = metrics.absent();
+    if !absent.is_empty() {
+        let (n, names) = (absent.len(), absent.into_iter().take(10));
+        let more = if n > 10 { format!(" and {} more", n - 10) } else { String::new() };
+        let _ = writeln!(
+            text,
+            "\nno image of {}{more}: averages are over the other classes, and those that images were given",
+            text::all_of(names)
+        );
+    }
     text.push('\n');
     let (heads, rows) = tables::classes(metrics);
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
@@ -108,8 +135,11 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
         text.push_str(&text::align(&rows, &[]));
     }
     if let Some(folder) = out {
-        let _ =
-            writeln!(text, "\nIn {}: metrics.json, predictions.csv and plots", folder.display());
+        let _ = writeln!(
+            text,
+            "\nIn {}: metrics.json, predictions.csv and plots",
+            names::text_of_path(folder)
+        );
     }
     text
 }

@@ -1,11 +1,11 @@
 //! `alpaca-run fetch PIPELINE…`
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::{json_text, load};
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{FetchArguments, PipelineArguments};
 use crate::cli::exit::{Exit, Failure};
@@ -45,8 +45,8 @@ pub(in crate::cli) fn run(
             kept.sha256,
         );
         files.push(json!({
-            "pipeline": Path::new(pipeline),
-            "path": kept.path,
+            "pipeline": names::text_of_path(pipeline),
+            "path": names::text_of_path(&kept.path),
             "bytes": kept.n_bytes,
             "sha256": kept.sha256,
             "url": file.url,

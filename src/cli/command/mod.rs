@@ -32,6 +32,7 @@ use super::terminal::Terminal;
 use super::transfer;
 use crate::base::digest::Digest;
 use crate::base::fs;
+use crate::base::names;
 use crate::base::text;
 use crate::exec::plan::Wishes;
 use crate::exec::preflight::{self, Prepared};
@@ -187,7 +188,7 @@ fn open_trained(
     })?;
     let loaded = load::load(&PipelineInput {
         file: directory.join(layout::RESOLVED),
-        folder: PathBuf::from(&manifest.volatile.pipeline_directory),
+        folder: names::path_of(&manifest.volatile.pipeline_directory),
         overrides: relocations(overrides)?,
         current_dir: settings.current_dir.clone(),
     })?;

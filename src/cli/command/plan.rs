@@ -29,6 +29,7 @@ pub(in crate::cli) fn run(
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     let _reading = Reading::watch(terminal, &session.reading);
     let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))??;
+    planned.check_dataset(&loaded.spec)?;
     let text = if arguments.json {
         json_text(&as_json(&planned.plan, &loaded.document))
     } else {

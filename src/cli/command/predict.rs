@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::said::{Format, Names, Said};
 use super::{on_threads, open_trained};
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{BaseArgument, PredictArguments, WeightsArgument};
 use crate::cli::exit::{Exit, Failure};
@@ -137,7 +138,7 @@ fn ask(
     let mut bad: Vec<String> = vec![];
     predictor.predict(files, |file, answer| {
         if answer.is_err() {
-            bad.push(file.display().to_string());
+            bad.push(names::text_of_path(file));
         }
         counter.add(1);
         print(&said.about(file, &answer))

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use super::prepare_recorded;
 use super::run::{perform, session};
 use crate::base::fs;
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::ReproduceArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -72,7 +73,7 @@ fn again(
     scratch: &Path,
 ) -> Result<PathBuf, Failure> {
     let directory = &arguments.run;
-    let folder = PathBuf::from(&recorded.volatile.pipeline_directory);
+    let folder = names::path_of(&recorded.volatile.pipeline_directory);
     let (overrides, weights) = (&arguments.overrides, recorded.weights.digest);
     let (loaded, prepared) =
         prepare_recorded(directory, &folder, overrides, weights, settings, terminal)?;
@@ -82,7 +83,7 @@ fn again(
     let mut session = session(settings, folder);
     session.caches.stages = None;
     signals::listen(&session.cancel);
-    let mut log = Log::start(terminal.verbosity());
+    let mut log = Log::start(terminal);
     let _reading = Reading::watch(terminal, &session.reading);
     let report = perform(settings, terminal, &mut log, |sinks| {
         let planned = session.plan(&loaded.spec, prepared, &Wishes::default(), None)?;

@@ -1,10 +1,11 @@
 //! `alpaca-run PIPELINE`
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
+use crate::base::names;
 use crate::base::tally::Tally;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
@@ -49,7 +50,7 @@ pub(super) fn execute(
     pipeline_directory: PathBuf,
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
-    let mut log = Log::start(terminal.verbosity());
+    let mut log = Log::start(terminal);
     let session = session(settings, pipeline_directory);
     signals::listen(&session.cancel);
     let _reading = Reading::watch(terminal, &session.reading);
@@ -102,13 +103,29 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
     let (code, mut hints) = (error.code(), error.hints());
     if let (true, Some((directory, settings))) = (error.can_go_on(), begun) {
         hints.push(if checkpoint::facts(&directory).is_ok() {
-            let no_cache = if settings.cache_dir.is_none() { " --no-cache" } else { "" };
-            format!("`alpaca-run resume {}{no_cache}` goes on from here", directory.display())
+            let cache = match (&settings.cache_dir, &settings.cache_option) {
+                (None, _) => " --no-cache".to_owned(),
+                (_, Some(given)) => format!(" --cache-dir {}", shell_word(given)),
+                (_, None) => String::new(),
+            };
+            format!("`alpaca-run resume {}{cache}` goes on from here", shell_word(&directory))
         } else {
             "it stopped before its first stage; run the pipeline again".to_owned()
         });
     }
     Failure::Other { exit, code, error: error.into(), hints }
+}
+
+/// A path as a shell takes it for one word.
+fn shell_word(path: &Path) -> String {
+    let text = names::text_of_path(path);
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
+    match text {
+        text if is_bytes => format!("$'{}'", text.replace('\'', "\\'")),
+        text if text.chars().all(is_plain) => text,
+        text => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 /// What a run may keep: little enough memory for any machine, and as much disk as a dataset of a
@@ -128,7 +145,7 @@ pub(super) fn caches(settings: &Settings) -> Caches {
 
 /// What a run came to: validation before and after each stage, and where the files are.
 pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
-    let directory = report.directory.display();
+    let directory = names::text_of_path(&report.directory);
     if terminal.verbosity() == Verbosity::Quiet {
         return format!("{directory}\n");
     }
@@ -207,4 +224,21 @@ fn figures(
 ) -> String {
     let [before, best, last] = [&stage.before, &best.validation, &last.validation].map(of);
     format!("{before:.4}  {best:.4}  {last:.4}")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_for_a_shell() {
+        let word = |bytes: &[u8]| shell_word(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(word(b"runs/p-2"), "runs/p-2");
+        assert_eq!(word(b"my runs/p"), "'my runs/p'");
+        assert_eq!(word(b"it's"), "'it'\\''s'");
+        assert_eq!(word(b"r\xff\n"), "$'r\\xFF\\x0A'");
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::json_text;
 use crate::base::fs;
+use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
 use crate::cli::exit::{Exit, Failure};
@@ -71,7 +72,7 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
             names.join(" → ")
         });
         table.push(vec![
-            run.directory.display().to_string(),
+            names::text_of_path(&run.directory),
             run.when.clone(),
             stages.unwrap_or_else(|| "-".to_owned()),
             accuracy(run).map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
@@ -84,7 +85,7 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
 
 fn as_json(run: &RunEntry) -> Value {
     json!({
-        "directory": run.directory,
+        "directory": names::text_of_path(&run.directory),
         "status": run.status.word(),
         "when": run.when,
         "bytes": run.bytes,
@@ -94,7 +95,7 @@ fn as_json(run: &RunEntry) -> Value {
 }
 
 fn show(run: &RunEntry) -> String {
-    let place = run.directory.display();
+    let place = names::text_of_path(&run.directory);
     let mut text =
         format!("{place}: {}, {}, {}\n", run.status.word(), run.when, text::bytes(run.bytes));
     let manifest = match &run.status {
@@ -161,8 +162,9 @@ enum Target {
 
 /// A run that is named to be removed, or why it is not removed.
 fn target(path: &Path) -> Result<Target, Failure> {
-    let refuse =
-        |why: &str| Failure::usage(anyhow!("`{}` {why}; it is not removed", path.display()));
+    let refuse = |why: &str| {
+        Failure::usage(anyhow!("`{}` {why}; it is not removed", names::text_of_path(path)))
+    };
     // A slash at the end would look through a link.
     let path: PathBuf = path.components().collect();
     let run = read(&path)?;
@@ -181,7 +183,7 @@ fn remove(target: &Target, dry_run: bool) -> Result<String, Failure> {
         Target::Link(link) => (link, "a link; what it leads to stays".to_owned()),
         Target::Run(run) => (&run.directory, text::bytes(run.bytes)),
     };
-    let place = place.display();
+    let place = names::text_of_path(place);
     if dry_run {
         return Ok(format!("{place} would be removed ({what})\n"));
     }
@@ -208,14 +210,16 @@ fn prune(
     for entry in catalog::look(folder).map_err(Failure::usage)? {
         match entry {
             Found::Other { directory, why } => {
-                let _ = writeln!(left, "left alone: {} {why}", directory.display());
+                let _ = writeln!(left, "left alone: {} {why}", names::text_of_path(&directory));
             }
             Found::Run(run) if run.directory.is_symlink() => {
-                let _ = writeln!(left, "left alone: {} is a link", run.directory.display());
+                let _ =
+                    writeln!(left, "left alone: {} is a link", names::text_of_path(&run.directory));
             }
             Found::Run(run) => match catalog::obstacle_to_removal(&run) {
                 Some(why) if run.manifest().is_some() || unfinished => {
-                    let _ = writeln!(left, "left alone: {} {why}", run.directory.display());
+                    let _ =
+                        writeln!(left, "left alone: {} {why}", names::text_of_path(&run.directory));
                 }
                 _ => runs.push(run),
             },

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::base::names;
 use crate::base::text;
 use crate::exec::predict::Answer;
 use crate::model::imagenet;
@@ -88,7 +89,7 @@ impl Said {
 
     /// The likeliest class before the picture, so that columns stand below each other.
     fn line(&self, file: &Path, answer: &Answer) -> String {
-        let file = file.display();
+        let file = names::text_of_path(file);
         match answer {
             Ok(probabilities) => {
                 let (probability, class) = likeliest(probabilities, 1)[0];
@@ -101,7 +102,7 @@ impl Said {
     }
 
     fn lines(&self, file: &Path, answer: &Answer) -> String {
-        let mut text = format!("{}\n", file.display());
+        let mut text = format!("{}\n", names::text_of_path(file));
         match answer {
             Ok(probabilities) => {
                 let likeliest = likeliest(probabilities, self.top).into_iter();
@@ -136,15 +137,15 @@ impl Said {
                         }
                     })
                     .collect();
-                json!({ "path": file, "classes": classes })
+                json!({ "path": names::text_of_path(file), "classes": classes })
             }
-            Err(reason) => json!({ "path": file, "error": reason }),
+            Err(reason) => json!({ "path": names::text_of_path(file), "error": reason }),
         };
         format!("{value}\n")
     }
 
     fn row(&self, file: &Path, answer: &Answer) -> String {
-        let mut cells = vec![file.display().to_string()];
+        let mut cells = vec![names::text_of_path(file)];
         match answer {
             Ok(probabilities) => {
                 let (_, class) = likeliest(probabilities, 1)[0];

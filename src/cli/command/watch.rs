@@ -10,9 +10,10 @@ use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
+use crate::base::names;
 use crate::cli::args::WatchArguments;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::follow::{Follower, Targets};
+use crate::cli::follow::{Follower, Means, Targets};
 use crate::cli::log::Log;
 use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
@@ -44,8 +45,13 @@ pub(in crate::cli) fn run(
     let directory = pipeline_directory(&arguments.run.pipeline, settings);
     let stop = Cancel::new();
     signals::listen(&stop);
-    let log = Log::start(terminal.verbosity());
-    let follower = Follower::new().map_err(Failure::usage)?;
+    let log = Log::start(terminal);
+    let seconds = arguments.poll.map(Duration::from_secs_f64);
+    let means = seconds.map_or(Means::System, Means::Polling);
+    let follower = Follower::new(means).map_err(|error| {
+        let hints = error.hints.clone();
+        Failure::usage_with(error, hints)
+    })?;
     let watch = Watch {
         arguments,
         settings: settings.clone(),
@@ -178,7 +184,7 @@ impl Watch {
             self.terminal.note(line);
         }
         let plan = render(&candidate.planned.plan, &candidate.loaded.document, false);
-        let pipeline = self.arguments.run.pipeline.pipeline.display();
+        let pipeline = names::text_of_path(&self.arguments.run.pipeline.pipeline);
         let after = since.elapsed().as_millis();
         self.terminal.note(&format!("\n{pipeline}, planned in {after} ms:\n{}", plan.trim_end()));
         // The run in progress stops at its next step; meanwhile further edits are looked at.
@@ -210,6 +216,7 @@ impl Watch {
         let known = self.known.as_ref();
         let plan = || session.plan(&loaded.spec, prepared, &wishes, known);
         let planned = on_threads(&self.settings, plan)??;
+        planned.check_dataset(&loaded.spec)?;
         Ok(Candidate { loaded, planned, wishes })
     }
 
@@ -258,7 +265,7 @@ impl Watch {
             Err(failure) => drop(failure.report(&self.terminal)),
         }
         let what = if self.arguments.data { " and its pictures" } else { "" };
-        let pipeline = self.arguments.run.pipeline.pipeline.display();
+        let pipeline = names::text_of_path(&self.arguments.run.pipeline.pipeline);
         self.terminal.note(&format!("\nwatching {pipeline}{what}; Ctrl-C ends it"));
     }
 
@@ -286,7 +293,8 @@ impl Watch {
             }
         }
         if let Err(error) = self.follower.follow(targets) {
-            self.terminal.error_text(&format!("warning: not everything is followed: {error}\n"));
+            let hints = error.hints.join("; ");
+            self.terminal.warn(&format!("not everything is followed: {error}: {hints}"));
         }
     }
 }
@@ -308,6 +316,6 @@ fn last_line(report: &RunReport) -> Option<String> {
         best.validation.accuracy,
         best.epoch,
         stage.name,
-        report.directory.display()
+        names::text_of_path(&report.directory)
     ))
 }

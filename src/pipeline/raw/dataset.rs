@@ -33,6 +33,9 @@ pub(in crate::pipeline) struct RawDataset {
     /// What happens when a file is not a readable picture. All such files are listed either way.
     #[serde(default = "defaults::on_bad_image")]
     pub(in crate::pipeline) on_bad_image: RawOnBadImage,
+    /// What happens to copies of an image: files with the same content.
+    #[serde(default = "defaults::duplicates")]
+    pub(in crate::pipeline) duplicates: RawDuplicates,
 }
 
 /// Pictures drawn from formulas while they are needed.
@@ -185,4 +188,16 @@ pub(in crate::pipeline) enum RawOnBadImage {
     Error,
     /// The files are left out.
     Skip,
+}
+
+/// What happens to copies of an image.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawDuplicates {
+    /// Nothing runs where the same image is in two classes, or in two parts of the split. Copies in one class and one part stay.
+    Error,
+    /// Of copies in one class the first by path stays; an image in two classes is left out of both. What is left out is listed and recorded.
+    Drop,
+    /// All stay, with a warning about those in two classes or two parts of the split.
+    Keep,
 }

@@ -20,8 +20,8 @@ pub(super) use course::{
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
 };
 pub(super) use dataset::{
-    Auto, RawDataset, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawOnBadImage,
-    RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    Auto, RawDataset, RawDuplicates, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind,
+    RawOnBadImage, RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
     RawArchitecture, RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling,

@@ -3,13 +3,13 @@
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::pipeline::raw::{
-    RawDataset, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawOnBadImage,
-    RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    RawDataset, RawDuplicates, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind,
+    RawOnBadImage, RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    DatasetSource, DatasetSpec, Fit, GeneratorSpec, ImageSize, Interpolation, Location, OnBadImage,
-    PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
+    DatasetSource, DatasetSpec, Duplicates, Fit, GeneratorSpec, ImageSize, Interpolation, Location,
+    OnBadImage, PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
 /// Pictures that a generator draws: each takes some hundred bytes before it is drawn.
@@ -39,6 +39,11 @@ pub(super) fn resolve(
         on_bad_image: match raw.on_bad_image {
             RawOnBadImage::Error => OnBadImage::Error,
             RawOnBadImage::Skip => OnBadImage::Skip,
+        },
+        duplicates: match raw.duplicates {
+            RawDuplicates::Error => Duplicates::Error,
+            RawDuplicates::Drop => Duplicates::Drop,
+            RawDuplicates::Keep => Duplicates::Keep,
         },
     }
 }

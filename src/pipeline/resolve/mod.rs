@@ -8,12 +8,14 @@ mod model;
 mod stages;
 mod tasks;
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use super::document::{Document, SourceKind};
 use super::raw::{NumberOrRange, RawAugmentation, RawDevice, RawFill, RawFlip, RawPipeline};
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
+use crate::base::names;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, PipelineSpec};
 
@@ -37,9 +39,13 @@ pub(super) fn resolve(
     problems: &mut Vec<Problem>,
 ) -> Option<PipelineSpec> {
     let n_before = problems.len();
-    let name = raw.name.unwrap_or_else(|| stem(folders.file));
+    let name = raw.name.unwrap_or_else(|| name_of_file(folders.file));
     check_name(&name, KeyPath::of(&["name"]), "a run directory", problems);
-    let locate = |at: &KeyPath, text: &str| location(document, folders, at, text);
+    let homes = RefCell::new(vec![]);
+    let locate = |at: &KeyPath, text: &str| {
+        homes.borrow_mut().extend(home(at, text));
+        location(document, folders, at, text)
+    };
     let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);
     let model = model::resolve(&raw.model, &dataset, &locate, folders.is_partial, problems);
     let augmentation = raw
@@ -56,6 +62,7 @@ pub(super) fn resolve(
         problems.push(Problem::new(Code::Conflict, at, message).hint("remove it, or add changes"));
     }
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
+    problems.extend(homes.take());
     (problems.len() == n_before).then_some(PipelineSpec {
         version: raw.version,
         name,
@@ -74,15 +81,34 @@ pub(super) fn resolve(
     })
 }
 
-fn stem(file: &Path) -> String {
-    file.file_stem()
-        .map_or_else(|| "pipeline".to_owned(), |stem| stem.to_string_lossy().into_owned())
+/// Bytes of a name: file systems take 255, and numbers and endings are put after it.
+const LONGEST_NAME: usize = 200;
+
+/// The name of a pipeline without one: that of its file, with `-` for what a name cannot hold.
+fn name_of_file(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = stem.unwrap_or_default();
+    let parts = stem.split(|c| !is_plain(c)).filter(|part| !part.is_empty());
+    let name = parts.collect::<Vec<_>>().join("-");
+    let mut name = name.trim_start_matches('.').to_owned();
+    while name.len() > LONGEST_NAME {
+        name.pop();
+    }
+    if name.is_empty() { "pipeline".to_owned() } else { name }
+}
+
+/// Whether a character may be in the name of a folder or file that is made.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 /// Names become names of folders and files.
 fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+    if name.len() > LONGEST_NAME {
+        let n = name.len();
+        let message = format!("the name of {what} has {n} bytes; it may have {LONGEST_NAME}");
+        problems.push(Problem::new(Code::BadName, at, message).hint("shorten it"));
+    } else if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
         let message = format!("`{name}` cannot be the name of {what}");
         problems.push(
             Problem::new(Code::BadName, at, message).hint(
@@ -92,22 +118,41 @@ fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) 
     }
 }
 
+/// A path that a shell would have expanded: it means another place for everybody who runs the pipeline.
+fn home(at: &KeyPath, text: &str) -> Option<Problem> {
+    let below = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    let message = format!("`{text}` begins with `~`, which pipelines do not expand");
+    let key = at.to_string();
+    Some(
+        Problem::new(Code::HomeDirectory, at.clone(), message)
+            .hint(
+                "`~` means nothing here: write the path in full, or relative to the pipeline file",
+            )
+            .hint(format!("or let the shell expand it: `-S {key}=\"$HOME{below}\"`"))
+            .hint(format!("a directory that is named `~` is `./{text}`")),
+    )
+}
+
 /// A path in a pipeline: relative to the file where the file names it, and to the current folder
 /// where the command line does. Recorded as seen from the file's folder either way.
 fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str) -> Location {
     let source = document.find(at).map_or(0, |span| span.source);
     let base = folders.paths;
-    let written = Path::new(text);
+    let written = names::path_of(text);
     let (path, recorded) = match document.sources()[source].kind {
         SourceKind::Override if written.is_relative() => {
             let base = folders.current_dir.join(base);
-            let absolute = folders.current_dir.join(written);
+            let absolute = folders.current_dir.join(&written);
             let recorded = fs::relative_to(&absolute, &base).unwrap_or(absolute);
-            (written.to_path_buf(), recorded)
+            (written.clone(), recorded)
         }
-        _ => (base.join(written), written.to_path_buf()),
+        _ => (base.join(&written), written.clone()),
     };
-    Location { written: recorded.to_string_lossy().replace('\\', "/"), path }
+    let mut recorded = names::text_of_path(&recorded);
+    if cfg!(windows) {
+        recorded = recorded.replace('\\', "/");
+    }
+    Location { written: recorded, path }
 }
 
 fn augmentation(

@@ -1,0 +1,258 @@
+//! Names of files and directories as text: nothing lost, nothing that a terminal obeys.
+//!
+//! Names on Linux are bytes, so they need not be UTF-8 and may hold escape sequences. As text such
+//! bytes are written `\xNN`, and then a backslash as `\\`; every other name stands for itself. So
+//! different names are different texts, and a text leads back to its name.
+
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use unicode_normalization::UnicodeNormalization;
+
+/// A name or path as text.
+pub fn text_of(name: &OsStr) -> String {
+    let bytes = name.as_encoded_bytes();
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !has_escape(text) && !text.chars().any(is_disguised) => text.to_owned(),
+        _ if !cfg!(unix) => name.to_string_lossy().into_owned(),
+        _ => escaped(bytes),
+    }
+}
+
+/// A path as text.
+pub fn text_of_path(path: &Path) -> String {
+    text_of(path.as_os_str())
+}
+
+/// The path that a text stands for.
+pub fn path_of(text: &str) -> PathBuf {
+    if !has_escape(text) {
+        return PathBuf::from(text);
+    }
+    let mut bytes = vec![];
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let (byte, n) = match (first, behind.first()) {
+            (b'\\', Some(b'\\')) => (b'\\', 2),
+            (b'\\', _) => hex(rest).map_or((first, 1), |byte| (byte, 4)),
+            _ => (first, 1),
+        };
+        bytes.push(byte);
+        rest = &rest[n..];
+    }
+    PathBuf::from(of_bytes(bytes))
+}
+
+/// What makes two names one: two ways to write the same characters, as macOS and Linux do, are the
+/// same name (Unicode's normal form C).
+pub fn normal(name: &str) -> String {
+    name.nfc().collect()
+}
+
+/// What a reader sees of a name: names that differ in case, in spaces at an end or in characters
+/// without a shape look the same.
+pub fn look(name: &str) -> String {
+    let shown = name.nfkc().filter(|c| !is_disguised(*c) && !is_shapeless(*c));
+    let folded: String = shown.flat_map(char::to_lowercase).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A name with every character that is not plain ASCII spelt out: `caf\u{e9}`.
+pub fn spelt_out(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_ascii_graphic() || c == ' ' {
+            text.push(c);
+        } else {
+            let _ = write!(text, "\\u{{{:x}}}", c as u32);
+        }
+    }
+    text
+}
+
+/// Whether a terminal or a reader of text would take a character for something else than itself:
+/// control characters, ends of lines, changes of the direction of writing.
+pub fn is_disguised(c: char) -> bool {
+    let is_direction = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() || is_direction || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+fn is_shapeless(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
+/// Text in which no character does anything but stand there: others are written as JSON writes
+/// them, `\u001b`. Ends of lines stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| c != '\n' && is_disguised(c);
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hidden(c) {
+            let _ = write!(shown, "\\u{:04x}", c as u32);
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Writes a path as text, for `serde(with)`.
+///
+/// # Errors
+/// As the serialiser.
+pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text_of_path(path))
+}
+
+/// Writes a path as text where there is one, for `serde(serialize_with)`.
+///
+/// # Errors
+/// As the serialiser.
+pub fn serialize_some<S: Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(text_of_path).serialize(serializer)
+}
+
+/// Reads a path from its text, for `serde(with)`.
+///
+/// # Errors
+/// As the deserialiser.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    String::deserialize(deserializer).map(|text| path_of(&text))
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() + 8);
+    let spell = |text: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            let _ = write!(text, "\\x{byte:02X}");
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                c if is_disguised(c) => spell(&mut text, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => text.push(c),
+            }
+        }
+        spell(&mut text, chunk.invalid());
+    }
+    text
+}
+
+/// Whether a text has a byte in it as [`escaped`] writes them.
+fn has_escape(text: &str) -> bool {
+    // Elsewhere names are Unicode, and a backslash is between them.
+    cfg!(unix)
+        && text.match_indices("\\x").any(|(start, _)| hex(&text.as_bytes()[start..]).is_some())
+}
+
+/// The byte that `\xNN` at the start of a text stands for.
+fn hex(text: &[u8]) -> Option<u8> {
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'A'..=b'F' => Some(c - b'A' + 10),
+        _ => None,
+    };
+    match text {
+        [b'\\', b'x', high, low, ..] => Some(digit(*high)? * 16 + digit(*low)?),
+        _ => None,
+    }
+}
+
+#[cfg(unix)]
+fn of_bytes(bytes: Vec<u8>) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
+}
+
+#[cfg(not(unix))]
+fn of_bytes(bytes: Vec<u8>) -> OsString {
+    // Names are Unicode there.
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::ffi::OsStrExt;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(bytes: &[u8]) -> String {
+        text_of(OsStr::from_bytes(bytes))
+    }
+
+    #[test]
+    fn ordinary_names_stand_for_themselves() {
+        for name in ["a.jpg", "not alpaca", "café", "日本", "a\\b", "\\x", "\\xe4", "👩‍🌾", "=1+1"]
+        {
+            assert_eq!(text(name.as_bytes()), name);
+            assert_eq!(path_of(name), Path::new(name));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_spelt() {
+        assert_eq!(text(b"b\xe4r.jpg"), "b\\xE4r.jpg");
+        assert_eq!(text(b"a\\b\xff"), "a\\\\b\\xFF");
+        assert_eq!(text(b"\x1b[31mRED\x07"), "\\x1B[31mRED\\x07");
+        assert_eq!(text("a\u{202e}b\n".as_bytes()), "a\\xE2\\x80\\xAEb\\x0A");
+        // A name that is written as another one would be read is not that one.
+        assert_eq!(text(b"b\\xE4r.jpg"), "b\\\\xE4r.jpg");
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_known() {
+        assert_eq!(normal("cafe\u{301}"), normal("caf\u{e9}"));
+        assert_ne!(normal("Cat"), normal("cat"));
+        for other in ["Cat", "cat ", " CAT", "c\u{200b}at", "ｃａｔ"] {
+            assert_eq!(look(other), look("cat"), "{other:?}");
+        }
+        assert_ne!(look("cat 1"), look("cat 2"));
+        assert_eq!(spelt_out("cafe\u{301}"), "cafe\\u{301}");
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        let shown = visible("a\x1b[2Jb\r\tc\n\u{9b}31m\u{202e}d\u{7f}");
+        assert_eq!(shown, "a\\u001b[2Jb\\u000d\\u0009c\n\\u009b31m\\u202ed\\u007f");
+    }
+
+    /// Bytes among which the ones that matter are frequent.
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![prop::sample::select(&b"\\xE4a0Ff\x1b\n"[..]), any::<u8>(),];
+        prop::collection::vec(byte, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_leads_back_to_its_name(bytes in name()) {
+            let text = text(&bytes);
+            prop_assert!(!text.chars().any(is_disguised));
+            let path = path_of(&text);
+            prop_assert_eq!(path.as_os_str().as_bytes(), &bytes[..]);
+        }
+
+        #[test]
+        fn different_names_are_different_texts(names in prop::collection::vec(name(), 2..40)) {
+            let texts: BTreeMap<String, &Vec<u8>> =
+                names.iter().map(|name| (text(name), name)).collect();
+            let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+            prop_assert_eq!(texts.len(), distinct.len());
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Images that are there more than once: what is done about copies, and which images of different
+//! parts of a split look alike.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::error::DatasetError;
+use super::examine::Dataset;
+use super::likeness::{self, Likeness};
+use super::split::{Part, Split};
+use crate::base::digest::Digest;
+use crate::base::text;
+use crate::spec::Duplicates;
+
+/// Pairs of images that look alike which are looked for.
+pub const MOST_PAIRS: usize = 100_000;
+
+/// An image that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.reason)
+    }
+}
+
+/// Leaves copies out where the pipeline says so.
+///
+/// # Errors
+/// When a class is left without images.
+pub fn settle(dataset: &mut Dataset, rule: Duplicates) -> Result<(), DatasetError> {
+    match rule {
+        Duplicates::Keep | Duplicates::Error => Ok(()),
+        Duplicates::Drop => drop_copies(dataset),
+    }
+}
+
+/// Whether a run may train on a dataset.
+///
+/// # Errors
+/// When the same image is in more than one class, unless the pipeline says that it may stay.
+pub fn check(dataset: &Dataset, rule: Duplicates) -> Result<(), DatasetError> {
+    let groups = match rule {
+        Duplicates::Keep => vec![],
+        Duplicates::Error | Duplicates::Drop => in_two_classes(dataset),
+    };
+    if groups.is_empty() { Ok(()) } else { Err(DatasetError::TwoClasses { groups }) }
+}
+
+/// The images that are in more than one class, in words, a group of copies a line.
+pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
+    let line = |group: &Vec<usize>| {
+        let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.clone());
+        text::join(paths, "and")
+    };
+    groups(dataset).iter().filter(|group| is_in_two(dataset, group)).map(line).collect()
+}
+
+/// Copies of one class in different parts of a split, in words. Those of two classes are worse off.
+pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
+    let mut pairs = vec![];
+    for group in groups(dataset).into_iter().filter(|group| !is_in_two(dataset, group)) {
+        let place = |i: usize| {
+            format!("{} ({})", dataset.samples[i].candidate.path, split.parts()[i].name())
+        };
+        let is_elsewhere = |i: &&usize| split.parts()[**i] != split.parts()[group[0]];
+        pairs.extend(
+            group
+                .iter()
+                .filter(is_elsewhere)
+                .map(|&i| format!("{} and {}", place(group[0]), place(i))),
+        );
+    }
+    pairs.sort();
+    pairs
+}
+
+/// Groups of images with the same content, in the order of their first ones.
+fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+    for (position, sample) in dataset.samples.iter().enumerate() {
+        groups.entry(sample.digest).or_default().push(position);
+    }
+    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+    groups.sort();
+    groups
+}
+
+fn is_in_two(dataset: &Dataset, group: &[usize]) -> bool {
+    let class = |position: usize| dataset.samples[position].candidate.class;
+    group.iter().any(|&position| class(position) != class(group[0]))
+}
+
+/// Leaves all but the first of equal images out; all where they are in more than one class, since
+/// nobody knows which is right.
+fn drop_copies(dataset: &mut Dataset) -> Result<(), DatasetError> {
+    let mut reasons = BTreeMap::new();
+    for group in groups(dataset) {
+        let path = |position: usize| &dataset.samples[position].candidate.path;
+        let is_in_two = is_in_two(dataset, &group);
+        for &position in &group[usize::from(!is_in_two)..] {
+            let reason = if is_in_two {
+                let other = group.iter().find(|&&other| {
+                    let class = |i: usize| dataset.samples[i].candidate.class;
+                    class(other) != class(position)
+                });
+                format!("in another class as {}", other.map_or("", |&other| path(other)))
+            } else {
+                format!("a copy of {}", path(group[0]))
+            };
+            reasons.insert(position, LeftOut { path: path(position).clone(), reason });
+        }
+    }
+    let mut position = 0;
+    dataset.samples.retain(|_| {
+        position += 1;
+        !reasons.contains_key(&(position - 1))
+    });
+    dataset.copies = reasons.into_values().collect();
+    let counts = dataset.classes.iter().zip(dataset.class_counts());
+    let empty: Vec<String> =
+        counts.filter(|(_, n)| *n == 0).map(|(name, _)| name.clone()).collect();
+    if empty.is_empty() { Ok(()) } else { Err(DatasetError::EmptyClass { classes: empty }) }
+}
+
+/// An image outside the training part that looks like one that trains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LookAlike {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// Its part of the split.
+    pub part: &'static str,
+    /// The path of the training image.
+    pub training: String,
+}
+
+/// Images of other parts that look like training images and are not plain: each once, with the one it is most like, in
+/// the order of their paths.
+pub fn look_alikes(
+    dataset: &Dataset,
+    parts: &[Part],
+    likeness: impl Fn(Digest) -> Option<Likeness>,
+) -> Vec<LookAlike> {
+    let known: Vec<(usize, Likeness)> = dataset
+        .samples
+        .iter()
+        .enumerate()
+        .filter_map(|(i, sample)| Some((i, likeness(sample.digest)?)))
+        .collect();
+    let likenesses: Vec<Likeness> = known.iter().map(|(_, likeness)| *likeness).collect();
+    let mut nearest: BTreeMap<usize, (u32, usize)> = BTreeMap::new();
+    for (a, b, distance) in likeness::pairs(&likenesses, MOST_PAIRS) {
+        if !likenesses[a].tells_with(likenesses[b]) {
+            continue;
+        }
+        let (a, b) = (known[a].0, known[b].0);
+        let (held_out, training) = match (parts[a], parts[b]) {
+            (Part::Train, Part::Train) => continue,
+            (Part::Train, _) => (b, a),
+            (_, Part::Train) => (a, b),
+            _ => continue,
+        };
+        let found = nearest.entry(held_out).or_insert((distance, training));
+        *found = (*found).min((distance, training));
+    }
+    let path = |position: usize| dataset.samples[position].candidate.path.clone();
+    let named = nearest.into_iter().map(|(held_out, (_, training))| LookAlike {
+        path: path(held_out),
+        part: parts[held_out].name(),
+        training: path(training),
+    });
+    named.collect()
+}

@@ -1,0 +1,468 @@
+//! Tells directories of a split (`train`, `validation_set`, `Test Images`) from classes, by their
+//! names and by what is inside them.
+//!
+//! A name alone proves little: `train` is a vehicle, `test` may stand beside `control`. It is two
+//! different parts of a split side by side that are not classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::text;
+
+/// A directory in the place of a class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ClassDirectory {
+    /// Its name.
+    pub(super) name: String,
+    /// The directories directly inside it.
+    pub(super) inner: BTreeSet<String>,
+    /// The files directly inside it.
+    pub(super) n_files: usize,
+}
+
+/// What the directories of a dataset are if they are not classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Parts of a split: that which trains, and the others.
+    Split { train: String, others: Vec<String> },
+    /// They may be no classes.
+    Doubtful(String),
+    /// Nothing speaks against classes.
+    Classes,
+}
+
+/// A part of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Train,
+    Validation,
+    Test,
+}
+
+const ROLES: [(&str, Role); 39] = [
+    ("train", Role::Train),
+    ("training", Role::Train),
+    ("trn", Role::Train),
+    ("trainval", Role::Train),
+    ("val", Role::Validation),
+    ("valid", Role::Validation),
+    ("validate", Role::Validation),
+    ("validation", Role::Validation),
+    ("validating", Role::Validation),
+    ("dev", Role::Validation),
+    ("develop", Role::Validation),
+    ("development", Role::Validation),
+    ("test", Role::Test),
+    ("tests", Role::Test),
+    ("testing", Role::Test),
+    ("tst", Role::Test),
+    ("eval", Role::Test),
+    ("evaluate", Role::Test),
+    ("evaluation", Role::Test),
+    ("evaluating", Role::Test),
+    ("holdout", Role::Test),
+    ("heldout", Role::Test),
+    ("unseen", Role::Test),
+    // German, French, Spanish, Portuguese
+    ("trainingsdaten", Role::Train),
+    ("validierung", Role::Validation),
+    ("validierungsdaten", Role::Validation),
+    ("testdaten", Role::Test),
+    ("entrainement", Role::Train),
+    ("entraînement", Role::Train),
+    ("entrenamiento", Role::Train),
+    ("validacion", Role::Validation),
+    ("validación", Role::Validation),
+    ("prueba", Role::Test),
+    ("pruebas", Role::Test),
+    ("treino", Role::Train),
+    ("treinamento", Role::Train),
+    ("validacao", Role::Validation),
+    ("validação", Role::Validation),
+    ("teste", Role::Test),
+];
+
+/// Words that say nothing beside one of those: `train data`, `test set`.
+const FILLERS: [&str; 24] = [
+    "set",
+    "sets",
+    "data",
+    "dataset",
+    "datasets",
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "picture",
+    "pictures",
+    "pic",
+    "pics",
+    "photo",
+    "photos",
+    "split",
+    "subset",
+    "part",
+    "dir",
+    "directory",
+    "folder",
+    "file",
+    "files",
+    "samples",
+];
+
+/// Directories that lie beside the parts of a split and are neither.
+const COMPANIONS: [&str; 30] = [
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "jpegimages",
+    "label",
+    "labels",
+    "annotation",
+    "annotations",
+    "ann",
+    "anns",
+    "mask",
+    "masks",
+    "bbox",
+    "bboxes",
+    "meta",
+    "metadata",
+    "doc",
+    "docs",
+    "csv",
+    "json",
+    "xml",
+    "splits",
+    "imagesets",
+    "readme",
+    "info",
+    "code",
+    "scripts",
+    "model",
+    "models",
+];
+
+/// How many directories may be parts of a split that nothing but their content tells of.
+const MOST_PARTS: usize = 10;
+
+/// A directory whose name is that of a part.
+struct Part<'a> {
+    directory: &'a ClassDirectory,
+    role: Role,
+    /// What else the name says.
+    stem: String,
+    /// Whether the name is a word that a class may have, such as `train`.
+    is_plain_word: bool,
+}
+
+/// Judges the directories of a dataset.
+pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
+    let parts: Vec<Part<'_>> = directories.iter().filter_map(part).collect();
+    let is_part = |name: &str| parts.iter().any(|part| part.directory.name == name);
+    let is_companion = |directory: &ClassDirectory| {
+        !is_part(&directory.name) && COMPANIONS.contains(&directory.name.to_lowercase().as_str())
+    };
+    let others: Vec<&ClassDirectory> = directories
+        .iter()
+        .filter(|directory| !is_part(&directory.name) && !is_companion(directory))
+        .collect();
+    if let Some(train) = split_in(&parts, others.len()) {
+        return split(&parts, train);
+    }
+    if let [part] = &parts[..]
+        && !part.is_plain_word
+        && others.iter().all(|other| is_same_inside(part.directory, other))
+        && !others.is_empty()
+    {
+        let others = others.iter().map(|other| other.name.clone()).collect();
+        return match part.role {
+            Role::Train => Verdict::Split { train: part.directory.name.clone(), others },
+            _ => Verdict::Split {
+                train: others[0].clone(),
+                others: vec![part.directory.name.clone()],
+            },
+        };
+    }
+    let meant: Vec<&ClassDirectory> =
+        directories.iter().filter(|directory| !is_companion(directory)).collect();
+    doubts(&meant, &parts).map_or(Verdict::Classes, Verdict::Doubtful)
+}
+
+/// The part that trains, where there are parts of one split that are not classes among others.
+fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> {
+    let first = parts.iter().min_by_key(|part| part.role)?;
+    let is_pair = |part: &Part<'_>| {
+        part.role != first.role && is_same_inside(part.directory, first.directory)
+    };
+    if parts.iter().any(is_pair) {
+        return Some(first);
+    }
+    let mut groups: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
+    for part in parts {
+        groups.entry(part.stem.as_str()).or_default().push(part);
+    }
+    groups.into_values().find_map(|group| {
+        let first = group.iter().min_by_key(|part| part.role)?;
+        let has_roles = group.iter().any(|part| part.role != first.role);
+        let outnumbers = first.role == Role::Train && parts.len() > n_others;
+        (has_roles && (n_others == 0 || outnumbers)).then_some(*first)
+    })
+}
+
+fn split(parts: &[Part<'_>], train: &Part<'_>) -> Verdict {
+    let name = |part: &Part<'_>| part.directory.name.clone();
+    let others = parts.iter().filter(|part| part.directory.name != train.directory.name);
+    Verdict::Split { train: name(train), others: others.map(name).collect() }
+}
+
+/// What makes it likely that directories are no classes, without proving it.
+fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String> {
+    let names = |of: &mut dyn Iterator<Item = &String>| {
+        let all: Vec<&str> = of.map(String::as_str).collect();
+        match all.len() {
+            0..=4 => text::all_of(all),
+            n => format!("`{}`, `{}` and {} more", all[0], all[1], n - 2),
+        }
+    };
+    let roles: BTreeSet<Role> = parts.iter().map(|part| part.role).collect();
+    if roles.len() > 1 {
+        let parts = names(&mut parts.iter().map(|part| &part.directory.name));
+        return Some(format!(
+            "{parts} are read as classes; if they are parts of a split, pass only the training \
+             directory as `dataset.directory`"
+        ));
+    }
+    let first = directories.first()?;
+    let inner = || names(&mut first.inner.iter());
+    let is_split_inside = |directory: &&ClassDirectory| {
+        let roles: BTreeSet<Role> = directory
+            .inner
+            .iter()
+            .filter_map(|name| role_of(name))
+            .map(|(role, ..)| role)
+            .collect();
+        roles.len() > 1
+    };
+    if directories.len() > 1 && directories.iter().all(is_split_inside) {
+        return Some(format!(
+            "each class directory holds {}: their images are joined, and split anew",
+            inner()
+        ));
+    }
+    let is_alike = directories.len() > 1
+        && directories.len() <= MOST_PARTS
+        && directories.iter().all(|other| is_same_inside(first, other));
+    is_alike.then(|| {
+        let directories = names(&mut directories.iter().map(|directory| &directory.name));
+        format!(
+            "{directories} are read as classes, and each holds {}: if those are the classes, pass one \
+             of the directories as `dataset.directory`",
+            inner()
+        )
+    })
+}
+
+/// Whether two directories hold the same directories, as the parts of a split hold the same classes.
+fn is_same_inside(a: &ClassDirectory, b: &ClassDirectory) -> bool {
+    let n_shared = a.inner.intersection(&b.inner).count();
+    // A part may lack a class.
+    n_shared >= 2 && 2 * n_shared >= a.inner.len().max(b.inner.len())
+}
+
+fn part(directory: &ClassDirectory) -> Option<Part<'_>> {
+    let (role, stem, n_words) = role_of(&directory.name)?;
+    let is_plain_word = n_words == 1
+        && [
+            "train",
+            "training",
+            "test",
+            "tests",
+            "testing",
+            "valid",
+            "dev",
+            "development",
+            "unseen",
+        ]
+        .contains(&directory.name.to_lowercase().as_str());
+    Some(Part { directory, role, stem, is_plain_word })
+}
+
+/// The part of a split that a name speaks of, what else it says, and how many words it has.
+fn role_of(name: &str) -> Option<(Role, String, usize)> {
+    let words = words(name);
+    let mut roles = vec![];
+    let mut stem = vec![];
+    for word in &words {
+        match role_of_word(word) {
+            Some(role) => roles.push(role),
+            None if FILLERS.contains(&word.as_str()) => {}
+            None => stem.push(word.clone()),
+        }
+    }
+    let role = roles.into_iter().min()?;
+    Some((role, stem.join(" "), words.len()))
+}
+
+/// `trainset`, `TESTDATA`: the word that is left without a filler at its end or start.
+fn role_of_word(word: &str) -> Option<Role> {
+    let find = |word: &str| ROLES.iter().find(|(name, _)| *name == word).map(|(_, role)| *role);
+    let without = || {
+        let ends = FILLERS.iter().filter_map(|filler| word.strip_suffix(filler));
+        let starts = FILLERS.iter().filter_map(|filler| word.strip_prefix(filler));
+        ends.chain(starts).find_map(find)
+    };
+    find(word).or_else(without)
+}
+
+/// The words of a name in lower case: `trainingSet-01` has `training` and `set`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        let begins = before.is_lowercase() && c.is_uppercase();
+        if !c.is_alphabetic() || begins {
+            words.push(String::new());
+        }
+        if c.is_alphabetic()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.retain(|word| !word.is_empty());
+    if let Some(at) = words
+        .windows(2)
+        .position(|pair| ["hold", "held"].contains(&pair[0].as_str()) && pair[1] == "out")
+    {
+        words[at].push_str("out");
+        words.remove(at + 1);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Directories as `name` or `name/inner,inner`.
+    fn verdict(directories: &[&str]) -> Verdict {
+        let directory = |text: &&str| {
+            let (name, inner) = text.split_once('/').unwrap_or((text, ""));
+            let inner = inner.split(',').filter(|inner| !inner.is_empty()).map(str::to_owned);
+            ClassDirectory { name: name.to_owned(), inner: inner.collect(), n_files: 3 }
+        };
+        judge(&directories.iter().map(directory).collect::<Vec<_>>())
+    }
+
+    #[track_caller]
+    fn assert_split(directories: &[&str], train: &str) {
+        match verdict(directories) {
+            Verdict::Split { train: found, others } => {
+                assert_eq!(found, train, "{directories:?}");
+                assert!(!others.contains(&found) && !others.is_empty(), "{others:?}");
+            }
+            other => panic!("{directories:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn usual_spellings_are_a_split() {
+        for (a, b) in [
+            ("train", "test"),
+            ("train", "val"),
+            ("Train", "Valid"),
+            ("TRAIN", "TEST"),
+            ("training", "validation"),
+            ("training_set", "validation_set"),
+            ("training-set", "test-set"),
+            ("training set", "test set"),
+            ("train_data", "test_data"),
+            ("trainset", "testset"),
+            ("TrainingSet", "TestSet"),
+            ("traindata", "valdata"),
+            ("Training", "Testing"),
+            ("train", "dev"),
+            ("train", "eval"),
+            ("train", "holdout"),
+            ("train", "hold_out"),
+            ("seg_train", "seg_test"),
+            ("trainA", "testA"),
+            ("train2017", "val2017"),
+            ("01_train", "02_test"),
+            ("train_images", "test_images"),
+            ("images_train", "images_val"),
+            ("Train Images", "Test Images"),
+            ("train.d", "test.d"),
+            ("alpaca-train", "alpaca-test"),
+            ("train_256", "valid_256"),
+            ("Trainingsdaten", "Testdaten"),
+            ("entrenamiento", "prueba"),
+        ] {
+            assert_split(&[a, b], a);
+            assert_split(&[b, a, "labels"], a);
+            assert_split(&[a, "annotations", "images", b], a);
+        }
+        assert_split(&["validation", "test"], "validation");
+        assert_split(&["train", "test", "single_prediction"], "train");
+        assert_split(&["chest_xray", "test", "train", "val"], "train");
+    }
+
+    #[test]
+    fn what_is_inside_decides_where_other_directories_are_there() {
+        let inside = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| format!("{name}/alpaca,llama")).collect()
+        };
+        let all = inside(&["train", "test", "extra", "more", "others"]);
+        assert_split(&all.iter().map(String::as_str).collect::<Vec<_>>(), "train");
+        let two = inside(&["train_cropped", "test"]);
+        assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "train_cropped");
+        let two = inside(&["training_set", "hidden"]);
+        assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "training_set");
+        let two = inside(&["seen", "validation_set"]);
+        assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "seen");
+    }
+
+    #[test]
+    fn honest_classes_are_classes() {
+        for classes in [
+            &["alpaca", "not alpaca"][..],
+            &["test", "control"],
+            &["train", "bus"],
+            &["train", "bus", "car", "plane"],
+            &["valid", "invalid"],
+            &["steam train", "bullet train"],
+            &["train station", "bus station"],
+            &["train_front", "train_back"],
+            &["test tube", "flask"],
+            &["test1", "test2"],
+            &["dev board", "sensor"],
+            &["trainers", "boots"],
+            &["training shoes", "football shoes"],
+            &["image", "text"],
+            &["images", "labels"],
+            &["positive", "negative"],
+            &["crash test", "road"],
+            &["value", "tester"],
+            &["cat/2020,2021", "dog/2019"],
+            &["0", "1"],
+        ] {
+            assert_eq!(verdict(classes), Verdict::Classes, "{classes:?}");
+        }
+    }
+
+    #[test]
+    fn doubts_are_told_and_nothing_is_refused() {
+        for directories in [
+            &["bus", "car", "test", "train"][..],
+            &["bus/day,night", "train/day,night"],
+            &["fold_0/alpaca,llama", "fold_1/alpaca,llama"],
+            &["images", "learn/alpaca,llama", "probe/alpaca,llama"],
+            &["alpaca/test,train", "llama/test,train"],
+        ] {
+            let verdict = verdict(directories);
+            assert!(matches!(verdict, Verdict::Doubtful(_)), "{directories:?}: {verdict:?}");
+        }
+    }
+}
