@@ -118,7 +118,8 @@ fn is_unfinished_run(directory: &Path) -> Result<bool, FileError> {
     let is_begun = directory.join(layout::RESOLVED).is_file() || lock::was_taken(directory);
     Ok(is_begun
         && holds_only(directory, layout::is_known)?
-        && (!checkpoint.exists() || holds_only(&checkpoint, layout::is_in_checkpoint)?)
+        && (!checkpoint.exists()
+            || checkpoint.is_dir() && holds_only(&checkpoint, layout::is_in_checkpoint)?)
         && (!started_with.exists() || started_with_us(&started_with)))
 }
 

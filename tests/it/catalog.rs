@@ -102,11 +102,14 @@ fn folders_of_others_are_neither_runs_nor_removed() {
             ("runs/trainer/pipeline.resolved.yaml", "steps: []"),
             ("runs/project/pipeline.resolved.yaml", &resolved),
             ("runs/project/src/main.rs", "source"),
+            // TensorFlow's checkpoint is a file of this name.
+            ("runs/tensorflow/checkpoint", "model_checkpoint_path: \"model.ckpt-1\""),
+            ("runs/tensorflow/pipeline.resolved.yaml", "steps: []"),
             ("runs/release/manifest.json", &manifest),
             ("runs/release/checkpoint/model.bin", "weights"),
         ],
     );
-    let others = ["extension", "empty", "model", "trainer", "project", "release"];
+    let others = ["extension", "empty", "model", "trainer", "project", "tensorflow", "release"];
     let said = runs(&workshop, &["--json"]);
     let list: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     // The manifest in `release` is that of a finished run, which `rm` does not take for one.
@@ -128,7 +131,7 @@ fn folders_of_others_are_neither_runs_nor_removed() {
         others.iter().any(|other| name.starts_with(&format!("{other}/")))
     };
     let kept: Vec<_> = before.into_iter().filter(is_of_others).collect();
-    assert_eq!(kept.len(), 10);
+    assert_eq!(kept.len(), 12);
     assert!(crate::support::program::files_below(&workshop.path("runs")) == kept);
 }
 
