@@ -190,7 +190,7 @@ fn what_is_no_file_is_a_bad_image_at_once() {
     for line in [
         "disc/pipe.jpg: a pipe, not a file",
         "disc/zero.jpg: a device, not a file",
-        "disc/long.jpg: the file has 42949 MB; image files of up to 1073 MB are read",
+        "disc/long.jpg: the file is larger than 1 GiB, the most that is read of an image",
     ] {
         assert!(said.err.contains(line), "{line} is not in {}", said.err);
     }

@@ -22,13 +22,8 @@ pub enum DecodeError {
     #[error("{0}, not a file")]
     NotAFile(&'static str),
     /// The file is too long to be read into memory.
-    #[error("the file has {} MB; image files of up to {} MB are read", bytes / 1_000_000, most / 1_000_000)]
-    TooLong {
-        /// Its length.
-        bytes: u64,
-        /// The most there may be.
-        most: u64,
-    },
+    #[error("the file is larger than 1 GiB, the most that is read of an image")]
+    TooLong,
     /// The file ends before the image does.
     #[error("the file ends early")]
     Truncated,

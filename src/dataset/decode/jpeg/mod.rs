@@ -31,6 +31,10 @@ use scan::Component;
 
 use super::Reserve;
 
+/// The most scans that are read; writers use ten. Each takes as long as the picture is large, and
+/// next to no bytes.
+const MOST_SCANS: usize = 128;
+
 /// The values of a block.
 type Block = [i16; 64];
 
@@ -80,6 +84,7 @@ struct Reader<'a> {
     exif: Option<&'a [u8]>,
     frame: Option<Frame>,
     components: Vec<Component>,
+    n_scans: usize,
     /// Whether only zeros follow a scan up to the end of the file.
     is_padded: bool,
 }
@@ -110,6 +115,7 @@ impl<'a> Reader<'a> {
             exif: None,
             frame: None,
             components: vec![],
+            n_scans: 0,
             is_padded: false,
         };
         loop {
@@ -139,6 +145,10 @@ impl<'a> Reader<'a> {
                 let frame = self.frame.as_ref();
                 let frame = frame.ok_or(Fault::Damaged("a scan before the header"))?;
                 let scan = Scan::read(frame, segment)?;
+                self.n_scans += 1;
+                if self.n_scans > MOST_SCANS {
+                    return Err(Fault::Unsupported("too many scans"));
+                }
                 if !frame.process.is_progressive {
                     self.tables.add_usual_huffman();
                 }

@@ -147,3 +147,35 @@ impl pulp::NullaryFnOnce for Inverse<'_> {
 
 /// Up to this place in the order of the file all values are in the upper left quarter.
 const LAST_OF_CORNER: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use pulp::NullaryFnOnce;
+
+    use super::*;
+
+    #[test]
+    fn the_instructions_of_this_processor_change_nothing() {
+        let mut state = 1u32;
+        let mut next = |most: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % most
+        };
+        for last in [3, LAST_OF_CORNER, 40, 63] {
+            let mut block: Block = [0; 64];
+            for place in &super::super::NATURAL_ORDER[..=last] {
+                block[usize::from(*place)] = next(400) as i16 - 200;
+            }
+            let steps: Block = std::array::from_fn(|_| next(8) as i16 + 1);
+            let (mut one, mut other) = ([0; 64], [0; 64]);
+            inverse(&block, &steps, last, &mut one, 8).unwrap();
+            let (block, steps) = (&block, &steps);
+            Inverse { block, steps, last, plane: &mut other, stride: 8 }.call();
+            assert_eq!(one, other, "up to {last}");
+            // Values beyond the corner are not looked at where there are none.
+            let mut whole = [0; 64];
+            Inverse { block, steps, last: 63, plane: &mut whole, stride: 8 }.call();
+            assert_eq!(one, whole, "up to {last}");
+        }
+    }
+}
