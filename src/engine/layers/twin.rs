@@ -74,7 +74,8 @@ proptest! {
 
     #[test]
     fn normalisations_and_their_gradients(
-        shape in (1..5usize, [1..4usize, 2..4usize], 1..20usize),
+        // Of two values, normalised to -1 and 1, the gradient is what rounding leaves of nothing.
+        shape in (1..5usize, [2..4usize, 2..4usize], 1..20usize),
         options in (activations(), any::<bool>(), 1..4usize),
         seed: u64,
     ) {
