@@ -5,8 +5,10 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpaca_run::base::cancel::Cancel;
 use alpaca_run::base::digest::Digest;
 use alpaca_run::base::random::SeedStream;
+use alpaca_run::base::tally::Tally;
 use alpaca_run::dataset::augment::Augmenter;
 use alpaca_run::dataset::likeness::Likeness;
 use alpaca_run::dataset::loader::{Augmentation, Loader};
@@ -120,7 +122,13 @@ fn passes(c: &mut Criterion) {
         let room = PixelRoom { memory, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(RESIZE, SIZE, room));
         let listing = scan::scan(&folder()).expect("the drawn pictures are there");
-        let dataset = examine::examine(listing, OnBadImage::Error, &pixels).expect("they are good");
+        let dataset = examine::examine(
+            listing,
+            OnBadImage::Error,
+            &pixels,
+            (&Tally::default(), &Cancel::new()),
+        )
+        .expect("they are good");
         let n = dataset.samples.len();
         let preprocessing = Preprocessing::MinusOneToOne;
         let loader = Loader::new(Arc::new(dataset), pixels, &spec, preprocessing, 1);

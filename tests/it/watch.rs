@@ -176,7 +176,7 @@ fn it_ends_where_the_run_can_go_on() {
     let mut session = Session::start(&workshop, &[]);
     session.expect("transfer  epoch  2/4000");
     let id = session.process.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     session.expect("interrupted in stage `transfer`");
     let seen = session.expect("alpaca-run resume ");
     assert!(seen.last().unwrap().contains("--cache-dir "), "{seen:?}");
