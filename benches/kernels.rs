@@ -3,9 +3,10 @@
 
 use std::hint::black_box;
 
-use alpaca_run::engine::kernels::{AdamNumbers, Columns, Depthwise, Epilogue, Gate, Kernels, Rows};
-use alpaca_run::model::fuse::Activation;
-use alpaca_run::model::graph::{Padding, Window};
+use alpaca_kernels::{
+    Activation, AdamNumbers, Columns, Depthwise, DepthwiseFilter, Epilogue, Gate, Kernels, Padding,
+    Rows, Window,
+};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Rows, inputs and outputs of 1x1 convolutions: an early expansion, a late one, a projection, the
@@ -76,9 +77,12 @@ fn depthwise(c: &mut Criterion) {
             group.bench_function(name(kernels, dimensions), |b| {
                 b.iter(|| {
                     let input = Rows { values: black_box(&x), first: 0 };
-                    let weights = (&weights[..], &bias[..]);
-                    let activation = Activation::Relu6;
-                    kernels.depthwise(&shape, input, weights, activation, 0..rows, &mut out[..]);
+                    let filter = DepthwiseFilter {
+                        weights: &weights,
+                        bias: &bias,
+                        activation: Activation::Relu6,
+                    };
+                    kernels.depthwise(&shape, input, filter, 0..rows, &mut out[..]);
                 });
             });
         }
@@ -128,8 +132,7 @@ fn elements(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("adam", kernels.set().name()), |b| {
             let (mut values, mut first, mut second) = (x.clone(), vec![0.0; N], vec![0.0; N]);
             b.iter(|| {
-                let means = (&mut first[..], &mut second[..]);
-                kernels.adam(numbers_of_step, black_box(&mut values), &y, means);
+                kernels.adam(numbers_of_step, black_box(&mut values), &y, &mut first, &mut second);
             });
         });
     }

@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpaca_random::SeedStream;
 use alpaca_run::base::cancel::Cancel;
 use alpaca_run::base::digest::Digest;
-use alpaca_run::base::random::SeedStream;
 use alpaca_run::base::tally::Tally;
 use alpaca_run::dataset::augment::Augmenter;
 use alpaca_run::dataset::likeness::Likeness;
@@ -126,7 +126,8 @@ fn passes(c: &mut Criterion) {
             listing,
             OnBadImage::Error,
             &pixels,
-            (&Tally::default(), &Cancel::new()),
+            &Tally::default(),
+            &Cancel::new(),
         )
         .expect("they are good");
         let n = dataset.samples.len();

@@ -22,6 +22,7 @@
 //! - [`report`]: a run as a page for people.
 //! - [`exec`]: joins everything above into a run.
 //! - [`cli`]: the command line.
+#![forbid(unsafe_code)]
 
 pub mod base;
 pub mod spec;

@@ -1,4 +1,5 @@
 //! Starts the command line.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use alpaca_run::base::digest::Digest;
 use alpaca_run::base::fs;
-use alpaca_run::dataset::draw;
+
 use alpaca_run::model::mobilenet_v2;
 use alpaca_run::model::weights::builtin;
 use alpaca_run::model::weights::import::WeightsFile;
@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
     let facts = serde_json::json!({
         "pipeline": Digest::of_file(&run.join("pipeline.resolved.yaml"))?,
         "dataset": manifest.dataset.fingerprint,
-        "generator": draw::RULES,
+        "generator": alpaca_painter::RULES,
         "classes": manifest.dataset.classes.len(),
         "accuracy": stage.best.validation.accuracy,
         "build": manifest.versions.get("build"),

@@ -341,9 +341,12 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
 /// Removes the files below a folder that a process was stopped in writing.
 pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
     let files = files_below(folder)?;
-    let is_partial =
-        |path: &&PathBuf| path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes());
-    files.iter().filter(is_partial).try_for_each(|path| remove_if_there(path))
+    for path in files {
+        if path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes()) {
+            remove_if_there(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The entries of a folder, sorted by name.

@@ -1,4 +1,4 @@
-//! Words without a domain: digests, files, names, random streams, tensors, text.
+//! Words without a domain: digests, files, names, tensors, text.
 //!
 //! Nothing here knows what a pipeline, a picture or a network is.
 
@@ -11,7 +11,6 @@ pub mod guard;
 pub mod key_path;
 pub mod leaves;
 pub mod names;
-pub mod random;
 pub mod sealed;
 pub mod tally;
 pub mod tensor;

@@ -87,10 +87,14 @@ fn is_shapeless(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
+/// Whether [`visible`] writes a character out.
+fn is_hidden(c: char) -> bool {
+    c != '\n' && is_disguised(c)
+}
+
 /// Text in which no character does anything but stand there: others are written as JSON writes
 /// them, `\u001b`. Ends of lines stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let is_hidden = |c: char| c != '\n' && is_disguised(c);
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -134,11 +138,6 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
 
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 8);
-    let spell = |text: &mut String, bytes: &[u8]| {
-        for byte in bytes {
-            let _ = write!(text, "\\x{byte:02X}");
-        }
-    };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
@@ -152,6 +151,13 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
+/// Writes each byte as `\xNN`.
+fn spell(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        let _ = write!(text, "\\x{byte:02X}");
+    }
+}
+
 /// Whether a text has a byte in it as [`escaped`] writes them.
 fn has_escape(text: &str) -> bool {
     // Elsewhere names are Unicode, and a backslash is between them.
@@ -161,13 +167,16 @@ fn has_escape(text: &str) -> bool {
 
 /// The byte that `\xNN` at the start of a text stands for.
 fn hex(text: &[u8]) -> Option<u8> {
-    let digit = |c: u8| match c {
+    match text {
+        [b'\\', b'x', high, low, ..] => Some(hex_digit(*high)? * 16 + hex_digit(*low)?),
+        _ => None,
+    }
+}
+
+fn hex_digit(c: u8) -> Option<u8> {
+    match c {
         b'0'..=b'9' => Some(c - b'0'),
         b'A'..=b'F' => Some(c - b'A' + 10),
-        _ => None,
-    };
-    match text {
-        [b'\\', b'x', high, low, ..] => Some(digit(*high)? * 16 + digit(*low)?),
         _ => None,
     }
 }

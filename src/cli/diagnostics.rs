@@ -1,6 +1,6 @@
 //! Diagnostics as text for people and as JSON for editors.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -46,10 +46,8 @@ pub(super) fn render_error(
     hints: &[String],
     color: Color,
 ) -> String {
-    let visible = |text: String| names::visible(&text).into_owned();
-    let causes: Vec<String> =
-        error.chain().skip(1).map(|cause| visible(cause.to_string())).collect();
-    let title = Level::ERROR.primary_title(visible(error.to_string()));
+    let causes: Vec<String> = error.chain().skip(1).map(|cause| text_of(&cause)).collect();
+    let title = Level::ERROR.primary_title(text_of(error));
     let title = match code {
         Some(code) => title.id(code.number()),
         None => title,
@@ -59,6 +57,10 @@ pub(super) fn render_error(
     let mut groups = vec![group];
     groups.extend(hints.iter().map(|hint| hint_group(hint)));
     format!("{}\n", renderer(color).render(&groups))
+}
+
+fn text_of(error: &dyn Display) -> String {
+    names::visible(&error.to_string()).into_owned()
 }
 
 fn renderer(color: Color) -> Renderer {

@@ -118,9 +118,12 @@ impl Follower {
     /// When a folder cannot be followed.
     pub(super) fn follow(&mut self, targets: Targets) -> Result<(), FollowError> {
         let places = targets.places();
-        let is_old = |(path, place): &(&PathBuf, &Place)| places.get(*path) != Some(&place.mode);
-        let old: Vec<PathBuf> =
-            self.places.iter().filter(is_old).map(|(path, _)| path.clone()).collect();
+        let old: Vec<PathBuf> = self
+            .places
+            .iter()
+            .filter(|(path, place)| places.get(*path) != Some(&place.mode))
+            .map(|(path, _)| path.clone())
+            .collect();
         for path in old {
             self.places.remove(&path);
             // A folder that is gone is not followed any more, whatever is said about it.
@@ -159,11 +162,10 @@ impl Follower {
             return false;
         }
         self.checked = Instant::now();
-        let is_other = |(path, place): &(&PathBuf, &Place)| fs::folder_id(path) != place.folder;
         let replaced: Vec<(PathBuf, RecursiveMode)> = self
             .places
             .iter()
-            .filter(is_other)
+            .filter(|(path, place)| fs::folder_id(path) != place.folder)
             .map(|(path, place)| (path.clone(), place.mode))
             .collect();
         for (path, mode) in &replaced {

@@ -13,7 +13,7 @@ mod reading;
 mod settings;
 mod signals;
 mod terminal;
-mod transfer;
+mod downloads;
 
 use std::process::ExitCode;
 

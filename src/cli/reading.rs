@@ -28,15 +28,14 @@ impl Reading {
     pub(super) fn watch(terminal: &Terminal, tally: &Tally) -> Self {
         let (end, ended) = mpsc::channel();
         let (mut shown, tally) = (Shown::new(terminal), tally.clone());
-        let look = move || {
+        // Without a thread there is no progress, and everything else works.
+        let thread = thread::Builder::new().name("reading".to_owned()).spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
                 shown.look(tally.read());
             }
             shown.look(None);
-        };
-        // Without a thread there is no progress, and everything else works.
-        let thread = thread::Builder::new().name("reading".to_owned()).spawn(look).ok();
-        Self { end: Some(end), thread }
+        });
+        Self { end: Some(end), thread: thread.ok() }
     }
 }
 
@@ -79,12 +78,11 @@ impl Shown {
             self.bar.get_or_insert_with(|| bar(all)).set_position(done as u64);
         } else {
             let rate = done as f64 / (now - start).as_secs_f64().max(1e-9);
-            let left = match done {
-                0 => String::new(),
-                _ => {
-                    let left = Duration::from_secs_f64((all - done) as f64 / rate);
-                    format!(", {rate:.0} images/s, {} left", text::duration(left))
-                }
+            let left = if done == 0 {
+                String::new()
+            } else {
+                let left = Duration::from_secs_f64((all - done) as f64 / rate);
+                format!(", {rate:.0} images/s, {} left", text::duration(left))
             };
             self.terminal.note(&format!(
                 "reading images: {} of {}{left}",

@@ -3,29 +3,37 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use super::args::{Arguments, CacheArguments};
+use super::args::{Arguments, CacheDirArguments};
 use super::exit::Failure;
 use crate::base::fs::FileError;
 use crate::fetch::HttpOptions;
 
 /// The folder for what is kept between runs: the one asked for, else one in the folder that the
 /// user's system has for such things.
-fn cache_folder(arguments: &CacheArguments) -> Option<PathBuf> {
-    let variable =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = |name: &str| variable(name).filter(|path| path.is_absolute());
-    let users = || {
-        let home = || folder("HOME");
-        if cfg!(target_os = "macos") {
-            home().map(|home| home.join("Library/Caches"))
-        } else if cfg!(windows) {
-            folder("LOCALAPPDATA")
-        } else {
-            folder("XDG_CACHE_HOME").or_else(|| home().map(|home| home.join(".cache")))
-        }
-    };
+fn cache_folder(arguments: &CacheDirArguments) -> Option<PathBuf> {
     let asked = arguments.cache_dir.clone().or_else(|| variable("ALPACA_CACHE"));
-    asked.or_else(|| users().map(|users| users.join("alpaca-run")))
+    asked.or_else(|| users_folder().map(|users| users.join("alpaca-run")))
+}
+
+/// The folder that the user's system has for what can be made again.
+fn users_folder() -> Option<PathBuf> {
+    if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Caches"))
+    } else if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
+    }
+}
+
+/// An environment variable that is an absolute path.
+fn folder(name: &str) -> Option<PathBuf> {
+    variable(name).filter(|path| path.is_absolute())
+}
+
+/// An environment variable that is not empty, as a path.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The decided settings of a process.
@@ -75,18 +83,19 @@ impl Settings {
                 .filter(|path| path.is_absolute())
                 .ok_or_else(|| FileError::new("find", &PathBuf::from("."), source))
         })?;
-        let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let cache = arguments.cache();
-        let cache_folder = cache.as_ref().and_then(cache_folder);
-        let network = arguments.network();
+        let shared = arguments.shared();
+        let cache_folder = shared.cache().and_then(cache_folder);
+        let network = shared.network;
         // The variable that OpenSSL, curl and Python know.
         let certificates = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
         let certificates = certificates.map(PathBuf::from);
-        let cache_option = cache.as_ref().and_then(|cache| cache.cache_dir.clone());
+        let cache_option = shared.cache().and_then(|cache| cache.cache_dir.clone());
         Ok(Self {
             current_dir,
-            threads: arguments.threads().unwrap_or_else(available),
-            cache_dir: cache_folder.clone().filter(|_| cache.is_some_and(|cache| !cache.no_cache)),
+            threads: shared
+                .threads()
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
+            cache_dir: cache_folder.clone().filter(|_| shared.reuses()),
             cache_option,
             cache_folder,
             offline: network.is_some_and(|network| network.offline),

@@ -78,11 +78,14 @@ mod system {
 
     pub(super) fn on_signal(action: fn()) -> io::Result<()> {
         let ignored = ignored_at_start();
-        let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
-        let heard: Vec<i32> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_heard).collect();
+        let heard: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]
+            .into_iter()
+            .filter(|signal| ignored & (1 << (signal - 1)) == 0)
+            .collect();
         let mut signals = Signals::new(heard)?;
-        let wait = move || signals.forever().for_each(|_| action());
-        thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || signals.forever().for_each(|_| action()))?;
         Ok(())
     }
 

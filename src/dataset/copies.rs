@@ -5,31 +5,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::error::DatasetError;
+use super::error::{DatasetError, LeftOut};
 use super::examine::Dataset;
 use super::likeness::{self, Likeness};
-use super::split::{Part, Split};
+use super::part::{Part, Split};
 use crate::base::digest::Digest;
 use crate::base::text;
 use crate::spec::Duplicates;
 
 /// Pairs of images that look alike which are looked for.
 pub const MOST_PAIRS: usize = 100_000;
-
-/// An image that was left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Its path below the dataset directory.
-    pub path: String,
-    /// Why.
-    pub reason: String,
-}
-
-impl std::fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.path, self.reason)
-    }
-}
 
 /// Leaves copies out where the pipeline says so.
 ///
@@ -56,11 +41,14 @@ pub fn check(dataset: &Dataset, rule: Duplicates) -> Result<(), DatasetError> {
 
 /// The images that are in more than one class, in words, a group of copies a line.
 pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
-    let line = |group: &Vec<usize>| {
-        let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.clone());
-        text::join(paths, "and")
-    };
-    groups(dataset).iter().filter(|group| is_in_two(dataset, group)).map(line).collect()
+    groups(dataset)
+        .iter()
+        .filter(|group| is_in_two(dataset, group))
+        .map(|group| {
+            let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.clone());
+            text::join(paths, "and")
+        })
+        .collect()
 }
 
 /// Copies of one class in different parts of a split, in words. Those of two classes are worse off.
@@ -70,11 +58,10 @@ pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
         let place = |i: usize| {
             format!("{} ({})", dataset.samples[i].candidate.path, split.parts()[i].name())
         };
-        let is_elsewhere = |i: &&usize| split.parts()[**i] != split.parts()[group[0]];
         pairs.extend(
             group
                 .iter()
-                .filter(is_elsewhere)
+                .filter(|&&i| split.parts()[i] != split.parts()[group[0]])
                 .map(|&i| format!("{} and {}", place(group[0]), place(i))),
         );
     }

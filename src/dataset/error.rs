@@ -115,8 +115,8 @@ fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -
     if classes.is_empty() {
         return vec!["add images, or change the shares under `split`".to_owned()];
     }
-    let line = |(name, n): &(String, usize)| format!("{name}: {}", text::count(*n, "image"));
-    let lines: Vec<String> = classes.iter().map(line).collect();
+    let lines: Vec<String> =
+        classes.iter().map(|(name, n)| format!("{name}: {}", text::count(*n, "image"))).collect();
     let mut hints = vec![format!("they have few images:\n{}", text::first_lines(&lines, 50))];
     if is_stratified {
         hints.push(format!("add images: each class needs at least {n_parts}, one for each part"));
@@ -196,10 +196,10 @@ impl DatasetError {
                 seen.into_iter().chain(help.iter().cloned()).chain(wanted).collect()
             }
             Self::SameName { pairs } => {
-                let pair = |(a, b): &(String, String)| {
+                let pairs = pairs.iter().map(|(a, b)| {
                     format!("`{}` and `{}`", names::spelt_out(a), names::spelt_out(b))
-                };
-                let pairs: Vec<String> = pairs.iter().map(pair).collect();
+                });
+                let pairs: Vec<String> = pairs.collect();
                 vec![
                     format!(
                         "the same characters are written in two ways (macOS and Linux differ):\n{}",
@@ -242,5 +242,20 @@ impl DatasetError {
                 too_small(classes, *n_parts, *is_stratified)
             }
         }
+    }
+}
+
+/// An image that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its path below the dataset directory.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.reason)
     }
 }

@@ -7,9 +7,8 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::copies::LeftOut;
 use super::decode::{self, DecodeError};
-use super::error::{BadImage, Contents, DatasetError};
+use super::error::{BadImage, Contents, DatasetError, LeftOut};
 use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
@@ -79,33 +78,39 @@ pub fn examine(
     listing: Listing,
     on_bad_image: OnBadImage,
     pixels: &Pixels,
-    (tally, cancel): (&Tally, &Cancel),
+    tally: &Tally,
+    cancel: &Cancel,
 ) -> Result<Dataset, DatasetError> {
-    let resizer = || Resizer::new(pixels.resize(), pixels.size());
     tally.begin(listing.candidates.len());
     let findings: Vec<Option<Finding>> = listing
         .candidates
         .par_iter()
-        .map_init(resizer, |resizer, candidate| {
-            if cancel.is_set() {
-                return None;
-            }
-            let finding = match &candidate.origin {
-                Origin::File(file) => find(candidate, file, pixels, resizer),
-                Origin::Drawn { draughtsman, number } => {
-                    Finding::Picture(draughtsman.digest(candidate.class, *number))
+        .map_init(
+            || Resizer::new(pixels.resize(), pixels.size()),
+            |resizer, candidate| {
+                if cancel.is_set() {
+                    return None;
                 }
-            };
-            tally.add();
-            Some(finding)
-        })
+                let finding = match &candidate.origin {
+                    Origin::File(file) => find(candidate, file, pixels, resizer),
+                    Origin::Drawn { generator, number } => {
+                        Finding::Picture(generator.digest(candidate.class, *number))
+                    }
+                };
+                tally.add();
+                Some(finding)
+            },
+        )
         .collect();
     tally.end();
     if cancel.is_set() {
         return Err(DatasetError::Cancelled);
     }
-    let empty = |name: &String| Contents { name: name.clone(), files: BTreeMap::new() };
-    let mut contents: Vec<Contents> = listing.classes.iter().map(empty).collect();
+    let mut contents: Vec<Contents> = listing
+        .classes
+        .iter()
+        .map(|name| Contents { name: name.clone(), files: BTreeMap::new() })
+        .collect();
     let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     for (candidate, finding) in listing.candidates.into_iter().zip(findings.into_iter().flatten()) {
         if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
@@ -140,8 +145,9 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
         // They were made from a readable picture.
         return Finding::Picture(digest);
     }
-    let made = |image| (resizer.resize(&image), Likeness::of(&image));
-    match decode::decode_then(name, &bytes, made) {
+    let decoded =
+        decode::decode_then(name, &bytes, |image| (resizer.resize(&image), Likeness::of(&image)));
+    match decoded {
         Ok((resized, likeness)) => {
             pixels.insert(digest, resized, likeness);
             Finding::Picture(digest)

@@ -192,10 +192,10 @@ pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
 /// The part that trains, where there are parts of one split that are not classes among others.
 fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> {
     let first = parts.iter().min_by_key(|part| part.role)?;
-    let is_pair = |part: &Part<'_>| {
-        part.role != first.role && is_same_inside(part.directory, first.directory)
-    };
-    if parts.iter().any(is_pair) {
+    let has_pair = parts
+        .iter()
+        .any(|part| part.role != first.role && is_same_inside(part.directory, first.directory));
+    if has_pair {
         return Some(first);
     }
     let mut groups: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
@@ -211,40 +211,27 @@ fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> 
 }
 
 fn split(parts: &[Part<'_>], train: &Part<'_>) -> Verdict {
-    let name = |part: &Part<'_>| part.directory.name.clone();
-    let others = parts.iter().filter(|part| part.directory.name != train.directory.name);
-    Verdict::Split { train: name(train), others: others.map(name).collect() }
+    let names = parts.iter().map(|part| &part.directory.name);
+    let train = &train.directory.name;
+    Verdict::Split {
+        train: train.clone(),
+        others: names.filter(|name| *name != train).cloned().collect(),
+    }
 }
 
 /// What makes it likely that directories are no classes, without proving it.
 fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String> {
-    let names = |of: &mut dyn Iterator<Item = &String>| {
-        let all: Vec<&str> = of.map(String::as_str).collect();
-        match all.len() {
-            0..=4 => text::all_of(all),
-            n => format!("`{}`, `{}` and {} more", all[0], all[1], n - 2),
-        }
-    };
     let roles: BTreeSet<Role> = parts.iter().map(|part| part.role).collect();
     if roles.len() > 1 {
-        let parts = names(&mut parts.iter().map(|part| &part.directory.name));
+        let parts = some_of(parts.iter().map(|part| &part.directory.name));
         return Some(format!(
             "{parts} are read as classes; if they are parts of a split, pass only the training \
              directory as `dataset.directory`"
         ));
     }
     let first = directories.first()?;
-    let inner = || names(&mut first.inner.iter());
-    let is_split_inside = |directory: &&ClassDirectory| {
-        let roles: BTreeSet<Role> = directory
-            .inner
-            .iter()
-            .filter_map(|name| role_of(name))
-            .map(|(role, ..)| role)
-            .collect();
-        roles.len() > 1
-    };
-    if directories.len() > 1 && directories.iter().all(is_split_inside) {
+    let inner = || some_of(first.inner.iter());
+    if directories.len() > 1 && directories.iter().all(|directory| is_split_inside(directory)) {
         return Some(format!(
             "each class directory holds {}: their images are joined, and split anew",
             inner()
@@ -254,13 +241,29 @@ fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String>
         && directories.len() <= MOST_PARTS
         && directories.iter().all(|other| is_same_inside(first, other));
     is_alike.then(|| {
-        let directories = names(&mut directories.iter().map(|directory| &directory.name));
+        let directories = some_of(directories.iter().map(|directory| &directory.name));
         format!(
             "{directories} are read as classes, and each holds {}: if those are the classes, pass one \
              of the directories as `dataset.directory`",
             inner()
         )
     })
+}
+
+/// Names, of which two stand for many.
+fn some_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let all: Vec<&str> = names.map(String::as_str).collect();
+    match all.len() {
+        0..=4 => text::all_of(all),
+        n => format!("`{}`, `{}` and {} more", all[0], all[1], n - 2),
+    }
+}
+
+/// Whether a directory holds different parts of a split.
+fn is_split_inside(directory: &ClassDirectory) -> bool {
+    let roles: BTreeSet<Role> =
+        directory.inner.iter().filter_map(|name| role_of(name)).map(|(role, ..)| role).collect();
+    roles.len() > 1
 }
 
 /// Whether two directories hold the same directories, as the parts of a split hold the same classes.
@@ -306,13 +309,12 @@ fn role_of(name: &str) -> Option<(Role, String, usize)> {
 
 /// `trainset`, `TESTDATA`: the word that is left without a filler at its end or start.
 fn role_of_word(word: &str) -> Option<Role> {
-    let find = |word: &str| ROLES.iter().find(|(name, _)| *name == word).map(|(_, role)| *role);
-    let without = || {
-        let ends = FILLERS.iter().filter_map(|filler| word.strip_suffix(filler));
-        let starts = FILLERS.iter().filter_map(|filler| word.strip_prefix(filler));
-        ends.chain(starts).find_map(find)
-    };
-    find(word).or_else(without)
+    let ends = FILLERS.iter().filter_map(|filler| word.strip_suffix(filler));
+    let starts = FILLERS.iter().filter_map(|filler| word.strip_prefix(filler));
+    std::iter::once(word)
+        .chain(ends)
+        .chain(starts)
+        .find_map(|word| ROLES.iter().find(|(name, _)| *name == word).map(|(_, role)| *role))
 }
 
 /// The words of a name in lower case: `trainingSet-01` has `training` and `set`.

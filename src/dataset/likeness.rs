@@ -87,8 +87,9 @@ pub fn pairs(pictures: &[Likeness], most: usize) -> Vec<Pair> {
     let mut found: Vec<Pair> = vec![];
     for start in (0..pictures.len()).step_by(CHUNK) {
         let chunk = start..(start + CHUNK).min(pictures.len());
-        let of = |first: usize| behind(first, pictures, &bands, most);
-        found.extend(chunk.into_par_iter().map(of).collect::<Vec<_>>().into_iter().flatten());
+        let pairs: Vec<Vec<Pair>> =
+            chunk.into_par_iter().map(|first| behind(first, pictures, &bands, most)).collect();
+        found.extend(pairs.into_iter().flatten());
         if found.len() >= most {
             found.truncate(most);
             break;
@@ -108,11 +109,9 @@ fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> V
             for other in band.behind(key, first) {
                 let distance = mine.distance(pictures[other]);
                 // What an earlier band is near in has been found there.
-                let is_new = || {
-                    let differ = |at| (mine.band(at) ^ pictures[other].band(at)).count_ones();
-                    (0..at).all(|earlier| differ(earlier) > 1)
-                };
-                if distance <= ALIKE && is_new() {
+                if distance <= ALIKE
+                    && !(0..at).any(|earlier| is_near(mine, pictures[other], earlier))
+                {
                     found.push((first, other, distance));
                 }
             }
@@ -121,6 +120,11 @@ fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> V
     found.sort_unstable();
     found.truncate(most);
     found
+}
+
+/// Whether two pictures differ in at most one bit of the band `at`.
+fn is_near(a: Likeness, b: Likeness, at: usize) -> bool {
+    (a.band(at) ^ b.band(at)).count_ones() <= 1
 }
 
 /// Bits of a band.

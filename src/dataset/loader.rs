@@ -11,6 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use alpaca_random::SeedStream;
+
 use super::augment::Augmenter;
 use super::decode::{self, DecodeError};
 use super::examine::{Dataset, Sample};
@@ -22,7 +24,6 @@ use crate::base::batch::Batch;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::names;
-use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
 use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
 
@@ -277,8 +278,9 @@ impl Worker {
             let dataset = Arc::clone(&self.loader.dataset);
             let sample = &dataset.samples[self.shared.order[place]];
             let made = panic::catch_unwind(AssertUnwindSafe(|| self.make(sample)));
-            let path = || sample.candidate.path.clone();
-            let result = made.unwrap_or_else(|_| Err(LoaderError::Panicked { path: path() }));
+            let result = made.unwrap_or_else(|_| {
+                Err(LoaderError::Panicked { path: sample.candidate.path.clone() })
+            });
             self.shared.lock().done.insert(place, result);
             self.shared.has_done.notify_one();
         }
@@ -302,18 +304,17 @@ impl Worker {
     /// The pixels of a picture.
     fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
         match &sample.candidate.origin {
-            Origin::Drawn { draughtsman, number } => {
+            Origin::Drawn { generator, number } => {
                 let class = sample.candidate.class;
-                let in_round = draughtsman.number_in(self.round, *number);
+                let in_round = generator.number_in(self.round, *number);
                 if in_round != *number {
-                    return Ok(draughtsman.draw(class, in_round).into());
+                    return Ok(generator.draw(class, in_round).into());
                 }
-                let draw = || {
+                Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(|| {
                     // Drawn pictures are not compared.
-                    let pixels = draughtsman.draw(class, *number);
+                    let pixels = generator.draw(class, *number);
                     self.loader.pixels.insert(sample.digest, pixels, Likeness::default())
-                };
-                Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(draw))
+                }))
             }
             Origin::File(file) => match self.loader.pixels.find(sample.digest) {
                 Some(pixels) => Ok(pixels),
@@ -331,8 +332,9 @@ impl Worker {
             return Err(LoaderError::Changed { path: path() });
         }
         let resizer = &mut self.resizer;
-        let made = |image| (resizer.resize(&image), Likeness::of(&image));
-        let (pixels, likeness) = decode::decode_then("", &bytes, made).map_err(failed)?;
+        let (pixels, likeness) =
+            decode::decode_then("", &bytes, |image| (resizer.resize(&image), Likeness::of(&image)))
+                .map_err(failed)?;
         Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
@@ -353,6 +355,8 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use alpaca_painter::Kind;
+
     use super::*;
     use crate::base::cancel::Cancel;
     use crate::base::tally::Tally;
@@ -361,7 +365,7 @@ mod tests {
     use crate::dataset::scan;
     use crate::spec::{
         DatasetSource, Duplicates, Fit, GeneratorSpec, Interpolation, Location, OnBadImage,
-        PictureKind, ResizeSpec, SplitBy, SplitSpec,
+        ResizeSpec, SplitBy, SplitSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -410,7 +414,8 @@ mod tests {
             listing,
             OnBadImage::Error,
             &pixels,
-            (&Tally::default(), &Cancel::new()),
+            &Tally::default(),
+            &Cancel::new(),
         )
         .unwrap();
         Loader::new(Arc::new(dataset), pixels, &spec, Preprocessing::MinusOneToOne, n_threads)
@@ -479,7 +484,7 @@ mod tests {
     fn a_picture_is_drawn_once_where_it_is_not_drawn_afresh() {
         for (afresh, n_kept) in [(false, 4), (true, 2)] {
             let generator = GeneratorSpec {
-                kinds: vec![PictureKind::Textures],
+                kinds: vec![Kind::Textures],
                 classes: 2,
                 images: 2,
                 seed: 0,
@@ -493,7 +498,8 @@ mod tests {
                 listing,
                 OnBadImage::Error,
                 &pixels,
-                (&Tally::default(), &Cancel::new()),
+                &Tally::default(),
+                &Cancel::new(),
             )
             .unwrap();
             let pixels_of = Arc::clone(&pixels);

@@ -8,14 +8,15 @@
 pub mod augment;
 pub mod copies;
 pub mod decode;
-pub mod draw;
 pub mod error;
 pub mod examine;
+pub mod generator;
+pub mod heat_map;
 mod layout;
 pub mod likeness;
 pub mod loader;
 pub mod order;
-pub mod paint;
+pub mod part;
 pub mod pixels;
 pub mod resize;
 pub mod scan;

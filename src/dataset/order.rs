@@ -1,7 +1,8 @@
 //! The order in which pictures are visited in an epoch.
 
+use alpaca_random::SeedStream;
+
 use super::examine::Dataset;
-use crate::base::random::SeedStream;
 
 /// `positions` in the random order of one epoch: each picture sorts by a number from the stream of
 /// its path, so that the order is a function of the stream and the pictures alone.

@@ -6,11 +6,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use super::decode;
-use super::draw::Draughtsman;
 use super::error::DatasetError;
+use super::generator::ImageGenerator;
 use super::layout::{self, ClassDirectory, Verdict};
 use super::system;
 use crate::base::fs;
@@ -37,8 +37,8 @@ pub enum Origin {
     File(PathBuf),
     /// It is drawn.
     Drawn {
-        /// By whom.
-        draughtsman: Arc<Draughtsman>,
+        /// What draws it.
+        generator: Arc<ImageGenerator>,
         /// Its number in its class.
         number: usize,
     },
@@ -63,24 +63,22 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     match &spec.source {
         DatasetSource::Directory(directory) => scan(&directory.path),
         DatasetSource::Generator(generator) => {
-            Ok(draw_up(generator, &Arc::new(Draughtsman::new(generator, spec.image_size))))
+            Ok(draw_up(generator, &Arc::new(ImageGenerator::new(generator, spec.image_size))))
         }
     }
 }
 
 /// The pictures that are to be drawn.
-fn draw_up(spec: &GeneratorSpec, draughtsman: &Arc<Draughtsman>) -> Listing {
-    let classes: Vec<String> =
-        (0..spec.classes).map(|class| draughtsman.class_name(class)).collect();
+fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
+    let classes: Vec<String> = (0..spec.classes).map(|class| generator.class_name(class)).collect();
     let n_digits = spec.images.saturating_sub(1).to_string().len();
-    let picture = |class: usize, number: usize| Candidate {
-        path: format!("{}/{number:0n_digits$}", classes[class]),
-        class,
-        origin: Origin::Drawn { draughtsman: Arc::clone(draughtsman), number },
-    };
     let candidates = (0..spec.classes)
         .flat_map(|class| (0..spec.images).map(move |number| (class, number)))
-        .map(|(class, number)| picture(class, number))
+        .map(|(class, number)| Candidate {
+            path: format!("{}/{number:0n_digits$}", classes[class]),
+            class,
+            origin: Origin::Drawn { generator: Arc::clone(generator), number },
+        })
         .collect();
     Listing { classes, candidates, warnings: vec![] }
 }
@@ -157,9 +155,10 @@ fn check_layout(
         [] => format!("holds {} but no class folders", text::count(loose.len(), "file")),
         [one] if least > 1 => {
             let inner = fs::read_dir_sorted(&folders[0]).unwrap_or_default();
-            let is_class =
-                |path: &&PathBuf| path.is_dir() && !system::is_passed_over(file_name(path));
-            if inner.iter().filter(is_class).count() > 1 {
+            let classes = inner
+                .iter()
+                .filter(|path| path.is_dir() && !system::is_passed_over(file_name(path)));
+            if classes.count() > 1 {
                 let inner = shown(&folders[0]);
                 help.push(format!(
                     "if the classes are inside it, pass it: `-S dataset.directory={inner}`"
@@ -169,9 +168,11 @@ fn check_layout(
         }
         _ => return Ok(()),
     };
-    let line =
-        |path: &PathBuf| format!("{}{}", name_of(path), if path.is_dir() { "/" } else { "" });
-    let mut seen: Vec<String> = folders.iter().chain(loose).map(line).collect();
+    let mut seen: Vec<String> = folders
+        .iter()
+        .chain(loose)
+        .map(|path| format!("{}{}", name_of(path), if path.is_dir() { "/" } else { "" }))
+        .collect();
     seen.sort();
     Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen, help })
 }
@@ -230,38 +231,50 @@ fn split_layout(
 
 /// Class names that are one name, as an error; that look like one, as warnings.
 fn check_names(classes: &[String]) -> Result<Vec<String>, DatasetError> {
-    let pairs = |of: fn(&str) -> String| {
-        let mut first_with = BTreeMap::new();
-        let mut pairs = vec![];
-        for name in classes {
-            match first_with.get(&of(name)) {
-                Some(first) => pairs.push((String::clone(first), name.clone())),
-                None => drop(first_with.insert(of(name), name.clone())),
-            }
-        }
-        pairs
-    };
-    let same = pairs(names::normal);
+    let same = pairs(classes, names::normal);
     if !same.is_empty() {
         return Err(DatasetError::SameName { pairs: same });
     }
-    let spelt = |name: &str| match names::spelt_out(name) {
+    Ok(pairs(classes, names::look)
+        .into_iter()
+        .map(|(a, b)| {
+            format!("the class names {} and {} are hard to tell apart", spelt(&a), spelt(&b))
+        })
+        .collect())
+}
+
+/// Names of which `of` makes the same, each with the first of these.
+fn pairs(names: &[String], of: fn(&str) -> String) -> Vec<(String, String)> {
+    let mut first_with = BTreeMap::new();
+    let mut pairs = vec![];
+    for name in names {
+        match first_with.get(&of(name)) {
+            Some(first) => pairs.push((String::clone(first), name.clone())),
+            None => drop(first_with.insert(of(name), name.clone())),
+        }
+    }
+    pairs
+}
+
+/// A name, and spelt out where it has characters that cannot be told apart by looking.
+fn spelt(name: &str) -> String {
+    match names::spelt_out(name) {
         spelt if spelt == name => format!("`{name}`"),
         spelt => format!("`{name}` (`{spelt}`)"),
-    };
-    let warning = |(a, b): (String, String)| {
-        format!("the class names {} and {} are hard to tell apart", spelt(&a), spelt(&b))
-    };
-    Ok(pairs(names::look).into_iter().map(warning).collect())
+    }
 }
 
 /// Images beside the class folders, which no class has.
 fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
-    let is_picture = |path: &&PathBuf| {
-        let is_named = || decode::has_image_name(&file_name(path).to_string_lossy());
-        !fs::is_no_plain_file(path) && (is_named() || decode::is_image_file(path))
-    };
-    let pictures: Vec<String> = loose.iter().filter(is_picture).map(|path| name_of(path)).collect();
+    let pictures: Vec<String> = loose
+        .iter()
+        .filter(|path| {
+            !fs::is_no_plain_file(path)
+                && (decode::has_image_name(&file_name(path).to_string_lossy())
+                    || decode::is_image_file(path))
+        })
+        .map(|path| name_of(path))
+        .collect();
     (!pictures.is_empty()).then(|| {
         let (verb, each) = if pictures.len() == 1 { ("is", "it") } else { ("are", "each") };
         format!(
@@ -277,14 +290,14 @@ fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
 fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
     const MOST: usize = 5;
     let meant = passed_over.iter().filter(|path| system::may_be_meant(file_name(path)));
-    let warning = |path: &PathBuf| {
+    let warnings = meant.filter(|path| path.is_dir()).take(MOST).map(|path| {
         format!(
             "`{}` is passed over: photo programs keep small copies in directories of this name; if its \
              images belong to the dataset, rename it",
             names::text_of_path(path.strip_prefix(root).unwrap_or(path))
         )
-    };
-    meant.filter(|path| path.is_dir()).take(MOST).map(warning).collect()
+    });
+    warnings.collect()
 }
 
 /// Lists the files of a class; gives the directories that are passed over but may be meant.
@@ -295,15 +308,15 @@ fn list_class(
     candidates: &mut Vec<Candidate>,
 ) -> Result<Vec<PathBuf>, DatasetError> {
     let mut passed_over = vec![];
-    let is_visible = |entry: &DirEntry| {
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    let visible = walk.into_iter().filter_entry(|entry| {
         let is_visible = entry.depth() == 0 || !system::is_passed_over(entry.file_name());
         if !is_visible && system::may_be_meant(entry.file_name()) {
             passed_over.push(entry.path().to_path_buf());
         }
         is_visible
-    };
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(is_visible) {
+    });
+    for entry in visible {
         let file = match entry {
             Ok(entry) if entry.file_type().is_dir() => continue,
             Ok(entry) => entry.into_path(),

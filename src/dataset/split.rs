@@ -4,53 +4,13 @@
 //! next test, the rest train. So the order in which files are listed has no influence, and adding a
 //! picture moves few others.
 
+use alpaca_random::SeedStream;
+
 use super::copies;
 use super::error::DatasetError;
 use super::examine::Dataset;
-use crate::base::random::SeedStream;
+use super::part::{Part, Split};
 use crate::spec::{Duplicates, SplitBy, SplitSpec};
-
-/// A part of a split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Weights follow its gradients.
-    Train,
-    /// The best epoch is chosen by it.
-    Validation,
-    /// No stage looks at it.
-    Test,
-}
-
-impl Part {
-    /// All parts.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// Its name in splits.csv and in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
-
-/// The part of each picture, in the order of [`Dataset::samples`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split(Vec<Part>);
-
-impl Split {
-    /// The part of each picture.
-    pub fn parts(&self) -> &[Part] {
-        &self.0
-    }
-
-    /// The positions of the pictures of one part, in path order.
-    pub fn positions(&self, part: Part) -> Vec<usize> {
-        let in_part = |(position, of): (usize, &Part)| (*of == part).then_some(position);
-        self.0.iter().enumerate().filter_map(in_part).collect()
-    }
-}
 
 /// Divides a dataset.
 ///
@@ -99,7 +59,7 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
             };
         }
     }
-    Split(parts)
+    Split::new(parts)
 }
 
 /// How many of `n` pictures validate and test: the nearest whole numbers, but at least one where
@@ -119,12 +79,12 @@ fn check_parts(dataset: &Dataset, split: &Split, spec: &SplitSpec) -> Result<(),
     let mut wanted = vec![Part::Train, Part::Validation];
     wanted.extend((spec.test > 0.0).then_some(Part::Test));
     let mut counts = vec![[0; 3]; dataset.classes.len()];
-    for (sample, part) in dataset.samples.iter().zip(&split.0) {
+    for (sample, part) in dataset.samples.iter().zip(split.parts()) {
         counts[sample.candidate.class][*part as usize] += 1;
     }
     let n_parts = wanted.len();
     for part in wanted {
-        let is_empty = |of: &[usize; 3]| of[part as usize] == 0;
+        let is_empty = |counts: &[usize; 3]| counts[part as usize] == 0;
         let must_have = spec.by == SplitBy::Stratified || part == Part::Train;
         let lacking = counts.iter().enumerate().filter(|(_, counts)| must_have && is_empty(counts));
         let classes: Vec<(String, usize)> = lacking

@@ -11,8 +11,9 @@ use super::decode::{self, DecodeError};
 use super::error::DatasetError;
 use super::examine::{Dataset, Sample};
 use super::likeness::{self, Likeness};
+use super::part::Part;
 use super::scan::{Candidate, Listing, Origin};
-use super::split::{self, Part};
+use super::split;
 use crate::base::digest::Digest;
 use crate::spec::{ImageSize, SplitSpec};
 
@@ -116,12 +117,15 @@ pub fn survey(
     size: ImageSize,
     tell: &(dyn Fn() + Sync),
 ) -> Result<Survey, DatasetError> {
-    let look = |candidate: &Candidate| {
-        let found = look_at(candidate);
-        tell();
-        found
-    };
-    let found: Vec<Found> = listing.candidates.par_iter().map(look).collect();
+    let found: Vec<Found> = listing
+        .candidates
+        .par_iter()
+        .map(|candidate| {
+            let found = look_at(candidate);
+            tell();
+            found
+        })
+        .collect();
     let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     let (mut looks, mut bytes) = (vec![], 0);
     let mut bad = BTreeMap::new();
@@ -167,8 +171,8 @@ pub fn survey(
 fn look_at(candidate: &Candidate) -> Found {
     let file = match &candidate.origin {
         Origin::File(file) => file,
-        Origin::Drawn { draughtsman, number } => {
-            let digest = draughtsman.digest(candidate.class, *number);
+        Origin::Drawn { generator, number } => {
+            let digest = generator.digest(candidate.class, *number);
             return Found::Picture { digest, bytes: 0, look: None };
         }
     };
@@ -176,12 +180,12 @@ fn look_at(candidate: &Candidate) -> Found {
         Ok(content) => content,
         Err(reason) => return Found::Bad(reason),
     };
-    let look = |picture: decode::Picture| Look {
+    let look = decode::decode_then(&candidate.path, &content, |picture| Look {
         size: [picture.width(), picture.height()],
         format: decode::format_name(&content),
         likeness: Likeness::of(&picture),
-    };
-    match decode::decode_then(&candidate.path, &content, look) {
+    });
+    match look {
         Ok(look) => Found::Picture {
             digest: Digest::of(&content),
             bytes: content.len() as u64,
@@ -199,22 +203,27 @@ fn classes(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {
     for (sample, part) in dataset.samples.iter().zip(parts) {
         *in_parts[sample.candidate.class].entry(part.name()).or_insert(0) += 1;
     }
-    let of = |(name, parts): (&String, BTreeMap<&'static str, usize>)| ClassSurvey {
-        name: name.clone(),
-        n_images: parts.values().sum(),
-        parts,
-    };
-    dataset.classes.iter().zip(in_parts).map(of).collect()
+    dataset
+        .classes
+        .iter()
+        .zip(in_parts)
+        .map(|(name, parts)| ClassSurvey {
+            name: name.clone(),
+            n_images: parts.values().sum(),
+            parts,
+        })
+        .collect()
 }
 
 fn sizes(looks: &[Option<Look>], wanted: ImageSize) -> Option<Sizes> {
     let mut sizes: Vec<[u32; 2]> = looks.iter().flatten().map(|look| look.size).collect();
     sizes.sort_by_key(|[width, height]| (u64::from(*width) * u64::from(*height), *width));
     let (smallest, largest) = (*sizes.first()?, *sizes.last()?);
-    let is_enlarged = |[width, height]: &&[u32; 2]| {
+    let median = sizes[sizes.len() / 2];
+    let enlarged = sizes.iter().filter(|[width, height]| {
         (*width as usize) < wanted.width || (*height as usize) < wanted.height
-    };
-    let (median, n_enlarged) = (sizes[sizes.len() / 2], sizes.iter().filter(is_enlarged).count());
+    });
+    let n_enlarged = enlarged.count();
     sizes.dedup();
     Some(Sizes { smallest, median, largest, n_enlarged, n_sizes: sizes.len() })
 }
@@ -266,8 +275,9 @@ fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) ->
     let mut pairs: Vec<(usize, usize, u32)> = likeness::pairs(&likenesses, MOST_PAIRS)
         .into_iter()
         .flat_map(|(a, b, distance)| {
-            let pair = move |a: usize, b: usize| (a.min(b), a.max(b), distance);
-            copies(a).iter().flat_map(move |&a| copies(b).iter().map(move |&b| pair(a, b)))
+            copies(a)
+                .iter()
+                .flat_map(move |&a| copies(b).iter().map(move |&b| (a.min(b), a.max(b), distance)))
         })
         .take(MOST_PAIRS)
         .collect();

@@ -1,10 +1,10 @@
 //! Whether two runs differ by more than chance on the pictures they both validated with.
 
+use alpaca_random::{Generator, SeedStream};
 use serde::Serialize;
 
 use super::pictures::common;
 use super::run::{FinishedRun, Prediction};
-use crate::base::random::{Generator, SeedStream};
 
 /// Below this the difference is called more than chance.
 const SIGNIFICANT: f64 = 0.05;
@@ -73,13 +73,16 @@ pub(super) fn chance(first: &FinishedRun, second: &FinishedRun) -> Option<Chance
 /// The exact p-value: twice the smaller tail of a binomial distribution with one half, at most one.
 fn mcnemar(n_better: usize, n_worse: usize) -> f64 {
     let n = n_better + n_worse;
-    let log_factorial = |n: usize| libm::lgamma(n as f64 + 1.0);
-    let term = |k: usize| {
+    let terms = (0..=n_better.min(n_worse)).map(|k| {
         let ways = log_factorial(n) - log_factorial(k) - log_factorial(n - k);
         libm::exp(ways - n as f64 * std::f64::consts::LN_2)
-    };
-    let tail: f64 = (0..=n_better.min(n_worse)).map(term).sum();
+    });
+    let tail: f64 = terms.sum();
     (2.0 * tail).min(1.0)
+}
+
+fn log_factorial(n: usize) -> f64 {
+    libm::lgamma(n as f64 + 1.0)
 }
 
 fn mean(changes: &[[f64; 2]], of: usize) -> f64 {

@@ -45,14 +45,20 @@ pub(super) fn flips(first: &FinishedRun, second: &FinishedRun) -> Vec<Flip> {
             })
         })
         .collect();
-    let rank = |flip: &Flip| match flip.verdict() {
-        "worse" => 0,
-        "better" => 1,
-        _ => 2,
-    };
-    let change = |flip: &Flip| (flip.own[1] - flip.own[0]).abs();
     flips.sort_by(|a, b| {
         rank(a).cmp(&rank(b)).then(change(b).total_cmp(&change(a))).then(a.path.cmp(&b.path))
     });
     flips
+}
+
+fn rank(flip: &Flip) -> u8 {
+    match flip.verdict() {
+        "worse" => 0,
+        "better" => 1,
+        _ => 2,
+    }
+}
+
+fn change(flip: &Flip) -> f64 {
+    (flip.own[1] - flip.own[0]).abs()
 }

@@ -50,8 +50,8 @@ pub(super) fn changes(first: &FinishedRun, second: &FinishedRun) -> PictureChang
             }
         }
     }
-    let is_new = |path: &&String| !first.pictures.contains_key(*path);
-    changes.added = second.pictures.keys().filter(is_new).cloned().collect();
+    let added = second.pictures.keys().filter(|path| !first.pictures.contains_key(*path));
+    changes.added = added.cloned().collect();
     changes
 }
 

@@ -147,10 +147,10 @@ fn pictures(path: &Path) -> Result<BTreeMap<String, Picture>, DiffError> {
     let rows = table::read(path)?;
     let [name, part, digest] = ["path", "split", "digest"].map(|name| column(&rows, path, name));
     let (name, part, digest) = (name?, part?, digest?);
-    let picture = |row: &Vec<String>| {
+    let pictures = rows.rows.iter().map(|row| {
         (row[name].clone(), Picture { part: row[part].clone(), digest: row[digest].clone() })
-    };
-    Ok(rows.rows.iter().map(picture).collect())
+    });
+    Ok(pictures.collect())
 }
 
 fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {

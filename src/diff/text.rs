@@ -71,11 +71,11 @@ fn same(diff: &Diff) -> String {
 /// What the runs are called in headings: the names of their folders, or letters where these are not
 /// distinct.
 pub(super) fn labels(diff: &Diff) -> Vec<String> {
-    let name = |run: &String| {
+    let names = diff.runs.iter().map(|run| {
         let end = run.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next();
         end.unwrap_or(run).to_owned()
-    };
-    let names: Vec<String> = diff.runs.iter().map(name).collect();
+    });
+    let names: Vec<String> = names.collect();
     let mut distinct = names.clone();
     distinct.sort();
     distinct.dedup();
@@ -106,8 +106,9 @@ pub(super) fn values(diff: &Diff, style: Style) -> Table {
 /// What computed, and with `all` where and when.
 pub(super) fn environment(diff: &Diff, style: Style) -> Table {
     let heads = ["Path", "Setting"].map(str::to_owned).into_iter().chain(labels(diff)).collect();
-    let is_shown = |setting: &&super::Setting| style.all || (setting.differs && setting.matters);
-    let rows = diff.environment.iter().filter(is_shown).map(|setting| {
+    let settings = diff.environment.iter();
+    let shown = settings.filter(|setting| style.all || (setting.differs && setting.matters));
+    let rows = shown.map(|setting| {
         let start = [layout::MANIFEST.to_owned(), setting.name.clone()];
         start.into_iter().chain(setting.values.iter().map(|value| short(value))).collect()
     });
@@ -190,8 +191,6 @@ pub(super) fn about(pair: &Pair, diff: &Diff, chance: &Chance) -> String {
     } else {
         String::new()
     };
-    let signed = |value: f64| format!("{value:+.4}");
-    let interval = |[low, high]: [f64; 2]| format!("{} to {}", signed(low), signed(high));
     let accuracy = signed(chance.accuracy);
     let log_loss = signed(chance.log_loss);
     let verdict = if n_better + n_worse == 0 {
@@ -210,6 +209,14 @@ pub(super) fn about(pair: &Pair, diff: &Diff, chance: &Chance) -> String {
     )
 }
 
+fn signed(value: f64) -> String {
+    format!("{value:+.4}")
+}
+
+fn interval([low, high]: [f64; 2]) -> String {
+    format!("{} to {}", signed(low), signed(high))
+}
+
 fn p_text(p: f64) -> String {
     if p < 0.0001 { "less than 0.0001".to_owned() } else { number(p, 4) }
 }
@@ -219,11 +226,11 @@ pub(super) fn flips(pair: &Pair, diff: &Diff, most: usize) -> Table {
     let labels = labels(diff);
     let other = diff.runs.iter().position(|run| *run == pair.other).unwrap_or(1);
     let heads = ["Picture", "Class", &labels[0], &labels[other], ""];
-    let said = |(class, probability): &(String, f64)| format!("{class} {probability:.2}");
     let rows = pair.flips.iter().take(most).map(|flip| {
         let Flip { path, label, predicted, .. } = flip;
-        let verdict = flip.verdict().to_owned();
-        vec![path.clone(), label.clone(), said(&predicted[0]), said(&predicted[1]), verdict]
+        let [first, second] =
+            predicted.each_ref().map(|(class, probability)| format!("{class} {probability:.2}"));
+        vec![path.clone(), label.clone(), first, second, flip.verdict().to_owned()]
     });
     Table { heads: heads.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
@@ -236,6 +243,12 @@ fn paragraph(text: &mut String, style: Style, lines: &[String]) {
     let _ = write!(text, "\n{}\n", lines.join("\n").replace('\n', end));
 }
 
+/// A row of a table in Markdown.
+fn line(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
 fn section(text: &mut String, style: Style, table: &Table) {
     let Table { heads, rows } = table;
     if rows.is_empty() {
@@ -243,10 +256,6 @@ fn section(text: &mut String, style: Style, table: &Table) {
     }
     text.push('\n');
     if style.markdown {
-        let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
         text.push_str(&line(heads));
         text.push_str(&line(&vec!["---".to_owned(); heads.len()]));
         rows.iter().for_each(|row| text.push_str(&line(row)));

@@ -70,14 +70,14 @@ pub(super) fn environment(runs: &[FinishedRun]) -> Vec<Setting> {
     };
     let names: BTreeSet<&String> =
         runs.iter().flat_map(|run| run.manifest.versions.keys()).collect();
-    let version = |run: &FinishedRun, name: &str| {
-        run.manifest.versions.get(name).map_or_else(|| "-".to_owned(), Clone::clone)
-    };
-    let weights = |run: &FinishedRun| {
+    let mut settings = vec![setting("content of model.weights", true, &|run| {
         run.manifest.weights.digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string())
-    };
-    let mut settings = vec![setting("content of model.weights", true, &weights)];
-    settings.extend(names.into_iter().map(|name| setting(name, true, &|run| version(run, name))));
+    })];
+    settings.extend(names.into_iter().map(|name| {
+        setting(name, true, &|run| {
+            run.manifest.versions.get(name).map_or_else(|| "-".to_owned(), Clone::clone)
+        })
+    }));
     let volatile: [(&str, Of<'_>); 6] = [
         ("threads", &|run| run.manifest.volatile.threads.to_string()),
         ("platform", &|run| run.manifest.volatile.platform.clone()),

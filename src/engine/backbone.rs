@@ -9,7 +9,7 @@ use crate::model::backbone::{Backbone, Channels};
 use crate::model::cut::Cut;
 use crate::model::fuse::UnitKind;
 use crate::model::network::Network;
-use crate::onnx::run::{Model, RunError, Runnable};
+use crate::onnx::run::{GraphError, Model, Runnable};
 use crate::spec::ImageSize;
 
 /// Runs a backbone, and the pooling behind it where that is frozen too.
@@ -23,7 +23,7 @@ pub(super) struct BackboneExtractor {
     pools: bool,
 }
 
-fn failed(error: &RunError) -> EngineError {
+fn failed(error: &GraphError) -> EngineError {
     EngineError::Failed { engine: "ONNX", reason: error.to_string() }
 }
 
@@ -37,8 +37,9 @@ impl BackboneExtractor {
         let &[height, width, _] = &network.graph.layers()[0].shape[..] else {
             unreachable!("a network takes pictures");
         };
-        let is_pooling = |kind: &UnitKind| *kind == UnitKind::GlobalAveragePooling;
-        let pools = network.units[cut.frozen.clone()].iter().any(|unit| is_pooling(&unit.kind));
+        let pools = network.units[cut.frozen.clone()]
+            .iter()
+            .any(|unit| unit.kind == UnitKind::GlobalAveragePooling);
         let input = backbone.channels.of_one(ImageSize { height, width });
         Ok(Self {
             runnable: Model::read(&backbone.file)
@@ -66,11 +67,11 @@ impl BackboneExtractor {
             return Err(EngineError::Failed { engine: "ONNX", reason });
         }
         if self.pools {
-            let mean = |plane: &[f32]| {
+            let means = planes.chunks_exact(n_places).map(|plane| {
                 let sum: f64 = plane.iter().copied().map(f64::from).sum();
                 (sum / n_places as f64) as f32
-            };
-            return Ok(planes.chunks_exact(n_places).map(mean).collect());
+            });
+            return Ok(means.collect());
         }
         Ok(transposed(planes, n_places))
     }

@@ -7,18 +7,22 @@
 
 pub mod autodiff;
 mod backbone;
-pub mod kernels;
+pub mod class_activation;
+pub mod inference;
 mod layers;
 pub mod native;
 pub mod optimizer;
+mod peak;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use alpaca_random::SeedStream;
+
 use self::backbone::BackboneExtractor;
 use self::native::NativeExtractor;
+pub use self::peak::peak;
 use crate::base::batch::Batch;
-use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
 use crate::model::cut::Cut;
 use crate::model::fuse::UnsupportedLayer;
@@ -46,6 +50,66 @@ pub enum EngineError {
 pub struct Features {
     /// One tensor for each value on the boundary, `[n, …]`, in the order of the cut.
     pub values: Vec<Tensor>,
+}
+
+impl Features {
+    /// Writes the values of one image, one tensor after the other, into `record`.
+    ///
+    /// # Panics
+    /// When `record` has another length.
+    pub fn write_record(&self, image: usize, record: &mut [f32]) {
+        let mut rest = record;
+        for tensor in &self.values {
+            let len = tensor.shape()[1..].iter().product();
+            let (place, behind) = rest.split_at_mut(len);
+            place.copy_from_slice(&tensor.values()[image * len..][..len]);
+            rest = behind;
+        }
+        assert!(rest.is_empty(), "a record holds the values of one image");
+    }
+}
+
+/// Features that are put together image by image.
+pub struct FeaturesInMaking<'a> {
+    /// The shape of each value, for one image.
+    shapes: &'a [Vec<usize>],
+    values: Vec<Vec<f32>>,
+    n: usize,
+}
+
+impl<'a> FeaturesInMaking<'a> {
+    /// Room for the features of `n` images.
+    pub fn new(shapes: &'a [Vec<usize>], n: usize) -> Self {
+        let values = shapes
+            .iter()
+            .map(|shape| Vec::with_capacity(n * shape.iter().product::<usize>()))
+            .collect();
+        Self { shapes, values, n: 0 }
+    }
+
+    /// How many numbers an image has.
+    pub fn record_len(&self) -> usize {
+        self.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum()
+    }
+
+    /// Adds the values of an image as [`Features::write_record`] writes them.
+    pub fn add(&mut self, record: &[f32]) {
+        let mut rest = record;
+        for (values, shape) in self.values.iter_mut().zip(self.shapes) {
+            let (own, behind) = rest.split_at(shape.iter().product());
+            values.extend_from_slice(own);
+            rest = behind;
+        }
+        self.n += 1;
+    }
+
+    /// The features of all images that were added.
+    pub fn finish(self) -> Features {
+        let values = self.values.into_iter().zip(self.shapes);
+        let tensors =
+            values.map(|(values, shape)| Tensor::new(&[&[self.n], &shape[..]].concat(), values));
+        Features { values: tensors.collect() }
+    }
 }
 
 /// Runs the frozen part of a network: forward only, batch normalisation folded into the weights.
@@ -95,8 +159,9 @@ impl StepRandomness {
         let mut mask = Vec::with_capacity(self.samples.len() * n_channels);
         for stream in &self.samples {
             let mut generator = stream.generator();
-            let factor = |_| if generator.uniform() < rate { 0.0 } else { kept };
-            mask.extend((0..n_channels).map(factor));
+            for _ in 0..n_channels {
+                mask.push(if generator.uniform() < rate { 0.0 } else { kept });
+            }
         }
         Some(mask)
     }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use alpaca_kernels::{AdamNumbers, Kernels};
 use rayon::prelude::*;
 
-use super::kernels::{AdamNumbers, Kernels};
 use crate::base::tensor::Tensor;
 use crate::model::graph::Role;
 use crate::model::weights::Weights;
@@ -39,11 +39,11 @@ impl Optimizer {
     /// Steps taken, and the running means of gradients and of their squares.
     pub fn state(&self) -> (u64, [Weights; 2]) {
         let of = |values: fn(&Moments) -> &Vec<f32>| -> Weights {
-            let tensor = |(name, moments): (&String, &Moments)| {
+            let tensors = self.moments.iter().map(|(name, moments)| {
                 let values = values(moments);
                 (name.clone(), Tensor::new(&[values.len()], values.clone()))
-            };
-            self.moments.iter().map(tensor).collect()
+            });
+            tensors.collect()
         };
         (self.n_steps, [of(|moments| &moments.first), of(|moments| &moments.second)])
     }
@@ -56,11 +56,11 @@ impl Optimizer {
     /// Goes on after `n_steps` steps with these running means.
     pub fn restore(&mut self, n_steps: u64, [first, second]: [Weights; 2]) {
         self.n_steps = n_steps;
-        let moments = |(name, tensor): (&str, &Tensor)| {
+        let moments = first.iter().map(|(name, tensor)| {
             let [first, second] = [tensor, second.get(name)].map(|tensor| tensor.values().to_vec());
             (name.to_owned(), Moments { first, second })
-        };
-        self.moments = first.iter().map(moments).collect();
+        });
+        self.moments = moments.collect();
     }
 
     /// Begins the next step; every parameter is then moved once.
@@ -128,8 +128,8 @@ fn adam(values: &mut [f32], gradient: &[f32], moments: &mut Moments, numbers: Ad
     let kernels = Kernels::best();
     let tasks = values.par_chunks_mut(TASK).zip(gradient.par_chunks(TASK));
     let means = moments.first.par_chunks_mut(TASK).zip(moments.second.par_chunks_mut(TASK));
-    tasks.zip(means).for_each(|((values, gradient), means)| {
-        kernels.adam(numbers, values, gradient, means);
+    tasks.zip(means).for_each(|((values, gradient), (first, second))| {
+        kernels.adam(numbers, values, gradient, first, second);
     });
 }
 

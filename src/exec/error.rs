@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::checkpoint::CheckpointError;
-use super::evaluate;
-use super::export::ExportError;
 use crate::base::fs::FileError;
 use crate::base::text;
 use crate::dataset::error::DatasetError;
 use crate::dataset::loader::LoaderError;
 use crate::engine::EngineError;
+use crate::model::weights::bundle::BundleError;
+use crate::onnx::UnsupportedResize;
+use crate::onnx::run::GraphError;
 use crate::run_dir::lock::LockError;
 use crate::run_dir::plot::check::NotAPlot;
 use crate::spec::problem::Code;
@@ -120,7 +120,7 @@ impl RunError {
             Self::Checkpoint(CheckpointError::Missing(_)) => {
                 vec!["it stopped before its first stage; run the pipeline again".to_owned()]
             }
-            Self::UnknownClasses { unknown, known } => evaluate::unknown_classes(unknown, known),
+            Self::UnknownClasses { unknown, known } => unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
             Self::Plot { .. } => vec![
                 "the page of a run never takes over what could run or load \
@@ -142,7 +142,7 @@ impl RunError {
     }
 
     /// Whether the run can go on once what stopped it is out of the way.
-    pub fn can_go_on(&self) -> bool {
+    pub fn can_resume(&self) -> bool {
         match self {
             Self::File(_) | Self::Loader(_) | Self::Engine(_) => true,
             Self::Train(error) => !matches!(error, TrainError::LossNotFinite { .. }),
@@ -164,5 +164,104 @@ impl RunError {
             self,
             Self::Train(TrainError::Cancelled { .. }) | Self::Dataset(DatasetError::Cancelled)
         )
+    }
+}
+
+impl From<UnsupportedResize> for RunError {
+    fn from(error: UnsupportedResize) -> Self {
+        Self::Export(error.into())
+    }
+}
+
+impl From<GraphError> for RunError {
+    fn from(error: GraphError) -> Self {
+        Self::Export(error.into())
+    }
+}
+
+/// What is said about classes that a model does not know.
+fn unknown_classes(unknown: &[String], known: &[String]) -> Vec<String> {
+    let known = known.iter().map(String::as_str);
+    let mut hints: Vec<String> = unknown
+        .iter()
+        .filter_map(|name| match text::nearest(name, known.clone(), 1)[..] {
+            [nearest] => Some(format!("`{name}`: did you mean `{nearest}`?")),
+            _ => None,
+        })
+        .collect();
+    hints.push(format!("the model knows {}", text::all_of(known)));
+    hints
+}
+
+/// A checkpoint that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// There is none.
+    #[error("`{}` holds nothing to go on from", .0.display())]
+    Missing(PathBuf),
+    /// A file of it cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file of it is not what was written.
+    #[error("`{}` is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: BundleError,
+    },
+    /// It was written by another version.
+    #[error("the checkpoint was written by {theirs}, and this is {ours}")]
+    Other {
+        /// The program that wrote it.
+        theirs: String,
+        /// This one.
+        ours: String,
+    },
+}
+
+/// The largest difference of a probability that may be called agreement.
+pub(crate) const TOLERANCE: f64 = 1e-4;
+
+/// A model that cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Its pictures are resized in a way that no graph knows.
+    #[error(transparent)]
+    Resize(#[from] UnsupportedResize),
+    /// Its base model is a file itself.
+    #[error("a model whose base model is an ONNX file that is run as it is cannot be exported")]
+    Backbone,
+    /// tract cannot run the file.
+    #[error(transparent)]
+    Tract(#[from] GraphError),
+    /// The file says something else.
+    #[error(
+        "the exported file and the model differ by {difference:.1e} on `{path}`, more than {TOLERANCE:.0e}"
+    )]
+    Disagreement {
+        /// The largest difference of a probability.
+        difference: f64,
+        /// The picture.
+        path: String,
+    },
+}
+
+impl ExportError {
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Resize(_) => vec![
+                "`--normalised` (in a pipeline `normalised: true`) leaves resizing out of the graph"
+                    .to_owned(),
+            ],
+            Self::Backbone => vec![
+                "`alpaca-run predict RUN` asks it; the run directory has its base model and its head"
+                    .to_owned(),
+            ],
+            Self::Tract(_) | Self::Disagreement { .. } => {
+                vec!["this is a bug of alpaca-run; no file was written".to_owned()]
+            }
+        }
     }
 }

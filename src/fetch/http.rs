@@ -188,9 +188,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Where a redirect leads. It may not lead out of an encrypted connection.
 fn redirected(from: &str, headers: &HeaderMap) -> Result<String, HttpError> {
-    let refused = |what: String| Err(HttpError::Refused(what));
     let Some(to) = text(headers, header::LOCATION.as_str()) else {
-        return refused(format!("{} redirects to nowhere", host(from)));
+        return Err(HttpError::Refused(format!("{} redirects to nowhere", host(from))));
     };
     let scheme = from.split("://").next().unwrap_or_default();
     let to = if to.contains("://") {
@@ -206,7 +205,8 @@ fn redirected(from: &str, headers: &HeaderMap) -> Result<String, HttpError> {
     };
     let to = without_dots(&to);
     if scheme == "https" && !to.starts_with("https://") {
-        return refused(format!("{} redirects to {to}, which is not encrypted", host(from)));
+        let what = format!("{} redirects to {to}, which is not encrypted", host(from));
+        return Err(HttpError::Refused(what));
     }
     Ok(to)
 }

@@ -324,9 +324,11 @@ impl<'a> Expected<'a> {
         let recorded = if record.exists() {
             let text = fs::read_text(&record)?;
             let digits = text.split_whitespace().next().unwrap_or_default();
-            let reason = || format!("its record {} holds no SHA-256", record.display());
-            let parsed = digits.parse();
-            Some(parsed.map_err(|_| FetchError::Changed { path: path.into(), reason: reason() })?)
+            let parsed = digits.parse().map_err(|_| FetchError::Changed {
+                path: path.into(),
+                reason: format!("its record {} holds no SHA-256", record.display()),
+            });
+            Some(parsed?)
         } else {
             None
         };
@@ -345,11 +347,11 @@ impl<'a> Expected<'a> {
         if self.file.sha256.is_some() {
             return None;
         }
-        let by_name = || {
-            let start = self.file.sha256_start?;
-            differs("its name says that its SHA-256 begins with", start, sha256)
-        };
-        by_name().or_else(|| differs(FIRST, &self.recorded?.to_string(), sha256))
+        let by_name = self
+            .file
+            .sha256_start
+            .and_then(|start| differs("its name says that its SHA-256 begins with", start, sha256));
+        by_name.or_else(|| differs(FIRST, &self.recorded?.to_string(), sha256))
     }
 }
 

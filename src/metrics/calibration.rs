@@ -31,22 +31,24 @@ pub fn bins(scored: &[Scored<'_>]) -> Vec<Bin> {
         *sum += confidence;
         *n_correct += usize::from(label == predicted);
     }
-    let bin = |(at, (n, sum, n_correct)): (usize, &(usize, f64, usize))| {
-        let edge = |at: usize| at as f64 / N_BINS as f64;
-        (*n > 0).then(|| Bin {
+    let edge = |at: usize| at as f64 / N_BINS as f64;
+    sums.iter()
+        .enumerate()
+        .filter(|(_, (n, ..))| *n > 0)
+        .map(|(at, (n, sum, n_correct))| Bin {
             range: [edge(at), edge(at + 1)],
             n_images: *n,
             confidence: sum / *n as f64,
             accuracy: *n_correct as f64 / *n as f64,
         })
-    };
-    sums.iter().enumerate().filter_map(bin).collect()
+        .collect()
 }
 
 /// The mean distance of confidence from accuracy over bins, each counting by its pictures.
 pub(super) fn expected_error(bins: &[Bin], n_images: usize) -> f64 {
-    let distance = |bin: &Bin| (bin.confidence - bin.accuracy).abs() * bin.n_images as f64;
-    bins.iter().map(distance).sum::<f64>() / n_images as f64
+    let distances =
+        bins.iter().map(|bin| (bin.confidence - bin.accuracy).abs() * bin.n_images as f64);
+    distances.sum::<f64>() / n_images as f64
 }
 
 /// The surprise at what had a probability, in nats. A probability of zero counts as the smallest
@@ -55,24 +57,32 @@ pub fn surprise(probability: f64) -> f64 {
     -libm::log(probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
 }
 
+/// The positions of the `most` probabilities that surprise most, the most surprising first.
+pub fn most_surprising(probabilities: &[f64], most: usize) -> Vec<usize> {
+    let mut positions: Vec<usize> = (0..probabilities.len()).collect();
+    positions.sort_by(|&a, &b| surprise(probabilities[b]).total_cmp(&surprise(probabilities[a])));
+    positions.truncate(most);
+    positions
+}
+
 /// The mean surprise at a picture's own class, in nats.
 pub(super) fn log_loss(scored: &[Scored<'_>]) -> f64 {
-    let surprise = |one: &Scored<'_>| surprise(one.probabilities[one.label]);
-    scored.iter().map(surprise).sum::<f64>() / scored.len() as f64
+    let surprises = scored.iter().map(|one| surprise(one.probabilities[one.label]));
+    surprises.sum::<f64>() / scored.len() as f64
 }
 
 /// The mean squared distance of the probabilities from what is so: of two classes half the sum over
 /// both, as in scikit-learn.
 pub(super) fn brier_score(scored: &[Scored<'_>]) -> f64 {
-    let distance = |one: &Scored<'_>| {
-        let of_class = |(class, probability): (usize, &f64)| {
+    let distances = scored.iter().map(|one| {
+        let squares = one.probabilities.iter().enumerate().map(|(class, probability)| {
             let off = probability - if class == one.label { 1.0 } else { 0.0 };
             off * off
-        };
-        let sum: f64 = one.probabilities.iter().enumerate().map(of_class).sum();
+        });
+        let sum: f64 = squares.sum();
         if one.probabilities.len() == 2 { sum / 2.0 } else { sum }
-    };
-    scored.iter().map(distance).sum::<f64>() / scored.len() as f64
+    });
+    distances.sum::<f64>() / scored.len() as f64
 }
 
 #[cfg(test)]

@@ -146,8 +146,9 @@ impl From<ConfusionMatrix> for Written {
             let counts = matrix.cells().map(|(label, given, count)| [label, given, count]);
             return Self::Sparse { n_classes, counts: counts.collect() };
         }
-        let row = |label| (0..n_classes).map(|given| matrix.get(label, given)).collect();
-        Self::Whole((0..n_classes).map(row).collect())
+        let rows = (0..n_classes)
+            .map(|label| (0..n_classes).map(|given| matrix.get(label, given)).collect());
+        Self::Whole(rows.collect())
     }
 }
 

@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod confusion;
 pub mod interval;
 pub mod ranking;
+pub mod rates;
 
 use serde::{Deserialize, Serialize};
 
@@ -103,12 +104,12 @@ pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
         .enumerate()
         .map(|(class, name)| of_class(class, name, &confusion_matrix, scored))
         .collect();
-    let occurs =
-        |class: usize| confusion_matrix.n_of(class) > 0 || confusion_matrix.n_given(class) > 0;
     let occurring: Vec<&ClassMetrics> = of_classes
         .iter()
         .enumerate()
-        .filter(|(class, _)| occurs(*class))
+        .filter(|&(class, _)| {
+            confusion_matrix.n_of(class) > 0 || confusion_matrix.n_given(class) > 0
+        })
         .map(|(_, metrics)| metrics)
         .collect();
     let mean = |of: fn(&ClassMetrics) -> f64| {
@@ -148,7 +149,6 @@ fn of_class(
 ) -> ClassMetrics {
     let (n_true, n_given) = (confusion.n_of(class), confusion.n_given(class));
     let n_hit = confusion.get(class, class);
-    let share = |n: usize, of: usize| if of == 0 { 0.0 } else { n as f64 / of as f64 };
     let ranking = ranking::Ranking::of_class(class, scored);
     ClassMetrics {
         name: name.to_owned(),
@@ -160,6 +160,11 @@ fn of_class(
         roc_auc: ranking.roc_auc(),
         average_precision: ranking.average_precision(),
     }
+}
+
+/// The share that `n` are of `of`; of none it is zero.
+fn share(n: usize, of: usize) -> f64 {
+    if of == 0 { 0.0 } else { n as f64 / of as f64 }
 }
 
 #[cfg(test)]

@@ -93,12 +93,12 @@ impl Ranking {
             return vec![];
         }
         let start = Point { x: 0.0, y: 0.0, threshold: f64::INFINITY };
-        let point = |step: &Step| Point {
+        let points = self.steps.iter().map(|step| Point {
             x: step.n_false as f64 / self.n_negative as f64,
             y: step.n_true as f64 / self.n_positive as f64,
             threshold: step.threshold,
-        };
-        std::iter::once(start).chain(self.steps.iter().map(point)).collect()
+        });
+        std::iter::once(start).chain(points).collect()
     }
 
     /// The precision (`y`) at each recall (`x`). Empty without pictures of the class.
@@ -106,12 +106,14 @@ impl Ranking {
         if self.n_positive == 0 {
             return vec![];
         }
-        let point = |step: &Step| Point {
-            x: step.n_true as f64 / self.n_positive as f64,
-            y: step.n_true as f64 / (step.n_true + step.n_false) as f64,
-            threshold: step.threshold,
-        };
-        self.steps.iter().map(point).collect()
+        self.steps
+            .iter()
+            .map(|step| Point {
+                x: step.n_true as f64 / self.n_positive as f64,
+                y: step.n_true as f64 / (step.n_true + step.n_false) as f64,
+                threshold: step.threshold,
+            })
+            .collect()
     }
 
     /// The share of pictures that are of the class.

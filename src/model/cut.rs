@@ -18,23 +18,25 @@ pub struct Cut {
 
 /// Cuts a list of units before the first unit that trains or is random in training.
 pub fn before_layer(units: &[Unit], graph: &Graph, first_trainable: LayerIdx) -> Cut {
-    let trains = |unit: &Unit| {
-        let has_weights = |&layer: &LayerIdx| !graph.parameters_of(layer).is_empty();
+    let at = units.iter().position(|unit| {
         matches!(unit.kind, UnitKind::Dropout { .. })
-            || unit.layers.iter().any(|layer| *layer >= first_trainable && has_weights(layer))
-    };
-    let at = units.iter().position(trains).unwrap_or(units.len());
-    before_unit(units, at)
+            || unit
+                .layers
+                .iter()
+                .any(|&layer| layer >= first_trainable && !graph.parameters_of(layer).is_empty())
+    });
+    before_unit(units, at.unwrap_or(units.len()))
 }
 
 /// Cuts a list of units before the unit with position `at`.
 pub fn before_unit(units: &[Unit], at: usize) -> Cut {
-    let is_before = |value: &Value| match *value {
-        Value::Image => true,
-        Value::Unit(unit) => unit < at,
-    };
-    let mut boundary: Vec<Value> =
-        units[at..].iter().flat_map(Unit::reads).filter(is_before).collect();
+    let reads = units[at..].iter().flat_map(Unit::reads);
+    let mut boundary: Vec<Value> = reads
+        .filter(|value| match *value {
+            Value::Image => true,
+            Value::Unit(unit) => unit < at,
+        })
+        .collect();
     boundary.sort();
     boundary.dedup();
     Cut { frozen: 0..at, trainable: at..units.len(), boundary }

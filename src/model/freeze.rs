@@ -60,8 +60,7 @@ pub fn find_layer(base: &Graph, layer: LayerRef<'_>) -> Result<LayerIdx, FreezeE
             .filter(|&idx| idx < layers.len())
             .ok_or(FreezeError::UnknownIndex { index, n_layers: layers.len() })?,
     };
-    let with_weights = |idx: &LayerIdx| !base.parameters_of(*idx).is_empty();
-    match (0..layers.len()).rev().find(with_weights) {
+    match (0..layers.len()).rev().find(|&idx| !base.parameters_of(idx).is_empty()) {
         Some(last) if last < idx => Err(FreezeError::NothingToTrain {
             name: layers[idx].name.clone(),
             last_with_weights: layers[last].name.clone(),

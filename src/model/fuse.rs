@@ -7,7 +7,9 @@
 
 use std::ops::Range;
 
-use super::graph::{Graph, Layer, LayerIdx, LayerKind, Role, Window};
+use alpaca_kernels::{Activation, Window};
+
+use super::graph::{Graph, Layer, LayerIdx, LayerKind, Role};
 
 /// A tensor that units hand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,28 +33,6 @@ impl Norm {
     /// The name of one of its parameters.
     pub fn parameter(&self, role: Role) -> String {
         format!("{}/{}", self.layer, role.name())
-    }
-}
-
-/// The function at the end of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// None.
-    Linear,
-    /// `max(x, 0)`.
-    Relu,
-    /// `min(max(x, 0), 6)`.
-    Relu6,
-}
-
-impl Activation {
-    /// What it gives at most, where it gives nothing below zero.
-    pub fn ceiling(self) -> Option<f32> {
-        match self {
-            Self::Linear => None,
-            Self::Relu => Some(f32::INFINITY),
-            Self::Relu6 => Some(6.0),
-        }
     }
 }
 
@@ -289,9 +269,8 @@ impl Fusion<'_> {
     /// shortcut.
     fn is_activated(&self, sum: LayerIdx) -> bool {
         let mut readers = self.layers.iter().filter(|layer| layer.inputs.contains(&sum));
-        let is_activation =
-            |layer: &Layer| matches!(layer.kind, LayerKind::Relu | LayerKind::Relu6);
-        self.n_readers[sum] == 1 && readers.any(is_activation)
+        self.n_readers[sum] == 1
+            && readers.any(|layer| matches!(layer.kind, LayerKind::Relu | LayerKind::Relu6))
     }
 
     /// Adds a layer to the unit it reads, if that unit has room for it.
@@ -377,11 +356,11 @@ pub fn groups(units: &[Unit], range: Range<usize>, kept: &[Value]) -> Vec<Range<
     let mut groups = vec![];
     let mut at = range.start;
     while at < range.end {
-        let is_block = |n: &usize| {
+        let n_units = [3, 2].into_iter().find(|n| {
             let group = at..at + n;
             group.end <= range.end && is_block(units, group, kept)
-        };
-        let n_units = [3, 2].into_iter().find(is_block).unwrap_or(1);
+        });
+        let n_units = n_units.unwrap_or(1);
         groups.push(at..at + n_units);
         at += n_units;
     }
@@ -389,25 +368,14 @@ pub fn groups(units: &[Unit], range: Range<usize>, kept: &[Value]) -> Vec<Range<
 }
 
 fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
-    let convolution = |unit: &Unit| match &unit.kind {
-        UnitKind::Convolution(convolution) => Some(convolution.clone()),
-        _ => None,
-    };
-    let members: Option<Vec<ConvolutionUnit>> =
-        units[group.clone()].iter().map(convolution).collect();
+    let members: Option<Vec<ConvolutionUnit>> = units[group.clone()]
+        .iter()
+        .map(|unit| match &unit.kind {
+            UnitKind::Convolution(convolution) => Some(convolution.clone()),
+            _ => None,
+        })
+        .collect();
     let Some([first @ .., depthwise, project]) = members.as_deref() else { return false };
-    let is_inner = |unit: usize| {
-        let value = Value::Unit(unit);
-        let reads = |unit: &Unit| unit.reads().filter(|read| *read == value).count();
-        units[unit + 1].input == value
-            && units.iter().map(reads).sum::<usize>() == 1
-            && !kept.contains(&value)
-    };
-    let is_plain = |unit: &ConvolutionUnit, connection| {
-        unit.connection == connection
-            && unit.activation == Activation::Relu6
-            && unit.shortcut.is_none()
-    };
     let input = units[group.start].input;
     first.iter().all(|unit| is_plain(unit, Connection::Full))
         && is_plain(depthwise, Connection::Depthwise)
@@ -415,7 +383,20 @@ fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
         && project.window.is_pointwise()
         && project.activation == Activation::Linear
         && project.shortcut.is_none_or(|shortcut| shortcut == input)
-        && (group.start..group.end - 1).all(is_inner)
+        && (group.start..group.end - 1).all(|unit| is_inner(units, unit, kept))
+}
+
+/// Whether a convolution has nothing but `ReLU6` behind it.
+fn is_plain(unit: &ConvolutionUnit, connection: Connection) -> bool {
+    unit.connection == connection && unit.activation == Activation::Relu6 && unit.shortcut.is_none()
+}
+
+/// Whether the next unit alone reads the value of a unit, and nobody wants to keep it.
+fn is_inner(units: &[Unit], unit: usize, kept: &[Value]) -> bool {
+    let value = Value::Unit(unit);
+    units[unit + 1].input == value
+        && units.iter().flat_map(Unit::reads).filter(|read| *read == value).count() == 1
+        && !kept.contains(&value)
 }
 
 #[cfg(test)]

@@ -39,9 +39,12 @@ pub struct NotImagenet {
     twice: Vec<String>,
 }
 
+fn quoted(names: &[String]) -> String {
+    text::all_of(names.iter().map(String::as_str))
+}
+
 impl NotImagenet {
     fn message(&self) -> String {
-        let quoted = |names: &[String]| text::all_of(names.iter().map(String::as_str));
         if !self.unknown.is_empty() {
             let names = quoted(&self.unknown);
             format!("the classifier that came with the weights does not know {names}")
@@ -54,21 +57,19 @@ impl NotImagenet {
 
     /// The nearest names, and how a class can be named.
     pub fn hints(&self) -> Vec<String> {
-        let near = |name: &String| {
+        let near = self.unknown.iter().take(5).filter_map(|name| {
             let names = classes().iter().map(|class| class.name);
             let near = text::nearest(name, names, 3);
             (!near.is_empty())
                 .then(|| format!("for `{name}`, did you mean {}?", text::any_of(near.into_iter())))
-        };
-        let ids = |name: &String| {
+        });
+        let ids = self.ambiguous.iter().map(|name| {
             let same = classes().iter().filter(|class| plain(class.name) == plain(name));
             format!("`{name}` is {}", text::any_of(same.map(|class| class.id)))
-        };
-        let hints = self.unknown.iter().take(5).filter_map(near);
-        let hints = hints.chain(self.ambiguous.iter().map(ids));
+        });
         let how = "folders are called as classes of ImageNet, such as `llama` or `n02437616`; with \
                    `top: new` they may be called anything";
-        hints.chain([how.to_owned()]).collect()
+        near.chain(ids).chain([how.to_owned()]).collect()
     }
 }
 
@@ -81,11 +82,10 @@ pub fn indices(names: &[String]) -> Result<Vec<usize>, NotImagenet> {
     let mut indices: Vec<usize> = vec![];
     let mut error = NotImagenet { unknown: vec![], ambiguous: vec![], twice: vec![] };
     for name in names {
-        let is_it = |class: &ImagenetClass| plain(class.name) == plain(name) || class.id == name;
         let found: Vec<usize> = classes()
             .iter()
             .enumerate()
-            .filter(|(_, class)| is_it(class))
+            .filter(|(_, class)| plain(class.name) == plain(name) || class.id == name)
             .map(|(i, _)| i)
             .collect();
         match found[..] {

@@ -1,10 +1,12 @@
 //! Weights before training: random kernels, neutral normalisations.
 
-use super::fuse::{Activation, UnitKind};
+use alpaca_kernels::Activation;
+use alpaca_random::SeedStream;
+
+use super::fuse::UnitKind;
 use super::graph::{Parameter, Role};
 use super::network::Network;
 use super::weights::Weights;
-use crate::base::random::SeedStream;
 use crate::base::tensor::Tensor;
 use crate::spec::Initializer;
 
@@ -21,7 +23,7 @@ pub fn initialise(
     initializer: Initializer,
     stream: SeedStream,
 ) -> Weights {
-    let tensor = |parameter: &Parameter| {
+    let tensors = parameters.iter().map(|parameter| {
         let shape = &parameter.shape;
         let tensor = match parameter.role {
             Role::Gamma | Role::MovingVariance => Tensor::filled(shape, 1.0),
@@ -32,8 +34,8 @@ pub fn initialise(
             }
         };
         (parameter.name.clone(), tensor)
-    };
-    parameters.iter().map(tensor).collect()
+    });
+    tensors.collect()
 }
 
 fn uniform(shape: &[usize], limit: f32, stream: SeedStream) -> Tensor {

@@ -4,7 +4,9 @@
 //! arXiv 1801.04381, table 2. Names and order are those of `keras.applications.MobileNetV2` 3.15,
 //! which has no `Conv1_pad` layer any more; padding and epsilon are those of a [`Convention`].
 
-use super::graph::{Graph, LayerIdx, LayerKind, Padding, Window};
+use alpaca_kernels::{Padding, Window};
+
+use super::graph::{Graph, LayerIdx, LayerKind};
 use crate::spec::Convention;
 
 /// The smallest picture the network takes, in pixels a side: five halvings of it leave one pixel.

@@ -117,9 +117,8 @@ impl Network {
     /// # Panics
     /// When the network has no pooling, which every classifier has.
     pub fn cut_before_pooling(&self) -> Cut {
-        let is_pooling = |unit: &Unit| unit.kind == UnitKind::GlobalAveragePooling;
-        let at = self.units.iter().position(is_pooling).expect("a classifier pools");
-        cut::before_unit(&self.units, at)
+        let at = self.units.iter().position(|unit| unit.kind == UnitKind::GlobalAveragePooling);
+        cut::before_unit(&self.units, at.expect("a classifier pools"))
     }
 
     /// The shape of a value between units, for one picture.

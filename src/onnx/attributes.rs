@@ -1,8 +1,8 @@
 //! Attributes of ONNX nodes.
 
+use alpaca_kernels::{Padding, Window};
 use tract_onnx::pb::NodeProto;
 
-use crate::model::graph::{Padding, Window};
 use crate::model::weights::import::constants::{Constants, attribute};
 
 /// A whole number.

@@ -2,126 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::prelude::Framework;
 
 use super::attributes;
+use super::error::BackboneError;
 use super::external;
 use super::input::Input;
-use super::run::{self, Model};
-use crate::base::fs::{self, FileError};
-use crate::base::tensor::shape_text;
+use super::run::Model;
+use crate::base::fs::{self};
 use crate::base::text;
 use crate::model::backbone::{Backbone, Channels};
 use crate::model::weights::import::constants::Constants;
 use crate::spec::ImageSize;
-use crate::spec::problem::Code;
 
 /// Values that are named where one was asked for that is not there.
 const N_LAST: usize = 5;
-
-/// A file that cannot be a base model.
-#[derive(Debug, thiserror::Error)]
-pub enum BackboneError {
-    /// It cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// It is no ONNX file, or lacks a part.
-    #[error("`{}` cannot be read as an ONNX file: {reason}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// No node and no value has the name.
-    #[error("the base model has no node and no value `{wanted}`")]
-    UnknownNode {
-        /// What was asked for.
-        wanted: String,
-        /// Similar names.
-        nearest: Vec<String>,
-        /// The last values that it computes.
-        last: Vec<String>,
-    },
-    /// Nothing here computes some operators.
-    #[error("tract, which runs ONNX files here, does not know {}", operators(.0))]
-    Unsupported(
-        /// Each operator with the first node of it.
-        Vec<(String, String)>,
-    ),
-    /// Its input takes no pictures of the pipeline.
-    #[error("{reason}")]
-    Input {
-        /// What it takes.
-        reason: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// What it computes is no picture and no vector.
-    #[error("its features have the shape {}, of which no head can be made", shape_text(.0))]
-    Shape(
-        /// The shape for one picture, the number of pictures first.
-        Vec<usize>,
-    ),
-    /// What it computes is no number.
-    #[error(
-        "its features of a black picture hold {0}: a weight of it is no number, or far too large"
-    )]
-    NotFinite(f32),
-    /// It cannot be run.
-    #[error(transparent)]
-    Run(#[from] run::RunError),
-}
-
-fn operators(all: &[(String, String)]) -> String {
-    let named = |(operator, node): &(String, String)| format!("{operator} (node `{node}`)");
-    all.iter().map(named).collect::<Vec<_>>().join(", ")
-}
-
-impl BackboneError {
-    /// Its code.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::File(_)
-            | Self::Format { .. }
-            | Self::Unsupported(_)
-            | Self::NotFinite(_)
-            | Self::Run(_) => Code::BaseFile,
-            Self::UnknownNode { .. } => Code::UnknownNode,
-            Self::Input { .. } | Self::Shape(_) => Code::BaseMismatch,
-        }
-    }
-
-    /// What to do about it.
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
-            Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
-            Self::UnknownNode { nearest, last, .. } => {
-                let names = |names: &[String]| {
-                    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-                    quoted.join(", ")
-                };
-                let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", names(nearest)));
-                let last = format!("the last values that it computes are {}", names(last));
-                meant.into_iter().chain([last]).collect()
-            }
-            Self::Unsupported(_) => vec![
-                "give a node in front of them as `features`, or export the network with other operators"
-                    .to_owned(),
-            ],
-            Self::Input { hint, .. } => vec![hint.clone()],
-            Self::Shape(_) => vec![
-                "name a node whose output has the shape [n, features] or [n, channels, height, width]"
-                    .to_owned(),
-            ],
-        }
-    }
-}
 
 /// Reads a file for pictures of a size, and cuts it down to what computes `features`: a node, or a
 /// value by its name.
@@ -150,11 +49,13 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     Ok(Backbone { file: file.into(), channels, shape })
 }
 
+/// The values that a node computes; those that nobody wants have no name.
+fn outputs(node: &NodeProto) -> Vec<String> {
+    node.output.iter().filter(|name| !name.is_empty()).cloned().collect()
+}
+
 /// The name of the value that is meant by a name of a node or of a value.
 fn find(graph: &GraphProto, wanted: &str) -> Result<String, BackboneError> {
-    let outputs = |node: &NodeProto| -> Vec<String> {
-        node.output.iter().filter(|name| !name.is_empty()).cloned().collect()
-    };
     let values: Vec<String> = graph.node.iter().flat_map(outputs).collect();
     if values.iter().any(|name| name == wanted) {
         return Ok(wanted.to_owned());
@@ -202,8 +103,11 @@ pub(super) fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
     graph.node = kept;
     graph.initializer.retain(|tensor| needed.contains(&tensor.name));
     graph.sparse_initializer.clear();
-    let is_constant = |name: &String| graph.initializer.iter().any(|tensor| tensor.name == *name);
-    graph.input.retain(|input| needed.contains(&input.name) && !is_constant(&input.name));
+    // Old files list constants among the inputs.
+    let constants = &graph.initializer;
+    graph.input.retain(|input| {
+        needed.contains(&input.name) && constants.iter().all(|tensor| tensor.name != input.name)
+    });
 }
 
 /// Every operator must be one that tract knows.
@@ -223,11 +127,11 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
 /// tract adds rows and columns, and stops at an order to cut some off.
 fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
     let constants = Constants::of(graph);
-    let cuts = |node: &&NodeProto| {
+    let cutting = graph.node.iter().find(|node| {
         let pads = attributes::list(node, "pads", &constants);
         node.op_type == "Pad" && pads.is_some_and(|pads| pads.iter().any(|n| *n < 0))
-    };
-    match graph.node.iter().find(cuts) {
+    });
+    match cutting {
         Some(node) => Err(BackboneError::Unsupported(vec![(
             "Pad with negative amounts".to_owned(),
             node.name.clone(),

@@ -9,9 +9,10 @@ use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::Framework;
 
-use super::run::{Model, RunError};
+use super::run::{GraphError, Model};
 use super::{CLASSES, IMAGES, NORMALISED, RECIPE, Size};
 use crate::base::fs::{self, FileError};
+use crate::base::tensor::transposed;
 use crate::spec::ResizeSpec;
 
 /// A file that is no classifier of this program.
@@ -33,7 +34,7 @@ pub enum ExportedError {
     Foreign(PathBuf),
     /// It cannot be run.
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(#[from] GraphError),
 }
 
 impl ExportedError {
@@ -81,6 +82,17 @@ pub struct ReadRecipe {
     pub scale: [f32; 3],
     /// What is added then.
     pub shift: [f32; 3],
+}
+
+impl ReadRecipe {
+    /// What the network takes of pixels that were brought to size: of `[height, width, 3]`,
+    /// `[3, height, width]`.
+    pub fn numbers(&self, pixels: &[u8]) -> Vec<f32> {
+        let scaled = pixels.iter().enumerate();
+        let scaled =
+            scaled.map(|(at, &value)| f32::from(value) * self.scale[at % 3] + self.shift[at % 3]);
+        transposed(&scaled.collect::<Vec<f32>>(), 3)
+    }
 }
 
 impl Exported {

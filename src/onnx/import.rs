@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use alpaca_kernels::Padding;
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
@@ -11,7 +12,7 @@ use super::backbone::keep_what_computes;
 use crate::base::tensor::Tensor;
 use crate::model::backbone::{Backbone, Channels, Imported};
 use crate::model::fuse;
-use crate::model::graph::{Graph, LayerIdx, LayerKind, Padding, Role};
+use crate::model::graph::{Graph, LayerIdx, LayerKind, Role};
 use crate::model::weights::Weights;
 use crate::model::weights::import::Layout;
 use crate::model::weights::import::constants::{Constants, attribute};
@@ -39,13 +40,17 @@ fn subject(node: &str, operator: &str) -> String {
     if node.is_empty() { "graph".to_owned() } else { format!("node `{node}` ({operator})") }
 }
 
+/// An obstacle that is no node's.
+fn broken(why: String) -> Obstacle {
+    Obstacle { node: String::new(), operator: String::new(), why }
+}
+
 /// Makes layers of the nodes of a base model; those that take the mean over all places at its end
 /// are left to the head.
 ///
 /// # Errors
 /// With the first node that there is no layer for.
 pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
-    let broken = |why: String| Obstacle { node: String::new(), operator: String::new(), why };
     let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
     let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
     let is_torch = model.producer_name == "pytorch";
@@ -285,7 +290,7 @@ impl<'a> Import<'a> {
 
     fn clip(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
         let bound = |place: usize, name: &str| {
-            let of_attribute = attribute(node, name).map(|bound| bound.f);
+            let of_attribute = attribute(node, name).map(|found| found.f);
             of_attribute.or_else(|| Some(self.constants.tensor(node, place).ok()?.values()[0]))
         };
         let kind = match (bound(1, "min"), bound(2, "max")) {

@@ -4,7 +4,7 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, tensor_proto::DataType};
 
-use super::backbone::BackboneError;
+use super::error::BackboneError;
 use crate::base::text;
 use crate::model::backbone::Channels;
 use crate::spec::ImageSize;
@@ -69,12 +69,13 @@ impl Input {
             let reason = format!("its input `{name}` has {n} channels, and pictures have three");
             return Err(refused(reason, "they are red, green and blue"));
         }
-        let fits = |length: Option<usize>, is: usize| length.is_none_or(|length| length == is);
-        if fits(height, size.height) && fits(width, size.width) {
+        if height.is_none_or(|height| height == size.height)
+            && width.is_none_or(|width| width == size.width)
+        {
             return Ok(channels);
         }
-        let text = |length: Option<usize>| length.map_or("any".to_owned(), |n| n.to_string());
-        let (height, width) = (text(height), text(width));
+        let [height, width] =
+            [height, width].map(|length| length.map_or("any".to_owned(), |n| n.to_string()));
         let reason = format!(
             "its input `{name}` takes pictures of {height}×{width} pixels, and those of the pipeline have {}×{}",
             size.height, size.width

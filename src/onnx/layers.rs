@@ -1,9 +1,10 @@
 //! The units of a network as nodes, normalisations folded into convolutions.
 
+use alpaca_kernels::{Activation, Padding, Window};
+
 use super::builder::{Attribute, Builder};
 use crate::model::fold::{Folded, fold};
-use crate::model::fuse::{Activation, Connection, ConvolutionUnit, Unit, UnitKind, Value};
-use crate::model::graph::{Padding, Window};
+use crate::model::fuse::{Connection, ConvolutionUnit, Unit, UnitKind, Value};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
@@ -14,12 +15,12 @@ pub(super) fn network(
     network: &Network,
     weights: &Weights,
 ) -> String {
-    let is_clipped = |unit: &Unit| match &unit.kind {
+    let has_clipped = network.units.iter().any(|unit| match &unit.kind {
         UnitKind::Convolution(convolution) => convolution.activation == Activation::Relu6,
         UnitKind::Sum { activation, .. } => *activation == Activation::Relu6,
         _ => false,
-    };
-    let bounds = if network.units.iter().any(is_clipped) {
+    });
+    let bounds = if has_clipped {
         [builder.float("zero", 0.0), builder.float("six", 6.0)]
     } else {
         Default::default()
@@ -96,12 +97,15 @@ fn activate(
 /// How a window slides.
 fn slides(window: &Window) -> [(&'static str, Attribute); 3] {
     let Padding { top, bottom, left, right } = window.padding;
-    let list = |numbers: &[usize]| Attribute::Integers(numbers.iter().map(|&n| n as i64).collect());
     [
-        ("kernel_shape", list(&[window.kernel; 2])),
-        ("pads", list(&[top, left, bottom, right])),
-        ("strides", list(&[window.stride; 2])),
+        ("kernel_shape", integers(&[window.kernel; 2])),
+        ("pads", integers(&[top, left, bottom, right])),
+        ("strides", integers(&[window.stride; 2])),
     ]
+}
+
+fn integers(numbers: &[usize]) -> Attribute {
+    Attribute::Integers(numbers.iter().map(|&n| n as i64).collect())
 }
 
 fn convolve(

@@ -7,6 +7,7 @@
 mod attributes;
 pub mod backbone;
 mod builder;
+pub mod error;
 pub mod exported;
 mod external;
 pub mod import;
@@ -108,10 +109,9 @@ impl Classifier<'_> {
         layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
         let shape = [n, Dimension::Fixed(self.classes.len())];
         builder.output(PROBABILITIES, &shape);
-        let recipe = self.recipe();
-        let text = |value| serde_json::to_string(value).expect("a recipe is plain data");
+        let recipe = serde_json::to_string(&self.recipe()).expect("a recipe is plain data");
         builder.metadata(CLASSES, &serde_json::Value::from(self.classes).to_string());
-        builder.metadata(RECIPE, &text(&recipe));
+        builder.metadata(RECIPE, &recipe);
         builder.encode()
     }
 

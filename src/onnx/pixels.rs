@@ -75,11 +75,6 @@ fn one_size(
     of: ImageSize,
 ) -> String {
     let (size, antialias) = (classifier.size, classifier.resize.antialias);
-    let reshape = |builder: &mut Builder, name: &str, value: &str, shape: &[usize]| {
-        let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
-        let shape = builder.integers(&format!("{name}/shape"), &[shape.len()], &shape);
-        builder.node("Reshape", name, &[value, &shape], &[])
-    };
     let flat = reshape(builder, "flat", floats, &[of.height, of.width * 3]);
     let rows = Axis { name: "rows", length: size.height, antialias };
     let fewer_rows = rows.of_length(builder, of.height).apply(builder, "rows", &flat, Side::Left);
@@ -92,6 +87,12 @@ fn one_size(
     let small = reshape(builder, "colours_apart", &small, &[size.height, 3, size.width]);
     let small = transpose(builder, "small", &small, &[1, 0, 2]);
     reshape(builder, "batch", &small, &[1, 3, size.height, size.width])
+}
+
+fn reshape(builder: &mut Builder, name: &str, value: &str, shape: &[usize]) -> String {
+    let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+    let shape = builder.integers(&format!("{name}/shape"), &[shape.len()], &shape);
+    builder.node("Reshape", name, &[value, &shape], &[])
 }
 
 fn transpose(builder: &mut Builder, name: &str, value: &str, order: &[i64]) -> String {
@@ -107,12 +108,11 @@ fn cast(builder: &mut Builder, name: &str, value: &str, to: ElementType) -> Stri
 /// What pixel values are multiplied by, and what is added then.
 pub(super) fn affine(preprocessing: Preprocessing) -> ([f32; 3], [f32; 3]) {
     // What is done is linear, so two values say everything.
-    let of = |value: f32| {
+    let [low, high] = [0.0, 255.0].map(|value: f32| {
         let mut values = [value; 3];
         preprocessing.apply(&mut values);
         values.map(f64::from)
-    };
-    let (low, high) = (of(0.0), of(255.0));
+    });
     let scale = [0, 1, 2].map(|c| ((high[c] - low[c]) / 255.0) as f32);
     (scale, low.map(|value| value as f32))
 }
@@ -299,19 +299,25 @@ pub fn weights(n: usize, length: usize, antialias: bool) -> (Vec<i64>, u32) {
     let (n, length) = (n as i64, length as i64);
     let step = 2 * length;
     let radius = if antialias { step.max(2 * n) } else { step };
-    let slope = |i: i64, x: i64| (radius - ((2 * i + 1) * n - length - step * x).abs()).max(0);
-    let rows: Vec<Vec<i64>> = (0..length).map(|i| (0..n).map(|x| slope(i, x)).collect()).collect();
-    let sum = |row: &Vec<i64>| row.iter().sum::<i64>();
-    let fits = |bits: &u32| {
-        let most = |row: &Vec<i64>| row.iter().max().copied().unwrap_or(0);
-        rows.iter().all(|row| most(row) * (2 << bits) < LIMIT * sum(row))
-    };
-    let bits = (1..=MOST_BITS).take_while(fits).count() as u32;
-    let rounded = |row: &Vec<i64>| {
-        let sum = sum(row);
-        row.iter().map(|slope| (slope * (2 << bits) + sum) / (2 * sum)).collect::<Vec<i64>>()
-    };
-    (rows.iter().flat_map(rounded).collect(), bits)
+    let rows: Vec<Vec<i64>> = (0..length)
+        .map(|i| {
+            let center = (2 * i + 1) * n - length;
+            (0..n).map(|x| (radius - (center - step * x).abs()).max(0)).collect()
+        })
+        .collect();
+    let fitting = (1..=MOST_BITS).take_while(|bits| {
+        rows.iter().all(|row| {
+            let most = row.iter().max().copied().unwrap_or(0);
+            most * (2 << bits) < LIMIT * row.iter().sum::<i64>()
+        })
+    });
+    let bits = fitting.count() as u32;
+    let mut rounded = vec![];
+    for row in rows {
+        let sum: i64 = row.iter().sum();
+        rounded.extend(row.into_iter().map(|slope| (slope * (2 << bits) + sum) / (2 * sum)));
+    }
+    (rounded, bits)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::{
     Datum, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable,
-    Tensor as TractTensor, TractResult, TypedRunnableModel, tvec,
+    Tensor as TractTensor, TypedRunnableModel, tvec,
 };
 
 use crate::base::tensor::Tensor;
@@ -13,9 +13,9 @@ use crate::base::tensor::Tensor;
 /// A file that tract cannot run.
 #[derive(Debug, thiserror::Error)]
 #[error("tract cannot run the file: {0}")]
-pub struct RunError(String);
+pub struct GraphError(String);
 
-impl RunError {
+impl GraphError {
     fn new(error: &tract_onnx::prelude::TractError) -> Self {
         Self(format!("{error:#}"))
     }
@@ -36,16 +36,16 @@ impl Model {
     ///
     /// # Errors
     /// When it is no ONNX file, or has operators that tract does not know.
-    pub fn read(bytes: &[u8]) -> Result<Self, RunError> {
+    pub fn read(bytes: &[u8]) -> Result<Self, GraphError> {
         let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(bytes));
-        Ok(Self { model: model.map_err(|error| RunError::new(&error))? })
+        Ok(Self { model: model.map_err(|error| GraphError::new(&error))? })
     }
 
     /// Makes it ready for pictures as bytes, `[n, height, width, 3]`.
     ///
     /// # Errors
     /// When tract cannot.
-    pub fn for_pixels(&self, shape: [usize; 4]) -> Result<Runnable, RunError> {
+    pub fn for_pixels(&self, shape: [usize; 4]) -> Result<Runnable, GraphError> {
         self.ready(InferenceFact::dt_shape(u8::datum_type(), shape))
     }
 
@@ -53,15 +53,14 @@ impl Model {
     ///
     /// # Errors
     /// When tract cannot.
-    pub fn for_numbers(&self, shape: [usize; 4]) -> Result<Runnable, RunError> {
+    pub fn for_numbers(&self, shape: [usize; 4]) -> Result<Runnable, GraphError> {
         self.ready(InferenceFact::dt_shape(f32::datum_type(), shape))
     }
 
-    fn ready(&self, fact: InferenceFact) -> Result<Runnable, RunError> {
-        let ready = || -> TractResult<_> {
-            self.model.clone().with_input_fact(0, fact)?.into_optimized()?.into_runnable()
-        };
-        Ok(Runnable { plan: ready().map_err(|error| RunError::new(&error))? })
+    fn ready(&self, fact: InferenceFact) -> Result<Runnable, GraphError> {
+        let model = self.model.clone().with_input_fact(0, fact);
+        let plan = model.and_then(|model| model.into_optimized()?.into_runnable());
+        Ok(Runnable { plan: plan.map_err(|error| GraphError::new(&error))? })
     }
 }
 
@@ -70,27 +69,25 @@ impl Runnable {
     ///
     /// # Errors
     /// When tract fails.
-    pub fn pixels(&self, shape: [usize; 4], values: &[u8]) -> Result<Tensor, RunError> {
+    pub fn pixels(&self, shape: [usize; 4], values: &[u8]) -> Result<Tensor, GraphError> {
         let input = TractTensor::from_shape(&shape, values);
-        self.run(input.map_err(|error| RunError::new(&error))?)
+        self.run(input.map_err(|error| GraphError::new(&error))?)
     }
 
     /// The output for numbers.
     ///
     /// # Errors
     /// When tract fails.
-    pub fn numbers(&self, shape: [usize; 4], values: &[f32]) -> Result<Tensor, RunError> {
+    pub fn numbers(&self, shape: [usize; 4], values: &[f32]) -> Result<Tensor, GraphError> {
         let input = TractTensor::from_shape(&shape, values);
-        self.run(input.map_err(|error| RunError::new(&error))?)
+        self.run(input.map_err(|error| GraphError::new(&error))?)
     }
 
-    fn run(&self, input: TractTensor) -> Result<Tensor, RunError> {
-        let run = || -> TractResult<Tensor> {
-            let outputs = self.plan.run(tvec!(input.into()))?;
-            let view = outputs[0].to_plain_array_view::<f32>()?;
-            let shape = view.shape().to_vec();
-            Ok(Tensor::new(&shape, view.iter().copied().collect()))
-        };
-        run().map_err(|error| RunError::new(&error))
+    fn run(&self, input: TractTensor) -> Result<Tensor, GraphError> {
+        let outputs =
+            self.plan.run(tvec!(input.into())).map_err(|error| GraphError::new(&error))?;
+        let view = outputs[0].to_plain_array_view::<f32>();
+        let view = view.map_err(|error| GraphError::new(&error))?;
+        Ok(Tensor::new(view.shape(), view.iter().copied().collect()))
     }
 }

@@ -57,10 +57,7 @@ impl Diagnostic {
 
 /// Puts diagnostics in the order of the text and drops repeated ones.
 pub fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by(|a, b| {
-        let key = |d: &Diagnostic| (d.span.source, d.span.range.start, d.code);
-        key(a).cmp(&key(b))
-    });
+    diagnostics.sort_by_key(|d| (d.span.source, d.span.range.start, d.code));
     diagnostics.dedup();
     diagnostics
 }

@@ -71,10 +71,11 @@ pub struct Rejected {
 impl Loaded {
     /// Places problems that were found later, by looking at the dataset or the weights.
     pub fn reject(&self, problems: Vec<Problem>) -> Rejected {
-        let place = |problem| Diagnostic::of_problem(&self.document, problem);
+        let placed =
+            problems.into_iter().map(|problem| Diagnostic::of_problem(&self.document, problem));
         Rejected {
             sources: self.document.sources().to_vec(),
-            diagnostics: diagnostic::in_order(problems.into_iter().map(place).collect()),
+            diagnostics: diagnostic::in_order(placed.collect()),
         }
     }
 }

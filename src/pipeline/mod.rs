@@ -6,7 +6,6 @@
 //! command line asks, [`shape`] holds it against the JSON schema of the [`raw`] types, and
 //! [`resolve`] turns the raw types into the spec. Each adds to one list of diagnostics.
 
-mod defaults;
 pub mod diagnostic;
 pub mod document;
 pub mod load;

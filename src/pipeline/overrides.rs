@@ -70,9 +70,9 @@ fn with_number_sign(text: &str) -> Option<&str> {
 
 /// Splits `path=value` into steps, the value's text and where it starts.
 fn split(text: &str, source: usize) -> Result<(Vec<Step>, &str, usize), Diagnostic> {
-    let whole = || Span { source, range: 0..text.len() };
     let malformed = |message: &str| {
-        Diagnostic::new(Code::BadOverride, whole(), message)
+        let whole = Span { source, range: 0..text.len() };
+        Diagnostic::new(Code::BadOverride, whole, message)
             .hint("an override is `KEY=VALUE`, as in `-S stages.finetune.epochs=10`")
     };
     let Some((path, value)) = text.split_once('=') else {

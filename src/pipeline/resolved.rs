@@ -43,13 +43,13 @@ pub fn read(text: &str) -> Option<Recorded> {
     let values = serde_json::to_value(root.to_value()).ok()?;
     let source = Source { kind: SourceKind::File, name: String::new(), text: text.to_owned() };
     let document = Document::new(vec![source], root);
-    let origin = |path: &KeyPath| {
-        let line = text.get(document.find(path)?.range.end..)?.lines().next()?;
-        Some(line.split_once("# ")?.1.to_owned())
-    };
     let origins = leaves::leaves(&values)
         .into_keys()
-        .filter_map(|path| Some((path.clone(), origin(&path)?)))
+        .filter_map(|path| {
+            let line = text.get(document.find(&path)?.range.end..)?.lines().next()?;
+            let origin = line.split_once("# ")?.1.to_owned();
+            Some((path, origin))
+        })
         .collect();
     Some(Recorded { values, origins })
 }

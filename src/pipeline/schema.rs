@@ -150,15 +150,12 @@ impl SchemaView {
 
     /// The alternatives that are chosen by a key: `adam: …`, `sgd: …`.
     pub(super) fn tags(self) -> Vec<(&'static str, Self)> {
-        let tag = |branch: Self| match (&branch.required()[..], branch.properties().as_slice()) {
-            ([required], [(key, schema)]) if required == key => Some((*key, *schema)),
-            _ => None,
-        };
-        let tags: Option<Vec<_>> = self
-            .branches()
-            .into_iter()
-            .filter(|branch| branch.kind() == Some("object"))
-            .map(tag)
+        let mappings = self.branches().into_iter().filter(|branch| branch.kind() == Some("object"));
+        let tags: Option<Vec<_>> = mappings
+            .map(|branch| match (&branch.required()[..], branch.properties().as_slice()) {
+                ([required], [(key, schema)]) if required == key => Some((*key, *schema)),
+                _ => None,
+            })
             .collect();
         tags.unwrap_or_default()
     }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::tables::{self, four, interval, maybe};
 use super::{Loss, Report};
 use crate::base::text::{self, escape};
-use crate::dataset::copies::LookAlike;
 use crate::metrics::{ClassMetrics, Metrics};
 use crate::run_dir::manifest::BestRecord;
 use crate::run_dir::measured::Measured;
@@ -64,21 +63,18 @@ fn guess(metrics: &Metrics) -> String {
 /// What was trained, and the curves of it.
 pub(super) fn stages(report: &Report) -> String {
     let heads = ["stage", "from", "trains from", "weights", "epochs", "best", "accuracy", "loss"];
-    let epochs = |name: &str| {
-        let found = report.setup.epochs.iter().find(|(stage, _)| stage == name);
-        found.map(|(_, n)| n.to_string()).unwrap_or_default()
-    };
     let rows: Vec<Vec<String>> = report
         .manifest
         .stages
         .iter()
         .map(|stage| {
+            let epochs = report.setup.epochs.iter().find(|(name, _)| *name == stage.name);
             vec![
                 stage.name.clone(),
                 stage.from.clone().unwrap_or_else(|| "–".to_owned()),
                 stage.first_trainable.clone(),
                 text::thousands(stage.n_trainable),
-                epochs(&stage.name),
+                epochs.map(|(_, n)| n.to_string()).unwrap_or_default(),
                 stage.best.epoch.to_string(),
                 four(stage.best.validation.accuracy),
                 four(stage.best.validation.loss),
@@ -223,9 +219,12 @@ pub(super) fn losses(report: &Report) -> String {
     );
     for loss in &report.losses {
         let Loss { path, label, predicted, probability, loss: surprise, picture, map } = loss;
-        let shown = |map: &Vec<u8>| {
-            let class = escape(predicted);
-            format!("<img alt=\"what speaks for {class}\" src=\"{}\">", html::jpeg(map))
+        let map = match map {
+            Some(map) => {
+                let class = escape(predicted);
+                format!("<img alt=\"what speaks for {class}\" src=\"{}\">", html::jpeg(map))
+            }
+            None => String::new(),
         };
         let (class, said) = if loss.is_right() { ("better", "right") } else { ("worse", "wrong") };
         let _ = writeln!(
@@ -236,7 +235,7 @@ pub(super) fn losses(report: &Report) -> String {
             escape(path),
             html::jpeg(picture),
             escape(predicted),
-            map.as_ref().map_or_else(String::new, shown),
+            map,
             escape(label),
         );
     }
@@ -288,9 +287,11 @@ fn look_alikes(report: &Report) -> String {
     if found.is_empty() {
         return String::new();
     }
-    let row =
-        |alike: &LookAlike| vec![alike.path.clone(), alike.part.to_owned(), alike.training.clone()];
-    let rows: Vec<Vec<String>> = found.iter().take(MOST).map(row).collect();
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .take(MOST)
+        .map(|alike| vec![alike.path.clone(), alike.part.to_owned(), alike.training.clone()])
+        .collect();
     let heads = ["image", "part", "looks like the training image"].map(str::to_owned);
     let more = match found.len() {
         n if n > MOST => format!("<p>… and {} more</p>\n", n - MOST),

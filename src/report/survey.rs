@@ -66,7 +66,6 @@ pub fn classes(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
 fn facts(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
     let mut rows = vec![];
     if let Some(sizes) = &survey.sizes {
-        let size = |[width, height]: [u32; 2]| format!("{width}×{height}");
         rows.push(["smallest".to_owned(), size(sizes.smallest)]);
         rows.push(["median".to_owned(), size(sizes.median)]);
         rows.push(["largest".to_owned(), size(sizes.largest)]);
@@ -74,6 +73,10 @@ fn facts(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
     }
     rows.extend(survey.formats.iter().map(|(format, n)| [format.clone(), n.to_string()]));
     (vec![String::new(), String::new()], rows.into_iter().map(Vec::from).collect())
+}
+
+fn size([width, height]: [u32; 2]) -> String {
+    format!("{width}×{height}")
 }
 
 fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path>) {

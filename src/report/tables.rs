@@ -1,6 +1,6 @@
 //! Figures as rows of text, for pages and for terminals.
 
-use crate::metrics::{ClassMetrics, Metrics};
+use crate::metrics::Metrics;
 
 /// The figures of each class: heads, and a row a class.
 pub fn classes(metrics: &Metrics) -> (Vec<String>, Vec<Vec<String>>) {
@@ -14,7 +14,7 @@ pub fn classes(metrics: &Metrics) -> (Vec<String>, Vec<Vec<String>>) {
         "ROC AUC",
         "average precision",
     ];
-    let row = |class: &ClassMetrics| {
+    let rows = metrics.classes.iter().map(|class| {
         vec![
             class.name.clone(),
             class.n_images.to_string(),
@@ -25,8 +25,8 @@ pub fn classes(metrics: &Metrics) -> (Vec<String>, Vec<Vec<String>>) {
             maybe(class.roc_auc),
             maybe(class.average_precision),
         ]
-    };
-    (heads.map(str::to_owned).to_vec(), metrics.classes.iter().map(row).collect())
+    });
+    (heads.map(str::to_owned).to_vec(), rows.collect())
 }
 
 /// A figure with four decimals.

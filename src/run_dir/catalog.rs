@@ -125,10 +125,10 @@ fn is_unfinished_run(directory: &Path) -> Result<bool, FileError> {
 
 /// Whether the name of everything in a folder is a known one.
 fn holds_only(folder: &Path, is_known: fn(&str) -> bool) -> Result<bool, FileError> {
-    let name = |path: &PathBuf| Some(path.file_name()?.to_str()?.to_owned());
-    let is_known =
-        |path: &PathBuf| name(path).is_some_and(|name| is_known(fs::without_partial(&name)));
-    Ok(fs::read_dir_sorted(folder)?.iter().all(is_known))
+    Ok(fs::read_dir_sorted(folder)?.iter().all(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| is_known(fs::without_partial(name)))
+    }))
 }
 
 /// Whether a file says what a run of this program was started with.

@@ -80,8 +80,10 @@ impl fmt::Display for Difference {
 /// # Errors
 /// When a table cannot be read.
 pub fn first_difference(
-    (first_directory, first): (&Path, &Manifest),
-    (second_directory, second): (&Path, &Manifest),
+    first_directory: &Path,
+    first: &Manifest,
+    second_directory: &Path,
+    second: &Manifest,
 ) -> Result<Option<Difference>, FileError> {
     let mut names: Vec<&String> = first.files.keys().chain(second.files.keys()).collect();
     names.sort_by_key(|name| (rank(name), *name));
@@ -98,21 +100,23 @@ pub fn first_difference(
             _ => return Ok(Some(Difference::Missing { file: name.clone() })),
         }
     }
-    let lasting = |manifest: &Manifest| {
-        let mut value = serde_json::to_value(manifest).expect("a manifest is plain data");
-        value["volatile"] = serde_json::Value::Null;
-        // Where the weights lie; their digest says what they are.
-        for place in ["source", "url", "sha256"] {
-            value["weights"][place] = serde_json::Value::Null;
-        }
-        value
-    };
     let changes = leaves::changes(&lasting(first), &lasting(second));
     Ok(changes.into_iter().next().map(|change| Difference::Manifest {
         path: change.path.to_string(),
         first: leaves::plain(change.before.as_ref()),
         second: leaves::plain(change.now.as_ref()),
     }))
+}
+
+/// The part of a manifest that is the same in another execution.
+fn lasting(manifest: &Manifest) -> serde_json::Value {
+    let mut value = serde_json::to_value(manifest).expect("a manifest is plain data");
+    value["volatile"] = serde_json::Value::Null;
+    // Where the weights lie; their digest says what they are.
+    for place in ["source", "url", "sha256"] {
+        value["weights"][place] = serde_json::Value::Null;
+    }
+    value
 }
 
 fn rank(name: &str) -> usize {

@@ -42,11 +42,11 @@ pub fn document(title: &str, body: &str) -> String {
 /// Columns in `right` are aligned to the right.
 pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String {
     let row = |cells: &[String], tag: &str| {
-        let cell = |(column, cell): (usize, &String)| {
+        let cells = cells.iter().enumerate().map(|(column, cell)| {
             let class = if right.contains(&column) { " class=\"n\"" } else { "" };
             format!("<{tag}{class}>{}</{tag}>", escape(cell))
-        };
-        format!("<tr>{}</tr>\n", cells.iter().enumerate().map(cell).collect::<String>())
+        });
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
     };
     let rows: String = rows.iter().map(|cells| row(cells, "td")).collect();
     format!("<div class=\"wide\"><table>\n{}{rows}</table></div>\n", row(heads, "th"))

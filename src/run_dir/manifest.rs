@@ -88,9 +88,11 @@ pub struct BestRecord {
 impl Manifest {
     /// The stage whose best epoch is that of the run.
     pub fn best_stage(&self) -> Option<&StageRecord> {
-        let named = |best: &BestRecord| self.stages.iter().find(|stage| stage.name == best.stage);
-        // Earlier builds took the best epoch of the last stage.
-        self.best.as_ref().map_or(self.stages.last(), named)
+        match &self.best {
+            Some(best) => self.stages.iter().find(|stage| stage.name == best.stage),
+            // Earlier builds took the best epoch of the last stage.
+            None => self.stages.last(),
+        }
     }
 }
 

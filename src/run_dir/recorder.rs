@@ -122,7 +122,7 @@ impl Recorder {
     pub fn write_plots(&self) -> Result<(), FileError> {
         let folder = self.directory.join(layout::PLOTS);
         fs::create_dir_all(&folder)?;
-        for (name, svg) in plot::curves::render_all(&self.history) {
+        for (name, svg) in plot::of_epochs(&self.history) {
             fs::write_atomic(&folder.join(name), svg.as_bytes())?;
         }
         Ok(())
@@ -191,7 +191,6 @@ impl Recorder {
         row.extend(figures);
         row.push(learning_rate.to_string());
         self.metrics.append(&row)?;
-        let seconds = |duration: Duration| format!("{:.3}", duration.as_secs_f64());
         let rate = self.n_images as f64 / times.total.as_secs_f64();
         let EpochTimes { total, waiting, frozen, forward, backward, optimizer, validation } =
             *times;
@@ -224,13 +223,18 @@ pub fn write_base_model(directory: &Path, file: &[u8]) -> Result<(), FileError> 
     fs::write_atomic(&folder.join(layout::BASE_MODEL), file)
 }
 
+fn seconds(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64())
+}
+
 /// Writes the weights of a stage's best or last epoch into a run directory.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write_weights(
     directory: &Path,
-    (stage, name): (&str, &str),
+    stage: &str,
+    name: &str,
     weights: &Weights,
     convention: Convention,
 ) -> Result<(), FileError> {
@@ -246,7 +250,8 @@ pub fn write_weights(
 /// When the file cannot be written.
 pub fn ensure_weights(
     directory: &Path,
-    (stage, name): (&str, &str),
+    stage: &str,
+    name: &str,
     weights: &Weights,
     convention: Convention,
 ) -> Result<(String, Digest), FileError> {

@@ -77,18 +77,17 @@ pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
 impl ManifestError {
     /// What can be done about it.
     pub fn hints(&self) -> Vec<String> {
-        let of_file = |path: &Path| {
-            let run = path
-                .ancestors()
-                .find(|folder| folder.join(layout::MANIFEST).is_file())
-                .map_or_else(|| "RUN".to_owned(), |folder| folder.display().to_string());
-            vec![format!(
-                "`alpaca-run verify {run}` lists all such files; restore them, or run the pipeline \
-                 again"
-            )]
-        };
         match self {
-            Self::Changed(path) | Self::Gone(path) => of_file(path),
+            Self::Changed(path) | Self::Gone(path) => {
+                let run = path
+                    .ancestors()
+                    .find(|folder| folder.join(layout::MANIFEST).is_file())
+                    .map_or_else(|| "RUN".to_owned(), |folder| folder.display().to_string());
+                vec![format!(
+                    "`alpaca-run verify {run}` lists all such files; restore them, or run the \
+                     pipeline again"
+                )]
+            }
             Self::NotThere(_)
             | Self::IsFile(_)
             | Self::Missing(_)

@@ -1,5 +1,6 @@
 //! Pictures: where they are, how they are split, sized and batched.
 
+use alpaca_painter::Kind;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::Location;
@@ -47,7 +48,7 @@ impl DatasetSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GeneratorSpec {
     /// What is drawn; classes take turns among the kinds.
-    pub kinds: Vec<PictureKind>,
+    pub kinds: Vec<Kind>,
     /// How many classes there are.
     pub classes: usize,
     /// How many pictures each class has.
@@ -56,48 +57,6 @@ pub struct GeneratorSpec {
     pub seed: u64,
     /// Whether training pictures are others in each epoch.
     pub afresh: bool,
-}
-
-/// A kind of drawn pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PictureKind {
-    /// Figures of affine maps.
-    Fractals,
-    /// Outlines filled with cloth.
-    Contours,
-    /// Surfaces.
-    Textures,
-    /// Things of a few rounded parts.
-    Solids,
-    /// Four-legged animals of rounded parts in landscapes.
-    Animals,
-    /// Painted four-legged animals of made-up species in scenes.
-    Species,
-}
-
-impl PictureKind {
-    /// All kinds.
-    pub const ALL: [Self; 6] = [
-        Self::Fractals,
-        Self::Contours,
-        Self::Textures,
-        Self::Solids,
-        Self::Animals,
-        Self::Species,
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fractals => "fractals",
-            Self::Contours => "contours",
-            Self::Textures => "textures",
-            Self::Solids => "solids",
-            Self::Animals => "animals",
-            Self::Species => "species",
-        }
-    }
 }
 
 /// A picture's size in pixels; written as one number where it is square.

@@ -31,7 +31,7 @@ pub use course::{
 };
 pub use dataset::{
     DatasetSource, DatasetSpec, Duplicates, Fit, GeneratorSpec, ImageSize, Interpolation,
-    OnBadImage, PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
+    OnBadImage, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
@@ -39,7 +39,6 @@ pub use model::{
 };
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
-    AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
-    TrainSpec,
+    AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageSpec, TrainSpec,
 };
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};

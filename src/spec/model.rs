@@ -256,7 +256,7 @@ const IMAGENET_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 impl Preprocessing {
     /// Turns the network's values into pixel values.
     pub fn undo(self, values: &[f32]) -> Vec<u8> {
-        let pixel = |(position, value): (usize, &f32)| {
+        let pixels = values.iter().enumerate().map(|(position, value)| {
             let value = match self {
                 Self::MinusOneToOne => (value + 1.0) * 127.5,
                 Self::ZeroToOne => value * 255.0,
@@ -268,8 +268,8 @@ impl Preprocessing {
                 }
             };
             value.round().clamp(0.0, 255.0) as u8
-        };
-        values.iter().enumerate().map(pixel).collect()
+        });
+        pixels.collect()
     }
 
     /// Turns pixel values into the network's values, in place; channels innermost.

@@ -65,7 +65,7 @@ impl Serialize for ByName<'_> {
         let Self(PipelineSpec { stages, tasks, .. }) = self;
         let mut map = serializer.serialize_map(Some(stages.len() + tasks.len()))?;
         for stage in stages {
-            map.serialize_entry(&stage.name, &stage.kind)?;
+            map.serialize_entry(&stage.name, stage)?;
         }
         for task in tasks {
             map.serialize_entry(&task.name, &task.kind)?;

@@ -7,28 +7,20 @@ use super::course::{
 };
 
 /// A stage of a pipeline.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StageSpec {
-    /// Its name, unique in the pipeline.
+    /// Its name, unique in the pipeline, where it is the key.
+    #[serde(skip)]
     pub name: String,
-    /// What it does.
-    pub kind: StageKind,
+    /// How it trains.
+    pub train: TrainSpec,
 }
 
 impl StageSpec {
     /// The stage it goes on from.
     pub fn from(&self) -> Option<&str> {
-        let StageKind::Train(train) = &self.kind;
-        train.from.as_deref()
+        self.train.from.as_deref()
     }
-}
-
-/// What a stage does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StageKind {
-    /// Trains part of the model.
-    Train(TrainSpec),
 }
 
 /// A stage that trains.

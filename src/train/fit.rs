@@ -2,19 +2,20 @@
 
 use std::time::Instant;
 
+use alpaca_random::SeedStream;
+
 use super::evaluate::{self, Prediction};
 use super::schedule::{self, Schedule};
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError, objective};
 use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
-use crate::base::random::SeedStream;
 use crate::engine::{StepRandomness, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
 use crate::metrics::Scored;
 use crate::metrics::confusion::ConfusionMatrix;
 use crate::model::weights::Weights;
-use crate::spec::{BestBy, EarlyStoppingSpec};
+use crate::spec::{BestBy, EarlyStoppingSpec, FromWeights};
 
 /// Which of a stage's weights are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +27,12 @@ pub enum Kept {
 }
 
 /// Keeps what must outlive the process.
-pub trait Keeper {
+pub trait Checkpointer {
     /// Keeps the weights of the trainable part at the end of an epoch.
     ///
     /// # Errors
     /// When they cannot be written.
-    fn keep(&mut self, kept: Kept, weights: &Weights) -> Result<(), FileError>;
+    fn keep(&mut self, which: FromWeights, weights: &Weights) -> Result<(), FileError>;
 
     /// Keeps how far the stage has come, in place of what was kept before.
     ///
@@ -78,7 +79,7 @@ pub struct Fitted {
 }
 
 /// Who takes part in a stage.
-pub struct Parties<'a> {
+pub struct FitContext<'a> {
     /// Gives batches.
     pub source: &'a mut dyn FeatureSource,
     /// Learns from them.
@@ -86,7 +87,7 @@ pub struct Parties<'a> {
     /// Hears what happens.
     pub sink: &'a mut dyn EventSink,
     /// Keeps what must outlive the process.
-    pub keeper: &'a mut dyn Keeper,
+    pub checkpointer: &'a mut dyn Checkpointer,
 }
 
 /// Runs the epochs of a stage, or the rest of them from `state` on.
@@ -96,22 +97,22 @@ pub struct Parties<'a> {
 /// written, or the stage is cancelled.
 pub fn fit(
     course: &Course<'_>,
-    parties: &mut Parties<'_>,
+    context: &mut FitContext<'_>,
     state: Option<StageState>,
 ) -> Result<Fitted, TrainError> {
     let (mut done, mut partial) = match state {
         Some(StageState { done, partial, trainer }) => {
-            parties.trainer.restore(trainer);
+            context.trainer.restore(trainer);
             (done, partial)
         }
         None => (Done::default(), PartialEpoch::default()),
     };
     while !is_over(course, &done) {
         let epoch = course.n_epochs_before + done.epochs.len() + 1;
-        train_epoch(course, epoch, parties, &done, &mut partial)?;
-        finish_epoch(course, epoch, parties, &mut done, &partial)?;
+        train_epoch(course, epoch, context, &done, &mut partial)?;
+        finish_epoch(course, epoch, context, &mut done, &partial)?;
         partial = PartialEpoch::default();
-        checkpoint(parties.trainer, parties.keeper, &done, &partial)?;
+        checkpoint(context.trainer, context.checkpointer, &done, &partial)?;
         check_cancel(course, &done)?;
     }
     let Done { epochs, best } = done;
@@ -119,8 +120,8 @@ pub fn fit(
     let stage = course.stage.to_owned();
     let ended_early = epochs.len() < course.n_epochs;
     let patience = course.early_stopping.filter(|_| ended_early).map(|rule| rule.patience);
-    parties.sink.receive(&Event::StageFinished { stage, best: best.metrics, patience })?;
-    Ok(Fitted { epochs, best, last_weights: parties.trainer.weights() })
+    context.sink.receive(&Event::StageFinished { stage, best: best.metrics, patience })?;
+    Ok(Fitted { epochs, best, last_weights: context.trainer.weights() })
 }
 
 /// Whether there is no epoch left.
@@ -133,7 +134,7 @@ fn is_over(course: &Course<'_>, done: &Done) -> bool {
 fn train_epoch(
     course: &Course<'_>,
     epoch: usize,
-    parties: &mut Parties<'_>,
+    context: &mut FitContext<'_>,
     done: &Done,
     partial: &mut PartialEpoch,
 ) -> Result<(), TrainError> {
@@ -141,7 +142,7 @@ fn train_epoch(
     let start = Instant::now();
     let before = partial.times.total;
     let past = done.metrics();
-    let Parties { source, trainer, sink, keeper } = parties;
+    let FitContext { source, trainer, sink, checkpointer } = context;
     for batch in source.training(epoch, partial.n_steps) {
         let FeatureBatch { features, labels, samples, waiting, frozen } = batch?;
         let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
@@ -170,7 +171,7 @@ fn train_epoch(
         sink.receive(&Event::StepFinished { step, n_images, loss, accuracy })?;
         let is_due = course.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
         if is_due || course.cancel.is_set() {
-            checkpoint(*trainer, *keeper, done, partial)?;
+            checkpoint(*trainer, *checkpointer, done, partial)?;
         }
         check_cancel(course, done)?;
     }
@@ -181,11 +182,11 @@ fn train_epoch(
 fn finish_epoch(
     course: &Course<'_>,
     epoch: usize,
-    parties: &mut Parties<'_>,
+    context: &mut FitContext<'_>,
     done: &mut Done,
     partial: &PartialEpoch,
 ) -> Result<(), TrainError> {
-    let Parties { source, trainer, sink, keeper } = parties;
+    let FitContext { source, trainer, sink, checkpointer } = context;
     let start = Instant::now();
     let evaluation = evaluate::evaluate(*trainer, source.validation())?;
     let mut times = partial.times;
@@ -199,11 +200,11 @@ fn finish_epoch(
     let metrics =
         EpochMetrics { epoch, train, validation, balanced_accuracy, macro_f1, learning_rate };
     let weights = trainer.weights();
-    keeper.keep(Kept::Last, &weights)?;
+    checkpointer.keep(FromWeights::Last, &weights)?;
     let best = done.best.as_ref();
     let is_best = best.is_none_or(|best| is_better(&metrics, &best.metrics, course.best_by));
     if is_best {
-        keeper.keep(Kept::Best, &weights)?;
+        checkpointer.keep(FromWeights::Best, &weights)?;
         done.best = Some(Best { metrics, weights, predictions: evaluation.predictions });
     }
     times.total += start.elapsed();
@@ -230,12 +231,12 @@ fn over_classes(predictions: &[Prediction]) -> (f64, f64) {
 
 fn checkpoint(
     trainer: &dyn Trainer,
-    keeper: &mut dyn Keeper,
+    checkpointer: &mut dyn Checkpointer,
     done: &Done,
     partial: &PartialEpoch,
 ) -> Result<(), TrainError> {
     let (done, partial, trainer) = (done.clone(), *partial, trainer.state());
-    Ok(keeper.checkpoint(&StageState { done, partial, trainer })?)
+    Ok(checkpointer.checkpoint(&StageState { done, partial, trainer })?)
 }
 
 fn check_cancel(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {

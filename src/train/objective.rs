@@ -38,10 +38,10 @@ pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
             (0..n_classes).map(|class| wanted(class) * losses.of_class(class)).sum()
         };
         n_correct += usize::from(predicted(&probabilities) == label);
-        let gradient =
-            |(class, probability): (usize, f64)| ((probability - wanted(class)) / n) as f32;
         let first = usize::from(row.len() == 1);
-        slope.extend(probabilities.into_iter().enumerate().skip(first).map(gradient));
+        for (class, probability) in probabilities.into_iter().enumerate().skip(first) {
+            slope.push(((probability - wanted(class)) / n) as f32);
+        }
     }
     Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
 }

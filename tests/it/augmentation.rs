@@ -1,6 +1,6 @@
 //! Augmentation against what Keras's layers compute (`data/keras/make_reference.py`).
 
-use alpaca_run::base::random::SeedStream;
+use alpaca_random::SeedStream;
 use alpaca_run::dataset::augment::Augmenter;
 use alpaca_run::spec::{AugmentationSpec, FactorRange, Fill, ImageSize};
 use serde_json::Value;

@@ -9,34 +9,43 @@
               no care, and a test binary has no outside"
 )]
 
+// The modules of the build script, which name a build.
+#[path = "../../build/identity.rs"]
+mod identity;
+#[path = "../../build/lines.rs"]
+mod lines;
+#[path = "../../build/locked.rs"]
+mod locked;
+
 mod architecture;
-mod asked;
 mod augmentation;
+mod bad_datasets;
 mod batch_norm;
-mod broken;
 mod browser;
-mod catalog;
+mod build_digest;
+mod data_command;
 mod datasets;
-mod definitions;
 mod diagnostics;
 mod diff;
 mod documents;
-mod download;
-mod drawn;
-mod foreign;
+mod evaluations_and_pages;
+mod fetch_command;
+mod generated_datasets;
+mod imagenet_classifier;
 mod images;
-mod import;
-mod measured;
-mod places;
-mod pretrained;
+mod layer_definitions;
+mod odd_files;
+mod onnx_base_models;
+mod plan_and_cache;
+mod predict_and_export;
 mod reference;
 mod reproduce;
 mod resizing;
 mod resume;
-mod reuse;
 mod runs;
+mod runs_command;
 mod schema;
-mod scratch;
 mod support;
-mod survey;
+mod training_from_scratch;
 mod watch;
+mod weight_files;

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use alpaca_random::SeedStream;
 use alpaca_run::base::batch::Batch;
-use alpaca_run::base::random::SeedStream;
 use alpaca_run::base::tensor::Tensor;
 use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use alpaca_run::engine::native::NativeExtractor;

@@ -66,57 +66,72 @@ impl Arguments {
         Self::try_parse_from(words)
     }
 
-    /// What was said about what is kept between runs, by a command that keeps something.
-    pub(in crate::cli) fn cache(&self) -> Option<CacheArguments> {
+    /// The flags that commands share. Each command is named, so that none forgets one.
+    pub(in crate::cli) fn shared(&self) -> Shared<'_> {
+        let of_machine = |machine| Shared { machine: Some(machine), ..Shared::default() };
         match &self.command {
-            Command::Cache(CacheCommandArguments { cache_dir, .. }) => {
-                Some(CacheArguments { cache_dir: cache_dir.clone(), no_cache: false })
+            Command::Run(run) | Command::Watch(WatchArguments { run, .. }) => {
+                Shared { network: Some(&run.network), ..of_machine(&run.machine) }
+            }
+            Command::Resume(resume) => {
+                Shared { network: Some(&resume.network), ..of_machine(&resume.machine) }
+            }
+            Command::Reproduce(reproduce) => {
+                Shared { network: Some(&reproduce.network), ..of_machine(&reproduce.machine) }
+            }
+            Command::Plan(plan) => of_machine(&plan.machine),
+            Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
+            Command::Export(export) => of_machine(&export.machine),
+            Command::Report(report) => of_machine(&report.machine),
+            Command::Bench(BenchArguments { cache, threads, .. }) => {
+                Shared { cache: Some(cache), threads: *threads, ..Shared::default() }
+            }
+            Command::Predict(PredictArguments { cache, threads, network, .. }) => Shared {
+                cache: Some(cache),
+                threads: *threads,
+                network: Some(network),
+                ..Shared::default()
+            },
+            Command::Fetch(FetchArguments { cache, network, .. }) => {
+                Shared { cache: Some(cache), network: Some(network), ..Shared::default() }
             }
             Command::Check(CheckArguments { cache, .. })
-            | Command::Bench(BenchArguments { cache, .. })
-            | Command::Fetch(FetchArguments { cache, .. })
-            | Command::Predict(PredictArguments { cache, .. }) => {
-                Some(CacheArguments { cache_dir: cache.cache_dir.clone(), no_cache: false })
+            | Command::Cache(CacheCommandArguments { cache, .. }) => {
+                Shared { cache: Some(cache), ..Shared::default() }
             }
-            _ => self.machine().map(|machine| machine.cache.clone()),
+            Command::Data(data) => Shared { threads: data.threads, ..Shared::default() },
+            Command::Diff(_)
+            | Command::Runs(_)
+            | Command::Verify(_)
+            | Command::Layers(_)
+            | Command::Schema(_) => Shared::default(),
         }
     }
+}
 
-    /// What was said about the network, by a command that may use it.
-    pub(in crate::cli) fn network(&self) -> Option<&NetworkArguments> {
-        match &self.command {
-            Command::Run(run) => Some(&run.network),
-            Command::Watch(watch) => Some(&watch.run.network),
-            Command::Resume(resume) => Some(&resume.network),
-            Command::Reproduce(reproduce) => Some(&reproduce.network),
-            Command::Fetch(fetch) => Some(&fetch.network),
-            Command::Predict(predict) => Some(&predict.network),
-            _ => None,
-        }
+/// The flags that several commands have, as far as the one that was typed has them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Shared<'a> {
+    machine: Option<&'a MachineArguments>,
+    cache: Option<&'a CacheDirArguments>,
+    threads: Option<usize>,
+    pub(in crate::cli) network: Option<&'a NetworkArguments>,
+}
+
+impl Shared<'_> {
+    /// Where the cache is, if the command has one.
+    pub(in crate::cli) fn cache(&self) -> Option<&CacheDirArguments> {
+        self.cache.or_else(|| self.machine.map(|machine| &machine.cache.dir))
     }
 
-    fn machine(&self) -> Option<&MachineArguments> {
-        match &self.command {
-            Command::Run(run) => Some(&run.machine),
-            Command::Watch(watch) => Some(&watch.run.machine),
-            Command::Plan(plan) => Some(&plan.machine),
-            Command::Resume(resume) => Some(&resume.machine),
-            Command::Reproduce(reproduce) => Some(&reproduce.machine),
-            Command::Evaluate(evaluate) => Some(&evaluate.machine),
-            Command::Export(export) => Some(&export.machine),
-            Command::Report(report) => Some(&report.machine),
-            _ => None,
-        }
+    /// Whether results may be taken from the cache and put into it.
+    pub(in crate::cli) fn reuses(&self) -> bool {
+        self.cache().is_some() && !self.machine.is_some_and(|machine| machine.cache.no_cache)
     }
 
     /// The number of threads asked for.
     pub(in crate::cli) fn threads(&self) -> Option<usize> {
-        match &self.command {
-            Command::Bench(bench) => bench.threads,
-            Command::Data(data) => data.threads,
-            Command::Predict(predict) => predict.threads,
-            _ => self.machine().and_then(|machine| machine.threads),
-        }
+        self.threads.or_else(|| self.machine.and_then(|machine| machine.threads))
     }
 }
 
@@ -246,11 +261,11 @@ pub(in crate::cli) struct MachineArguments {
     pub(in crate::cli) threads: Option<usize>,
 }
 
-/// Where what is kept between runs lies.
+/// Where the cache is.
 #[derive(Clone, Debug, Args)]
-pub(in crate::cli) struct CacheFolderArguments {
-    /// The folder for what is kept between runs [default: `ALPACA_CACHE`, or alpaca-run in the user's cache folder]
-    // Where clap reads the variable, it counts as typed, and usage lines name it.
+pub(in crate::cli) struct CacheDirArguments {
+    /// The cache directory [default: `ALPACA_CACHE`, or alpaca-run in the user's cache directory]
+    // Where clap reads the variable, an empty one is an error about an option that nobody gave.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) cache_dir: Option<PathBuf>,
 }
@@ -266,14 +281,12 @@ pub(in crate::cli) struct NetworkArguments {
     pub(in crate::cli) mirror: Option<String>,
 }
 
-/// What is kept between runs. Results do not depend on it.
+/// The cache. Results do not depend on it.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct CacheArguments {
-    /// The folder for what is kept between runs [default: `ALPACA_CACHE`, or alpaca-run in the user's cache folder]
-    // Where clap reads the variable, an empty one is an error about an option that nobody gave.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(in crate::cli) cache_dir: Option<PathBuf>,
-    /// Neither read nor write what is kept between runs
+    #[command(flatten)]
+    pub(in crate::cli) dir: CacheDirArguments,
+    /// Neither read nor write the cache
     #[arg(long)]
     pub(in crate::cli) no_cache: bool,
 }

@@ -179,10 +179,13 @@ pub(in crate::cli) struct ExportArguments {
 /// The longest side of images that a graph is written for.
 const LONGEST: usize = 12_000;
 
+/// A side of an image, where it is one that a graph is written for.
+fn side(text: &str) -> Option<usize> {
+    text.trim().parse().ok().filter(|side| (1..=LONGEST).contains(side))
+}
+
 /// A size as it is typed: height, `x`, width.
 fn parse_size(text: &str) -> Result<ImageSize, String> {
-    let side =
-        |text: &str| text.trim().parse::<usize>().ok().filter(|side| (1..=LONGEST).contains(side));
     let size = text.split_once(['x', 'X', '×']);
     size.and_then(|(height, width)| Some(ImageSize { height: side(height)?, width: side(width)? }))
         .ok_or_else(|| {

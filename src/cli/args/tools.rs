@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    CacheFolderArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_at_least,
+    CacheDirArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_at_least,
     parse_threads,
 };
 
 #[derive(Debug, Args)]
+#[command(mut_arg("cache_dir", |argument| argument.global(true)))]
 pub(in crate::cli) struct CacheCommandArguments {
     #[command(subcommand)]
     pub(in crate::cli) action: CacheAction,
-    /// The folder for what is kept between runs [default: `ALPACA_CACHE`, or alpaca-run in the user's cache folder]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, global = true)]
-    pub(in crate::cli) cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) cache: CacheDirArguments,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -53,7 +53,7 @@ pub(in crate::cli) struct CheckArguments {
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
-    pub(in crate::cli) cache: CacheFolderArguments,
+    pub(in crate::cli) cache: CacheDirArguments,
 }
 
 #[derive(Debug, Args)]
@@ -86,7 +86,7 @@ pub(in crate::cli) struct FetchArguments {
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
-    pub(in crate::cli) cache: CacheFolderArguments,
+    pub(in crate::cli) cache: CacheDirArguments,
     #[command(flatten)]
     pub(in crate::cli) network: NetworkArguments,
 }
@@ -130,7 +130,7 @@ pub(in crate::cli) struct PredictArguments {
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
     #[command(flatten)]
-    pub(in crate::cli) cache: CacheFolderArguments,
+    pub(in crate::cli) cache: CacheDirArguments,
     #[command(flatten)]
     pub(in crate::cli) network: NetworkArguments,
 }
@@ -157,7 +157,7 @@ pub(in crate::cli) struct BenchArguments {
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
-    pub(in crate::cli) cache: CacheFolderArguments,
+    pub(in crate::cli) cache: CacheDirArguments,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use crate::cli::args::BenchArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::bench::{self, BenchReport};
+use crate::exec::look::bench::{self, BenchReport};
 
 /// Measures how fast each part of a pipeline runs.
 pub(in crate::cli) fn run(
@@ -19,8 +19,8 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     let least = Duration::from_secs_f64(arguments.seconds);
-    let work = || bench::bench(&loaded.spec, prepared, settings.threads, least);
-    let report = on_threads(settings, work)??;
+    let report =
+        on_threads(settings, || bench::bench(&loaded.spec, prepared, settings.threads, least))??;
     let text = if arguments.json { json(&report) } else { render(&report) };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
@@ -61,7 +61,7 @@ fn render(report: &BenchReport) -> String {
 }
 
 fn json(report: &BenchReport) -> String {
-    let phase = |phase: &bench::Phase| {
+    let parts = report.phases.iter().map(|phase| {
         let [slowest, median, fastest] = phase.rates;
         serde_json::json!({
             "stage": phase.stage,
@@ -70,13 +70,13 @@ fn json(report: &BenchReport) -> String {
             "multiply_adds_per_image": phase.multiply_adds,
             "share_of_peak": phase.share_of(report.peak),
         })
-    };
+    });
     let value = serde_json::json!({
         "instruction_set": report.instruction_set,
         "threads": report.n_threads,
         "batch_size": report.batch_size,
         "peak_multiply_adds_per_second": report.peak,
-        "parts": report.phases.iter().map(phase).collect::<Vec<_>>(),
+        "parts": parts.collect::<Vec<_>>(),
     });
     format!("{value:#}\n")
 }

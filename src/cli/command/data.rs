@@ -11,8 +11,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::session::RunError;
-use crate::exec::survey::{self, Alike, Survey};
+use crate::exec::error::RunError;
+use crate::exec::look::survey::{self, Alike, Survey};
 use crate::report;
 use crate::spec::{DatasetSource, PipelineSpec};
 
@@ -27,12 +27,14 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let spec = load(&arguments.pipeline, settings)?.spec;
     let counter = OnceLock::new();
-    let begin = |n: usize| {
-        let counter: &Counter =
-            counter.get_or_init(|| Counter::before_results(terminal, n, "files"));
-        || counter.add(1)
-    };
-    let found = on_threads(settings, || survey::look(&spec, begin))?.map_err(RunError::from)?;
+    let found = on_threads(settings, || {
+        survey::look(&spec, |n| {
+            let counter: &Counter =
+                counter.get_or_init(|| Counter::before_results(terminal, n, "files"));
+            || counter.add(1)
+        })
+    })?
+    .map_err(RunError::from)?;
     if let Some(counter) = counter.into_inner() {
         counter.end();
     }
@@ -100,9 +102,12 @@ fn balance(found: &Survey) -> String {
     )
 }
 
+fn size([width, height]: [u32; 2]) -> String {
+    format!("{width}×{height}")
+}
+
 fn files(found: &Survey, spec: &PipelineSpec) -> String {
     let Some(sizes) = &found.sizes else { return String::new() };
-    let size = |[width, height]: [u32; 2]| format!("{width}×{height}");
     let wanted = spec.dataset.image_size;
     let formats: Vec<String> =
         found.formats.iter().map(|(format, n)| format!("{format} {n}")).collect();
@@ -120,7 +125,7 @@ fn files(found: &Survey, spec: &PipelineSpec) -> String {
 }
 
 fn groups(groups: &[Alike]) -> Vec<String> {
-    let one = |group: &Alike| {
+    let lines = groups.iter().map(|group| {
         let places = group.pictures.iter().map(|place| format!("{} ({})", place.path, place.part));
         let places: Vec<String> = places.collect();
         let mut notes = vec![];
@@ -133,8 +138,8 @@ fn groups(groups: &[Alike]) -> Vec<String> {
         let notes =
             if notes.is_empty() { String::new() } else { format!("; {}", notes.join(", ")) };
         format!("{}{notes}", places.join(" and "))
-    };
-    groups.iter().map(one).collect()
+    });
+    lines.collect()
 }
 
 fn list(text: &mut String, what: &str, noun: &str, lines: &[String], most: usize) {

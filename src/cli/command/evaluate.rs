@@ -11,9 +11,9 @@ use crate::cli::args::{EvaluateArguments, PartArgument};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::evaluate::{self, Pictures};
-use crate::exec::overlap::RunImages;
-use crate::exec::session::RunError;
+use crate::exec::ask::evaluate::{self, EvaluationImages};
+use crate::exec::error::RunError;
+use crate::exec::prepare::overlap::RunImages;
 use crate::metrics::Metrics;
 use crate::report::tables::{self, four, interval, maybe};
 use crate::run_dir::measured::{self, Measured, PredictionRow};
@@ -52,8 +52,8 @@ fn measure(
     let (pictures, on) = if let Some(folder) = &arguments.data {
         let rules = if arguments.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
         let seen = RunImages::of_run(&arguments.run).map_err(Failure::usage)?;
-        let known = (&room, &seen);
-        let pictures = Pictures::in_folder(folder, &trained.classes, &spec, rules, known);
+        let pictures =
+            EvaluationImages::in_folder(folder, &trained.classes, &spec, rules, &room, &seen);
         let pictures = pictures.map_err(|error| match error.code() {
             code @ Some(Code::DatasetDirectory) => {
                 let hints =
@@ -66,7 +66,7 @@ fn measure(
     } else {
         let part = SplitPart::from(arguments.split);
         let fingerprint = manifest.dataset.fingerprint;
-        (Pictures::of_run(&spec, part, fingerprint, &room)?, part.name().to_owned())
+        (EvaluationImages::of_run(&spec, part, fingerprint, &room)?, part.name().to_owned())
     };
     for warning in &pictures.warnings {
         terminal.warn(warning);

@@ -10,9 +10,8 @@ use crate::cli::args::ExportArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, Verbosity};
-use crate::exec::evaluate;
-use crate::exec::export::{self, Export, Form};
-use crate::exec::session::RunError;
+use crate::exec::ask::evaluate;
+use crate::exec::ask::export::{self, Export, Form};
 use crate::spec::FromWeights;
 
 /// Writes the model of a run as an ONNX file, once it has been shown to say the same.
@@ -56,8 +55,7 @@ fn export(arguments: &ExportArguments, settings: &Settings) -> Result<Export, Fa
     let (spec, room) = (&loaded.spec, caches(settings).pixels);
     let (pictures, predictions) =
         evaluate::validation(&trained, &manifest, spec, &room, settings.threads)?;
-    let asked = (&pictures, &predictions[..]);
     let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
-    let export = export::export(&trained, spec, asked, form, settings.threads);
-    Ok(export.map_err(RunError::from)?)
+    let export = export::export(&trained, spec, &pictures, &predictions, form, settings.threads);
+    Ok(export?)
 }

@@ -8,11 +8,12 @@ use super::{json_text, load};
 use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{FetchArguments, PipelineArguments};
+use crate::cli::downloads;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::cli::transfer;
-use crate::exec::preflight;
+use crate::exec::prepare::network;
+use crate::exec::prepare::weights::published;
 
 /// Downloads the published weights that pipelines name, and says what is here now.
 pub(in crate::cli) fn run(
@@ -29,13 +30,13 @@ pub(in crate::cli) fn run(
         };
         let loaded = load(&named, settings)?;
         // Whoever mistypes `imagenet` names a file.
-        preflight::check_file(&loaded.spec)
+        network::check_file(&loaded.spec)
             .map_err(|problem| Failure::Rejected(loaded.reject(vec![problem])))?;
-        let Some(file) = preflight::published(&loaded.spec.model) else {
+        let Some(file) = published(&loaded.spec.model) else {
             let _ = writeln!(lines, "{} names no published weights", pipeline.display());
             continue;
         };
-        let kept = transfer::bring(&file, settings, terminal)?;
+        let kept = downloads::bring(&file, settings, terminal)?;
         let _ = writeln!(
             lines,
             "{}: {} ({}), SHA-256 {}",

@@ -9,7 +9,7 @@ use crate::cli::args::PipelineArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::layers::{self, InStage, LayersReport};
+use crate::exec::look::layers::{self, InStage, LayersReport};
 
 /// Lists the layers of a pipeline's model, and for each stage whether they train.
 pub(in crate::cli) fn run(

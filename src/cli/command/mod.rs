@@ -16,7 +16,7 @@ pub(super) mod reproduce;
 pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod runs;
-mod said;
+mod answers;
 pub(super) mod schema;
 pub(super) mod verify;
 pub(super) mod watch;
@@ -26,17 +26,18 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{PipelineArguments, StagesArguments};
+use super::downloads;
 use super::exit::{Exit, Failure};
 use super::settings::Settings;
 use super::terminal::Terminal;
-use super::transfer;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
-use crate::exec::plan::Wishes;
-use crate::exec::preflight::{self, Prepared};
-use crate::exec::trained::{self, OpenError, Trained};
+use crate::exec::ask::trained::{self, OpenError, Trained};
+use crate::exec::plan::PlanOptions;
+use crate::exec::prepare::weights::published;
+use crate::exec::prepare::{self, Prepared};
 use crate::fetch::find_and_record;
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
@@ -68,14 +69,14 @@ impl Fetching<'_> {
         settings: &Settings,
         recorded: Option<Digest>,
     ) -> Result<(), Failure> {
-        let Some(mut file) = preflight::published(&loaded.spec.model) else { return Ok(()) };
+        let Some(mut file) = published(&loaded.spec.model) else { return Ok(()) };
         file.digest = recorded;
         match (self, &settings.cache_folder) {
             (Self::IfMissing(_), Some(root)) if settings.offline => {
                 // What is wrong with it is said with its place in the pipeline.
                 let _ = find_and_record(root, &file);
             }
-            (Self::IfMissing(terminal), _) => drop(transfer::bring(&file, settings, terminal)?),
+            (Self::IfMissing(terminal), _) => drop(downloads::bring(&file, settings, terminal)?),
             (Self::Never, _) => {}
         }
         Ok(())
@@ -90,7 +91,7 @@ fn prepare(
 ) -> Result<(Loaded, Prepared), Failure> {
     let loaded = load(arguments, settings)?;
     fetching.fetch(&loaded, settings, None)?;
-    match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
+    match prepare::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
     }
@@ -102,7 +103,7 @@ fn select(
     stages: &StagesArguments,
     settings: &Settings,
     fetching: Fetching<'_>,
-) -> Result<(Loaded, Prepared, Wishes), Failure> {
+) -> Result<(Loaded, Prepared, PlanOptions), Failure> {
     let (mut loaded, prepared) = prepare(arguments, settings, fetching)?;
     let all = &mut loaded.spec.stages;
     for name in stages.until.iter().chain(&stages.force) {
@@ -122,8 +123,8 @@ fn select(
         let stages = &loaded.spec.stages;
         loaded.spec.tasks.retain(|task| stages.iter().any(|stage| stage.name == task.from()));
     }
-    let wishes = Wishes { force: stages.force.clone(), unfinished: None };
-    Ok((loaded, prepared, wishes))
+    let options = PlanOptions { force: stages.force.clone(), unfinished: None };
+    Ok((loaded, prepared, options))
 }
 
 /// The folder of a pipeline file, absolute, as runs record it.
@@ -161,7 +162,7 @@ fn prepare_recorded(
         }
     }
     Fetching::IfMissing(terminal).fetch(&loaded, settings, weights)?;
-    match preflight::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
+    match prepare::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => {
             terminal.note(
@@ -205,12 +206,9 @@ fn open_trained(
 
 /// The values that may differ from those a run was started with: where things lie.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
-    let is_place = |text: &&String| {
-        ["dataset.directory=", "model.weights=", "model.base.onnx="]
-            .iter()
-            .any(|start| text.starts_with(start))
-    };
-    match overrides.iter().find(|text| !is_place(text)) {
+    /// Settings of where something lies.
+    const PLACES: [&str; 3] = ["dataset.directory=", "model.weights=", "model.base.onnx="];
+    match overrides.iter().find(|text| !PLACES.iter().any(|start| text.starts_with(start))) {
         None => Ok(overrides.to_vec()),
         Some(text) => Err(Failure::Other {
             exit: Exit::Usage,

@@ -14,7 +14,7 @@ use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::plan::{Plan, PlannedStage, Reason};
-use crate::exec::session::KeptFeatures;
+use crate::exec::run::features::KeptFeatures;
 use crate::pipeline::document::Document;
 use crate::pipeline::resolved;
 
@@ -24,23 +24,24 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (loaded, prepared, wishes) =
+    let (loaded, prepared, options) =
         select(&arguments.pipeline, &arguments.stages, settings, Fetching::Never)?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     let _reading = Reading::watch(terminal, &session.reading);
-    let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &wishes, None))??;
+    let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &options, None))??;
     planned.check_dataset(&loaded.spec)?;
     let text = if arguments.json {
         json_text(&as_json(&planned.plan, &loaded.document))
     } else {
         let mut text = render(&planned.plan, &loaded.document, arguments.explain);
         let features = planned.features(&loaded.spec, &session.caches);
+        let features = features.iter().map(|(stage, kept)| features_line(stage, kept));
         let _ = write!(
             text,
             "\n{}\n{}\n{}",
             dataset_line(&planned.dataset()),
             pixels_line(&planned.pixels()),
-            features.iter().map(features_line).collect::<String>()
+            features.collect::<String>()
         );
         text
     };
@@ -127,7 +128,7 @@ fn as_json(plan: &Plan, document: &Document) -> Value {
     json!({ "stages": stages.collect::<Vec<_>>(), "tasks": tasks.collect::<Vec<_>>() })
 }
 
-fn features_line((stage, kept): &(String, KeptFeatures)) -> String {
+fn features_line(stage: &str, kept: &KeptFeatures) -> String {
     let KeptFeatures { bytes_each, training, validation } = kept;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
     let in_memory = training.in_memory + validation.in_memory;

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::said::{Format, Names, Said};
+use super::answers::{Format, Names, Said};
 use super::{on_threads, open_trained};
 use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{BaseArgument, PredictArguments, WeightsArgument};
+use crate::cli::downloads;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::cli::transfer;
-use crate::exec::predict::{self, Predictor};
-use crate::exec::preflight;
-use crate::exec::session::RunError;
+use crate::exec::ask::image_files;
+use crate::exec::ask::predict::Predictor;
+use crate::exec::error::RunError;
+use crate::exec::prepare::network;
+use crate::exec::prepare::weights::published;
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
 use crate::spec::FromWeights;
 
@@ -54,7 +56,7 @@ fn of_run(
             ],
         });
     }
-    let files = predict::pictures(images).map_err(Failure::usage)?;
+    let files = image_files::pictures(images).map_err(Failure::usage)?;
     if run.is_file() {
         return of_file(run, &files, arguments, settings, terminal);
     }
@@ -63,7 +65,8 @@ fn of_run(
         let (loaded, _, trained) = open_trained(run, which, &[], settings)?;
         let predictor = Predictor::new(&loaded.spec, &trained.network, &trained.weights);
         let names = Names::OfRun(trained.classes);
-        ask(predictor.map_err(RunError::from)?, &files, names, TOP_OF_RUN, (arguments, terminal))
+        let predictor = predictor.map_err(RunError::from)?;
+        ask(predictor, &files, names, TOP_OF_RUN, arguments, terminal)
     })?
 }
 
@@ -84,7 +87,7 @@ fn of_file(
         Failure::usage_with(error, hints)
     })?;
     let names = Names::OfRun(classes);
-    on_threads(settings, || ask(predictor, files, names, TOP_OF_RUN, (arguments, terminal)))?
+    on_threads(settings, || ask(predictor, files, names, TOP_OF_RUN, arguments, terminal))?
 }
 
 fn of_base(
@@ -104,17 +107,17 @@ fn of_base(
             hints: vec!["give `imagenet`, or a file with its classifier in it".to_owned()],
         });
     }
-    let files = predict::pictures(&arguments.paths).map_err(Failure::usage)?;
+    let files = image_files::pictures(&arguments.paths).map_err(Failure::usage)?;
     let loaded = pipeline(base, arguments, settings)?;
-    if let Some(file) = preflight::published(&loaded.spec.model) {
-        transfer::bring(&file, settings, terminal)?;
+    if let Some(file) = published(&loaded.spec.model) {
+        downloads::bring(&file, settings, terminal)?;
     }
     let cache = settings.cache_folder.as_deref();
     on_threads(settings, || {
-        let (network, weights) = preflight::pretrained(&loaded.spec, cache)
+        let (network, weights) = network::pretrained(&loaded.spec, cache)
             .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
         let predictor = Predictor::new(&loaded.spec, &network, &weights).map_err(RunError::from)?;
-        ask(predictor, &files, Names::OfImagenet, TOP_OF_BASE, (arguments, terminal))
+        ask(predictor, &files, Names::OfImagenet, TOP_OF_BASE, arguments, terminal)
     })?
 }
 
@@ -123,7 +126,8 @@ fn ask(
     files: &[PathBuf],
     names: Names,
     top: usize,
-    (arguments, terminal): (&PredictArguments, &Terminal),
+    arguments: &PredictArguments,
+    terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let format = match (arguments.json, arguments.csv) {
         (true, _) => Format::Json,
@@ -203,8 +207,9 @@ fn as_typed(mut rejected: Rejected) -> Rejected {
         let diagnostics = rejected.diagnostics.iter_mut();
         for span in diagnostics.map(|diagnostic| &mut diagnostic.span) {
             if span.source == position {
-                let shifted = |place: usize| place.saturating_sub(value.len());
-                span.range = shifted(span.range.start)..shifted(span.range.end);
+                let [start, end] = [span.range.start, span.range.end]
+                    .map(|place| place.saturating_sub(value.len()));
+                span.range = start..end;
             }
         }
     }

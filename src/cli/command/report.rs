@@ -9,9 +9,8 @@ use crate::cli::args::ReportArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::evaluate;
-use crate::exec::report::{self as gathered, About, Seen};
-use crate::exec::session::RunError;
+use crate::exec::ask::evaluate;
+use crate::exec::ask::page_content::{self as gathered, PageFacts, PageImages};
 use crate::report::{self, Report};
 use crate::run_dir::verify;
 use crate::spec::FromWeights;
@@ -43,17 +42,16 @@ fn about(
     verify::check(run, &manifest, gathered::is_used)?;
     let spec = &loaded.spec;
     let shown = run.display().to_string();
-    let look = || -> Result<_, RunError> {
-        let room = caches(settings).pixels;
-        let (pictures, predictions) =
-            evaluate::validation(&trained, &manifest, spec, &room, settings.threads)?;
+    let room = caches(settings).pixels;
+    let seen = evaluate::validation(&trained, &manifest, spec, &room, settings.threads);
+    let seen = seen.and_then(|(pictures, predictions)| {
         let training = pictures.training(spec)?;
         Ok((pictures, training, predictions))
-    };
-    let about = About { directory: run, shown, manifest: manifest.clone(), spec };
-    let report = match look() {
+    });
+    let about = PageFacts { directory: run, shown, manifest: manifest.clone(), spec };
+    let report = match seen {
         Ok((pictures, training, predictions)) => {
-            let seen = Seen {
+            let seen = PageImages {
                 trained: &trained,
                 pictures: &pictures,
                 training,

@@ -16,9 +16,9 @@ use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::exec::plan::Wishes;
-use crate::exec::program;
-use crate::exec::session::Texts;
+use crate::exec::plan::PlanOptions;
+use crate::exec::plan::program;
+use crate::exec::run::session::Texts;
 use crate::run_dir::lock::{self, RunLock};
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::{compare, layout, verify};
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(
     let scratch = Scratch::new(arguments.keep.as_deref())?;
     let again = again(arguments, settings, terminal, &recorded, scratch.path())?;
     let manifest = verify::read_manifest(&again)?;
-    let difference = compare::first_difference((directory, &recorded), (&again, &manifest))
+    let difference = compare::first_difference(directory, &recorded, &again, &manifest)
         .map_err(Failure::usage)?;
     let shown = directory.display();
     let (text, exit) = match difference {
@@ -86,7 +86,7 @@ fn again(
     let mut log = Log::start(terminal);
     let _reading = Reading::watch(terminal, &session.reading);
     let report = perform(settings, terminal, &mut log, |sinks| {
-        let planned = session.plan(&loaded.spec, prepared, &Wishes::default(), None)?;
+        let planned = session.plan(&loaded.spec, prepared, &PlanOptions::default(), None)?;
         planned.check_inputs(directory, recorded)?;
         session.run(&loaded.spec, planned, scratch, &texts, sinks)
     });
@@ -141,9 +141,12 @@ impl Scratch {
 fn tidy(folder: &Path) {
     for path in fs::read_dir_sorted(folder).unwrap_or_default() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_left = || !path.is_symlink() && lock::was_taken(&path);
         // A lock that can be taken has no process behind it any more.
-        if name.starts_with(PREFIX) && is_left() && RunLock::acquire(&path).is_ok() {
+        if name.starts_with(PREFIX)
+            && !path.is_symlink()
+            && lock::was_taken(&path)
+            && RunLock::acquire(&path).is_ok()
+        {
             let _ = fs::remove_dir_all(&path);
         }
     }

@@ -6,7 +6,7 @@ use crate::cli::args::ResumeArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::exec::checkpoint;
+use crate::exec::run::checkpoint;
 use crate::run_dir::verify::{self, ManifestError};
 
 /// Goes on with a run that was cut short.

@@ -17,10 +17,9 @@ use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
-use crate::exec::checkpoint;
-use crate::exec::session::{
-    Caches, FailedTask, PixelRoom, Room, RunError, RunReport, Session, Texts,
-};
+use crate::exec::error::RunError;
+use crate::exec::run::checkpoint;
+use crate::exec::run::session::{Caches, FailedTask, RunReport, Session, Texts};
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
 use crate::spec::BestBy;
@@ -32,13 +31,13 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let fetching = Fetching::IfMissing(terminal);
-    let (loaded, prepared, wishes) =
+    let (loaded, prepared, options) =
         select(&arguments.pipeline, &arguments.stages, settings, fetching)?;
     let folder = pipeline_directory(&arguments.pipeline, settings);
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
     execute(settings, terminal, folder, |session, sinks| {
-        let planned = session.plan(&loaded.spec, prepared, &wishes, None)?;
+        let planned = session.plan(&loaded.spec, prepared, &options, None)?;
         session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })
 }
@@ -101,7 +100,7 @@ impl From<RunError> for Failure {
 pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
     let (code, mut hints) = (error.code(), error.hints());
-    if let (true, Some((directory, settings))) = (error.can_go_on(), begun) {
+    if let (true, Some((directory, settings))) = (error.can_resume(), begun) {
         hints.push(if checkpoint::facts(&directory).is_ok() {
             let cache = match (&settings.cache_dir, &settings.cache_option) {
                 (None, _) => " --no-cache".to_owned(),
@@ -119,28 +118,17 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
 /// A path as a shell takes it for one word.
 fn shell_word(path: &Path) -> String {
     let text = names::text_of_path(path);
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
     let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
     match text {
         text if is_bytes => format!("$'{}'", text.replace('\'', "\\'")),
-        text if text.chars().all(is_plain) => text,
+        text if text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%=".contains(c)) => text,
         text => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 
-/// What a run may keep: little enough memory for any machine, and as much disk as a dataset of a
-/// hundred thousand small pictures takes. Features need less memory than pixels: they are read in
-/// one piece each, and cost a hundred times as much to make as to read.
+/// What a run may keep.
 pub(super) fn caches(settings: &Settings) -> Caches {
-    const PIXELS: u64 = 256 << 20;
-    const FEATURES: u64 = 32 << 20;
-    const DISK: u64 = 8 << 30;
-    let root = settings.cache_dir.clone();
-    Caches {
-        stages: root.clone(),
-        pixels: PixelRoom { memory: PIXELS, disk: DISK, root: root.clone() },
-        features: Room { memory: FEATURES, disk: DISK, folder: root },
-    }
+    Caches::below(settings.cache_dir.clone())
 }
 
 /// What a run came to: validation before and after each stage, and where the files are.

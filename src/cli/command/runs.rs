@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
             targets.iter().map(|target| remove(target, false)).collect::<Result<String, _>>()?
         }
         Some(RunsAction::Prune { keep, unfinished, runs_dir, dry_run }) => {
-            prune((*keep, *unfinished), runs_dir, *dry_run)?
+            prune(Pruning { keep: *keep, unfinished: *unfinished }, runs_dir, *dry_run)?
         }
     };
     terminal.result(&text).map_err(Failure::usage)?;
@@ -162,18 +162,18 @@ enum Target {
 
 /// A run that is named to be removed, or why it is not removed.
 fn target(path: &Path) -> Result<Target, Failure> {
-    let refuse = |why: &str| {
-        Failure::usage(anyhow!("`{}` {why}; it is not removed", names::text_of_path(path)))
-    };
     // A slash at the end would look through a link.
-    let path: PathBuf = path.components().collect();
-    let run = read(&path)?;
-    if path.is_symlink() {
-        return Ok(Target::Link(path));
+    let direct: PathBuf = path.components().collect();
+    let run = read(&direct)?;
+    if direct.is_symlink() {
+        return Ok(Target::Link(direct));
     }
     match catalog::obstacle_to_removal(&run) {
         None => Ok(Target::Run(run)),
-        Some(why) => Err(refuse(&why)),
+        Some(why) => {
+            let path = names::text_of_path(path);
+            Err(Failure::usage(anyhow!("`{path}` {why}; it is not removed")))
+        }
     }
 }
 
@@ -198,13 +198,19 @@ fn remove(target: &Target, dry_run: bool) -> Result<String, Failure> {
     Ok(format!("removed {place} ({what})\n"))
 }
 
+/// Which runs go.
+#[derive(Clone, Copy)]
+struct Pruning {
+    /// How many finished runs stay.
+    keep: usize,
+    /// Whether runs that did not finish go as well.
+    unfinished: bool,
+}
+
 /// Removes finished runs but the newest `keep`, and where asked for those that did not finish.
 /// Links are left alone, and what looks like a run but is not removed is named.
-fn prune(
-    (keep, unfinished): (usize, bool),
-    folder: &Path,
-    dry_run: bool,
-) -> Result<String, Failure> {
+fn prune(pruning: Pruning, folder: &Path, dry_run: bool) -> Result<String, Failure> {
+    let Pruning { keep, unfinished } = pruning;
     let mut runs = vec![];
     let mut left = String::new();
     for entry in catalog::look(folder).map_err(Failure::usage)? {
@@ -229,13 +235,15 @@ fn prune(
         runs.into_iter().partition(|run| run.manifest().is_some());
     oldest_first(&mut runs);
     runs.truncate(runs.len().saturating_sub(keep));
-    let is_dead = |run: &RunEntry| unfinished && !matches!(run.status, Status::Running(_));
-    runs.extend(others.into_iter().filter(is_dead));
+    if unfinished {
+        runs.extend(others.into_iter().filter(|run| !matches!(run.status, Status::Running(_))));
+    }
     let removed = if runs.is_empty() {
         "nothing to remove\n".to_owned()
     } else {
-        let remove = |run| remove(&Target::Run(run), dry_run);
-        runs.into_iter().map(remove).collect::<Result<String, _>>()?
+        runs.into_iter()
+            .map(|run| remove(&Target::Run(run), dry_run))
+            .collect::<Result<String, _>>()?
     };
     Ok(removed + &left)
 }

@@ -19,9 +19,11 @@ use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::exec::plan::Wishes;
-use crate::exec::preflight;
-use crate::exec::session::{Known, Planned, RunReport, Texts};
+use crate::exec::plan::PlanOptions;
+use crate::exec::prepare::images_read::ImagesRead;
+use crate::exec::prepare::weights::published;
+use crate::exec::run::begin::Planned;
+use crate::exec::run::session::{RunReport, Texts};
 use crate::fetch;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
@@ -62,7 +64,7 @@ pub(in crate::cli) fn run(
         follower,
         stop,
         known: None,
-        flight: None,
+        running: None,
         next: None,
         stopped: None,
         looked: None,
@@ -84,9 +86,9 @@ struct Watch {
     follower: Follower,
     /// Set when somebody asks to stop.
     stop: Cancel,
-    known: Option<Known>,
+    known: Option<ImagesRead>,
     /// The run in progress.
-    flight: Option<Flight>,
+    running: Option<RunHandle>,
     /// What runs once the run in progress has stopped.
     next: Option<(Candidate, Identity)>,
     /// The directory of the run that was stopped for it.
@@ -103,7 +105,7 @@ struct Watch {
 type Identity = (Vec<Digest>, String);
 
 /// A run in progress, on a thread of its own.
-struct Flight {
+struct RunHandle {
     identity: Identity,
     cancel: Cancel,
     thread: JoinHandle<Result<RunReport, Failure>>,
@@ -113,7 +115,7 @@ struct Flight {
 struct Candidate {
     loaded: Loaded,
     planned: Planned,
-    wishes: Wishes,
+    options: PlanOptions,
 }
 
 impl Candidate {
@@ -135,17 +137,17 @@ impl Watch {
                 self.look(since);
                 self.looked = (!is_first).then(Instant::now);
             }
-            if self.flight.as_ref().is_some_and(|flight| flight.thread.is_finished()) {
-                self.land();
+            if self.running.as_ref().is_some_and(|running| running.thread.is_finished()) {
+                self.finish();
             }
             if self.stop.is_set() {
-                return match self.flight.take() {
-                    Some(flight) => flight.end().map(|_| Exit::Done),
+                return match self.running.take() {
+                    Some(running) => running.end().map(|_| Exit::Done),
                     None => Ok(Exit::Done),
                 };
             }
             let is_quiet = self.looked.is_none_or(|looked| looked.elapsed() >= PAUSE);
-            if self.flight.is_none()
+            if self.running.is_none()
                 && is_quiet
                 && let Some((candidate, identity)) = self.next.take()
             {
@@ -162,7 +164,7 @@ impl Watch {
             Ok(candidate) => candidate,
             Err(failure) => {
                 failure.report(&self.terminal);
-                let still = match self.flight {
+                let still = match self.running {
                     Some(_) => "the run in progress goes on meanwhile; ",
                     None => "",
                 };
@@ -174,7 +176,7 @@ impl Watch {
         self.known = Some(candidate.planned.known());
         let identity = candidate.identity();
         let next = self.next.as_ref().map(|(_, identity)| identity);
-        let in_progress = self.flight.as_ref().map(|flight| &flight.identity);
+        let in_progress = self.running.as_ref().map(|running| &running.identity);
         if next.or(in_progress).or(self.finished.as_ref()) == Some(&identity) {
             self.terminal.note("nothing changed that decides a result");
             return;
@@ -188,8 +190,8 @@ impl Watch {
         let after = since.elapsed().as_millis();
         self.terminal.note(&format!("\n{pipeline}, planned in {after} ms:\n{}", plan.trim_end()));
         // The run in progress stops at its next step; meanwhile further edits are looked at.
-        if let Some(flight) = &self.flight {
-            flight.cancel.set();
+        if let Some(running) = &self.running {
+            running.cancel.set();
         }
         self.next = Some((candidate, identity));
     }
@@ -200,33 +202,33 @@ impl Watch {
             thread::sleep(Duration::from_millis(5));
         }
         let run = &self.arguments.run;
-        let (loaded, prepared, mut wishes) = select(
+        let (loaded, prepared, mut options) = select(
             &run.pipeline,
             &run.stages,
             &self.settings,
             Fetching::IfMissing(&self.terminal),
         )?;
-        if self.finished.is_some() || self.flight.is_some() {
+        if self.finished.is_some() || self.running.is_some() {
             // What was forced has run.
-            wishes.force.clear();
+            options.force.clear();
         }
         let mut session = session(&self.settings, self.directory.clone());
         session.cancel = self.stop.clone();
         let _reading = Reading::watch(&self.terminal, &session.reading);
         let known = self.known.as_ref();
-        let plan = || session.plan(&loaded.spec, prepared, &wishes, known);
-        let planned = on_threads(&self.settings, plan)??;
+        let planned =
+            on_threads(&self.settings, || session.plan(&loaded.spec, prepared, &options, known))??;
         planned.check_dataset(&loaded.spec)?;
-        Ok(Candidate { loaded, planned, wishes })
+        Ok(Candidate { loaded, planned, options })
     }
 
     /// Starts a run, and takes over what one that was stopped for it did.
     fn launch(&mut self, mut candidate: Candidate, identity: Identity) {
         if let Some(directory) = self.stopped.take() {
-            candidate.wishes.unfinished = Some(directory);
+            candidate.options.unfinished = Some(directory);
             let session = session(&self.settings, self.directory.clone());
-            let Candidate { loaded, planned, wishes } = &mut candidate;
-            session.plan_again(&loaded.spec, planned, wishes);
+            let Candidate { loaded, planned, options } = &mut candidate;
+            session.plan_again(&loaded.spec, planned, options);
         }
         let session = session(&self.settings, self.directory.clone());
         let cancel = session.cancel.clone();
@@ -242,14 +244,14 @@ impl Watch {
             })?
             .map_err(|error| failure(error, log.directory().zip(Some(&settings))))
         });
-        self.flight = Some(Flight { identity, cancel, thread });
+        self.running = Some(RunHandle { identity, cancel, thread });
     }
 
     /// Says what the run that has ended came to.
-    fn land(&mut self) {
-        let Some(flight) = self.flight.take() else { return };
-        let identity = flight.identity.clone();
-        let ended = flight.end();
+    fn finish(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        let identity = running.identity.clone();
+        let ended = running.end();
         if self.next.is_some() {
             // That it was cancelled is what was wished; other failures come again if they must.
             self.stopped = self.log.directory();
@@ -281,8 +283,7 @@ impl Watch {
             if let WeightsSpec::File(location) = &spec.model.weights {
                 targets.files.push(absolute(&location.path));
             }
-            if let (Some(file), Some(root)) =
-                (preflight::published(&spec.model), &self.settings.cache_folder)
+            if let (Some(file), Some(root)) = (published(&spec.model), &self.settings.cache_folder)
             {
                 targets.files.push(absolute(&fetch::path_of(root, &file)));
             }
@@ -299,7 +300,7 @@ impl Watch {
     }
 }
 
-impl Flight {
+impl RunHandle {
     /// Stops the run where it can go on later, if it has not ended.
     fn end(self) -> Result<RunReport, Failure> {
         self.cancel.set();

@@ -1,6 +1,7 @@
 //! Mirror images.
 
-use crate::base::random::Generator;
+use alpaca_random::Generator;
+
 use crate::spec::{Flip, ImageSize};
 
 /// Which directions of a picture change places.
@@ -55,8 +56,9 @@ fn mirror_columns(picture: &mut [f32], size: ImageSize) {
 
 #[cfg(test)]
 mod tests {
+    use alpaca_random::SeedStream;
+
     use super::*;
-    use crate::base::random::SeedStream;
 
     const SIZE: ImageSize = ImageSize { height: 2, width: 3 };
 

@@ -9,10 +9,11 @@ mod mirror;
 mod tone;
 mod warp;
 
-use crate::base::random::{Generator, SeedStream};
-use crate::spec::{AugmentationSpec, FactorRange, Fill, ImageSize};
+use alpaca_random::{Generator, SeedStream};
 use mirror::Mirror;
 use warp::{Map, Pixel};
+
+use crate::spec::{AugmentationSpec, FactorRange, Fill, ImageSize};
 
 /// Applies a list of changes to pictures of one size; keeps its working memory.
 pub struct Augmenter {

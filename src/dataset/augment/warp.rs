@@ -41,12 +41,16 @@ impl Map {
     /// The same map of the picture's mirror image, as a map of the picture.
     #[must_use]
     pub(super) fn of_mirrored(self, mirror: Mirror, size: ImageSize) -> Self {
-        let turned = |[a, b, c]: [f32; 3], length: usize| [-a, -b, length as f32 - 1.0 - c];
         Self {
             column: if mirror.columns { turned(self.column, size.width) } else { self.column },
             row: if mirror.rows { turned(self.row, size.height) } else { self.row },
         }
     }
+}
+
+/// The axis of a map that reads from the other end.
+fn turned([a, b, c]: [f32; 3], length: usize) -> [f32; 3] {
+    [-a, -b, length as f32 - 1.0 - c]
 }
 
 /// Red, green and blue from 0 to 255, and nothing: four values fill a register, three do not.
@@ -193,12 +197,15 @@ impl Reader<'_> {
 
 /// Between four pixels, the upper two first, by the distances from the left and from the top.
 fn between(corners: [&Pixel; 4], from_left: f32, from_top: f32, out: &mut [f32]) {
-    let mix = |a: &Pixel, b: &Pixel, share: f32| -> Pixel {
-        std::array::from_fn(|c| (1.0 - share) * a[c] + share * b[c])
-    };
     let upper = mix(corners[0], corners[1], from_left);
     let lower = mix(corners[2], corners[3], from_left);
     out.copy_from_slice(&mix(&upper, &lower, from_top));
+}
+
+/// What lies between two pixels, by the share of the second.
+#[inline]
+fn mix(a: &Pixel, b: &Pixel, share: f32) -> Pixel {
+    std::array::from_fn(|c| (1.0 - share) * a[c] + share * b[c])
 }
 
 #[cfg(test)]

@@ -193,9 +193,9 @@ fn of_text(start: &[u8]) -> Kind {
         }
         Err(_) => return Kind::Unknown,
     };
-    let is_letter =
-        |letter: char| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t' | '\u{c}');
-    if text.is_empty() || !text.chars().all(is_letter) {
+    let is_binary =
+        text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'));
+    if text.is_empty() || is_binary {
         return Kind::Unknown;
     }
     let lower = text.trim_start_matches('\u{feff}').trim_start().to_lowercase();

@@ -65,18 +65,25 @@ pub fn decode_then<T>(
         Kind::Unknown => return Err(DecodeError::UnknownFormat),
     };
     let mut permit = None;
-    let mut reserve = |width: u32, height: u32, bytes: u64| {
-        check_size(width, height)?;
-        if bytes > MOST_BYTES {
-            let n_bits = 8 * bytes / (u64::from(width) * u64::from(height));
-            return Err(DecodeError::TooHeavy { width, height, n_bits });
-        }
-        // One that asks twice means the second.
-        drop(permit.take());
-        permit = Some(budget::take(bytes));
-        Ok(())
-    };
-    guarded(format, || decode_format(bytes, format, &mut reserve)).map(then)
+    guarded(format, || {
+        decode_format(bytes, format, &mut |width, height, bytes| {
+            check_bytes(width, height, bytes)?;
+            // One that asks twice means the second.
+            drop(permit.take());
+            permit = Some(budget::take(bytes));
+            Ok(())
+        })
+    })
+    .map(then)
+}
+
+fn check_bytes(width: u32, height: u32, bytes: u64) -> Result<(), DecodeError> {
+    check_size(width, height)?;
+    if bytes > MOST_BYTES {
+        let n_bits = 8 * bytes / (u64::from(width) * u64::from(height));
+        return Err(DecodeError::TooHeavy { width, height, n_bits });
+    }
+    Ok(())
 }
 
 /// Decoders are other people's code, and meet other people's files: one that panics is the end of
@@ -145,14 +152,13 @@ fn decode_other(
     format: ImageFormat,
     reserve: &mut Reserve<'_>,
 ) -> Result<Picture, DecodeError> {
-    let wrong = |error: image::ImageError| wrong(&error, format);
     if format == ImageFormat::WebP && is_cut_webp(bytes) {
         return Err(DecodeError::Truncated);
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     // The memory is asked for below; headers alone are not to take more.
     reader.no_limits();
-    let decoder = reader.into_decoder().map_err(wrong)?;
+    let decoder = reader.into_decoder().map_err(|error| wrong(&error, format))?;
     let (width, height) = decoder.dimensions();
     let n_pixels = u64::from(width) * u64::from(height);
     // These decoders hold a canvas of their own besides.
@@ -165,7 +171,7 @@ fn decode_other(
         ImageFormat::Tiff => Some(bytes),
         _ => None,
     };
-    let picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
+    let picture = DynamicImage::from_decoder(decoder).map_err(|error| wrong(&error, format))?;
     Ok(upright(picture, exif.and_then(exif::orientation)))
 }
 

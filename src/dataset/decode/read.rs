@@ -34,8 +34,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
 /// When there is too much of it, or it cannot be read.
 pub fn read_standard_input() -> Result<Vec<u8>, DecodeError> {
     let read = fs::read_standard_input(MOST_FILE_BYTES + 1);
-    let unreadable = |error: std::io::Error| DecodeError::Unreadable { reason: error.to_string() };
-    read.map_err(unreadable).and_then(check_length)
+    read.map_err(|error| DecodeError::Unreadable { reason: error.to_string() })
+        .and_then(check_length)
 }
 
 fn check_length(content: Vec<u8>) -> Result<Vec<u8>, DecodeError> {

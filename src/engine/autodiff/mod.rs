@@ -5,6 +5,7 @@
 //! gradients and moves the weights. Weights live in host memory between steps.
 
 mod custom;
+mod host;
 mod native;
 mod operations;
 mod ordinary;

@@ -5,21 +5,19 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use alpaca_kernels::{Activation, Depthwise, Kernels};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::custom::{self, Input, SharedOperation};
 use super::parameters::{Leaves, frozen_norm};
 use super::statistics::{BatchStatistics, trained_norm};
 use crate::base::tensor::Tensor as HostTensor;
-use crate::engine::kernels::{Depthwise, Kernels};
 use crate::engine::layers::{
     AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, MaxPooling, Normalisation,
     Pointwise, Sum,
 };
 use crate::engine::{Features, StepRandomness};
-use crate::model::fuse::{
-    self, Activation, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value,
-};
+use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
 use crate::model::graph::Role;
 
 /// Blocks of fewer rows or columns run layer by layer over the whole batch: a picture of 5x5 pixels

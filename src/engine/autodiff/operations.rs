@@ -1,12 +1,10 @@
 //! Layers in ordinary tensor operations, channels innermost: the definition that every device can
 //! run and that faster ones are held against.
 
+use alpaca_kernels::{Activation, Padding, Window};
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation};
-
-use crate::model::fuse::Activation;
-use crate::model::graph::{Padding, Window};
 
 /// A convolution of `[n, h, w, k]` with a kernel `[kh, kw, k, c]`: `[n, oh, ow, c]`.
 pub(super) fn convolution(x: Tensor<4>, kernel: Tensor<4>, window: &Window) -> Tensor<4> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::host::host_values;
 use super::operations;
 use super::parameters::{Leaves, frozen_norm};
 use super::statistics::{BatchStatistics, trained_norm};
-use super::trainer::host_values;
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::layers::Statistics;
 use crate::engine::{EngineError, Features, StepRandomness};
@@ -24,19 +24,29 @@ enum Activations {
     Vectors(Tensor<2>),
 }
 
+/// The part of a network that trains.
+#[derive(Clone, Copy)]
+pub(super) struct LearningPart<'a> {
+    /// Its units.
+    pub(super) units: &'a [Unit],
+    /// Where the first of them stands in the network.
+    pub(super) first: usize,
+    /// The values that go into it.
+    pub(super) boundary: &'a [Value],
+}
+
 /// Runs units on features and gives the logits `[n, outputs]`, and the statistics that normalisations
 /// went by: those whose scale is among `by_batch`. Dropout acts where there is randomness to draw
 /// from.
-#[expect(clippy::too_many_arguments, reason = "a network, what goes in, and how")]
 pub(super) fn forward(
-    units: &[Unit],
-    (boundary, first): (&[Value], usize),
+    part: LearningPart<'_>,
     leaves: &Leaves,
     features: Features,
     randomness: Option<&StepRandomness>,
     by_batch: &[String],
     device: &Device,
 ) -> Result<(Tensor<2>, BatchStatistics), EngineError> {
+    let LearningPart { units, first, boundary } = part;
     let mut statistics = BatchStatistics::new();
     let mut values: BTreeMap<Value, Activations> = boundary
         .iter()
@@ -111,12 +121,14 @@ fn by_statistics(
     let by_column = |role| leaves.vector(&norm.parameter(role)).reshape([1, c]);
     let scale = by_column(Role::Gamma) / (variance.clone() + norm.epsilon).sqrt();
     let y = (distance * scale + by_column(Role::Beta)).reshape([n, h, w, c]);
-    let values = |tensor: Tensor<2>| {
-        let plain = if tensor.device().is_autodiff() { tensor.inner() } else { tensor };
-        host_values(plain.into_data())
-    };
     let statistics = Statistics { mean: values(mean)?, variance: values(variance)?, n: n * h * w };
     Ok((y, statistics))
+}
+
+/// The numbers of a tensor, without what was recorded of it.
+fn values(tensor: Tensor<2>) -> Result<Vec<f32>, EngineError> {
+    let plain = if tensor.device().is_autodiff() { tensor.inner() } else { tensor };
+    host_values(plain.into_data())
 }
 
 fn convolve(

@@ -91,12 +91,12 @@ impl Parameters {
     /// that train are tracked where the device records. [`take_back`](Self::take_back) ends the
     /// loan.
     pub(super) fn lend(&mut self, device: &Device) -> Leaves {
-        let leaf = |(name, (value, training)): (&String, &mut (Tensor, Training))| {
+        let leaves = self.0.iter_mut().map(|(name, (value, training))| {
             let is_tracked = *training == Training::Trained && device.is_autodiff();
             let value = std::mem::replace(value, Tensor::zeros(&[0]));
             (name.clone(), Leaf::new(value, device, is_tracked))
-        };
-        Leaves(self.0.iter_mut().map(leaf).collect())
+        });
+        Leaves(leaves.collect())
     }
 
     /// Moves the parameters back; no copy where the device's graph is gone.
@@ -139,7 +139,7 @@ impl Leaf {
             Self::Kernel(leaf) => plain(leaf),
         };
         let shape = data.shape().to_vec();
-        Ok(Tensor::new(&shape, super::trainer::host_values(data)?))
+        Ok(Tensor::new(&shape, super::host::host_values(data)?))
     }
 
     fn gradient(&self, gradients: &mut BurnGradients) -> Option<TensorData> {
@@ -205,7 +205,7 @@ impl Leaves {
         let mut all = Gradients::new();
         for (name, leaf) in &self.0 {
             if let Some(data) = leaf.gradient(gradients) {
-                all.insert(name.clone(), super::trainer::host_values(data)?);
+                all.insert(name.clone(), super::host::host_values(data)?);
             }
         }
         Ok(all)

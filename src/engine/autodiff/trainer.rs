@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::host::host_values;
 use super::native::NativeNetwork;
-use super::ordinary;
+use super::ordinary::{self, LearningPart};
 use super::parameters::{Leaves, Parameters};
 use super::statistics::{BatchStatistics, RunningMeans, trained_norm};
 use crate::base::tensor::Tensor as HostTensor;
@@ -213,9 +214,9 @@ impl AutodiffTrainer {
                 Ok(network.forward(&self.boundary, leaves, features, randomness, device))
             }
             Definition::Ordinary { units, first } => {
-                let at = (self.boundary.as_slice(), *first);
+                let part = LearningPart { units, first: *first, boundary: &self.boundary };
                 let by_batch: &[String] = if used == Use::Learning { &self.by_batch } else { &[] };
-                ordinary::forward(units, at, leaves, features, randomness, by_batch, device)
+                ordinary::forward(part, leaves, features, randomness, by_batch, device)
             }
         }
     }
@@ -362,10 +363,4 @@ impl Trainer for AutodiffTrainer {
 fn to_host(tensor: Tensor<2>) -> Result<HostTensor, EngineError> {
     let shape = tensor.dims();
     Ok(HostTensor::new(&shape, host_values(tensor.into_data())?))
-}
-
-/// The values of a tensor that has left its device.
-pub(super) fn host_values(data: TensorData) -> Result<Vec<f32>, EngineError> {
-    let failed = |reason| EngineError::Failed { engine: "autodiff", reason };
-    data.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))
 }

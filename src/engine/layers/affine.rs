@@ -4,9 +4,8 @@
 //! column sums of `dz`: the values before the affine map are never needed, and `gamma` gets its
 //! gradient without a division.
 
+use alpaca_kernels::tree_sum;
 use rayon::prelude::*;
-
-use crate::engine::kernels::tree_sum;
 
 /// Weights `[k, n]`, scale `[n]` and shift `[n]` of a convolution.
 #[derive(Clone, Copy, Debug)]

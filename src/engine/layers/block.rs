@@ -8,17 +8,17 @@ mod backward;
 
 use std::ops::Range;
 
+use alpaca_kernels::{
+    Activation, Depthwise, DepthwiseFilter, Epilogue, Filling, Kernels, Out, Packed, Rows, Window,
+    with_scratch,
+};
 use rayon::prelude::*;
 
 use super::affine::{Affine, folded};
-use super::convolution::convolve;
-use super::held::Held;
+use super::convolution::{Filters, convolve};
+use super::row_buffer::RowBuffer;
+use super::unfold::Unfold;
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{
-    Depthwise, Epilogue, Filling, Kernels, Out, Packed, Rows, with_scratch,
-};
-use crate::model::fuse::Activation;
-use crate::model::graph::Window;
 
 /// Expanded numbers of a strip: its activations and what they are computed from stay in the second
 /// cache. Results do not depend on it.
@@ -68,7 +68,7 @@ impl BlockForward<'_> {
             _ => ((strip - 1) * shape.window.stride + shape.window.kernel) * shape.input_row(),
         };
         with_scratch([n_expanded, strip * shape.output_row()], |[expanded, filtered]| {
-            let mut expanded = Held::new(expanded, shape.input_row());
+            let mut expanded = RowBuffer::new(expanded, shape.input_row());
             for row in (0..out_height).step_by(strip) {
                 let rows = row..(row + strip).min(out_height);
                 let reads = shape.reads(&rows);
@@ -80,14 +80,12 @@ impl BlockForward<'_> {
                     expanded.as_rows()
                 };
                 let filtered = &mut filtered[..rows.len() * shape.output_row()];
-                self.kernels.depthwise(
-                    shape,
-                    input,
-                    self.depthwise,
-                    Activation::Relu6,
-                    rows.clone(),
-                    &mut *filtered,
-                );
+                let filter = DepthwiseFilter {
+                    weights: self.depthwise.0,
+                    bias: self.depthwise.1,
+                    activation: Activation::Relu6,
+                };
+                self.kernels.depthwise(shape, input, filter, rows.clone(), &mut *filtered);
                 let row_len = out_width * self.n_outputs;
                 let epilogue = Epilogue {
                     bias: Some(self.project.1),
@@ -96,7 +94,7 @@ impl BlockForward<'_> {
                         .then(|| &x[row * row_len..][..rows.len() * row_len]),
                     ..Epilogue::NONE
                 };
-                let out = out.part(row * row_len, rows.len() * row_len);
+                let out = out.take(rows.len() * row_len);
                 self.kernels.product(filtered, self.project.0, epilogue, out);
             }
         });
@@ -112,8 +110,8 @@ impl BlockForward<'_> {
                 self.kernels.product(&x[rows.start * len..rows.end * len], weights, epilogue, out);
             }
             First::Convolution { weights, bias, shape, window } => {
-                let epilogue = relu6_with(bias);
-                convolve(self.kernels, (shape, window), x, (weights, epilogue), rows, out);
+                let filters = Filters { weights, epilogue: relu6_with(bias) };
+                convolve(self.kernels, Unfold { shape, window }, x, filters, rows, out);
             }
         }
     }
@@ -195,8 +193,7 @@ impl Operation for InvertedResidual {
         let rooms = y.rooms((0..n).map(|_| y_len));
         let pictures = inputs[0].par_chunks_exact(x_len);
         rooms.into_par_iter().zip(pictures).for_each(|(out, x)| block.run(x, out));
-        // SAFETY: a block writes all rows of each picture.
-        unsafe { y.finish() }
+        y.finish()
     }
 
     fn reads_output(&self) -> bool {

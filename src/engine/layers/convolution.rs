@@ -1,15 +1,14 @@
 //! Convolutions of any window over all channels: a product of unfolded windows.
 
+use alpaca_kernels::{
+    Activation, Columns, Epilogue, Filling, Kernels, Out, Packed, Pieces, Window, tree_sum,
+    with_scratch,
+};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
 use super::unfold::Unfold;
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{
-    Columns, Epilogue, Filling, Kernels, Out, Packed, Pieces, tree_sum, with_scratch,
-};
-use crate::model::fuse::Activation;
-use crate::model::graph::Window;
 
 /// Windows that are unfolded together.
 const WINDOWS: usize = 512;
@@ -29,17 +28,26 @@ pub(in crate::engine) struct Convolution {
     pub(in crate::engine) n_pieces: usize,
 }
 
+/// The filters of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Filters<'a> {
+    /// Their weights, one column each.
+    pub(in crate::engine) weights: &'a Packed,
+    /// What follows the sums; its shortcut is that of the whole output.
+    pub(in crate::engine) epilogue: Epilogue<'a>,
+}
+
 /// The output rows `rows` of one picture's convolution, into `out`.
 pub(in crate::engine) fn convolve(
     kernels: Kernels,
-    (shape, window): ([usize; 3], Window),
+    unfold: Unfold,
     picture: &[f32],
-    (weights, epilogue): (&Packed, Epilogue<'_>),
+    filters: Filters<'_>,
     rows: std::ops::Range<usize>,
     mut out: Out<'_>,
 ) {
-    let unfold = Unfold { shape, window };
-    let (_, width) = window.output(shape[0], shape[1]);
+    let Filters { weights, epilogue } = filters;
+    let (_, width) = unfold.window.output(unfold.shape[0], unfold.shape[1]);
     let row_len = out.len() / rows.len().max(1);
     let n_rows = (WINDOWS / width).max(1);
     with_scratch([n_rows * width * unfold.window_len()], |[windows]| {
@@ -52,9 +60,17 @@ pub(in crate::engine) fn convolve(
                 shortcut: epilogue.shortcut.map(|shortcut| &shortcut[at.clone()]),
                 ..epilogue
             };
-            kernels.product(windows, weights, epilogue, out.part(at.start, at.len()));
+            kernels.product(windows, weights, epilogue, out.take(at.len()));
         }
     });
+}
+
+/// What all pictures add to.
+struct Sums<'a> {
+    /// `G`, the product of the windows and the gated gradient.
+    g: &'a mut [f32],
+    /// The gradient of the shift.
+    db: &'a mut [f32],
 }
 
 impl Convolution {
@@ -72,7 +88,7 @@ impl Convolution {
         pass: &Backward<'_>,
         image: usize,
         transposed: &Packed,
-        (g, sums): (&mut [f32], &mut [f32]),
+        sums: &mut Sums<'_>,
         mut dx: Option<&mut [f32]>,
     ) {
         let (unfold, c) = (self.unfold(), self.n_outputs);
@@ -89,10 +105,10 @@ impl Convolution {
                 let at = image * self.output_len() + row * width * c;
                 let at = at..at + dz.len();
                 let gate = pass.gate(self.activation, at.clone());
-                self.kernels.gate(&pass.dy[at], gate, Some((&mut *dz).into()), sums);
+                self.kernels.gate(&pass.dy[at], gate, Some((&mut *dz).into()), sums.db);
                 unfold.unfold(picture, block.clone(), windows);
                 let (x, dz_columns) = (Columns::all(windows, k), Columns::all(dz, c));
-                self.kernels.add_gradient(x, dz_columns, n_windows, g);
+                self.kernels.add_gradient(x, dz_columns, n_windows, sums.g);
                 if let Some(dx) = dx.as_deref_mut() {
                     self.kernels.product(dz, transposed, Epilogue::NONE, &mut *windows);
                     unfold.fold(windows, block, dx);
@@ -112,7 +128,7 @@ impl Operation for Convolution {
         let Affine { weights, scale, shift } = Affine::of(&inputs[1..4]);
         let packed = self.kernels.pack(weights, self.n_outputs, Some(scale));
         let (x_len, y_len) = (self.shape.iter().product(), self.output_len());
-        let (height, ..) = (self.output_shape()[0], ());
+        let height = self.output_shape()[0];
         let mut y = Filling::new(n * y_len);
         let pictures: Vec<_> = y.rooms((0..n).map(|_| y_len)).into_iter().enumerate().collect();
         pictures.into_par_iter().zip(inputs[0].par_chunks_exact(x_len)).for_each(
@@ -123,12 +139,11 @@ impl Operation for Convolution {
                     shortcut: inputs.get(4).map(|values| &values[image * y_len..][..y_len]),
                     gate: None,
                 };
-                let layer = (self.shape, self.window);
-                convolve(self.kernels, layer, picture, (&packed, epilogue), 0..height, out);
+                let filters = Filters { weights: &packed, epilogue };
+                convolve(self.kernels, self.unfold(), picture, filters, 0..height, out);
             },
         );
-        // SAFETY: a convolution writes all rows of each picture.
-        unsafe { y.finish() }
+        y.finish()
     }
 
     fn reads_output(&self) -> bool {
@@ -148,10 +163,11 @@ impl Operation for Convolution {
         let tasks: Vec<_> = tasks.into_iter().zip(pieces.images()).collect();
         tasks.into_par_iter().zip(parts.par_chunks_mut((k + 1) * c)).for_each(
             |((dx, images), part)| {
-                let (g, sums) = part.split_at_mut(k * c);
+                let (g, db) = part.split_at_mut(k * c);
+                let mut sums = Sums { g, db };
                 for (position, image) in images.enumerate() {
                     let dx = pass.wants_input.then(|| &mut dx[position * x_len..][..x_len]);
-                    self.backward_picture(pass, image, &transposed, (g, sums), dx);
+                    self.backward_picture(pass, image, &transposed, &mut sums, dx);
                 }
             },
         );

@@ -1,14 +1,14 @@
 //! Depthwise convolutions of a batch.
 
+use alpaca_kernels::{
+    Activation, Depthwise, DepthwiseFilter, Filling, Gate, Kernels, Out, Pieces, ReversedWeights,
+    Rows, tree_sum, with_scratch,
+};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine, folded};
-use super::held::Held;
+use super::row_buffer::RowBuffer;
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{
-    Depthwise, Filling, Gate, Kernels, Out, Pieces, ReversedWeights, Rows, tree_sum, with_scratch,
-};
-use crate::model::fuse::Activation;
 
 /// Numbers of a strip of output rows whose gradient is held at a time.
 const STRIP: usize = 16 * 1024;
@@ -29,6 +29,17 @@ pub(super) fn flipped(weights: &[f32], channels: usize) -> Vec<f32> {
     weights.chunks_exact(channels).rev().flatten().copied().collect()
 }
 
+/// What backward reads of one picture.
+#[derive(Clone, Copy)]
+struct OnePicture<'a> {
+    /// The input.
+    x: &'a [f32],
+    /// The output, where the gradient of the activation needs it.
+    y: &'a [f32],
+    /// The gradient of the output.
+    dy: &'a [f32],
+}
+
 impl DepthwiseConvolution {
     fn lengths(&self) -> (usize, usize) {
         let (out_height, _) = self.shape.output();
@@ -39,18 +50,20 @@ impl DepthwiseConvolution {
     /// of the output is gated strip by strip, and what later rows still need is kept.
     fn backward_picture(
         &self,
-        (x, y, dy): (&[f32], &[f32], &[f32]),
+        picture: OnePicture<'_>,
         reversed: ReversedWeights<'_>,
-        (g, sums): (&mut [f32], &mut [f32]),
+        g: &mut [f32],
+        sums: &mut [f32],
         mut dx: Out<'_>,
     ) {
+        let OnePicture { x, y, dy } = picture;
         let shape = &self.shape;
         let (out_height, _) = shape.output();
         let row_len = shape.output_row();
         let strip = (STRIP / row_len).max(2).min(out_height);
         let input = Rows { values: x, first: 0 };
         with_scratch([(strip + shape.window.kernel) * row_len], |[gradients]| {
-            let mut gradients = Held::new(gradients, row_len);
+            let mut gradients = RowBuffer::new(gradients, row_len);
             let mut settled = 0;
             for row in (0..out_height).step_by(strip) {
                 let rows = row..(row + strip).min(out_height);
@@ -64,7 +77,7 @@ impl DepthwiseConvolution {
                 self.kernels.add_depthwise_gradient(shape, input, dz, rows, g);
                 if !dx.is_empty() {
                     let len = shape.input_row();
-                    let out = dx.part(settled * len, (next - settled) * len);
+                    let out = dx.take((next - settled) * len);
                     self.kernels.depthwise_input_gradient(shape, reversed, dz, settled..next, out);
                 }
                 settled = next;
@@ -87,12 +100,12 @@ impl Operation for DepthwiseConvolution {
         let mut y = Filling::new(n * y_len);
         let rooms = y.rooms((0..n).map(|_| y_len));
         rooms.into_par_iter().zip(inputs[0].par_chunks_exact(x_len)).for_each(|(out, x)| {
-            let (input, weights) = (Rows { values: x, first: 0 }, (&weights[..], shift));
-            let rows = 0..out_height;
-            self.kernels.depthwise(&self.shape, input, weights, self.activation, rows, out);
+            let input = Rows { values: x, first: 0 };
+            let filter =
+                DepthwiseFilter { weights: &weights, bias: shift, activation: self.activation };
+            self.kernels.depthwise(&self.shape, input, filter, 0..out_height, out);
         });
-        // SAFETY: a depthwise convolution writes all rows of each picture.
-        unsafe { y.finish() }
+        y.finish()
     }
 
     fn reads_output(&self) -> bool {
@@ -116,7 +129,7 @@ impl Operation for DepthwiseConvolution {
         tasks.into_par_iter().zip(parts.par_chunks_mut(len)).for_each(
             |((mut dx, images), part)| {
                 let (g, sums) = part.split_at_mut(weights.len());
-                for (position, image) in images.enumerate() {
+                for image in images {
                     let x = &pass.inputs[0][image * x_len..][..x_len];
                     let dy = &pass.dy[image * y_len..][..y_len];
                     let y = if self.reads_output() {
@@ -124,15 +137,14 @@ impl Operation for DepthwiseConvolution {
                     } else {
                         &[]
                     };
-                    let room = dx.part(position * dx_len, dx_len);
-                    self.backward_picture((x, y, dy), reversed, (g, sums), room);
+                    let room = dx.take(dx_len);
+                    self.backward_picture(OnePicture { x, y, dy }, reversed, g, sums, room);
                 }
             },
         );
         let mut g = tree_sum(&parts, pieces.count());
         let sums = g.split_off(weights.len());
-        // SAFETY: the rows of all pictures are settled at the end of each.
-        let mut all = vec![pass.wants_input.then(|| unsafe { dx.finish() })];
+        let mut all = vec![pass.wants_input.then(|| dx.finish())];
         all.extend(affine::gradients(g, sums, affine).map(Some));
         all
     }

@@ -1,10 +1,9 @@
 //! The greatest number of each channel in a window.
 
+use alpaca_kernels::{Filling, Out, Window};
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{Filling, Out};
-use crate::model::graph::Window;
 
 /// Max pooling. Input: `[n, h, w, c]`; the output is `[n, oh, ow, c]`. Of equal numbers the first in
 /// the window gets the gradient, rows first, as in PyTorch.
@@ -64,8 +63,7 @@ impl Operation for MaxPooling {
             .into_par_iter()
             .zip(inputs[0].par_chunks_exact(x_len))
             .for_each(|(out, x)| greatest(self.shape, self.window, x, out));
-        // SAFETY: all pixels of each picture have been written.
-        unsafe { y.finish() }
+        y.finish()
     }
 
     fn reads_output(&self) -> bool {

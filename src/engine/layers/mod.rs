@@ -1,18 +1,17 @@
-//! Layers over whole batches, forward and backward: the work of [`kernels`](super::kernels), divided
+//! Layers over whole batches, forward and backward: the work of `alpaca_kernels`, divided
 //! between threads.
 //!
 //! An [`Operation`] is a function of some inputs, the first of them activations `[n, h, w, c]`, the
 //! others parameters; it knows no tensors, no graph and no library. Rows and pictures are handed out
 //! to threads as they come, since no output depends on the cut; sums over a batch are cut into
-//! micro-batches and added in a fixed tree ([`Pieces`](super::kernels::Pieces)), so that nothing
+//! micro-batches and added in a fixed tree ([`Pieces`](alpaca_kernels::Pieces)), so that nothing
 //! depends on the number of threads.
-#![expect(unsafe_code, reason = "lists are filled in parallel; each says why it is full")]
 
 mod affine;
 mod block;
 mod convolution;
 mod depthwise;
-mod held;
+mod row_buffer;
 mod normalisation;
 mod pointwise;
 mod max_pooling;
@@ -23,19 +22,19 @@ mod unfold;
 mod twin;
 
 pub(super) use block::{BlockForward, First, InvertedResidual};
-pub(super) use convolution::{Convolution, convolve};
+pub(super) use convolution::{Convolution, Filters, convolve};
 pub(super) use depthwise::DepthwiseConvolution;
 pub(super) use max_pooling::{MaxPooling, greatest};
 pub(super) use normalisation::{Normalisation, Statistics};
 pub(super) use pointwise::Pointwise;
 pub(super) use pooling::{AveragePooling, average};
 pub(super) use sum::{Sum, add};
+pub(super) use unfold::Unfold;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::kernels::Gate;
-use crate::model::fuse::Activation;
+use alpaca_kernels::{Activation, Gate};
 
 /// Gradients of the inputs of an [`Operation`]; none where nobody asked.
 pub(super) type InputGradients = Vec<Option<Vec<f32>>>;

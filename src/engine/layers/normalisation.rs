@@ -5,13 +5,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use alpaca_kernels::{
+    Activation, CHAIN, Filling, Gate, Kernels, NormRows, NormSlope, Out, Pieces, ScaleShift, filled,
+};
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{
-    CHAIN, Filling, Gate, Kernels, NormRows, NormSlope, Out, Pieces, filled,
-};
-use crate::model::fuse::Activation;
 
 /// A normalisation with the function and the shortcut behind it. Inputs: `x` `[n, h, w, c]`, gamma
 /// `[c]`, beta `[c]`, and where it has a shortcut that, `[n, h, w, c]`; the way back reads the gate of an activation off the
@@ -107,8 +106,7 @@ impl Normalisation {
 
     /// `1 / sqrt(variance + epsilon)` of each channel.
     fn inverse_deviations(&self, variance: &[f32]) -> Vec<f64> {
-        let inverse = |v: &f32| 1.0 / (f64::from(*v) + f64::from(self.epsilon)).sqrt();
-        variance.iter().map(inverse).collect()
+        variance.iter().map(|v| 1.0 / (f64::from(*v) + f64::from(self.epsilon)).sqrt()).collect()
     }
 }
 
@@ -144,14 +142,12 @@ impl Operation for Normalisation {
             .collect();
         *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
         let per_task = rows_of_task(x.len() / channels) * channels;
-        // SAFETY: a normalisation writes all of its output.
-        unsafe {
-            filled(x.len(), per_task, |task, y: Out<'_>| {
-                let at = task * per_task..task * per_task + y.len();
-                let shortcut = rest.first().map(|shortcut| &shortcut[at.clone()]);
-                self.kernels.normalise(&x[at], (&scale, &shift), self.activation, shortcut, y);
-            })
-        }
+        filled(x.len(), per_task, |task, y: Out<'_>| {
+            let at = task * per_task..task * per_task + y.len();
+            let shortcut = rest.first().map(|shortcut| &shortcut[at.clone()]);
+            let affine = ScaleShift { scale: &scale, shift: &shift };
+            self.kernels.normalise(&x[at], affine, self.activation, shortcut, y);
+        })
     }
 
     fn reads_output(&self) -> bool {
@@ -191,8 +187,7 @@ impl Operation for Normalisation {
                 let rows = first..first + out.len() / channels;
                 self.kernels.normalise_back(all.rows(rows, channels), slope, out);
             });
-            // SAFETY: every task has written its rows.
-            unsafe { dx.finish() }
+            dx.finish()
         });
         let d_gamma = products.iter().zip(&inverse).map(|(p, inverse)| (p * inverse) as f32);
         let mut gradients =

@@ -1,13 +1,12 @@
 //! 1x1 convolutions and fully connected layers: a matrix product over all pixels of a batch.
 
+use alpaca_kernels::{
+    Activation, Columns, Epilogue, Filling, Kernels, Out, Pieces, filled, tree_sum, with_scratch,
+};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{
-    Columns, Epilogue, Filling, Kernels, Out, Pieces, filled, tree_sum, with_scratch,
-};
-use crate::model::fuse::Activation;
 
 /// A 1x1 convolution. Inputs: `x` `[n, h, w, k]`, weights `[k, c]`, scale `[c]`, shift `[c]`, and
 /// where it has a shortcut that, `[n, h, w, c]`.
@@ -72,7 +71,7 @@ impl Pointwise {
                             self.kernels.add_gradient(x, Columns::all(dz, c), rows, g);
                         }
                         if pass.wants_input {
-                            let dx = dx.part((row - first) * k, rows * k);
+                            let dx = dx.take(rows * k);
                             self.kernels.product(dz, &packed, Epilogue::NONE, dx);
                         }
                     }
@@ -82,8 +81,7 @@ impl Pointwise {
         let mut sum = tree_sum(&parts, pieces.count());
         let sums = sum.split_off(k * c);
         let g = if flips { affine::transposed(&sum, k) } else { sum };
-        // SAFETY: the blocks of a piece cover its rows, and pieces all rows.
-        (g, sums, pass.wants_input.then(|| unsafe { dx.finish() }))
+        (g, sums, pass.wants_input.then(|| dx.finish()))
     }
 
     /// The same, each task with part of `G`.
@@ -109,14 +107,11 @@ impl Pointwise {
         let dx = pass.wants_input.then(|| {
             let packed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
             let rows = rows_of_task(dz.len() / c);
-            // SAFETY: a product writes all of its output.
-            unsafe {
-                filled(dz.len() / c * k, rows * k, |task, out| {
-                    let rows = out.len() / k;
-                    let dz = &dz[task * rows_of_task(dz.len() / c) * c..][..rows * c];
-                    self.kernels.product(dz, &packed, Epilogue::NONE, out);
-                })
-            }
+            filled(dz.len() / c * k, rows * k, |task, out| {
+                let rows = out.len() / k;
+                let dz = &dz[task * rows_of_task(dz.len() / c) * c..][..rows * c];
+                self.kernels.product(dz, &packed, Epilogue::NONE, out);
+            })
         });
         (g, sums, dx)
     }
@@ -134,8 +129,7 @@ impl Pointwise {
         tasks.into_par_iter().zip(parts.par_chunks_mut(c)).for_each(|((dz, images), sums)| {
             self.gate(pass, images.start * self.n_pixels()..images.end * self.n_pixels(), dz, sums);
         });
-        // SAFETY: every piece has been gated, and pieces cover all rows.
-        (is_gated.then(|| unsafe { dz.finish() }), tree_sum(&parts, pieces.count()))
+        (is_gated.then(|| dz.finish()), tree_sum(&parts, pieces.count()))
     }
 
     /// Writes `dz` of some rows where there is room for it, and adds its columns to `sums`.
@@ -170,19 +164,16 @@ impl Operation for Pointwise {
         let packed = self.kernels.pack(weights, c, Some(scale));
         let rows = n * self.n_pixels();
         let per_task = rows_of_task(rows);
-        // SAFETY: a product writes all of its output.
-        unsafe {
-            filled(rows * c, per_task * c, |task, out| {
-                let (first, rows) = (task * per_task, out.len() / c);
-                let epilogue = Epilogue {
-                    bias: Some(shift),
-                    activation: self.activation,
-                    shortcut: shortcut.map(|shortcut| &shortcut[first * c..][..rows * c]),
-                    gate: None,
-                };
-                self.kernels.product(&x[first * k..][..rows * k], &packed, epilogue, out);
-            })
-        }
+        filled(rows * c, per_task * c, |task, out| {
+            let (first, rows) = (task * per_task, out.len() / c);
+            let epilogue = Epilogue {
+                bias: Some(shift),
+                activation: self.activation,
+                shortcut: shortcut.map(|shortcut| &shortcut[first * c..][..rows * c]),
+                gate: None,
+            };
+            self.kernels.product(&x[first * k..][..rows * k], &packed, epilogue, out);
+        })
     }
 
     fn reads_output(&self) -> bool {

@@ -1,10 +1,9 @@
 //! The sum of two maps, and the function behind it.
 
+use alpaca_kernels::{Activation, Kernels, Out, filled};
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
-use crate::engine::kernels::{Kernels, Out, filled};
-use crate::model::fuse::Activation;
 
 /// Numbers of a task; results do not depend on it.
 const TASK: usize = 16 * 1024;
@@ -19,7 +18,7 @@ pub(in crate::engine) struct Sum {
 }
 
 /// `out = activation(a + b)`; what is no number stays none.
-pub(in crate::engine) fn add(a: &[f32], b: &[f32], activation: Activation, mut out: Out<'_>) {
+pub(in crate::engine) fn add(a: &[f32], b: &[f32], activation: Activation, out: Out<'_>) {
     let sums = a.iter().zip(b).map(|(a, b)| a + b);
     match activation.ceiling() {
         None => out.fill_from(sums),
@@ -34,13 +33,10 @@ impl Operation for Sum {
 
     fn forward(&self, _n: usize, inputs: &[&[f32]]) -> Vec<f32> {
         let &[a, b] = inputs else { unreachable!("a sum has two inputs") };
-        // SAFETY: a sum writes all of its output.
-        unsafe {
-            filled(a.len(), TASK, |task, out| {
-                let at = task * TASK..task * TASK + out.len();
-                add(&a[at.clone()], &b[at], self.activation, out);
-            })
-        }
+        filled(a.len(), TASK, |task, out| {
+            let at = task * TASK..task * TASK + out.len();
+            add(&a[at.clone()], &b[at], self.activation, out);
+        })
     }
 
     fn reads_output(&self) -> bool {

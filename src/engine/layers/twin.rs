@@ -3,14 +3,12 @@
 
 mod case;
 
+use alpaca_kernels::{Activation, Depthwise, Kernels, Padding};
+use alpaca_random::SeedStream;
 use proptest::prelude::*;
 
 use self::case::*;
 use super::*;
-use crate::base::random::SeedStream;
-use crate::engine::kernels::{Depthwise, Kernels};
-use crate::model::fuse::Activation;
-use crate::model::graph::Padding;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]

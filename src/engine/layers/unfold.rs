@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use crate::model::graph::Window;
+use alpaca_kernels::Window;
 
 /// A picture of `[height, width, channels]` under a window.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unfold {
-    pub(super) shape: [usize; 3],
-    pub(super) window: Window,
+pub(in crate::engine) struct Unfold {
+    pub(in crate::engine) shape: [usize; 3],
+    pub(in crate::engine) window: Window,
 }
 
 impl Unfold {

@@ -1,12 +1,12 @@
 //! The frozen part of a network, run on batches.
 
+use alpaca_kernels::{Filling, Out, with_scratch};
 use rayon::prelude::*;
 
 use super::plan::{Place, Plan, Step};
 use super::step::Group;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
-use crate::engine::kernels::{Filling, Out, with_scratch};
 use crate::engine::{EngineError, FeatureExtractor, Features};
 use crate::model::cut::Cut;
 use crate::model::network::Network;
@@ -54,7 +54,6 @@ impl NativeExtractor {
         memory: &mut [f32],
         rooms: &mut [Out<'_>],
     ) {
-        let range = |start: usize, len: usize| start * n..(start + len) * n;
         // The output and what is read are places of their own, by construction of the plan.
         let (read, output) = match step.output {
             Place::Memory { start, len } => {
@@ -65,12 +64,12 @@ impl NativeExtractor {
             Place::Boundary(position) => {
                 let len = rooms[position].len();
                 let read = Read { images, before: memory, behind: &[], behind_start: usize::MAX };
-                (read, rooms[position].part(0, len))
+                (read, rooms[position].take(len))
             }
             Place::Image => unreachable!("no step writes the pictures"),
         };
         let at = |place: Place| match place {
-            Place::Memory { start, len } => read.part(range(start, len)),
+            Place::Memory { start, len } => read.part(start * n..(start + len) * n),
             Place::Image => read.images,
             Place::Boundary(_) => unreachable!("what a step reads is in working memory"),
         };
@@ -99,7 +98,6 @@ impl<'a> Read<'a> {
 }
 
 impl FeatureExtractor for NativeExtractor {
-    #[expect(unsafe_code, reason = "features are written group by group, in parallel")]
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
         let n = batch.samples.len();
         let image_len = batch.images.values().len() / n.max(1);
@@ -123,11 +121,10 @@ impl FeatureExtractor for NativeExtractor {
             .zip(rooms_of_groups)
             .for_each(|((&n, images), rooms)| self.run(n, images, rooms));
         let shapes = self.plan.boundary.iter().map(|(_, shape)| shape);
-        let values = fillings.into_iter().zip(shapes).map(|(filling, shape)| {
-            // SAFETY: every group has written the values of all its pictures.
-            let values = unsafe { filling.finish() };
-            Tensor::new(&[&[n], &shape[..]].concat(), values)
-        });
+        let values = fillings
+            .into_iter()
+            .zip(shapes)
+            .map(|(filling, shape)| Tensor::new(&[&[n], &shape[..]].concat(), filling.finish()));
         Ok(Features { values: values.collect() })
     }
 }

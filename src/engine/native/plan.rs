@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use alpaca_kernels::{Depthwise, Kernels, Packed};
+
 use super::step::{Block, BlockFirst, StepKind};
-use crate::engine::kernels::{Depthwise, Kernels, Packed};
 use crate::model::cut::Cut;
 use crate::model::fold::{self, Folded};
 use crate::model::fuse::{
@@ -69,8 +70,11 @@ impl Plan {
             });
             places.release(group.end);
         }
-        let handed_out = |value: &Value| (places.of(*value), network.value_shape(*value));
-        let boundary = cut.boundary.iter().map(handed_out).collect();
+        let boundary = cut
+            .boundary
+            .iter()
+            .map(|value| (places.of(*value), network.value_shape(*value)))
+            .collect();
         Ok(Self { kernels: build.kernels, steps, memory: places.end, boundary })
     }
 }

@@ -1,10 +1,14 @@
 //! A layer or a block of the frozen part, with its weights, run on a few pictures.
 
-use crate::engine::kernels::{Depthwise, Epilogue, Kernels, Out, Packed, Rows, with_scratch};
-use crate::engine::layers::{BlockForward, First, add, average, convolve, greatest};
+use alpaca_kernels::{
+    Activation, Depthwise, DepthwiseFilter, Epilogue, Kernels, Out, Packed, Rows, Window,
+    with_scratch,
+};
+
+use crate::engine::layers::{
+    BlockForward, Filters, First, Unfold, add, average, convolve, greatest,
+};
 use crate::model::fold::Folded;
-use crate::model::fuse::Activation;
-use crate::model::graph::Window;
 
 /// Pictures of at most so many pixels run a block layer by layer, several pictures together: one
 /// alone is too little work for the weights that would be loaded for it.
@@ -75,30 +79,27 @@ impl<'a> Group<'a> {
 impl StepKind {
     /// Runs the step on a group of pictures.
     pub(super) fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
-        let epilogue = |bias, activation, shortcut| Epilogue {
-            bias: Some(bias),
-            activation,
-            shortcut,
-            gate: None,
-        };
         let len = group.lengths.1;
         match self {
             Self::Pointwise { weights, bias, activation } => {
-                let epilogue = epilogue(&bias[..], *activation, group.shortcut);
+                let epilogue = epilogue(bias, *activation, group.shortcut);
                 kernels.product(group.x, weights, epilogue, out);
             }
             Self::Convolution { shape, window, weights, bias, activation } => {
+                let unfold = Unfold { shape: *shape, window: *window };
                 let (height, _) = window.output(shape[0], shape[1]);
                 for ((x, shortcut), out) in group.pictures().zip(out.chunks(len)) {
-                    let weights = (weights, epilogue(&bias[..], *activation, shortcut));
-                    convolve(kernels, (*shape, *window), x, weights, 0..height, out);
+                    let epilogue = epilogue(bias, *activation, shortcut);
+                    let filters = Filters { weights, epilogue };
+                    convolve(kernels, unfold, x, filters, 0..height, out);
                 }
             }
             Self::Depthwise { shape, weights: Folded { kernel, bias }, activation } => {
                 let (height, _) = shape.output();
                 for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
-                    let (input, weights) = (Rows { values: x, first: 0 }, (&kernel[..], &bias[..]));
-                    kernels.depthwise(shape, input, weights, *activation, 0..height, out);
+                    let input = Rows { values: x, first: 0 };
+                    let filter = DepthwiseFilter { weights: kernel, bias, activation: *activation };
+                    kernels.depthwise(shape, input, filter, 0..height, out);
                 }
             }
             Self::Sum { activation } => {
@@ -123,13 +124,21 @@ impl StepKind {
     }
 }
 
+fn epilogue<'a>(
+    bias: &'a [f32],
+    activation: Activation,
+    shortcut: Option<&'a [f32]>,
+) -> Epilogue<'a> {
+    Epilogue { bias: Some(bias), activation, shortcut, gate: None }
+}
+
 impl Block {
     fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
         match &self.first {
             Some(BlockFirst::Pointwise { weights, bias, .. })
                 if self.shape.height * self.shape.width <= SMALL =>
             {
-                self.run_together(kernels, (weights, bias), group, out);
+                self.run_together(kernels, weights, bias, group, out);
             }
             _ => {
                 let block = self.forward(kernels);
@@ -165,7 +174,8 @@ impl Block {
     fn run_together(
         &self,
         kernels: Kernels,
-        (weights, bias): (&Packed, &[f32]),
+        weights: &Packed,
+        bias: &[f32],
         group: &Group<'_>,
         out: Out<'_>,
     ) {
@@ -177,10 +187,11 @@ impl Block {
             let epilogue = Epilogue { bias: Some(bias), activation: relu6, ..Epilogue::NONE };
             kernels.product(group.x, weights, epilogue, &mut *expanded);
             let pictures = expanded.chunks_exact(lengths[0]);
+            let Folded { kernel, bias } = &self.depthwise;
+            let filter = DepthwiseFilter { weights: kernel, bias, activation: relu6 };
             for (x, out) in pictures.zip(filtered.chunks_exact_mut(lengths[1])) {
-                let weights = (&self.depthwise.kernel[..], &self.depthwise.bias[..]);
                 let input = Rows { values: x, first: 0 };
-                kernels.depthwise(shape, input, weights, relu6, 0..out_height, out);
+                kernels.depthwise(shape, input, filter, 0..out_height, out);
             }
             let epilogue = Epilogue {
                 bias: Some(&self.project.1),

@@ -69,10 +69,10 @@ pub fn encode(
     let numbers = numbers.iter().map(|(name, numbers)| {
         let (kind, n, bytes) = match numbers {
             Numbers::Floats(values) => {
-                (Dtype::F64, values.len(), little_endian(values, |v| v.to_le_bytes()))
+                (Dtype::F64, values.len(), little_endian(values, f64::to_le_bytes))
             }
             Numbers::Integers(values) => {
-                (Dtype::U64, values.len(), little_endian(values, |v| v.to_le_bytes()))
+                (Dtype::U64, values.len(), little_endian(values, u64::to_le_bytes))
             }
         };
         ((*name).to_owned(), kind, vec![n], bytes)

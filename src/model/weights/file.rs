@@ -1,98 +1,13 @@
-//! Weights in safetensors files, under Keras's names: how they are written, and what can be wrong
-//! with files of weights.
+//! Weights in safetensors files, under Keras's names: how they are written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::Weights;
-use super::import::FormatError;
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::Tensor;
-use crate::base::text;
 use crate::spec::Convention;
-
-/// Weights that could not be read or do not fit.
-#[derive(Debug, thiserror::Error)]
-pub enum WeightsError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The file is not a file of weights.
-    #[error("`{}` cannot be used as weights", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: FormatError,
-    },
-    /// The tensors are not those of the model.
-    #[error("the weights in `{}` do not fit the model", path.display())]
-    Mismatch {
-        /// The file.
-        path: PathBuf,
-        /// Every difference.
-        mismatch: Mismatch,
-    },
-    /// There is no classifier of ImageNet among the tensors.
-    #[error("`{}` holds no classifier of ImageNet's 1,000 classes", path.display())]
-    NoClassifier {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl WeightsError {
-    /// What the message leaves out: the differences, or what to do.
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
-            Self::Format { source, .. } => vec![
-                source.to_string(),
-                "weights are read from safetensors, PyTorch's .pth, Keras's .h5 and ONNX files"
-                    .to_owned(),
-            ],
-            Self::Mismatch { mismatch, .. } => mismatch.explain(),
-            Self::NoClassifier { .. } => {
-                vec!["files called `no_top`, and the weights of a run, leave it out".to_owned()]
-            }
-        }
-    }
-}
-
-/// How the tensors of a file differ from the parameters of a model.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mismatch {
-    /// Parameters that the file lacks.
-    pub missing: Vec<String>,
-    /// Tensors that the model does not have.
-    pub unexpected: Vec<String>,
-    /// Tensors of another shape or type, with both.
-    pub different: Vec<String>,
-}
-
-impl Mismatch {
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.different.is_empty()
-    }
-
-    fn explain(&self) -> Vec<String> {
-        let part = |names: &[String], what: &str| {
-            let lines = text::first_lines(names, 5);
-            (!names.is_empty())
-                .then(|| format!("{} {what}:\n{lines}", text::count(names.len(), "tensor")))
-        };
-        [
-            part(&self.different, "of another shape or type than the model's"),
-            part(&self.missing, "missing from the file"),
-            part(&self.unexpected, "in the file that the model does not have"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
 
 /// A tensor of a file.
 pub(super) fn tensor(view: &TensorView<'_>) -> Tensor {

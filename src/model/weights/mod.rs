@@ -2,6 +2,7 @@
 
 pub mod builtin;
 pub mod bundle;
+pub mod error;
 pub mod file;
 pub mod import;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::NumberOrRange;
-use crate::pipeline::defaults;
+use super::defaults;
 
 /// One random change to training pictures, with the meaning of Keras's layer of the same name.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::defaults;
+use super::defaults;
 
 /// What batch normalisations of layers that train go by.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::defaults;
+use super::defaults;
 
 /// The pictures and their split.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

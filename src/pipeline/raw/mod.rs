@@ -6,6 +6,7 @@
 mod augmentation;
 mod course;
 mod dataset;
+pub(in crate::pipeline) mod defaults;
 mod model;
 mod stage;
 mod task;
@@ -33,8 +34,6 @@ pub(super) use stage::{
     RawStage, RawTrain,
 };
 pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};
-
-use super::defaults;
 
 /// A pipeline for alpaca-run: a dataset, a model, and the stages that train it.
 ///

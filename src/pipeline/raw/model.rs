@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::defaults;
+use super::defaults;
 
 /// The network.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
+use super::defaults;
 use super::task::{RawEvaluate, RawExport};
-use crate::pipeline::defaults;
 
 /// What a stage does.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

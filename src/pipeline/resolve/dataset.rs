@@ -1,5 +1,7 @@
 //! `dataset:` resolved.
 
+use alpaca_painter::Kind;
+
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::pipeline::raw::{
@@ -9,7 +11,7 @@ use crate::pipeline::raw::{
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     DatasetSource, DatasetSpec, Duplicates, Fit, GeneratorSpec, ImageSize, Interpolation, Location,
-    OnBadImage, PictureKind, Prefetch, ResizeSpec, SplitBy, SplitSpec,
+    OnBadImage, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
 /// Pictures that a generator draws: each takes some hundred bytes before it is drawn.
@@ -99,20 +101,23 @@ fn generator(
         let at = at.key("generator").key("images");
         problems.push(Problem::new(Code::OutOfRange, at, message));
     }
-    let kind = |raw: &RawKind| match raw {
-        RawKind::Fractals => PictureKind::Fractals,
-        RawKind::Contours => PictureKind::Contours,
-        RawKind::Textures => PictureKind::Textures,
-        RawKind::Solids => PictureKind::Solids,
-        RawKind::Animals => PictureKind::Animals,
-        RawKind::Species => PictureKind::Species,
-    };
     GeneratorSpec {
-        kinds: raw.kinds.iter().map(kind).collect(),
+        kinds: raw.kinds.iter().copied().map(kind).collect(),
         classes: raw.classes,
         images: raw.images,
         seed: raw.seed.unwrap_or(seed),
         afresh: raw.afresh,
+    }
+}
+
+fn kind(raw: RawKind) -> Kind {
+    match raw {
+        RawKind::Fractals => Kind::Fractals,
+        RawKind::Contours => Kind::Contours,
+        RawKind::Textures => Kind::Textures,
+        RawKind::Solids => Kind::Solids,
+        RawKind::Animals => Kind::Animals,
+        RawKind::Species => Kind::Species,
     }
 }
 

@@ -210,10 +210,10 @@ fn factor_range(
     } else if low < least || high > most {
         let message = format!("the range from {low} to {high} is not inside [{least}, {most}]");
         let is_in_degrees = at.to_string().contains("random_rotation") && high.abs() <= 360.0;
-        let degrees =
-            || format!("a factor is a share of a full turn: {high} degrees are {}", high / 360.0);
         let problem = Problem::new(Code::OutOfRange, at, message);
-        problems.push(problem.hints(is_in_degrees.then(degrees)));
+        problems.push(problem.hints(is_in_degrees.then(|| {
+            format!("a factor is a share of a full turn: {high} degrees are {}", high / 360.0)
+        })));
     }
     FactorRange { low, high }
 }

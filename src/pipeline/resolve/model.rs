@@ -46,7 +46,7 @@ pub(super) fn resolve(
     };
     let at_weights = at.key("weights");
     let weights = if let Some(raw) = &raw.weights {
-        weights(raw, (width, dataset.image_size), &at_weights, locate, problems)
+        weights(raw, width, dataset.image_size, &at_weights, locate, problems)
     } else {
         // What was left out as misshapen may have been they.
         if !is_partial {
@@ -77,7 +77,8 @@ pub(super) fn resolve(
 /// What a base model starts from that has no weights of its own.
 fn weights(
     raw: &RawWeights,
-    (width, size): (f64, ImageSize),
+    width: f64,
+    size: ImageSize,
     at: &KeyPath,
     locate: &dyn Fn(&KeyPath, &str) -> Location,
     problems: &mut Vec<Problem>,
@@ -136,13 +137,10 @@ fn onnx(
         RawPreprocessing::ImagenetStatistics => Preprocessing::ImagenetStatistics,
         RawPreprocessing::Statistics(RawStatistics { mean, deviation }) => {
             let at = at.key("preprocessing").key("statistics");
-            let is_share = |values: &[f32], least: f32| {
-                values.iter().all(|value| (least..=1.0).contains(value))
-            };
             for (key, values, least) in
                 [("mean", &mean, 0.0), ("deviation", &deviation, f32::MIN_POSITIVE)]
             {
-                if !is_share(values, least) {
+                if !values.iter().all(|value| (least..=1.0).contains(value)) {
                     let message = if values.contains(&0.0) && key == "deviation" {
                         "no value can be divided by a `deviation` of zero".to_owned()
                     } else {

@@ -15,7 +15,7 @@ use crate::pipeline::raw::{
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     AdamSpec, BaseModel, BestBy, Convention, DatasetSpec, FreezeSpec, FromWeights, Location,
-    ModelSpec, OptimizerSpec, SgdSpec, StageKind, StageSpec, TaskKind, TaskSpec, TrainSpec,
+    ModelSpec, OptimizerSpec, SgdSpec, StageSpec, TaskKind, TaskSpec, TrainSpec,
 };
 
 /// Resolves the stages of a pipeline and puts each after the one it starts from, and its tasks.
@@ -46,7 +46,7 @@ pub(super) fn resolve(
             RawStage::Train(raw) => {
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
                 let spec = train(raw, from, base.as_ref(), &at.key("train"), problems);
-                stages.push(StageSpec { name: name.clone(), kind: StageKind::Train(spec) });
+                stages.push(StageSpec { name: name.clone(), train: spec });
                 above = Some(name);
                 continue;
             }
@@ -161,8 +161,7 @@ fn optimizer(raw: RawOptimizer) -> OptimizerSpec {
 }
 
 fn parent(stage: &StageSpec) -> Option<&str> {
-    let StageKind::Train(train) = &stage.kind;
-    train.from.as_deref()
+    stage.train.from.as_deref()
 }
 
 fn from_path(stage: &StageSpec) -> KeyPath {
@@ -190,10 +189,10 @@ fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
 fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageSpec> {
     let mut ordered: Vec<StageSpec> = vec![];
     loop {
-        let is_ready = |stage: &StageSpec| {
+        let ready = rest.iter().position(|stage| {
             parent(stage).is_none_or(|from| !rest.iter().any(|other| other.name == from))
-        };
-        let Some(next) = rest.iter().position(is_ready) else { break };
+        });
+        let Some(next) = ready else { break };
         ordered.push(rest.remove(next));
     }
     if let Some(first) = rest.first() {
@@ -219,13 +218,11 @@ fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageS
 
 /// The circle that following `from` leads into; in it no stage is ready.
 fn circle_from<'a>(start: &'a StageSpec, stages: &'a [StageSpec]) -> Vec<&'a StageSpec> {
-    let next = |stage: &StageSpec| {
-        let from = parent(stage)?;
-        stages.iter().find(|other| other.name == from)
-    };
     let mut seen = vec![start];
     let mut stage = start;
-    while let Some(following) = next(stage) {
+    while let Some(from) = parent(stage)
+        && let Some(following) = stages.iter().find(|other| other.name == from)
+    {
         if let Some(position) = seen.iter().position(|earlier| earlier.name == following.name) {
             seen.drain(..position);
             break;

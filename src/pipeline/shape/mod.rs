@@ -204,8 +204,7 @@ impl Check<'_> {
         schema: SchemaView,
         named: &Named<'_>,
     ) -> Shape {
-        let bound = |name| schema.keyword(name).and_then(Json::as_u64);
-        let [least, most] = bounds.map(bound);
+        let [least, most] = bounds.map(|name| schema.keyword(name).and_then(Json::as_u64));
         if least.is_none_or(|least| n as u64 >= least) && most.is_none_or(|most| n as u64 <= most) {
             return Shape::Sound;
         }
@@ -281,8 +280,8 @@ fn has_required_key(node: &Node, schema: SchemaView) -> bool {
 }
 
 fn fits_kind(node: &Node, schema: SchemaView) -> bool {
-    let words = || (!schema.words().is_empty()).then_some("string");
-    let Some(kind) = schema.kind().or_else(words) else { return true };
+    let of_words = (!schema.words().is_empty()).then_some("string");
+    let Some(kind) = schema.kind().or(of_words) else { return true };
     match (&node.value, kind) {
         (NodeValue::Mapping(_), "object") | (NodeValue::Sequence(_), "array") => true,
         (NodeValue::Scalar(value), "string") => value.is_string(),

@@ -85,7 +85,6 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
         for (bar, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let left = LEFT + width * (bar as f64 + 0.08 + 0.42 * group as f64);
             let top = y.place(count as f64);
-            let edge = |bar: usize| bar as f64 / N_BARS as f64;
             let said =
                 format!("{}: {count} from {:.2} to {:.2}", names[group], edge(bar), edge(bar + 1));
             let size = (width * 0.42, BOTTOM - top);
@@ -95,4 +94,9 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
         svg.text(&format!("label r{group}"), at, &names[group]);
     }
     svg.finish()
+}
+
+/// The probability where a bar begins.
+fn edge(bar: usize) -> f64 {
+    bar as f64 / N_BARS as f64
 }

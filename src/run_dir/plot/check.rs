@@ -94,10 +94,13 @@ fn check_style(node: Node<'_, '_>) -> Result<(), NotAPlot> {
 }
 
 fn is_image(address: &str) -> bool {
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     IMAGES
         .iter()
         .any(|start| address.strip_prefix(start).is_some_and(|data| data.chars().all(is_base64)))
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/=".contains(c)
 }
 
 #[cfg(test)]

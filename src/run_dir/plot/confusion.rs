@@ -135,18 +135,14 @@ fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), la
     svg.rect("cell", at, (cell, cell), share, &said);
     let on = if share >= DEEP { " on" } else { "" };
     let middle = (at.0 + cell / 2.0, at.1 + cell / 2.0);
-    match matrix.n_classes() {
-        0..=MOST_WITH_SHARES => {
-            let at = (middle.0, middle.1 + 2.0);
-            svg.text(&format!("title middle{on}"), at, &count.to_string());
-            let share = format!("{:.1} %", 100.0 * share);
-            svg.text(&format!("small middle{on}"), (middle.0, middle.1 + 20.0), &share);
-        }
-        ..=MOST_WITH_COUNTS => {
-            let at = (middle.0, middle.1 + 4.0);
-            svg.text(&format!("small middle{on}"), at, &count.to_string());
-        }
-        _ => {}
+    if matrix.n_classes() <= MOST_WITH_SHARES {
+        let at = (middle.0, middle.1 + 2.0);
+        svg.text(&format!("title middle{on}"), at, &count.to_string());
+        let share = format!("{:.1} %", 100.0 * share);
+        svg.text(&format!("small middle{on}"), (middle.0, middle.1 + 20.0), &share);
+    } else if matrix.n_classes() <= MOST_WITH_COUNTS {
+        let at = (middle.0, middle.1 + 4.0);
+        svg.text(&format!("small middle{on}"), at, &count.to_string());
     }
 }
 

@@ -1,6 +1,5 @@
 //! Curves of training and validation over the epochs of all stages.
 
-use super::rate;
 use super::scale::{self, Scale};
 use super::svg::Svg;
 use crate::event::{EpochMetrics, Evaluated};
@@ -46,10 +45,9 @@ const SERIES: [Series; 2] = [
     Series { class: "val", name: "validation", of: |epoch| &epoch.validation },
 ];
 
-/// The plots of a run by file name.
-pub fn render_all(history: &History) -> Vec<(&'static str, String)> {
-    let curves = FIGURES.iter().map(|figure| (figure.file, render(history, figure)));
-    curves.chain([("learning_rate.svg", rate::render(history))]).collect()
+/// The curves of a run by file name.
+pub(super) fn render_all(history: &History) -> impl Iterator<Item = (&'static str, String)> {
+    FIGURES.iter().map(|figure| (figure.file, render(history, figure)))
 }
 
 fn render(history: &History, figure: &Figure) -> String {
@@ -190,7 +188,7 @@ fn draw_labels(svg: &mut Svg, axes: &Axes, history: &History, figure: &Figure) {
 
 /// The line under the title: where each stage ended.
 fn summary(history: &History, figure: &Figure) -> String {
-    let part = |stage: &StageHistory| {
+    let parts = history.stages.iter().filter_map(|stage| {
         let best = stage.best_epoch()?;
         Some(format!(
             "{:.3} after {} (epoch {})",
@@ -198,8 +196,8 @@ fn summary(history: &History, figure: &Figure) -> String {
             stage.name,
             best.epoch
         ))
-    };
-    let parts: Vec<String> = history.stages.iter().filter_map(part).collect();
+    });
+    let parts: Vec<String> = parts.collect();
     match &parts[..] {
         [] => "no epoch has been finished".to_owned(),
         parts => format!("validation, best epoch of each stage: {}", parts.join(", ")),

@@ -3,7 +3,7 @@
 mod calibration;
 pub mod check;
 mod confusion;
-pub mod curves;
+mod curves;
 pub mod measured;
 pub mod overlay;
 mod palette;
@@ -14,3 +14,11 @@ pub mod sheet;
 mod short;
 mod square;
 mod svg;
+
+use super::history::History;
+
+/// The plots over the epochs of a run, by file name.
+pub fn of_epochs(history: &History) -> Vec<(&'static str, String)> {
+    let rate = ("learning_rate.svg", rate::render(history));
+    curves::render_all(history).chain([rate]).collect()
+}

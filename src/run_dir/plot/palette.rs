@@ -16,13 +16,13 @@ pub(super) const N_COLORS: usize = COLORS.len();
 /// The rules of style of as many series, by the classes `r0`, `r1` ….
 pub(super) fn style(n_series: usize) -> String {
     let rules = |color: fn(&(&'static str, &'static str)) -> &'static str| {
-        let rule = |series: usize| {
+        let of_series = (0..n_series).map(|series| {
             let color = color(&COLORS[series % COLORS.len()]);
             format!(
                 ".line.r{series}{{stroke:{color}}}.dot.r{series},.bar.r{series},.label.r{series}{{fill:{color}}}"
             )
-        };
-        (0..n_series).map(rule).collect::<Vec<_>>().concat()
+        });
+        of_series.collect::<Vec<_>>().concat()
     };
     let (light, dark) = (rules(|colors| colors.0), rules(|colors| colors.1));
     format!("{light}@media(prefers-color-scheme:dark){{{dark}}}")

@@ -22,20 +22,24 @@ fn series(
     scored: &[Scored<'_>],
     area: fn(&Ranking) -> Option<f64>,
 ) -> Vec<Series> {
-    let of = |(class, name): (usize, String)| {
+    let names = class_names(metrics, MOST_CHARACTERS);
+    let all = names.into_iter().enumerate().map(|(class, name)| {
         let ranking = Ranking::of_class(class, scored);
         let area = area(&ranking);
         Series { color: class, name, ranking, area }
-    };
-    let names = class_names(metrics, MOST_CHARACTERS);
-    let mut all: Vec<Series> = names.into_iter().enumerate().map(of).collect();
+    });
+    let mut all: Vec<Series> = all.collect();
     if all.len() > N_COLORS {
-        let key = |series: &Series| series.area.unwrap_or(f64::INFINITY);
         all.sort_by(|a, b| key(a).total_cmp(&key(b)));
         all.truncate(N_COLORS);
         all.iter_mut().enumerate().for_each(|(place, series)| series.color = place);
     }
     all
+}
+
+/// Classes without an area come last.
+fn key(series: &Series) -> f64 {
+    series.area.unwrap_or(f64::INFINITY)
 }
 
 fn summary(metrics: &Metrics, what: &str, mean: Option<f64>) -> String {
@@ -88,12 +92,12 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
 
 /// What each curve is and its area.
 fn labels(drawn: &[Series]) -> Vec<Label> {
-    let label = |series: &Series| {
+    let labels = drawn.iter().map(|series| {
         let area = series.area.map_or_else(String::new, |area| format!(" {area:.3}"));
         let text = format!("{}{area}", series.name);
         Label { color: series.color, text }
-    };
-    drawn.iter().map(label).collect()
+    });
+    labels.collect()
 }
 
 fn curves(chart: &mut Square, drawn: &[Series], points: fn(&Ranking) -> Vec<Point>) {

@@ -6,8 +6,8 @@ use crate::run_dir::history::History;
 
 /// Draws the rate at the end of each epoch.
 pub(super) fn render(history: &History) -> String {
-    let epochs = || history.stages.iter().flat_map(|stage| &stage.epochs);
-    let most = epochs().map(|epoch| epoch.learning_rate).fold(0.0, f64::max);
+    let epochs = history.stages.iter().flat_map(|stage| &stage.epochs);
+    let most = epochs.map(|epoch| epoch.learning_rate).fold(0.0, f64::max);
     let summary = format!("at the end of each epoch; the highest is {most}");
     let marks = scale::marks(0.0, if most > 0.0 { most } else { 1.0 }, 5);
     let (mut svg, axes) = frame(history, "Learning rate", &summary, &marks);

@@ -33,14 +33,14 @@ fn told_apart(names: &[&str], most: usize) -> Vec<String> {
     for name in &shortened {
         *times.entry(name).or_insert(0) += 1;
     }
-    let named = |(class, name): (usize, &&str)| {
+    let named = names.iter().enumerate().map(|(class, name)| {
         if times[shortened[class].as_str()] == 1 {
             return shortened[class].clone();
         }
         let number = format!("{} ", class + 1);
         format!("{number}{}", short(name, most - number.len()))
-    };
-    names.iter().enumerate().map(named).collect()
+    });
+    named.collect()
 }
 
 #[cfg(test)]

@@ -60,8 +60,8 @@ impl Svg {
 
     /// A line through points.
     pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
-        let point = |(x, y): &(f64, f64)| format!("{},{}", number(*x), number(*y));
-        let points: Vec<String> = points.iter().map(point).collect();
+        let points: Vec<String> =
+            points.iter().map(|(x, y)| format!("{},{}", number(*x), number(*y))).collect();
         let _ =
             writeln!(self.text, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
     }

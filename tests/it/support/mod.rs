@@ -5,3 +5,4 @@ pub mod pictures;
 pub mod program;
 pub mod runs;
 pub mod server;
+pub mod sources;

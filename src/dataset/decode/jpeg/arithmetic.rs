@@ -195,7 +195,8 @@ impl<'a> Arithmetic<'a> {
     /// The first value of a block, down to bit `low`.
     pub(super) fn first_dc(
         &mut self,
-        (component, table): (usize, usize),
+        component: usize,
+        table: usize,
         before: &mut i32,
         low: u8,
         block: &mut Block,
@@ -257,8 +258,8 @@ impl<'a> Arithmetic<'a> {
         block: &mut Block,
     ) -> Result<(), Fault> {
         let (decisions, bins) = (&mut self.decisions, &mut self.ac_bins[table]);
-        let is_set = |k: &usize| block[usize::from(NATURAL_ORDER[*k])] != 0;
-        let end_before = (1..=band.last).rev().find(is_set).unwrap_or(0);
+        let end_before =
+            (1..=band.last).rev().find(|&k| block[usize::from(NATURAL_ORDER[k])] != 0).unwrap_or(0);
         let step = 1i16 << band.low;
         let mut k = band.first;
         while k <= band.last {

@@ -140,6 +140,12 @@ fn row_from_ycbcr(y: &[u8], cb: &[u8], cr: &[u8], pixels: &mut [u8]) {
     rest.copy_from_slice(&last[..rest.len()]);
 }
 
+/// The upper 16 bits of a product.
+#[inline(always)]
+fn high(value: i16, factor: i32) -> i16 {
+    ((i32::from(value) * factor) >> 16) as i16
+}
+
 #[inline(always)]
 fn run_from_ycbcr(y: &[u8; RUN], cb: &[u8; RUN], cr: &[u8; RUN], pixels: &mut [u8; 3 * RUN]) {
     let (mut red, mut green, mut blue) = ([0u8; RUN], [0u8; RUN], [0u8; RUN]);
@@ -148,7 +154,6 @@ fn run_from_ycbcr(y: &[u8; RUN], cb: &[u8; RUN], cr: &[u8; RUN], pixels: &mut [u
         // `(x * FIX(1.402) + HALF) >> 16`.
         let light = i16::from(y[i]);
         let (b, r) = (i16::from(cb[i]) - 128, i16::from(cr[i]) - 128);
-        let high = |value: i16, factor: i32| ((i32::from(value) * factor) >> 16) as i16;
         let to_red = r + ((high(2 * r, 26345) + 1) >> 1);
         let to_blue = 2 * b + ((high(2 * b, -14942) + 1) >> 1);
         let to_green = (i32::from(b) * -22554 - i32::from(r) * 46802 + 32768) >> 16;

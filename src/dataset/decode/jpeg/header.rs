@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::colour::{Colours, Hints};
+use super::usual::{self, HuffmanCodes};
 
 /// Markers (T.81, table B.1).
 pub(super) mod code {
@@ -71,13 +72,6 @@ pub(super) fn segment<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Segment<'a>
     let content = bytes.get(*at + 2..*at + length).ok_or(Fault::Truncated)?;
     *at += length;
     Ok(Segment(content))
-}
-
-/// How many codes of each length a Huffman table has, and what they stand for.
-#[derive(Clone)]
-pub(super) struct HuffmanCodes {
-    pub(super) counts: [u8; 17],
-    pub(super) symbols: Vec<u8>,
 }
 
 /// How arithmetic-coded values depend on those before them (T.81, B.2.4.3).
@@ -179,7 +173,7 @@ impl Tables {
 
     /// Frames of Motion JPEG leave out the tables that everybody uses (T.81, annex K).
     pub(super) fn add_usual_huffman(&mut self) {
-        for (place, (dc, ac)) in super::usual::tables().into_iter().enumerate() {
+        for (place, (dc, ac)) in usual::tables().into_iter().enumerate() {
             self.dc[place].get_or_insert(dc);
             self.ac[place].get_or_insert(ac);
         }
@@ -270,10 +264,14 @@ impl Scan {
         for _ in 0..n {
             let (id, tables) = (segment.byte()?, segment.byte()?);
             // Of equal numbers the first that is not in the scan yet is meant.
-            let is_it = |(position, component): &(usize, &FrameComponent)| {
-                component.id == id && components.iter().all(|(other, ..)| other != position)
-            };
-            let (position, _) = frame.components.iter().enumerate().find(is_it).ok_or(WRONG)?;
+            let (position, _) = frame
+                .components
+                .iter()
+                .enumerate()
+                .find(|(position, component)| {
+                    component.id == id && components.iter().all(|(other, ..)| other != position)
+                })
+                .ok_or(WRONG)?;
             components.push((position, usize::from(tables >> 4), usize::from(tables & 15)));
         }
         let (first, last, bits) = (segment.byte()?, segment.byte()?, segment.byte()?);

@@ -1,7 +1,7 @@
 //! Huffman tables, and the blocks coded with them (T.81, F.2 and G.2).
 
 use super::bits::Bits;
-use super::header::HuffmanCodes;
+use super::usual::HuffmanCodes;
 use super::{Block, Fault, NATURAL_ORDER};
 
 /// How many bits are looked up at once: most codes of photographs, with their value, are shorter.

@@ -2,8 +2,9 @@
 
 use super::arithmetic::Arithmetic;
 use super::bits::{Bits, Rest};
-use super::header::{Frame, HuffmanCodes, Scan, Tables, code};
+use super::header::{Frame, Scan, Tables, code};
 use super::huffman::{Band, Table};
+use super::usual::HuffmanCodes;
 use super::{Block, Fault, NATURAL_ORDER, transform};
 
 /// A component on its way to samples.
@@ -60,27 +61,30 @@ pub(super) fn components(frame: &Frame) -> Vec<Component> {
     let units_across = frame.width.div_ceil(8 * most_across);
     let units_down = frame.height.div_ceil(8 * most_down);
     let is_progressive = frame.process.is_progressive;
-    let component = |of: &super::header::FrameComponent| {
-        let width = (frame.width * of.across).div_ceil(most_across);
-        let height = (frame.height * of.down).div_ceil(most_down);
-        let (blocks_stride, blocks_high) = (units_across * of.across, units_down * of.down);
-        let n = blocks_stride * blocks_high;
-        Component {
-            across: of.across,
-            down: of.down,
-            blocks_across: width.div_ceil(8),
-            blocks_down: height.div_ceil(8),
-            blocks_stride,
-            blocks_high,
-            steps: None,
-            values: vec![[0; 64]; if is_progressive { n } else { 0 }],
-            known: [UNKNOWN; 64],
-            samples: vec![0; if is_progressive { 0 } else { 64 * n }],
-            width,
-            height,
-        }
-    };
-    frame.components.iter().map(component).collect()
+    frame
+        .components
+        .iter()
+        .map(|of| {
+            let width = (frame.width * of.across).div_ceil(most_across);
+            let height = (frame.height * of.down).div_ceil(most_down);
+            let (blocks_stride, blocks_high) = (units_across * of.across, units_down * of.down);
+            let n = blocks_stride * blocks_high;
+            Component {
+                across: of.across,
+                down: of.down,
+                blocks_across: width.div_ceil(8),
+                blocks_down: height.div_ceil(8),
+                blocks_stride,
+                blocks_high,
+                steps: None,
+                values: vec![[0; 64]; if is_progressive { n } else { 0 }],
+                known: [UNKNOWN; 64],
+                samples: vec![0; if is_progressive { 0 } else { 64 * n }],
+                width,
+                height,
+            }
+        })
+        .collect()
 }
 
 /// What decodes the blocks of a scan.
@@ -285,7 +289,7 @@ impl Work<'_> {
                 dc.block(ac, bits, before, block)
             }
             Coder::Arithmetic(coder) => {
-                coder.first_dc((slot, dc_table), before, 0, block)?;
+                coder.first_dc(slot, dc_table, before, 0, block)?;
                 coder.first_ac(ac_table, &self.band, block)
             }
         }
@@ -298,7 +302,7 @@ impl Work<'_> {
         let (low, band, before) = (self.scan.low, &self.band, &mut self.before[slot]);
         match &mut self.coder {
             Coder::Arithmetic(coder) => match (is_dc, is_first) {
-                (true, true) => coder.first_dc((slot, dc_table), before, low, block),
+                (true, true) => coder.first_dc(slot, dc_table, before, low, block),
                 (true, false) => {
                     coder.next_dc(low, block);
                     Ok(())
@@ -428,18 +432,20 @@ const LOST_SECTOR: usize = 64;
 /// Whether there are zeros in the data of a scan where no writer writes them: a sector that was
 /// lost. Decoders make noise of it.
 fn has_lost_sector(data: &[u8], scan: &Scan, tables: &Tables) -> bool {
-    let writes_zeros = |codes: &Option<HuffmanCodes>| {
-        codes.as_ref().is_some_and(|codes| codes.symbols.first() == Some(&0))
-    };
-    let is_even = |&(_, dc, ac): &(usize, usize, usize)| {
-        writes_zeros(&tables.dc[dc]) && writes_zeros(&tables.ac[ac])
-    };
     let mut n_zeros = 0;
     let has_run = data.iter().any(|byte| {
         n_zeros = if *byte == 0 { n_zeros + 1 } else { 0 };
         n_zeros >= LOST_SECTOR
     });
-    has_run && !scan.components.iter().all(is_even)
+    has_run
+        && !scan.components.iter().all(|&(_, dc, ac)| {
+            writes_zeros(tables.dc[dc].as_ref()) && writes_zeros(tables.ac[ac].as_ref())
+        })
+}
+
+/// Whether zero bits stand for a zero, so that even blocks are a run of zeros.
+fn writes_zeros(codes: Option<&HuffmanCodes>) -> bool {
+    codes.is_some_and(|codes| codes.symbols.first() == Some(&0))
 }
 
 /// Transforms what progressive scans have told.

@@ -117,9 +117,9 @@ impl pulp::NullaryFnOnce for Inverse<'_> {
         let Self { block, steps, last, plane, stride } = self;
         let value = |i: usize| i32::from(block[i].wrapping_mul(steps[i]));
         let samples = if last <= LAST_OF_CORNER {
-            let row = |i: usize| if i < 4 { each(|j| value(8 * i + j)) } else { [0; 8] };
-            let mut columns =
-                transposed(&pass::<{ CONST_BITS - PASS_BITS }>(&std::array::from_fn(row)));
+            let rows: [Row; 8] =
+                std::array::from_fn(|i| if i < 4 { each(|j| value(8 * i + j)) } else { [0; 8] });
+            let mut columns = transposed(&pass::<{ CONST_BITS - PASS_BITS }>(&rows));
             columns[4..].fill([0; 8]);
             pass::<{ CONST_BITS + PASS_BITS + 3 }>(&columns)
         } else {

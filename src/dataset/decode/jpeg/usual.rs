@@ -1,6 +1,11 @@
 //! The Huffman tables that everybody uses (T.81, annex K.3).
 
-use super::header::HuffmanCodes;
+/// How many codes of each length a Huffman table has, and what they stand for.
+#[derive(Clone)]
+pub(super) struct HuffmanCodes {
+    pub(super) counts: [u8; 17],
+    pub(super) symbols: Vec<u8>,
+}
 
 const DC_COUNTS: [[u8; 16]; 2] = [
     [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0],
@@ -45,14 +50,16 @@ const AC_COLOUR: [u8; 162] = [
 
 /// Those of brightness and of colour, each for first and other values.
 pub(super) fn tables() -> [(HuffmanCodes, HuffmanCodes); 2] {
-    let codes = |counts_: &[u8; 16], symbols: &[u8]| {
-        let mut counts = [0; 17];
-        counts[1..].copy_from_slice(counts_);
-        HuffmanCodes { counts, symbols: symbols.to_vec() }
-    };
     let dc: Vec<u8> = (0..12).collect();
     [
         (codes(&DC_COUNTS[0], &dc), codes(&AC_COUNTS[0], &AC_BRIGHTNESS)),
         (codes(&DC_COUNTS[1], &dc), codes(&AC_COUNTS[1], &AC_COLOUR)),
     ]
+}
+
+/// Codes by how many there are of each length from 1 on.
+fn codes(from_one: &[u8; 16], symbols: &[u8]) -> HuffmanCodes {
+    let mut counts = [0; 17];
+    counts[1..].copy_from_slice(from_one);
+    HuffmanCodes { counts, symbols: symbols.to_vec() }
 }

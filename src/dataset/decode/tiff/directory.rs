@@ -84,11 +84,15 @@ impl<'a> Directory<'a> {
     /// The values of a tag without signs.
     pub(super) fn values(&self, tag: u16) -> Option<Vec<usize>> {
         let (bytes, size) = self.content(tag)?;
-        let number = |bytes: &[u8]| {
-            let add = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
-            if self.is_little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) }
-        };
-        Some(bytes.chunks_exact(size).map(number).collect())
+        let values = bytes.chunks_exact(size).map(|bytes| {
+            let append = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
+            if self.is_little {
+                bytes.iter().rev().fold(0, append)
+            } else {
+                bytes.iter().fold(0, append)
+            }
+        });
+        Some(values.collect())
     }
 
     /// The first value of a tag, or what is meant where it is missing.

@@ -233,11 +233,10 @@ impl<'a> Layout<'a> {
         match self.n_bits {
             8 => samples.extend(row.iter().map(|byte| u16::from(*byte))),
             16 => {
-                let value = |bytes: &[u8; 2]| {
-                    let is_little = self.directory.is_little;
-                    if is_little { u16::from_le_bytes(*bytes) } else { u16::from_be_bytes(*bytes) }
-                };
-                samples.extend(row.as_chunks().0.iter().map(value));
+                let is_little = self.directory.is_little;
+                samples.extend(row.as_chunks().0.iter().map(|&bytes| {
+                    if is_little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
+                }));
             }
             n_bits => {
                 let (mut held, mut n_held, mut bytes) = (0u32, 0, row.iter());
@@ -273,12 +272,11 @@ impl<'a> Layout<'a> {
         let packed = packed.get(2..).ok_or(DecodeError::Truncated)?;
         let whole = [b"\xff\xd8", tables, packed].concat();
         let (width, rows) = self.piece;
-        let mut is_fit = |across: u32, down: u32, _: u64| {
+        let decoded = jpeg::decode_as(&whole, colours, &mut |across, down, _| {
             let is_fit = across as usize == width && down as usize <= rows.next_multiple_of(32);
             if is_fit { Ok(()) } else { Err(damaged("a piece of another size")) }
-        };
-        let decoded = jpeg::decode_as(&whole, colours, &mut is_fit)
-            .map_err(|fault| super::of_fault(fault, "TIFF"))?;
+        });
+        let decoded = decoded.map_err(|fault| super::of_fault(fault, "TIFF"))?;
         let is_rgb = colours != Colours::Grey;
         let values = decoded.pixels.iter().copied().map(u16::from);
         // Of gray all three are the same.
@@ -411,6 +409,5 @@ fn palette(directory: &Directory<'_>, n_bits: usize) -> Result<Vec<[u8; 3]>, Dec
     }
     // Some writers fill in 8 bits.
     let shift = if values.iter().all(|value| *value < 256) { 0 } else { 8 };
-    let color = |i: usize| [0, 1, 2].map(|channel| (values[channel * n + i] >> shift) as u8);
-    Ok((0..n).map(color).collect())
+    Ok((0..n).map(|i| [0, 1, 2].map(|channel| (values[channel * n + i] >> shift) as u8)).collect())
 }

@@ -8,18 +8,17 @@
 
 use std::ops::Range;
 
+use alpaca_kernels::{
+    Activation, Columns, DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, Pieces,
+    ReversedWeights, Rows, tree_sum, with_scratch,
+};
 use rayon::prelude::*;
 
 use super::{Convolutions, InvertedResidual, relu6_with, strip_rows};
-use crate::engine::kernels::{
-    Columns, Epilogue, Filling, Gate, Out, Packed, Pieces, ReversedWeights, Rows, tree_sum,
-    with_scratch,
-};
 use crate::engine::layers::affine::{self, Affine, folded};
 use crate::engine::layers::depthwise::flipped;
-use crate::engine::layers::held::Held;
+use crate::engine::layers::row_buffer::RowBuffer;
 use crate::engine::layers::{Backward, InputGradients};
-use crate::model::fuse::Activation;
 
 /// Where the sums of a micro-batch lie: `G` of the expansion `[k, e]` and its `db`, `G` of the
 /// depthwise convolution and its `db`, the transpose of the projection's `G` `[c, e]` and its `db`.
@@ -118,21 +117,20 @@ pub(super) fn backward(block: &InvertedResidual, pass: &Backward<'_>) -> InputGr
     tasks.into_par_iter().zip(parts.par_chunks_mut(layout.len())).for_each(
         |((mut dx, images), part)| {
             let mut sums = layout.cut(part);
-            for (position, image) in images.enumerate() {
+            for image in images {
                 let picture = Picture {
                     block,
                     weights: &weights,
                     x: &pass.inputs[0][image * x_len..][..x_len],
                     dy: &pass.dy[image * y_len..][..y_len],
                 };
-                picture.backward(&mut sums, dx.part(position * dx_len, dx_len));
+                picture.backward(&mut sums, dx.take(dx_len));
             }
         },
     );
     let mut sum = tree_sum(&parts, pieces.count());
     let sums = layout.cut(&mut sum);
-    // SAFETY: all rows of every picture are settled at its end.
-    let mut all = vec![pass.wants_input.then(|| unsafe { dx.finish() })];
+    let mut all = vec![pass.wants_input.then(|| dx.finish())];
     let Convolutions { expand, depthwise, project } = convolutions;
     let mut add = |g: Vec<f32>, shift: &[f32], affine| {
         all.extend(affine::gradients(g, shift.to_vec(), affine).map(Some));
@@ -170,8 +168,8 @@ impl Picture<'_> {
             n_settled * shape.input_row(),
         ];
         with_scratch(lengths, |[expanded, filtered, gradients, settled_gradients]| {
-            let mut expanded = Held::new(expanded, shape.input_row());
-            let mut gradients = Held::new(gradients, shape.output_row());
+            let mut expanded = RowBuffer::new(expanded, shape.input_row());
+            let mut gradients = RowBuffer::new(gradients, shape.output_row());
             let mut settled = 0;
             for row in (0..out_height).step_by(strip) {
                 let rows = row..(row + strip).min(out_height);
@@ -218,7 +216,7 @@ impl Picture<'_> {
     }
 
     /// Holds the rows of the depthwise input from `first` to `end`.
-    fn expand(&self, expanded: &mut Held<'_>, first: usize, end: usize) {
+    fn expand(&self, expanded: &mut RowBuffer<'_>, first: usize, end: usize) {
         let Some((weights, bias, _)) = &self.weights.expand else { return };
         let len = self.block.shape.width * self.block.n_inputs;
         let (rows, room) = expanded.advance(first, end);
@@ -228,10 +226,12 @@ impl Picture<'_> {
 
     /// The output of the depthwise convolution.
     fn filter(&self, input: Rows<'_>, rows: Range<usize>, filtered: &mut [f32]) {
-        let weights = (&self.weights.depthwise[..], self.weights.depthwise_shift);
-        let shape = &self.block.shape;
-        let relu6 = Activation::Relu6;
-        self.block.kernels.depthwise(shape, input, weights, relu6, rows, filtered);
+        let filter = DepthwiseFilter {
+            weights: &self.weights.depthwise,
+            bias: self.weights.depthwise_shift,
+            activation: Activation::Relu6,
+        };
+        self.block.kernels.depthwise(&self.block.shape, input, filter, rows, filtered);
     }
 
     /// The gradient before the depthwise `ReLU6`, and the projection's sums.
@@ -260,7 +260,7 @@ impl Picture<'_> {
     fn backward_expansion(
         &self,
         rows: Range<usize>,
-        expanded: &Held<'_>,
+        expanded: &RowBuffer<'_>,
         gradient: &mut [f32],
         sums: &mut Sums<'_>,
         dx: &mut Out<'_>,
@@ -281,7 +281,7 @@ impl Picture<'_> {
             shortcut: has_shortcut.then(|| &self.dy[rows.start * len..rows.end * len]),
             ..Epilogue::NONE
         };
-        let out = dx.part(rows.start * len, rows.len() * len);
+        let out = dx.take(rows.len() * len);
         kernels.product(dz, transposed, epilogue, out);
     }
 
@@ -293,12 +293,12 @@ impl Picture<'_> {
         let InvertedResidual { kernels, shape, has_shortcut, .. } = self.block;
         let len = shape.input_row();
         let values = rows.start * len..rows.end * len;
-        let mut out = dx.part(values.start, values.len());
+        let out = dx.take(values.len());
         if *has_shortcut {
             with_scratch([values.len()], |[gradient]| {
                 kernels.depthwise_input_gradient(shape, self.reversed(), dz, rows, &mut *gradient);
                 gradient.iter_mut().zip(&self.dy[values]).for_each(|(dx, dy)| *dx += dy);
-                out.part(0, gradient.len()).write(gradient);
+                out.write(gradient);
             });
         } else {
             kernels.depthwise_input_gradient(shape, self.reversed(), dz, rows, out);

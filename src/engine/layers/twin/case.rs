@@ -3,14 +3,12 @@
 
 use std::sync::Mutex;
 
+use alpaca_kernels::{Activation, Depthwise, Kernels, Padding, Window};
+use alpaca_random::Generator;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::base::random::Generator;
-use crate::engine::kernels::{Depthwise, Kernels};
 use crate::engine::layers::*;
-use crate::model::fuse::Activation;
-use crate::model::graph::{Padding, Window};
 
 /// A map `[n, h, w, c]` in double precision.
 #[derive(Clone)]

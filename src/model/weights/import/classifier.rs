@@ -7,7 +7,7 @@ use crate::model::graph::Role;
 use crate::model::imagenet;
 use crate::model::network::n_outputs;
 use crate::model::weights::Weights;
-use crate::model::weights::file::WeightsError;
+use crate::model::weights::error::WeightsError;
 
 /// A dense layer over all classes of ImageNet.
 #[derive(Clone, Debug)]
@@ -69,8 +69,9 @@ impl WeightsFile {
             check_numbers("of the classifier", values, Role::Kernel).map_err(failed)?;
         }
         if is_turned {
-            let place = |feature: usize| (0..n).map(move |class| class * n_features + feature);
-            kernel = (0..n_features).flat_map(place).map(|place| kernel[place]).collect();
+            let places = (0..n_features)
+                .flat_map(|feature| (0..n).map(move |class| class * n_features + feature));
+            kernel = places.map(|place| kernel[place]).collect();
         }
         let kernel = Tensor::new(&[n_features, n], kernel);
         Ok(Classifier { kernel, bias: Tensor::new(&[n], bias) })
@@ -86,11 +87,12 @@ fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
         Naming::Keras3 => &[["layers/dense/vars/0", "layers/dense/vars/1"]],
     };
     let find = |end: &str| {
-        let is_it = |name: &&String| {
+        let mut names = file.shapes().keys();
+        let found = names.find(|name| {
             let name = name.strip_suffix(":0").unwrap_or(name);
             name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
-        };
-        file.shapes().keys().find(is_it).cloned()
+        });
+        found.cloned()
     };
     pairs.iter().find_map(|[kernel, bias]| Some((find(kernel)?, find(bias)?)))
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
-use super::{FormatError, Kind, numbers};
+use super::{Kind, numbers};
 use crate::base::tensor::Tensor;
+use crate::model::weights::error::FormatError;
 
 /// The constant tensors of a graph by name: initialisers, and what nodes only pass on.
 pub struct Constants<'a> {

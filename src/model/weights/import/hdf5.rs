@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Hdf5File, OpenOptions};
 
-use super::{FormatError, TensorFile};
+use super::TensorFile;
+use crate::model::weights::error::FormatError;
 
 /// Bytes of one tensor, at most: several times the largest of any network here.
 const MOST_BYTES: usize = 64 << 20;

@@ -23,7 +23,7 @@ pub use names::{Layout, Naming};
 use self::names::Place;
 use super::Weights;
 use super::builtin;
-use super::file::{Mismatch, WeightsError};
+use super::error::{FormatError, Mismatch, WeightsError};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::{Tensor, shape_text};
@@ -33,17 +33,6 @@ use crate::spec::Convention;
 
 /// The largest file that is read, in bytes: hundreds of times the largest MobileNetV2.
 const LARGEST: u64 = 1 << 30;
-
-/// A file that is not what its first bytes promise, or holds what tensors do not need.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct FormatError(String);
-
-impl FormatError {
-    fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
-}
 
 /// Tensors by name in a file.
 trait TensorFile {
@@ -108,8 +97,8 @@ impl WeightsFile {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
         let file = open(bytes).map_err(failed)?;
-        let found = || Naming::of(file.shapes().keys().map(String::as_str));
-        let naming = naming.or_else(found).ok_or_else(|| {
+        let naming = naming.or_else(|| Naming::of(file.shapes().keys().map(String::as_str)));
+        let naming = naming.ok_or_else(|| {
             let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
             failed(FormatError::new(format!(
                 "its tensors have names of no known library, such as {}",
@@ -171,10 +160,10 @@ impl WeightsFile {
                 Some(_) => {}
             }
         }
-        let is_known = |name: &&String| {
-            places.iter().any(|place| place.name == **name) || self.naming.is_beside(name)
-        };
-        mismatch.unexpected = shapes.keys().filter(|name| !is_known(name)).cloned().collect();
+        let unexpected = shapes.keys().filter(|name| {
+            places.iter().all(|place| place.name != **name) && !self.naming.is_beside(name)
+        });
+        mismatch.unexpected = unexpected.cloned().collect();
         mismatch
     }
 }
@@ -223,8 +212,7 @@ fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
         }
         Kind::F64 => {
             let chunks = bytes.chunks_exact(8);
-            let number = |b: &[u8]| f64::from_le_bytes(b.try_into().expect("eight bytes")) as f32;
-            chunks.map(number).collect()
+            chunks.map(|b| f64::from_le_bytes(b.try_into().expect("eight bytes")) as f32).collect()
         }
         Kind::Bf16 => {
             let chunks = bytes.chunks_exact(2);
@@ -255,16 +243,20 @@ impl Kind {
     }
 }
 
+/// Two to the power of `n`, from -126 to 127.
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits(((n + 127) as u32) << 23)
+}
+
 /// A number of IEEE 754's binary16, which every binary32 can hold.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    let power = |n: i32| f32::from_bits(((n + 127) as u32) << 23);
     sign * match exponent {
-        0 => fraction * power(-24),
+        0 => fraction * power_of_two(-24),
         31 if fraction == 0.0 => f32::INFINITY,
         31 => f32::NAN,
-        exponent => (1.0 + fraction / 1024.0) * power(exponent - 15),
+        exponent => (1.0 + fraction / 1024.0) * power_of_two(exponent - 15),
     }
 }
 

@@ -81,10 +81,11 @@ impl Naming {
         parameters: &'a [Parameter],
         names: &BTreeMap<String, Vec<usize>>,
     ) -> Vec<Place<'a>> {
-        let keras = || -> BTreeMap<&str, &String> {
+        let keras: BTreeMap<&str, &String> = if self == Self::Keras {
             names.keys().map(|name| (keras_name(name), name)).collect()
+        } else {
+            BTreeMap::new()
         };
-        let keras = if self == Self::Keras { keras() } else { BTreeMap::new() };
         let prefix =
             if names.keys().any(|name| name.starts_with(PARALLEL)) { PARALLEL } else { "" };
         let mut counter = Counter::default();

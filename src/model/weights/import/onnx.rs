@@ -11,9 +11,10 @@ use std::io::Cursor;
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
+use super::TensorFile;
 use super::constants::{Constants, attribute};
-use super::{FormatError, TensorFile};
 use crate::base::tensor::Tensor;
+use crate::model::weights::error::FormatError;
 use crate::spec::Convention;
 
 /// The convolutions of MobileNetV2: the first and the last, two in the first block and three in
@@ -118,10 +119,10 @@ fn convention(graph: &GraphProto, first: &NodeProto) -> Convention {
 
 fn batch_norm_behind<'a>(graph: &'a GraphProto, node: &NodeProto) -> Option<&'a NodeProto> {
     let output = node.output.first()?;
-    let is_it = |norm: &&NodeProto| {
-        norm.op_type == "BatchNormalization" && norm.input.first() == Some(output)
-    };
-    graph.node.iter().find(is_it)
+    graph
+        .node
+        .iter()
+        .find(|norm| norm.op_type == "BatchNormalization" && norm.input.first() == Some(output))
 }
 
 /// Scale, shift, mean and variance of a normalisation. The variance takes up what its epsilon
@@ -156,8 +157,8 @@ fn folded(
 
 /// Kernel (`[classes, features]`) and bias of the last dense layer.
 fn classifier(graph: &GraphProto, constants: &Constants<'_>) -> Option<[Tensor; 2]> {
-    let dense = |node: &&NodeProto| matches!(node.op_type.as_str(), "Gemm" | "MatMul");
-    let node = graph.node.iter().rev().find(dense)?;
+    let mut last_first = graph.node.iter().rev();
+    let node = last_first.find(|node| matches!(node.op_type.as_str(), "Gemm" | "MatMul"))?;
     let mut kernel = constants.tensor(node, 1).ok()?;
     let &[rows, columns] = kernel.shape() else { return None };
     if attribute(node, "transB").is_none_or(|transposed| transposed.i != 1) {
@@ -170,8 +171,8 @@ fn classifier(graph: &GraphProto, constants: &Constants<'_>) -> Option<[Tensor; 
         constants.tensor(node, 2).ok()?
     } else {
         let output = node.output.first()?;
-        let add = |add: &&NodeProto| add.op_type == "Add" && add.input.contains(output);
-        let add = graph.node.iter().find(add)?;
+        let mut nodes = graph.node.iter();
+        let add = nodes.find(|node| node.op_type == "Add" && node.input.contains(output))?;
         let other = add.input.iter().position(|input| input != output)?;
         constants.tensor(add, other).ok()?
     };

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{FormatError, Kind};
+use super::Kind;
+use crate::model::weights::error::FormatError;
 
 /// Tuples and lists within each other, at most.
 const DEEPEST: usize = 16;

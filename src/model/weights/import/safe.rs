@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, SafeTensors};
 
-use super::{FormatError, Kind, TensorFile, numbers};
+use super::{Kind, TensorFile, numbers};
+use crate::model::weights::error::FormatError;
 use crate::model::weights::file::CONVENTION;
 use crate::spec::Convention;
 
@@ -25,8 +26,8 @@ impl Safe {
         let (_, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|error| FormatError::new(error.to_string()))?;
         let said = header.metadata().as_ref().and_then(|metadata| metadata.get(CONVENTION));
-        let known = |name: &String| Convention::ALL.into_iter().find(|c| c.name() == name);
-        let convention = said.and_then(known);
+        let convention =
+            said.and_then(|name| Convention::ALL.into_iter().find(|c| c.name() == name));
         Ok(Self { bytes, shapes, convention })
     }
 }

@@ -8,7 +8,8 @@ use std::ops::Range;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{self, Tensor, Value};
-use super::{FormatError, TensorFile, numbers};
+use super::{TensorFile, numbers};
+use crate::model::weights::error::FormatError;
 
 /// Bytes of the pickle of a zipped file, at most.
 const LARGEST_PICKLE: u64 = 16 << 20;
@@ -21,19 +22,21 @@ struct State {
     shapes: BTreeMap<String, Vec<usize>>,
 }
 
+/// The tensors directly in a dictionary.
+fn tensors(value: &Value) -> BTreeMap<String, Tensor> {
+    let Value::Dict(dict, _) = value else { return BTreeMap::new() };
+    dict.iter()
+        .filter_map(|(name, value)| match value {
+            Value::Tensor(tensor) => Some((name.to_string(), (**tensor).clone())),
+            _ => None,
+        })
+        .collect()
+}
+
 impl State {
     /// The tensors in the dictionary of a pickle, or in the one that it keeps under `state_dict` or
     /// `model`, as training scripts leave it.
     fn of(value: &Value) -> Result<Self, FormatError> {
-        let tensors = |value: &Value| -> BTreeMap<String, Tensor> {
-            let Value::Dict(dict, _) = value else { return BTreeMap::new() };
-            dict.iter()
-                .filter_map(|(name, value)| match value {
-                    Value::Tensor(tensor) => Some((name.to_string(), (**tensor).clone())),
-                    _ => None,
-                })
-                .collect()
-        };
         let mut found = tensors(value);
         if let Value::Dict(dict, _) = value
             && found.is_empty()
@@ -181,8 +184,7 @@ impl Legacy {
             let Value::Text(key) = key else {
                 return Err(FormatError::new("its list of storages is damaged"));
             };
-            let of = |tensor: &&Tensor| tensor.storage == *key;
-            let found = state.tensors.values().find(of);
+            let found = state.tensors.values().find(|tensor| tensor.storage == *key);
             let bytes_each = found.map_or(4, |tensor| tensor.kind.n_bytes());
             let truncated = || FormatError::new("it ends in the middle of a storage");
             let head = bytes.get(at..at + 8).ok_or_else(truncated)?;

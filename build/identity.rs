@@ -1,0 +1,112 @@
+//! What can change a number: sources of the modules that compute, and the libraries they use.
+//!
+//! A word in a message, a comment or a test changes no number, so results that were kept survive
+//! an edit of those.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{lines, locked};
+
+/// The folders and files that compute: the crates, and the modules marked so in ARCHITECTURE.md.
+pub(crate) const COMPUTING: [&str; 16] = [
+    "crates/kernels/src",
+    "crates/painter/src",
+    "crates/random/src",
+    "src/base",
+    "src/spec",
+    "src/event.rs",
+    "src/metrics",
+    "src/model",
+    "src/onnx",
+    "src/cache",
+    "src/dataset",
+    "src/engine",
+    "src/train",
+    "src/exec/plan",
+    "src/exec/prepare",
+    "src/exec/run",
+];
+
+/// A file of this name says what went wrong; no number passes through it.
+const WORDS: &str = "error.rs";
+
+/// The files that name the libraries of what computes, and how they are built.
+const MANIFESTS: [&str; 4] = [
+    "Cargo.toml",
+    "crates/kernels/Cargo.toml",
+    "crates/painter/Cargo.toml",
+    "crates/random/Cargo.toml",
+];
+
+/// Libraries that nothing that computes names: they read pipelines, show results or fetch files.
+pub(crate) const SHOWING: [&str; 18] = [
+    "annotate-snippets",
+    "anyhow",
+    "base64",
+    "clap",
+    "csv",
+    "ctrlc",
+    "indicatif",
+    "mimalloc",
+    "notify",
+    "roxmltree",
+    "saphyr-parser",
+    "schemars",
+    "serde_yaml",
+    "sha2",
+    "signal-hook",
+    "tracing",
+    "tracing-subscriber",
+    "ureq",
+];
+
+/// Libraries of tests, which a lock file lists with the others.
+const TESTING: [&str; 4] = ["criterion", "insta", "jsonschema", "proptest"];
+
+/// A digest of everything that computes, below the folder of the main package.
+pub(crate) fn digest(root: &Path) -> u64 {
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
+    let others: Vec<&str> = SHOWING.into_iter().chain(TESTING).collect();
+    let mut files = vec![];
+    for place in COMPUTING {
+        collect(&root.join(place), &mut files);
+    }
+    let mut parts: Vec<(String, String)> = files
+        .iter()
+        .map(|path| {
+            let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+            let text = lines::that_compute(&read(&name));
+            (name, text)
+        })
+        .collect();
+    parts.sort();
+    for manifest in MANIFESTS {
+        let declared = locked::declared(&read(manifest), &others);
+        parts.push((manifest.to_owned(), declared.join("\n")));
+    }
+    // A package may come without a lock file.
+    let lock = "Cargo.lock";
+    parts.push((lock.to_owned(), locked::used(&read(lock), "alpaca-run", &others).join("\n")));
+    parts.iter().fold(OFFSET, |digest, (name, text)| {
+        add(add(add(digest, name.as_bytes()), &[0]), text.as_bytes())
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the list is sorted afterwards")]
+fn collect(place: &Path, files: &mut Vec<PathBuf>) {
+    if place.is_file() && place.file_name().is_some_and(|name| name != WORDS) {
+        files.push(place.to_owned());
+    }
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        collect(&entry.path(), files);
+    }
+}
+
+/// FNV-1a with 64 bits: a build script should need no library.
+const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn add(digest: u64, bytes: &[u8]) -> u64 {
+    let step = |digest: u64, byte: &u8| (digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    bytes.iter().fold(digest, step)
+}

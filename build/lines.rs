@@ -1,0 +1,116 @@
+//! Rust's text without what changes no number: comments, the texts of errors, tests, spaces between
+//! lines.
+
+/// A source file less its comments, `#[error(…)]` texts and its tests.
+///
+/// Reads just enough of Rust to know texts from comments; what it does not know it keeps.
+pub(crate) fn that_compute(source: &str) -> String {
+    let source = source.split("\nmod tests {").next().unwrap_or_default();
+    let mut kept = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let len = if rest.starts_with("//") {
+            let len = rest.find('\n').unwrap_or(rest.len());
+            rest = &rest[len..];
+            continue;
+        } else if rest.starts_with("/*") {
+            rest = &rest[block_comment(rest)..];
+            continue;
+        } else if rest.starts_with("#[error(") {
+            rest = &rest[attribute(rest)..];
+            continue;
+        } else if first == '"' {
+            text(rest)
+        } else if let Some(len) = raw_text(rest) {
+            // Its letters are no comment, whatever they are.
+            len
+        } else if first == '\'' {
+            character(rest)
+        } else if first.is_alphanumeric() || first == '_' {
+            rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
+        kept.push_str(&rest[..len]);
+        rest = &rest[len..];
+    }
+    let lines = kept.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The length of a comment that may hold others.
+fn block_comment(rest: &str) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while at < rest.len() {
+        if rest[at..].starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if rest[at..].starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += rest[at..].chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    rest.len()
+}
+
+/// The length of a text in quotation marks.
+fn text(rest: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// The length of a text without escapes, if there is one: `r"…"`, `r#"…"#`, `br#"…"#`.
+fn raw_text(rest: &str) -> Option<usize> {
+    let begin = rest.strip_prefix("br").or_else(|| rest.strip_prefix('r'))?;
+    let n_marks = begin.len() - begin.trim_start_matches('#').len();
+    let inner = begin[n_marks..].strip_prefix('"')?;
+    let end = format!("\"{}", "#".repeat(n_marks));
+    let len = inner.find(&end).map_or(inner.len(), |at| at + end.len());
+    Some(rest.len() - inner.len() + len)
+}
+
+/// The length of a character in quotation marks, or of the mark of a lifetime.
+fn character(rest: &str) -> usize {
+    let mut inner = rest[1..].chars();
+    match (inner.next(), inner.next()) {
+        (Some('\\'), _) => rest[3..].find('\'').map_or(1, |at| at + 4),
+        (Some(c), Some('\'')) => c.len_utf8() + 2,
+        _ => 1,
+    }
+}
+
+/// The length of an attribute whose parentheses hold texts.
+fn attribute(rest: &str) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while let Some(c) = rest[at..].chars().next() {
+        match c {
+            '"' => {
+                at += text(&rest[at..]);
+                continue;
+            }
+            '\'' => {
+                at += character(&rest[at..]);
+                continue;
+            }
+            '[' => depth += 1,
+            ']' if depth == 1 => return at + 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+    rest.len()
+}

@@ -1,0 +1,19 @@
+//! Gives the build a name of its own, so that results of another build are not taken for its own.
+#![expect(clippy::print_stdout, reason = "Cargo reads what a build script prints")]
+
+mod identity;
+mod lines;
+mod locked;
+
+use std::path::Path;
+
+fn main() {
+    let root = Path::new(".");
+    for path in identity::COMPUTING.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    println!("cargo:rustc-env=ALPACA_RUN_BUILD={:016x}", identity::digest(root));
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
+    let burn = locked::version(&lock, "burn").unwrap_or("unknown");
+    println!("cargo:rustc-env=ALPACA_RUN_BURN={burn}");
+}

@@ -1,0 +1,221 @@
+//! The arithmetic of both engines: matrix products, depthwise convolutions and their gradients, for
+//! every instruction set.
+//!
+//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`] and [`elements`] kernels that are
+//! generic over them, [`set`] compiles these for each instruction set. [`Kernels`] is the safe front:
+//! a set that the processor has, and methods on slices that check sizes. Nothing here knows threads,
+//! except for packing and sums of large matrices; callers divide the work.
+//!
+//! All matrices are row-major, channels innermost.
+#![expect(
+    unsafe_code,
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "vectors and pointers; each block names what makes all of its operations sound"
+)]
+#![expect(
+    clippy::inline_always,
+    clippy::needless_range_loop,
+    reason = "a vector must not pass through a function that was not compiled for its set"
+)]
+
+mod activation;
+mod aligned;
+mod depthwise;
+mod depthwise_gradient;
+mod elements;
+mod gradient;
+mod normalise;
+mod output;
+mod packed;
+mod pieces;
+mod product;
+mod set;
+mod simd;
+#[cfg(test)]
+mod twin;
+mod window;
+
+use std::ops::Range;
+
+pub use activation::Activation;
+pub use aligned::with_scratch;
+pub use depthwise::{Depthwise, DepthwiseFilter, Rows};
+pub use depthwise_gradient::ReversedWeights;
+pub use elements::{AdamNumbers, Gate};
+pub use gradient::Columns;
+pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
+pub use output::{Filling, Out, filled};
+pub use packed::Packed;
+pub use pieces::{MOST_PIECES, Pieces, tree_sum};
+pub use product::Epilogue;
+pub use set::InstructionSet;
+pub use window::{Padding, Window};
+
+use set::with_set;
+
+/// The kernels of one instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels {
+    set: InstructionSet,
+}
+
+impl Kernels {
+    /// The kernels of the fastest set that this processor has.
+    pub fn best() -> Self {
+        Self { set: InstructionSet::best() }
+    }
+
+    /// The kernels of every set that this processor has.
+    pub fn all() -> impl Iterator<Item = Self> {
+        InstructionSet::available().iter().map(|&set| Self { set })
+    }
+
+    /// The instruction set.
+    pub fn set(self) -> InstructionSet {
+        self.set
+    }
+
+    /// Packs `matrix` `[k, n]`, each column multiplied by its `scale`.
+    pub fn pack(self, matrix: &[f32], n: usize, scale: Option<&[f32]>) -> Packed {
+        with_set!(self.set, S => Packed::new::<S>(matrix, n, scale))
+    }
+
+    /// Packs the transpose of `matrix` `[n, k]`, each of whose columns is multiplied by its `scale`.
+    pub fn pack_transposed(self, matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Packed {
+        with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale))
+    }
+
+    /// `out[rows, n] = epilogue(x[rows, k] · weights)`.
+    ///
+    /// # Panics
+    /// When a slice does not have the size of its matrix, as in all methods.
+    pub fn product<'a>(
+        self,
+        x: &[f32],
+        weights: &Packed,
+        epilogue: Epilogue<'_>,
+        out: impl Into<Out<'a>>,
+    ) {
+        with_set!(self.set, S => product::product::<S>(x, weights, epilogue, out.into()));
+    }
+
+    /// Adds `xᵀ · dz` over `rows` to `g` `[k, n]`.
+    pub fn add_gradient(self, x: Columns<'_>, dz: Columns<'_>, rows: usize, g: &mut [f32]) {
+        with_set!(self.set, S => gradient::add::<S>(x, dz, rows, g));
+    }
+
+    /// Sets `g` `[k, n]` to `xᵀ · dz`, as a tree of the pieces between `bounds`.
+    pub fn gradient_of_pieces(
+        self,
+        x: Columns<'_>,
+        dz: Columns<'_>,
+        bounds: &[usize],
+        g: &mut [f32],
+    ) {
+        with_set!(self.set, S => gradient::tree_of_pieces::<S>(x, dz, bounds, g));
+    }
+
+    /// `dz = dy` where `gate` lets it pass, else zero, and the columns of `dz` added to `sums`;
+    /// without a gate all passes, without `dz` nothing but the sums is written.
+    pub fn gate(self, dy: &[f32], gate: Option<Gate<'_>>, dz: Option<Out<'_>>, sums: &mut [f32]) {
+        with_set!(self.set, S => elements::gate::<S>(dy, gate, dz, sums));
+    }
+
+    /// [`gate`](Self::gate) that replaces `dy` by `dz`.
+    pub fn gate_in_place<'a>(
+        self,
+        dy: &'a mut [f32],
+        gate: Option<Gate<'_>>,
+        sums: &mut [f32],
+    ) -> &'a mut [f32] {
+        with_set!(self.set, S => elements::gate_in_place::<S>(dy, gate, sums));
+        dy
+    }
+
+    /// Adds to `sums` and `squares` the columns of `x - pivot` and of its squares, for at most
+    /// [`CHAIN`] rows.
+    pub fn moments(self, x: &[f32], pivot: &[f32], sums: &mut [f32], squares: &mut [f32]) {
+        with_set!(self.set, S => normalise::moments::<S>(x, pivot, sums, squares));
+    }
+
+    /// `y = x · scale + shift`, with an activation behind it, plus `shortcut` where there is one.
+    pub fn normalise(
+        self,
+        x: &[f32],
+        affine: ScaleShift<'_>,
+        activation: Activation,
+        shortcut: Option<&[f32]>,
+        y: Out<'_>,
+    ) {
+        with_set!(self.set, S => normalise::normalise::<S>(x, affine, activation, shortcut, y));
+    }
+
+    /// Adds to `sums` and `products` the columns of `dz` and of `dz · (x - mean)`, for at most
+    /// [`CHAIN`] rows.
+    pub fn slopes(self, rows: NormRows<'_>, mean: &[f32], sums: &mut [f32], products: &mut [f32]) {
+        with_set!(self.set, S => normalise::slopes::<S>(rows, mean, sums, products));
+    }
+
+    /// Writes the gradient of a normalisation's input.
+    pub fn normalise_back(self, rows: NormRows<'_>, slope: NormSlope<'_>, dx: Out<'_>) {
+        with_set!(self.set, S => normalise::normalise_back::<S>(rows, slope, dx));
+    }
+
+    /// Writes the output rows `rows` of a depthwise convolution.
+    pub fn depthwise<'a>(
+        self,
+        shape: &Depthwise,
+        input: Rows<'_>,
+        filter: DepthwiseFilter<'_>,
+        rows: Range<usize>,
+        out: impl Into<Out<'a>>,
+    ) {
+        with_set!(self.set, S => {
+            depthwise::forward::<S>(shape, input, filter, rows, out.into());
+        });
+    }
+
+    /// Adds to `g` what the output rows `rows` say about a depthwise convolution's weights.
+    pub fn add_depthwise_gradient(
+        self,
+        shape: &Depthwise,
+        input: Rows<'_>,
+        dz: Rows<'_>,
+        rows: Range<usize>,
+        g: &mut [f32],
+    ) {
+        with_set!(self.set, S => depthwise_gradient::weights::<S>(shape, input, dz, rows, g));
+    }
+
+    /// Writes the gradient of a depthwise convolution's input rows `rows`.
+    pub fn depthwise_input_gradient<'a>(
+        self,
+        shape: &Depthwise,
+        reversed: ReversedWeights<'_>,
+        dz: Rows<'_>,
+        rows: Range<usize>,
+        dx: impl Into<Out<'a>>,
+    ) {
+        with_set!(self.set, S => {
+            depthwise_gradient::input::<S>(shape, reversed, dz, rows, dx.into());
+        });
+    }
+
+    /// Runs `n` rounds of multiply-adds that wait for nothing but the processor; gives how many
+    /// numbers were multiplied and added.
+    pub fn multiply_adds(self, n: usize) -> f64 {
+        with_set!(self.set, S => elements::multiply_adds::<S>(n))
+    }
+
+    /// One step of Adam, with the means `first` and `second`.
+    pub fn adam(
+        self,
+        numbers: AdamNumbers,
+        values: &mut [f32],
+        gradient: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) {
+        with_set!(self.set, S => elements::adam_step::<S>(numbers, values, gradient, first, second));
+    }
+}

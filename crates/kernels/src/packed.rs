@@ -1,0 +1,148 @@
+//! Weights in the order in which the product kernel reads them.
+
+use rayon::prelude::*;
+
+use super::aligned::Aligned;
+use super::simd::Simd;
+
+/// Packing is shared out between threads from this many weights on.
+const LARGE: usize = 16 * 1024;
+
+/// Neighbouring columns that a tile computes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Panel {
+    /// The first column.
+    pub(super) first: usize,
+    /// Vectors side by side.
+    pub(super) n_vectors: usize,
+    /// Columns, fewer than the vectors have lanes in the last panel only.
+    pub(super) n_columns: usize,
+}
+
+/// Cuts `n` columns into panels of as many vectors as the widest tile has; where that would leave
+/// a single vector over, two panels of two end the row.
+pub(super) fn panels<S: Simd>(n: usize) -> Vec<Panel> {
+    let n_vectors = n.div_ceil(S::LANES);
+    let mut panels = vec![];
+    let mut done = 0;
+    while done < n_vectors {
+        let width = match n_vectors - done {
+            4 => 2,
+            left => left.min(S::WIDEST),
+        };
+        let first = done * S::LANES;
+        let n_columns = (width * S::LANES).min(n - first);
+        panels.push(Panel { first, n_vectors: width, n_columns });
+        done += width;
+    }
+    panels
+}
+
+/// A matrix `[k, n]`, cut into panels: each panel row by row, padded with zeros to whole vectors.
+#[derive(Debug)]
+pub struct Packed {
+    pub(super) values: Aligned,
+    pub(super) panels: Vec<Panel>,
+    pub(super) lanes: usize,
+    pub(super) k: usize,
+    pub(super) n: usize,
+}
+
+impl Packed {
+    /// Packs `matrix` `[k, n]`, each column multiplied by its `scale`.
+    pub(super) fn new<S: Simd>(matrix: &[f32], n: usize, scale: Option<&[f32]>) -> Self {
+        let k = matrix.len() / n;
+        assert!(matrix.len() == k * n && scale.is_none_or(|scale| scale.len() == n));
+        Self::fill::<S>(k, n, |row, panel, out| {
+            let columns = panel.first..panel.first + panel.n_columns;
+            let values = &matrix[row * n..][columns.clone()];
+            match scale {
+                Some(scale) => {
+                    for ((out, value), scale) in out.iter_mut().zip(values).zip(&scale[columns]) {
+                        *out = value * scale;
+                    }
+                }
+                None => out[..values.len()].copy_from_slice(values),
+            }
+        })
+    }
+
+    /// Packs the transpose of `matrix` `[n, k]`, each of its columns multiplied by its `scale`
+    /// before: a matrix `[k, n]`.
+    pub(super) fn transposed<S: Simd>(matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Self {
+        let n = matrix.len() / k;
+        assert!(matrix.len() == k * n && scale.is_none_or(|scale| scale.len() == k));
+        Self::fill::<S>(k, n, |row, panel, out| {
+            let scale = scale.map_or(1.0, |scale| scale[row]);
+            for (out, column) in out.iter_mut().take(panel.n_columns).zip(panel.first..) {
+                *out = matrix[column * k + row] * scale;
+            }
+        })
+    }
+
+    /// Packs what `row` writes for each row of each panel.
+    fn fill<S: Simd>(k: usize, n: usize, row: impl Fn(usize, Panel, &mut [f32]) + Sync) -> Self {
+        let lanes = S::LANES;
+        let panels = panels::<S>(n);
+        let mut values = Aligned::zeros(k * n.div_ceil(lanes) * lanes);
+        let mut rest = values.as_mut();
+        let mut pieces = vec![];
+        for panel in &panels {
+            let (piece, behind) = rest.split_at_mut(k * panel.n_vectors * lanes);
+            pieces.push((*panel, piece));
+            rest = behind;
+        }
+        let pack = |(panel, piece): (Panel, &mut [f32])| {
+            for (index, out) in piece.chunks_exact_mut(panel.n_vectors * lanes).enumerate() {
+                row(index, panel, out);
+            }
+        };
+        if k * n >= LARGE {
+            pieces.into_par_iter().for_each(pack);
+        } else {
+            pieces.into_iter().for_each(pack);
+        }
+        Self { values, panels, lanes, k, n }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Portable;
+
+    /// Lanes and rows that do not take part: panels depend on the widest tile alone.
+    fn widths<S: Simd>(n_vectors: usize) -> Vec<usize> {
+        panels::<S>(n_vectors * S::LANES).iter().map(|panel| panel.n_vectors).collect()
+    }
+
+    #[test]
+    fn panels_cover_all_columns() {
+        assert_eq!(widths::<Portable>(1), [1]);
+        assert_eq!(widths::<Portable>(5), [2, 2, 1]);
+        let last = panels::<Portable>(14).pop();
+        assert_eq!(last, Some(Panel { first: 8, n_vectors: 2, n_columns: 6 }));
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn three_vectors_leave_no_single_one_over() {
+        use crate::simd::Avx512;
+        assert_eq!(widths::<Avx512>(4), [2, 2]);
+        assert_eq!(widths::<Avx512>(5), [3, 2]);
+        assert_eq!(widths::<Avx512>(7), [3, 2, 2]);
+        assert_eq!(widths::<Avx512>(9), [3, 3, 3]);
+    }
+
+    #[test]
+    fn a_transpose_is_packed_as_the_matrix_it_stands_for() {
+        let (k, n) = (5, 7);
+        let scale: Vec<f32> = (0..k).map(|i| i as f32 + 0.5).collect();
+        let matrix: Vec<f32> = (0..n * k).map(|i| i as f32).collect();
+        let transpose: Vec<f32> =
+            (0..k * n).map(|i| matrix[i % n * k + i / n] * scale[i / n]).collect();
+        let packed = Packed::transposed::<Portable>(&matrix, k, Some(&scale));
+        let expected = Packed::new::<Portable>(&transpose, n, None);
+        assert_eq!(packed.values.as_ref(), expected.values.as_ref());
+    }
+}

@@ -1,0 +1,222 @@
+//! Matrix products `x · W` with everything that follows a convolution in the same pass: bias,
+//! activation, shortcut.
+//!
+//! A tile holds a few rows and up to three vectors of columns in registers and runs down `k`; `x` is
+//! read in place, one number a row and step, `W` from its packed panels. Each output is one chain
+//! of fused multiplications in the order of `k`, then the epilogue: no cut of rows or columns
+//! changes its bits.
+
+use super::elements::Gate;
+use super::output::Out;
+use super::packed::{Packed, Panel};
+use super::set::Micro;
+use super::simd::{Simd, load, store};
+use crate::Activation;
+
+/// What follows the sum, in this order.
+#[derive(Clone, Copy, Debug)]
+pub struct Epilogue<'a> {
+    /// `[n]`, added.
+    pub bias: Option<&'a [f32]>,
+    /// Applied.
+    pub activation: Activation,
+    /// `[rows, n]`, added.
+    pub shortcut: Option<&'a [f32]>,
+    /// `[rows, n]`: where nothing passes it the output is zero.
+    pub gate: Option<Gate<'a>>,
+}
+
+impl Epilogue<'_> {
+    /// Nothing.
+    pub const NONE: Self =
+        Self { bias: None, activation: Activation::Linear, shortcut: None, gate: None };
+}
+
+/// Values of `x` and the output that should stay in the second cache while panels pass by.
+const BLOCK: usize = 48 * 1024;
+
+/// `out[rows, n] = epilogue(x[rows, k] · weights)`.
+///
+/// # Panics
+/// When a slice does not have the size of its matrix.
+pub(super) fn product<S: Micro>(
+    x: &[f32],
+    weights: &Packed,
+    epilogue: Epilogue<'_>,
+    mut out: Out<'_>,
+) {
+    let &Packed { k, n, lanes, .. } = weights;
+    let rows = out.len() / n;
+    let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == rows * n);
+    assert!(lanes == S::LANES && x.len() == rows * k && out.len() == rows * n);
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
+    assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
+    let block = (BLOCK / (k + n)).clamp(48, 1024);
+    for first_row in (0..rows).step_by(block) {
+        let n_rows = block.min(rows - first_row);
+        let mut packed = weights.values.as_ref();
+        for &Panel { first, n_vectors, n_columns } in &weights.panels {
+            let at = first_row * n + first;
+            let tail = n_columns - (n_vectors - 1) * S::LANES;
+            let job = PanelJob {
+                rows: n_rows,
+                k,
+                x: x[first_row * k..].as_ptr(),
+                weights: packed.as_ptr(),
+                bias: pointer(epilogue.bias, first),
+                ceiling: epilogue.activation.ceiling(),
+                shortcut: pointer(epilogue.shortcut, at),
+                gate: pointer(epilogue.gate.map(|gate| gate.y), at),
+                gate_ceiling: epilogue.gate.map_or(0.0, |gate| gate.ceiling),
+                out: out.pointer().wrapping_add(at),
+                stride: n,
+                tail,
+            };
+            // SAFETY: the matrices have their sizes by the assertions above; the panel's columns
+            // lie inside `n` and its packed rows inside `packed`, by construction of `Packed`.
+            unsafe {
+                match (n_vectors, tail < S::LANES) {
+                    (1, false) => S::product_panel::<1, false>(&job),
+                    (2, false) => S::product_panel::<2, false>(&job),
+                    (_, false) => S::product_panel::<3, false>(&job),
+                    (1, true) => S::product_panel::<1, true>(&job),
+                    (2, true) => S::product_panel::<2, true>(&job),
+                    (_, true) => S::product_panel::<3, true>(&job),
+                }
+            }
+            packed = &packed[k * n_vectors * S::LANES..];
+        }
+    }
+    // SAFETY: the panels of all blocks of rows have been written.
+    unsafe { out.written() }
+}
+
+/// A pointer to the value `at`; null for no values.
+fn pointer(values: Option<&[f32]>, at: usize) -> *const f32 {
+    values.map_or(std::ptr::null(), |values| values[at..].as_ptr())
+}
+
+/// Some rows of one panel. Pointers of an epilogue that is not wanted are null.
+pub(super) struct PanelJob {
+    rows: usize,
+    k: usize,
+    x: *const f32,
+    weights: *const f32,
+    bias: *const f32,
+    ceiling: Option<f32>,
+    shortcut: *const f32,
+    gate: *const f32,
+    gate_ceiling: f32,
+    out: *mut f32,
+    /// From one row of the output, shortcut and gate to the next.
+    stride: usize,
+    /// Lanes of the last vector that are columns.
+    tail: usize,
+}
+
+/// All rows of a panel of `NV` vectors, shared out evenly over tiles. `TAIL`: the last vector is
+/// not full.
+///
+/// # Safety
+/// The processor has the instruction set, and the job's pointers are valid for its sizes.
+#[inline(always)]
+pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool>(job: &PanelJob) {
+    let n_tiles = job.rows.div_ceil(S::TILE_ROWS[NV - 1]);
+    let (height, n_higher) = (job.rows / n_tiles, job.rows % n_tiles);
+    let mut row = 0;
+    for index in 0..n_tiles {
+        let rows = height + usize::from(index < n_higher);
+        // SAFETY: `row + rows` is at most `job.rows`.
+        unsafe {
+            match rows {
+                1 => tile::<S, 1, NV, TAIL>(job, row),
+                2 => tile::<S, 2, NV, TAIL>(job, row),
+                3 => tile::<S, 3, NV, TAIL>(job, row),
+                4 => tile::<S, 4, NV, TAIL>(job, row),
+                5 => tile::<S, 5, NV, TAIL>(job, row),
+                6 => tile::<S, 6, NV, TAIL>(job, row),
+                7 => tile::<S, 7, NV, TAIL>(job, row),
+                8 => tile::<S, 8, NV, TAIL>(job, row),
+                9 => tile::<S, 9, NV, TAIL>(job, row),
+                10 => tile::<S, 10, NV, TAIL>(job, row),
+                11 => tile::<S, 11, NV, TAIL>(job, row),
+                _ => tile::<S, 12, NV, TAIL>(job, row),
+            }
+        }
+        row += rows;
+    }
+}
+
+/// `MR` rows from `row` on.
+#[inline(always)]
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
+    job: &PanelJob,
+    row: usize,
+) {
+    if MR > S::TILE_ROWS[NV - 1] {
+        // No tile is higher than its registers; this spares the code for it.
+        return;
+    }
+    // SAFETY: the caller vouches for the instruction set, for `MR` rows from `row` on and for the
+    // columns of the panel.
+    unsafe {
+        let mut sums = [[S::splat(0.0); NV]; MR];
+        let mut x = [job.x; MR];
+        for i in 0..MR {
+            x[i] = job.x.add((row + i) * job.k);
+        }
+        let mut weights = job.weights;
+        for step in 0..job.k {
+            let mut columns = [S::splat(0.0); NV];
+            for j in 0..NV {
+                columns[j] = S::load(weights.add(j * S::LANES));
+            }
+            for i in 0..MR {
+                let value = S::splat(*x[i].add(step));
+                for j in 0..NV {
+                    sums[i][j] = S::mul_add(value, columns[j], sums[i][j]);
+                }
+            }
+            weights = weights.add(NV * S::LANES);
+        }
+        for j in 0..NV {
+            if TAIL && j + 1 == NV {
+                finish::<S, MR, NV, true>(job, row, j, &sums);
+            } else {
+                finish::<S, MR, NV, false>(job, row, j, &sums);
+            }
+        }
+    }
+}
+
+/// The epilogue of one vector of columns of a tile; `PART`: not all lanes are columns.
+#[inline(always)]
+unsafe fn finish<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
+    job: &PanelJob,
+    row: usize,
+    j: usize,
+    sums: &[[S::Vector; NV]; MR],
+) {
+    // SAFETY: as in `tile`; where the vector is not full only its columns are touched.
+    unsafe {
+        let mut bias = S::splat(0.0);
+        if !job.bias.is_null() {
+            bias = load::<S, PART>(job.bias.add(j * S::LANES), job.tail);
+        }
+        for i in 0..MR {
+            let at = (row + i) * job.stride + j * S::LANES;
+            let mut value = S::add(sums[i][j], bias);
+            if let Some(ceiling) = job.ceiling {
+                value = S::rectify(value, S::splat(ceiling));
+            }
+            if !job.shortcut.is_null() {
+                value = S::add(value, load::<S, PART>(job.shortcut.add(at), job.tail));
+            }
+            if !job.gate.is_null() {
+                let by = load::<S, PART>(job.gate.add(at), job.tail);
+                value = S::gate(value, by, S::splat(job.gate_ceiling));
+            }
+            store::<S, PART>(job.out.add(at), job.tail, value);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Instruction sets: which ones this processor has, and kernels compiled for each.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "aarch64")]
+use super::simd::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx2, Avx512};
+use super::simd::{Portable, Simd};
+use super::{depthwise, depthwise_gradient, elements, gradient, normalise, product};
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// None in particular; sums are not fused, so results differ in their last bits.
+    Portable,
+    /// AVX2 with fused multiplication, on x86-64 since about 2013.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 F, on newer x86-64 processors.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// NEON, on every 64-bit ARM processor.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl InstructionSet {
+    /// The sets that this processor has, the fastest last.
+    pub fn available() -> &'static [Self] {
+        static AVAILABLE: OnceLock<Vec<InstructionSet>> = OnceLock::new();
+        AVAILABLE.get_or_init(|| {
+            let mut sets = vec![Self::Portable];
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f") {
+                    sets.push(Self::Avx512);
+                }
+            }
+            #[cfg(target_arch = "aarch64")]
+            sets.push(Self::Neon);
+            sets
+        })
+    }
+
+    /// The fastest set that this processor has.
+    pub fn best() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Portable)
+    }
+
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+        }
+    }
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Runs an expression with `$simd` as the type of an instruction set, which the processor has:
+/// [`Kernels`](super::Kernels) are made for available sets only.
+macro_rules! with_set {
+    ($set:expr, $simd:ident => $work:expr) => {
+        match $set {
+            $crate::set::InstructionSet::Portable => {
+                type $simd = $crate::simd::Portable;
+                $work
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::set::InstructionSet::Avx2 => {
+                type $simd = $crate::simd::Avx2;
+                $work
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::set::InstructionSet::Avx512 => {
+                type $simd = $crate::simd::Avx512;
+                $work
+            }
+            #[cfg(target_arch = "aarch64")]
+            $crate::set::InstructionSet::Neon => {
+                type $simd = $crate::simd::Neon;
+                $work
+            }
+        }
+    };
+}
+pub(super) use with_set;
+
+/// Declares [`Micro`] and implements it for every instruction set by compiling each kernel with the
+/// features of the set.
+macro_rules! compile {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident $([$($constant:ident: $type:ty),+])? ($job:ty) = $($path:ident)::+;
+    )+) => {
+        /// The parts of kernels that are compiled for an instruction set.
+        ///
+        /// # Safety
+        /// The processor has the instruction set, and the pointers of a job are valid for its
+        /// sizes.
+        pub(super) trait Micro: Simd {
+            $(
+                $(#[doc = $doc])+
+                unsafe fn $name $(<$(const $constant: $type),+>)? (job: &$job);
+            )+
+        }
+
+        compile!(@set Portable, [] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        #[cfg(target_arch = "x86_64")]
+        compile!(@set Avx2, ["avx2,fma"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        #[cfg(target_arch = "x86_64")]
+        compile!(@set Avx512, ["avx2,fma,avx512f"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        #[cfg(target_arch = "aarch64")]
+        compile!(@set Neon, ["neon"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+    };
+    (@set $set:ty, $features:tt $($name:ident $constants:tt $job:ty, $($path:ident)::+;)+) => {
+        impl Micro for $set {
+            $(compile!(@kernel $set, $features, $name, $constants, $job, $($path)::+);)+
+        }
+    };
+    (@kernel $set:ty, [$($feature:literal)?], $name:ident, [$($constant:ident: $type:ty),*],
+     $job:ty, $($path:ident)::+) => {
+        unsafe fn $name<$(const $constant: $type),*>(job: &$job) {
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn compiled<$(const $constant: $type),*>(job: &$job) {
+                // SAFETY: passed on to the caller.
+                unsafe { $($path)::+::<$set, $($constant),*>(job) }
+            }
+            // SAFETY: passed on to the caller.
+            unsafe { compiled::<$($constant),*>(job) }
+        }
+    };
+}
+
+compile! {
+    /// Some rows of a panel of `NV` vectors; `TAIL`: the last vector is not full.
+    product_panel[NV: usize, TAIL: bool](product::PanelJob) = product::panel;
+    /// Adds to a weight gradient, `NV` vectors of its columns.
+    gradient_panel[NV: usize, TAIL: bool](gradient::PanelJob) = gradient::panel;
+    /// A weight gradient as a tree of pieces, `NV` vectors of its columns.
+    gradient_tree[NV: usize, TAIL: bool](gradient::TreeJob<'_>) = gradient::tree;
+    /// One output row of a depthwise convolution.
+    depthwise_row[K: usize, STRIDE: usize](depthwise::RowJob) = depthwise::row;
+    /// Adds one output row's part to a depthwise weight gradient.
+    depthwise_gradient_row[K: usize, STRIDE: usize](depthwise_gradient::WeightJob)
+        = depthwise_gradient::weight_row;
+    /// One row of a depthwise input gradient with a stride.
+    depthwise_input_row[K: usize, STRIDE: usize](depthwise_gradient::InputJob)
+        = depthwise_gradient::input_row;
+    /// Gates rows and adds up their columns.
+    gate_rows(elements::GateJob) = elements::gate_rows;
+    /// Sums of columns and of their squares.
+    moments(normalise::MomentsJob) = normalise::moments_of;
+    /// Rows multiplied, shifted and cut off.
+    normalise(normalise::NormaliseJob) = normalise::normalise_rows;
+    /// Sums of gradients, and of their products with what they belong to.
+    slopes(normalise::SlopesJob) = normalise::slopes_of;
+    /// The way back through a normalisation.
+    normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
+    /// Multiply-adds that wait for nothing.
+    multiply(elements::MultiplyJob) = elements::multiply;
+    /// A step of Adam.
+    adam(elements::AdamJob) = elements::adam;
+}

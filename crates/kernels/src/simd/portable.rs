@@ -1,0 +1,95 @@
+//! Four lanes in plain Rust, for processors without a set of their own.
+
+use super::{MOST_VECTORS, Simd};
+
+/// Plain Rust. Products are rounded before they are added: fusing without an instruction for it
+/// would take a function call a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portable;
+
+const LANES: usize = 4;
+
+type Vector = [f32; LANES];
+
+#[inline(always)]
+fn zip(a: Vector, b: Vector, f: impl Fn(f32, f32) -> f32) -> Vector {
+    std::array::from_fn(|lane| f(a[lane], b[lane]))
+}
+
+impl Simd for Portable {
+    type Vector = Vector;
+    const LANES: usize = LANES;
+    const TILE_ROWS: [usize; MOST_VECTORS] = [8, 6, 0];
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Vector {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Vector {
+        // SAFETY: the caller vouches for `LANES` values.
+        unsafe { from.cast::<Vector>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> Vector {
+        // SAFETY: the caller vouches for `n` values.
+        std::array::from_fn(|lane| if lane < n { unsafe { *from.add(lane) } } else { 0.0 })
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, vector: Vector) {
+        // SAFETY: the caller vouches for `LANES` values.
+        unsafe { to.cast::<Vector>().write_unaligned(vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, n: usize, vector: Vector) {
+        for (lane, value) in vector.into_iter().enumerate().take(n) {
+            // SAFETY: the caller vouches for `n` values.
+            unsafe { *to.add(lane) = value }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
+        std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Vector, b: Vector) -> Vector {
+        zip(a, b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: Vector, b: Vector) -> Vector {
+        zip(a, b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: Vector, b: Vector) -> Vector {
+        zip(a, b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: Vector, b: Vector) -> Vector {
+        zip(a, b, |a, b| a / b)
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: Vector) -> Vector {
+        a.map(f32::sqrt)
+    }
+
+    #[inline(always)]
+    unsafe fn rectify(a: Vector, ceiling: Vector) -> Vector {
+        zip(a, ceiling, |value, ceiling| value.clamp(0.0, ceiling))
+    }
+
+    #[inline(always)]
+    unsafe fn gate(value: Vector, by: Vector, ceiling: Vector) -> Vector {
+        let passes = zip(by, ceiling, |by, ceiling| f32::from(by > 0.0 && by < ceiling));
+        zip(value, passes, |value, passes| if passes > 0.0 { value } else { 0.0 })
+    }
+}

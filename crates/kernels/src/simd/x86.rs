@@ -1,0 +1,216 @@
+//! AVX2 with fused multiplication, and AVX-512.
+
+use std::arch::x86_64::{
+    __m256, __m256i, __m512, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_ps, _mm256_and_ps, _mm256_cmp_ps,
+    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps,
+    _mm256_maskstore_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps,
+    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
+};
+
+use super::{MOST_VECTORS, Simd};
+
+/// Sixteen registers of eight numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2;
+
+/// Thirty-two registers of sixteen numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512;
+
+/// Eight set lanes in front of eight that are not: a mask of `n` lanes starts at `8 - n`.
+static LANE_MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+#[inline(always)]
+unsafe fn first_lanes(n: usize) -> __m256i {
+    debug_assert!(0 < n && n <= 8);
+    // SAFETY: the table has eight values behind each of its first nine places; the caller vouches
+    // for AVX2.
+    unsafe { _mm256_loadu_si256(LANE_MASKS.as_ptr().add(8 - n).cast()) }
+}
+
+// Minimum and maximum give their second operand where one of them is no number, so the value in
+// question is the second.
+impl Simd for Avx2 {
+    type Vector = __m256;
+    const LANES: usize = 8;
+    const TILE_ROWS: [usize; MOST_VECTORS] = [8, 6, 0];
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> __m256 {
+        // SAFETY: the caller vouches for AVX2; so in all functions below.
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> __m256 {
+        // SAFETY: the caller vouches for eight values.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> __m256 {
+        // SAFETY: lanes that are not set are not read; the caller vouches for `n` values.
+        unsafe { _mm256_maskload_ps(from, first_lanes(n)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, vector: __m256) {
+        // SAFETY: the caller vouches for eight values.
+        unsafe { _mm256_storeu_ps(to, vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, n: usize, vector: __m256) {
+        // SAFETY: lanes that are not set are not written; the caller vouches for `n` values.
+        unsafe { _mm256_maskstore_ps(to, first_lanes(n), vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: see `splat`; the set includes fused multiplication.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_sqrt_ps(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn rectify(a: __m256, ceiling: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_min_ps(ceiling, _mm256_max_ps(_mm256_setzero_ps(), a)) }
+    }
+
+    #[inline(always)]
+    unsafe fn gate(value: __m256, by: __m256, ceiling: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe {
+            let above = _mm256_cmp_ps::<_CMP_GT_OQ>(by, _mm256_setzero_ps());
+            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(by, ceiling);
+            _mm256_and_ps(value, _mm256_and_ps(above, below))
+        }
+    }
+}
+
+#[inline(always)]
+fn first_bits(n: usize) -> u16 {
+    debug_assert!(0 < n && n <= 16);
+    u16::MAX >> (16 - n)
+}
+
+impl Simd for Avx512 {
+    type Vector = __m512;
+    const LANES: usize = 16;
+    const TILE_ROWS: [usize; MOST_VECTORS] = [12, 12, 8];
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> __m512 {
+        // SAFETY: the caller vouches for AVX-512; so in all functions below.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> __m512 {
+        // SAFETY: the caller vouches for sixteen values.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> __m512 {
+        // SAFETY: lanes that are not set are not read; the caller vouches for `n` values.
+        unsafe { _mm512_maskz_loadu_ps(first_bits(n), from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, vector: __m512) {
+        // SAFETY: the caller vouches for sixteen values.
+        unsafe { _mm512_storeu_ps(to, vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, n: usize, vector: __m512) {
+        // SAFETY: lanes that are not set are not written; the caller vouches for `n` values.
+        unsafe { _mm512_mask_storeu_ps(to, first_bits(n), vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_sqrt_ps(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn rectify(a: __m512, ceiling: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_min_ps(ceiling, _mm512_max_ps(_mm512_setzero_ps(), a)) }
+    }
+
+    #[inline(always)]
+    unsafe fn gate(value: __m512, by: __m512, ceiling: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(by, _mm512_setzero_ps());
+            let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(by, ceiling);
+            _mm512_maskz_mov_ps(above & below, value)
+        }
+    }
+}

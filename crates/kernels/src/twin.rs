@@ -1,0 +1,294 @@
+//! A scalar twin of each kernel in double precision, and tests that hold the kernels of every
+//! instruction set against it over random shapes.
+
+use alpaca_random::{Generator, SeedStream};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::{Padding, Window};
+
+/// Largest error, relative to the largest value: chains of a few hundred single-precision sums.
+const CLOSE: f64 = 1e-5;
+
+fn numbers(generator: &mut Generator, n: usize) -> Vec<f32> {
+    (0..n).map(|_| generator.between(-1.0, 1.0)).collect()
+}
+
+#[track_caller]
+fn assert_close(what: &str, kernels: Kernels, ours: &[f32], twin: &[f64]) {
+    assert_eq!(ours.len(), twin.len());
+    let largest = twin.iter().fold(1e-3f64, |largest, value| largest.max(value.abs()));
+    let errors = ours.iter().zip(twin).map(|(&ours, twin)| (f64::from(ours) - twin).abs());
+    let worst = errors.fold(0.0, f64::max) / largest;
+    assert!(worst < CLOSE, "{what} with {}: off by {worst:.1e}", kernels.set());
+}
+
+/// Bits are the same wherever sums are fused.
+#[track_caller]
+fn assert_same_bits(what: &str, results: &[(Kernels, Vec<f32>)]) {
+    let mut fused = results.iter().filter(|(k, _)| k.set() != InstructionSet::Portable);
+    if let Some((first, expected)) = fused.next() {
+        for (other, values) in fused {
+            assert!(
+                values == expected,
+                "{what} differs between {} and {}",
+                first.set(),
+                other.set()
+            );
+        }
+    }
+}
+
+/// All activations.
+const ACTIVATIONS: [Activation; 3] = [Activation::Linear, Activation::Relu, Activation::Relu6];
+
+fn activated(value: f64, activation: Activation) -> f64 {
+    activation.ceiling().map_or(value, |ceiling| value.clamp(0.0, f64::from(ceiling)))
+}
+
+fn check_product(
+    (rows, k, n): (usize, usize, usize),
+    seed: u64,
+    activation: Activation,
+    extras: [bool; 3],
+) {
+    let generator = &mut SeedStream::new(seed).generator();
+    let [x, w] = [rows * k, k * n].map(|len| numbers(generator, len));
+    let [scale, bias] = [n, n].map(|len| numbers(generator, len));
+    let [shortcut, gate] = [rows * n, rows * n].map(|len| numbers(generator, len));
+    let [with_bias, with_shortcut, with_gate] = extras;
+    let twin: Vec<f64> = (0..rows * n)
+        .map(|i| {
+            let (row, column) = (i / n, i % n);
+            let products = (0..k).map(|q| f64::from(x[row * k + q]) * f64::from(w[q * n + column]));
+            let sum = products.sum::<f64>() * f64::from(scale[column]);
+            let mut value = sum + if with_bias { f64::from(bias[column]) } else { 0.0 };
+            value = activated(value, activation);
+            value += if with_shortcut { f64::from(shortcut[i]) } else { 0.0 };
+            if with_gate && gate[i] <= 0.0 { 0.0 } else { value }
+        })
+        .collect();
+    let mut results = vec![];
+    for kernels in Kernels::all() {
+        let epilogue = Epilogue {
+            bias: with_bias.then_some(&bias),
+            activation,
+            shortcut: with_shortcut.then_some(&shortcut),
+            gate: Gate::of(Activation::Relu6, &gate).filter(|_| with_gate),
+        };
+        let mut out = vec![f32::NAN; rows * n];
+        kernels.product(&x, &kernels.pack(&w, n, Some(&scale)), epilogue, &mut out[..]);
+        assert_close("a product", kernels, &out, &twin);
+        results.push((kernels, out));
+    }
+    assert_same_bits("a product", &results);
+}
+
+fn check_gradient(rows: usize, k: usize, n: usize, seed: u64, n_pieces: usize) {
+    let generator = &mut SeedStream::new(seed).generator();
+    let [x, dz] = [rows * k, rows * n].map(|len| numbers(generator, len));
+    let twin: Vec<f64> = (0..k * n)
+        .map(|i| {
+            (0..rows).map(|r| f64::from(x[r * k + i / n]) * f64::from(dz[r * n + i % n])).sum()
+        })
+        .collect();
+    let bounds = Pieces::new(rows, n_pieces).bounds(1);
+    let mut results = vec![];
+    for kernels in Kernels::all() {
+        let (x, dz) = (Columns::all(&x, k), Columns::all(&dz, n));
+        let mut tree = vec![f32::NAN; k * n];
+        kernels.gradient_of_pieces(x, dz, &bounds, &mut tree);
+        assert_close("a weight gradient", kernels, &tree, &twin);
+        // The same, piece by piece into buffers of their own, the first rows of `G` apart.
+        let mut parts = vec![0.0; n_pieces * k * n];
+        let first = k / 2;
+        for (piece, part) in bounds.windows(2).zip(parts.chunks_exact_mut(k * n)) {
+            let (upper, lower) = part.split_at_mut(first * n);
+            let (x, dz) = (x.from_row(piece[0]), dz.from_row(piece[0]));
+            let rows = piece[1] - piece[0];
+            kernels.add_gradient(x.part(0, first), dz, rows, upper);
+            kernels.add_gradient(x.part(first, k - first), dz, rows, lower);
+        }
+        assert!(
+            tree_sum(&parts, n_pieces) == tree,
+            "both ways of adding pieces give the same bits"
+        );
+        results.push((kernels, tree));
+    }
+    assert_same_bits("a weight gradient", &results);
+}
+
+/// A depthwise convolution of one picture and its gradients, without any vectors.
+struct DepthwiseTwin {
+    y: Vec<f64>,
+    dx: Vec<f64>,
+    g: Vec<f64>,
+}
+
+fn depthwise_twin(
+    shape: &Depthwise,
+    x: &[f32],
+    w: &[f32],
+    bias: &[f32],
+    dz: &[f32],
+    activation: Activation,
+) -> DepthwiseTwin {
+    let (c, Window { kernel, stride, padding }) = (shape.channels, shape.window);
+    let (out_height, out_width) = shape.output();
+    let mut twin = DepthwiseTwin {
+        y: vec![0.0; out_height * out_width * c],
+        dx: vec![0.0; x.len()],
+        g: vec![0.0; w.len()],
+    };
+    for (at, y) in twin.y.iter_mut().enumerate() {
+        let (oy, ox, channel) = (at / c / out_width, at / c % out_width, at % c);
+        *y = f64::from(bias[channel]);
+        for (ky, kx) in (0..kernel * kernel).map(|place| (place / kernel, place % kernel)) {
+            let iy = (oy * stride + ky).wrapping_sub(padding.top);
+            let ix = (ox * stride + kx).wrapping_sub(padding.left);
+            if iy < shape.height && ix < shape.width {
+                let from = (iy * shape.width + ix) * c + channel;
+                let weight = (ky * kernel + kx) * c + channel;
+                *y += f64::from(x[from]) * f64::from(w[weight]);
+                twin.dx[from] += f64::from(dz[at]) * f64::from(w[weight]);
+                twin.g[weight] += f64::from(x[from]) * f64::from(dz[at]);
+            }
+        }
+        *y = activated(*y, activation);
+    }
+    twin
+}
+
+/// All rows of a map.
+fn whole(values: &[f32]) -> Rows<'_> {
+    Rows { values, first: 0 }
+}
+
+fn check_depthwise(shape: &Depthwise, seed: u64, activation: Activation) {
+    let generator = &mut SeedStream::new(seed).generator();
+    let n_weights = shape.window.kernel * shape.window.kernel * shape.channels;
+    let (out_height, _) = shape.output();
+    let x = numbers(generator, shape.height * shape.input_row());
+    let [w, bias] = [n_weights, shape.channels].map(|len| numbers(generator, len));
+    let dz = numbers(generator, out_height * shape.output_row());
+    let flipped: Vec<f32> = w.chunks_exact(shape.channels).rev().flatten().copied().collect();
+    let twin = depthwise_twin(shape, &x, &w, &bias, &dz, activation);
+    let mut results = vec![];
+    for kernels in Kernels::all() {
+        let mut y = vec![f32::NAN; dz.len()];
+        let rows = 0..out_height;
+        let filter = DepthwiseFilter { weights: &w, bias: &bias, activation };
+        kernels.depthwise(shape, whole(&x), filter, rows.clone(), &mut y[..]);
+        assert_close("a depthwise convolution", kernels, &y, &twin.y);
+        let mut g = vec![0.0; n_weights];
+        kernels.add_depthwise_gradient(shape, whole(&x), whole(&dz), rows, &mut g);
+        assert_close("a depthwise weight gradient", kernels, &g, &twin.g);
+        let mut dx = vec![f32::NAN; x.len()];
+        let reversed = ReversedWeights { weights: &w, flipped: &flipped };
+        let rows = 0..shape.height;
+        kernels.depthwise_input_gradient(shape, reversed, whole(&dz), rows, &mut dx[..]);
+        assert_close("a depthwise input gradient", kernels, &dx, &twin.dx);
+        results.push((kernels, [y, g, dx].concat()));
+    }
+    assert_same_bits("a depthwise convolution", &results);
+}
+
+fn check_strips(shape: &Depthwise) {
+    let (out_height, _) = shape.output();
+    for end in 1..=out_height {
+        let settled = shape.settled(end);
+        let first = shape.first_reader(settled);
+        // Every output row that reads an unsettled input row is at or behind `first`.
+        for row in 0..out_height {
+            let reads = shape.reads(&(row..row + 1));
+            let touches_later = reads.clone().any(|y| y >= settled);
+            assert!(!touches_later || row >= first, "row {row} of {shape:?} after {end}");
+            let touches_settled = reads.clone().any(|y| y < settled);
+            assert!(!touches_settled || row < end, "row {row} of {shape:?} after {end}");
+        }
+    }
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    (prop_oneof![Just(3), Just(5)], 1..=2usize, [const { 0..=1usize }; 4]).prop_map(
+        |(kernel, stride, [top, bottom, left, right])| Window {
+            kernel,
+            stride,
+            padding: Padding { top, bottom, left, right },
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn products_agree_with_their_twin(
+        shape in (1..40usize, 1..40usize, 1..60usize), seed: u64,
+        activation in select(&ACTIVATIONS[..]), extras: [bool; 3],
+    ) {
+        check_product(shape, seed, activation, extras);
+    }
+
+    #[test]
+    fn weight_gradients_agree_with_their_twin(
+        (rows, k, n) in (0..60usize, 1..30usize, 1..60usize), seed: u64, n_pieces in 1..20usize,
+    ) {
+        check_gradient(rows, k, n, seed, n_pieces);
+    }
+
+    #[test]
+    fn depthwise_convolutions_agree_with_their_twin(
+        (height, width, channels) in (5..16usize, 5..24usize, 1..40usize), window in window(),
+        seed: u64, activation in select(&ACTIVATIONS[..]),
+    ) {
+        let shape = Depthwise::new([height, width, channels], window);
+        check_depthwise(&shape, seed, activation);
+        check_strips(&shape);
+    }
+}
+
+#[test]
+fn large_products_are_cut_into_blocks_without_a_seam() {
+    check_product((700, 60, 130), 1, Activation::Relu6, [true; 3]);
+    check_gradient(700, 24, 144, 2, 16);
+}
+
+#[test]
+fn a_gate_passes_what_lies_between_its_bounds() {
+    let y = [0.0, 1.0, 6.0, f32::NAN, 3.0, -1.0, 7.0, 5.9, 1e-9];
+    let dy = [1.0; 9];
+    for kernels in Kernels::all() {
+        let (mut dz, mut sums) = ([f32::NAN; 9], [0.5; 9]);
+        kernels.gate(
+            &dy,
+            Gate::of(Activation::Relu6, &y),
+            Some(dz.as_mut_slice().into()),
+            &mut sums,
+        );
+        assert_eq!(dz, [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0], "{}", kernels.set());
+        assert_eq!(sums, dz.map(|dz| dz + 0.5));
+        kernels.gate(
+            &dy,
+            Gate::of(Activation::Relu, &y),
+            Some(dz.as_mut_slice().into()),
+            &mut sums,
+        );
+        assert_eq!(dz, [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0], "{}", kernels.set());
+        let mut sums = [0.0; 3];
+        kernels.gate(&dy, None, None, &mut sums);
+        assert_eq!(sums, [3.0; 3]);
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_none() {
+    for kernels in Kernels::all() {
+        let epilogue = Epilogue { activation: Activation::Relu6, ..Epilogue::NONE };
+        let mut out = [0.0; 20];
+        let weights = kernels.pack(&[1.0; 20], 20, None);
+        kernels.product(&[f32::NAN], &weights, epilogue, &mut out[..]);
+        assert!(out.iter().all(|value| value.is_nan()), "{}", kernels.set());
+    }
+}

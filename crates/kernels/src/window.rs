@@ -1,0 +1,97 @@
+//! Where a convolution looks: its window and the zeros around its input.
+
+/// Zeros added around a picture before a convolution, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Padding {
+    /// Rows above.
+    pub top: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+impl Padding {
+    /// Keras's "same" padding: the output has `ceil(size / stride)` pixels a side and an odd pixel
+    /// of padding goes to the bottom and the right.
+    pub fn same(height: usize, width: usize, kernel: usize, stride: usize) -> Self {
+        let total =
+            |size: usize| ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
+        let (rows, columns) = (total(height), total(width));
+        Self {
+            top: rows / 2,
+            bottom: rows - rows / 2,
+            left: columns / 2,
+            right: columns - columns / 2,
+        }
+    }
+
+    /// The same on all sides.
+    pub fn around_all(n: usize) -> Self {
+        Self { top: n, bottom: n, left: n, right: n }
+    }
+
+    /// Both paddings, one around the other.
+    #[must_use]
+    pub fn around(self, inner: Self) -> Self {
+        Self {
+            top: self.top + inner.top,
+            bottom: self.bottom + inner.bottom,
+            left: self.left + inner.left,
+            right: self.right + inner.right,
+        }
+    }
+}
+
+/// A square window that slides over a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Side of the kernel in pixels.
+    pub kernel: usize,
+    /// Step in pixels.
+    pub stride: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
+}
+
+impl Window {
+    /// Whether engines have a depthwise convolution with it.
+    pub fn fits_depthwise(&self) -> bool {
+        matches!(self.kernel, 3 | 5) && matches!(self.stride, 1 | 2)
+    }
+
+    /// Whether it looks at one pixel for each output pixel: a convolution with it is a matrix
+    /// product.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == Padding::default()
+    }
+
+    /// The size of the output for an input of `height` by `width`.
+    pub fn output(&self, height: usize, width: usize) -> (usize, usize) {
+        let side = |size: usize, before: usize, after: usize| {
+            (size + before + after - self.kernel) / self.stride + 1
+        };
+        (
+            side(height, self.padding.top, self.padding.bottom),
+            side(width, self.padding.left, self.padding.right),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_padding_puts_the_odd_pixel_below_and_to_the_right() {
+        let padding = |size, stride| {
+            let Padding { top, bottom, left, right } = Padding::same(size, size, 3, stride);
+            (top, bottom, left, right)
+        };
+        assert_eq!(padding(160, 2), (0, 1, 0, 1));
+        assert_eq!(padding(161, 2), (1, 1, 1, 1));
+        assert_eq!(padding(160, 1), (1, 1, 1, 1));
+    }
+}

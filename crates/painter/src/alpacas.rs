@@ -1,0 +1,34 @@
+//! The images of `data/alpacas`, with and without alpacas.
+
+pub use crate::paint::Painting;
+use crate::paint::picture;
+use crate::paint::picture::subject::{CLASSES, Class};
+
+/// A class of the pictures in `data/alpacas`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// The name of its folder.
+    pub folder: &'static str,
+    /// How the names of its files begin.
+    pub prefix: &'static str,
+    /// How many pictures it has.
+    pub count: u32,
+}
+
+/// The classes of `data/alpacas`.
+pub fn collections() -> Vec<Collection> {
+    let collection = |class: &Class| Collection {
+        folder: class.folder,
+        prefix: class.prefix,
+        count: class.count(),
+    };
+    CLASSES.iter().map(collection).collect()
+}
+
+/// The picture numbered `index` of a class of `data/alpacas`.
+///
+/// # Panics
+/// When there is no such class.
+pub fn collected(class: usize, index: u32, seed: u64) -> Painting {
+    picture::draw(&CLASSES[class], index, seed)
+}

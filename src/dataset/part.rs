@@ -1,0 +1,47 @@
+//! The parts that a dataset is divided into.
+
+/// A part of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Weights follow its gradients.
+    Train,
+    /// The best epoch is chosen by it.
+    Validation,
+    /// No stage looks at it.
+    Test,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Its name in splits.csv and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The part of each picture, in the order of [`Dataset::samples`](super::examine::Dataset::samples).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split(Vec<Part>);
+
+impl Split {
+    pub(super) fn new(parts: Vec<Part>) -> Self {
+        Self(parts)
+    }
+
+    /// The part of each picture.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    /// The positions of the pictures of one part, in path order.
+    pub fn positions(&self, part: Part) -> Vec<usize> {
+        let parts = self.0.iter().enumerate();
+        parts.filter(|(_, of)| **of == part).map(|(position, _)| position).collect()
+    }
+}

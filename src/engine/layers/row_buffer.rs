@@ -1,0 +1,68 @@
+//! A window of rows that moves down a map.
+
+use std::ops::Range;
+
+use alpaca_kernels::Rows;
+
+/// Neighbouring rows of a map in working memory that holds but a few of them.
+pub(super) struct RowBuffer<'a> {
+    rows: Range<usize>,
+    values: &'a mut [f32],
+    row_len: usize,
+}
+
+impl<'a> RowBuffer<'a> {
+    /// Working memory for rows of `row_len` numbers; holds none yet.
+    pub(super) fn new(values: &'a mut [f32], row_len: usize) -> Self {
+        Self { rows: 0..0, values, row_len }
+    }
+
+    /// Drops the rows before `first` and holds those up to `end`: gives the ones that are new, and
+    /// the room in which the caller writes them.
+    ///
+    /// # Panics
+    /// When there is no memory for so many rows.
+    pub(super) fn advance(&mut self, first: usize, end: usize) -> (Range<usize>, &mut [f32]) {
+        let len = self.row_len;
+        let dropped = first.clamp(self.rows.start, self.rows.end) - self.rows.start;
+        self.values.copy_within(dropped * len..self.rows.len() * len, 0);
+        let new = self.rows.end.max(first)..end.max(self.rows.end);
+        self.rows = first..new.end;
+        (new.clone(), &mut self.values[(new.start - first) * len..(new.end - first) * len])
+    }
+
+    /// The rows that are held.
+    pub(super) fn as_rows(&self) -> Rows<'_> {
+        Rows { values: &self.values[..self.rows.len() * self.row_len], first: self.rows.start }
+    }
+
+    /// The values of some of them.
+    ///
+    /// # Panics
+    /// When they are not held.
+    pub(super) fn part(&self, rows: Range<usize>) -> &[f32] {
+        let at = |row: usize| (row - self.rows.start) * self.row_len;
+        &self.values[at(rows.start)..at(rows.end)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_still_needed_move_to_the_front() {
+        let mut memory = [0.0; 8];
+        let mut held = RowBuffer::new(&mut memory, 2);
+        let (rows, room) = held.advance(0, 3);
+        assert_eq!(rows, 0..3);
+        room.copy_from_slice(&[0.0, 0.1, 1.0, 1.1, 2.0, 2.1]);
+        let (rows, room) = held.advance(2, 5);
+        assert_eq!(rows, 3..5);
+        room.copy_from_slice(&[3.0, 3.1, 4.0, 4.1]);
+        assert_eq!(held.part(2..4), [2.0, 2.1, 3.0, 3.1]);
+        let (rows, _) = held.advance(7, 8);
+        assert_eq!(rows, 7..8);
+        assert_eq!(held.as_rows().first, 7);
+    }
+}

@@ -1,0 +1,237 @@
+//! Measures a trained model on pictures.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::trained::Trained;
+use crate::base::cancel::Cancel;
+use crate::base::digest::Digest;
+use crate::base::names;
+use crate::base::tally::Tally;
+use crate::base::text;
+use crate::dataset::copies;
+use crate::dataset::error::BadImage;
+use crate::dataset::examine::{self, Dataset, Sample};
+use crate::dataset::loader::Loader;
+use crate::dataset::part::Part;
+use crate::dataset::pixels::{PixelRoom, Pixels};
+use crate::dataset::scan::{self, Listing};
+use crate::dataset::split;
+use crate::engine::inference::Inference;
+use crate::exec::error::RunError;
+use crate::exec::prepare::classes::check_classes;
+use crate::exec::prepare::overlap::RunImages;
+use crate::metrics::{self, Metrics, Scored};
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::PredictionRow;
+use crate::spec::{OnBadImage, PipelineSpec, SplitPart};
+use crate::train::evaluate::Prediction;
+use crate::train::objective;
+
+/// Images with their classes, in the order of a model's outputs.
+#[derive(Clone)]
+pub struct EvaluationImages {
+    /// All pictures there are.
+    pub dataset: Arc<Dataset>,
+    pub(crate) pixels: Arc<Pixels>,
+    /// Those that count.
+    pub positions: Vec<usize>,
+    /// How many of them have trained the model that they measure.
+    pub n_trained_on: usize,
+    /// What is odd about them, in sentences.
+    pub warnings: Vec<String>,
+}
+
+impl From<SplitPart> for Part {
+    fn from(part: SplitPart) -> Self {
+        match part {
+            SplitPart::Validation => Self::Validation,
+            SplitPart::Test => Self::Test,
+        }
+    }
+}
+
+impl EvaluationImages {
+    /// A part of the pictures of a finished run, which must be those that it was run with.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are others.
+    pub fn of_run(
+        spec: &PipelineSpec,
+        part: SplitPart,
+        fingerprint: Digest,
+        room: &PixelRoom,
+    ) -> Result<Self, RunError> {
+        let listing = scan::list(&spec.dataset)?;
+        let (mut dataset, pixels) = read(spec, listing, spec.dataset.on_bad_image, room)?;
+        copies::settle(&mut dataset, spec.dataset.duplicates)?;
+        if dataset.fingerprint() != fingerprint {
+            let details = vec![
+                "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
+                    .to_owned(),
+                "to measure on other images, use `alpaca-run evaluate RUN --data DIR`".to_owned(),
+            ];
+            return Err(RunError::Changed { what: "the pictures changed", details });
+        }
+        let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        Ok(Self::new(dataset, pixels, split.positions(part.into())))
+    }
+
+    pub(crate) fn new(
+        dataset: impl Into<Arc<Dataset>>,
+        pixels: Arc<Pixels>,
+        positions: Vec<usize>,
+    ) -> Self {
+        let (dataset, warnings) = (dataset.into(), vec![]);
+        Self { dataset, pixels, positions, n_trained_on: 0, warnings }
+    }
+
+    /// The pictures in a folder with a folder for each class, whose names must be those of the model;
+    /// two ways to write the same characters are one name. `seen` are the images of the run.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are of other classes.
+    pub fn in_folder(
+        folder: &Path,
+        classes: &[String],
+        spec: &PipelineSpec,
+        on_bad_image: OnBadImage,
+        room: &PixelRoom,
+        seen: &RunImages,
+    ) -> Result<Self, RunError> {
+        let mut listing = scan::scan_some(folder)?;
+        let found = listing.classes.clone();
+        check_classes(&listing, classes)?;
+        let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
+        let mut warnings = std::mem::take(&mut listing.warnings);
+        let (mut dataset, pixels) = read(spec, listing, on_bad_image, room)?;
+        for Sample { candidate, .. } in &mut dataset.samples {
+            let name = names::normal(&found[candidate.class]);
+            let place = normal.iter().position(|class| *class == name);
+            candidate.class = place.expect("all classes are known");
+        }
+        dataset.classes = classes.to_vec();
+        let in_two = copies::in_two_classes(&dataset);
+        warnings.extend((!in_two.is_empty()).then(|| {
+            let n = text::count(in_two.len(), "image");
+            format!("{n} in more than one class:\n{}", text::first_lines(&in_two, 5))
+        }));
+        warnings.extend(seen.warning(&dataset));
+        let positions = (0..dataset.samples.len()).collect();
+        let n_trained_on = seen.count(&dataset, Part::Train);
+        Ok(Self { n_trained_on, warnings, ..Self::new(dataset, pixels, positions) })
+    }
+
+    /// The positions of those that train.
+    ///
+    /// # Errors
+    /// When they cannot be divided.
+    pub fn training(&self, spec: &PipelineSpec) -> Result<Vec<usize>, RunError> {
+        let split = split::split(&self.dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        Ok(split.positions(Part::Train))
+    }
+
+    /// Makes batches of them for a model.
+    pub(crate) fn loader(
+        &self,
+        trained: &Trained,
+        spec: &PipelineSpec,
+        n_threads: usize,
+    ) -> Loader {
+        Loader::new(
+            Arc::clone(&self.dataset),
+            Arc::clone(&self.pixels),
+            &spec.dataset,
+            trained.network.preprocessing,
+            n_threads,
+        )
+    }
+
+    /// Images that were left out because they cannot be read.
+    pub fn skipped(&self) -> &[BadImage] {
+        &self.dataset.skipped
+    }
+}
+
+/// The validation pictures of a finished run, and what its model says about them.
+///
+/// # Errors
+/// When they cannot be read, are others, or an engine fails.
+pub fn validation(
+    trained: &Trained,
+    manifest: &Manifest,
+    spec: &PipelineSpec,
+    room: &PixelRoom,
+    n_threads: usize,
+) -> Result<(EvaluationImages, Vec<Prediction>), RunError> {
+    let fingerprint = manifest.dataset.fingerprint;
+    let pictures = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, room)?;
+    let predictions = predictions(trained, &pictures, spec, n_threads)?;
+    Ok((pictures, predictions))
+}
+
+fn read(
+    spec: &PipelineSpec,
+    listing: Listing,
+    on_bad_image: OnBadImage,
+    room: &PixelRoom,
+) -> Result<(Dataset, Arc<Pixels>), RunError> {
+    let pixels = Pixels::new(spec.dataset.resize, spec.dataset.image_size, room.clone());
+    let dataset =
+        examine::examine(listing, on_bad_image, &pixels, &Tally::default(), &Cancel::new())?;
+    Ok((dataset, Arc::new(pixels)))
+}
+
+/// What a model says about each picture, in their order.
+///
+/// # Errors
+/// When a picture changed or an engine fails.
+pub fn predictions(
+    trained: &Trained,
+    pictures: &EvaluationImages,
+    spec: &PipelineSpec,
+    n_threads: usize,
+) -> Result<Vec<Prediction>, RunError> {
+    let positions = &pictures.positions;
+    let mut inference = Inference::new(&trained.network, &trained.weights)?;
+    let loader = pictures.loader(trained, spec, n_threads);
+    let mut pass = loader.start(positions.clone(), None, 0);
+    let mut predictions = vec![];
+    while predictions.len() < positions.len() {
+        let n = loader.batch_size().min(positions.len() - predictions.len());
+        let batch = pass.take(n)?;
+        let logits = inference.logits(&batch)?;
+        for ((row, &sample), &label) in logits.rows().zip(&batch.samples).zip(&batch.labels) {
+            predictions.push(Prediction {
+                sample,
+                label,
+                probabilities: objective::probabilities(row),
+            });
+        }
+        pass.give_back(batch);
+    }
+    Ok(predictions)
+}
+
+/// What was said about pictures of a dataset, as rows of a table.
+pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Vec<PredictionRow> {
+    let rows = predictions.iter().map(|prediction| PredictionRow {
+        path: dataset.samples[prediction.sample].candidate.path.clone(),
+        label: prediction.label,
+        predicted: prediction.predicted(),
+        probabilities: prediction.probabilities.clone(),
+    });
+    rows.collect()
+}
+
+/// The figures over such rows.
+///
+/// # Errors
+/// When there is nothing to measure.
+pub fn measure(classes: &[String], rows: &[PredictionRow]) -> Result<Metrics, RunError> {
+    if rows.is_empty() {
+        return Err(RunError::NothingToMeasure);
+    }
+    let scored: Vec<Scored<'_>> = rows.iter().map(PredictionRow::scored).collect();
+    Ok(metrics::measure(classes, &scored))
+}

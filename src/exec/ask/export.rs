@@ -1,0 +1,283 @@
+//! Writes a trained model as an ONNX file, and proves that the file says what the model says.
+
+use rayon::prelude::*;
+
+use super::evaluate::EvaluationImages;
+use super::predict::Predictor;
+use super::trained::Trained;
+use crate::base::tensor::{Tensor, transposed};
+use crate::dataset::decode::{self, Picture};
+use crate::dataset::loader::{Loader, LoaderError};
+use crate::dataset::resize::Resizer;
+use crate::dataset::scan::Origin;
+use crate::exec::error::{ExportError, RunError, TOLERANCE};
+use crate::onnx::run::Model;
+use crate::onnx::{self, Classifier};
+use crate::spec::{Fit, ImageSize, PipelineSpec, ResizeSpec};
+use crate::train::evaluate::Prediction;
+
+/// Images of their own size that are run through a graph that resizes: each size takes time.
+const MOST_SIZES: usize = 128;
+/// Images that are run through a graph that takes one size.
+const MOST_OF_ONE_SIZE: usize = 32;
+
+/// An exported model.
+pub struct Export {
+    /// The bytes of the ONNX file.
+    pub file: Vec<u8>,
+    /// What has to be done in front of it, as JSON; none where the graph does it.
+    pub recipe: Option<String>,
+    /// How well it agrees.
+    pub agreement: Agreement,
+    /// What is easily done wrong in front of a graph without preprocessing.
+    pub warning: Option<&'static str>,
+}
+
+/// How far the probabilities of a file are from those of the model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agreement {
+    /// Images that both were asked about.
+    pub n_images: usize,
+    /// The largest difference of a probability.
+    pub difference: f64,
+}
+
+/// What an exported graph takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Images as bytes, of any size or of one.
+    Pixels(Option<ImageSize>),
+    /// Numbers that are ready for the network.
+    Normalised,
+}
+
+/// Exports a model, whose `predictions` about some images the file must repeat.
+///
+/// # Errors
+/// When it cannot be exported, or the file does not agree.
+pub fn export(
+    trained: &Trained,
+    spec: &PipelineSpec,
+    pictures: &EvaluationImages,
+    predictions: &[Prediction],
+    form: Form,
+    n_threads: usize,
+) -> Result<Export, RunError> {
+    if trained.network.is_opaque() {
+        return Err(ExportError::Backbone.into());
+    }
+    let classifier = Classifier {
+        classes: &trained.classes,
+        network: &trained.network,
+        weights: &trained.weights,
+        size: spec.dataset.image_size,
+        resize: spec.dataset.resize,
+    };
+    let bare = classifier.normalised();
+    let loader = pictures.loader(trained, spec, n_threads);
+    let agreement = compare(&bare, classifier.size, &loader, pictures, predictions)?;
+    let of_pixels = |file: &[u8], compared: Agreement| {
+        let difference = agreement.difference.max(compared.difference);
+        Export {
+            file: file.to_vec(),
+            recipe: None,
+            agreement: Agreement { difference, ..compared },
+            warning: None,
+        }
+    };
+    match form {
+        Form::Normalised => {
+            let recipe = serde_json::to_string_pretty(&classifier.recipe());
+            let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
+            let warning = onnx::warning(classifier.resize);
+            Ok(Export { file: bare, recipe: Some(recipe), agreement, warning })
+        }
+        Form::Pixels(None) => {
+            let file = classifier.with_pixels(None)?;
+            let compared = compare_pixels(&file, pictures, predictions)?;
+            Ok(of_pixels(&file, compared))
+        }
+        Form::Pixels(Some(size)) => {
+            let file = classifier.with_pixels(Some(size))?;
+            let compared = compare_one_size(&file, size, trained, spec, pictures, predictions)?;
+            Ok(of_pixels(&file, compared))
+        }
+    }
+}
+
+/// Runs all images through the graph without preprocessing.
+fn compare(
+    file: &[u8],
+    size: ImageSize,
+    loader: &Loader,
+    pictures: &EvaluationImages,
+    predictions: &[Prediction],
+) -> Result<Agreement, RunError> {
+    let model = Model::read(file)?;
+    let ImageSize { height, width } = size;
+    let samples: Vec<usize> = predictions.iter().map(|prediction| prediction.sample).collect();
+    let mut pass = loader.start(samples, None, 0);
+    let one = [1, 3, height, width];
+    let runnable = model.for_numbers(one)?;
+    let mut agreement = Agreement { n_images: predictions.len(), difference: 0.0 };
+    for prediction in predictions {
+        let batch = pass.take(1)?;
+        let numbers = transposed(batch.images.values(), 3);
+        let said = runnable.numbers(one, &numbers)?;
+        agreement.add(&said, prediction, pictures)?;
+        pass.give_back(batch);
+    }
+    Ok(agreement)
+}
+
+/// Runs images of as many sizes as there is time for through the graph that resizes them.
+fn compare_pixels(
+    file: &[u8],
+    pictures: &EvaluationImages,
+    predictions: &[Prediction],
+) -> Result<Agreement, RunError> {
+    let model = Model::read(file)?;
+    let chosen = spread(predictions, MOST_SIZES);
+    let compared = chosen.par_iter().map(|prediction| {
+        let (shape, bytes) = upright(prediction, pictures)?;
+        let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
+        let mut agreement = Agreement { n_images: 1, difference: 0.0 };
+        agreement.add(&said, prediction, pictures)?;
+        Ok(agreement)
+    });
+    let compared: Vec<Result<Agreement, RunError>> = compared.collect();
+    let mut all = Agreement { n_images: 0, difference: 0.0 };
+    for one in compared {
+        let Agreement { n_images, difference } = one?;
+        all.n_images += n_images;
+        all.difference = all.difference.max(difference);
+    }
+    Ok(all)
+}
+
+/// Brings some images to the one size that the graph takes, and compares what it says of them with
+/// what the model does.
+fn compare_one_size(
+    file: &[u8],
+    of: ImageSize,
+    trained: &Trained,
+    spec: &PipelineSpec,
+    pictures: &EvaluationImages,
+    predictions: &[Prediction],
+) -> Result<Agreement, RunError> {
+    let shape = [1, of.height, of.width, 3];
+    let runnable = Model::read(file)?.for_pixels(shape)?;
+    let mut predictor = Predictor::new(spec, &trained.network, &trained.weights)?;
+    let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
+    let mut agreement = Agreement { n_images: 0, difference: 0.0 };
+    for prediction in spread(predictions, MOST_OF_ONE_SIZE) {
+        let ([_, height, width, _], bytes) = upright(prediction, pictures)?;
+        let image = Picture::from_raw(width as u32, height as u32, bytes)
+            .expect("an upright image has three bytes a pixel");
+        let bytes = resizer.resize(&image);
+        let said = runnable.pixels(shape, &bytes)?;
+        let image = Picture::from_raw(of.width as u32, of.height as u32, bytes)
+            .expect("a resized image has three bytes a pixel");
+        let probabilities = predictor.of_image(&image)?;
+        agreement.n_images += 1;
+        agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, pictures)?;
+    }
+    Ok(agreement)
+}
+
+/// At most `most` of the predictions, evenly spread.
+fn spread(predictions: &[Prediction], most: usize) -> Vec<&Prediction> {
+    let step = predictions.len().div_ceil(most).max(1);
+    predictions.iter().step_by(step).collect()
+}
+
+/// The pixels of an image before anything is done with it, and their shape; drawn images have the
+/// size of the network.
+fn upright(
+    prediction: &Prediction,
+    pictures: &EvaluationImages,
+) -> Result<([usize; 4], Vec<u8>), RunError> {
+    let candidate = &pictures.dataset.samples[prediction.sample].candidate;
+    match &candidate.origin {
+        Origin::Drawn { generator, number } => {
+            let size = pictures.pixels.size();
+            let shape = [1, size.height, size.width, 3];
+            Ok((shape, generator.draw(candidate.class, *number)))
+        }
+        Origin::File(path) => {
+            let picture = decode::read_file(path)
+                .and_then(|bytes| decode::decode(&bytes))
+                .map_err(|source| {
+                    let path = path.display().to_string();
+                    LoaderError::Decode { path, source }
+                })?;
+            let shape = [1, picture.height() as usize, picture.width() as usize, 3];
+            Ok((shape, picture.into_raw()))
+        }
+    }
+}
+
+impl Agreement {
+    fn add(
+        &mut self,
+        said: &Tensor,
+        prediction: &Prediction,
+        pictures: &EvaluationImages,
+    ) -> Result<(), RunError> {
+        let expected = &prediction.probabilities;
+        let differences = || {
+            let pairs = said.values().iter().zip(expected);
+            pairs.map(|(said, expected)| (f64::from(*said) - expected).abs())
+        };
+        let is_alike = said.values().len() == expected.len()
+            // What is no number is no agreement.
+            && differences().all(|difference| difference <= TOLERANCE);
+        let difference = differences().fold(0.0, f64::max);
+        if !is_alike {
+            let path = pictures.dataset.samples[prediction.sample].candidate.path.clone();
+            return Err(ExportError::Disagreement { difference, path }.into());
+        }
+        self.difference = self.difference.max(difference);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Digest;
+    use crate::dataset::examine::{Dataset, Sample};
+    use crate::dataset::pixels::{PixelRoom, Pixels};
+    use crate::dataset::scan::Candidate;
+    use crate::spec::Interpolation;
+
+    fn pictures() -> EvaluationImages {
+        let origin = Origin::File("a.png".into());
+        let candidate = Candidate { path: "a.png".to_owned(), class: 0, origin };
+        let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
+        let (classes, size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
+        let dataset = Dataset { classes, samples, ..Dataset::default() };
+        let interpolation = Interpolation::Bilinear;
+        let resize = ResizeSpec { interpolation, antialias: true, fit: Fit::Stretch };
+        let room = PixelRoom { memory: 0, disk: 0, root: None };
+        let pixels = Pixels::new(resize, size, room);
+        EvaluationImages::new(dataset, pixels.into(), vec![0])
+    }
+
+    #[test]
+    fn what_is_far_off_too_short_or_no_number_is_no_agreement() {
+        let prediction = Prediction { sample: 0, label: 0, probabilities: vec![0.25, 0.75] };
+        let add = |said: &[f32]| {
+            let mut agreement = Agreement { n_images: 1, difference: 0.0 };
+            let said = Tensor::new(&[1, said.len()], said.to_vec());
+            agreement.add(&said, &prediction, &pictures()).map(|()| agreement.difference)
+        };
+        assert!(add(&[0.250_05, 0.749_95]).unwrap() < 1e-4);
+        for other in [&[0.26, 0.74][..], &[0.25], &[f32::NAN, 0.75], &[0.25, f32::NAN]] {
+            assert!(
+                matches!(add(other), Err(RunError::Export(ExportError::Disagreement { .. }))),
+                "{other:?}"
+            );
+        }
+    }
+}

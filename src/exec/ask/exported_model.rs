@@ -1,0 +1,107 @@
+//! What a classifier in an ONNX file says about pictures.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::image_files;
+use super::image_files::Answer;
+use crate::dataset::decode::Picture;
+use crate::dataset::resize::Resizer;
+use crate::exec::error::RunError;
+use crate::onnx::exported::{Exported, ExportedInput, ReadRecipe};
+use crate::onnx::run::{self, Runnable};
+use crate::spec::ImageSize;
+
+/// Sizes of pictures that a graph is kept ready for: that takes longer than asking about a picture.
+const MOST_SIZES: usize = 64;
+
+/// A classifier in a file.
+pub(crate) struct FileClassifier {
+    exported: Exported,
+    /// By the shape of the input.
+    ready: Mutex<BTreeMap<[usize; 4], Arc<Runnable>>>,
+}
+
+impl FileClassifier {
+    pub(crate) fn new(exported: Exported) -> Self {
+        Self { exported, ready: Mutex::default() }
+    }
+
+    pub(crate) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+        files
+            .par_iter()
+            .map(|file| match image_files::picture(file, |picture| picture) {
+                Ok(picture) => match self.obstacle(&picture) {
+                    Some(reason) => Ok(Err(reason)),
+                    None => Ok(Ok(self.answer(&picture)?)),
+                },
+                Err(reason) => Ok(Err(reason)),
+            })
+            .collect()
+    }
+
+    /// Why the file cannot be asked about an image.
+    fn obstacle(&self, image: &Picture) -> Option<String> {
+        let ExportedInput::Pixels(Some(size)) = self.exported.input else { return None };
+        let found = [image.height() as usize, image.width() as usize];
+        (found != [size.height, size.width]).then(|| {
+            format!(
+                "an image of {}x{} pixels, and the model was exported for {}x{} (height x width)",
+                found[0], found[1], size.height, size.width
+            )
+        })
+    }
+
+    /// The probabilities of an image.
+    pub(crate) fn answer(&self, image: &Picture) -> Result<Vec<f64>, run::GraphError> {
+        match self.exported.input {
+            ExportedInput::Pixels(_) => self.of_pixels(image),
+            ExportedInput::Normalised(recipe) => self.of_numbers(image, &recipe),
+        }
+    }
+
+    fn of_pixels(&self, picture: &Picture) -> Result<Vec<f64>, run::GraphError> {
+        let shape = [1, picture.height() as usize, picture.width() as usize, 3];
+        let runnable = self.ready(shape, |shape| self.exported.model.for_pixels(shape))?;
+        Ok(probabilities(runnable.pixels(shape, picture.as_raw())?.values()))
+    }
+
+    fn of_numbers(
+        &self,
+        picture: &Picture,
+        recipe: &ReadRecipe,
+    ) -> Result<Vec<f64>, run::GraphError> {
+        let size = ImageSize { height: recipe.size.height, width: recipe.size.width };
+        let pixels = Resizer::new(recipe.resize, size).resize(picture);
+        let numbers = recipe.numbers(&pixels);
+        let shape = [1, 3, size.height, size.width];
+        let runnable = self.ready(shape, |shape| self.exported.model.for_numbers(shape))?;
+        Ok(probabilities(runnable.numbers(shape, &numbers)?.values()))
+    }
+
+    /// The graph, ready for inputs of a shape.
+    fn ready(
+        &self,
+        shape: [usize; 4],
+        make: impl FnOnce([usize; 4]) -> Result<Runnable, run::GraphError>,
+    ) -> Result<Arc<Runnable>, run::GraphError> {
+        let kept = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runnable) = kept().get(&shape) {
+            return Ok(Arc::clone(runnable));
+        }
+        let runnable = Arc::new(make(shape)?);
+        let mut kept = kept();
+        if kept.len() == MOST_SIZES {
+            kept.clear();
+        }
+        kept.insert(shape, Arc::clone(&runnable));
+        Ok(runnable)
+    }
+}
+
+fn probabilities(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}

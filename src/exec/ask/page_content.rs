@@ -1,0 +1,253 @@
+//! Gathers what the page about a run says.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use alpaca_random::SeedStream;
+
+use super::evaluate::EvaluationImages;
+use super::trained::Trained;
+use crate::base::fs::{self, FileError};
+use crate::dataset::copies::LookAlike;
+use crate::dataset::heat_map;
+use crate::dataset::loader::{Augmentation, Loader};
+use crate::dataset::part::Part;
+use crate::dataset::thumbnail;
+use crate::engine::class_activation::Explainer;
+use crate::exec::error::RunError;
+use crate::exec::prepare::overlap;
+use crate::metrics::calibration;
+use crate::report::{Loss, Report, Setup};
+use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::Measured;
+use crate::run_dir::plot::check;
+use crate::run_dir::plot::sheet::Tile;
+use crate::run_dir::{html, table};
+use crate::spec::{BaseModel, PipelineSpec, WeightsSpec};
+use crate::train::evaluate::Prediction;
+
+/// Images on a page that the model was most surprised by.
+const MOST_LOSSES: usize = 24;
+/// Training pictures on a page.
+const MOST_AUGMENTED: usize = 18;
+
+/// A run whose page is made.
+pub struct PageFacts<'a> {
+    /// The run directory.
+    pub directory: &'a Path,
+    /// What it is called on the page.
+    pub shown: String,
+    /// Its manifest; of one that is not finished, as far as it is known.
+    pub manifest: Manifest,
+    /// What was run.
+    pub spec: &'a PipelineSpec,
+}
+
+/// The pictures of a run, and what its model says about them.
+pub struct PageImages<'a> {
+    /// The model.
+    pub trained: &'a Trained,
+    /// All pictures; those that count validate.
+    pub pictures: &'a EvaluationImages,
+    /// Those that train, for a look at how they are changed.
+    pub training: Vec<usize>,
+    /// What the model says about those that validate.
+    pub predictions: &'a [Prediction],
+    /// How many threads decode pictures.
+    pub n_threads: usize,
+}
+
+/// Everything a page says about a run. Where its pictures cannot be shown, `seen` is why.
+///
+/// # Errors
+/// When a file of the run cannot be read, or a picture changed.
+pub fn gather(
+    about: PageFacts<'_>,
+    seen: Result<&PageImages<'_>, String>,
+) -> Result<Report, RunError> {
+    let PageFacts { directory, shown, manifest, spec } = about;
+    let (losses, augmented, look_alikes, no_losses) = match seen {
+        Ok(seen) => (losses(seen, spec)?, augmented(seen, spec)?, look_alikes(seen), None),
+        Err(reason) => (vec![], vec![], vec![], Some(reason)),
+    };
+    Ok(Report {
+        directory: shown,
+        setup: setup(spec, directory, &manifest)?,
+        measured: measured(directory)?,
+        evaluations: evaluations(directory)?,
+        plots: plots(directory, &manifest)?,
+        manifest,
+        losses,
+        no_losses,
+        augmented,
+        look_alikes,
+    })
+}
+
+/// Whether a page is made from a file of the run directory.
+pub fn is_used(name: &str) -> bool {
+    [layout::SPLITS, layout::METRICS, layout::METRICS_JSON].contains(&name)
+        || [layout::PLOTS, layout::EVALUATIONS]
+            .iter()
+            .any(|folder| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
+    let EvaluationImages { dataset, pixels, positions, .. } = seen.pictures;
+    let mut parts = vec![Part::Test; dataset.samples.len()];
+    positions.iter().for_each(|&position| parts[position] = Part::Validation);
+    seen.training.iter().for_each(|&position| parts[position] = Part::Train);
+    overlap::look_alikes(dataset, &parts, pixels)
+}
+
+fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
+    let pictures = counts(&directory.join(layout::SPLITS), "class")?;
+    let epochs = counts(&directory.join(layout::METRICS), "stage")?;
+    let size = spec.dataset.image_size;
+    let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
+    Ok(Setup {
+        network: match &spec.model.base {
+            BaseModel::MobilenetV2 => format!("MobileNetV2 {}", spec.model.width()),
+            BaseModel::Onnx(onnx) => {
+                let digest = manifest.weights.digest.map_or(String::new(), |digest| {
+                    format!(" (digest {})", digest.to_string().chars().take(12).collect::<String>())
+                });
+                format!("an ONNX file{digest}, up to {}", onnx.features)
+            }
+        },
+        weights: match &spec.model.weights {
+            // Where it lies is no part of the run.
+            WeightsSpec::File(_) => "a file".to_owned(),
+            WeightsSpec::InBase => "those of the file".to_owned(),
+            _ => manifest.weights.source.clone(),
+        },
+        image_size: format!("{}×{}", size.width, size.height),
+        classes: classes.iter().map(|name| count(&pictures, name)).collect(),
+        epochs: stages.iter().map(|stage| count(&epochs, &stage.name)).collect(),
+    })
+}
+
+fn count(counts: &BTreeMap<String, usize>, name: &str) -> (String, usize) {
+    (name.to_owned(), counts.get(name).copied().unwrap_or(0))
+}
+
+/// How many rows of a table have each value in a column.
+fn counts(path: &Path, column: &str) -> Result<BTreeMap<String, usize>, FileError> {
+    let table = table::read(path)?;
+    let column = table.column(column).unwrap_or_default();
+    let mut counts = BTreeMap::new();
+    for mut row in table.rows {
+        *counts.entry(row.swap_remove(column)).or_insert(0) += 1;
+    }
+    Ok(counts)
+}
+
+fn measured(folder: &Path) -> Result<Measured, FileError> {
+    let path = folder.join(layout::METRICS_JSON);
+    let text = fs::read_text(&path)?;
+    serde_json::from_str(&text).map_err(|error| FileError::new("read", &path, error.into()))
+}
+
+fn evaluations(directory: &Path) -> Result<Vec<(String, Measured)>, FileError> {
+    let folder = directory.join(layout::EVALUATIONS);
+    if !folder.is_dir() {
+        return Ok(vec![]);
+    }
+    let named = fs::read_dir_sorted(&folder)?.into_iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, measured(&path)?))
+    });
+    named.collect()
+}
+
+/// The plots that the run has drawn; of a finished run, those in its manifest. A run directory may
+/// come from anybody, so a file that does more than draw is refused.
+fn plots(directory: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>, RunError> {
+    let folder = directory.join(layout::PLOTS);
+    let mut plots = vec![];
+    for path in fs::read_dir_sorted(&folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let listed = format!("{}/{name}", layout::PLOTS);
+        let is_drawn = manifest.files.is_empty() || manifest.files.contains_key(&listed);
+        if is_drawn && path.extension().is_some_and(|ending| ending == "svg") {
+            let svg = fs::read_text(&path)?;
+            check::harmless(&svg).map_err(|source| RunError::Plot { path, source })?;
+            plots.push((name, svg));
+        }
+    }
+    Ok(plots)
+}
+
+fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
+    let PageImages { trained, pictures, predictions, .. } = seen;
+    let of_labels: Vec<f64> = predictions.iter().map(of_label).collect();
+    let worst: Vec<&Prediction> = calibration::most_surprising(&of_labels, MOST_LOSSES)
+        .into_iter()
+        .map(|position| &predictions[position])
+        .collect();
+    if worst.is_empty() {
+        return Ok(vec![]);
+    }
+    let explainer = Explainer::new(&trained.network, &trained.weights)?;
+    let samples: Vec<usize> = worst.iter().map(|prediction| prediction.sample).collect();
+    let mut pass = seen.loader(spec).start(samples, None, 0);
+    let batch = pass.take(worst.len())?;
+    let given: Vec<usize> = worst.iter().map(|prediction| prediction.predicted()).collect();
+    let maps = explainer.maps(&batch, &given)?;
+    let size = spec.dataset.image_size;
+    let name = |class: usize| trained.classes[class].clone();
+    let losses = worst.iter().zip(batch.images.rows()).zip(maps).map(|((one, values), map)| {
+        let pixels = trained.network.preprocessing.undo(values);
+        let predicted = one.predicted();
+        Loss {
+            path: pictures.dataset.samples[one.sample].candidate.path.clone(),
+            label: name(one.label),
+            predicted: name(predicted),
+            probability: one.probabilities[predicted],
+            loss: calibration::surprise(of_label(one)),
+            picture: thumbnail::encode(&pixels, size),
+            map: map.has_places().then(|| heat_map::over(&pixels, size, &map.values, map.size)),
+        }
+    });
+    Ok(losses.collect())
+}
+
+/// The probability of a picture's own class.
+fn of_label(prediction: &Prediction) -> f64 {
+    prediction.probabilities[prediction.label]
+}
+
+/// The first training pictures in the order of a stream of their own, changed as training changes
+/// them.
+fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, RunError> {
+    let stream = SeedStream::new(spec.seed).child("sheet");
+    let samples = &seen.pictures.dataset.samples;
+    let mut order = seen.training.clone();
+    order.sort_by_key(|&position| stream.child(&samples[position].candidate.path).sort_key());
+    order.truncate(MOST_AUGMENTED);
+    if order.is_empty() {
+        return Ok(vec![]);
+    }
+    let changes = spec.augmentation.clone().into();
+    let augmentation = Augmentation { changes, stream: stream.child("augmentation") };
+    let n = order.len();
+    let mut pass = seen.loader(spec).start(order, Some(&augmentation), 0);
+    let batch = pass.take(n)?;
+    let tiles = batch.images.rows().zip(&batch.samples).map(|(values, &sample)| {
+        let candidate = &samples[sample].candidate;
+        let pixels = seen.trained.network.preprocessing.undo(values);
+        Tile {
+            data: html::jpeg(&thumbnail::encode(&pixels, spec.dataset.image_size)),
+            lines: [seen.trained.classes[candidate.class].clone(), String::new()],
+            title: candidate.path.clone(),
+        }
+    });
+    Ok(tiles.collect())
+}
+
+impl PageImages<'_> {
+    fn loader(&self, spec: &PipelineSpec) -> Loader {
+        self.pictures.loader(self.trained, spec, self.n_threads)
+    }
+}

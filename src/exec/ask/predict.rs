@@ -1,0 +1,142 @@
+//! What a network says about pictures that belong to no dataset.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::exported_model::FileClassifier;
+use super::image_files::{self, Answer};
+use crate::base::batch::Batch;
+use crate::base::tensor::Tensor;
+use crate::dataset::decode::Picture;
+use crate::dataset::resize::Resizer;
+use crate::engine::EngineError;
+use crate::engine::inference::Inference;
+use crate::exec::error::RunError;
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::onnx::exported::Exported;
+pub use crate::onnx::exported::ExportedError;
+use crate::spec::{ImageSize, PipelineSpec, Preprocessing, ResizeSpec};
+use crate::train::objective;
+
+/// Images that are decoded and asked about at once.
+const BATCH: usize = 32;
+
+/// A classifier, ready to be asked.
+pub struct Predictor(Classifier);
+
+enum Classifier {
+    Network(Box<TrainedClassifier>),
+    File(Box<FileClassifier>),
+}
+
+/// A trained network.
+struct TrainedClassifier {
+    inference: Inference,
+    preprocessing: Preprocessing,
+    size: ImageSize,
+    resize: ResizeSpec,
+}
+
+impl Predictor {
+    /// A network with its weights, for pictures as the pipeline brings them to size.
+    ///
+    /// # Errors
+    /// When the engine cannot run it.
+    pub fn new(
+        spec: &PipelineSpec,
+        network: &Network,
+        weights: &Weights,
+    ) -> Result<Self, EngineError> {
+        let inference = Inference::new(network, weights)?;
+        let (size, resize) = (spec.dataset.image_size, spec.dataset.resize);
+        let preprocessing = network.preprocessing;
+        let classifier = TrainedClassifier { inference, preprocessing, size, resize };
+        Ok(Self(Classifier::Network(Box::new(classifier))))
+    }
+
+    /// A classifier that was exported, and the names of its classes.
+    ///
+    /// # Errors
+    /// When the file cannot be read or run, or another program wrote it.
+    pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ExportedError> {
+        let exported = Exported::open(path)?;
+        let classes = exported.classes.clone();
+        Ok((Self(Classifier::File(Box::new(FileClassifier::new(exported)))), classes))
+    }
+
+    /// The probabilities of one image.
+    pub(crate) fn of_image(&mut self, image: &Picture) -> Result<Vec<f64>, RunError> {
+        match &mut self.0 {
+            Classifier::Network(network) => {
+                let resized = Resizer::new(network.resize, network.size).resize(image);
+                let values = network.values(resized);
+                Ok(network.said(1, values)?.remove(0))
+            }
+            Classifier::File(file) => file.answer(image).map_err(RunError::from),
+        }
+    }
+
+    /// Asks about files, a few at a time and in their order.
+    ///
+    /// # Errors
+    /// When an engine fails, or `tell` does.
+    pub fn predict<E: From<RunError>>(
+        &mut self,
+        files: &[PathBuf],
+        mut tell: impl FnMut(&PathBuf, Answer) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for files in files.chunks(BATCH) {
+            let answers = match &mut self.0 {
+                Classifier::Network(network) => network.answers(files)?,
+                Classifier::File(file) => file.answers(files)?,
+            };
+            for (file, answer) in files.iter().zip(answers) {
+                tell(file, answer)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TrainedClassifier {
+    /// What the network takes of an image at its size.
+    fn values(&self, resized: Vec<u8>) -> Vec<f32> {
+        let mut values: Vec<f32> = resized.into_iter().map(f32::from).collect();
+        self.preprocessing.apply(&mut values);
+        values
+    }
+
+    /// The probabilities of `n` images, one after the other in `values`.
+    fn said(&mut self, n: usize, values: Vec<f32>) -> Result<Vec<Vec<f64>>, RunError> {
+        let ImageSize { height, width } = self.size;
+        let images = Tensor::new(&[n, height, width, 3], values);
+        let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
+        let logits = self.inference.logits(&batch)?;
+        Ok(logits.rows().map(objective::probabilities).collect())
+    }
+
+    fn answers(&mut self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+        let pixels: Vec<Result<Vec<f32>, String>> = files
+            .par_iter()
+            .map_init(
+                || Resizer::new(self.resize, self.size),
+                |resizer, file| {
+                    let resized = image_files::picture(file, |picture| resizer.resize(&picture))?;
+                    Ok(self.values(resized))
+                },
+            )
+            .collect();
+        let readable: Vec<&Vec<f32>> =
+            pixels.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
+        let n = readable.len();
+        let mut said = vec![];
+        if n > 0 {
+            said = self.said(n, readable.into_iter().flatten().copied().collect())?;
+        }
+        let mut said = said.into_iter();
+        let mut answer = |_| said.next().expect("one answer a readable picture");
+        Ok(pixels.into_iter().map(|pixels| pixels.map(&mut answer)).collect())
+    }
+}

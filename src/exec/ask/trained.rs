@@ -1,0 +1,71 @@
+//! The model that a run left, ready to be asked.
+
+use std::path::Path;
+
+use crate::exec::prepare::base_model;
+use crate::model::network::{Base, Network};
+use crate::model::weights::Weights;
+use crate::model::weights::error::WeightsError;
+use crate::model::weights::import::WeightsFile;
+use crate::onnx::error::BackboneError;
+use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::spec::{BaseModel, FromWeights, PipelineSpec};
+
+/// A network with its weights and the names of its outputs.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The names of the classes in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The network.
+    pub network: Network,
+    /// All its weights.
+    pub weights: Weights,
+}
+
+/// The files of a run directory that its model is read from: weights, and a base model where that is
+/// a file.
+pub fn files(which: FromWeights) -> [String; 2] {
+    let weights = match which {
+        FromWeights::Best => layout::BEST_WEIGHTS,
+        FromWeights::Last => layout::LAST_WEIGHTS,
+    };
+    [weights, layout::BASE_MODEL].map(|name| format!("{}/{name}", layout::WEIGHTS))
+}
+
+/// A model that a run left, but that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Its base model cannot.
+    #[error(transparent)]
+    Base(#[from] BackboneError),
+}
+
+impl Trained {
+    /// The model of a finished run, of whose pipeline this is the spec.
+    ///
+    /// # Errors
+    /// When its weights or its base model cannot be read.
+    pub fn open(
+        directory: &Path,
+        manifest: &Manifest,
+        spec: &PipelineSpec,
+        which: FromWeights,
+    ) -> Result<Self, OpenError> {
+        let [weights, base_file] = files(which).map(|name| directory.join(name));
+        let file = WeightsFile::of_run(&weights)?;
+        let classes = manifest.dataset.classes.clone();
+        let size = spec.dataset.image_size;
+        let base = match &spec.model.base {
+            BaseModel::MobilenetV2 => Base::Convention(file.convention()),
+            BaseModel::Onnx(onnx) => base_model::open(&base_file, &onnx.features, size)?.base,
+        };
+        let network = Network::build(&spec.model, base, size, classes.len())
+            .expect("the engines have units for every layer of the base models");
+        let weights = file.weights(&network.graph.parameters())?;
+        Ok(Self { classes, network, weights })
+    }
+}

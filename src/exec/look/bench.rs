@@ -1,0 +1,259 @@
+//! How fast each part of a pipeline runs on this machine, and what share of the machine that is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alpaca_kernels::Kernels;
+use alpaca_random::SeedStream;
+use rayon::prelude::*;
+
+use crate::base::cancel::Cancel;
+use crate::base::tally::Tally;
+use crate::dataset::decode;
+use crate::dataset::examine::{self, Dataset};
+use crate::dataset::loader::{Augmentation, Loader};
+use crate::dataset::pixels::{PixelRoom, Pixels};
+use crate::dataset::resize::Resizer;
+use crate::dataset::scan::Origin;
+use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
+use crate::engine::{self, StepRandomness, StepTimes, Trainer};
+use crate::exec::error::RunError;
+use crate::exec::prepare::Prepared;
+use crate::exec::prepare::weights::initial_weights;
+use crate::metrics::rates;
+use crate::model::fuse::Unit;
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::spec::{DatasetSource, PipelineSpec, TrainSpec};
+use crate::train::objective;
+
+/// Pictures that decoding is measured on, at most.
+const MOST_PICTURES: usize = 512;
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BenchReport {
+    /// The instruction set of the kernels.
+    pub instruction_set: &'static str,
+    /// Threads that computed.
+    pub n_threads: usize,
+    /// Pictures a batch.
+    pub batch_size: usize,
+    /// Multiply-adds a second of all threads with nothing to wait for.
+    pub peak: f64,
+    /// The parts, in the order of the data.
+    pub phases: Vec<Phase>,
+}
+
+/// A part of the work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    /// The stage; none for what all stages share.
+    pub stage: Option<String>,
+    /// What is done.
+    pub name: &'static str,
+    /// Pictures a second: the slowest pass, the median, the fastest.
+    pub rates: [f64; 3],
+    /// Multiply-adds a picture, where that is what takes the time.
+    pub multiply_adds: Option<f64>,
+}
+
+impl Phase {
+    fn new(
+        stage: Option<&str>,
+        name: &'static str,
+        n: usize,
+        times: Vec<Duration>,
+        multiply_adds: Option<f64>,
+    ) -> Self {
+        Self { stage: stage.map(str::to_owned), name, rates: rates::rates(n, times), multiply_adds }
+    }
+
+    /// The share of the machine's peak at the median rate.
+    pub fn share_of(&self, peak: f64) -> Option<f64> {
+        self.multiply_adds.map(|multiply_adds| multiply_adds * self.rates[1] / peak)
+    }
+}
+
+/// Measures a pipeline, each part for at least `least`. Neither reads nor writes what is kept between
+/// runs.
+///
+/// # Errors
+/// When the dataset has bad pictures or an engine fails.
+pub fn bench(
+    spec: &PipelineSpec,
+    prepared: Prepared,
+    n_threads: usize,
+    least: Duration,
+) -> Result<BenchReport, RunError> {
+    let Prepared { mut listing, network, base_weights, layers } = prepared;
+    thin_out(&mut listing.candidates);
+    let room = PixelRoom { memory: u64::MAX, disk: 0, root: None };
+    let pixels = Arc::new(Pixels::new(spec.dataset.resize, spec.dataset.image_size, room));
+    let dataset = Arc::new(examine::examine(
+        listing,
+        spec.dataset.on_bad_image,
+        &pixels,
+        &Tally::default(),
+        &Cancel::new(),
+    )?);
+    let n = dataset.samples.len();
+    let decoding = repeated(least, || {
+        decode_all(&dataset, &pixels);
+        Ok(())
+    })?;
+    let making = match spec.dataset.source {
+        DatasetSource::Directory(_) => "decode and resize",
+        DatasetSource::Generator(_) => "draw",
+    };
+    let mut phases = vec![Phase::new(None, making, n, decoding, None)];
+    let loader = Loader::new(
+        Arc::clone(&dataset),
+        Arc::clone(&pixels),
+        &spec.dataset,
+        network.preprocessing,
+        n_threads,
+    );
+    let augmenting = repeated(least, || augment_all(spec, &loader, n))?;
+    phases.push(Phase::new(None, "augment and scale", n, augmenting, None));
+    let weights = initial_weights(spec, &network, base_weights.as_ref());
+    for stage in &spec.stages {
+        let train = &stage.train;
+        let options = TrainerOptions::of(train, layers);
+        let bench = StageBench { name: &stage.name, train, network: &network, weights: &weights };
+        phases.extend(bench.run(&options, &loader, least)?);
+    }
+    let kernels = Kernels::best();
+    Ok(BenchReport {
+        instruction_set: kernels.set().name(),
+        n_threads,
+        batch_size: spec.dataset.batch_size,
+        peak: engine::peak(kernels, n_threads),
+        phases,
+    })
+}
+
+/// Keeps pictures from all over the dataset, so that all classes are there.
+fn thin_out<T>(candidates: &mut Vec<T>) {
+    let step = candidates.len().div_ceil(MOST_PICTURES).max(1);
+    let mut position = 0;
+    candidates.retain(|_| {
+        position += 1;
+        (position - 1) % step == 0
+    });
+}
+
+/// How long `work` takes, again and again for at least `least` and three times.
+fn repeated(
+    least: Duration,
+    mut work: impl FnMut() -> Result<(), RunError>,
+) -> Result<Vec<Duration>, RunError> {
+    work()?;
+    let mut times = vec![];
+    let start = Instant::now();
+    while times.len() < 3 || start.elapsed() < least {
+        let start = Instant::now();
+        work()?;
+        times.push(start.elapsed());
+    }
+    Ok(times)
+}
+
+fn decode_all(dataset: &Dataset, pixels: &Pixels) {
+    let resizer = || Resizer::new(pixels.resize(), pixels.size());
+    dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
+        match &sample.candidate.origin {
+            Origin::File(file) => {
+                let bytes = decode::read_file(file);
+                if let Ok(picture) = bytes.and_then(|bytes| decode::decode(&bytes)) {
+                    std::hint::black_box(resizer.resize(&picture));
+                }
+            }
+            Origin::Drawn { generator, number } => {
+                std::hint::black_box(generator.draw(sample.candidate.class, *number));
+            }
+        }
+    });
+}
+
+fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), RunError> {
+    let augmentation = Augmentation {
+        changes: spec.augmentation.clone().into(),
+        stream: SeedStream::new(spec.seed).child("bench"),
+    };
+    let mut pass = loader.start((0..n).collect(), Some(&augmentation), 0);
+    for first in (0..n).step_by(loader.batch_size()) {
+        let batch = pass.take(loader.batch_size().min(n - first)).map_err(RunError::from)?;
+        pass.give_back(batch);
+    }
+    Ok(())
+}
+
+struct StageBench<'a> {
+    name: &'a str,
+    train: &'a TrainSpec,
+    network: &'a Network,
+    weights: &'a Weights,
+}
+
+impl StageBench<'_> {
+    fn run(
+        &self,
+        options: &TrainerOptions,
+        loader: &Loader,
+        least: Duration,
+    ) -> Result<Vec<Phase>, RunError> {
+        let first = self.network.first_trainable(&self.train.freeze);
+        let cut = self.network.cut(first);
+        let trained = self.network.trainable_parameters(first);
+        let trained: Vec<String> = trained.into_iter().map(|parameter| parameter.name).collect();
+        let extractor = engine::extractor(self.network, &cut, self.weights)?;
+        let mut trainer = AutodiffTrainer::new(self.network, &cut, self.weights, &trained, options);
+        let n = loader.batch_size().min(loader.n_samples());
+        let batch = loader.start((0..n).collect(), None, 0).take(n)?;
+        let mut features = extractor.extract(&batch)?;
+        let phase =
+            |name, times, multiply_adds| Phase::new(Some(self.name), name, n, times, multiply_adds);
+        let mut phases = vec![];
+        if !cut.frozen.is_empty() {
+            let times = repeated(least, || {
+                features = extractor.extract(&batch)?;
+                Ok(())
+            })?;
+            let cost = multiply_adds(&self.network.units[cut.frozen.clone()]);
+            phases.push(phase("frozen part, forward", times, Some(cost)));
+        }
+        let samples = (0..n as u64).map(SeedStream::new).collect();
+        let randomness = StepRandomness { samples };
+        let mut objective = |logits: &_| objective::evaluate(logits, &batch.labels, 0.0).slope;
+        let mut times: Vec<StepTimes> = vec![];
+        let rate = options.optimizer.learning_rate();
+        repeated(least, || {
+            let features = features.clone();
+            times.push(trainer.step(features, &randomness, &mut objective, rate)?);
+            Ok(())
+        })?;
+        let cost = multiply_adds(&self.network.units[cut.trainable.clone()]);
+        let of = |part: fn(&StepTimes) -> Duration| times.iter().skip(1).map(part).collect();
+        phases.push(phase("trainable part, forward", of(|times| times.forward), Some(cost)));
+        // Two products as large as the one forward: for weights and for inputs.
+        phases.push(phase(
+            "trainable part, backward",
+            of(|times| times.backward),
+            Some(2.0 * cost),
+        ));
+        phases.push(phase("optimizer", of(|times| times.optimizer), None));
+        let times = repeated(least, || {
+            let features = extractor.extract(&batch)?;
+            trainer.step(features, &randomness, &mut objective, rate)?;
+            Ok(())
+        })?;
+        let all = multiply_adds(&self.network.units) + 2.0 * cost;
+        phases.push(phase("whole step", times, Some(all)));
+        Ok(phases)
+    }
+}
+
+fn multiply_adds(units: &[Unit]) -> f64 {
+    units.iter().map(Unit::n_multiply_adds).sum()
+}

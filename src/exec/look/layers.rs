@@ -1,0 +1,87 @@
+//! The layers of a pipeline's model, and what each stage does with them.
+
+use crate::dataset::scan;
+use crate::exec::prepare::network;
+use crate::model::graph::Parameter;
+use crate::spec::PipelineSpec;
+use crate::spec::problem::Problem;
+
+/// A layer as a reader wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerRow {
+    /// Its index: Keras's, as far as the base model goes.
+    pub idx: usize,
+    /// Its name.
+    pub name: String,
+    /// Its Keras class.
+    pub class: &'static str,
+    /// Its output for one picture.
+    pub shape: Vec<usize>,
+    /// Its weights, statistics included.
+    pub n_weights: usize,
+    /// What each stage does with it, in the order of the stages.
+    pub in_stages: Vec<InStage>,
+}
+
+/// What a stage does with a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InStage {
+    /// There is nothing to train in it.
+    WithoutWeights,
+    /// Its weights stand still.
+    Frozen,
+    /// Its weights train.
+    Trained,
+}
+
+/// The layers of a model and the stages they are shown for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayersReport {
+    /// The names of the stages with the number of weights that train in each.
+    pub stages: Vec<(String, usize)>,
+    /// The layers in order.
+    pub rows: Vec<LayerRow>,
+}
+
+/// Describes the model of a pipeline. The number of classes decides the last layer; where the
+/// dataset cannot be read, two are assumed.
+///
+/// # Errors
+/// When its base model is a file that cannot be one.
+pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, Problem> {
+    let n_classes = scan::list(&spec.dataset).map_or(2, |listing| listing.classes.len());
+    let network = network::outline(spec, n_classes)?;
+    let firsts: Vec<usize> = spec
+        .stages
+        .iter()
+        .map(|stage| {
+            let train = &stage.train;
+            network.first_trainable(&train.freeze)
+        })
+        .collect();
+    let rows = network.graph.layers().iter().enumerate().map(|(idx, layer)| {
+        let n_weights = n_values(&network.graph.parameters_of(idx));
+        let in_stages = firsts.iter().map(|first| match n_weights {
+            0 => InStage::WithoutWeights,
+            _ if idx < *first => InStage::Frozen,
+            _ => InStage::Trained,
+        });
+        LayerRow {
+            idx,
+            name: layer.name.clone(),
+            class: layer.kind.keras_class(),
+            shape: layer.shape.clone(),
+            n_weights,
+            in_stages: in_stages.collect(),
+        }
+    });
+    let trained = firsts.iter().map(|&first| n_values(&network.trainable_parameters(first)));
+    Ok(LayersReport {
+        stages: spec.stages.iter().map(|stage| stage.name.clone()).zip(trained).collect(),
+        rows: rows.collect(),
+    })
+}
+
+fn n_values(parameters: &[Parameter]) -> usize {
+    parameters.iter().map(Parameter::n_values).sum()
+}

@@ -1,0 +1,92 @@
+//! The key of a stage: everything that decides its result, as one document that people can read.
+//!
+//! A key is the whole spec less what is known to change no result, so that a value added to the
+//! spec later decides until somebody shows that it does not.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::digest::Digest;
+use crate::base::leaves::{self, Change};
+use crate::spec::{HARMLESS, PipelineSpec};
+
+/// The entries of a key that are no values of the pipeline.
+pub const PROGRAM: &str = "program";
+/// The pictures: what the dataset holds, not where it lies.
+pub const PICTURES: &str = "pictures";
+/// The file of weights: its content, not its name.
+pub const WEIGHTS: &str = "weights";
+/// The key of the stage that this one goes on from.
+pub const UPSTREAM: &str = "upstream";
+
+/// What decides the result of a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageKey {
+    document: Value,
+    digest: Digest,
+}
+
+/// What decides results besides the pipeline.
+pub(crate) struct Inputs {
+    /// The program that computes, and how.
+    pub(crate) program: String,
+    /// The fingerprint of the dataset.
+    pub(crate) pictures: Digest,
+    /// The digest of the file of weights.
+    pub(crate) weights: Option<Digest>,
+}
+
+impl StageKey {
+    fn new(document: Value) -> Self {
+        let text = serde_json::to_vec(&document).expect("a key is plain data");
+        Self { document, digest: Digest::of(&text) }
+    }
+
+    /// The key as a document whose paths are those of the pipeline file.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// The digest of the document.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What is different since an earlier document.
+    pub(crate) fn changes_since(&self, earlier: &Value) -> Vec<Change> {
+        leaves::changes(earlier, &self.document)
+    }
+}
+
+/// The keys of all stages.
+pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
+    let mut common = serde_json::to_value(spec).expect("a spec is plain data");
+    let stages = remove(&mut common, &["stages"]).unwrap_or_default();
+    for path in HARMLESS {
+        remove(&mut common, path);
+    }
+    let mut keys: Vec<StageKey> = vec![];
+    for stage in &spec.stages {
+        let from = stage.from().and_then(|from| spec.stages.iter().position(|s| s.name == from));
+        let mut document = Map::new();
+        document.insert(PROGRAM.to_owned(), json!(inputs.program));
+        document.insert(PICTURES.to_owned(), json!(inputs.pictures));
+        document.insert(WEIGHTS.to_owned(), json!(inputs.weights));
+        document.insert(UPSTREAM.to_owned(), json!(from.map(|from| keys[from].digest)));
+        document.extend(common.as_object().expect("a spec is a mapping").clone());
+        let own: Map<String, Value> =
+            [(stage.name.clone(), stages[&stage.name].clone())].into_iter().collect();
+        document.insert("stages".to_owned(), Value::Object(own));
+        keys.push(StageKey::new(Value::Object(document)));
+    }
+    keys
+}
+
+/// Takes the value at a path out of a tree.
+fn remove(tree: &mut Value, path: &[&str]) -> Option<Value> {
+    let (last, above) = path.split_last()?;
+    let mut place = tree;
+    for key in above {
+        place = place.get_mut(*key)?;
+    }
+    place.as_object_mut()?.remove(*last)
+}

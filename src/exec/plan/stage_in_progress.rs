@@ -1,0 +1,83 @@
+//! A stage that a run was cut short in, as a file of its checkpoint.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::predictions;
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::base::sealed;
+use crate::engine::TrainerState;
+use crate::event::{EpochMetrics, StageFacts};
+use crate::model::weights::bundle::{self, BundleError, Contents};
+use crate::run_dir::layout;
+use crate::train::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
+
+/// A stage that a run was cut short in.
+pub(crate) struct Begun {
+    pub(crate) facts: StageFacts,
+    pub(crate) state: StageState,
+}
+
+/// Everything about a stage in progress but its weights.
+#[derive(Deserialize, Serialize)]
+struct CurrentFacts {
+    /// The digest of the stage's key.
+    key: Digest,
+    start: StageFacts,
+    epochs: Vec<FinishedEpoch>,
+    partial: PartialEpoch,
+    /// The best epoch, whose weights and predictions stand apart.
+    best: Option<EpochMetrics>,
+    n_steps: u64,
+}
+
+/// The stage that the run in a directory was cut short in, with the digest of its key; none where
+/// there is no such stage or it cannot be read.
+pub(crate) fn read(directory: &Path) -> Option<(Digest, Begun)> {
+    let name = layout::STAGE_IN_PROGRESS;
+    let bytes = fs::read(&directory.join(layout::CHECKPOINT).join(name)).ok()?;
+    decode(&sealed::open(name.as_bytes(), bytes)?).ok()
+}
+
+/// The bytes of the file of a stage in progress, whose key has the digest `key`.
+pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec<u8> {
+    let StageState { done: Done { epochs, best }, partial, trainer } = state;
+    let facts = CurrentFacts {
+        key,
+        start: start.clone(),
+        epochs: epochs.clone(),
+        partial: *partial,
+        best: best.as_ref().map(|best| best.metrics),
+        n_steps: trainer.n_steps,
+    };
+    let mut sets = vec![
+        ("weights", &trainer.weights),
+        ("first", &trainer.first_moments),
+        ("second", &trainer.second_moments),
+    ];
+    sets.extend(trainer.average.as_ref().map(|average| ("average", average)));
+    sets.extend(best.as_ref().map(|best| ("best", &best.weights)));
+    let predictions = best.as_ref().map(|best| predictions::numbers(&best.predictions));
+    bundle::encode(&facts, &sets, predictions.as_ref().map_or(&[], |p| p))
+}
+
+/// Reads what [`encode`] wrote: the digest of the key, and the stage.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
+    let Contents { facts, mut sets, mut numbers } = bundle::decode::<CurrentFacts>(bytes)?;
+    let CurrentFacts { key, start, epochs, partial, best, n_steps } = facts;
+    let predictions = predictions::read(&mut numbers)?;
+    let average = sets.remove("average");
+    let mut set = |name: &str| sets.remove(name).unwrap_or_default();
+    let trainer = TrainerState {
+        weights: set("weights"),
+        first_moments: set("first"),
+        second_moments: set("second"),
+        average,
+        n_steps,
+    };
+    let best = best.map(|metrics| Best { metrics, weights: set("best"), predictions });
+    let state = StageState { done: Done { epochs, best }, partial, trainer };
+    Ok((key, Begun { facts: start, state }))
+}

@@ -1,0 +1,114 @@
+//! Stages that ran before, by their keys, and what each pipeline's keys were the last time.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::key::StageKey;
+use super::outcome::StageOutcome;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::base::names;
+use crate::cache::directory::{Bucket, CacheDirectory, Found};
+use crate::dataset::examine::Dataset;
+use crate::exec::plan::PlannedStage;
+
+/// Bytes that results of stages may take together; the oldest go first.
+const ROOM: u64 = 2 << 30;
+
+/// The results of stages in a cache directory.
+pub(crate) struct StageStore {
+    outcomes: CacheDirectory,
+    last_times: CacheDirectory,
+}
+
+/// What a look for a stage's result found.
+pub(crate) enum Stored {
+    Outcome(Box<StageOutcome>),
+    Nothing,
+    Damaged(PathBuf),
+}
+
+/// A pipeline as it was the last time it ran.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub(crate) struct LastTime {
+    /// The key of each stage, as a document.
+    pub(crate) stages: BTreeMap<String, Value>,
+    /// The digest of each picture by its path.
+    pub(crate) pictures: BTreeMap<String, String>,
+}
+
+impl StageStore {
+    /// The store in the cache at `root`.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            outcomes: CacheDirectory::new(root, Bucket::Stages),
+            last_times: CacheDirectory::new(root, Bucket::LastTimes),
+        }
+    }
+
+    /// Looks for the result of a stage; it is what was written, or none.
+    pub(crate) fn find(&self, key: &StageKey) -> Stored {
+        match self.outcomes.find(key.digest()) {
+            Found::Nothing => Stored::Nothing,
+            Found::Damaged(path) => Stored::Damaged(path),
+            Found::Entry(bytes) => match StageOutcome::decode(&bytes) {
+                Ok(outcome) => Stored::Outcome(Box::new(outcome)),
+                // Another build wrote it, in a way of its own.
+                Err(_) => Stored::Nothing,
+            },
+        }
+    }
+
+    /// Keeps the result of a stage.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, key: &StageKey, outcome: &StageOutcome) -> Result<(), FileError> {
+        self.outcomes.write(key.digest(), &outcome.encode())?;
+        self.outcomes.shrink(ROOM)
+    }
+
+    /// A stage's result was used: it is not among the oldest any more.
+    pub(crate) fn touch(&self, key: &StageKey) {
+        self.outcomes.touch(key.digest());
+    }
+
+    /// The pipeline called `name` in `directory` as it was the last time.
+    pub(crate) fn last_time(&self, directory: &Path, name: &str) -> Option<LastTime> {
+        match self.last_times.find(pipeline(directory, name)) {
+            Found::Entry(bytes) => serde_json::from_slice(&bytes).ok(),
+            Found::Nothing | Found::Damaged(_) => None,
+        }
+    }
+
+    /// Remembers the keys of a run's stages, and the pictures they run on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn remember(
+        &self,
+        directory: &Path,
+        name: &str,
+        stages: &[PlannedStage],
+        dataset: &Dataset,
+    ) -> Result<(), FileError> {
+        let mut last = self.last_time(directory, name).unwrap_or_default();
+        for stage in stages {
+            last.stages.insert(stage.name.clone(), stage.key.document().clone());
+        }
+        last.pictures = dataset
+            .samples
+            .iter()
+            .map(|sample| (sample.candidate.path.clone(), sample.digest.to_string()))
+            .collect();
+        let bytes = serde_json::to_vec(&last).expect("keys are plain data");
+        self.last_times.write(pipeline(directory, name), &bytes)
+    }
+}
+
+fn pipeline(directory: &Path, name: &str) -> Digest {
+    Digest::of(format!("{}\n{name}", names::text_of_path(directory)).as_bytes())
+}

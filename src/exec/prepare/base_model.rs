@@ -1,0 +1,90 @@
+//! A base model that is an ONNX file: opened, and as layers of our own where it is made of such.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::digest::Digest;
+use crate::base::key_path::KeyPath;
+use crate::model::freeze::{self, LayerRef};
+use crate::model::network::Base;
+use crate::model::weights::Weights;
+use crate::onnx::backbone;
+use crate::onnx::error::BackboneError;
+use crate::onnx::import::{self, Obstacle};
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{FreezeSpec, ImageSize, OnnxSpec, PipelineSpec};
+
+/// An opened file.
+pub(crate) struct Opened {
+    /// What a network is built of.
+    pub(crate) base: Base,
+    /// The weights of its layers; none where it is run as it is.
+    pub(crate) weights: Weights,
+    /// The digest of what is used of the file.
+    pub(crate) digest: Digest,
+    /// Why it is run as it is.
+    obstacle: Option<Obstacle>,
+}
+
+/// Opens a file for pictures of a size.
+///
+/// # Errors
+/// When it cannot be a base model.
+pub(crate) fn open(path: &Path, features: &str, size: ImageSize) -> Result<Opened, BackboneError> {
+    let backbone = backbone::open(path, features, size)?;
+    let digest = Digest::of(&backbone.file);
+    Ok(match import::import(&backbone, size) {
+        Ok(layers) => Opened {
+            base: Base::Layers(Arc::new(backbone), layers.graph, layers.convention),
+            weights: layers.weights,
+            digest,
+            obstacle: None,
+        },
+        Err(obstacle) => Opened {
+            base: Base::Backbone(Arc::new(backbone)),
+            weights: Weights::default(),
+            digest,
+            obstacle: Some(obstacle),
+        },
+    })
+}
+
+/// Opens the base model of a pipeline and looks for the layers that its stages train from.
+///
+/// # Errors
+/// When it cannot be a base model, or cannot be trained as the stages say.
+pub(crate) fn of_pipeline(onnx: &OnnxSpec, spec: &PipelineSpec) -> Result<Opened, Problem> {
+    let opened = open(&onnx.onnx.path, &onnx.features, spec.dataset.image_size);
+    let opened = opened.map_err(|error| {
+        let key = if error.code() == Code::UnknownNode { "features" } else { "onnx" };
+        let at = KeyPath::of(&["model", "base", key]);
+        Problem::new(error.code(), at, error.to_string()).hints(error.hints())
+    })?;
+    for stage in &spec.stages {
+        let train = &stage.train;
+        let at = KeyPath::of(&["stages", &stage.name, "train"]);
+        check_freeze(&train.freeze, &opened, &at)?;
+    }
+    Ok(opened)
+}
+
+fn check_freeze(freeze: &FreezeSpec, opened: &Opened, at: &KeyPath) -> Result<(), Problem> {
+    let (key, layer) = match freeze {
+        FreezeSpec::All => return Ok(()),
+        FreezeSpec::None => ("freeze", None),
+        FreezeSpec::Before { layer } => ("unfreeze_from", Some(layer)),
+    };
+    if let Some(obstacle) = &opened.obstacle {
+        let message =
+            format!("this base model is run as it is, and none of it can train: its {obstacle}");
+        return Err(Problem::new(Code::Conflict, at.key(key), message)
+            .hint("write `freeze: all`, and the head alone trains")
+            .hint("docs/onnx.md lists what the layers of a base model that trains can be"));
+    }
+    match (layer, &opened.base) {
+        (Some(layer), Base::Layers(_, graph, _)) => {
+            freeze::find_at(graph, LayerRef::Name(layer), at.key(key)).map(drop)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,64 @@
+//! The pictures of a dataset as they were read, and whether their files are still the same.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::base::cancel::Cancel;
+use crate::base::fs;
+use crate::base::tally::Tally;
+use crate::dataset::copies;
+use crate::dataset::examine::{self, Dataset};
+use crate::dataset::pixels::{PixelRoom, Pixels};
+use crate::dataset::scan::{Listing, Origin};
+use crate::exec::error::RunError;
+use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
+
+/// Pictures that have been read.
+#[derive(Clone)]
+pub struct ImagesRead {
+    /// What decides how they are read.
+    rules: (ResizeSpec, ImageSize, OnBadImage, Duplicates),
+    /// Where each picture comes from; of a file its size and when it was last changed.
+    origins: Vec<(Origin, Option<(u64, SystemTime)>)>,
+    dataset: Arc<Dataset>,
+    pixels: Arc<Pixels>,
+}
+
+impl ImagesRead {
+    /// Reads the pictures of a listing, unless they are known.
+    pub(crate) fn examine(
+        spec: &PipelineSpec,
+        listing: &Listing,
+        room: &PixelRoom,
+        known: Option<&Self>,
+        tally: &Tally,
+        cancel: &Cancel,
+    ) -> Result<Self, RunError> {
+        let DatasetSpec { resize, image_size, on_bad_image, duplicates, .. } = spec.dataset;
+        let rules = (resize, image_size, on_bad_image, duplicates);
+        let origins = listing.candidates.iter().map(|candidate| {
+            let origin = candidate.origin.clone();
+            let found = match &origin {
+                Origin::File(file) => fs::size_and_time(file).ok(),
+                Origin::Drawn { .. } => None,
+            };
+            (origin, found)
+        });
+        let origins = origins.collect();
+        if let Some(known) = known
+            && known.rules == rules
+            && known.origins == origins
+            && known.dataset.classes == listing.classes
+        {
+            return Ok(known.clone());
+        }
+        let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
+        let mut dataset = examine::examine(listing.clone(), on_bad_image, &pixels, tally, cancel)?;
+        copies::settle(&mut dataset, duplicates)?;
+        Ok(Self { rules, origins, dataset: Arc::new(dataset), pixels })
+    }
+
+    pub(crate) fn pictures(&self) -> (Arc<Dataset>, Arc<Pixels>) {
+        (Arc::clone(&self.dataset), Arc::clone(&self.pixels))
+    }
+}

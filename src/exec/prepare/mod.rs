@@ -1,0 +1,90 @@
+//! What can be known about a run before it starts, in milliseconds: whether the dataset directory
+//! has classes, whether the weights fit the model, and whether this build has the device.
+
+pub(crate) mod base_model;
+pub(crate) mod classes;
+mod error;
+pub(crate) mod images_read;
+pub mod network;
+pub mod overlap;
+mod tasks;
+pub mod weights;
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use self::network::{built, find_base};
+use self::tasks::check_tasks;
+use self::weights::BaseWeights;
+use crate::base::key_path::KeyPath;
+use crate::dataset::decode;
+use crate::dataset::scan::{self, Listing, Origin};
+use crate::engine::autodiff::Layers;
+use crate::model::network::Network;
+use crate::spec::PipelineSpec;
+use crate::spec::problem::{Code, Problem};
+
+/// A run that can start.
+pub struct Prepared {
+    /// The files of the dataset.
+    pub listing: Listing,
+    /// The classifier.
+    pub network: Network,
+    /// The weights of the base model, if they come from a file.
+    pub base_weights: Option<BaseWeights>,
+    /// What runs the trainable part.
+    pub layers: Layers,
+}
+
+impl Prepared {
+    /// How many images there are, by the first bytes of each file; whether they can be read is not
+    /// known yet.
+    pub fn n_images(&self) -> usize {
+        let images =
+            self.listing.candidates.par_iter().filter(|candidate| match &candidate.origin {
+                Origin::File(file) => decode::is_image_file(file),
+                Origin::Drawn { .. } => true,
+            });
+        images.count()
+    }
+}
+
+/// Looks at the dataset directory and the weights of a pipeline; published weights are looked for
+/// in the cache at `cache`, never on a network.
+///
+/// # Errors
+/// With everything that is wrong with them.
+pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Vec<Problem>> {
+    let mut problems = vec![];
+    let listing = scan::list(&spec.dataset)
+        .map_err(|error| {
+            let at = KeyPath::of(&["dataset", "directory"]);
+            let code = error.code().unwrap_or(Code::DatasetDirectory);
+            problems.push(Problem::new(code, at, error.to_string()).hints(error.hints()));
+        })
+        .ok();
+    let model = find_base(spec, cache).and_then(|base| {
+        let classes = listing.as_ref().map(|listing| &listing.classes[..]);
+        built(spec, base, classes)
+    });
+    let model = model.map_err(|problem| problems.push(problem)).ok();
+    if let Some(listing) = &listing {
+        let is_opaque = model.as_ref().is_some_and(|(network, _)| network.is_opaque());
+        check_tasks(spec, &listing.classes, is_opaque, &mut problems);
+    }
+    let layers = Layers::of(spec.device);
+    if layers.is_none() {
+        let message = "this build of alpaca-run has no `libtorch` device";
+        let problem = Problem::new(Code::DeviceUnavailable, KeyPath::of(&["device"]), message);
+        problems.push(problem.hint(
+            "build it with the feature `libtorch` (docs/devices.md says how), or write `device: cpu`",
+        ));
+    }
+    match (listing, model, layers) {
+        (Some(listing), Some((network, base_weights)), Some(layers)) if problems.is_empty() => {
+            Ok(Prepared { listing, network, base_weights, layers })
+        }
+        _ => Err(problems),
+    }
+}

@@ -1,0 +1,106 @@
+//! The classifier of a pipeline, built from its base model.
+
+use std::path::Path;
+
+use super::base_model::{self, Opened};
+use super::error::weights_problem;
+use super::weights::{self, BaseWeights, File};
+use crate::base::key_path::KeyPath;
+use crate::model::imagenet;
+use crate::model::network::{Base, Network};
+use crate::model::weights::Weights;
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{BaseModel, Convention, PipelineSpec, TopSpec, WeightsSpec};
+
+/// Says what is wrong with a file that a model names, if it names one that cannot be used.
+///
+/// # Errors
+/// With the problem.
+pub fn check_file(spec: &PipelineSpec) -> Result<(), Problem> {
+    match spec.model.weights {
+        WeightsSpec::File(_) | WeightsSpec::InBase => find_base(spec, None).map(drop),
+        WeightsSpec::Random(_) | WeightsSpec::Builtin | WeightsSpec::Published(_) => Ok(()),
+    }
+}
+
+/// The classifier of a pipeline, and the weights that its base model starts from.
+pub(super) fn built(
+    spec: &PipelineSpec,
+    base: FoundBase,
+    classes: Option<&[String]>,
+) -> Result<(Network, Option<BaseWeights>), Problem> {
+    // The base model is the same for any number of classes, so weights can be judged without them.
+    let n_classes = classes.map_or(2, <[String]>::len);
+    match base {
+        FoundBase::Random => Ok((network(spec, Convention::default(), n_classes), None)),
+        FoundBase::File { source, opened: Opened { base, weights, digest, .. } } => {
+            let weights = BaseWeights { source, published: None, digest, weights };
+            Ok((network(spec, base, n_classes), Some(weights)))
+        }
+        FoundBase::Weights(File { source, published, content }) => {
+            // Weights, graph and preprocessing are one thing.
+            let network = network(spec, content.convention(), n_classes);
+            let mut weights = weights::read(&content, &network)?;
+            if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
+                weights.extend(weights::pretrained_head(&content, classes)?);
+            }
+            let digest = content.digest();
+            Ok((network, Some(BaseWeights { source, published, digest, weights })))
+        }
+    }
+}
+
+/// The classifier of a pipeline without its weights, whose file is not looked for.
+pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
+    let base = match &spec.model.base {
+        BaseModel::MobilenetV2 => Convention::default().into(),
+        BaseModel::Onnx(onnx) => base_model::of_pipeline(onnx, spec)?.base,
+    };
+    Ok(network(spec, base, n_classes))
+}
+
+fn network(spec: &PipelineSpec, base: impl Into<Base>, n_classes: usize) -> Network {
+    Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
+        .expect("the engines have units for every layer of the base models")
+}
+
+/// What a base model is made of, before it is built.
+pub(super) enum FoundBase {
+    /// Random weights.
+    Random,
+    /// Weights from a file.
+    Weights(File),
+    /// A file that is a base model.
+    File { source: String, opened: Opened },
+}
+
+/// Reads the file that a base model is, or starts from.
+pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<FoundBase, Problem> {
+    if let BaseModel::Onnx(onnx) = &spec.model.base {
+        let opened = base_model::of_pipeline(onnx, spec)?;
+        return Ok(FoundBase::File { source: onnx.onnx.written.clone(), opened });
+    }
+    Ok(weights::open(&spec.model, cache)?.map_or(FoundBase::Random, FoundBase::Weights))
+}
+
+/// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and the weights
+/// that its authors gave it.
+///
+/// # Errors
+/// When the weights are not here, do not fit, or come with no classifier.
+pub fn pretrained(
+    spec: &PipelineSpec,
+    cache: Option<&Path>,
+) -> Result<(Network, Weights), Problem> {
+    let n_classes = imagenet::N_CLASSES;
+    let Some(File { content, .. }) = weights::open(&spec.model, cache)? else {
+        let at = KeyPath::of(&["model", "weights"]);
+        let message = "random weights say nothing about pictures";
+        return Err(Problem::new(Code::Conflict, at, message));
+    };
+    let network = network(spec, content.convention(), n_classes);
+    let mut weights = weights::read(&content, &network)?;
+    let classifier = content.classifier().map_err(|error| weights_problem(&error))?;
+    weights.extend(classifier.head_for(&(0..n_classes).collect::<Vec<_>>()));
+    Ok((network, weights))
+}

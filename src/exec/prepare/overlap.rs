@@ -1,0 +1,126 @@
+//! Images that a model has seen, or nearly, among those that are to measure it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::base::text;
+use crate::dataset::copies::{self, LookAlike};
+use crate::dataset::examine::Dataset;
+use crate::dataset::part::{Part, Split};
+use crate::dataset::pixels::Pixels;
+use crate::run_dir::{layout, table};
+
+/// Files that are named in a warning.
+const MOST_NAMED: usize = 5;
+
+/// The images of a run by content, with the part of its split that each was in.
+pub struct RunImages(BTreeMap<Digest, Part>);
+
+impl RunImages {
+    /// Those of a run in progress.
+    pub(crate) fn of(dataset: &Dataset, split: &Split) -> Self {
+        let pairs = dataset.samples.iter().zip(split.parts());
+        Self::new(pairs.map(|(sample, part)| (sample.digest, *part)))
+    }
+
+    /// Those of a finished run, by its splits.csv.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn of_run(directory: &Path) -> Result<Self, FileError> {
+        let table = table::read(&directory.join(layout::SPLITS))?;
+        let columns = table.column("digest").zip(table.column("split"));
+        let images = table.rows.iter().filter_map(|row| {
+            let (digest, part) = columns?;
+            let part = Part::ALL.into_iter().find(|found| found.name() == row[part])?;
+            Some((row[digest].parse().ok()?, part))
+        });
+        Ok(Self::new(images))
+    }
+
+    fn new(images: impl Iterator<Item = (Digest, Part)>) -> Self {
+        let mut seen: BTreeMap<Digest, Part> = BTreeMap::new();
+        for (digest, part) in images {
+            // What has trained has trained, whatever else it did.
+            let found = seen.entry(digest).or_insert(part);
+            *found = (*found).min(part);
+        }
+        Self(seen)
+    }
+
+    /// How many images of a dataset were in a part.
+    pub(crate) fn count(&self, dataset: &Dataset, part: Part) -> usize {
+        let samples = dataset.samples.iter();
+        samples.filter(|sample| self.0.get(&sample.digest) == Some(&part)).count()
+    }
+
+    /// What is to be said where images of a dataset made the model that they measure.
+    pub(crate) fn warning(&self, dataset: &Dataset) -> Option<String> {
+        let n = dataset.samples.len();
+        let [n_train, n_chose] =
+            [Part::Train, Part::Validation].map(|part| self.count(dataset, part));
+        let share = |n_of: usize| {
+            let percent = 100.0 * n_of as f64 / n.max(1) as f64;
+            format!("{} of {} ({percent:.1} %)", text::thousands(n_of), text::count(n, "image"))
+        };
+        let what = match (n_train, n_chose) {
+            (0, 0) => return None,
+            (0, _) => format!(
+                "{} were validation images of this run, which chose its weights",
+                share(n_chose)
+            ),
+            (_, 0) => format!("{} trained this model", share(n_train)),
+            _ => format!(
+                "{} trained this model, and {} more were its validation images",
+                share(n_train),
+                text::thousands(n_chose)
+            ),
+        };
+        Some(format!("{what}; the metrics say little about new images"))
+    }
+}
+
+/// Validation and test images that look like training images.
+pub(crate) fn look_alikes(dataset: &Dataset, parts: &[Part], pixels: &Pixels) -> Vec<LookAlike> {
+    copies::look_alikes(dataset, parts, |digest| pixels.likeness(digest))
+}
+
+/// What makes the metrics of a run doubtful: copies that are kept, and images of different parts that
+/// look alike.
+pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec<String> {
+    let mut warnings = vec![];
+    let in_two_classes = copies::in_two_classes(dataset);
+    if !in_two_classes.is_empty() {
+        warnings.push(format!(
+            "{} in more than one class, so at least one of the classes is wrong:\n{}",
+            text::count(in_two_classes.len(), "image"),
+            text::first_lines(&in_two_classes, MOST_NAMED)
+        ));
+    }
+    let in_two_parts = copies::in_two_parts(dataset, split);
+    if !in_two_parts.is_empty() {
+        warnings.push(format!(
+            "{} in more than one part of the split: the validation metrics are too good:\n{}",
+            text::count(in_two_parts.len(), "copy"),
+            text::first_lines(&in_two_parts, MOST_NAMED)
+        ));
+    }
+    let alike = look_alikes(dataset, split.parts(), pixels);
+    // Exact copies have been told.
+    let alike: Vec<String> = alike
+        .iter()
+        .map(|alike| format!("{} ({}) and {}", alike.path, alike.part, alike.training))
+        .collect();
+    if !alike.is_empty() {
+        let verb = if alike.len() == 1 { "looks" } else { "look" };
+        warnings.push(format!(
+            "{} outside the training set {verb} like a training image, so the validation metrics may be \
+             too good (`alpaca-run data` lists all):\n{}",
+            text::count(alike.len(), "image"),
+            text::first_lines(&alike, MOST_NAMED)
+        ));
+    }
+    warnings
+}

@@ -1,0 +1,132 @@
+//! The weights that a model starts from: found, read, and what is wrong with them.
+
+use std::path::{Path, PathBuf};
+
+use alpaca_random::SeedStream;
+
+use super::error;
+use crate::base::digest::Digest;
+use crate::base::key_path::KeyPath;
+use crate::fetch::sha256::Sha256;
+use crate::fetch::{self, FetchError, Kept};
+use crate::model::imagenet;
+use crate::model::initial;
+use crate::model::network::Network;
+use crate::model::published::{self, PublishedFile};
+use crate::model::weights::Weights;
+use crate::model::weights::import::WeightsFile;
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{ModelSpec, PipelineSpec, WeightsSpec};
+
+/// Weights that were read from a file.
+pub struct BaseWeights {
+    /// The file as the pipeline names it.
+    pub source: String,
+    /// Where its publisher has it, and its SHA-256, if it is a published file.
+    pub published: Option<(String, Sha256)>,
+    /// The digest of the file.
+    pub digest: Digest,
+    /// The weights: those of the base model, and of the head where it is the one that came with
+    /// them.
+    pub weights: Weights,
+}
+
+/// The published file that a model asks for, if it asks for one.
+pub fn published(model: &ModelSpec) -> Option<PublishedFile> {
+    let WeightsSpec::Published(spec) = &model.weights else { return None };
+    let found = published::find(model.width(), spec, model.top);
+    Some(found.expect("pipelines are checked for what has been published"))
+}
+
+/// The weights before the first stage: those of the file, and random ones for the rest.
+pub(crate) fn initial_weights(
+    spec: &PipelineSpec,
+    network: &Network,
+    base: Option<&BaseWeights>,
+) -> Weights {
+    let stream = SeedStream::new(spec.seed).child("weights");
+    let parameters = network.graph.parameters();
+    let initializer = spec.model.weights.initializer();
+    let mut weights = initial::initialise(network, &parameters, initializer, stream);
+    if let Some(base) = base {
+        weights.extend(base.weights.clone());
+    }
+    weights
+}
+
+/// A file of weights that was found.
+pub(super) struct File {
+    pub(super) source: String,
+    pub(super) published: Option<(String, Sha256)>,
+    pub(super) content: WeightsFile,
+}
+
+/// Opens the file that a model starts from, if it starts from one.
+pub(super) fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem> {
+    let (source, published, path): (String, _, PathBuf) = match &model.weights {
+        WeightsSpec::Random(_) | WeightsSpec::InBase => return Ok(None),
+        WeightsSpec::Builtin => {
+            let content = WeightsFile::builtin();
+            return Ok(Some(File { source: "builtin".to_owned(), published: None, content }));
+        }
+        WeightsSpec::File(location) => (location.written.clone(), None, location.path.clone()),
+        WeightsSpec::Published(_) => {
+            let Some(file) = published(model) else { return Ok(None) };
+            let Kept { path, sha256, .. } = find(&file, cache)?;
+            (file.name, Some((file.url, sha256)), path)
+        }
+    };
+    let content = WeightsFile::open(&path).map_err(|error| {
+        let meant = error::meant(&path).filter(|_| !path.exists());
+        let mut problem = error::weights_problem(&error);
+        problem.hints.extend(meant);
+        problem
+    })?;
+    Ok(Some(File { source, published, content }))
+}
+
+fn at() -> KeyPath {
+    KeyPath::of(&["model", "weights"])
+}
+
+/// A published file that was downloaded before.
+fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
+    let Some(cache) = cache else {
+        let message = "published weights need a folder to be kept in, and this system names none";
+        let problem = Problem::new(Code::WeightsUnavailable, at(), message);
+        return Err(problem.hint("give one with --cache-dir"));
+    };
+    let path = fetch::path_of(cache, file);
+    match fetch::find(cache, file) {
+        Ok(Some(kept)) => Ok(kept),
+        Ok(None) => {
+            let message = format!("`{}` has not been downloaded", file.name);
+            let problem = Problem::new(Code::WeightsUnavailable, at(), message);
+            Err(problem
+                .hint("`alpaca-run fetch PIPELINE`, with the same -S options, downloads it")
+                .hint(fetch::by_hand(&path, &file.url)))
+        }
+        Err(error) => {
+            let hints = match &error {
+                FetchError::File(error) => vec![format!("the system says: {}", error.source)],
+                error => error.hints(cache, file),
+            };
+            Err(Problem::new(Code::WeightsFile, at(), error.to_string()).hints(hints))
+        }
+    }
+}
+
+/// The weights of the base model of a network.
+pub(super) fn read(file: &WeightsFile, network: &Network) -> Result<Weights, Problem> {
+    file.weights(&network.base_parameters()).map_err(|error| error::weights_problem(&error))
+}
+
+/// The part of the classifier in a file that is about `classes`.
+pub(super) fn pretrained_head(file: &WeightsFile, classes: &[String]) -> Result<Weights, Problem> {
+    let outputs = imagenet::indices(classes).map_err(|error| {
+        let at = KeyPath::of(&["model", "top"]);
+        Problem::new(Code::NotInImagenet, at, error.to_string()).hints(error.hints())
+    })?;
+    let classifier = file.classifier().map_err(|error| error::weights_problem(&error))?;
+    Ok(classifier.head_for(&outputs))
+}

@@ -1,0 +1,278 @@
+//! A run from its spec to its manifest: begun, or gone on with.
+
+use std::path::Path;
+
+use super::audience::Audience;
+use super::checkpoint::{self, Checkpoint, Past, RunFacts};
+use super::context::{self, Clock, RunContext};
+use super::features::{self, KeptFeatures};
+use super::session::{Caches, RunReport, Session, Texts};
+use super::stages::Run;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::base::text;
+use crate::dataset::copies;
+use crate::dataset::examine::Dataset;
+use crate::dataset::part::{Part, Split};
+use crate::event::{DatasetFacts, Event, EventSink, PixelsFacts};
+use crate::exec::error::RunError;
+use crate::exec::plan::key::Inputs;
+use crate::exec::plan::program;
+use crate::exec::plan::{self, Plan, PlanOptions, Reason};
+use crate::exec::prepare::Prepared;
+use crate::exec::prepare::images_read::ImagesRead;
+use crate::exec::prepare::overlap;
+use crate::run_dir::layout;
+use crate::run_dir::lock::RunLock;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::recorder::{self, Recorder};
+use crate::spec::PipelineSpec;
+
+impl Session {
+    /// Reads the pictures and decides what each stage will do. Images that are `known` from an
+    /// earlier plan are not read again unless their files changed.
+    ///
+    /// # Errors
+    /// When the dataset has bad pictures.
+    pub fn plan(
+        &self,
+        spec: &PipelineSpec,
+        prepared: Prepared,
+        options: &PlanOptions,
+        known: Option<&ImagesRead>,
+    ) -> Result<Planned, RunError> {
+        let clock = Clock::start();
+        let known = self.examine(spec, &prepared, known)?;
+        let context = RunContext::new(spec, prepared, &known)?;
+        let plan = self.decide(spec, &context, options);
+        Ok(Planned { plan, context, known, clock })
+    }
+
+    /// Decides once more, after another run may have left results.
+    pub fn plan_again(&self, spec: &PipelineSpec, planned: &mut Planned, options: &PlanOptions) {
+        planned.plan = self.decide(spec, &planned.context, options);
+    }
+
+    /// Runs what a plan says and writes a new run directory below `runs_dir`.
+    ///
+    /// # Errors
+    /// When a stage fails, a file cannot be written, or the run is cancelled. A run directory that
+    /// was begun is left as it is, without a manifest.
+    pub fn run(
+        &self,
+        spec: &PipelineSpec,
+        planned: Planned,
+        runs_dir: &Path,
+        texts: &Texts<'_>,
+        observer: &mut dyn EventSink,
+    ) -> Result<RunReport, RunError> {
+        planned.check_dataset(spec)?;
+        let Planned { plan, context, clock, .. } = planned;
+        let directory = layout::create(runs_dir, &spec.name)?;
+        let _lock = RunLock::acquire(&directory)?;
+        observer.receive(&Event::RunStarted { directory: directory.clone() })?;
+        announce(&context, observer)?;
+        for stage in &plan.stages {
+            if let [Reason::Damaged(path)] = &stage.reasons[..] {
+                let message = format!(
+                    "the cache entry `{}` was damaged: stage {} runs again",
+                    path.display(),
+                    stage.name
+                );
+                observer.receive(&Event::Warning { message })?;
+            }
+        }
+        let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
+        write_dataset(&recorder, &context.dataset, &context.split)?;
+        if let Some(backbone) = &context.network.backbone {
+            recorder::write_base_model(&directory, &backbone.file)?;
+        }
+        let checkpoint = Checkpoint::of(&directory);
+        let facts = self.facts(&context, &directory)?;
+        checkpoint.begin(&facts)?;
+        let run =
+            Run { spec, context: &context, session: self, checkpoint: &checkpoint, facts: &facts };
+        let audience = Audience { recorder: &mut recorder, observer };
+        run.complete(audience, plan, Past::default(), &clock)
+    }
+
+    /// Goes on with a run that was cut short, as if it had not been.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and when the run did not begin a stage, another process works on it,
+    /// or what it was started with has changed.
+    pub fn resume(
+        &self,
+        spec: &PipelineSpec,
+        prepared: Prepared,
+        directory: &Path,
+        observer: &mut dyn EventSink,
+    ) -> Result<RunReport, RunError> {
+        let clock = Clock::start();
+        // Before anything is written into what may be no run at all.
+        checkpoint::facts(directory)?;
+        let _lock = RunLock::acquire(directory)?;
+        let facts = checkpoint::facts(directory)?;
+        let known = self.examine(spec, &prepared, None)?;
+        let context = RunContext::new(spec, prepared, &known)?;
+        context::check_unchanged(&facts, &self.facts(&context, directory)?, directory, &context)?;
+        let checkpoint = Checkpoint::of(directory);
+        let plan = self.decide(spec, &context, &PlanOptions::default());
+        let keys: Vec<Digest> = plan.stages.iter().map(|stage| stage.key.digest()).collect();
+        let past = checkpoint.load(&keys)?;
+        let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
+        let (directory, stages) = (directory.to_path_buf(), stages.collect());
+        observer.receive(&Event::RunResumed { directory: directory.clone(), stages })?;
+        for path in &past.damaged {
+            let message =
+                format!("`{}` is damaged: what it held is computed again", path.display());
+            observer.receive(&Event::Warning { message })?;
+        }
+        announce(&context, observer)?;
+        let mut recorder = Recorder::reopen(&directory)?;
+        let run =
+            Run { spec, context: &context, session: self, checkpoint: &checkpoint, facts: &facts };
+        let audience = Audience { recorder: &mut recorder, observer };
+        run.complete(audience, plan, past, &clock)
+    }
+
+    fn examine(
+        &self,
+        spec: &PipelineSpec,
+        prepared: &Prepared,
+        known: Option<&ImagesRead>,
+    ) -> Result<ImagesRead, RunError> {
+        let (listing, room) = (&prepared.listing, &self.caches.pixels);
+        ImagesRead::examine(spec, listing, room, known, &self.reading, &self.cancel)
+    }
+
+    fn decide(&self, spec: &PipelineSpec, context: &RunContext, options: &PlanOptions) -> Plan {
+        let inputs = Inputs {
+            program: program::identity(),
+            pictures: context.dataset.fingerprint(),
+            weights: context.base_weights.as_ref().map(|weights| weights.digest),
+        };
+        let store = self.store();
+        let directory = &self.pipeline_directory;
+        plan::plan(spec, &inputs, &context.dataset, store.as_ref(), directory, options)
+    }
+
+    fn facts(&self, context: &RunContext, directory: &Path) -> Result<RunFacts, FileError> {
+        let names = [layout::PIPELINE, layout::RESOLVED, layout::SPLITS, layout::CLASSES];
+        let files = names
+            .into_iter()
+            .map(|name| Ok((name.to_owned(), Digest::of_file(&directory.join(name))?)))
+            .collect::<Result<_, FileError>>()?;
+        Ok(RunFacts::new(
+            program::identity(),
+            self.pipeline_directory.clone(),
+            context.dataset.fingerprint(),
+            context.base_weights.as_ref().map(|weights| weights.digest),
+            files,
+        ))
+    }
+}
+
+/// A run that can start.
+pub struct Planned {
+    /// What its stages will do.
+    pub plan: Plan,
+    context: RunContext,
+    known: ImagesRead,
+    clock: Clock,
+}
+
+impl Planned {
+    /// Whether pictures and weights are those of the finished run in a directory.
+    ///
+    /// # Errors
+    /// When they are not, with what changed.
+    pub fn check_inputs(&self, directory: &Path, manifest: &Manifest) -> Result<(), RunError> {
+        let (dataset, weights) = (manifest.dataset.fingerprint, manifest.weights.digest);
+        context::check_inputs(dataset, weights, directory, &self.context)
+    }
+
+    /// Whether a new run may train on the pictures.
+    ///
+    /// # Errors
+    /// When one is in two classes.
+    pub fn check_dataset(&self, spec: &PipelineSpec) -> Result<(), RunError> {
+        Ok(copies::check(&self.context.dataset, spec.dataset.duplicates)?)
+    }
+
+    /// The pictures, for the next plan.
+    pub fn known(&self) -> ImagesRead {
+        self.known.clone()
+    }
+
+    /// The dataset in numbers.
+    pub fn dataset(&self) -> DatasetFacts {
+        context::dataset_facts(&self.context)
+    }
+
+    /// What the pixels of the dataset take.
+    pub fn pixels(&self) -> PixelsFacts {
+        context::pixels_facts(&self.context)
+    }
+
+    /// What the features of each stage that runs will take where they are kept.
+    pub fn features(&self, spec: &PipelineSpec, caches: &Caches) -> Vec<(String, KeptFeatures)> {
+        let n = |part| self.context.split.positions(part).len();
+        let (n_train, n_validation) = (n(Part::Train), n(Part::Validation));
+        let stages = spec.stages.iter().zip(&self.plan.stages);
+        stages
+            .filter(|(_, planned)| !planned.is_reused())
+            .filter_map(|(stage, _)| {
+                let train = &stage.train;
+                let network = &self.context.network;
+                let kept = features::kept_features(
+                    spec,
+                    train,
+                    network,
+                    n_train,
+                    n_validation,
+                    &caches.features,
+                )?;
+                Some((stage.name.clone(), kept))
+            })
+            .collect()
+    }
+}
+
+fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), FileError> {
+    observer.receive(&Event::DatasetReady(context::dataset_facts(context)))?;
+    observer.receive(&Event::PixelsReady(context::pixels_facts(context)))?;
+    let RunContext { dataset, pixels, split, warnings, .. } = context;
+    let odd = warnings.iter().cloned().chain(overlap::warnings(dataset, split, pixels));
+    for message in pixels.warnings().into_iter().chain(odd) {
+        observer.receive(&Event::Warning { message })?;
+    }
+    let mut warn = |what: &str, lines: Vec<String>| {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} {what}:\n{}",
+            text::count(lines.len(), "file"),
+            text::first_lines(&lines, 20)
+        );
+        observer.receive(&Event::Warning { message })
+    };
+    warn("left out as bad images", dataset.skipped.iter().map(ToString::to_string).collect())?;
+    warn("left out as copies", dataset.copies.iter().map(ToString::to_string).collect())?;
+    warn("passed over: not images by name or content", dataset.ignored.clone())
+}
+
+fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Result<(), FileError> {
+    let rows = dataset.samples.iter().zip(split.parts()).map(|(sample, part)| {
+        let class = &dataset.classes[sample.candidate.class];
+        [
+            sample.candidate.path.clone(),
+            class.clone(),
+            part.name().to_owned(),
+            sample.digest.to_string(),
+        ]
+    });
+    recorder.write_splits(rows)?;
+    recorder.write_classes(&dataset.classes)
+}

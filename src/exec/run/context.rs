@@ -1,0 +1,149 @@
+//! What a run works on, and whether it is still what the run was started with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::checkpoint::RunFacts;
+use crate::base::clock;
+use crate::base::digest::Digest;
+use crate::base::text;
+use crate::dataset::examine::Dataset;
+use crate::dataset::part::{Part, Split};
+use crate::dataset::pixels::{PixelFacts, Pixels};
+use crate::dataset::split;
+use crate::engine::autodiff::Layers;
+use crate::event::{DatasetFacts, PixelsFacts};
+use crate::exec::error::RunError;
+use crate::exec::plan::splits;
+use crate::exec::prepare::Prepared;
+use crate::exec::prepare::images_read::ImagesRead;
+use crate::exec::prepare::weights::BaseWeights;
+use crate::model::network::Network;
+use crate::run_dir::layout;
+use crate::spec::PipelineSpec;
+
+/// What a run works on.
+pub(crate) struct RunContext {
+    pub(crate) dataset: Arc<Dataset>,
+    pub(crate) split: Split,
+    pub(crate) pixels: Arc<Pixels>,
+    pub(crate) network: Network,
+    pub(crate) base_weights: Option<BaseWeights>,
+    pub(crate) layers: Layers,
+    /// What is odd about the dataset directory.
+    pub(super) warnings: Vec<String>,
+}
+
+impl RunContext {
+    pub(super) fn new(
+        spec: &PipelineSpec,
+        prepared: Prepared,
+        known: &ImagesRead,
+    ) -> Result<Self, RunError> {
+        let Prepared { listing, network, base_weights, layers } = prepared;
+        let (dataset, pixels) = known.pictures();
+        let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        let warnings = listing.warnings;
+        Ok(Self { dataset, split, pixels, network, base_weights, layers, warnings })
+    }
+}
+
+/// When a run started, or went on.
+pub(crate) struct Clock {
+    pub(crate) started: String,
+    pub(crate) start: Instant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self { started: clock::now(), start: Instant::now() }
+    }
+}
+
+/// A run goes on only with what it was started with.
+pub(super) fn check_unchanged(
+    before: &RunFacts,
+    now: &RunFacts,
+    directory: &Path,
+    context: &RunContext,
+) -> Result<(), RunError> {
+    check_inputs(before.dataset, before.weights, directory, context)?;
+    check_files(&before.files, &now.files)?;
+    if before.program != now.program {
+        let details = vec![format!(
+            "it was started with {}, and this is {}: the rest would not fit; run the pipeline again",
+            before.program, now.program
+        )];
+        return Err(RunError::Changed { what: "the program changed", details });
+    }
+    Ok(())
+}
+
+/// Whether files of a run directory are still those that were written.
+pub(crate) fn check_files(
+    written: &BTreeMap<String, Digest>,
+    found: &BTreeMap<String, Digest>,
+) -> Result<(), RunError> {
+    let changed: Vec<String> = written
+        .iter()
+        .filter(|(name, digest)| found.get(*name) != Some(*digest))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let details = vec![
+        text::first_lines(&changed, 10),
+        "run the pipeline again: stages that are finished are reused".to_owned(),
+    ];
+    Err(RunError::Changed { what: "files of the run directory changed", details })
+}
+
+/// Whether pictures and weights are those of the run in a directory.
+pub(super) fn check_inputs(
+    dataset: Digest,
+    weights: Option<Digest>,
+    directory: &Path,
+    context: &RunContext,
+) -> Result<(), RunError> {
+    let changed = |what, details| Err(RunError::Changed { what, details });
+    if dataset != context.dataset.fingerprint() {
+        let recorded = splits::read(&directory.join(layout::SPLITS))?;
+        let mut details = splits::differences(&recorded, &context.dataset);
+        details.push(format!("{} says which they were", layout::SPLITS));
+        return changed("pictures changed", details);
+    }
+    let now = context.base_weights.as_ref().map(|weights| weights.digest);
+    if weights != now {
+        let (key, what) = match context.network.backbone {
+            Some(_) => ("model.base.onnx", "the base model changed"),
+            None => ("model.weights", "the file of weights changed"),
+        };
+        let details = vec![
+            format!("it had the digest {}, and now has {}", text_of(weights), text_of(now)),
+            format!("-S {key}=FILE names the right one where it lies elsewhere"),
+        ];
+        return changed(what, details);
+    }
+    Ok(())
+}
+
+fn text_of(digest: Option<Digest>) -> String {
+    digest.map_or("none".to_owned(), |digest| digest.to_string())
+}
+
+pub(super) fn dataset_facts(RunContext { dataset, split, .. }: &RunContext) -> DatasetFacts {
+    DatasetFacts {
+        classes: dataset.classes.iter().cloned().zip(dataset.class_counts()).collect(),
+        n_train: split.positions(Part::Train).len(),
+        n_validation: split.positions(Part::Validation).len(),
+        n_test: split.positions(Part::Test).len(),
+    }
+}
+
+pub(super) fn pixels_facts(context: &RunContext) -> PixelsFacts {
+    let PixelFacts { bytes_each, n_in_memory, n_on_disk, folder } = context.pixels.facts();
+    PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder }
+}

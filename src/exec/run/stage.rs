@@ -1,0 +1,254 @@
+//! One stage of training: cut the network, run the epochs, keep the weights, prove that what is
+//! frozen stood still.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use alpaca_random::SeedStream;
+
+use super::audience::Audience;
+use super::checkpoint::Checkpoint;
+use super::features::{StageFeatures, StageImages};
+use crate::base::cancel::Cancel;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::cache::records::Room;
+use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
+use crate::engine::{self, Trainer};
+use crate::event::{Evaluated, Event, EventSink, StageFacts};
+use crate::exec::error::RunError;
+use crate::exec::plan::outcome::{self, OutcomeFacts, StageOutcome};
+use crate::exec::plan::stage_in_progress::Begun;
+use crate::model::graph::{LayerIdx, Parameter};
+use crate::model::network::Network;
+use crate::model::weights::Weights;
+use crate::run_dir::layout;
+use crate::run_dir::manifest::StageRecord;
+use crate::run_dir::recorder;
+use crate::spec::{BatchNormSpec, FromWeights, TrainSpec};
+use crate::train::FeatureSource;
+use crate::train::evaluate;
+use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted};
+use crate::train::schedule::Schedule;
+use crate::train::state::StageState;
+
+/// A stage and what it starts from.
+pub(crate) struct Start<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) spec: &'a TrainSpec,
+    pub(crate) network: &'a Network,
+    pub(crate) weights: &'a Weights,
+    pub(crate) n_epochs_before: usize,
+    pub(crate) layers: Layers,
+    /// The seed of the pipeline.
+    pub(crate) seed: u64,
+    /// What kept features may take.
+    pub(crate) room: &'a Room,
+    /// Where the stage leaves what it could go on from.
+    pub(crate) checkpoint: &'a Checkpoint,
+    pub(crate) checkpoint_every: Option<usize>,
+    pub(crate) cancel: &'a Cancel,
+    /// The digest of the stage's key.
+    pub(crate) key: Digest,
+}
+
+/// Runs a stage, or the rest of one that was cut short.
+pub(crate) fn run(
+    start: &Start<'_>,
+    pictures: StageImages<'_>,
+    audience: &mut Audience<'_>,
+    begun: Option<Begun>,
+) -> Result<StageOutcome, RunError> {
+    let Start { name, spec, network, weights, n_epochs_before, layers, .. } = *start;
+    let first = network.first_trainable(&spec.freeze);
+    let trained: Vec<String> =
+        network.trainable_parameters(first).into_iter().map(|parameter| parameter.name).collect();
+    let mut moving = trained.clone();
+    if let BatchNormSpec::Train { .. } = spec.batch_norm {
+        moving.extend(network.running_means(first).into_iter().map(|parameter| parameter.name));
+    }
+    let frozen_before = weights.digests_except(&moving);
+    let cut = network.cut(first);
+    let options = TrainerOptions::of(spec, layers);
+    let extractor = engine::extractor(network, &cut, weights)?;
+    let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
+    let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
+    // Where nothing is frozen the features are the pictures, which are kept as pixels.
+    let room = (!cut.frozen.is_empty()).then_some(start.room);
+    let stream = SeedStream::new(start.seed).child("stage").child(name);
+    let mut features = StageFeatures::new(pictures, extractor.as_ref(), shapes, stream, room)?;
+    let (facts, state) = if let Some(Begun { facts, state }) = begun {
+        replay(&facts, &state, audience)?;
+        (facts, Some(state))
+    } else {
+        let before = evaluate::evaluate(&mut trainer, features.validation())?;
+        let facts = facts(start, first, &pictures, before.evaluated);
+        audience.receive(&Event::StageStarted(facts.clone()))?;
+        (facts, None)
+    };
+    let directory = audience.recorder.directory().to_path_buf();
+    let mut checkpointer = StageCheckpointer { facts: &facts, start, directory };
+    let course = Course {
+        stage: name,
+        n_epochs_before,
+        n_epochs: spec.epochs,
+        n_steps: facts.n_steps,
+        schedule: Schedule {
+            spec: spec.schedule,
+            warmup: spec.warmup,
+            rate: spec.optimizer.learning_rate(),
+            n_epochs: spec.epochs,
+            best_by: spec.best_by,
+        },
+        label_smoothing: spec.label_smoothing,
+        best_by: spec.best_by,
+        early_stopping: spec.early_stopping,
+        stream,
+        checkpoint_every: start.checkpoint_every,
+        cancel: start.cancel,
+    };
+    let mut context = FitContext {
+        source: &mut features,
+        trainer: &mut trainer,
+        sink: audience,
+        checkpointer: &mut checkpointer,
+    };
+    let fitted = fit::fit(&course, &mut context, state)?;
+    check_frozen(name, &frozen_before, &merged(weights, &trainer.weights()), &moving)?;
+    Ok(outcome(start, facts, frozen_before.len(), fitted))
+}
+
+/// Tells what happened before the stage was cut short: the run directory all of it, whoever looks
+/// on in short.
+fn replay(
+    facts: &StageFacts,
+    state: &StageState,
+    audience: &mut Audience<'_>,
+) -> Result<(), RunError> {
+    outcome::replay_epochs(facts, &state.done.epochs, audience.recorder)?;
+    let epoch = facts.n_epochs_before + state.done.epochs.len() + 1;
+    let n_steps = state.partial.n_steps;
+    let event = Event::StageResumed { facts: facts.clone(), epoch, n_steps };
+    Ok(audience.observer.receive(&event)?)
+}
+
+fn outcome(
+    start: &Start<'_>,
+    facts: StageFacts,
+    n_frozen_tensors: usize,
+    fitted: Fitted,
+) -> StageOutcome {
+    let Fitted { epochs, best, last_weights } = fitted;
+    let record = StageRecord {
+        name: facts.stage.clone(),
+        from: facts.from.clone(),
+        first_trainable: facts.first_trainable.clone(),
+        n_trainable: facts.n_trainable,
+        n_frozen_tensors,
+        best: best.metrics,
+        key: start.key,
+    };
+    let kept = [&best.weights, &last_weights].map(|trained| merged(start.weights, trained));
+    let facts = OutcomeFacts {
+        start: facts,
+        epochs,
+        predictions: best.predictions,
+        record,
+        is_reused: false,
+    };
+    StageOutcome::new(facts, kept)
+}
+
+fn facts(
+    start: &Start<'_>,
+    first: LayerIdx,
+    pictures: &StageImages<'_>,
+    before: Evaluated,
+) -> StageFacts {
+    let Start { name, spec, network, n_epochs_before, .. } = *start;
+    let trainable = network.trainable_parameters(first);
+    let first_with_weights = trainable.first().map_or(first, |parameter| parameter.layer);
+    StageFacts {
+        stage: name.to_owned(),
+        from: spec.from.clone(),
+        n_epochs: spec.epochs,
+        n_epochs_before,
+        n_steps: pictures.loader.n_batches(pictures.train.len()),
+        n_images: pictures.train.len(),
+        n_trainable: trainable.iter().map(Parameter::n_values).sum(),
+        n_weights: network.graph.parameters().iter().map(Parameter::n_values).sum(),
+        first_trainable: network.graph.layers()[first_with_weights].name.clone(),
+        before,
+        best_by: spec.best_by.name().to_owned(),
+    }
+}
+
+/// All weights, those of the trainable part replaced.
+fn merged(start: &Weights, trainable_part: &Weights) -> Weights {
+    let mut all = start.clone();
+    all.extend(trainable_part.clone());
+    all
+}
+
+/// Compares the digest of every frozen tensor, running statistics included, with that from before
+/// the stage; `trained` are those that move.
+fn check_frozen(
+    stage: &str,
+    before: &BTreeMap<String, Digest>,
+    after: &Weights,
+    trained: &[String],
+) -> Result<(), RunError> {
+    let after = after.digests_except(trained);
+    let changed = before.iter().filter(|(name, digest)| after.get(*name) != Some(digest));
+    let changed: Vec<String> = changed.map(|(name, _)| name.clone()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::FrozenChanged { stage: stage.to_owned(), tensors: changed })
+}
+
+/// Writes what must outlive the process into the run directory.
+struct StageCheckpointer<'a> {
+    facts: &'a StageFacts,
+    start: &'a Start<'a>,
+    directory: PathBuf,
+}
+
+impl Checkpointer for StageCheckpointer<'_> {
+    fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError> {
+        self.start.checkpoint.save_state(self.start.key, self.facts, state)
+    }
+
+    fn keep(&mut self, which: FromWeights, weights: &Weights) -> Result<(), FileError> {
+        let name = match which {
+            FromWeights::Best => layout::BEST_WEIGHTS,
+            FromWeights::Last => layout::LAST_WEIGHTS,
+        };
+        let all = merged(self.start.weights, weights);
+        let convention = self.start.network.convention;
+        recorder::write_weights(&self.directory, &self.facts.stage, name, &all, convention)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::tensor::Tensor;
+
+    #[test]
+    fn a_frozen_tensor_that_moved_is_named() {
+        let weights = |mean: f32| -> Weights {
+            let tensor = |value| Tensor::filled(&[2], value);
+            [("bn/moving_mean".to_owned(), tensor(mean)), ("bn/gamma".to_owned(), tensor(mean))]
+                .into_iter()
+                .collect()
+        };
+        let trained = ["bn/gamma".to_owned()];
+        let before = weights(0.0).digests_except(&trained);
+        assert!(check_frozen("s", &before, &weights(0.0), &trained).is_ok());
+        let error = check_frozen("s", &before, &weights(1.0), &trained).unwrap_err();
+        assert!(
+            matches!(error, RunError::FrozenChanged { tensors, .. } if tensors == ["bn/moving_mean"])
+        );
+    }
+}

@@ -1,0 +1,380 @@
+//! The stages of a run in order, and what they leave together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::audience::Audience;
+use super::checkpoint::{Checkpoint, Past, RunFacts};
+use super::context::{self, Clock, RunContext};
+use super::features::{self, StageImages};
+use super::session::{RunReport, Session};
+use super::stage::{self, Start};
+use super::task::Finished;
+use crate::base::clock;
+use crate::base::digest::Digest;
+use crate::base::fs::FileError;
+use crate::base::names;
+use crate::dataset::loader::Loader;
+use crate::dataset::part::Part;
+use crate::event::Event;
+use crate::exec::error::RunError;
+use crate::exec::plan::outcome::StageOutcome;
+use crate::exec::plan::program;
+use crate::exec::plan::{Plan, PlannedStage};
+use crate::exec::prepare::weights::initial_weights;
+use crate::model::weights::Weights;
+use crate::run_dir::layout;
+use crate::run_dir::manifest::{
+    self, BestRecord, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
+};
+use crate::run_dir::recorder;
+use crate::run_dir::verify;
+use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageSpec};
+use crate::train::evaluate::Prediction;
+use crate::train::fit;
+
+/// The files of the weights that a stage leaves.
+const WEIGHTS_FILES: [(FromWeights, &str); 2] =
+    [(FromWeights::Best, layout::BEST_WEIGHTS), (FromWeights::Last, layout::LAST_WEIGHTS)];
+
+/// A run in a run directory that is begun.
+pub(crate) struct Run<'a> {
+    pub(crate) spec: &'a PipelineSpec,
+    pub(crate) context: &'a RunContext,
+    pub(crate) session: &'a Session,
+    pub(crate) checkpoint: &'a Checkpoint,
+    /// What the run was started with.
+    pub(crate) facts: &'a RunFacts,
+}
+
+/// What there is before a stage.
+#[derive(Clone, Copy)]
+struct Earlier<'a> {
+    /// The outcomes of the stages in front of it.
+    outcomes: &'a [StageOutcome],
+    /// The weights that it starts from unless it continues one of them.
+    initial: &'a Weights,
+}
+
+impl Run<'_> {
+    /// Runs what is left of the stages, and finishes the run directory.
+    pub(crate) fn complete(
+        &self,
+        mut audience: Audience<'_>,
+        plan: Plan,
+        past: Past,
+        clock: &Clock,
+    ) -> Result<RunReport, RunError> {
+        let outcomes = self.stages(&mut audience, plan, past)?;
+        let mut written = self.facts.files.clone();
+        written.extend(self.ensure_weights(audience.recorder.directory(), &outcomes)?);
+        let last = outcomes.last().expect("a pipeline has at least one stage");
+        let best = self.best(&outcomes);
+        audience.recorder.promote_weights(best.name(), last.name())?;
+        let finished = Finished {
+            spec: self.spec,
+            context: self.context,
+            session: self.session,
+            outcomes: &outcomes,
+            best,
+        };
+        let failed = finished.perform(&mut audience)?;
+        let Audience { recorder, observer } = audience;
+        if let Err(error) = recorder.write_plots() {
+            // A plot can be drawn again from metrics.csv; the run is worth more than it.
+            observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
+        }
+        let records = outcomes.iter().map(|outcome| outcome.facts.record.clone()).collect();
+        let mut manifest = self.manifest(records, BTreeMap::new(), self.volatile(&outcomes, clock));
+        let reasons = failed.iter().map(|failed| (failed.task.clone(), failed.error.to_string()));
+        manifest.failed = reasons.collect();
+        let record = BestRecord {
+            stage: best.name().to_owned(),
+            epoch: best.facts.record.best.epoch,
+            by: self.best_by().name().to_owned(),
+        };
+        manifest.best = Some(record.clone());
+        recorder.write_report(&finished.report(recorder.directory(), manifest.clone())?)?;
+        manifest.files = verify::digests(recorder.directory())?;
+        // The manifest is about to certify them.
+        context::check_files(&written, &manifest.files)?;
+        // Of the rest of it nothing has changed since, and to find the commit takes a process.
+        manifest.volatile.finished = clock::now();
+        manifest.volatile.seconds = clock.start.elapsed().as_secs_f64();
+        recorder.finish(&manifest)?;
+        self.checkpoint.remove()?;
+        let directory = recorder.directory().to_path_buf();
+        let guess = guess(&self.context.dataset.classes, &best.facts.predictions);
+        Ok(RunReport {
+            directory,
+            history: recorder.history().clone(),
+            best: record,
+            guess,
+            failed,
+        })
+    }
+
+    /// What decides which epoch of the run is the best.
+    fn best_by(&self) -> BestBy {
+        let last = self.spec.stages.last().expect("a pipeline has at least one stage");
+        let last = &last.train;
+        last.best_by
+    }
+
+    /// The stage with the best epoch of the run: a later stage may have made it worse.
+    fn best<'o>(&self, outcomes: &'o [StageOutcome]) -> &'o StageOutcome {
+        let by = self.best_by();
+        let best = outcomes.iter().reduce(|best, next| {
+            let is_better = fit::is_better(&next.facts.record.best, &best.facts.record.best, by);
+            if is_better { next } else { best }
+        });
+        best.expect("a pipeline has at least one stage")
+    }
+
+    /// Writes what is missing or damaged of the weights of finished stages: a run that was resumed,
+    /// or somebody's hand, may have left them so. Gives the digest of each file.
+    fn ensure_weights(
+        &self,
+        directory: &Path,
+        outcomes: &[StageOutcome],
+    ) -> Result<BTreeMap<String, Digest>, FileError> {
+        let convention = self.context.network.convention;
+        let files = outcomes.iter().flat_map(|outcome| {
+            WEIGHTS_FILES.map(|(which, name)| {
+                let weights = outcome.weights(which);
+                recorder::ensure_weights(directory, outcome.name(), name, weights, convention)
+            })
+        });
+        let mut digests: BTreeMap<String, Digest> = files.collect::<Result<_, _>>()?;
+        if let Some(backbone) = &self.context.network.backbone {
+            let name = format!("{}/{}", layout::WEIGHTS, layout::BASE_MODEL);
+            let digest = Digest::of(&backbone.file);
+            if Digest::of_file(&directory.join(&name)).ok() != Some(digest) {
+                recorder::write_base_model(directory, &backbone.file)?;
+            }
+            digests.insert(name, digest);
+        }
+        Ok(digests)
+    }
+
+    fn volatile(&self, outcomes: &[StageOutcome], clock: &Clock) -> Volatile {
+        let reused = outcomes.iter().filter(|outcome| outcome.facts.is_reused);
+        let reused = reused.map(|outcome| outcome.name().to_owned());
+        Volatile {
+            started: clock.started.clone(),
+            finished: clock::now(),
+            seconds: clock.start.elapsed().as_secs_f64(),
+            threads: self.session.n_threads,
+            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            pipeline_directory: names::text_of_path(&self.session.pipeline_directory),
+            commit: program::commit(&self.session.pipeline_directory),
+            reused: reused.collect(),
+        }
+    }
+
+    /// Runs the stages in order, but those that are done.
+    fn stages(
+        &self,
+        audience: &mut Audience<'_>,
+        plan: Plan,
+        past: Past,
+    ) -> Result<Vec<StageOutcome>, RunError> {
+        let RunContext { dataset, pixels, network, base_weights, .. } = self.context;
+        let initial = initial_weights(self.spec, network, base_weights.as_ref());
+        let loader = Loader::new(
+            Arc::clone(dataset),
+            Arc::clone(pixels),
+            &self.spec.dataset,
+            network.preprocessing,
+            self.session.n_threads,
+        );
+        let Past { mut outcomes, mut current, damaged: _ } = past;
+        for outcome in &outcomes {
+            outcome.replay(audience.recorder)?;
+        }
+        // At once, so that an edit in the middle of the run is compared with it.
+        self.remember(&plan);
+        let stages = self.spec.stages.iter().zip(plan.stages).enumerate();
+        for (position, (stage, mut planned)) in stages.skip(outcomes.len()) {
+            if let Some(begun) = current.take() {
+                planned.begun = Some(begun);
+            }
+            let outcome = if planned.is_reused()
+                && planned.begun.is_none()
+                && let Some(outcome) = planned.outcome.take()
+            {
+                self.reuse(&planned, *outcome, audience)?
+            } else {
+                let earlier = Earlier { outcomes: &outcomes, initial: &initial };
+                let outcome = self.stage(stage, &mut planned, earlier, &loader, audience)?;
+                self.keep(&planned, &outcome, audience)?;
+                outcome
+            };
+            self.checkpoint.save_outcome(position, &outcome)?;
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes what an earlier run found as if it had just been found.
+    fn reuse(
+        &self,
+        planned: &PlannedStage,
+        mut outcome: StageOutcome,
+        audience: &mut Audience<'_>,
+    ) -> Result<StageOutcome, RunError> {
+        outcome.facts.is_reused = true;
+        let convention = self.context.network.convention;
+        let directory = audience.recorder.directory();
+        for (which, name) in WEIGHTS_FILES {
+            let weights = outcome.weights(which);
+            recorder::write_weights(directory, outcome.name(), name, weights, convention)?;
+        }
+        outcome.replay(audience.recorder)?;
+        let (facts, best) = (outcome.facts.start.clone(), outcome.facts.record.best);
+        audience.observer.receive(&Event::StageReused { facts, best })?;
+        if let Some(store) = &self.session.store() {
+            store.touch(&planned.key);
+        }
+        Ok(outcome)
+    }
+
+    /// Keeps the result of a stage for later runs. That this fails is no reason to end the run.
+    fn keep(
+        &self,
+        planned: &PlannedStage,
+        outcome: &StageOutcome,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), FileError> {
+        let mut warn = |message| audience.observer.receive(&Event::Warning { message });
+        if let Some(before) = &planned.outcome
+            && !before.is_same(outcome)
+        {
+            warn(format!(
+                "stage {} came out differently from the result that was kept under the same key; \
+                 this is a bug of alpaca-run, or this machine computes wrongly",
+                planned.name
+            ))?;
+        }
+        let Some(store) = self.session.store() else { return Ok(()) };
+        match store.write(&planned.key, outcome) {
+            Ok(()) => Ok(()),
+            Err(error) => warn(format!(
+                "the result of stage {} is not kept for later runs: {error}: {}",
+                planned.name, error.source
+            )),
+        }
+    }
+
+    /// Remembers what the stages are, so that a later plan can say what changed.
+    fn remember(&self, plan: &Plan) {
+        let Some(store) = self.session.store() else { return };
+        // Where the cache directory cannot be written, the stages' results are not kept either,
+        // and that is said.
+        let _ = store.remember(
+            &self.session.pipeline_directory,
+            &self.spec.name,
+            &plan.stages,
+            &self.context.dataset,
+        );
+    }
+
+    fn stage(
+        &self,
+        stage: &StageSpec,
+        planned: &mut PlannedStage,
+        earlier: Earlier<'_>,
+        loader: &Loader,
+        audience: &mut Audience<'_>,
+    ) -> Result<StageOutcome, RunError> {
+        let RunContext { dataset, split, network, layers, .. } = self.context;
+        let StageSpec { name, train: spec } = stage;
+        let changes: Arc<[AugmentationSpec]> = self.spec.augmentation.clone().into();
+        let pictures = StageImages {
+            dataset,
+            loader,
+            train: &split.positions(Part::Train),
+            validation: &split.positions(Part::Validation),
+            changes: &changes,
+            views: self.spec.augmentation_views,
+            n_versions: features::n_versions(self.spec),
+        };
+        let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
+            let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);
+            let outcome = outcome.expect("stages come after those they start from");
+            (outcome.weights(which), outcome.n_epochs())
+        });
+        let (weights, n_epochs_before) = from.unwrap_or((earlier.initial, 0));
+        let start = Start {
+            name,
+            spec,
+            network,
+            weights,
+            n_epochs_before,
+            layers: *layers,
+            seed: self.spec.seed,
+            room: &self.session.caches.features,
+            checkpoint: self.checkpoint,
+            checkpoint_every: self.spec.checkpoint_every,
+            cancel: &self.session.cancel,
+            key: planned.key.digest(),
+        };
+        stage::run(&start, pictures, audience, planned.begun.take())
+    }
+
+    fn manifest(
+        &self,
+        stages: Vec<StageRecord>,
+        files: BTreeMap<String, Digest>,
+        volatile: Volatile,
+    ) -> Manifest {
+        let RunContext { dataset, split, network, base_weights, .. } = self.context;
+        let parts = [Part::Train, Part::Validation, Part::Test]
+            .map(|part| (part.name().to_owned(), split.positions(part).len()));
+        let skipped = dataset.skipped.iter().map(|bad| (bad.path.clone(), bad.reason.to_string()));
+        let copies = dataset.copies.iter().map(|copy| (copy.path.clone(), copy.reason.clone()));
+        let published = base_weights.as_ref().and_then(|base| base.published.as_ref());
+        Manifest {
+            format: manifest::FORMAT,
+            name: self.spec.name.clone(),
+            seed: self.spec.seed,
+            versions: program::versions()
+                .into_iter()
+                .map(|(name, v)| (name.to_owned(), v))
+                .collect(),
+            dataset: DatasetRecord {
+                fingerprint: dataset.fingerprint(),
+                classes: dataset.classes.clone(),
+                split: parts.into(),
+                skipped: skipped.chain(copies).collect(),
+                ignored: dataset.ignored.clone(),
+            },
+            weights: WeightsRecord {
+                source: base_weights
+                    .as_ref()
+                    .map_or_else(|| "none".to_owned(), |base| base.source.clone()),
+                digest: base_weights.as_ref().map(|base| base.digest),
+                url: published.map(|(url, _)| url.clone()),
+                sha256: published.map(|(_, sha256)| sha256.to_string()),
+                convention: network.convention.name().to_owned(),
+            },
+            stages,
+            best: None,
+            failed: BTreeMap::new(),
+            files,
+            volatile,
+        }
+    }
+}
+
+/// The class that most of the images have, and their share: what always predicting it would reach.
+fn guess(classes: &[String], predictions: &[Prediction]) -> Option<(String, f64)> {
+    let mut counts = vec![0_usize; classes.len()];
+    for prediction in predictions {
+        counts[prediction.label] += 1;
+    }
+    let most = *counts.iter().max()?;
+    let class = counts.iter().position(|count| *count == most)?;
+    (most > 0).then(|| (classes[class].clone(), most as f64 / predictions.len() as f64))
+}

@@ -1,0 +1,231 @@
+//! What is done with the models of a run once all its stages have trained.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::audience::Audience;
+use super::context::RunContext;
+use super::session::{FailedTask, Session};
+use crate::base::fs;
+use crate::base::text;
+use crate::dataset::part::Part;
+use crate::event::{Event, EventSink, TaskFacts};
+use crate::exec::ask::evaluate::{self, EvaluationImages};
+use crate::exec::ask::export::{self, Agreement, Export, Form};
+use crate::exec::ask::page_content::{self, PageFacts, PageImages};
+use crate::exec::ask::trained::Trained;
+use crate::exec::error::RunError;
+use crate::exec::plan::outcome::StageOutcome;
+use crate::exec::prepare::overlap::RunImages;
+use crate::report as page;
+use crate::run_dir::layout;
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::{self, Measured};
+use crate::spec::{
+    EvaluateOn, EvaluateSpec, ExportSpec, FromWeights, PipelineSpec, SplitPart, TaskKind, TaskSpec,
+};
+use crate::train::evaluate::Prediction;
+
+/// A run whose stages have trained.
+pub(crate) struct Finished<'a> {
+    pub(crate) spec: &'a PipelineSpec,
+    pub(crate) context: &'a RunContext,
+    pub(crate) session: &'a Session,
+    pub(crate) outcomes: &'a [StageOutcome],
+    /// The one with the best epoch of the run.
+    pub(crate) best: &'a StageOutcome,
+}
+
+impl Finished<'_> {
+    /// Writes what the run's best weights said about the validation pictures, and does the
+    /// tasks of the pipeline. Gives those that failed: that is no reason to lose what has trained.
+    ///
+    /// # Errors
+    /// When a file of the run directory cannot be written; the run can be resumed then.
+    pub(crate) fn perform(&self, audience: &mut Audience<'_>) -> Result<Vec<FailedTask>, RunError> {
+        let directory = audience.recorder.directory().to_path_buf();
+        let about = MeasuredOn {
+            stage: self.best.name(),
+            weights: FromWeights::Best,
+            on: SplitPart::Validation.name(),
+        };
+        let predictions = &self.best.facts.predictions;
+        let validation = self.pictures(Part::Validation);
+        write(&directory, &about, predictions, &validation)?;
+        let mut failed = vec![];
+        for TaskSpec { name, kind } in &self.spec.tasks {
+            let done = match kind {
+                TaskKind::Evaluate(spec) => self.evaluate(name, spec, &directory, audience),
+                TaskKind::Export(spec) => self.export(name, spec, &directory, audience),
+            };
+            match done {
+                Ok(()) => {}
+                Err(error @ RunError::File(_)) => return Err(error),
+                Err(error) => {
+                    let message =
+                        format!("`{name}` failed, and the run goes on without it: {error}");
+                    audience.receive(&Event::Warning { message })?;
+                    failed.push(FailedTask { task: name.clone(), error });
+                }
+            }
+        }
+        Ok(failed)
+    }
+
+    fn evaluate(
+        &self,
+        name: &str,
+        spec: &EvaluateSpec,
+        directory: &Path,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), RunError> {
+        let trained = self.model(&spec.from, spec.from_weights);
+        let room = &self.session.caches.pixels;
+        let (pictures, on) = match &spec.on {
+            EvaluateOn::Split(part) => (self.pictures((*part).into()), part.name()),
+            EvaluateOn::Directory(folder) => {
+                let (classes, rules) = (&trained.classes, self.spec.dataset.on_bad_image);
+                let seen = RunImages::of(&self.context.dataset, &self.context.split);
+                let pictures = EvaluationImages::in_folder(
+                    &folder.path,
+                    classes,
+                    self.spec,
+                    rules,
+                    room,
+                    &seen,
+                )?;
+                (pictures, folder.written.as_str())
+            }
+        };
+        for warning in &pictures.warnings {
+            let message = format!("{name}: {warning}");
+            audience.receive(&Event::Warning { message })?;
+        }
+        let n_threads = self.session.n_threads;
+        let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
+        let folder = directory.join(layout::EVALUATIONS).join(name);
+        let about = MeasuredOn { stage: &spec.from, weights: spec.from_weights, on };
+        let measured = write(&folder, &about, &predictions, &pictures)?;
+        audience.receive(&Event::TaskFinished(TaskFacts {
+            task: name.to_owned(),
+            result: format!(
+                "accuracy {:.4} ({:.4} to {:.4}) on {} pictures of {on}{}",
+                measured.metrics.accuracy,
+                measured.metrics.accuracy_interval[0],
+                measured.metrics.accuracy_interval[1],
+                measured.metrics.n_images,
+                match pictures.n_trained_on {
+                    0 => String::new(),
+                    n => format!(", of which {} trained the model", text::thousands(n)),
+                },
+            ),
+        }))?;
+        Ok(())
+    }
+
+    fn export(
+        &self,
+        name: &str,
+        spec: &ExportSpec,
+        directory: &Path,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), RunError> {
+        let trained = self.model(&spec.from, spec.from_weights);
+        let pictures = self.pictures(Part::Validation);
+        let n_threads = self.session.n_threads;
+        let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
+        let form = if spec.normalised { Form::Normalised } else { Form::Pixels(None) };
+        let Export { file, recipe, agreement, warning } =
+            export::export(&trained, self.spec, &pictures, &predictions, form, n_threads)?;
+        let folder = directory.join(layout::EXPORTS);
+        fs::create_dir_all(&folder)?;
+        fs::write_atomic(&folder.join(format!("{name}.onnx")), &file)?;
+        if let Some(recipe) = recipe {
+            fs::write_atomic(&folder.join(format!("{name}.json")), recipe.as_bytes())?;
+        }
+        if let Some(warning) = warning {
+            audience.receive(&Event::Warning { message: format!("{name}: {warning}") })?;
+        }
+        let Agreement { n_images, difference } = agreement;
+        let size = text::bytes(file.len() as u64);
+        let result = format!(
+            "{}/{name}.onnx, {size}; as the model says to {difference:.1e} on {}",
+            layout::EXPORTS,
+            text::count(n_images, "picture")
+        );
+        let task = name.to_owned();
+        audience.receive(&Event::TaskFinished(TaskFacts { task, result }))?;
+        Ok(())
+    }
+
+    /// A part of the run's pictures.
+    fn pictures(&self, part: Part) -> EvaluationImages {
+        let RunContext { dataset, pixels, split, .. } = self.context;
+        EvaluationImages::new(Arc::clone(dataset), Arc::clone(pixels), split.positions(part))
+    }
+
+    /// The model of a stage.
+    fn model(&self, stage: &str, which: FromWeights) -> Trained {
+        let outcome = self.outcomes.iter().find(|outcome| outcome.name() == stage);
+        let outcome = outcome.expect("tasks take the model of a stage that trains");
+        Trained {
+            classes: self.context.dataset.classes.clone(),
+            network: self.context.network.clone(),
+            weights: outcome.weights(which).clone(),
+        }
+    }
+
+    /// Writes the sheets of pictures; gives the page about the run. It says nothing about where the
+    /// run lies, so that it reproduces.
+    pub(crate) fn report(&self, directory: &Path, manifest: Manifest) -> Result<String, RunError> {
+        let pictures = self.pictures(Part::Validation);
+        let seen = PageImages {
+            trained: &self.model(self.best.name(), FromWeights::Best),
+            pictures: &pictures,
+            training: self.context.split.positions(Part::Train),
+            predictions: &self.best.facts.predictions,
+            n_threads: self.session.n_threads,
+        };
+        let about =
+            |manifest| PageFacts { directory, shown: "RUN".to_owned(), manifest, spec: self.spec };
+        let report = match page_content::gather(about(manifest.clone()), Ok(&seen)) {
+            // The page is worth less than the run: images may be gone by now.
+            Err(error) if !matches!(error, RunError::File(_)) => page_content::gather(
+                about(manifest),
+                Err(format!("the images cannot be shown: {error}")),
+            )?,
+            report => report?,
+        };
+        for (name, sheet) in page::sheets(&report) {
+            fs::write_atomic(&directory.join(layout::PLOTS).join(name), sheet.as_bytes())?;
+        }
+        Ok(page::render(&report))
+    }
+}
+
+/// Measures what was said about pictures, and writes it into a folder.
+fn write(
+    folder: &Path,
+    about: &MeasuredOn<'_>,
+    predictions: &[Prediction],
+    pictures: &EvaluationImages,
+) -> Result<Measured, RunError> {
+    let rows = evaluate::rows(&pictures.dataset, predictions);
+    let metrics = evaluate::measure(&pictures.dataset.classes, &rows)?;
+    let measured = Measured {
+        stage: about.stage.to_owned(),
+        weights: about.weights.name().to_owned(),
+        on: about.on.to_owned(),
+        n_trained_on: pictures.n_trained_on,
+        metrics,
+    };
+    measured::write(folder, &measured, &rows)?;
+    Ok(measured)
+}
+
+/// What was measured on what.
+struct MeasuredOn<'a> {
+    stage: &'a str,
+    weights: FromWeights,
+    on: &'a str,
+}

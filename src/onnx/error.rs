@@ -1,0 +1,108 @@
+//! Files that cannot be base models.
+
+use std::path::PathBuf;
+
+use super::run;
+use crate::base::fs::FileError;
+use crate::base::tensor::shape_text;
+use crate::spec::problem::Code;
+/// A file that cannot be a base model.
+#[derive(Debug, thiserror::Error)]
+pub enum BackboneError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is no ONNX file, or lacks a part.
+    #[error("`{}` cannot be read as an ONNX file: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No node and no value has the name.
+    #[error("the base model has no node and no value `{wanted}`")]
+    UnknownNode {
+        /// What was asked for.
+        wanted: String,
+        /// Similar names.
+        nearest: Vec<String>,
+        /// The last values that it computes.
+        last: Vec<String>,
+    },
+    /// Nothing here computes some operators.
+    #[error("tract, which runs ONNX files here, does not know {}", operators(.0))]
+    Unsupported(
+        /// Each operator with the first node of it.
+        Vec<(String, String)>,
+    ),
+    /// Its input takes no pictures of the pipeline.
+    #[error("{reason}")]
+    Input {
+        /// What it takes.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// What it computes is no picture and no vector.
+    #[error("its features have the shape {}, of which no head can be made", shape_text(.0))]
+    Shape(
+        /// The shape for one picture, the number of pictures first.
+        Vec<usize>,
+    ),
+    /// What it computes is no number.
+    #[error(
+        "its features of a black picture hold {0}: a weight of it is no number, or far too large"
+    )]
+    NotFinite(f32),
+    /// It cannot be run.
+    #[error(transparent)]
+    Run(#[from] run::GraphError),
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+fn operators(all: &[(String, String)]) -> String {
+    let named = all.iter().map(|(operator, node)| format!("{operator} (node `{node}`)"));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+impl BackboneError {
+    /// Its code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::File(_)
+            | Self::Format { .. }
+            | Self::Unsupported(_)
+            | Self::NotFinite(_)
+            | Self::Run(_) => Code::BaseFile,
+            Self::UnknownNode { .. } => Code::UnknownNode,
+            Self::Input { .. } | Self::Shape(_) => Code::BaseMismatch,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
+            Self::UnknownNode { nearest, last, .. } => {
+                let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", quoted(nearest)));
+                let last = format!("the last values that it computes are {}", quoted(last));
+                meant.into_iter().chain([last]).collect()
+            }
+            Self::Unsupported(_) => vec![
+                "give a node in front of them as `features`, or export the network with other operators"
+                    .to_owned(),
+            ],
+            Self::Input { hint, .. } => vec![hint.clone()],
+            Self::Shape(_) => vec![
+                "name a node whose output has the shape [n, features] or [n, channels, height, width]"
+                    .to_owned(),
+            ],
+        }
+    }
+}

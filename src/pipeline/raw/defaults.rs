@@ -1,0 +1,157 @@
+//! The value of every key that a pipeline file may leave out. One home for all of them: the JSON
+//! schema, the reference and the loader read them from here.
+
+use super::{
+    RawAdam, RawBatchNorm, RawBestBy, RawDevice, RawDuplicates, RawFill, RawFit, RawHead,
+    RawInterpolation, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSchedule,
+    RawSplit, RawSplitBy, RawTop,
+};
+
+pub(super) fn seed() -> u64 {
+    42
+}
+
+pub(super) fn batch_size() -> usize {
+    32
+}
+
+pub(super) fn image_size() -> usize {
+    160
+}
+
+pub(super) fn prefetch() -> RawPrefetch {
+    RawPrefetch::Auto(super::Auto::Auto)
+}
+
+pub(super) fn on_bad_image() -> RawOnBadImage {
+    RawOnBadImage::Error
+}
+
+pub(super) fn duplicates() -> RawDuplicates {
+    RawDuplicates::Error
+}
+
+pub(super) fn resize() -> RawResize {
+    RawResize { interpolation: interpolation(), antialias: antialias(), fit: fit() }
+}
+
+pub(super) fn interpolation() -> RawInterpolation {
+    RawInterpolation::Bilinear
+}
+
+pub(super) fn antialias() -> bool {
+    true
+}
+
+pub(super) fn fit() -> RawFit {
+    RawFit::Stretch
+}
+
+pub(super) fn split() -> RawSplit {
+    RawSplit { train: None, validation: validation(), test: 0.0, by: split_by(), seed: None }
+}
+
+pub(super) fn validation() -> f64 {
+    0.2
+}
+
+pub(super) fn split_by() -> RawSplitBy {
+    RawSplitBy::Stratified
+}
+
+pub(super) fn fill() -> RawFill {
+    RawFill::Reflect
+}
+
+pub(super) fn device() -> RawDevice {
+    RawDevice::Cpu
+}
+
+pub(super) fn micro_batches() -> usize {
+    16
+}
+
+pub(super) fn head() -> RawHead {
+    RawHead { pooling: pooling(), dropout: dropout() }
+}
+
+pub(super) fn pooling() -> RawPooling {
+    RawPooling::Average
+}
+
+pub(super) fn top() -> RawTop {
+    RawTop::New
+}
+
+pub(super) fn dropout() -> f64 {
+    0.2
+}
+
+pub(super) fn schedule() -> RawSchedule {
+    RawSchedule::Constant
+}
+
+pub(super) fn schedule_factor() -> f64 {
+    0.1
+}
+
+pub(super) fn one_cycle_rise() -> f64 {
+    0.25
+}
+
+pub(super) fn one_cycle_start() -> f64 {
+    0.04
+}
+
+pub(super) fn one_cycle_end() -> f64 {
+    1e-5
+}
+
+pub(super) fn plateau_patience() -> usize {
+    10
+}
+
+pub(super) fn batch_norm() -> RawBatchNorm {
+    RawBatchNorm::Frozen
+}
+
+pub(super) fn batch_norm_momentum() -> f64 {
+    0.99
+}
+
+pub(super) fn best_by() -> RawBestBy {
+    RawBestBy::ValidationLoss
+}
+
+pub(super) fn optimizer() -> RawOptimizer {
+    RawOptimizer::Adam(RawAdam {
+        learning_rate: adam_learning_rate(),
+        beta_1: beta_1(),
+        beta_2: beta_2(),
+        epsilon: epsilon(),
+    })
+}
+
+pub(super) fn adam_learning_rate() -> f64 {
+    1e-3
+}
+
+pub(super) fn beta_1() -> f64 {
+    0.9
+}
+
+pub(super) fn beta_2() -> f64 {
+    0.999
+}
+
+pub(super) fn epsilon() -> f64 {
+    1e-7
+}
+
+pub(super) fn weight_decay() -> f64 {
+    4e-3
+}
+
+pub(super) fn sgd_learning_rate() -> f64 {
+    1e-2
+}
