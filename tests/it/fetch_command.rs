@@ -103,7 +103,7 @@ fn a_file_that_breaks_off_goes_on_where_it_stopped() {
         assert!(std::fs::read(place.file()).unwrap() == file, "{answers:?}");
         let asked: Vec<String> = parts.iter().map(|p| format!("/keras/{KERAS}{p}")).collect();
         assert_eq!(server.asked(), asked, "{answers:?}");
-        assert!(said.err.contains("recorded and compared from now on"), "{}", said.err);
+        assert!(said.err.contains("recorded and checked from now on"), "{}", said.err);
     }
 }
 
@@ -269,7 +269,7 @@ fn what_cannot_be_meant_is_said() {
         *arguments.last_mut().unwrap() = mirror.to_owned();
         let said = alpaca_run(&arguments);
         assert_eq!(said.code, Some(2), "{mirror}: {}", said.err);
-        assert!(said.err.contains("is no mirror"), "{mirror}: {}", said.err);
+        assert!(said.err.contains("is not a valid mirror"), "{mirror}: {}", said.err);
     }
     assert_eq!(server.asked(), [""; 0]);
 }
@@ -289,7 +289,7 @@ fn an_interrupted_download_is_kept_and_says_so() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let said = Said::of(process);
     assert_eq!(said.code, Some(130), "{}", said.err);
-    assert!(said.err.contains("the next download goes on from there"), "{}", said.err);
+    assert!(said.err.contains("the next download continues from here"), "{}", said.err);
     let said = place.fetch(&server);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(server.asked()[1].contains("bytes="), "{:?}", server.asked());
@@ -303,7 +303,8 @@ fn of_two_processes_one_downloads() {
     let arguments = place.arguments(&server);
     let processes = [(); 3].map(|()| spawn(&arguments));
     let said = processes.map(Said::of);
-    let waited = said.iter().filter(|said| said.err.contains("waiting for it")).count();
+    let waited =
+        said.iter().filter(|said| said.err.contains("waiting for another process")).count();
     assert!(said.iter().all(|said| said.code == Some(0)), "{said:?}");
     assert_eq!((server.asked().len(), waited), (1, 2), "{said:?}");
     assert_eq!(place.left(), complete());

@@ -337,7 +337,7 @@ fn a_run_goes_on_only_with_the_pictures_it_began_with() {
     std::fs::copy(workshop.path("pictures/ring/004.png"), &picture).unwrap();
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(1), "{}", said.err);
-    assert!(said.err.contains("pictures changed since the run was started"), "{}", said.err);
+    assert!(said.err.contains("images changed since the run was started"), "{}", said.err);
     assert!(said.err.contains("1 picture of other content"), "{}", said.err);
     assert!(said.err.contains("disc/003.png"), "{}", said.err);
     std::fs::remove_file(&picture).unwrap();
@@ -346,7 +346,7 @@ fn a_run_goes_on_only_with_the_pictures_it_began_with() {
     std::fs::rename(workshop.path("pictures"), workshop.path("elsewhere")).unwrap();
     let said = Said::of(resume(&directory));
     assert!(said.err.contains("D001"), "{}", said.err);
-    assert!(said.err.contains("-S dataset.directory=FOLDER"), "{}", said.err);
+    assert!(said.err.contains("-S dataset.directory=DIR"), "{}", said.err);
     std::fs::rename(&aside, workshop.path("elsewhere/disc/003.png")).unwrap();
     let pipeline = std::fs::read_to_string(directory.join("pipeline.yaml")).unwrap();
     std::fs::write(directory.join("pipeline.yaml"), "version: 1\n").unwrap();
@@ -385,13 +385,13 @@ fn what_cannot_go_on_says_why() {
     assert!(said.err.contains("there is no folder"), "{}", said.err);
     let said = alpaca_run(&["resume", &workshop.text("pictures")]);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("nothing to go on from"), "{}", said.err);
+    assert!(said.err.contains("no checkpoint to resume from"), "{}", said.err);
     assert!(!workshop.path("pictures/checkpoint").exists(), "something was written there");
     let directory = cut_short(&workshop, "runs");
     assert_eq!(Said::of(resume(&directory)).code, Some(0));
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.out.contains("is finished"), "{}", said.out);
+    assert!(said.out.contains("has finished"), "{}", said.out);
     std::fs::write(directory.join("manifest.json"), "{}").unwrap();
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(2), "{}", said.out);
@@ -406,7 +406,7 @@ fn verify_finds_every_file_that_is_not_as_it_was_written() {
     let verify = || alpaca_run(&["verify", &directory]);
     let said = verify();
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.out.contains("files are as the manifest says"), "{}", said.out);
+    assert!(said.out.contains("files match the manifest"), "{}", said.out);
     let path = |name: &str| workshop.path("runs/small").join(name);
     let metrics = std::fs::read_to_string(path("metrics.csv")).unwrap();
     std::fs::write(path("metrics.csv"), metrics.replacen("transfer", "transfar", 1)).unwrap();
