@@ -80,7 +80,8 @@ pub enum Event {
         stage: String,
         /// Metrics of its best epoch.
         best: EpochMetrics,
-        /// The number of epochs without improvement that ended it early; `None` if it ran to its end.
+        /// The number of epochs without improvement that ended it early; `None` if it ran to its
+        /// end.
         patience: Option<usize>,
     },
     /// An evaluation or an export has finished.

@@ -129,12 +129,17 @@ fn what_a_process_left_is_not_downloaded_again() {
 #[test]
 fn what_is_not_the_file_is_refused_and_not_kept() {
     let file = file();
-    let lies = "it broke off after";
+    let lies = "the connection was interrupted after";
     for (answer, code, said_of_it, n_requests) in [
         (Answer::Length(file.len() + 10), "W005", lies, 6),
-        (Answer::Length(file.len() - 10), "W005", "not the file asked for", 1),
-        (Answer::Length(0), "W005", "not the file asked for", 1),
-        (Answer::Bytes(b"<html>Please log in</html>"), "W005", "it is a page of the web", 1),
+        (Answer::Length(file.len() - 10), "W005", "did not send the requested file", 1),
+        (Answer::Length(0), "W005", "did not send the requested file", 1),
+        (
+            Answer::Bytes(b"<html>Please log in</html>"),
+            "W005",
+            "the server returned an HTML page",
+            1,
+        ),
         (Answer::Status(404), "W005", "404", 1),
         (Answer::Status(403), "W005", "403", 1),
         (Answer::Status(503), "W005", "given up after 5 tries", 5),
@@ -175,7 +180,7 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     let file = file();
     let asks = format!("{{ source: keras, sha256: {} }}", "ab".repeat(32));
     for (weights, width, reason) in [
-        (asks.as_str(), "0.35", "the pipeline asks for the SHA-256 abab"),
+        (asks.as_str(), "0.35", "the pipeline requires the SHA-256 abab"),
         ("{ source: torchvision, version: v1 }", "1.0", "its SHA-256 begins with b0353104"),
         ("{ source: timm }", "1.0", "have the names of keras, not of timm"),
         ("imagenet", "0.5", "does not fit MobileNetV2 of width 0.5: "),
@@ -195,14 +200,14 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     let changed = Server::start(&other, &[Answer::File]);
     let said = place.fetch(&changed);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("when it first came its SHA-256 was"), "{}", said.err);
+    assert!(said.err.contains("when it was first downloaded, its SHA-256 was"), "{}", said.err);
     // The same bytes as before are welcome, from anywhere and by hand.
     std::fs::write(place.file(), &file).unwrap();
     assert_eq!(place.fetch(&changed).code, Some(0));
     std::fs::write(place.file(), &other).unwrap();
     let said = place.fetch(&changed);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("is not the file it should be"), "{}", said.err);
+    assert!(said.err.contains("is not the expected file"), "{}", said.err);
     // What the pipeline asks for comes before what was recorded.
     let record = std::fs::read_to_string(place.file().with_extension("h5.sha256")).unwrap();
     let old = record.split(' ').next().unwrap();
@@ -254,8 +259,8 @@ fn what_cannot_be_meant_is_said() {
     for (weights, hint) in [
         ("imagenett", "did you mean `imagenet`?"),
         ("torchvision", "`{ source: torchvision }`"),
-        ("https://example.com/x.h5", "not downloaded from any address"),
-        ("~/x.h5", "`~` means nothing here"),
+        ("https://example.com/x.h5", "cannot be downloaded from an address"),
+        ("~/x.h5", "`~` is not expanded"),
     ] {
         let mut arguments = place.arguments(&server);
         arguments.extend(["-S".to_owned(), format!("model.weights={weights}")]);

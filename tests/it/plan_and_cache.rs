@@ -66,7 +66,7 @@ fn what_is_kept_between_runs_changes_no_result() {
         bytes[place] ^= 1;
         std::fs::write(&entry, bytes).unwrap();
         let said = run_cached(&workshop, &[]);
-        assert!(said.err.contains("was damaged"), "{}", said.err);
+        assert!(said.err.contains("is damaged"), "{}", said.err);
     }
     for other in ["runs/small-2", "runs/small-3", "runs/small-4", "runs/small-5"] {
         assert_same_files(&workshop.path("runs/small"), &workshop.path(other));
@@ -107,17 +107,17 @@ fn each_edit_runs_the_stages_it_changes_and_no_others() {
         ),
         (
             "stages.transfer.epochs=1",
-            "run (stages.transfer.train.epochs: 2 → 1); run (transfer comes out differently)",
+            "run (stages.transfer.train.epochs: 2 → 1); run (the result of transfer changes)",
         ),
         (
             "dataset.batch_size=6",
             "run (dataset.batch_size: 5 → 6); \
-             run (dataset.batch_size: 5 → 6, transfer comes out differently)",
+             run (dataset.batch_size: 5 → 6, the result of transfer changes)",
         ),
         (
             "seed=8",
             "run (dataset.split.seed: 7 → 8, seed: 7 → 8); \
-             run (dataset.split.seed: 7 → 8, seed: 7 → 8, transfer comes out differently)",
+             run (dataset.split.seed: 7 → 8, seed: 7 → 8, the result of transfer changes)",
         ),
     ];
     for (change, expected) in changes {
@@ -132,7 +132,7 @@ fn each_edit_runs_the_stages_it_changes_and_no_others() {
     let new = workshop.path("pictures/ring/new.png");
     picture(1, 20).save(&new).unwrap();
     let said = decisions(&workshop, &[]);
-    assert!(said.starts_with("run (1 picture new:\n  ring/new.png); run ("), "{said}");
+    assert!(said.starts_with("run (1 image added:\n  ring/new.png); run ("), "{said}");
     std::fs::remove_file(&new).unwrap();
     assert_eq!(decisions(&workshop, &[]), both);
 }
@@ -186,7 +186,7 @@ fn a_stage_can_be_made_to_run_and_must_come_out_the_same() {
     assert_eq!(decisions(&workshop, &force), "run (--force); reuse");
     let said = run_cached(&workshop, &force);
     assert!(said.err.contains("transfer  epoch  2/2"), "{}", said.err);
-    assert!(!said.err.contains("came out differently"), "{}", said.err);
+    assert!(!said.err.contains("differs from the cached one"), "{}", said.err);
     let key = |run: &str| manifest(&workshop.path(run))["stages"][0]["key"].clone();
     assert_eq!(key("runs/small"), key("runs/small-2"));
     let pipeline = workshop.text("small.yaml");

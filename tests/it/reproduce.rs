@@ -43,7 +43,7 @@ fn pictures_may_have_moved_but_not_changed() {
     let said = reproduce(&workshop, &["-S", &moved]);
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(
-        said.err.contains("pictures changed") && said.err.contains("disc/003.png"),
+        said.err.contains("images changed") && said.err.contains("disc/003.png"),
         "{}",
         said.err
     );

@@ -338,11 +338,11 @@ fn a_run_goes_on_only_with_the_pictures_it_began_with() {
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("images changed since the run was started"), "{}", said.err);
-    assert!(said.err.contains("1 picture of other content"), "{}", said.err);
+    assert!(said.err.contains("1 image changed"), "{}", said.err);
     assert!(said.err.contains("disc/003.png"), "{}", said.err);
     std::fs::remove_file(&picture).unwrap();
     let said = Said::of(resume(&directory));
-    assert!(said.err.contains("1 picture gone"), "{}", said.err);
+    assert!(said.err.contains("1 image removed"), "{}", said.err);
     std::fs::rename(workshop.path("pictures"), workshop.path("elsewhere")).unwrap();
     let said = Said::of(resume(&directory));
     assert!(said.err.contains("D001"), "{}", said.err);

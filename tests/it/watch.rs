@@ -147,7 +147,7 @@ fn pictures_are_followed_where_asked_for() {
     let session = Session::start(&workshop, &["--data"]);
     session.expect("watching");
     picture(1, 20).save(workshop.path("pictures/ring/new.png")).unwrap();
-    session.expect("transfer  run    2 epochs: 1 picture new");
+    session.expect("transfer  run    2 epochs: 1 image added");
     session.expect("watching");
 }
 
@@ -161,10 +161,10 @@ fn a_dataset_directory_in_the_place_of_another_is_followed() {
         crate::support::pictures::dataset(&new, 2, 13);
         std::fs::rename(&place, old).unwrap();
         std::fs::rename(new, &place).unwrap();
-        session.expect("transfer  run    2 epochs: 2 pictures new");
+        session.expect("transfer  run    2 epochs: 2 images added");
         session.expect("watching");
         picture(1, 20).save(place.join("ring/new.png")).unwrap();
-        session.expect("transfer  run    2 epochs: 1 picture new");
+        session.expect("transfer  run    2 epochs: 1 image added");
         session.expect("watching");
     }
 }

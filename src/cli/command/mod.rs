@@ -61,8 +61,8 @@ enum Fetching<'a> {
 }
 
 impl Fetching<'_> {
-    /// Downloads the weights that a pipeline needs; in a recorded run they had the digest `recorded`.
-    /// If the network is disabled, missing weights are reported later.
+    /// Downloads the weights that a pipeline needs; in a recorded run they had the digest
+    /// `recorded`. If the network is disabled, missing weights are reported later.
     fn fetch(
         self,
         loaded: &Loaded,

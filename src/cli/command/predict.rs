@@ -21,8 +21,8 @@ use crate::exec::prepare::weights::published;
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
 use crate::spec::FromWeights;
 
-/// Number of classes per image without `--top`: a few of the thousand of ImageNet, and the likeliest
-/// of a classifier that was trained here.
+/// Number of classes per image without `--top`: a few of the thousand of ImageNet, and the
+/// likeliest of a classifier that was trained here.
 const TOP_OF_BASE: usize = 5;
 const TOP_OF_RUN: usize = 1;
 

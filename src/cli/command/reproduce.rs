@@ -136,8 +136,8 @@ impl Scratch {
     }
 }
 
-/// Removes temporary directories of processes that were killed. Those that cannot be read or removed
-/// belong to another user, or are tried again the next time.
+/// Removes temporary directories of processes that were killed. Those that cannot be read or
+/// removed belong to another user, or are tried again the next time.
 fn tidy(folder: &Path) {
     for path in fs::read_dir_sorted(folder).unwrap_or_default() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

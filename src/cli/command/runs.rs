@@ -214,8 +214,8 @@ struct Pruning {
     unfinished: bool,
 }
 
-/// Removes all but the newest `keep` finished runs, and with `unfinished` those that did not finish.
-/// Links stay, and entries that look like runs but are not removed are listed.
+/// Removes all but the newest `keep` finished runs, and with `unfinished` those that did not
+/// finish. Links stay, and entries that look like runs but are not removed are listed.
 fn prune(pruning: Pruning, folder: &Path, dry_run: bool) -> Result<String, Failure> {
     let Pruning { keep, unfinished } = pruning;
     let mut runs = vec![];
