@@ -207,7 +207,7 @@ pub enum CheckpointError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The damage.
         source: BundleError,
     },
     /// It was written by another version.

@@ -326,7 +326,7 @@ fn a_model_of_drawn_pictures_is_proved_on_them() {
     let workshop = Workshop::new(text, 2);
     let said = run(&workshop, &[]);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.err.contains("on 4 pictures"), "{}", said.err);
+    assert!(said.err.contains("on 4 images"), "{}", said.err);
 }
 
 /// `ALPACA_PYTHON` is a Python with onnx, onnxruntime and Pillow.

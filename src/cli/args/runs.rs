@@ -47,7 +47,7 @@ pub(in crate::cli) struct DiffArguments {
     /// Write an SVG plot with the learning curves of all runs
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) svg: Option<PathBuf>,
-    /// Write an HTML page, including images whose prediction changed
+    /// Write an HTML page, including the images with changed predictions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) html: Option<PathBuf>,
 }

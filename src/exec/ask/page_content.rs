@@ -50,7 +50,7 @@ pub struct PageImages<'a> {
     pub trained: &'a Trained,
     /// All images; the positions are those of the validation set.
     pub pictures: &'a EvaluationImages,
-    /// Positions of the training set, whose augmentation is shown.
+    /// Positions of the training set, to show its augmentation.
     pub training: Vec<usize>,
     /// Predictions for the validation set.
     pub predictions: &'a [Prediction],

@@ -113,7 +113,7 @@ impl fmt::Display for Reason {
 pub struct PlanOptions {
     /// Stages that run even if their result is cached.
     pub force: Vec<String>,
-    /// The directory of an interrupted run, whose stage in progress can continue.
+    /// The directory of an interrupted run. Its stage in progress can continue.
     pub unfinished: Option<PathBuf>,
 }
 

@@ -78,7 +78,7 @@ impl RunImages {
                 text::thousands(n_chose)
             ),
         };
-        Some(format!("{what}; the metrics say little about new images"))
+        Some(format!("{what}; the metrics are too optimistic for new images"))
     }
 }
 

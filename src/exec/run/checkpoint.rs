@@ -62,7 +62,7 @@ pub(crate) struct Past {
     pub(crate) outcomes: Vec<StageOutcome>,
     /// The stage that was in progress.
     pub(crate) current: Option<Begun>,
-    /// Damaged files, whose stages run again.
+    /// Damaged files. Their stages run again.
     pub(crate) damaged: Vec<PathBuf>,
 }
 

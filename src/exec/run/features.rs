@@ -205,7 +205,7 @@ struct FeaturePass<'a> {
     batch_size: usize,
     order: Vec<usize>,
     at: usize,
-    /// Loads the images of the pass whose features are not cached.
+    /// Loads the images of the pass that have no cached features.
     pass: Pass,
     kept: Option<(&'a mut Kept, usize)>,
     /// How long the current batch waited for images; the time of the frozen part follows.
