@@ -97,8 +97,7 @@ impl EventSink for Progress {
             Event::RunResumed { directory, stages } => {
                 let done = match stages.as_slice() {
                     [] => String::new(),
-                    [stage] => format!(" (stage {stage} already finished)"),
-                    stages => format!(" (stages {} already finished)", stages.join(", ")),
+                    stages => format!(" ({} already finished)", stages.join(", ")),
                 };
                 self.terminal.note(&format!("resuming {}{done}", names::text_of_path(directory)));
             }
@@ -107,8 +106,7 @@ impl EventSink for Progress {
                     0 => String::new(),
                     n => format!(" after {}", text::count(*n, "step")),
                 };
-                self.terminal
-                    .note(&format!("{}; resuming in epoch {epoch}{steps}", stage_line(facts)));
+                self.terminal.note(&format!("{}; from epoch {epoch}{steps}", stage_line(facts)));
                 self.stage = Some(facts.clone());
                 self.begin_epoch(*epoch);
             }
