@@ -133,15 +133,8 @@ fn show(run: &RunEntry) -> String {
         parts.collect::<Vec<_>>().join(", "),
         manifest.weights.source,
     );
-    let heads = [
-        "stage",
-        "first trained layer",
-        "weights",
-        "best epoch",
-        "val/accuracy",
-        "val/loss",
-        "reused",
-    ];
+    let heads =
+        ["stage", "trained from", "weights", "best epoch", "val/accuracy", "val/loss", "reused"];
     let mut table = vec![heads.map(str::to_owned).to_vec()];
     for stage in &manifest.stages {
         let StageRecord { name, first_trainable, n_trainable, best, .. } = stage;
