@@ -1,6 +1,7 @@
-//! What can change a number: sources of the modules that compute, and the libraries they use.
+//! Digest of everything that affects results: sources of the modules that compute, and the
+//! libraries that they use.
 //!
-//! A word in a message, a comment or a test changes no number, so results that were kept survive
+//! Messages of errors, comments and tests do not affect results, so cached results stay valid after
 //! an edit of those.
 
 use std::fs;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{lines, locked};
 
-/// The folders and files that compute: the crates, and the modules marked so in ARCHITECTURE.md.
+/// The directories and files that compute: the crates, and the modules marked in ARCHITECTURE.md.
 pub(crate) const COMPUTING: [&str; 16] = [
     "crates/kernels/src",
     "crates/painter/src",
@@ -28,10 +29,10 @@ pub(crate) const COMPUTING: [&str; 16] = [
     "src/exec/run",
 ];
 
-/// A file of this name says what went wrong; no number passes through it.
+/// The name of files with error messages, which do not affect results.
 const WORDS: &str = "error.rs";
 
-/// The files that name the libraries of what computes, and how they are built.
+/// The files that declare the libraries of the computing code, and how they are built.
 const MANIFESTS: [&str; 4] = [
     "Cargo.toml",
     "crates/kernels/Cargo.toml",
@@ -39,7 +40,7 @@ const MANIFESTS: [&str; 4] = [
     "crates/random/Cargo.toml",
 ];
 
-/// Libraries that nothing that computes names: they read pipelines, show results or fetch files.
+/// Libraries that do not compute: they read pipelines, show results or download files.
 pub(crate) const SHOWING: [&str; 18] = [
     "annotate-snippets",
     "anyhow",
@@ -61,10 +62,10 @@ pub(crate) const SHOWING: [&str; 18] = [
     "ureq",
 ];
 
-/// Libraries of tests, which a lock file lists with the others.
+/// Libraries of tests, which a lock file lists with all others.
 const TESTING: [&str; 4] = ["criterion", "insta", "jsonschema", "proptest"];
 
-/// A digest of everything that computes, below the folder of the main package.
+/// A digest of everything that computes in the directory of the main package.
 pub(crate) fn digest(root: &Path) -> u64 {
     let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
     let others: Vec<&str> = SHOWING.into_iter().chain(TESTING).collect();
@@ -85,7 +86,7 @@ pub(crate) fn digest(root: &Path) -> u64 {
         let declared = locked::declared(&read(manifest), &others);
         parts.push((manifest.to_owned(), declared.join("\n")));
     }
-    // A package may come without a lock file.
+    // A package may be published without a lock file.
     let lock = "Cargo.lock";
     parts.push((lock.to_owned(), locked::used(&read(lock), "alpaca-run", &others).join("\n")));
     parts.iter().fold(OFFSET, |digest, (name, text)| {
@@ -103,7 +104,7 @@ fn collect(place: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// FNV-1a with 64 bits: a build script should need no library.
+/// FNV-1a with 64 bits, since a build script should need no library.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn add(digest: u64, bytes: &[u8]) -> u64 {

@@ -1,9 +1,9 @@
-//! Rust's text without what changes no number: comments, the texts of errors, tests, spaces between
-//! lines.
+//! Reduces Rust sources to the text that affects results: without comments, error messages, tests
+//! and blank lines.
 
-/// A source file less its comments, `#[error(…)]` texts and its tests.
+/// A source file without comments, `#[error(…)]` attributes and tests.
 ///
-/// Reads just enough of Rust to know texts from comments; what it does not know it keeps.
+/// Parses just enough Rust to tell string literals from comments. Everything else is retained.
 pub(crate) fn that_compute(source: &str) -> String {
     let source = source.split("\nmod tests {").next().unwrap_or_default();
     let mut kept = String::with_capacity(source.len());
@@ -22,7 +22,7 @@ pub(crate) fn that_compute(source: &str) -> String {
         } else if first == '"' {
             text(rest)
         } else if let Some(len) = raw_text(rest) {
-            // Its letters are no comment, whatever they are.
+            // The content of a raw string is never a comment.
             len
         } else if first == '\'' {
             character(rest)
@@ -38,7 +38,7 @@ pub(crate) fn that_compute(source: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The length of a comment that may hold others.
+/// The length of a block comment, which may be nested.
 fn block_comment(rest: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < rest.len() {
@@ -58,7 +58,7 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a text in quotation marks.
+/// The length of a string literal.
 fn text(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
@@ -72,7 +72,7 @@ fn text(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a text without escapes, if there is one: `r"…"`, `r#"…"#`, `br#"…"#`.
+/// The length of a raw string literal, if there is one: `r"…"`, `r#"…"#`, `br#"…"#`.
 fn raw_text(rest: &str) -> Option<usize> {
     let begin = rest.strip_prefix("br").or_else(|| rest.strip_prefix('r'))?;
     let n_marks = begin.len() - begin.trim_start_matches('#').len();
@@ -82,7 +82,7 @@ fn raw_text(rest: &str) -> Option<usize> {
     Some(rest.len() - inner.len() + len)
 }
 
-/// The length of a character in quotation marks, or of the mark of a lifetime.
+/// The length of a character literal, or of the quote of a lifetime.
 fn character(rest: &str) -> usize {
     let mut inner = rest[1..].chars();
     match (inner.next(), inner.next()) {
@@ -92,7 +92,7 @@ fn character(rest: &str) -> usize {
     }
 }
 
-/// The length of an attribute whose parentheses hold texts.
+/// The length of an attribute that contains string literals.
 fn attribute(rest: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while let Some(c) = rest[at..].chars().next() {

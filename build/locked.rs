@@ -1,4 +1,4 @@
-//! The versions of libraries in a lock file.
+//! Reads the versions of libraries from a lock file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ struct Package<'a> {
     name: &'a str,
     version: &'a str,
     checksum: &'a str,
-    /// As they stand: a name, or a name and a version where there are several of that name.
+    /// As written: a name, with a version if there are several packages of that name.
     dependencies: Vec<&'a str>,
 }
 
@@ -40,8 +40,8 @@ pub(crate) fn version<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
     packages(lock).into_iter().find(|package| package.name == name).map(|package| package.version)
 }
 
-/// The libraries that `root` uses, and those that they use, by name, version and checksum; those
-/// that it uses only by way of one of `others` are left out.
+/// Name, version and checksum of all direct and indirect dependencies of `root`, except those that
+/// it needs only through one of `others`.
 pub(crate) fn used(lock: &str, root: &str, others: &[&str]) -> Vec<String> {
     let all = packages(lock);
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -71,15 +71,15 @@ pub(crate) fn used(lock: &str, root: &str, others: &[&str]) -> Vec<String> {
         let Package { name, version, checksum, .. } = &all[index];
         format!("{name} {version} {checksum}")
     };
-    // Packages of the project have no checksum; their sources are looked at themselves.
+    // Packages of the project have no checksum; the digest covers their sources.
     let is_library = |index: &&usize| !all[**index].checksum.is_empty();
     let mut lines: Vec<String> = seen.iter().filter(is_library).map(line).collect();
     lines.sort();
     lines
 }
 
-/// The lines of a package's manifest that name its libraries and their features, without those of
-/// tests and without `others`.
+/// The lines of a package's manifest that declare its libraries and their features, except those of
+/// tests and `others`.
 pub(crate) fn declared(manifest: &str, others: &[&str]) -> Vec<String> {
     let mut is_list = false;
     let mut kept = vec![];

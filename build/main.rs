@@ -1,4 +1,4 @@
-//! Gives the build a name of its own, so that results of another build are not taken for its own.
+//! Gives the build a unique name, so that it does not reuse results of other builds.
 #![expect(clippy::print_stdout, reason = "Cargo reads what a build script prints")]
 
 mod identity;

@@ -1,7 +1,7 @@
-//! What happens in a run, told to whoever listens.
+//! Events of a run, sent to listeners.
 //!
-//! Whoever emits an event does not know who listens: the run directory writes metrics, the
-//! terminal draws progress, the log keeps everything.
+//! The sender of an event does not know its listeners: the run directory writes metrics, the
+//! terminal shows progress, and the log records everything.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,110 +11,111 @@ use serde::{Deserialize, Serialize};
 use crate::base::fs::FileError;
 use crate::base::names;
 
-/// Something that happened.
+/// An event of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// A run directory was made.
+    /// A run directory was created.
     RunStarted {
         /// The run directory.
         #[serde(serialize_with = "names::serialize")]
         directory: PathBuf,
     },
-    /// A run that was cut short goes on.
+    /// An interrupted run is resumed.
     RunResumed {
         /// The run directory.
         #[serde(serialize_with = "names::serialize")]
         directory: PathBuf,
-        /// Stages that were finished.
+        /// Stages that had finished before.
         stages: Vec<String>,
     },
-    /// The dataset was read and divided.
+    /// The dataset was read and split.
     DatasetReady(DatasetFacts),
-    /// The pixels of the dataset were made or found.
+    /// The images of the dataset were decoded or found in the cache.
     PixelsReady(PixelsFacts),
     /// A stage begins.
     StageStarted(StageFacts),
-    /// A stage that was cut short goes on.
+    /// An interrupted stage is resumed.
     StageResumed {
-        /// The stage as it was before its first epoch.
+        /// The stage before its first epoch.
         facts: StageFacts,
         /// The epoch in progress.
         epoch: usize,
-        /// Steps of it that are done.
+        /// Completed steps of that epoch.
         n_steps: usize,
     },
-    /// A stage whose result is taken from an earlier run.
+    /// The result of a stage is reused from an earlier run.
     StageReused {
-        /// The stage as it was before its first epoch.
+        /// The stage before its first epoch.
         facts: StageFacts,
-        /// Its best epoch.
+        /// Metrics of its best epoch.
         best: EpochMetrics,
     },
-    /// A step of training is done.
+    /// A training step has finished.
     StepFinished {
-        /// Position in the epoch, from one.
+        /// Number of the step in its epoch, starting at one.
         step: usize,
-        /// Pictures so far in this epoch.
+        /// Images so far in this epoch.
         n_images: usize,
         /// Mean loss so far in this epoch.
         loss: f64,
         /// Accuracy so far in this epoch.
         accuracy: f64,
     },
-    /// An epoch is done, validation included.
+    /// An epoch has finished, including validation.
     EpochFinished {
-        /// The stage.
+        /// Name of the stage.
         stage: String,
-        /// What was measured.
+        /// Metrics of the epoch.
         metrics: EpochMetrics,
         /// Whether this is the best epoch of the stage so far.
         is_best: bool,
-        /// How long it took.
+        /// Duration of the epoch and its parts.
         #[serde(skip)]
         times: EpochTimes,
     },
-    /// A stage is done.
+    /// A stage has finished.
     StageFinished {
-        /// The stage.
+        /// Name of the stage.
         stage: String,
-        /// Its best epoch.
+        /// Metrics of its best epoch.
         best: EpochMetrics,
-        /// After how many epochs without a better one it ended, where it ended before its last.
+        /// The number of epochs without improvement that ended it early; `None` if it ran to its
+        /// end.
         patience: Option<usize>,
     },
-    /// What a model was measured by or written to.
+    /// An evaluation or an export has finished.
     TaskFinished(TaskFacts),
-    /// Something the user should know and may do something about.
+    /// Something the user should know, and may be able to fix.
     Warning {
-        /// What, in one sentence.
+        /// The warning as one sentence.
         message: String,
     },
 }
 
-/// A dataset in numbers.
+/// Sizes of a dataset.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetFacts {
-    /// Each class with the number of its pictures.
+    /// Each class with its number of images.
     pub classes: Vec<(String, usize)>,
-    /// Pictures that train.
+    /// Images in the training set.
     pub n_train: usize,
-    /// Pictures that validate.
+    /// Images in the validation set.
     pub n_validation: usize,
-    /// Pictures set aside.
+    /// Images in the test set.
     pub n_test: usize,
 }
 
-/// What the pixels of a dataset take.
+/// Space taken by the decoded images of a dataset.
 #[derive(Clone, Debug, Serialize)]
 pub struct PixelsFacts {
-    /// Bytes of one picture.
+    /// Bytes per image.
     pub bytes_each: u64,
-    /// Pictures in memory.
+    /// Images cached in memory.
     pub n_in_memory: usize,
-    /// Pictures in the cache directory.
+    /// Images cached on disk.
     pub n_on_disk: usize,
-    /// The folder they are in.
+    /// The directory of the images on disk.
     #[serde(serialize_with = "names::serialize_some")]
     pub folder: Option<PathBuf>,
 }
@@ -122,97 +123,97 @@ pub struct PixelsFacts {
 /// A stage before its first epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct StageFacts {
-    /// Its name.
+    /// Name of the stage.
     pub stage: String,
-    /// The stage it goes on from.
+    /// The stage whose weights it starts from.
     pub from: Option<String>,
-    /// How many epochs it will run.
+    /// Number of epochs it will run.
     pub n_epochs: usize,
-    /// How many epochs its weights have seen before.
+    /// Number of epochs that its weights were trained for before.
     pub n_epochs_before: usize,
-    /// Steps an epoch.
+    /// Steps per epoch.
     pub n_steps: usize,
-    /// Training pictures an epoch.
+    /// Training images per epoch.
     pub n_images: usize,
-    /// Weights that train.
+    /// Number of weights that are trained.
     pub n_trainable: usize,
-    /// All weights, statistics included.
+    /// Number of all weights, including batch statistics.
     pub n_weights: usize,
-    /// The first layer that trains.
+    /// The first layer that is trained.
     pub first_trainable: String,
-    /// What validation says before the first epoch.
+    /// Validation metrics before the first epoch.
     pub before: Evaluated,
-    /// What decides which epoch is the best, as pipelines name it.
+    /// The metric that selects the best epoch, as named in pipelines.
     pub best_by: String,
 }
 
-/// What a task did.
+/// The result of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TaskFacts {
-    /// Its name.
+    /// Name of the task.
     pub task: String,
-    /// What came out, in a fragment.
+    /// The result as a sentence fragment.
     pub result: String,
 }
 
-/// Loss and accuracy over some pictures.
+/// Loss and accuracy over a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Evaluated {
     /// Mean loss.
     pub loss: f64,
-    /// Share of pictures that got their own class.
+    /// Fraction of images that are classified correctly.
     pub accuracy: f64,
 }
 
-/// What an epoch measured.
+/// Metrics of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct EpochMetrics {
-    /// Its number, from one, counted on from the stage that this one started from.
+    /// Number of the epoch, starting at one; continues the count of the stage it started from.
     pub epoch: usize,
-    /// Over the training pictures while they were trained on: augmented, with dropout.
+    /// Training metrics during the epoch, with augmentation and dropout.
     pub train: Evaluated,
-    /// Over the validation pictures, with the weights at the end of the epoch.
+    /// Validation metrics with the weights at the end of the epoch.
     pub validation: Evaluated,
-    /// The mean recall over the classes of the validation images; runs of earlier builds lack it.
+    /// Mean recall over the classes of the validation images; missing in runs of earlier builds.
     #[serde(default)]
     pub balanced_accuracy: f64,
-    /// The mean F1 score over the classes of the validation images, and those they are given; runs
-    /// of earlier builds lack it.
+    /// Mean F1 score over the classes that occur as label or prediction in the validation set;
+    /// missing in runs of earlier builds.
     #[serde(default)]
     pub macro_f1: f64,
-    /// Size of a step.
+    /// The learning rate.
     pub learning_rate: f64,
 }
 
-/// How long an epoch and its parts took. Volatile.
+/// Durations of an epoch and its parts. They differ between runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct EpochTimes {
-    /// All of it.
+    /// The whole epoch.
     pub total: Duration,
-    /// Waiting for pictures to be decoded and augmented.
+    /// Waiting for images to be decoded and augmented.
     pub waiting: Duration,
-    /// The frozen part, on training pictures.
+    /// Running the frozen part on training images.
     pub frozen: Duration,
-    /// The trainable part forward.
+    /// Forward pass of the trainable part.
     pub forward: Duration,
-    /// The trainable part backward.
+    /// Backward pass of the trainable part.
     pub backward: Duration,
-    /// Moving the weights.
+    /// Updating the weights.
     pub optimizer: Duration,
-    /// Validation.
+    /// Evaluation on the validation set.
     pub validation: Duration,
 }
 
-/// Listens to events.
+/// A listener for events.
 pub trait EventSink: Send {
-    /// Takes note of an event.
+    /// Handles an event.
     ///
     /// # Errors
-    /// When it cannot be written down; the run ends then.
+    /// When the event cannot be recorded; the run then ends.
     fn receive(&mut self, event: &Event) -> Result<(), FileError>;
 }
 
-/// Several listeners as one, in order.
+/// Several listeners that act as one, called in order.
 pub struct Sinks<'a>(pub Vec<&'a mut dyn EventSink>);
 
 impl EventSink for Sinks<'_> {

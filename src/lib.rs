@@ -2,25 +2,25 @@
 //!
 //! # Layout
 //!
-//! In reading order. A module uses only modules above it; ARCHITECTURE.md has the table and a test
-//! keeps it.
+//! Modules in reading order. A module uses only modules above it. ARCHITECTURE.md has the table of
+//! dependencies, and a test enforces it.
 //!
 //! - [`base`]: digests, files, random streams, tensors, text.
 //! - [`spec`]: the resolved description of a run, as plain data.
-//! - [`event`]: what happens in a run, told to whoever listens.
-//! - [`metrics`]: how well probabilities fit classes.
+//! - [`event`]: progress of a run, sent to listeners.
+//! - [`metrics`]: metrics of predicted probabilities.
 //! - [`model`]: the network as a graph of named layers, its weights and freeze points.
-//! - [`pipeline`]: from the text of a pipeline file to a spec, or to everything wrong with it.
-//! - [`onnx`]: classifiers as files for other software, and files run by tract.
-//! - [`fetch`]: published weights, downloaded once.
-//! - [`cache`]: what need not be computed twice.
-//! - [`dataset`]: from a folder of pictures to batches.
+//! - [`pipeline`]: from the text of a pipeline file to a spec, or to a list of all its problems.
+//! - [`onnx`]: exports classifiers to ONNX, and runs ONNX files with tract.
+//! - [`fetch`]: downloads published weights, once.
+//! - [`cache`]: stores results so that they are computed only once.
+//! - [`dataset`]: from a directory of images to batches.
 //! - [`engine`]: runs the frozen and the trainable part of a network.
 //! - [`train`]: epochs, metrics, and which epoch was best.
-//! - [`run_dir`]: the result on disk.
-//! - [`mod@diff`]: what differs between runs.
-//! - [`report`]: a run as a page for people.
-//! - [`exec`]: joins everything above into a run.
+//! - [`run_dir`]: the run directory, which holds the results.
+//! - [`mod@diff`]: compares runs.
+//! - [`report`]: writes the HTML report of a run.
+//! - [`exec`]: combines everything above into a run.
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]
 

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-/// Gives memory back to whoever asks next instead of to the system, and starts large lists at a
-/// cache line: both are worth tens of percent to a training step.
+/// Reuses freed memory instead of returning it to the system, and aligns large allocations to cache
+/// lines. Each makes a training step faster by tens of percent.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

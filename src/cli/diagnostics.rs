@@ -13,10 +13,10 @@ use crate::pipeline::document::{Lines, Source, Span};
 use crate::pipeline::load::Rejected;
 use crate::spec::problem::Code;
 
-/// Problems that are shown with their lines: more would not be read, and each takes its time.
+/// The most problems that are shown with their lines. Nobody reads more, and each takes time.
 const MOST_SHOWN: usize = 100;
 
-/// The diagnostics of a pipeline, each with the lines it is about, and how many there are.
+/// Renders the diagnostics of a pipeline with the lines they refer to, and their number.
 pub(super) fn render(rejected: &Rejected, color: Color) -> String {
     let renderer = renderer(color);
     let mut text = String::new();
@@ -39,7 +39,7 @@ pub(super) fn render(rejected: &Rejected, color: Color) -> String {
     text
 }
 
-/// An error that is not about a place in a pipeline, with its causes and hints.
+/// Renders an error that has no location in a pipeline, with its causes and hints.
 pub(super) fn render_error(
     error: &anyhow::Error,
     code: Option<Code>,
@@ -103,7 +103,7 @@ fn hint_group(hint: &str) -> Group<'_> {
     Group::with_title(Level::HELP.with_name("hint").secondary_title(names::visible(hint)))
 }
 
-/// A span of at least one character where the text has one, so that there is something to point at.
+/// Extends an empty span to one character where the text has one, so that it can be underlined.
 fn visible(span: &Span, sources: &[Source]) -> std::ops::Range<usize> {
     let text = &sources[span.source].text;
     let start = span.range.start.min(text.len());
@@ -112,7 +112,7 @@ fn visible(span: &Span, sources: &[Source]) -> std::ops::Range<usize> {
     start..span.range.end.clamp(next, text.len())
 }
 
-/// One finding, for editors.
+/// One diagnostic in the form that editors read.
 #[derive(Serialize)]
 struct JsonDiagnostic<'a> {
     code: &'static str,
@@ -126,8 +126,8 @@ struct JsonDiagnostic<'a> {
     hints: &'a [String],
 }
 
-/// All findings as a JSON list. Lines and columns count from one; columns count characters, and
-/// the end is the first column behind the text.
+/// Renders all diagnostics as a JSON list. Lines and columns start at one. Columns count
+/// characters, and the end column is the first one after the text.
 pub(super) fn render_json(rejected: Option<&Rejected>) -> String {
     let mut findings: Vec<JsonDiagnostic<'_>> = vec![];
     if let Some(Rejected { sources, diagnostics }) = rejected {

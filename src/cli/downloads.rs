@@ -1,4 +1,4 @@
-//! Downloads, as people see them: a bar on a terminal, plain lines elsewhere.
+//! Shows downloads: a progress bar on a terminal, plain lines elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::fetch::{self, FetchOptions, Kept, Transfer};
 use crate::model::published::PublishedFile;
 use crate::spec::problem::Code;
 
-/// Brings a published file here, unless it is here; says what comes.
+/// Downloads a published file unless it is cached, and reports the progress.
 ///
 /// # Errors
-/// When it cannot be had, or the settings forbid it.
+/// When the download fails, or the settings forbid it.
 pub(super) fn bring(
     file: &PublishedFile,
     settings: &Settings,
@@ -38,7 +38,10 @@ pub(super) fn bring(
         return Err(Failure::Other {
             exit: Exit::Failed,
             code: Some(Code::WeightsUnavailable),
-            error: anyhow::anyhow!("`{}` is not here, and the network may not be used", file.name),
+            error: anyhow::anyhow!(
+                "`{}` has not been downloaded, and the network is disabled",
+                file.name
+            ),
             hints: vec![fetch::by_hand(&path, &file.url)],
         });
     }
@@ -55,18 +58,19 @@ pub(super) fn bring(
         kept.sha256
     ));
     terminal.note(&match (&file.sha256, file.sha256_start) {
-        _ if !kept.is_new => "it is the digest that was recorded before".to_owned(),
-        (Some(_), _) => "it is the digest that the pipeline asks for".to_owned(),
-        (None, Some(start)) => format!("its name promises {start}…, and the rest is recorded"),
+        _ if !kept.is_new => "the digest matches the one recorded before".to_owned(),
+        (Some(_), _) => "the digest matches the one in the pipeline".to_owned(),
+        (None, Some(start)) => {
+            format!("the digest matches the {start}… in its name; it is recorded in full")
+        }
         (None, None) => {
-            "no digest is published for it; this one is recorded and compared from now on"
-                .to_owned()
+            "no digest is published for it; this one is recorded and checked from now on".to_owned()
         }
     });
     Ok(kept)
 }
 
-/// Whether a mirror is one that can be asked.
+/// Checks that a mirror is a valid address.
 fn check_mirror(mirror: Option<&str>) -> Result<(), Failure> {
     let Some(mirror) = mirror else { return Ok(()) };
     let host = ["http://", "https://"].iter().find_map(|scheme| mirror.strip_prefix(scheme));
@@ -85,16 +89,16 @@ fn check_mirror(mirror: Option<&str>) -> Result<(), Failure> {
     Err(Failure::Other {
         exit: Exit::Usage,
         code: None,
-        error: anyhow::anyhow!("`{mirror}` is no mirror"),
+        error: anyhow::anyhow!("`{mirror}` is not a valid mirror"),
         hints: vec![
-            "a mirror is the address of a folder on a server, such as https://HOST/FOLDER, without \
-             `?` and `#`"
+            "give the address of a directory on a server, such as https://HOST/DIR, without `?` \
+             and `#`"
                 .to_owned(),
         ],
     })
 }
 
-/// How long nothing is said of a download where there is no bar.
+/// Time between two lines of progress where there is no bar.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Shows a download.
@@ -102,7 +106,7 @@ struct Display {
     terminal: Terminal,
     bar: Option<ProgressBar>,
     total: Option<u64>,
-    /// When something was said last.
+    /// When the last line was printed.
     said: Instant,
 }
 
@@ -110,12 +114,12 @@ impl Display {
     fn show(&mut self, transfer: Transfer) {
         match transfer {
             Transfer::Waits => {
-                self.terminal.note("another process downloads weights; waiting for it");
+                self.terminal.note("waiting for another process that is downloading weights");
             }
             Transfer::Begins { url, received, total } => {
                 let rest = match received {
                     0 => String::new(),
-                    n => format!(" from {} on", text::bytes(n)),
+                    n => format!(" (continuing after {})", text::bytes(n)),
                 };
                 self.terminal.note(&format!("downloading {url}{rest}"));
                 (self.total, self.said) = (total, Instant::now());
@@ -133,7 +137,7 @@ impl Display {
             }
             Transfer::Again { reason } => {
                 self.end();
-                self.terminal.note(&format!("{reason}; going on"));
+                self.terminal.note(&format!("{reason}; retrying"));
             }
         }
     }
@@ -148,7 +152,7 @@ impl Display {
         } else {
             "{spinner} {binary_bytes}  {binary_bytes_per_sec}"
         };
-        let style = ProgressStyle::with_template(template).expect("the template is sound");
+        let style = ProgressStyle::with_template(template).expect("the template is valid");
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
         bar.set_style(style.progress_chars("━╸ "));
         bar.set_position(received);

@@ -1,4 +1,4 @@
-//! How the process ends.
+//! Exit codes, and how failures are reported.
 
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
@@ -15,20 +15,20 @@ use crate::spec::problem::Code;
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// All went well.
+    /// Success.
     Done,
-    /// A stage failed, or `check` found something.
+    /// A stage or a download failed, or a command such as `check` found a problem.
     Failed,
     /// The command line or the pipeline is wrong.
     Usage,
-    /// The program is wrong.
+    /// A bug in this program.
     Bug,
-    /// Somebody asked it to stop.
+    /// The user interrupted it.
     Interrupted,
 }
 
 impl Exit {
-    /// The number that the process ends with.
+    /// The exit code of the process.
     pub(super) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -46,42 +46,42 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Says what is known about a panic: it is a bug of this program, never the user's fault.
+/// Reports a panic, which is always a bug in this program and never the user's fault.
 pub(super) fn report_bug(panic: &PanicHookInfo<'_>) {
     if guard::is_expected() {
-        // A decoder stumbled over somebody's file, which is reported as such.
+        // A decoder panicked on a bad file, which is reported as an error of that file.
         return;
     }
     let version = env!("CARGO_PKG_VERSION");
     let text = format!(
-        "error: this is a bug of alpaca-run {version}: {panic}\n\
-         hint: please report it with the pipeline file and what was done before\n"
+        "error: this is a bug in alpaca-run {version}: {panic}\n\
+         hint: please report it, with the pipeline file and the steps that led to it\n"
     );
-    // Where standard error cannot be written there is nobody left to tell.
+    // If standard error cannot be written, nobody can be told.
     let _ = io::stderr().lock().write_all(names::visible(&text).as_bytes());
 }
 
-/// The exit code of a command line that clap refused, or of `--help` and `--version`.
+/// The exit code of a command line that clap rejected, or of `--help` and `--version`.
 pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
-    // Nothing can be done where even the message cannot be printed.
+    // If the message cannot be printed, nothing more can be done.
     let _ = error.print();
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The pipeline is wrong, at these places.
+    /// The pipeline has problems at these locations.
     Rejected(Rejected),
     /// Something else went wrong.
     Other {
         /// The exit code.
         exit: Exit,
-        /// The stable code of the problem, where it has one.
+        /// The stable code of the problem, if it has one.
         code: Option<Code>,
-        /// What, with its causes.
+        /// The error with its causes.
         error: anyhow::Error,
-        /// What to do about it.
+        /// How to fix it.
         hints: Vec<String>,
     },
 }
@@ -92,12 +92,12 @@ impl Failure {
         Self::usage_with(error, vec![])
     }
 
-    /// The same, with what to do about it.
+    /// Like [`Failure::usage`], with hints how to fix it.
     pub(super) fn usage_with(error: impl Into<anyhow::Error>, hints: Vec<String>) -> Self {
         Self::Other { exit: Exit::Usage, code: None, error: error.into(), hints }
     }
 
-    /// Prints what went wrong and gives the exit code.
+    /// Prints the failure and returns its exit code.
     pub(super) fn report(self, terminal: &Terminal) -> Exit {
         match self {
             Self::Rejected(rejected) => {
@@ -115,7 +115,7 @@ impl Failure {
 impl From<ManifestError> for Failure {
     fn from(error: ManifestError) -> Self {
         let exit = match error {
-            // The command line is right, and the run is not.
+            // The command line is correct; the run directory is damaged.
             ManifestError::Changed(_) | ManifestError::Gone(_) => Exit::Failed,
             _ => Exit::Usage,
         };

@@ -1,7 +1,7 @@
-//! Follows files and folders, and says when something about them changed.
+//! Watches files and directories, and reports when they change.
 //!
-//! Editors save in many ways: in place, by renaming another file over the old one, in several
-//! writes. So it is folders that are followed, and a change is told once nothing more happens.
+//! Editors save in many ways: in place, by renaming another file over the old one, or in several
+//! writes. So directories are watched, and a change is reported once nothing more happens.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,20 @@ use notify::{EventKind, PollWatcher, RecursiveMode, Watcher};
 
 use crate::base::fs::{self, FolderId};
 
-/// How long nothing more must happen.
+/// Time without events after which a change is reported.
 const QUIET: Duration = Duration::from_millis(25);
-/// After how long a change is told although more is happening.
+/// Time after which a change is reported although events keep coming.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// How often the folders that are watched are compared with those that are there.
+/// How often the watched directories are compared with those that exist.
 const RECHECK: Duration = Duration::from_millis(200);
 
-/// What is followed.
+/// The files and directories to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Targets {
-    /// Files, by absolute paths without `..`; they may be gone for a while.
+    /// Files, as absolute paths without `..`; they may disappear for a while.
     pub(super) files: Vec<PathBuf>,
-    /// Folders with everything below them.
+    /// Directories with everything below them.
     pub(super) folders: Vec<PathBuf>,
 }
 
@@ -36,7 +36,7 @@ impl Targets {
             || self.folders.iter().any(|folder| path.starts_with(folder))
     }
 
-    /// The folders to watch so that nothing about the targets is missed.
+    /// The directories to watch so that no change of a target is missed.
     fn places(&self) -> BTreeMap<PathBuf, RecursiveMode> {
         let parents = self.files.iter().filter_map(|file| file.parent());
         let mut places: BTreeMap<_, _> =
@@ -46,52 +46,52 @@ impl Targets {
     }
 }
 
-/// How changes are noticed.
+/// How changes are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
-    /// The system tells of them.
+    /// By notifications of the operating system.
     System,
-    /// Files are looked at again and again, for drives of which the system tells nothing.
+    /// By checking files at this interval, for drives without notifications.
     Polling(Duration),
 }
 
-/// What cannot be followed.
+/// Files that cannot be watched.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub(super) struct FollowError {
     what: String,
-    /// What to do about it.
+    /// How to fix it.
     pub(super) hints: Vec<String>,
     source: notify::Error,
 }
 
-/// Follows targets.
+/// Watches targets.
 pub(super) struct Follower {
     watcher: Box<dyn Watcher + Send>,
     events: Receiver<notify::Result<notify::Event>>,
     targets: Targets,
     places: BTreeMap<PathBuf, Place>,
-    /// When the places were last looked at.
+    /// When the places were last checked.
     checked: Instant,
 }
 
-/// A folder that is watched.
+/// A directory that is watched.
 struct Place {
     mode: RecursiveMode,
-    /// Which folder it was when it began to be watched; none while there is none. What is watched is
-    /// a folder and not its path, on which another one may lie by now.
+    /// Identity of the directory when it began to be watched; `None` while it does not exist. The
+    /// system watches a directory and not its path, which may refer to another one by now.
     folder: Option<FolderId>,
 }
 
 impl Follower {
-    /// Follows nothing yet.
+    /// Creates a watcher without targets.
     ///
     /// # Errors
-    /// When the system has no way to follow files, or no more of it.
+    /// When the system cannot watch files, or a limit is reached.
     pub(super) fn new(means: Means) -> Result<Self, FollowError> {
         let (sender, events) = mpsc::channel();
         let listen = move |event| {
-            // Nobody listens any more once the process is about to end.
+            // The receiver is gone when the process is about to end.
             let _ = sender.send(event);
         };
         let watcher: notify::Result<Box<dyn Watcher + Send>> = match means {
@@ -112,10 +112,10 @@ impl Follower {
         Ok(Self { watcher, events, targets, places, checked })
     }
 
-    /// Follows these targets instead of others.
+    /// Replaces the targets.
     ///
     /// # Errors
-    /// When a folder cannot be followed.
+    /// When a directory cannot be watched.
     pub(super) fn follow(&mut self, targets: Targets) -> Result<(), FollowError> {
         let places = targets.places();
         let old: Vec<PathBuf> = self
@@ -126,7 +126,7 @@ impl Follower {
             .collect();
         for path in old {
             self.places.remove(&path);
-            // A folder that is gone is not followed any more, whatever is said about it.
+            // A directory that is gone is no longer watched, whatever the result.
             let _ = self.watcher.unwatch(&path);
         }
         self.targets = targets;
@@ -135,7 +135,7 @@ impl Follower {
         new.into_iter().try_for_each(|(path, mode)| self.watch(path, mode))
     }
 
-    /// Watches a folder, or waits for it to be there.
+    /// Watches a directory, or waits until it exists.
     fn watch(&mut self, path: PathBuf, mode: RecursiveMode) -> Result<(), FollowError> {
         let folder = fs::folder_id(&path);
         let watched = match folder {
@@ -143,7 +143,7 @@ impl Follower {
             None => Ok(()),
         };
         let watched = match watched {
-            // It went away between the two lines above.
+            // It disappeared between the two lines above.
             Err(error) if fs::folder_id(&path).is_none() => {
                 drop(error);
                 self.places.insert(path, Place { mode, folder: None });
@@ -155,8 +155,8 @@ impl Follower {
         watched.map_err(|error| limit_reached(error, "watches"))
     }
 
-    /// Watches the folders that lie where others lay: moved there, made anew, or behind a link that
-    /// was switched. Whether there are any.
+    /// Watches directories that replaced others: moved there, recreated, or reached by a link that
+    /// was changed. Returns whether there are any.
     fn watch_replaced(&mut self) -> bool {
         if self.checked.elapsed() < RECHECK {
             return false;
@@ -170,14 +170,14 @@ impl Follower {
             .collect();
         for (path, mode) in &replaced {
             let _ = self.watcher.unwatch(path);
-            // What cannot be watched now is tried again when it changes next.
+            // A directory that cannot be watched now is tried again at its next change.
             let _ = self.watch(path.clone(), *mode);
         }
         !replaced.is_empty()
     }
 
-    /// Waits for a change, and then until nothing more happens; when it began, or `None` after
-    /// `timeout`.
+    /// Waits for a change, and then until nothing more happens. Returns when the change began, or
+    /// `None` after `timeout`.
     pub(super) fn wait(&mut self, timeout: Duration) -> Option<Instant> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -202,8 +202,8 @@ impl Follower {
         Some(start)
     }
 
-    /// A folder that was removed is not watched any more, even if another one gets its number. A link
-    /// in its place, or below it, leads to folders that are not watched yet.
+    /// Forgets directories that were removed, since another one may get the same inode number. A
+    /// link in the place of one, or below it, leads to directories that are not watched yet.
     fn forget_removed(&mut self, event: &notify::Result<notify::Event>) {
         let Ok(event) = event else { return };
         if matches!(event.kind, EventKind::Access(_)) {
@@ -223,8 +223,8 @@ impl Follower {
         }
     }
 
-    /// Whether an event says that a target may be another than before. Where events were lost,
-    /// anything may have changed.
+    /// Whether an event means that a target may have changed. If events were lost, anything may
+    /// have changed.
     fn concerns(&self, event: &notify::Result<notify::Event>) -> bool {
         match event {
             Ok(event) if event.need_rescan() => true,
@@ -235,28 +235,28 @@ impl Follower {
     }
 }
 
-/// An error in words that say which limit was reached, and how to raise it.
+/// Converts an error; if a limit was reached, names it and how to raise it.
 fn limit_reached(error: notify::Error, of: &str) -> FollowError {
     let is_limit = match &error.kind {
         notify::ErrorKind::MaxFilesWatch => true,
         notify::ErrorKind::Io(io) => {
-            // EMFILE and ENOSPC are what inotify says.
+            // The errors of inotify are EMFILE and ENOSPC.
             cfg!(target_os = "linux") && matches!(io.raw_os_error(), Some(24 | 28))
         }
         _ => false,
     };
     if !is_limit {
         let what = "files cannot be watched".to_owned();
-        let hints = vec!["`--poll 2` looks at them every two seconds instead".to_owned()];
+        let hints = vec!["use `--poll 2` to check them every two seconds instead".to_owned()];
         return FollowError { what, hints, source: error };
     }
     let setting = format!("fs.inotify.max_user_{of}");
     let enough = if of == "instances" { 1024 } else { 1_048_576 };
     FollowError {
-        what: format!("the system's limit of inotify {of} is reached ({setting})"),
+        what: format!("the system limit on inotify {of} is reached ({setting})"),
         hints: vec![
             format!("raise it: `sudo sysctl {setting}={enough}`"),
-            "or use `--poll 2`, which looks at the files every two seconds".to_owned(),
+            "or use `--poll 2` to check the files every two seconds".to_owned(),
         ],
         source: error,
     }
@@ -286,11 +286,11 @@ mod tests {
         for save in saves {
             save();
             assert!(follower.wait(SOON).is_some());
-            assert!(follower.wait(NEVER).is_none(), "one save is told once");
+            assert!(follower.wait(NEVER).is_none(), "one save is reported once");
         }
         fs::write_atomic(&other, b"a").unwrap();
         assert!(fs::read(&file).is_ok());
-        assert!(follower.wait(NEVER).is_none(), "neither others nor reading matter");
+        assert!(follower.wait(NEVER).is_none(), "neither other files nor reads matter");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The log: everything that happens, one JSON object a line in the run directory, and as text on
-//! the terminal where the user asks for it.
+//! The log of a run: one JSON object per line in the run directory, and text on the terminal with
+//! `--verbose`.
 
 use std::fmt;
 use std::fs::File;
@@ -25,14 +25,14 @@ pub(super) struct Log {
     target: Arc<Mutex<Target>>,
 }
 
-/// Where lines go: kept until the run directory exists, then into its file.
+/// Where lines go: held in memory until the run directory exists, then written to its file.
 enum Target {
     Waiting(Vec<u8>),
     File(File, PathBuf),
 }
 
 impl Log {
-    /// Starts the log. On the terminal, warnings are always shown, more with higher verbosity.
+    /// Starts the log. The terminal shows more records with a higher verbosity.
     pub(super) fn start(terminal: &Terminal) -> Self {
         let verbosity = terminal.verbosity();
         let log = Self { target: Arc::new(Mutex::new(Target::Waiting(vec![]))) };
@@ -43,7 +43,7 @@ impl Log {
         };
         let kept =
             if verbosity == Verbosity::Debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
-        // A second log in one process keeps to itself; only the first is installed.
+        // Only the first log of a process is installed.
         let _ = tracing_subscriber::registry()
             .with(Lines(*terminal).with_filter(shown))
             .with(JsonLines(log.clone()).with_filter(kept))
@@ -51,7 +51,7 @@ impl Log {
         log
     }
 
-    /// Writes what was kept, and everything from now on, to a file.
+    /// Writes the lines so far, and all later ones, to a file.
     fn open(&self, path: &Path) -> Result<(), FileError> {
         let mut file = fs::append(path)?;
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl Log {
         Ok(())
     }
 
-    /// The run directory, once there is one.
+    /// The run directory, once it exists.
     pub(super) fn directory(&self) -> Option<PathBuf> {
         match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Waiting(_) => None,
@@ -73,13 +73,13 @@ impl Log {
     fn write(&self, line: &[u8]) {
         match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Waiting(lines) => lines.extend_from_slice(line),
-            // A log that cannot be written is no reason to end a run.
+            // A failure to write the log does not end the run.
             Target::File(file, _) => drop(file.write_all(line)),
         }
     }
 }
 
-/// Puts a run's events into the log.
+/// Records the events of a run in the log.
 impl EventSink for Log {
     fn receive(&mut self, event: &Event) -> Result<(), FileError> {
         if let Event::RunStarted { directory } | Event::RunResumed { directory, .. } = event {
@@ -108,7 +108,7 @@ impl<S: Subscriber> Layer<S> for JsonLines {
     }
 }
 
-/// Writes each log record as a line on the terminal: when, how urgent, and the event as JSON.
+/// Prints each log record as a line on the terminal: time, level, and the event as JSON.
 struct Lines(Terminal);
 
 impl<S: Subscriber> Layer<S> for Lines {
@@ -141,7 +141,7 @@ struct Fields(Map<String, Value>);
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        // Events of a run are JSON already.
+        // Events of a run are already JSON.
         let parsed = (field.name() == "event").then(|| serde_json::from_str(value).ok()).flatten();
         self.0.insert(field.name().to_owned(), parsed.unwrap_or_else(|| value.into()));
     }

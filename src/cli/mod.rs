@@ -1,6 +1,6 @@
-//! The command line: arguments, settings, output, exit codes; a file per command.
+//! The command line: arguments, settings, output and exit codes, with one file per command.
 //!
-//! The only module that prints, reads the environment or decides how the process ends.
+//! Only this module prints, reads the environment or chooses the exit code.
 
 mod args;
 mod command;
@@ -25,7 +25,7 @@ use terminal::Terminal;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(exit::report_bug));
-    // The hook has said everything about a panic.
+    // The hook has reported the panic.
     std::panic::catch_unwind(run).unwrap_or(Exit::Bug.into())
 }
 

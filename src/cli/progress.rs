@@ -1,4 +1,4 @@
-//! Progress for people: a bar an epoch on a terminal, plain lines elsewhere.
+//! Shows the progress of a run: a bar per epoch on a terminal, plain lines elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -26,12 +26,12 @@ struct Epoch {
 }
 
 impl Progress {
-    /// Shows progress as the terminal allows.
+    /// Shows progress in the way that the terminal supports.
     pub(super) fn new(terminal: &Terminal) -> Self {
         Self { terminal: *terminal, stage: None, epoch: None }
     }
 
-    /// Leaves the terminal to others.
+    /// Removes the bar.
     pub(super) fn end(&mut self) {
         if let Some(Epoch { bar: Some(bar), .. }) = self.epoch.take() {
             bar.finish_and_clear();
@@ -45,7 +45,7 @@ impl Progress {
         let bar = has_bar.then(|| {
             let style =
                 ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} images  {wide_msg}")
-                    .expect("the template is sound")
+                    .expect("the template is valid")
                     .progress_chars("━╸ ");
             let bar = ProgressBar::with_draw_target(
                 Some(stage.n_images as u64),
@@ -97,21 +97,21 @@ impl EventSink for Progress {
             Event::RunResumed { directory, stages } => {
                 let done = match stages.as_slice() {
                     [] => String::new(),
-                    stages => format!(", {} done before", stages.join(", ")),
+                    stages => format!(" ({} already finished)", stages.join(", ")),
                 };
-                self.terminal.note(&format!("goes on: {}{done}", names::text_of_path(directory)));
+                self.terminal.note(&format!("resuming {}{done}", names::text_of_path(directory)));
             }
             Event::StageResumed { facts, epoch, n_steps } => {
                 let steps = match n_steps {
                     0 => String::new(),
-                    n => format!(", after {}", text::count(*n, "step")),
+                    n => format!(" after {}", text::count(*n, "step")),
                 };
-                self.terminal.note(&format!("{}: from epoch {epoch} on{steps}", stage_line(facts)));
+                self.terminal.note(&format!("{}; from epoch {epoch}{steps}", stage_line(facts)));
                 self.stage = Some(facts.clone());
                 self.begin_epoch(*epoch);
             }
             Event::DatasetReady(facts) => self.terminal.note(&dataset_line(facts)),
-            // Of pictures that are drawn none are kept.
+            // Drawn images need not be cached.
             Event::PixelsReady(facts) if facts.n_in_memory + facts.n_on_disk == 0 => {}
             Event::PixelsReady(facts) => self.terminal.note(&pixels_line(facts)),
             Event::StageStarted(facts) => {
@@ -121,7 +121,7 @@ impl EventSink for Progress {
             }
             Event::StageReused { facts, best } => {
                 self.terminal.note(&format!(
-                    "stage {}: reused; its {} ran before, the best of them epoch {} with validation accuracy {:.4}",
+                    "stage {}: reused from the cache ({}, best: epoch {} with validation accuracy {:.4})",
                     facts.stage,
                     text::count(facts.n_epochs, "epoch"),
                     best.epoch,
@@ -138,7 +138,7 @@ impl EventSink for Progress {
                 self.end();
                 if let Some(patience) = patience {
                     self.terminal.note(&format!(
-                        "{stage}  ended early: no better one in {}",
+                        "{stage}  stopped early: no improvement for {}",
                         text::count(*patience, "epoch"),
                     ));
                 }
@@ -154,18 +154,18 @@ impl EventSink for Progress {
     }
 }
 
-/// Counts things that are done, where somebody watches and nothing else is printed there.
+/// A progress bar for a number of items; shown only on a terminal that prints nothing else.
 pub(super) struct Counter {
     bar: Option<ProgressBar>,
 }
 
 impl Counter {
-    /// Begins to count to `n`.
+    /// Starts to count to `n`, if results do not appear on the terminal.
     pub(super) fn new(terminal: &Terminal, n: usize, what: &str) -> Self {
         Self::shown(!terminal.shows_results(), terminal, n, what)
     }
 
-    /// The same where no result is printed before the end.
+    /// Starts to count to `n`, for commands that print their results at the end.
     pub(super) fn before_results(terminal: &Terminal, n: usize, what: &str) -> Self {
         Self::shown(true, terminal, n, what)
     }
@@ -178,7 +178,7 @@ impl Counter {
         let bar = is_shown.then(|| {
             let template = format!("{{bar:24}} {{pos}}/{{len}} {what}  {{per_sec}}  {{eta}} left");
             let style = ProgressStyle::with_template(&template)
-                .expect("the template is sound")
+                .expect("the template is valid")
                 .progress_chars("━╸ ");
             let target = ProgressDrawTarget::stderr_with_hz(10);
             ProgressBar::with_draw_target(Some(n as u64), target).with_style(style)
@@ -186,14 +186,14 @@ impl Counter {
         Self { bar }
     }
 
-    /// Some more are done.
+    /// Counts `n` more items as done.
     pub(super) fn add(&self, n: usize) {
         if let Some(bar) = &self.bar {
             bar.inc(n as u64);
         }
     }
 
-    /// Leaves the terminal to others.
+    /// Removes the bar.
     pub(super) fn end(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
@@ -201,34 +201,31 @@ impl Counter {
     }
 }
 
-/// Classes that are named in a line.
+/// The most classes that are named in a line.
 const MOST_CLASSES: usize = 10;
 
-/// What the dataset is, in a line.
+/// The sizes of the dataset as a line.
 pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
     let n_classes = facts.classes.len();
-    // A line that nobody reads to its end says nothing.
+    // A longer line would not be read to its end.
     let n_shown = if n_classes > MOST_CLASSES { MOST_CLASSES - 1 } else { n_classes };
     let mut classes: Vec<String> =
         facts.classes[..n_shown].iter().map(|(name, n)| format!("{name} {n}")).collect();
     if n_shown < n_classes {
         classes.push(format!("and {} more", text::count(n_classes - n_shown, "class")));
     }
-    let test = if facts.n_test > 0 {
-        format!(", {} set aside for testing", facts.n_test)
-    } else {
-        String::new()
-    };
+    let test =
+        if facts.n_test > 0 { format!(", {} for testing", facts.n_test) } else { String::new() };
     format!(
-        "dataset: {} ({}); {} to train on, {} to validate with{test}",
-        text::count(facts.n_train + facts.n_validation + facts.n_test, "picture"),
+        "dataset: {} ({}); {} for training, {} for validation{test}",
+        text::count(facts.n_train + facts.n_validation + facts.n_test, "image"),
         classes.join(", "),
         facts.n_train,
         facts.n_validation,
     )
 }
 
-/// What its pixels take, in a line.
+/// The space that its decoded images take as a line.
 pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
     let PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder } = facts;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
@@ -236,16 +233,16 @@ pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
         format!(", {} on disk ({} in {})", n_on_disk, size(*n_on_disk), names::text_of_path(folder))
     });
     format!(
-        "pixels: {n_in_memory} kept in memory ({}){}",
+        "pixels: {n_in_memory} cached in memory ({}){}",
         size(*n_in_memory),
         disk.unwrap_or_default()
     )
 }
 
 fn stage_line(facts: &StageFacts) -> String {
-    let from = facts.from.as_ref().map(|from| format!(" goes on from {from}")).unwrap_or_default();
+    let from = facts.from.as_ref().map(|from| format!(" (continues {from})")).unwrap_or_default();
     format!(
-        "stage {}{from}: {} of {} train, from layer {} on; validation accuracy is {:.4} before it",
+        "stage {}{from}: training {} of {} (layer `{}` onwards); validation accuracy before training {:.4}",
         facts.stage,
         text::thousands(facts.n_trainable),
         text::count(facts.n_weights, "weight"),

@@ -1,4 +1,4 @@
-//! Shows that images are read for the first time: a bar on a terminal, lines now and then elsewhere.
+//! Shows progress while images are read for the first time: a bar on a terminal, lines elsewhere.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -10,25 +10,25 @@ use super::terminal::{Terminal, Verbosity};
 use crate::base::tally::Tally;
 use crate::base::text;
 
-/// How often the tally is looked at.
+/// How often the tally is read.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long nothing is printed: most datasets are read by then.
+/// Time before anything is shown; most datasets are read by then.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The time between two lines.
 const LINES: Duration = Duration::from_secs(10);
 
-/// Looks on until it is dropped.
+/// Shows progress until it is dropped.
 pub(super) struct Reading {
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Reading {
-    /// Looks on in a thread of its own, since one image can take seconds.
+    /// Starts a thread that shows progress, since one image can take seconds.
     pub(super) fn watch(terminal: &Terminal, tally: &Tally) -> Self {
         let (end, ended) = mpsc::channel();
         let (mut shown, tally) = (Shown::new(terminal), tally.clone());
-        // Without a thread there is no progress, and everything else works.
+        // If the thread cannot start, only the progress display is missing.
         let thread = thread::Builder::new().name("reading".to_owned()).spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
                 shown.look(tally.read());
@@ -43,7 +43,7 @@ impl Drop for Reading {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // It has nothing to say about how it ended.
+            // A failure of the progress display does not matter.
             let _ = thread.join();
         }
     }
@@ -97,7 +97,7 @@ impl Shown {
 fn bar(all: usize) -> ProgressBar {
     let template = "reading images {bar:24} {pos}/{len}  {per_sec}  {eta} left";
     let style = ProgressStyle::with_template(template)
-        .expect("the template is sound")
+        .expect("the template is valid")
         .progress_chars("━╸ ");
     let target = ProgressDrawTarget::stderr_with_hz(10);
     ProgressBar::with_draw_target(Some(all as u64), target).with_style(style)

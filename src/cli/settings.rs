@@ -1,4 +1,4 @@
-//! What flags and environment mean together, decided once before any work.
+//! Combines flags and environment variables into settings, once, before any work.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,13 @@ use super::exit::Failure;
 use crate::base::fs::FileError;
 use crate::fetch::HttpOptions;
 
-/// The folder for what is kept between runs: the one asked for, else one in the folder that the
-/// user's system has for such things.
+/// The cache directory: the requested one, or else `alpaca-run` in the cache directory of the user.
 fn cache_folder(arguments: &CacheDirArguments) -> Option<PathBuf> {
     let asked = arguments.cache_dir.clone().or_else(|| variable("ALPACA_CACHE"));
     asked.or_else(|| users_folder().map(|users| users.join("alpaca-run")))
 }
 
-/// The folder that the user's system has for what can be made again.
+/// The directory that the operating system designates for caches of the user.
 fn users_folder() -> Option<PathBuf> {
     if cfg!(target_os = "macos") {
         folder("HOME").map(|home| home.join("Library/Caches"))
@@ -26,58 +25,58 @@ fn users_folder() -> Option<PathBuf> {
     }
 }
 
-/// An environment variable that is an absolute path.
+/// Reads an environment variable that holds an absolute path.
 fn folder(name: &str) -> Option<PathBuf> {
     variable(name).filter(|path| path.is_absolute())
 }
 
-/// An environment variable that is not empty, as a path.
+/// Reads an environment variable as a path; empty values are ignored.
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The decided settings of a process.
+/// The settings of a process.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// The folder the process was started in; absolute.
+    /// The directory in which the process was started; absolute.
     pub(super) current_dir: PathBuf,
-    /// How many threads compute.
+    /// Number of threads.
     pub(super) threads: usize,
-    /// The folder for what is kept between runs; `None` where nothing is.
+    /// The cache directory for results; `None` with `--no-cache`.
     pub(super) cache_dir: Option<PathBuf>,
-    /// That folder where it was given on the command line, as it was given.
+    /// The value of `--cache-dir`, if it was given.
     pub(super) cache_option: Option<PathBuf>,
-    /// The same folder for what was downloaded, which is kept in any case.
+    /// The cache directory for downloads, which are stored even with `--no-cache`.
     pub(super) cache_folder: Option<PathBuf>,
-    /// Whether the network may not be used.
+    /// Whether the network is disabled.
     pub(super) offline: bool,
-    /// What has published files in place of their publishers.
+    /// The server that provides published files instead of their publishers.
     pub(super) mirror: Option<String>,
-    /// How servers are spoken to.
+    /// Options of HTTP connections.
     pub(super) http: HttpOptions,
 }
 
 impl Settings {
-    /// The folder of the cache, for those who cannot do without.
+    /// The cache directory, for commands that require one.
     ///
     /// # Errors
-    /// When the system names none.
+    /// When the operating system designates none.
     pub(super) fn cache_root(&self) -> Result<&Path, Failure> {
         self.cache_folder.as_deref().ok_or_else(|| {
             Failure::usage(anyhow::anyhow!(
-                "this system names no folder for what is kept; give one with --cache-dir"
+                "no cache directory is known on this system; pass one with `--cache-dir`"
             ))
         })
     }
 
-    /// Decides the settings.
+    /// Determines the settings.
     ///
     /// # Errors
-    /// When the current folder is gone.
+    /// When the current directory no longer exists.
     pub(super) fn resolve(arguments: &Arguments) -> Result<Self, FileError> {
         #[expect(clippy::disallowed_methods, reason = "settings are resolved here")]
         let current_dir = std::env::current_dir().or_else(|source| {
-            // It is gone; that matters to relative paths alone, which say so when they are opened.
+            // It no longer exists. Only relative paths need it, and opening one reports the error.
             let before = std::env::var_os("PWD").map(PathBuf::from);
             before
                 .filter(|path| path.is_absolute())
@@ -86,7 +85,7 @@ impl Settings {
         let shared = arguments.shared();
         let cache_folder = shared.cache().and_then(cache_folder);
         let network = shared.network;
-        // The variable that OpenSSL, curl and Python know.
+        // OpenSSL, curl and Python read the same variable.
         let certificates = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
         let certificates = certificates.map(PathBuf::from);
         let cache_option = shared.cache().and_then(|cache| cache.cache_dir.clone());

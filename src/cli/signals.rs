@@ -1,6 +1,8 @@
-//! SIGINT, SIGTERM and SIGHUP, and Ctrl-C where there are none. In a run the first asks it to stop
-//! where it can be resumed, the second ends the process at once; in a download the first does.
-//! Signals that were ignored when the process started (`nohup`, jobs in the background) stay so.
+//! Handles SIGINT, SIGTERM and SIGHUP, and Ctrl-C on systems without them.
+//!
+//! In a run, the first signal requests a stop from which it can be resumed, and the second ends the
+//! process at once. In a download, the first signal ends the process. Signals that were ignored
+//! when the process started (`nohup`, background jobs) stay ignored.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -8,11 +10,11 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use super::exit::Exit;
 use crate::base::cancel::Cancel;
 
-/// What this process does when it is asked to stop.
+/// The work that a signal interrupts.
 enum Work {
-    /// It runs stages, which this ends.
+    /// Running stages, which the token cancels.
     Run(Cancel),
-    /// It downloads: what came is kept as it is.
+    /// Downloading. The partial file stays.
     Download,
 }
 
@@ -22,12 +24,12 @@ fn work() -> MutexGuard<'static, Option<Work>> {
     WORK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sets `cancel` when somebody asks this process to stop.
+/// Sets `cancel` when a signal requests a stop.
 pub(super) fn listen(cancel: &Cancel) {
     hear(Work::Run(cancel.clone()));
 }
 
-/// Until it is dropped, a wish to stop ends this process and says that nothing is lost.
+/// Until this is dropped, a signal ends the process and reports that the download can continue.
 pub(super) struct Downloading {
     before: Option<Work>,
 }
@@ -44,7 +46,7 @@ impl Drop for Downloading {
     }
 }
 
-/// Gives what was heard for before.
+/// Returns the work that was registered before.
 fn hear(what: Work) -> Option<Work> {
     static HANDLER: Once = Once::new();
     let before = work().replace(what);
@@ -56,8 +58,8 @@ fn hear(what: Work) -> Option<Work> {
     before
 }
 
-/// Has a file that is larger than allowed be an error of the write, which names the file, instead of
-/// a signal that ends the process without a word.
+/// Turns a file that exceeds the size limit into a write error that names the file. By default, a
+/// signal would end the process without a message.
 pub(super) fn prepare() {
     if let Err(error) = system::survive_large_files() {
         tracing::warn!("a limit on file sizes ends the process: {error}");
@@ -90,12 +92,12 @@ mod system {
     }
 
     pub(super) fn survive_large_files() -> io::Result<()> {
-        // A handler that does nothing of note: with one, the write fails and says why.
+        // The handler does nothing. With one installed, the write fails with an error instead.
         flag::register(SIGXFSZ, Arc::default()).map(|_| ())
     }
 
-    /// The signals that are ignored, a bit each, from the lowest; none where the system has no such
-    /// file, which systems other than Linux do not.
+    /// The ignored signals, one bit each, starting at the lowest. Only Linux has the file; on other
+    /// systems no signal counts as ignored.
     fn ignored_at_start() -> u64 {
         let status = fs::read_text("/proc/self/status".as_ref()).unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -117,14 +119,12 @@ mod system {
 fn stop() {
     let (text, ends) = match &*work() {
         Some(Work::Run(cancel)) if cancel.set() => {
-            ("stopping after the step in progress; once more to stop at once\n", false)
+            ("stopping after the current step; press Ctrl-C again to stop immediately\n", false)
         }
-        Some(Work::Download) => {
-            ("interrupted; what came is kept, and the next download goes on from there\n", true)
-        }
+        Some(Work::Download) => ("interrupted; the next download continues from here\n", true),
         _ => ("", true),
     };
-    // Where standard error cannot be written there is nobody left to tell.
+    // If standard error cannot be written, nobody can be told.
     let _ = io::stderr().lock().write_all(text.as_bytes());
     if ends {
         #[expect(clippy::exit, reason = "every file is complete or absent at any time")]

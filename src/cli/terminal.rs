@@ -1,33 +1,33 @@
-//! Where text goes: results to standard output, everything else to standard error.
+//! Writes results to standard output and everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
 
 use super::args::OutputArguments;
 use crate::base::names;
 
-/// How much is said.
+/// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verbosity {
     /// Errors and the final result.
     Quiet,
     /// Progress.
     Normal,
-    /// Progress and what the program is doing.
+    /// Progress and log records.
     Verbose,
-    /// Everything.
+    /// Everything, including debug records.
     Debug,
 }
 
-/// Whether text is coloured.
+/// Whether text is colored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Color {
-    /// With colours.
+    /// With colors.
     Always,
-    /// Plain.
+    /// Plain text.
     Never,
 }
 
-/// The two output streams and what they can show.
+/// The two output streams and their capabilities.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terminal {
     verbosity: Verbosity,
@@ -51,32 +51,32 @@ impl Terminal {
         Self { verbosity, color, is_interactive }
     }
 
-    /// How much is said.
+    /// How much is printed.
     pub(super) fn verbosity(&self) -> Verbosity {
         self.verbosity
     }
 
-    /// Whether standard error is coloured.
+    /// Whether standard error is colored.
     pub(super) fn color(&self) -> Color {
         self.color
     }
 
-    /// Whether somebody watches standard error on a screen that can be redrawn.
+    /// Whether standard error is a terminal that can be redrawn.
     pub(super) fn is_interactive(&self) -> bool {
         self.is_interactive
     }
 
-    /// Whether results appear on a screen, where progress would get in between.
-    #[expect(clippy::unused_self, reason = "whoever asks has been handed the terminal")]
+    /// Whether results appear on a terminal, where a progress bar would interfere.
+    #[expect(clippy::unused_self, reason = "callers hold the terminal")]
     pub(super) fn shows_results(&self) -> bool {
         io::stdout().is_terminal()
     }
 
-    /// Prints a result to standard output, in which nothing is left that a terminal would obey.
+    /// Prints a result to standard output, with terminal escape sequences made visible.
     ///
     /// # Errors
-    /// When it cannot be written; a reader that has gone away (`| head`) is not an error.
-    #[expect(clippy::unused_self, reason = "whoever prints has been handed the terminal")]
+    /// When it cannot be written. A closed pipe (`| head`) is not an error.
+    #[expect(clippy::unused_self, reason = "callers hold the terminal")]
     pub(super) fn result(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match out.write_all(names::visible(text).as_bytes()).and_then(|()| out.flush()) {
@@ -85,35 +85,34 @@ impl Terminal {
         }
     }
 
-    /// Prints a line of progress to standard error, unless asked to be quiet.
+    /// Prints a line of progress to standard error, except with `--quiet`.
     pub(super) fn note(&self, line: &str) {
         if self.verbosity > Verbosity::Quiet {
             self.error_text(&format!("{line}\n"));
         }
     }
 
-    /// Prints a warning to standard error, whatever the verbosity.
+    /// Prints a warning to standard error at any verbosity.
     pub(super) fn warn(&self, message: &str) {
         self.error_text(&format!("warning: {message}\n"));
     }
 
-    /// Empties the screen, where there is one and nobody asked to be told everything.
+    /// Clears the terminal, except with `--quiet` or `--verbose`.
     pub(super) fn clear(&self) {
         if self.is_interactive && self.verbosity == Verbosity::Normal {
             self.styled("\x1b[2J\x1b[H");
         }
     }
 
-    /// Prints text to standard error, whatever the verbosity; nothing is left in it that a terminal
-    /// would obey.
+    /// Prints text to standard error at any verbosity, with terminal escape sequences made visible.
     pub(super) fn error_text(&self, text: &str) {
         self.styled(&names::visible(text));
     }
 
-    /// Prints text with the colours that are in it, whose names must be visible already.
-    #[expect(clippy::unused_self, reason = "whoever prints has been handed the terminal")]
+    /// Prints text that may contain color codes. Names in it must have been made visible.
+    #[expect(clippy::unused_self, reason = "callers hold the terminal")]
     pub(super) fn styled(&self, text: &str) {
-        // Where standard error cannot be written there is nobody left to tell.
+        // If standard error cannot be written, nobody can be told.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }

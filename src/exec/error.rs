@@ -1,4 +1,4 @@
-//! Why a run, or something that is done with one, did not finish.
+//! Errors of runs, and of commands that use finished runs.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::run_dir::plot::check::NotAPlot;
 use crate::spec::problem::Code;
 use crate::train::TrainError;
 
-/// A run that did not finish.
+/// Why a run did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The dataset cannot be used.
@@ -30,32 +30,32 @@ pub enum RunError {
     /// A stage failed.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// Pictures could not be made.
+    /// Images could not be loaded.
     #[error(transparent)]
     Loader(#[from] LoaderError),
-    /// The run directory is not ours to work in.
+    /// The run directory is in use or cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A run that was cut short cannot go on.
+    /// An interrupted run cannot be resumed.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// What a run was started with is not there any more.
+    /// An input of the run changed since it was started.
     #[error("{what} since the run was started")]
     Changed {
-        /// What, in a fragment.
+        /// The change as a sentence fragment.
         what: &'static str,
-        /// How.
+        /// Details of the change, and how to fix it.
         details: Vec<String>,
     },
-    /// A folder has classes that the model does not.
+    /// A directory has classes that the model does not have.
     #[error("the model has no {} {}", if unknown.len() == 1 { "class" } else { "classes" }, text::all_of(unknown.iter().map(String::as_str)))]
     UnknownClasses {
-        /// The names of their folders.
+        /// The names of their directories.
         unknown: Vec<String>,
         /// The classes of the model.
         known: Vec<String>,
     },
-    /// A model cannot be written for other software.
+    /// A model cannot be exported.
     #[error(transparent)]
     Export(#[from] ExportError),
     /// A plot of a run directory is not one that this program draws.
@@ -63,24 +63,24 @@ pub enum RunError {
     Plot {
         /// The file.
         path: PathBuf,
-        /// What it has that no plot has.
+        /// The content that plots never have.
         source: NotAPlot,
     },
-    /// A model is to be measured on no picture at all.
-    #[error("there is no picture to measure on")]
+    /// A model is to be evaluated without images.
+    #[error("no images to evaluate on")]
     NothingToMeasure,
     /// A frozen weight changed.
-    #[error("stage `{stage}` changed {} that it should have left alone", text::count(tensors.len(), "frozen tensor"))]
+    #[error("stage `{stage}` changed {} that must not change", text::count(tensors.len(), "frozen tensor"))]
     FrozenChanged {
-        /// The stage.
+        /// Name of the stage.
         stage: String,
-        /// The tensors.
+        /// Names of the tensors.
         tensors: Vec<String>,
     },
 }
 
 impl RunError {
-    /// The stable code of the problem, where it has one.
+    /// The stable code of the problem, if it has one.
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Dataset(error) => error.code(),
@@ -100,10 +100,10 @@ impl RunError {
         }
     }
 
-    /// The details and what to do about them.
+    /// Details, and how to fix the problem.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            // The system's words follow as a note.
+            // The message of the operating system follows as a note.
             Self::Dataset(DatasetError::Directory { .. }) => vec![
                 "if the images are in another directory now, pass it: `-S dataset.directory=DIR`"
                     .to_owned(),
@@ -112,7 +112,7 @@ impl RunError {
             Self::Train(error) => error.hints(),
             Self::FrozenChanged { tensors, .. } => {
                 vec![format!(
-                    "this is a bug of alpaca-run; the tensors:\n{}",
+                    "this is a bug in alpaca-run; the tensors are:\n{}",
                     text::first_lines(tensors, 10)
                 )]
             }
@@ -123,15 +123,15 @@ impl RunError {
             Self::UnknownClasses { unknown, known } => unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
             Self::Plot { .. } => vec![
-                "the page of a run never takes over what could run or load \
-                 something; remove the file, or do not trust the run directory"
+                "reports include only plots without scripts and links; remove the file, or do \
+                 not trust the run directory"
                     .to_owned(),
             ],
             Self::Lock(LockError::Held { .. }) => {
-                vec!["wait for it to end, or stop it".to_owned()]
+                vec!["wait until it ends, or stop it".to_owned()]
             }
             Self::Lock(LockError::File(_)) => {
-                vec!["the run directory must be one that you may write in".to_owned()]
+                vec!["make sure that you have permission to write to the run directory".to_owned()]
             }
             Self::File(_)
             | Self::Engine(_)
@@ -141,7 +141,7 @@ impl RunError {
         }
     }
 
-    /// Whether the run can go on once what stopped it is out of the way.
+    /// Whether the run can be resumed once the cause is fixed.
     pub fn can_resume(&self) -> bool {
         match self {
             Self::File(_) | Self::Loader(_) | Self::Engine(_) => true,
@@ -158,7 +158,7 @@ impl RunError {
         }
     }
 
-    /// Whether somebody asked the run to stop.
+    /// Whether the user stopped the run.
     pub fn is_cancelled(&self) -> bool {
         matches!(
             self,
@@ -179,7 +179,7 @@ impl From<GraphError> for RunError {
     }
 }
 
-/// What is said about classes that a model does not know.
+/// Hints for classes that a model does not have.
 fn unknown_classes(unknown: &[String], known: &[String]) -> Vec<String> {
     let known = known.iter().map(String::as_str);
     let mut hints: Vec<String> = unknown
@@ -189,29 +189,29 @@ fn unknown_classes(unknown: &[String], known: &[String]) -> Vec<String> {
             _ => None,
         })
         .collect();
-    hints.push(format!("the model knows {}", text::all_of(known)));
+    hints.push(format!("the classes of the model are {}", text::all_of(known)));
     hints
 }
 
 /// A checkpoint that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// There is none.
-    #[error("`{}` holds nothing to go on from", .0.display())]
+    /// There is no checkpoint.
+    #[error("`{}` has no checkpoint to resume from", .0.display())]
     Missing(PathBuf),
     /// A file of it cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file of it is not what was written.
+    /// A file of it is damaged.
     #[error("`{}` is damaged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The damage.
         source: BundleError,
     },
     /// It was written by another version.
-    #[error("the checkpoint was written by {theirs}, and this is {ours}")]
+    #[error("the checkpoint was written by {theirs}, but this is {ours}")]
     Other {
         /// The program that wrote it.
         theirs: String,
@@ -220,47 +220,47 @@ pub enum CheckpointError {
     },
 }
 
-/// The largest difference of a probability that may be called agreement.
+/// The largest difference of a probability that counts as agreement.
 pub(crate) const TOLERANCE: f64 = 1e-4;
 
 /// A model that cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// Its pictures are resized in a way that no graph knows.
+    /// Its images are resized in a way that ONNX graphs cannot express.
     #[error(transparent)]
     Resize(#[from] UnsupportedResize),
-    /// Its base model is a file itself.
-    #[error("a model whose base model is an ONNX file that is run as it is cannot be exported")]
+    /// Its base model is an ONNX file that can only be run frozen.
+    #[error("cannot export: the base model is an ONNX file that can only be run frozen")]
     Backbone,
     /// tract cannot run the file.
     #[error(transparent)]
     Tract(#[from] GraphError),
-    /// The file says something else.
+    /// The file predicts other probabilities.
     #[error(
         "the exported file and the model differ by {difference:.1e} on `{path}`, more than {TOLERANCE:.0e}"
     )]
     Disagreement {
         /// The largest difference of a probability.
         difference: f64,
-        /// The picture.
+        /// Path of the image.
         path: String,
     },
 }
 
 impl ExportError {
-    /// What to do about it.
+    /// How to fix the problem.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Resize(_) => vec![
-                "`--normalised` (in a pipeline `normalised: true`) leaves resizing out of the graph"
+                "leave resizing out of the graph: `--normalised`, or `normalised: true` in a pipeline"
                     .to_owned(),
             ],
             Self::Backbone => vec![
-                "`alpaca-run predict RUN` asks it; the run directory has its base model and its head"
+                "use `alpaca-run predict RUN`; the run directory has the base model and the head"
                     .to_owned(),
             ],
             Self::Tract(_) | Self::Disagreement { .. } => {
-                vec!["this is a bug of alpaca-run; no file was written".to_owned()]
+                vec!["this is a bug in alpaca-run; no file was written".to_owned()]
             }
         }
     }

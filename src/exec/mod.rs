@@ -1,9 +1,9 @@
-//! Joins everything below it: from a spec to a finished run directory.
+//! Combines all modules below it: from a spec to a finished run directory.
 //!
-//! No algorithm lives here. [`plan`] decides by a key whether a stage runs or its result is reused;
-//! [`prepare`] finds dataset and weights, and what is wrong with them, before anything starts;
-//! [`run`] runs; [`ask`] is about the models of finished runs, [`look`] about pipelines. A wing uses
-//! only those above it in the list below, and a run asks its models.
+//! No algorithm is implemented here. [`plan`] decides by a key whether a stage runs or its result
+//! is reused. [`prepare`] finds the dataset and the weights, and their problems, before anything
+//! starts. [`run`] executes stages and tasks. [`ask`] uses the models of finished runs, and
+//! [`look`] inspects pipelines. A module uses only those above it in the list below.
 
 pub mod error;
 pub mod plan;

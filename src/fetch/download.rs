@@ -1,4 +1,4 @@
-//! A download that goes on where it broke off.
+//! Downloads that continue after an interruption.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,21 +11,21 @@ use super::{FetchError, Listen, Partial, Transfer};
 use crate::base::fs::{self, FileError};
 use crate::base::text;
 
-/// The largest file that is taken, in bytes: no weights that we know have a tenth of it.
+/// The largest file that is accepted, in bytes. Known weights have less than a tenth of it.
 const LARGEST: u64 = 512 << 20;
-/// How often in a row nothing may come, and how often a download may break off in all.
+/// The most attempts in a row without data, and the most interruptions in total.
 const MOST_IDLE: usize = 5;
 const MOST_BREAKS: usize = 50;
 
-/// A file that came.
+/// A finished download.
 pub(super) struct Done {
-    /// The digest that its server says it has.
+    /// The digest that the server reports.
     pub(super) sha256: Option<Sha256>,
-    /// Whether its beginning was here before.
+    /// Whether it continues the download of an earlier process.
     pub(super) was_resumed: bool,
 }
 
-/// Where the beginning of a file came from.
+/// The origin of a partial file.
 #[derive(Deserialize, Serialize)]
 struct Origin {
     url: String,
@@ -38,15 +38,15 @@ struct State<'a> {
     partial: &'a Partial,
     file: File,
     received: u64,
-    /// What the beginning is of; without it, it is of no use.
+    /// The version of the received bytes; without it they cannot be used.
     validator: Option<String>,
     was_resumed: bool,
 }
 
-/// Why a file stopped coming.
+/// Why a transfer was interrupted.
 struct Broken(String);
 
-/// Downloads `url`, from where an earlier process left it, and again from where it breaks off.
+/// Downloads `url`. Continues after interruptions, also those of an earlier process.
 pub(super) fn download(
     http: &Http,
     url: &str,
@@ -69,7 +69,7 @@ pub(super) fn download(
             }
             Err(HttpError::NoSuchPart) => {
                 state.start_again()?;
-                "the server does not have the rest of what came".to_owned()
+                "the server does not have the rest of the file".to_owned()
             }
             Err(HttpError::Busy(reason, after)) => {
                 pause = after;
@@ -93,7 +93,7 @@ pub(super) fn download(
 }
 
 impl<'a> State<'a> {
-    /// Goes on with what is here of the same file from the same place.
+    /// Continues the partial file if it is from the same address.
     fn open(url: &'a str, partial: &'a Partial) -> Result<Self, FileError> {
         let origin = fs::read(&partial.origin).ok();
         let origin = origin.and_then(|bytes| serde_json::from_slice::<Origin>(&bytes).ok());
@@ -108,7 +108,7 @@ impl<'a> State<'a> {
         Ok(Self { url, partial, file, received, validator, was_resumed })
     }
 
-    /// What is here, and what it is of.
+    /// The number of bytes received so far, and their version.
     fn rest(&self) -> Option<(u64, &str)> {
         let validator = self.validator.as_deref().filter(|_| self.received > 0)?;
         Some((self.received, validator))
@@ -120,7 +120,7 @@ impl<'a> State<'a> {
         fs::remove_if_there(&self.partial.origin)
     }
 
-    /// Writes what comes. The inner error is one after which it may go on.
+    /// Writes the received bytes. After an inner error the download may continue.
     fn take(
         &mut self,
         mut reply: Reply,
@@ -129,7 +129,7 @@ impl<'a> State<'a> {
         if reply.start != self.received {
             self.start_again()?;
             if reply.start != 0 {
-                return Ok(Err(Broken("another part came than was asked for".to_owned())));
+                return Ok(Err(Broken("the server sent another range than requested".to_owned())));
             }
         }
         if reply.total.is_some_and(|total| total > LARGEST) {
@@ -171,10 +171,13 @@ impl<'a> State<'a> {
 
     fn broken(&mut self, total: Option<u64>, why: &str) -> Broken {
         let of = total.map(|total| format!(" of {}", text::bytes(total))).unwrap_or_default();
-        Broken(format!("it broke off after {}{of} ({why})", text::bytes(self.received)))
+        Broken(format!(
+            "the connection was interrupted after {}{of} ({why})",
+            text::bytes(self.received)
+        ))
     }
 
-    /// What cannot be written leaves no part behind: the room it takes may be the last.
+    /// Removes the partial file after a failed write, since the disk may be full.
     fn unwritten(&self, source: std::io::Error) -> FetchError {
         let _ = self.partial.remove();
         FileError::new("write", &self.partial.file, source).into()
@@ -187,7 +190,7 @@ impl<'a> State<'a> {
     }
 
     fn failed(&self, reason: String) -> FetchError {
-        // Without a version there is no telling what a beginning is of.
+        // Without a version, it is unknown which file the bytes belong to.
         if self.received == 0 || self.validator.is_none() {
             let _ = self.partial.remove();
         }

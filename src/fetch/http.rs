@@ -1,6 +1,6 @@
-//! One request for a file, redirects followed.
+//! Requests a file and follows redirects.
 //!
-//! Certificates are those that Mozilla trusts, or those of one file; proxies are taken from
+//! Trusted certificates are those of Mozilla, or those in a given file. Proxies are read from
 //! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 
 use std::io::Read;
@@ -15,14 +15,14 @@ use super::sha256::Sha256;
 use super::{FetchError, PATIENCE};
 use crate::base::fs::{self, FileError};
 
-/// How servers are spoken to.
+/// Options of HTTP connections.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
-    /// A file of certificates in PEM, in place of those that Mozilla trusts.
+    /// A file of PEM certificates that replace those of Mozilla.
     pub certificates: Option<PathBuf>,
-    /// How long is waited for an answer, and for the next bytes of a file.
+    /// Timeout for a response, and for the next bytes of a file.
     pub patience: Duration,
-    /// How long is waited before something is tried again; twice as long each time.
+    /// Pause before the first retry, doubled for each further one.
     pub pause: Duration,
 }
 
@@ -32,37 +32,37 @@ impl Default for HttpOptions {
     }
 }
 
-/// Redirects that are followed.
+/// The most redirects that are followed.
 const MOST_REDIRECTS: usize = 8;
 
-/// A request that brought nothing.
+/// A request without a usable response.
 #[derive(Debug)]
 pub(super) enum HttpError {
-    /// No server answered.
+    /// No server responded.
     Unreachable(String),
-    /// A server answered, but not with a file, and would again.
+    /// A server refused the request, and would do so again.
     Refused(String),
-    /// A server has trouble that may pass, perhaps after the time it names.
+    /// A server has a temporary problem, with the time after which to retry.
     Busy(String, Option<Duration>),
-    /// A server does not have the part that was asked for, or does not say which it sends.
+    /// A server does not have the requested range, or does not report which one it sends.
     NoSuchPart,
 }
 
-/// A file that begins to come.
+/// A response with a file.
 pub(super) struct Reply {
-    /// The first byte that comes.
+    /// Position of the first byte.
     pub(super) start: u64,
-    /// Bytes of the whole file.
+    /// Size of the whole file.
     pub(super) total: Option<u64>,
-    /// What tells this version of the file from others, to ask for the rest of it.
+    /// Identifies this version of the file, to request the rest of it.
     pub(super) validator: Option<String>,
-    /// The digest that the server says the file has.
+    /// The digest that the server reports.
     pub(super) sha256: Option<Sha256>,
-    /// The bytes.
+    /// The bytes from `start`.
     pub(super) body: Box<dyn Read>,
 }
 
-/// Speaks to servers.
+/// An HTTP client.
 pub(super) struct Http {
     agent: Agent,
     /// The host of the proxy, if there is one.
@@ -90,8 +90,8 @@ impl Http {
         Ok(Self { agent: config.new_agent(), proxy, pause: options.pause })
     }
 
-    /// Asks for a file, or for the rest of it: `rest` is what is here, and the validator of the
-    /// version that it is of.
+    /// Requests a file, or the rest of it. `rest` is the number of bytes received so far, with the
+    /// validator of their version.
     pub(super) fn get(&self, url: &str, rest: Option<(u64, &str)>) -> Result<Reply, HttpError> {
         let mut url = url.to_owned();
         let mut sha256 = None;
@@ -111,7 +111,7 @@ impl Http {
                 416 => return Err(HttpError::NoSuchPart),
                 200 | 206 => return reply(response, sha256),
                 code => {
-                    let text = format!("{} answers {}", host(&url), response.status());
+                    let text = format!("{} responds {}", host(&url), response.status());
                     let may_pass = matches!(code, 408 | 425 | 429 | 500..=599);
                     return Err(if may_pass {
                         HttpError::Busy(text, retry_after(response.headers()))
@@ -136,7 +136,7 @@ fn certificates(path: &std::path::Path) -> Result<RootCerts, FetchError> {
         .collect();
     if found.is_empty() {
         let source =
-            std::io::Error::other("SSL_CERT_FILE names it, but it holds no certificate in PEM");
+            std::io::Error::other("SSL_CERT_FILE is set to it, but it contains no PEM certificate");
         return Err(FileError::new("use", path, source).into());
     }
     Ok(RootCerts::from(found))
@@ -156,7 +156,7 @@ fn reply(response: Response<ureq::Body>, sha256: Option<Sha256>) -> Result<Reply
         let length = text(headers, header::CONTENT_LENGTH.as_str());
         (0, length.and_then(|length| length.parse().ok()))
     };
-    // A weak one says that versions mean the same, not that they are the same bytes.
+    // A weak ETag means that versions are equivalent, not that their bytes are equal.
     let strong = text(headers, header::ETAG.as_str()).filter(|tag| tag.starts_with('"'));
     let validator = strong.or_else(|| text(headers, header::LAST_MODIFIED.as_str()));
     let validator = validator.map(str::to_owned);
@@ -164,20 +164,20 @@ fn reply(response: Response<ureq::Body>, sha256: Option<Sha256>) -> Result<Reply
     Ok(Reply { start, total, validator, sha256, body })
 }
 
-/// First byte and size of the whole from `bytes 5-9/10`.
+/// First byte and total size from `bytes 5-9/10`.
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (start, _) = range.split_once('-')?;
     Some((start.parse().ok()?, total.parse().ok()))
 }
 
-/// The time a server asks to be left alone, at most a minute.
+/// The time after which a server asks to retry, at most a minute.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = text(headers, header::RETRY_AFTER.as_str())?.parse().ok()?;
     Some(Duration::from_secs(seconds.min(60)))
 }
 
-/// The SHA-256 that Hugging Face sends along when it points to where a file is stored.
+/// The SHA-256 that Hugging Face sends with a redirect to the storage of a file.
 fn digest_of(headers: &HeaderMap) -> Option<Sha256> {
     text(headers, "x-linked-etag")?.trim_matches('"').parse().ok()
 }
@@ -186,10 +186,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Where a redirect leads. It may not lead out of an encrypted connection.
+/// The target of a redirect. It must not leave an encrypted connection.
 fn redirected(from: &str, headers: &HeaderMap) -> Result<String, HttpError> {
     let Some(to) = text(headers, header::LOCATION.as_str()) else {
-        return Err(HttpError::Refused(format!("{} redirects to nowhere", host(from))));
+        return Err(HttpError::Refused(format!("{} redirects without a target", host(from))));
     };
     let scheme = from.split("://").next().unwrap_or_default();
     let to = if to.contains("://") {
@@ -211,7 +211,7 @@ fn redirected(from: &str, headers: &HeaderMap) -> Result<String, HttpError> {
     Ok(to)
 }
 
-/// An address whose path has no `.` and `..` (RFC 3986, section 5.2.4).
+/// An address without `.` and `..` in its path (RFC 3986, section 5.2.4).
 fn without_dots(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let (path, rest) = url.split_at(end);
@@ -229,7 +229,7 @@ fn without_dots(url: &str) -> String {
     format!("{scheme}://{}{rest}", kept.join("/"))
 }
 
-/// An address without the name and the password in it.
+/// An address without user name and password.
 pub(super) fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());
@@ -252,12 +252,12 @@ fn unreachable_by(url: &str, proxy: Option<&str>, error: &ureq::Error) -> HttpEr
     let text = match error {
         ureq::Error::HostNotFound => format!("no such host: {host}"),
         ureq::Error::Io(error) if error.to_string().contains("UnknownIssuer") => {
-            format!("the certificate of {host} is signed by nobody who is trusted")
+            format!("the certificate of {host} is not signed by a trusted authority")
         }
         ureq::Error::Io(error) => format!("cannot reach {host}: {error}"),
-        ureq::Error::Timeout(_) => format!("{host} does not answer"),
+        ureq::Error::Timeout(_) => format!("{host} does not respond"),
         ureq::Error::ConnectionFailed => format!("cannot reach {host}"),
-        error => format!("cannot speak with {host}: {error}"),
+        error => format!("cannot communicate with {host}: {error}"),
     };
     match error {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => HttpError::Refused(text),

@@ -1,9 +1,9 @@
-//! Published weights on this machine: what was downloaded, and how a file comes here.
+//! Downloads published weights into the cache, and verifies them.
 //!
-//! A file is complete and what it was when it came, or it is not there. The first look at a file
-//! records its SHA-256 beside it; every later look and every later download is compared with that
-//! record, and with the digest that its publisher or the pipeline gives. Files may as well be put
-//! into the folder by hand, and a folder of one machine is a mirror for others.
+//! A file in the cache is complete and unchanged, or it is rejected. The first use of a file
+//! records its SHA-256 beside it. Every later use and download is compared with that record, and
+//! with the digest from its publisher or the pipeline. Files may also be copied into the directory
+//! by hand, and the directory of one machine can serve as a mirror for others.
 
 mod download;
 mod http;
@@ -20,61 +20,61 @@ use crate::base::fs::{self, FileError};
 use crate::model::published::PublishedFile;
 use crate::model::weights::import::WeightsFile;
 
-/// The folder of a cache that published weights lie in.
+/// The subdirectory of a cache for published weights.
 const FOLDER: &str = "weights";
 
-/// How files are downloaded.
+/// Options of downloads.
 #[derive(Clone, Debug, Default)]
 pub struct FetchOptions {
-    /// A folder on a server that has the files in place of their publishers, laid out as ours.
+    /// Address of a directory that replaces the publishers, with the layout of the cache.
     pub mirror: Option<String>,
-    /// How servers are spoken to.
+    /// Options of HTTP connections.
     pub http: HttpOptions,
 }
 
-/// What happens in a download.
+/// An event of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
-    /// Another process downloads it; this one waits.
+    /// Waiting for another process that is downloading.
     Waits,
-    /// The file begins to come, or goes on coming.
+    /// The transfer starts or continues.
     Begins {
-        /// From where.
+        /// Address of the file.
         url: String,
-        /// Bytes that were here before.
+        /// Bytes that were received before.
         received: u64,
-        /// Bytes in all, where the server says so.
+        /// Size of the file, if the server reports it.
         total: Option<u64>,
     },
-    /// Some of it came.
+    /// Some bytes were received.
     Received {
         /// Bytes so far.
         received: u64,
     },
-    /// It broke off and goes on.
+    /// The connection was interrupted; the download continues.
     Again {
-        /// Why.
+        /// The cause.
         reason: String,
     },
 }
 
-/// Hears what happens in a download.
+/// A listener for the events of a download.
 pub type Listen<'a> = &'a mut dyn FnMut(Transfer);
 
 /// A published file on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Where it lies.
+    /// Path in the cache.
     pub path: PathBuf,
-    /// Its SHA-256.
+    /// SHA-256 of the file.
     pub sha256: Sha256,
-    /// Bytes.
+    /// Size in bytes.
     pub n_bytes: u64,
-    /// Whether its digest was not recorded before.
+    /// Whether its digest is recorded for the first time.
     pub is_new: bool,
 }
 
-/// A published file that cannot be had, or is not what it should be.
+/// Why a published file is not available or not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// A file cannot be read or written.
@@ -83,73 +83,73 @@ pub enum FetchError {
     /// A download failed.
     #[error("cannot download {url}: {reason}")]
     Failed {
-        /// From where.
+        /// Address of the file.
         url: String,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// What a server sent is not the file.
-    #[error("what {url} sends is not the file asked for: {reason}")]
+    /// A server sent something else than the file.
+    #[error("{url} did not send the requested file: {reason}")]
     Wrong {
-        /// From where.
+        /// Address of the file.
         url: String,
-        /// How it differs.
+        /// The difference.
         reason: String,
     },
-    /// A file that lies here is not the one that the pipeline asks for.
-    #[error("`{}` is not the file that the pipeline asks for: {reason}", path.display())]
+    /// A file in the cache is not the one that the pipeline requires.
+    #[error("`{}` is not the file that the pipeline requires: {reason}", path.display())]
     NotAsked {
-        /// The file.
+        /// The file in the cache.
         path: PathBuf,
-        /// How it differs.
+        /// The difference.
         reason: String,
     },
-    /// A file that lies here is not the one it should be.
-    #[error("`{}` is not the file it should be: {reason}", path.display())]
+    /// A file in the cache is not the expected one.
+    #[error("`{}` is not the expected file: {reason}", path.display())]
     Changed {
-        /// The file.
+        /// The file in the cache.
         path: PathBuf,
-        /// How it differs.
+        /// The difference.
         reason: String,
     },
 }
 
 impl FetchError {
-    /// Whether it is about a file that lies here, not about a download.
+    /// Whether the error is about a file in the cache, not about a download.
     pub fn is_about_what_is_here(&self) -> bool {
         matches!(self, Self::NotAsked { .. } | Self::Changed { .. })
     }
 
-    /// What to do, about a file in the cache at `root`.
+    /// How to fix the problem, for a file in the cache at `root`.
     pub fn hints(&self, root: &Path, file: &PublishedFile) -> Vec<String> {
         let place = path_of(root, file);
         let by_hand = by_hand(&place, &file.url);
-        // A mirror is one's own, and has a place for each file.
+        // The user controls a mirror, so the hint gives the place of the file on it.
         let mirror = |url: &String| {
             (*url != file.url).then(|| {
-                format!("a mirror has this file as URL/{}/{}", file.source.name(), file.name)
+                format!("on a mirror, the file must be at URL/{}/{}", file.source.name(), file.name)
             })
         };
         match self {
             Self::File(_) => vec![],
             Self::Failed { url, reason } => {
                 let trust = reason.contains("certificate").then(|| {
-                    "where a proxy or mirror has a certificate of its own, name a file with the \
-                     certificate of whoever signed it in SSL_CERT_FILE"
+                    "if a proxy or mirror uses its own certificate, set SSL_CERT_FILE to a file with \
+                     the certificate of the authority that signed it"
                         .to_owned()
                 });
                 trust.into_iter().chain(mirror(url)).chain([by_hand]).collect()
             }
             Self::Wrong { url, reason } => {
                 let mut hints = vec![
-                    "nothing of it was kept; a proxy or mirror may have sent something else"
+                    "the received data was removed; a proxy or mirror may have sent something else"
                         .to_owned(),
                 ];
                 hints.extend(mirror(url));
                 let record = record_of(&place);
                 hints.push(if reason.starts_with(FIRST) {
                     format!(
-                        "if the publisher has changed the file and the new one is wanted, remove `{}`",
+                        "if the publisher changed the file and you want the new one, remove `{}`",
                         record.display()
                     )
                 } else {
@@ -159,13 +159,13 @@ impl FetchError {
             }
             Self::NotAsked { path, .. } => vec![
                 "correct `sha256` in the pipeline".to_owned(),
-                format!("or remove `{}`, so that it is downloaded again", path.display()),
+                format!("or remove `{}` to download it again", path.display()),
             ],
             Self::Changed { path, .. } => {
                 let record = record_of(path);
                 vec![format!(
                     "if the file was changed by mistake, remove it and run `alpaca-run fetch`; if \
-                     it is meant to be another, remove `{}` as well",
+                     the change is intended, remove `{}`",
                     record.display()
                 )]
             }
@@ -173,29 +173,29 @@ impl FetchError {
     }
 }
 
-/// What to do without a network.
+/// The hint for work without a network.
 pub fn by_hand(path: &Path, url: &str) -> String {
-    format!("without a network, download {url} elsewhere and put it at {}", path.display())
+    format!("without a network, download {url} on another machine and put it at {}", path.display())
 }
 
-/// Where a published file belongs in the cache at `root`.
+/// The path of a published file in the cache at `root`.
 pub fn path_of(root: &Path, file: &PublishedFile) -> PathBuf {
     folder(root).join(file.source.name()).join(&file.name)
 }
 
-/// The folder of all published weights in the cache at `root`.
+/// The directory of all published weights in the cache at `root`.
 pub fn folder(root: &Path) -> PathBuf {
     root.join(FOLDER)
 }
 
-/// Looks for a published file, and whether it is what it was; neither writes nor uses the network.
+/// Looks up and verifies a published file; neither writes nor uses the network.
 ///
 /// # Errors
-/// When it cannot be read, or is not the file it was or should be.
+/// When it cannot be read, has changed, or is not the expected file.
 pub fn find(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchError> {
     let path = path_of(root, file);
     if fs::is_no_plain_file(&path) {
-        let reason = "it is a folder, a pipe or a device".to_owned();
+        let reason = "it is a directory, a pipe or a device".to_owned();
         return Err(FetchError::Changed { path, reason });
     }
     if !path.exists() {
@@ -207,7 +207,7 @@ pub fn find(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchErro
         return Err(FetchError::NotAsked { path, reason });
     }
     let is_new = expected.recorded != Some(sha256);
-    // A file that was recorded was looked into then.
+    // The content of a recorded file has been checked before.
     let is_unknown = is_new || file.digest.is_some();
     let differs =
         expected.differs(sha256).or_else(|| is_unknown.then(|| unfit(&path, file)).flatten());
@@ -217,14 +217,14 @@ pub fn find(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchErro
     Ok(Some(Kept { path, sha256, n_bytes, is_new }))
 }
 
-/// Looks for a published file as [`find`] does, and records its digest where this is the first look.
+/// Looks up a published file like [`find`], and records its digest at the first use.
 ///
 /// # Errors
 /// As [`find`].
 pub fn find_and_record(root: &Path, file: &PublishedFile) -> Result<Option<Kept>, FetchError> {
     let found = find(root, file)?;
     if let Some(kept) = found.as_ref().filter(|kept| kept.is_new) {
-        // A cache that cannot be written is still one that can be read.
+        // The cache may be read-only.
         let _ = record(&kept.path, &file.name, kept.sha256);
     }
     Ok(found)
@@ -235,17 +235,17 @@ fn unfit(path: &Path, file: &PublishedFile) -> Option<String> {
     match WeightsFile::open(path) {
         Ok(found) => file.differs(&found),
         Err(_) if fs::read(path).is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"<")) => {
-            Some("it is a page of the web, perhaps one to log in".to_owned())
+            Some("the server returned an HTML page (a login page?)".to_owned())
         }
         Err(error) => Some(error.hints().into_iter().next().unwrap_or_else(|| error.to_string())),
     }
 }
 
-/// Brings a published file here, unless it is here. Of two processes that do so at once, one
+/// Downloads a published file unless it is in the cache. Of two processes that do so at once, one
 /// waits for the other.
 ///
 /// # Errors
-/// When it cannot be had, or is not the file it should be.
+/// When it cannot be downloaded, or is not the expected file.
 pub fn fetch(
     root: &Path,
     file: &PublishedFile,
@@ -276,8 +276,8 @@ pub fn fetch(
     Ok(Kept { path, sha256, n_bytes, is_new })
 }
 
-/// Downloads a file under its temporary name and looks at what came. What was begun by an earlier
-/// process and does not fit is downloaded once more from its beginning.
+/// Downloads a file under its temporary name, and verifies it. If it does not match and continued
+/// the download of an earlier process, it is downloaded again from its beginning.
 fn receive(
     http: &Http,
     url: &str,
@@ -289,7 +289,7 @@ fn receive(
         let done = download::download(http, url, partial, listen)?;
         let (sha256, n_bytes) = Sha256::of_file(&partial.file)?;
         let served = done.sha256.filter(|served| *served != sha256).map(|served| {
-            format!("its server says that the SHA-256 is {served}; what came has {sha256}")
+            format!("the server reports the SHA-256 {served}, but the received file has {sha256}")
         });
         let reason = expected
             .not_asked(sha256)
@@ -312,7 +312,7 @@ fn receive(
     }
 }
 
-/// What the digest of a file must be.
+/// The expected digest of a file.
 struct Expected<'a> {
     file: &'a PublishedFile,
     recorded: Option<Sha256>,
@@ -326,7 +326,7 @@ impl<'a> Expected<'a> {
             let digits = text.split_whitespace().next().unwrap_or_default();
             let parsed = digits.parse().map_err(|_| FetchError::Changed {
                 path: path.into(),
-                reason: format!("its record {} holds no SHA-256", record.display()),
+                reason: format!("its record {} contains no SHA-256", record.display()),
             });
             Some(parsed?)
         } else {
@@ -335,35 +335,34 @@ impl<'a> Expected<'a> {
         Ok(Self { file, recorded })
     }
 
-    /// How a digest differs from the one that the pipeline asks for.
+    /// How a digest differs from the one in the pipeline.
     fn not_asked(&self, sha256: Sha256) -> Option<String> {
         let asked = self.file.sha256.as_deref()?;
-        differs("the pipeline asks for the SHA-256", asked, sha256)
+        differs("the pipeline requires the SHA-256", asked, sha256)
     }
 
-    /// How a digest differs from what the file's name says and what was recorded; a digest that the
-    /// pipeline asks for comes before both.
+    /// How a digest differs from the one in the file name, or from the recorded one. A digest in
+    /// the pipeline takes precedence over both.
     fn differs(&self, sha256: Sha256) -> Option<String> {
         if self.file.sha256.is_some() {
             return None;
         }
-        let by_name = self
-            .file
-            .sha256_start
-            .and_then(|start| differs("its name says that its SHA-256 begins with", start, sha256));
+        let by_name = self.file.sha256_start.and_then(|start| {
+            differs("according to its name, its SHA-256 begins with", start, sha256)
+        });
         by_name.or_else(|| differs(FIRST, &self.recorded?.to_string(), sha256))
     }
 }
 
-/// How a difference from what was recorded begins.
-const FIRST: &str = "when it first came its SHA-256 was";
+/// How the description of a difference from the recorded digest begins.
+const FIRST: &str = "when it was first downloaded, its SHA-256 was";
 
 fn differs(what: &str, expected: &str, sha256: Sha256) -> Option<String> {
     let digits = sha256.to_string();
-    (!digits.starts_with(expected)).then(|| format!("{what} {expected}, and it has {digits}"))
+    (!digits.starts_with(expected)).then(|| format!("{what} {expected}, but it has {digits}"))
 }
 
-/// The file beside a file that holds its digest, in the format of `sha256sum`.
+/// The file with the digest of a file, in the format of `sha256sum`.
 fn record_of(path: &Path) -> PathBuf {
     fs::with_ending(path, ".sha256")
 }
@@ -372,11 +371,11 @@ fn record(path: &Path, name: &str, sha256: Sha256) -> Result<(), FileError> {
     fs::write_atomic(&record_of(path), format!("{sha256}  {name}\n").as_bytes())
 }
 
-/// A file that is on its way.
+/// A file that is being downloaded.
 struct Partial {
-    /// What came of it.
+    /// The received bytes.
     file: PathBuf,
-    /// Where it comes from, so that a later process can go on.
+    /// The origin of the bytes, so that a later process can continue.
     origin: PathBuf,
 }
 
@@ -392,7 +391,7 @@ impl Partial {
     }
 }
 
-/// The right to download into a folder; ends with the process in any way.
+/// Locks a directory for downloads. The lock ends with the process in any case.
 fn lock(path: &Path, listen: Listen<'_>) -> Result<File, FetchError> {
     let failed = |source| FileError::new("lock", path, source);
     let file = fs::open_or_create(path)?;
@@ -407,5 +406,5 @@ fn lock(path: &Path, listen: Listen<'_>) -> Result<File, FetchError> {
     Ok(file)
 }
 
-/// How long is waited for a server, by default.
+/// The default timeout of servers.
 const PATIENCE: Duration = Duration::from_secs(30);

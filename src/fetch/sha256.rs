@@ -1,4 +1,4 @@
-//! SHA-256, by which publishers name their files; everything of our own has BLAKE3 digests.
+//! SHA-256 digests, as used by publishers. All other digests are BLAKE3.
 
 use std::fmt;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::base::fs::{self, FileError};
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
-    /// The digest and the size of a file, read in pieces.
+    /// The digest and the size of a file, which is read in pieces.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -53,7 +53,7 @@ impl Serialize for Sha256 {
     }
 }
 
-/// Text that is no SHA-256.
+/// Text that is not a SHA-256 digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 has 64 hexadecimal digits")]
 pub struct NotASha256;

@@ -81,7 +81,7 @@ fn bad_pictures_are_left_out_where_the_pipeline_says_so() {
     spoil(&workshop.path("pictures/disc"));
     let said = run(&workshop, &["-S", "dataset.on_bad_image=skip"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.err.contains("left out as bad images"), "{}", said.err);
+    assert!(said.err.contains("skipped: bad images"), "{}", said.err);
     let splits = std::fs::read_to_string(workshop.path("runs/small/splits.csv")).unwrap();
     assert_eq!(splits.lines().count(), 1 + 24 + 2, "{splits}");
     for kept in ["disc/actually_a_jpeg.png", "disc/wide.png"] {

@@ -103,7 +103,7 @@ fn a_file_that_breaks_off_goes_on_where_it_stopped() {
         assert!(std::fs::read(place.file()).unwrap() == file, "{answers:?}");
         let asked: Vec<String> = parts.iter().map(|p| format!("/keras/{KERAS}{p}")).collect();
         assert_eq!(server.asked(), asked, "{answers:?}");
-        assert!(said.err.contains("recorded and compared from now on"), "{}", said.err);
+        assert!(said.err.contains("recorded and checked from now on"), "{}", said.err);
     }
 }
 
@@ -129,12 +129,17 @@ fn what_a_process_left_is_not_downloaded_again() {
 #[test]
 fn what_is_not_the_file_is_refused_and_not_kept() {
     let file = file();
-    let lies = "it broke off after";
+    let lies = "the connection was interrupted after";
     for (answer, code, said_of_it, n_requests) in [
         (Answer::Length(file.len() + 10), "W005", lies, 6),
-        (Answer::Length(file.len() - 10), "W005", "not the file asked for", 1),
-        (Answer::Length(0), "W005", "not the file asked for", 1),
-        (Answer::Bytes(b"<html>Please log in</html>"), "W005", "it is a page of the web", 1),
+        (Answer::Length(file.len() - 10), "W005", "did not send the requested file", 1),
+        (Answer::Length(0), "W005", "did not send the requested file", 1),
+        (
+            Answer::Bytes(b"<html>Please log in</html>"),
+            "W005",
+            "the server returned an HTML page",
+            1,
+        ),
         (Answer::Status(404), "W005", "404", 1),
         (Answer::Status(403), "W005", "403", 1),
         (Answer::Status(503), "W005", "given up after 5 tries", 5),
@@ -175,7 +180,7 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     let file = file();
     let asks = format!("{{ source: keras, sha256: {} }}", "ab".repeat(32));
     for (weights, width, reason) in [
-        (asks.as_str(), "0.35", "the pipeline asks for the SHA-256 abab"),
+        (asks.as_str(), "0.35", "the pipeline requires the SHA-256 abab"),
         ("{ source: torchvision, version: v1 }", "1.0", "its SHA-256 begins with b0353104"),
         ("{ source: timm }", "1.0", "have the names of keras, not of timm"),
         ("imagenet", "0.5", "does not fit MobileNetV2 of width 0.5: "),
@@ -195,14 +200,14 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     let changed = Server::start(&other, &[Answer::File]);
     let said = place.fetch(&changed);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("when it first came its SHA-256 was"), "{}", said.err);
+    assert!(said.err.contains("when it was first downloaded, its SHA-256 was"), "{}", said.err);
     // The same bytes as before are welcome, from anywhere and by hand.
     std::fs::write(place.file(), &file).unwrap();
     assert_eq!(place.fetch(&changed).code, Some(0));
     std::fs::write(place.file(), &other).unwrap();
     let said = place.fetch(&changed);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("is not the file it should be"), "{}", said.err);
+    assert!(said.err.contains("is not the expected file"), "{}", said.err);
     // What the pipeline asks for comes before what was recorded.
     let record = std::fs::read_to_string(place.file().with_extension("h5.sha256")).unwrap();
     let old = record.split(' ').next().unwrap();
@@ -254,8 +259,8 @@ fn what_cannot_be_meant_is_said() {
     for (weights, hint) in [
         ("imagenett", "did you mean `imagenet`?"),
         ("torchvision", "`{ source: torchvision }`"),
-        ("https://example.com/x.h5", "not downloaded from any address"),
-        ("~/x.h5", "`~` means nothing here"),
+        ("https://example.com/x.h5", "cannot be downloaded from an address"),
+        ("~/x.h5", "`~` is not expanded"),
     ] {
         let mut arguments = place.arguments(&server);
         arguments.extend(["-S".to_owned(), format!("model.weights={weights}")]);
@@ -269,7 +274,7 @@ fn what_cannot_be_meant_is_said() {
         *arguments.last_mut().unwrap() = mirror.to_owned();
         let said = alpaca_run(&arguments);
         assert_eq!(said.code, Some(2), "{mirror}: {}", said.err);
-        assert!(said.err.contains("is no mirror"), "{mirror}: {}", said.err);
+        assert!(said.err.contains("is not a valid mirror"), "{mirror}: {}", said.err);
     }
     assert_eq!(server.asked(), [""; 0]);
 }
@@ -289,7 +294,7 @@ fn an_interrupted_download_is_kept_and_says_so() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let said = Said::of(process);
     assert_eq!(said.code, Some(130), "{}", said.err);
-    assert!(said.err.contains("the next download goes on from there"), "{}", said.err);
+    assert!(said.err.contains("the next download continues from here"), "{}", said.err);
     let said = place.fetch(&server);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(server.asked()[1].contains("bytes="), "{:?}", server.asked());
@@ -303,7 +308,8 @@ fn of_two_processes_one_downloads() {
     let arguments = place.arguments(&server);
     let processes = [(); 3].map(|()| spawn(&arguments));
     let said = processes.map(Said::of);
-    let waited = said.iter().filter(|said| said.err.contains("waiting for it")).count();
+    let waited =
+        said.iter().filter(|said| said.err.contains("waiting for another process")).count();
     assert!(said.iter().all(|said| said.code == Some(0)), "{said:?}");
     assert_eq!((server.asked().len(), waited), (1, 2), "{said:?}");
     assert_eq!(place.left(), complete());

@@ -81,7 +81,7 @@ fn drawn_pictures_are_planned_checked_and_listed() {
     let workshop = Workshop::new(DRAWN, 2);
     let pipeline = workshop.text("small.yaml");
     let said = alpaca_run(&["check", &pipeline]);
-    assert!(said.out.contains("4 classes, 32 drawn pictures"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("4 classes, 32 drawn images"), "{}{}", said.out, said.err);
     for command in ["plan", "layers"] {
         let said = alpaca_run(&[command, &pipeline]);
         assert_eq!(said.code, Some(0), "{}", said.err);

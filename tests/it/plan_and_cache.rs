@@ -66,7 +66,7 @@ fn what_is_kept_between_runs_changes_no_result() {
         bytes[place] ^= 1;
         std::fs::write(&entry, bytes).unwrap();
         let said = run_cached(&workshop, &[]);
-        assert!(said.err.contains("was damaged"), "{}", said.err);
+        assert!(said.err.contains("is damaged"), "{}", said.err);
     }
     for other in ["runs/small-2", "runs/small-3", "runs/small-4", "runs/small-5"] {
         assert_same_files(&workshop.path("runs/small"), &workshop.path(other));
@@ -107,17 +107,17 @@ fn each_edit_runs_the_stages_it_changes_and_no_others() {
         ),
         (
             "stages.transfer.epochs=1",
-            "run (stages.transfer.train.epochs: 2 → 1); run (transfer comes out differently)",
+            "run (stages.transfer.train.epochs: 2 → 1); run (the result of transfer changes)",
         ),
         (
             "dataset.batch_size=6",
             "run (dataset.batch_size: 5 → 6); \
-             run (dataset.batch_size: 5 → 6, transfer comes out differently)",
+             run (dataset.batch_size: 5 → 6, the result of transfer changes)",
         ),
         (
             "seed=8",
             "run (dataset.split.seed: 7 → 8, seed: 7 → 8); \
-             run (dataset.split.seed: 7 → 8, seed: 7 → 8, transfer comes out differently)",
+             run (dataset.split.seed: 7 → 8, seed: 7 → 8, the result of transfer changes)",
         ),
     ];
     for (change, expected) in changes {
@@ -132,7 +132,7 @@ fn each_edit_runs_the_stages_it_changes_and_no_others() {
     let new = workshop.path("pictures/ring/new.png");
     picture(1, 20).save(&new).unwrap();
     let said = decisions(&workshop, &[]);
-    assert!(said.starts_with("run (1 picture new:\n  ring/new.png); run ("), "{said}");
+    assert!(said.starts_with("run (1 image added:\n  ring/new.png); run ("), "{said}");
     std::fs::remove_file(&new).unwrap();
     assert_eq!(decisions(&workshop, &[]), both);
 }
@@ -170,7 +170,7 @@ fn a_run_that_reuses_a_stage_is_the_run_that_computes_it() {
     let metrics = std::fs::read_to_string(workshop.path("runs/first/metrics.csv")).unwrap();
     assert_eq!(metrics.lines().count(), 1 + 2, "{metrics}");
     let said = run_cached(&workshop, &["-S", rate]);
-    assert!(said.err.contains("stage transfer: reused; its 2 epochs ran before"), "{}", said.err);
+    assert!(said.err.contains("stage transfer: reused from the cache (2 epochs"), "{}", said.err);
     assert!(!said.err.contains("stage finetune: reused"), "{}", said.err);
     assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
     let text = std::fs::read_to_string(workshop.path("runs/small-2/manifest.json")).unwrap();
@@ -186,7 +186,7 @@ fn a_stage_can_be_made_to_run_and_must_come_out_the_same() {
     assert_eq!(decisions(&workshop, &force), "run (--force); reuse");
     let said = run_cached(&workshop, &force);
     assert!(said.err.contains("transfer  epoch  2/2"), "{}", said.err);
-    assert!(!said.err.contains("came out differently"), "{}", said.err);
+    assert!(!said.err.contains("differs from the cached one"), "{}", said.err);
     let key = |run: &str| manifest(&workshop.path(run))["stages"][0]["key"].clone();
     assert_eq!(key("runs/small"), key("runs/small-2"));
     let pipeline = workshop.text("small.yaml");
@@ -210,8 +210,12 @@ fn a_plan_says_why_and_where_and_what_will_be_kept() {
     assert_eq!(lines.next(), Some("transfer  reuse  2 epochs"), "{}", said.out);
     let run = "finetune  run    4 epochs: stages.finetune.train.epochs: 2 → 4";
     assert_eq!(lines.next(), Some(run));
-    assert!(said.out.contains("pixels: 24 kept in memory (72.0 KiB), 24 on disk"), "{}", said.out);
-    assert!(said.out.contains("features of finetune: 4 kept in memory"), "{}", said.out);
+    assert!(
+        said.out.contains("pixels: 24 cached in memory (72.0 KiB), 24 on disk"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("features of finetune: 4 cached in memory"), "{}", said.out);
     let said = alpaca_run(&["plan", &pipeline, "--explain", "--cache-dir", &cache]);
     assert!(
         said.out.contains("    stages.finetune.train.epochs: 2 → 4 (line 13)\n"),
@@ -238,15 +242,15 @@ fn the_cache_is_listed_measured_and_pruned() {
     let entries: Vec<_> =
         list["kinds"].as_array().unwrap().iter().map(|kind| kind["entries"].clone()).collect();
     assert_eq!(entries, [24, 2, 1, 1]);
-    assert!(ask(&["list"]).contains("results of stages"));
+    assert!(ask(&["list"]).contains("stage results"));
     let size: u64 = ask(&["size"]).trim().parse().unwrap();
     let on_disk: usize =
         files_below(&workshop.path("cache")).iter().map(|(_, bytes)| bytes.len()).sum();
     assert_eq!(size, on_disk as u64);
-    assert!(ask(&["prune", "--older-than", "1"]).contains("results of stages: 0 of 2 removed"));
+    assert!(ask(&["prune", "--older-than", "1"]).contains("stage results: 0 of 2 removed"));
     assert!(ask(&["prune", "--all", "--dry-run"]).contains("2 of 2 would be removed"));
     assert_eq!(cached(&workshop, "").len(), 28);
-    assert!(ask(&["prune", "--all"]).contains("pixels of pictures: 24 of 24 removed"));
+    assert!(ask(&["prune", "--all"]).contains("decoded images: 24 of 24 removed"));
     // What would have to be downloaded again goes only when it is named.
     assert_eq!(cached(&workshop, ""), ["weights/keras/weights.h5"]);
     assert!(ask(&["prune", "--all", "--weights"]).contains("published weights: 1 of 1 removed"));

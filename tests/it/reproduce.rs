@@ -43,7 +43,7 @@ fn pictures_may_have_moved_but_not_changed() {
     let said = reproduce(&workshop, &["-S", &moved]);
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(
-        said.err.contains("pictures changed") && said.err.contains("disc/003.png"),
+        said.err.contains("images changed") && said.err.contains("disc/003.png"),
         "{}",
         said.err
     );
@@ -81,7 +81,7 @@ fn the_first_difference_is_named() {
     std::fs::write(directory.join("metrics.csv"), &forged).unwrap();
     let said = reproduce(&workshop, &[]);
     assert_eq!(said.code, Some(1), "{}", said.err);
-    assert!(said.err.contains("not as it was written"), "{}", said.err);
+    assert!(said.err.contains("changed since it finished"), "{}", said.err);
     let manifest = std::fs::read_to_string(directory.join("manifest.json")).unwrap();
     let digest = |text: &str| blake3::hash(text.as_bytes()).to_string();
     let manifest = manifest

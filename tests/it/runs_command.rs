@@ -38,7 +38,7 @@ fn runs_are_listed_and_shown() {
     assert!(said.out.contains("`alpaca-run resume "), "{}", said.out);
     let said = alpaca_run(&["runs", "show", &workshop.text("runs/mine")]);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("is no run directory"), "{}", said.err);
+    assert!(said.err.contains("is not a run directory"), "{}", said.err);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn folders_of_others_are_neither_runs_nor_removed() {
     let said = runs(&workshop, &["prune", "--keep", "0", "--unfinished"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert_eq!(said.out.matches("removed ").count(), 3, "{}", said.out);
-    assert_eq!(said.out.matches("left alone: ").count(), others.len(), "{}", said.out);
+    assert_eq!(said.out.matches("not removed: ").count(), others.len(), "{}", said.out);
     let is_of_others = |(name, _): &(String, Vec<u8>)| {
         others.iter().any(|other| name.starts_with(&format!("{other}/")))
     };
@@ -144,7 +144,7 @@ fn a_link_is_removed_as_a_link() {
     symlink(workshop.path("elsewhere"), workshop.path("runs/link")).unwrap();
     symlink(workshop.path("runs/small"), workshop.path("runs/latest")).unwrap();
     let said = alpaca_run(&["runs", "rm", &format!("{}/", workshop.text("runs/link"))]);
-    assert!(said.out.contains("a link; what it leads to stays"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("a link; its target stays"), "{}{}", said.out, said.err);
     assert!(!workshop.path("runs/link").is_symlink());
     assert!(workshop.path("elsewhere/manifest.json").exists());
     symlink(workshop.path("elsewhere"), workshop.path("runs/link")).unwrap();

@@ -55,7 +55,7 @@ fn rates_follow_the_schedule_and_a_stage_ends_on_its_plateau() {
     let n = second.len();
     assert!(second[n - 1] < second[0], "{second:?}");
     assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), (1..=3 + n).collect::<Vec<_>>());
-    assert!(said.err.contains("no better one in 3 epochs"), "{}", said.err);
+    assert!(said.err.contains("no improvement for 3 epochs"), "{}", said.err);
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn an_edit_runs_what_it_changes() {
     session.expect("watching");
     // Saved in place, and with another comment.
     std::fs::write(workshop.path("small.yaml"), format!("# hello\n{TWO_STAGES}")).unwrap();
-    session.expect("nothing changed that decides a result");
+    session.expect("no change affects the results");
     // An edit that is wrong, one that is gone for a moment, and one of the second stage.
     session.save(&with(&[("width", "widht")]));
     session.expect("P003");
@@ -122,15 +122,15 @@ fn an_edit_in_the_middle_of_a_run_goes_on_from_what_is_still_valid() {
     session.expect("transfer  epoch  3/400");
     // What is wrong, or changes nothing, leaves the run alone.
     session.save("version: 1");
-    session.expect("the run in progress goes on meanwhile");
+    session.expect("the run in progress continues");
     session.save(&format!("{long}# end\n"));
-    session.expect("nothing changed");
+    session.expect("no change affects the results");
     session.expect("transfer  epoch");
     // The second stage is edited while the first one runs: the first one goes on.
     let edited = long.replace(SECOND, "epochs: 1, optimizer");
     session.save(&edited);
     session.expect("run directory: ");
-    session.expect("stage transfer: 1,281 of");
+    session.expect("stage transfer: training 1,281 of");
     let seen = session.expect("watching").join("\n");
     assert!(!seen.contains("transfer  epoch  3/400"), "it began anew:\n{seen}");
     assert_eq!(run(&workshop, &[]).code, Some(0));
@@ -147,7 +147,7 @@ fn pictures_are_followed_where_asked_for() {
     let session = Session::start(&workshop, &["--data"]);
     session.expect("watching");
     picture(1, 20).save(workshop.path("pictures/ring/new.png")).unwrap();
-    session.expect("transfer  run    2 epochs: 1 picture new");
+    session.expect("transfer  run    2 epochs: 1 image added");
     session.expect("watching");
 }
 
@@ -161,10 +161,10 @@ fn a_dataset_directory_in_the_place_of_another_is_followed() {
         crate::support::pictures::dataset(&new, 2, 13);
         std::fs::rename(&place, old).unwrap();
         std::fs::rename(new, &place).unwrap();
-        session.expect("transfer  run    2 epochs: 2 pictures new");
+        session.expect("transfer  run    2 epochs: 2 images added");
         session.expect("watching");
         picture(1, 20).save(place.join("ring/new.png")).unwrap();
-        session.expect("transfer  run    2 epochs: 1 picture new");
+        session.expect("transfer  run    2 epochs: 1 image added");
         session.expect("watching");
     }
 }

@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The command line: its commands, arguments and options.
 
 mod runs;
 mod tools;
@@ -19,7 +19,7 @@ pub(in crate::cli) use tools::{
     DataArguments, FetchArguments, PredictArguments, SchemaArguments, SchemaOf,
 };
 
-/// Turns a YAML pipeline and a folder of pictures into a trained image classifier.
+/// Train image classifiers from a YAML pipeline and a directory of images
 #[derive(Debug, Parser)]
 #[command(
     name = "alpaca-run",
@@ -27,9 +27,15 @@ pub(in crate::cli) use tools::{
     override_usage = "alpaca-run [OPTIONS] PIPELINE\n       alpaca-run COMMAND",
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = "`alpaca-run run --help` lists the options of a run.\n\n\
-                  Exit codes: 0 done; 1 a stage failed or `check` found something; 2 wrong command \
-                  line or pipeline; 70 a bug of ours; 130 interrupted."
+    after_help = "Examples:\n  \
+                  alpaca-run pipelines/finetune.yaml\n  \
+                  alpaca-run pipelines/finetune.yaml -S dataset.directory=photos\n  \
+                  alpaca-run predict runs/finetune photo.jpg\n\n\
+                  `alpaca-run COMMAND --help` lists the options of a command. A plain \
+                  `alpaca-run PIPELINE` takes the options of `run`.\n\n\
+                  Exit codes: 0 success; 1 a stage or a download failed, or `check`, `diff`, \
+                  `verify` or `reproduce` found something; 2 wrong command line or pipeline; \
+                  70 internal error (a bug in alpaca-run); 130 interrupted."
 )]
 pub(in crate::cli) struct Arguments {
     #[command(subcommand)]
@@ -42,7 +48,7 @@ impl Arguments {
     /// Reads a command line. `alpaca-run PIPELINE` is short for `alpaca-run run PIPELINE`.
     ///
     /// # Errors
-    /// When the command line is not understood, or asks for help.
+    /// When the command line cannot be parsed, or requests help or the version.
     pub(in crate::cli) fn read(
         words: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, clap::Error> {
@@ -53,7 +59,7 @@ impl Arguments {
             let word = &words[position + 1];
             let is_command =
                 Self::command().get_subcommands().any(|command| word == command.get_name());
-            // A plain word that is no file is more likely a misspelt command.
+            // A plain word that is not a file is more likely a misspelled command.
             let is_file_like =
                 word.to_string_lossy().contains(['.', '/', '\\']) || Path::new(word).exists();
             let is_option = word.to_string_lossy().starts_with('-');
@@ -66,7 +72,7 @@ impl Arguments {
         Self::try_parse_from(words)
     }
 
-    /// The flags that commands share. Each command is named, so that none forgets one.
+    /// The flags that commands share. Every command is listed, so that none is forgotten.
     pub(in crate::cli) fn shared(&self) -> Shared<'_> {
         let of_machine = |machine| Shared { machine: Some(machine), ..Shared::default() };
         match &self.command {
@@ -109,7 +115,7 @@ impl Arguments {
     }
 }
 
-/// The flags that several commands have, as far as the one that was typed has them.
+/// The flags that several commands share; `None` where the given command lacks one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Shared<'a> {
     machine: Option<&'a MachineArguments>,
@@ -119,74 +125,112 @@ pub(in crate::cli) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Where the cache is, if the command has one.
+    /// The location of the cache, if the command uses one.
     pub(in crate::cli) fn cache(&self) -> Option<&CacheDirArguments> {
         self.cache.or_else(|| self.machine.map(|machine| &machine.cache.dir))
     }
 
-    /// Whether results may be taken from the cache and put into it.
+    /// Whether results may be read from the cache and written to it.
     pub(in crate::cli) fn reuses(&self) -> bool {
         self.cache().is_some() && !self.machine.is_some_and(|machine| machine.cache.no_cache)
     }
 
-    /// The number of threads asked for.
+    /// The requested number of threads.
     pub(in crate::cli) fn threads(&self) -> Option<usize> {
         self.threads.or_else(|| self.machine.and_then(|machine| machine.threads))
     }
 }
 
-/// Flags that may stand in front of a command.
+/// Flags that may precede a command.
 const GLOBAL_FLAGS: [&str; 5] = ["-q", "--quiet", "-v", "-vv", "--verbose"];
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Run a pipeline; `alpaca-run PIPELINE` is short for it
+    /// Run a pipeline (`alpaca-run PIPELINE` for short)
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run run pipelines/finetune.yaml\n  \
+                      alpaca-run run pipelines/finetune.yaml -S stages.finetune.epochs=10")]
     Run(RunArguments),
-    /// Say what a run would do, stage by stage: run or reuse, and why
+    /// Show which stages a run would train, which it would reuse, and why
+    #[command(after_help = "Example:\n  \
+                      alpaca-run plan pipelines/finetune.yaml -S seed=7 --explain")]
     Plan(PlanArguments),
-    /// Run a pipeline, and again what each edit changes
+    /// Run a pipeline, then rerun the affected stages after each edit
+    #[command(after_help = "Example:\n  alpaca-run watch pipelines/finetune.yaml")]
     Watch(WatchArguments),
-    /// Go on with a run that was cut short
+    /// Resume a run that was interrupted
+    #[command(after_help = "Example:\n  alpaca-run resume runs/finetune")]
     Resume(ResumeArguments),
-    /// Run a finished run again and say whether it comes out the same
+    /// Repeat a finished run and compare the results byte for byte
+    #[command(after_help = "Example:\n  alpaca-run reproduce runs/finetune")]
     Reproduce(ReproduceArguments),
-    /// Say what differs between runs, and whether by more than chance
+    /// Compare runs: settings, metrics, and whether the difference is significant
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run diff runs/scratch runs/finetune\n  \
+                      alpaca-run diff --last 2 --html changes.html")]
     Diff(DiffArguments),
-    /// List runs, show one, remove some
+    /// List runs, or show, remove or prune them
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run runs\n  \
+                      alpaca-run runs show runs/finetune\n  \
+                      alpaca-run runs prune --keep 5 --dry-run")]
     Runs(RunsArguments),
-    /// Compare every file of a run with the digest in its manifest
+    /// Verify every file of a run against the digests in its manifest
+    #[command(after_help = "Example:\n  alpaca-run verify runs/finetune")]
     Verify(VerifyArguments),
-    /// Say everything that is wrong with a pipeline, the folders of its dataset and its weights; `data` looks at the pictures
+    /// Report all problems in a pipeline, its dataset directory and its weights
+    #[command(after_help = "Example:\n  alpaca-run check pipelines/finetune.yaml")]
     Check(CheckArguments),
-    /// Say what the dataset of a pipeline holds, duplicates and bad files included
+    /// Describe the dataset: classes, sizes, unreadable files, duplicates
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run data pipelines/finetune.yaml\n  \
+                      alpaca-run data pipelines/finetune.yaml --html data.html")]
     Data(DataArguments),
-    /// List the layers of a pipeline's model, and which are frozen in each stage
+    /// List the layers of the model, and which are frozen in each stage
+    #[command(after_help = "Example:\n  alpaca-run layers pipelines/finetune.yaml")]
     Layers(PipelineArguments),
     /// Measure how fast each part of a pipeline runs on this machine
+    #[command(after_help = "Example:\n  alpaca-run bench pipelines/finetune.yaml")]
     Bench(BenchArguments),
-    /// Download the published weights that pipelines name, ahead of a run
+    /// Download the published weights that pipelines use, ahead of a run
+    #[command(after_help = "Example:\n  \
+                      alpaca-run fetch pipelines/finetune.yaml -S model.weights=imagenet")]
     Fetch(FetchArguments),
-    /// Say what is in pictures: by the model of a run, or by a network as its authors trained it
+    /// Classify images with the model of a run, an exported file or ImageNet weights
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run predict runs/finetune photo.jpg\n  \
+                      alpaca-run predict model.onnx photos --csv\n  \
+                      alpaca-run predict --base mobilenet_v2 photo.jpg")]
     Predict(PredictArguments),
-    /// Measure the model of a run on pictures that did not train it
+    /// Evaluate the model of a run on its validation set, test set or other images
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run evaluate runs/finetune\n  \
+                      alpaca-run evaluate runs/finetune --data photos")]
     Evaluate(EvaluateArguments),
-    /// Write the model of a run as an ONNX file, and prove that it says the same
+    /// Export the model of a run to ONNX, and verify that it predicts the same
+    #[command(after_help = "Example:\n  alpaca-run export runs/finetune -o model.onnx")]
     Export(ExportArguments),
-    /// Write one page about runs, for people
+    /// Write an HTML report about one or more runs
+    #[command(after_help = "Example:\n  \
+                      alpaca-run report runs/scratch runs/finetune -o report.html")]
     Report(ReportArguments),
-    /// What is kept between runs: list it, measure it, remove what is old
+    /// Show or prune the cache of decoded images, stage results and weights
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run cache list\n  \
+                      alpaca-run cache prune --older-than 30")]
     Cache(CacheCommandArguments),
-    /// Print the JSON schema of pipeline files, or of manifests
+    /// Print the JSON schema of pipeline files or of manifests
+    #[command(after_help = "Example:\n  alpaca-run schema > pipeline.schema.json")]
     Schema(SchemaArguments),
 }
 
-/// A pipeline file with changes.
+/// A pipeline file with overrides.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PipelineArguments {
-    /// The pipeline file
+    /// Pipeline file (YAML)
     #[arg(value_name = "PIPELINE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) pipeline: PathBuf,
-    /// Change a value: `-S stages.finetune.epochs=10`; paths are relative to the current folder
+    /// Override a value: `-S seed=7`; paths are relative to the current directory
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
 }
@@ -195,7 +239,7 @@ pub(in crate::cli) struct PipelineArguments {
 pub(in crate::cli) struct RunArguments {
     #[command(flatten)]
     pub(in crate::cli) pipeline: PipelineArguments,
-    /// The folder for run directories
+    /// Directory in which run directories are created
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) runs_dir: PathBuf,
     #[command(flatten)]
@@ -206,13 +250,13 @@ pub(in crate::cli) struct RunArguments {
     pub(in crate::cli) network: NetworkArguments,
 }
 
-/// Which stages run.
+/// Selects the stages that run.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct StagesArguments {
-    /// Run this stage even where its result is kept from an earlier run; may be given again
+    /// Run this stage even if its result is cached (can be repeated)
     #[arg(long, value_name = "STAGE")]
     pub(in crate::cli) force: Vec<String>,
-    /// Stop behind this stage
+    /// Stop after this stage
     #[arg(long, value_name = "STAGE")]
     pub(in crate::cli) until: Option<String>,
 }
@@ -221,18 +265,18 @@ pub(in crate::cli) struct StagesArguments {
 pub(in crate::cli) struct WatchArguments {
     #[command(flatten)]
     pub(in crate::cli) run: RunArguments,
-    /// Follow the pictures too
+    /// Also watch the images of the dataset
     #[arg(long)]
     pub(in crate::cli) data: bool,
-    /// Look for changes every few seconds, for network drives, which tell of none
+    /// Check for changes at this interval, for network drives that send no notifications
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(in crate::cli) poll: Option<f64>,
 }
 
-/// A time between looks.
+/// Parses the interval of `--poll`.
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.05..=86_400.0).contains(seconds));
-    seconds.ok_or_else(|| "give seconds between 0.05 and 86400".to_owned())
+    seconds.ok_or_else(|| "expected a number of seconds between 0.05 and 86400".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -243,7 +287,7 @@ pub(in crate::cli) struct PlanArguments {
     pub(in crate::cli) stages: StagesArguments,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
-    /// Say everything that changed, and where it is written
+    /// List every change, and where each value is set
     #[arg(long)]
     pub(in crate::cli) explain: bool,
     /// Print the plan as JSON
@@ -251,21 +295,21 @@ pub(in crate::cli) struct PlanArguments {
     pub(in crate::cli) json: bool,
 }
 
-/// What a run may use. Results do not depend on it.
+/// Resources that a run may use. Results do not depend on them.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct MachineArguments {
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArguments,
-    /// How many threads compute; all processors by default. Results do not depend on it
+    /// Number of threads [default: all processors]; does not affect results
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
 }
 
-/// Where the cache is.
+/// The location of the cache.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct CacheDirArguments {
-    /// The cache directory [default: `ALPACA_CACHE`, or alpaca-run in the user's cache directory]
-    // Where clap reads the variable, an empty one is an error about an option that nobody gave.
+    /// Cache directory [default: `ALPACA_CACHE`, or alpaca-run in the user's cache directory]
+    // If clap read the variable, an empty value would be reported as a wrong `--cache-dir`.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) cache_dir: Option<PathBuf>,
 }
@@ -273,15 +317,15 @@ pub(in crate::cli) struct CacheDirArguments {
 /// How published weights are downloaded.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct NetworkArguments {
-    /// Never use the network: weights that have not been downloaded are an error
+    /// Never use the network; fail if weights have not been downloaded
     #[arg(long, env = "ALPACA_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(in crate::cli) offline: bool,
-    /// A folder on a server that has published weights in place of their publishers
+    /// Download published weights from this address instead of their publishers
     #[arg(long, value_name = "URL", env = "ALPACA_MIRROR")]
     pub(in crate::cli) mirror: Option<String>,
 }
 
-/// The cache. Results do not depend on it.
+/// Use of the cache. Results do not depend on it.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct CacheArguments {
     #[command(flatten)]
@@ -291,12 +335,12 @@ pub(in crate::cli) struct CacheArguments {
     pub(in crate::cli) no_cache: bool,
 }
 
-/// Which weights of a run are meant.
+/// Which weights of a run to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(in crate::cli) enum WeightsArgument {
-    /// Those of its best epoch
+    /// Weights of the best epoch
     Best,
-    /// Those of its last epoch
+    /// Weights of the last epoch
     Last,
 }
 
@@ -309,13 +353,13 @@ impl From<WeightsArgument> for FromWeights {
     }
 }
 
-/// How much is said.
+/// How much is printed.
 #[derive(Clone, Copy, Debug, Args)]
 pub(in crate::cli) struct OutputArguments {
-    /// Say nothing but errors and the final result
+    /// Print only errors and the final result
     #[arg(short, long, global = true)]
     pub(in crate::cli) quiet: bool,
-    /// Say more; twice for everything
+    /// Print more (repeat for everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(in crate::cli) verbose: u8,
 }
@@ -323,15 +367,15 @@ pub(in crate::cli) struct OutputArguments {
 fn parse_at_least<const N: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n >= N => Ok(n),
-        _ => Err(format!("a number of at least {N} is needed")),
+        _ => Err(format!("expected a number of at least {N}")),
     }
 }
 
 fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("at least one thread is needed".to_owned()),
+        Ok(0) => Err("expected at least one thread".to_owned()),
         Ok(threads) if threads <= 1024 => Ok(threads),
-        Ok(_) => Err("at most 1024 threads can be used".to_owned()),
-        Err(_) => Err("a number is needed".to_owned()),
+        Ok(_) => Err("expected at most 1024 threads".to_owned()),
+        Err(_) => Err("expected a number".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! What may be typed about runs: their directories are named.
+//! Arguments of the commands that take run directories.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use crate::spec::{ImageSize, SplitPart};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeArguments {
-    /// The run directory
+    /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) run: PathBuf,
-    /// Where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    /// Location of moved images or weights: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
     #[command(flatten)]
@@ -23,31 +23,31 @@ pub(in crate::cli) struct ResumeArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffArguments {
-    /// The run directories; all are compared with the first
+    /// Run directories; each is compared with the first
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required_unless_present = "last")]
     pub(in crate::cli) runs: Vec<PathBuf>,
-    /// Compare the runs that finished last
+    /// Compare the N most recently finished runs
     #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = parse_at_least::<2>)]
     pub(in crate::cli) last: Option<usize>,
-    /// The folder for run directories
+    /// Directory that contains the run directories
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) runs_dir: PathBuf,
-    /// Show what does not differ too, and all pictures
+    /// Include values that are equal, and list all images
     #[arg(long)]
     pub(in crate::cli) all: bool,
-    /// Print the difference as JSON
+    /// Print the differences as JSON
     #[arg(long, conflicts_with = "md")]
     pub(in crate::cli) json: bool,
-    /// Print the difference as Markdown
+    /// Print the differences as Markdown
     #[arg(long)]
     pub(in crate::cli) md: bool,
-    /// Decimals of figures
+    /// Number of decimals of metrics
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(in crate::cli) precision: usize,
-    /// Draw the curves of all runs over each other
+    /// Write an SVG plot with the learning curves of all runs
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) svg: Option<PathBuf>,
-    /// Write one page with everything, pictures that flipped included
+    /// Write an HTML page, including the images with changed predictions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) html: Option<PathBuf>,
 }
@@ -57,7 +57,7 @@ pub(in crate::cli) struct DiffArguments {
 pub(in crate::cli) struct RunsArguments {
     #[command(subcommand)]
     pub(in crate::cli) action: Option<RunsAction>,
-    /// The folder for run directories
+    /// Directory that contains the run directories
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) runs_dir: PathBuf,
     /// Print the list as JSON
@@ -67,33 +67,36 @@ pub(in crate::cli) struct RunsArguments {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(in crate::cli) enum RunsAction {
-    /// Show what a run was and what it came to
+    /// Show the settings and the metrics of a run
+    #[command(after_help = "Example:\n  alpaca-run runs show runs/finetune")]
     Show {
-        /// The run directory
+        /// Run directory
         #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
         run: PathBuf,
-        /// Print it as JSON
+        /// Print the run as JSON
         #[arg(long)]
         json: bool,
     },
     /// Remove run directories
+    #[command(after_help = "Example:\n  alpaca-run runs rm runs/finetune-2 runs/finetune-3")]
     Rm {
-        /// The run directories
+        /// Run directories
         #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
         runs: Vec<PathBuf>,
     },
-    /// Remove all finished runs but the newest; those that were cut short stay unless asked for
+    /// Remove all but the newest finished runs
+    #[command(after_help = "Example:\n  alpaca-run runs prune --keep 5 --dry-run")]
     Prune {
-        /// How many finished runs stay
+        /// Number of finished runs to keep
         #[arg(long, value_name = "N")]
         keep: usize,
-        /// Remove runs that were cut short or are broken as well
+        /// Also remove runs that were interrupted or are broken
         #[arg(long)]
         unfinished: bool,
-        /// The folder for run directories
+        /// Directory that contains the run directories
         #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
         runs_dir: PathBuf,
-        /// Say what would go, and remove nothing
+        /// Show what would be removed, without removing it
         #[arg(long)]
         dry_run: bool,
     },
@@ -101,13 +104,13 @@ pub(in crate::cli) enum RunsAction {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ReproduceArguments {
-    /// The run directory
+    /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) run: PathBuf,
-    /// Where pictures or weights lie elsewhere now: `-S dataset.directory=FOLDER`
+    /// Location of moved images or weights: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
-    /// Keep the second run below this folder
+    /// Keep the second run in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) keep: Option<PathBuf>,
     #[command(flatten)]
@@ -118,13 +121,13 @@ pub(in crate::cli) struct ReproduceArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EvaluateArguments {
-    /// The run directory
+    /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) run: PathBuf,
-    /// Other pictures: a folder with a folder for each class
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    /// Evaluate on other images: a directory with one directory per class
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) data: Option<PathBuf>,
-    /// The part of the run's own pictures
+    /// Split of the run's own dataset
     #[arg(
         long,
         value_name = "PART",
@@ -133,19 +136,19 @@ pub(in crate::cli) struct EvaluateArguments {
         conflicts_with = "data"
     )]
     pub(in crate::cli) split: PartArgument,
-    /// Of the best epoch, or of the last one
+    /// Which weights to use: `best` or `last` epoch
     #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
     pub(in crate::cli) from_weights: WeightsArgument,
-    /// Write metrics.json, predictions.csv and plots into this folder
+    /// Write metrics.json, predictions.csv and plots to this directory
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) out: Option<PathBuf>,
-    /// Print the figures as JSON
+    /// Print the metrics as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-    /// Leave out files of `--data` that are no readable pictures, and say so
+    /// Skip files of `--data` that cannot be read as images, and list them
     #[arg(long)]
     pub(in crate::cli) skip_bad: bool,
-    /// Where the run's own pictures lie now: `-S dataset.directory=FOLDER`
+    /// Location of the run's dataset if it moved: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
     #[command(flatten)]
@@ -154,68 +157,66 @@ pub(in crate::cli) struct EvaluateArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ExportArguments {
-    /// The run directory
+    /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) run: PathBuf,
-    /// The file to write
+    /// File to write
     #[arg(long, short, value_name = "FILE", default_value = "model.onnx", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) output: PathBuf,
-    /// Leave resizing and scaling out of the graph, and write a recipe for them beside it
+    /// Leave preprocessing out of the graph, and describe it in a JSON file beside it
     #[arg(long)]
     pub(in crate::cli) normalised: bool,
-    /// Take images of one size only, for runtimes that must know all shapes (OpenCV): `480x640`
+    /// Fix the input size, for runtimes without dynamic shapes such as OpenCV: `480x640`
     #[arg(long, value_name = "HEIGHTxWIDTH", conflicts_with = "normalised", value_parser = parse_size)]
     pub(in crate::cli) size: Option<ImageSize>,
-    /// Of the best epoch, or of the last one
+    /// Which weights to use: `best` or `last` epoch
     #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
     pub(in crate::cli) from_weights: WeightsArgument,
-    /// Where the run's pictures lie now: `-S dataset.directory=FOLDER`
+    /// Location of the run's dataset if it moved: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
 }
 
-/// The longest side of images that a graph is written for.
+/// The longest image side that a graph is written for.
 const LONGEST: usize = 12_000;
 
-/// A side of an image, where it is one that a graph is written for.
+/// Parses one side of an image; `None` where no graph can be written for it.
 fn side(text: &str) -> Option<usize> {
     text.trim().parse().ok().filter(|side| (1..=LONGEST).contains(side))
 }
 
-/// A size as it is typed: height, `x`, width.
+/// Parses a size: height, `x`, width.
 fn parse_size(text: &str) -> Result<ImageSize, String> {
     let size = text.split_once(['x', 'X', '×']);
     size.and_then(|(height, width)| Some(ImageSize { height: side(height)?, width: side(width)? }))
         .ok_or_else(|| {
-            format!(
-                "write it as HEIGHTxWIDTH in pixels, such as 480x640, each side up to {LONGEST}"
-            )
+            format!("expected HEIGHTxWIDTH in pixels, such as 480x640, each side up to {LONGEST}")
         })
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ReportArguments {
-    /// The run directories
+    /// Run directories
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
     pub(in crate::cli) runs: Vec<PathBuf>,
-    /// The page to write
+    /// HTML file to write
     #[arg(long, short, value_name = "FILE", default_value = "report.html", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) output: PathBuf,
-    /// Where the pictures lie now: `-S dataset.directory=FOLDER`
+    /// Location of the run's dataset if it moved: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
 }
 
-/// A part of a run's pictures that did not train.
+/// A split of the dataset that was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(in crate::cli) enum PartArgument {
-    /// What the best epoch was chosen by
+    /// The validation set, which the best epoch was chosen by
     Validation,
-    /// What nothing was chosen by
+    /// The test set, which influenced nothing in training
     Test,
 }
 
@@ -230,7 +231,7 @@ impl From<PartArgument> for SplitPart {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
-    /// The run directory
+    /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) run: PathBuf,
     /// Print the findings as JSON

@@ -1,4 +1,4 @@
-//! What may be typed about pipelines without a run, and about what is kept.
+//! Arguments of the commands that need no run, and of `predict` and `cache`.
 
 use std::path::PathBuf;
 
@@ -20,26 +20,29 @@ pub(in crate::cli) struct CacheCommandArguments {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(in crate::cli) enum CacheAction {
-    /// What is kept, kind by kind
+    /// List the number, size and age of cached entries by kind
+    #[command(after_help = "Example:\n  alpaca-run cache list")]
     List {
-        /// Print it as JSON
+        /// Print the list as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print how many bytes all of it takes
+    /// Print the total size in bytes
+    #[command(after_help = "Example:\n  alpaca-run cache size")]
     Size,
-    /// Remove what was not written or used for some time, and say what went
+    /// Remove old entries, and report what was removed
+    #[command(after_help = "Example:\n  alpaca-run cache prune --older-than 30 --dry-run")]
     Prune {
-        /// Keep what was written or used in the last days
+        /// Remove entries that were not written or used in the last DAYS days
         #[arg(long, value_name = "DAYS", required_unless_present = "all")]
         older_than: Option<u32>,
-        /// Remove everything
+        /// Remove entries of any age
         #[arg(long, conflicts_with = "older_than")]
         all: bool,
-        /// Remove published weights as well, which would have to be downloaded again
+        /// Also remove published weights, which would have to be downloaded again
         #[arg(long)]
         weights: bool,
-        /// Say what would go, and remove nothing
+        /// Show what would be removed, without removing it
         #[arg(long)]
         dry_run: bool,
     },
@@ -63,26 +66,26 @@ pub(in crate::cli) struct DataArguments {
     /// Print the findings as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-    /// Write a page with them, pictures that look alike included
+    /// Write an HTML page, including images that look alike
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) html: Option<PathBuf>,
-    /// Show all files and pairs, not the first ones
+    /// List all files and pairs instead of the first few
     #[arg(long)]
     pub(in crate::cli) all: bool,
-    /// How many threads look at pictures; all processors by default
+    /// Number of threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FetchArguments {
-    /// The pipeline files
+    /// Pipeline files (YAML)
     #[arg(value_name = "PIPELINE", value_hint = ValueHint::FilePath, required = true)]
     pub(in crate::cli) pipelines: Vec<PathBuf>,
-    /// Change a value: `-S model.weights=imagenet`
+    /// Override a value: `-S model.weights=imagenet`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
-    /// Print what is here now as JSON
+    /// Print the downloaded files as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
@@ -96,37 +99,37 @@ pub(in crate::cli) struct FetchArguments {
     override_usage = "alpaca-run predict [OPTIONS] RUN|MODEL.onnx IMAGE...\n       alpaca-run predict [OPTIONS] --base NETWORK IMAGE..."
 )]
 pub(in crate::cli) struct PredictArguments {
-    /// A run directory or a file of `alpaca-run export`, then pictures, folders of pictures, or `-` for a picture on standard input
+    /// Run directory or exported ONNX file, then images, directories, or `-` for standard input
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath, required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// Of a run's best epoch, or of its last one [default: best]
+    /// Which weights of a run to use: `best` or `last` epoch [default: best]
     #[arg(long, value_name = "WHICH", value_enum, conflicts_with = "base")]
     pub(in crate::cli) from_weights: Option<WeightsArgument>,
-    /// Ask a network as its authors trained it, before any training here; no run is named then
+    /// Use a pre-trained network with its original classes instead of a run
     #[arg(long, value_name = "NETWORK", value_enum)]
     pub(in crate::cli) base: Option<BaseArgument>,
-    /// Its weights, with their classifier: `imagenet`, a file, or `{source: torchvision}`
+    /// Weights of the base network: `imagenet`, a file or `{source: torchvision}`
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet", requires = "base")]
     pub(in crate::cli) weights: String,
-    /// Its factor on the number of channels
+    /// Width multiplier of the base network
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "base")]
     pub(in crate::cli) width: f64,
-    /// The side that pictures are brought to, in pixels
+    /// Input size of the base network in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 224, requires = "base")]
     pub(in crate::cli) image_size: usize,
-    /// How many classes are named for each picture [default: 1 of a run, 5 of a base]
+    /// Number of classes to print per image [default: 1 for a run, 5 for `--base`]
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) top: Option<usize>,
-    /// Print the predictions as JSON, a line a picture
+    /// Print one JSON object per image
     #[arg(long, conflicts_with = "csv")]
     pub(in crate::cli) json: bool,
-    /// Print the predictions as a table with the probabilities of all classes
+    /// Print a CSV table with the probabilities of all classes
     #[arg(long)]
     pub(in crate::cli) csv: bool,
-    /// Files that are no readable pictures are named, and are no failure
+    /// Succeed even if some files cannot be read as images
     #[arg(long)]
     pub(in crate::cli) skip_bad: bool,
-    /// How many threads compute; all processors by default
+    /// Number of threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
     #[command(flatten)]
@@ -135,7 +138,7 @@ pub(in crate::cli) struct PredictArguments {
     pub(in crate::cli) network: NetworkArguments,
 }
 
-/// A network that can be asked without a pipeline.
+/// A network that can predict without a pipeline.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(in crate::cli) enum BaseArgument {
@@ -147,13 +150,13 @@ pub(in crate::cli) enum BaseArgument {
 pub(in crate::cli) struct BenchArguments {
     #[command(flatten)]
     pub(in crate::cli) pipeline: PipelineArguments,
-    /// How long each part is measured, in seconds
+    /// Time to measure each part, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = parse_seconds)]
     pub(in crate::cli) seconds: f64,
-    /// How many threads compute; all processors by default
+    /// Number of threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
-    /// Print the figures as JSON
+    /// Print the measurements as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
@@ -162,7 +165,7 @@ pub(in crate::cli) struct BenchArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SchemaArguments {
-    /// Of which files
+    /// Files that the schema is for
     #[arg(value_name = "FILES", default_value = "pipeline")]
     pub(in crate::cli) of: SchemaOf,
 }
@@ -179,6 +182,6 @@ pub(in crate::cli) enum SchemaOf {
 fn parse_seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number of seconds from 0 to 3600 is needed".to_owned()),
+        _ => Err("expected a number of seconds from 0 to 3600".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! What a network says about pictures, as text, JSON or CSV.
+//! Prints predictions as text, JSON or CSV.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,23 +11,23 @@ use crate::exec::ask::image_files::Answer;
 use crate::model::imagenet;
 use crate::run_dir::table;
 
-/// How answers are printed.
+/// Output format of predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// For people.
+    /// Text for people.
     Text,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
-    /// A table.
+    /// A CSV table.
     Csv,
 }
 
-/// What the outputs of a network are called.
+/// Names of the outputs of a network.
 #[derive(Clone, Debug)]
 pub(super) enum Names {
-    /// Classes of a run.
+    /// The classes of a run.
     OfRun(Vec<String>),
-    /// ImageNet's.
+    /// The classes of ImageNet.
     OfImagenet,
 }
 
@@ -46,7 +46,7 @@ impl Names {
         }
     }
 
-    /// ImageNet's name for a class, which unlike the other is its own.
+    /// The WordNet ID of an ImageNet class. Unlike the names, IDs are unique.
     fn id(&self, class: usize) -> Option<&str> {
         match self {
             Self::OfRun(_) => None,
@@ -55,16 +55,16 @@ impl Names {
     }
 }
 
-/// How answers are printed.
+/// Prints predictions.
 pub(super) struct Said {
     pub(super) format: Format,
     pub(super) names: Names,
-    /// Classes that are named for each picture; a table has all.
+    /// Number of classes per image; a table always has all.
     pub(super) top: usize,
 }
 
 impl Said {
-    /// What comes before the first answer.
+    /// Text before the first prediction.
     pub(super) fn head(&self) -> String {
         if self.format != Format::Csv {
             return String::new();
@@ -77,7 +77,7 @@ impl Said {
         table::line(&columns)
     }
 
-    /// The answer about a picture.
+    /// The prediction for an image.
     pub(super) fn about(&self, file: &Path, answer: &Answer) -> String {
         match self.format {
             Format::Text if self.top == 1 => self.line(file, answer),
@@ -87,7 +87,7 @@ impl Said {
         }
     }
 
-    /// The likeliest class before the picture, so that columns stand below each other.
+    /// One line with the likeliest class before the file, so that columns are aligned.
     fn line(&self, file: &Path, answer: &Answer) -> String {
         let file = names::text_of_path(file);
         match answer {
@@ -97,7 +97,7 @@ impl Said {
                 let width = names.max().unwrap_or(0).min(32);
                 format!("{probability:.4}  {:width$}  {file}\n", self.names.get(class))
             }
-            Err(reason) => format!("  ----  no readable picture: {reason}  {file}\n"),
+            Err(reason) => format!("  ----  not a readable image: {reason}  {file}\n"),
         }
     }
 
@@ -116,7 +116,7 @@ impl Said {
                 text.push_str(&text::align(&rows, &[0]));
             }
             Err(reason) => {
-                let _ = writeln!(text, "  no readable picture: {reason}");
+                let _ = writeln!(text, "  not a readable image: {reason}");
             }
         }
         text
@@ -162,7 +162,7 @@ impl Said {
     }
 }
 
-/// The likeliest classes, with the likeliest first.
+/// The `top` likeliest classes, likeliest first.
 fn likeliest(probabilities: &[f64], top: usize) -> Vec<(f64, usize)> {
     let mut sorted: Vec<(f64, usize)> =
         probabilities.iter().enumerate().map(|(class, &p)| (p, class)).collect();

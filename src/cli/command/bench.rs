@@ -46,7 +46,7 @@ fn render(report: &BenchReport) -> String {
         ]);
     }
     let mut rendered = format!(
-        "batches of {} pictures on {}, {}\n\n",
+        "batches of {} images on {}, {}\n\n",
         report.batch_size,
         text::count(report.n_threads, "thread"),
         report.instruction_set
@@ -54,7 +54,7 @@ fn render(report: &BenchReport) -> String {
     rendered.push_str(&text::align(&table, &[2, 3, 4, 5, 6, 7]));
     let _ = writeln!(
         rendered,
-        "\npeak: {:.1} billion multiply-adds a second, measured with nothing to wait for",
+        "\npeak: {:.1} billion multiply-adds per second, measured with arithmetic alone",
         report.peak / 1e9
     );
     rendered

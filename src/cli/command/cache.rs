@@ -18,7 +18,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::fetch;
 
-/// A kind of entries and its files.
+/// A kind of cache entries with its files.
 struct Kind {
     name: &'static str,
     folder: String,
@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// Lists, measures or prunes what is kept between runs.
+/// Lists, measures or prunes the cache.
 pub(in crate::cli) fn run(
     arguments: &CacheCommandArguments,
     settings: &Settings,
@@ -62,14 +62,14 @@ pub(in crate::cli) fn run(
     Ok(Exit::Done)
 }
 
-/// The kind that is worth a download, and goes only when asked for by name.
+/// The kind that costs a download to restore. It is removed only with `--weights`.
 const WEIGHTS: &str = "published weights";
 
 fn kinds(root: &Path) -> Result<Vec<Kind>, Failure> {
     let weights = fetch::folder(root);
     let mut kinds = buckets(root)?;
     let mut files = entries_below(&weights).map_err(Failure::usage)?;
-    // Beside each file stands its digest, and in each folder an empty file that is locked.
+    // Each file has a digest beside it, and each directory an empty lock file.
     files.retain(|file| file.bytes > 0 && !file.path.to_string_lossy().ends_with(".sha256"));
     kinds.push(Kind { name: WEIGHTS, folder: weights.display().to_string(), files });
     Ok(kinds)
@@ -80,9 +80,9 @@ fn buckets(root: &Path) -> Result<Vec<Kind>, Failure> {
         .into_iter()
         .map(|bucket| {
             let name = match bucket {
-                Bucket::Pixels => "pixels of pictures",
-                Bucket::Stages => "results of stages",
-                Bucket::LastTimes => "what pipelines were",
+                Bucket::Pixels => "decoded images",
+                Bucket::Stages => "stage results",
+                Bucket::LastTimes => "pipeline history",
             };
             let directory = CacheDirectory::new(root, bucket);
             let files = directory.entries().map_err(Failure::usage)?;
@@ -99,7 +99,7 @@ fn list(root: &Path, kinds: &[Kind]) -> String {
         let age = |file: Option<&EntryFile>| match file.map(|file| now.duration_since(file.used)) {
             None => "-".to_owned(),
             Some(Ok(age)) => format!("{} ago", text::duration(age)),
-            Some(Err(_)) => "in the future, by this clock".to_owned(),
+            Some(Err(_)) => "in the future according to the clock".to_owned(),
         };
         table.push(vec![
             kind.name.to_owned(),
@@ -112,7 +112,7 @@ fn list(root: &Path, kinds: &[Kind]) -> String {
     format!("{}in {}\n", text::align(&table, &[1, 2]), names::text_of_path(root))
 }
 
-/// Removes what was used more than `days` ago; says what goes.
+/// Removes entries that were last used more than `days` ago, and returns a report.
 fn prune(kinds: &[Kind], days: u32, dry_run: bool) -> Result<String, Failure> {
     let limit = clock::system() - Duration::from_secs(u64::from(days) * 24 * 60 * 60);
     let mut text = String::new();

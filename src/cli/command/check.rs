@@ -10,7 +10,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::spec::DatasetSource;
 
-/// Says everything that is wrong with a pipeline, its dataset directory and its weights.
+/// Reports all problems in a pipeline, its dataset directory and its weights.
 pub(in crate::cli) fn run(
     arguments: &CheckArguments,
     settings: &Settings,
@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(
     Ok(if rejected.is_some() { Exit::Failed } else { Exit::Done })
 }
 
-/// The sentence for a pipeline in which nothing is wrong.
+/// The line for a pipeline without problems.
 fn check(
     arguments: &CheckArguments,
     settings: &Settings,
@@ -45,10 +45,10 @@ fn check(
     }
     let noun = match loaded.spec.dataset.source {
         DatasetSource::Directory(_) => "image",
-        DatasetSource::Generator(_) => "drawn picture",
+        DatasetSource::Generator(_) => "drawn image",
     };
     Ok(format!(
-        "{} is sound: {}, {}, {}\n",
+        "{}: no problems found ({}, {}, {})\n",
         names::text_of_path(&arguments.pipeline.pipeline),
         text::count(loaded.spec.stages.len(), "stage"),
         text::count(prepared.listing.classes.len(), "class"),

@@ -16,10 +16,10 @@ use crate::exec::look::survey::{self, Alike, Survey};
 use crate::report;
 use crate::spec::{DatasetSource, PipelineSpec};
 
-/// Files and groups that are shown unless all are asked for.
+/// The number of files and groups shown without `--all`.
 const MOST: usize = 10;
 
-/// Says what the dataset of a pipeline holds.
+/// Describes the dataset of a pipeline.
 pub(in crate::cli) fn run(
     arguments: &DataArguments,
     settings: &Settings,
@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(
 fn title(spec: &PipelineSpec) -> String {
     match &spec.dataset.source {
         DatasetSource::Directory(directory) => directory.written.clone(),
-        DatasetSource::Generator(_) => "drawn pictures".to_owned(),
+        DatasetSource::Generator(_) => "drawn images".to_owned(),
     }
 }
 
@@ -61,7 +61,7 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
         if found.bytes > 0 { format!(", {}", text::bytes(found.bytes)) } else { String::new() };
     let mut text = format!(
         "{title}: {} of {}{bytes}\n\n",
-        text::count(found.n_images, "picture"),
+        text::count(found.n_images, "image"),
         text::count(found.classes.len(), "class")
     );
     let (heads, rows) = report::survey::classes(found);
@@ -79,25 +79,25 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     text.push_str(&balance(found));
     text.push_str(&files(found, spec));
     let bad: Vec<String> = found.bad.iter().map(|(path, why)| format!("{path}: {why}")).collect();
-    list(&mut text, "no readable picture", "file", &bad, most);
-    list(&mut text, "not taken for pictures", "file", &found.ignored, most);
-    list(&mut text, "the same file more than once", "group", &groups(&found.duplicates), most);
+    list(&mut text, "unreadable images", "file", &bad, most);
+    list(&mut text, "ignored, not images", "file", &found.ignored, most);
+    list(&mut text, "identical files", "group", &groups(&found.duplicates), most);
     list(&mut text, "look alike", "pair", &groups(&found.near_duplicates), most);
     if found.near_duplicates.len() == survey::MOST_PAIRS {
-        text.push_str("  there are more: no further pairs are looked for\n");
+        text.push_str("  there may be more: the search stops after this number of pairs\n");
     }
     text
 }
 
-/// What the numbers of pictures mean.
+/// How balanced the classes are.
 fn balance(found: &Survey) -> String {
     let Some(largest) = found.classes.iter().max_by_key(|class| class.n_images) else {
         return String::new();
     };
     let share = 100.0 * largest.n_images as f64 / found.n_images as f64;
     format!(
-        "balance: the largest class has {:.1} times the pictures of the smallest; always saying `{}` is \
-         right for {share:.1} %\n",
+        "balance: the largest class has {:.1} times as many images as the smallest; always \
+         predicting `{}` is correct for {share:.1} %\n",
         found.imbalance, largest.name
     )
 }
@@ -112,7 +112,7 @@ fn files(found: &Survey, spec: &PipelineSpec) -> String {
     let formats: Vec<String> =
         found.formats.iter().map(|(format, n)| format!("{format} {n}")).collect();
     format!(
-        "sizes: {} to {}, median {}; {} smaller than the {}×{} that the pipeline asks for\n\
+        "sizes: {} to {}, median {}; {} smaller than the {}×{} of the pipeline\n\
          formats: {}\n",
         size(sizes.smallest),
         size(sizes.largest),
@@ -130,10 +130,10 @@ fn groups(groups: &[Alike]) -> Vec<String> {
         let places: Vec<String> = places.collect();
         let mut notes = vec![];
         if group.across_parts {
-            notes.push("across parts");
+            notes.push("in different splits");
         }
         if group.across_classes {
-            notes.push("across classes");
+            notes.push("in different classes");
         }
         let notes =
             if notes.is_empty() { String::new() } else { format!("; {}", notes.join(", ")) };

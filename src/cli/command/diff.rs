@@ -12,17 +12,17 @@ use crate::cli::terminal::Terminal;
 use crate::diff::{self, DiffError, Style};
 use crate::run_dir::catalog;
 
-/// Says what differs between runs; the exit code is that of `diff`.
+/// Compares runs. The exit codes are those of `diff`.
 pub(in crate::cli) fn run(arguments: &DiffArguments, terminal: &Terminal) -> Result<Exit, Failure> {
     let runs = match arguments.last {
         Some(n) => last(arguments, n)?,
         None => arguments.runs.clone(),
     };
     if runs.len() < 2 {
-        return Err(Failure::usage(anyhow!("at least two runs are needed to compare")));
+        return Err(Failure::usage(anyhow!("a comparison needs at least two runs")));
     }
     let found = diff::diff(&runs).map_err(|error| match error {
-        // Trouble, as for other programs of this kind; 1 would say that the runs differ.
+        // Trouble is 2, as for the `diff` tool; 1 would mean that the runs differ.
         DiffError::Manifest(error) => {
             let hints = error.hints();
             Failure::usage_with(error, hints)
@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(arguments: &DiffArguments, terminal: &Terminal) -> Res
     Ok(if found.is_same { Exit::Done } else { Exit::Failed })
 }
 
-/// The runs that finished last, the earliest of them first.
+/// The `n` most recently finished runs, oldest first.
 fn last(arguments: &DiffArguments, n: usize) -> Result<Vec<PathBuf>, Failure> {
     let folder = &arguments.runs_dir;
     let mut runs = catalog::list(folder).map_err(Failure::usage)?;
@@ -53,7 +53,7 @@ fn last(arguments: &DiffArguments, n: usize) -> Result<Vec<PathBuf>, Failure> {
         a.finished().cmp(&b.finished()).then_with(|| a.directory.cmp(&b.directory))
     });
     if runs.len() < n {
-        let text = format!("`{}` has {} finished runs", folder.display(), runs.len());
+        let text = format!("`{}` has only {} finished runs", folder.display(), runs.len());
         return Err(Failure::usage(anyhow!(text)));
     }
     Ok(runs.split_off(runs.len() - n).into_iter().map(|run| run.directory).collect())

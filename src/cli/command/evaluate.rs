@@ -20,7 +20,7 @@ use crate::run_dir::measured::{self, Measured, PredictionRow};
 use crate::spec::problem::Code;
 use crate::spec::{FromWeights, OnBadImage, SplitPart};
 
-/// Measures the model of a run on pictures that did not train it.
+/// Evaluates the model of a run on images that it was not trained on.
 pub(in crate::cli) fn run(
     arguments: &EvaluateArguments,
     settings: &Settings,
@@ -74,8 +74,8 @@ fn measure(
     if !pictures.skipped().is_empty() {
         let bad = pictures.skipped().iter().map(|bad| format!("{}: {}", bad.path, bad.reason));
         let bad: Vec<String> = bad.collect();
-        let n = text::count(bad.len(), "bad picture");
-        terminal.note(&format!("{n} left out:\n{}", text::first_lines(&bad, 10)));
+        let n = text::count(bad.len(), "bad image");
+        terminal.note(&format!("{n} skipped:\n{}", text::first_lines(&bad, 10)));
     }
     let predictions = evaluate::predictions(&trained, &pictures, &spec, settings.threads)?;
     if predictions.is_empty() && arguments.split == PartArgument::Test {
@@ -83,7 +83,9 @@ fn measure(
             exit: Exit::Usage,
             code: None,
             error: RunError::NothingToMeasure.into(),
-            hints: vec!["the run set no pictures aside for testing".to_owned()],
+            hints: vec![
+                "the run has no test set; its pipeline sets `dataset.split.test` to 0".to_owned(),
+            ],
         });
     }
     let rows = evaluate::rows(&pictures.dataset, &predictions);
@@ -98,13 +100,13 @@ fn measure(
     Ok((measured, rows))
 }
 
-/// The figures as people read them.
+/// The metrics as text.
 fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
     let Measured { stage, weights, on, n_trained_on: _, metrics } = measured;
     let mut text = format!(
         "{}: {weights} weights of {stage} on {} of {on}\n\n",
         names::text_of_path(run),
-        text::count(metrics.n_images, "picture"),
+        text::count(metrics.n_images, "image"),
     );
     text.push_str(&text::align(&figures(metrics), &[]));
     let absent = metrics.absent();
@@ -113,7 +115,7 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
         let more = if n > 10 { format!(" and {} more", n - 10) } else { String::new() };
         let _ = writeln!(
             text,
-            "\nno image of {}{more}: averages are over the other classes, and those that images were given",
+            "\nno image of {}{more}: averages are over the classes that occur as label or prediction",
             text::all_of(names)
         );
     }
@@ -129,7 +131,7 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
             .into_iter()
             .map(|(label, given, n)| {
                 let of = metrics.confusion_matrix.n_of(label);
-                vec![format!("  {n} of {of}"), name(label), format!("given {}", name(given))]
+                vec![format!("  {n} of {of}"), name(label), format!("predicted as {}", name(given))]
             })
             .collect();
         text.push_str(&text::align(&rows, &[]));
@@ -137,7 +139,7 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
     if let Some(folder) = out {
         let _ = writeln!(
             text,
-            "\nIn {}: metrics.json, predictions.csv and plots",
+            "\nwrote metrics.json, predictions.csv and plots to {}",
             names::text_of_path(folder)
         );
     }

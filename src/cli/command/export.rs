@@ -14,7 +14,7 @@ use crate::exec::ask::evaluate;
 use crate::exec::ask::export::{self, Export, Form};
 use crate::spec::FromWeights;
 
-/// Writes the model of a run as an ONNX file, once it has been shown to say the same.
+/// Exports the model of a run to ONNX, after verifying that the file predicts the same.
 pub(in crate::cli) fn run(
     arguments: &ExportArguments,
     settings: &Settings,
@@ -25,16 +25,20 @@ pub(in crate::cli) fn run(
     let path = &arguments.output;
     fs::write_atomic(path, &file).map_err(Failure::usage)?;
     let mut said = format!(
-        "{}: {}; as the model says to {:.1e} on {}\n",
+        "{}: {}; probabilities differ from the model by at most {:.1e} on {}\n",
         path.display(),
         text::bytes(file.len() as u64),
         agreement.difference,
-        text::count(agreement.n_images, "validation picture"),
+        text::count(agreement.n_images, "validation image"),
     );
     if let Some(recipe) = recipe {
         let beside = path.with_extension("json");
         fs::write_atomic(&beside, recipe.as_bytes()).map_err(Failure::usage)?;
-        let _ = writeln!(said, "{}: what to do with images before they enter it", beside.display());
+        let _ = writeln!(
+            said,
+            "{}: the preprocessing that images need before they enter it",
+            beside.display()
+        );
         if let Some(warning) = warning {
             terminal.note(&format!(
                 "warning: {warning}; export without `--normalised`, or train with `antialias: true`"

@@ -15,7 +15,7 @@ use crate::cli::terminal::Terminal;
 use crate::exec::prepare::network;
 use crate::exec::prepare::weights::published;
 
-/// Downloads the published weights that pipelines name, and says what is here now.
+/// Downloads the published weights that pipelines use, and lists the files.
 pub(in crate::cli) fn run(
     arguments: &FetchArguments,
     settings: &Settings,
@@ -29,11 +29,11 @@ pub(in crate::cli) fn run(
             overrides: arguments.overrides.clone(),
         };
         let loaded = load(&named, settings)?;
-        // Whoever mistypes `imagenet` names a file.
+        // A misspelled `imagenet` is taken as a file name.
         network::check_file(&loaded.spec)
             .map_err(|problem| Failure::Rejected(loaded.reject(vec![problem])))?;
         let Some(file) = published(&loaded.spec.model) else {
-            let _ = writeln!(lines, "{} names no published weights", pipeline.display());
+            let _ = writeln!(lines, "{} uses no published weights", pipeline.display());
             continue;
         };
         let kept = downloads::bring(&file, settings, terminal)?;

@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::look::layers::{self, InStage, LayersReport};
 
-/// Lists the layers of a pipeline's model, and for each stage whether they train.
+/// Lists the layers of a pipeline's model, and whether each stage trains them.
 pub(in crate::cli) fn run(
     arguments: &PipelineArguments,
     settings: &Settings,
@@ -42,7 +42,7 @@ fn render(report: &LayersReport) -> String {
         cells.extend(row.in_stages.iter().map(|in_stage| match in_stage {
             InStage::WithoutWeights => String::new(),
             InStage::Frozen => "frozen".to_owned(),
-            InStage::Trained => "trains".to_owned(),
+            InStage::Trained => "trained".to_owned(),
         }));
         table.push(cells);
     }
@@ -51,7 +51,7 @@ fn render(report: &LayersReport) -> String {
     for (stage, n_trained) in &report.stages {
         let _ = writeln!(
             rendered,
-            "{stage}: {} of {} train",
+            "{stage}: {} of {} trained",
             text::thousands(*n_trained),
             text::count(total, "weight")
         );

@@ -1,4 +1,4 @@
-//! The commands, one file each: lists of calls.
+//! The commands, one file each.
 
 pub(super) mod bench;
 pub(super) mod cache;
@@ -45,24 +45,24 @@ use crate::run_dir::manifest::Manifest;
 use crate::run_dir::verify as files;
 use crate::spec::{BaseModel, FromWeights, OnnxSpec};
 
-/// Runs work on as many threads as the settings say.
+/// Runs work on the number of threads in the settings.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
     Ok(pool.map_err(Failure::usage)?.install(work))
 }
 
-/// Whether published weights that are not here are downloaded.
+/// Whether missing published weights are downloaded.
 #[derive(Clone, Copy)]
 enum Fetching<'a> {
-    /// They are, unless the settings forbid it, and the terminal tells of it.
+    /// Download them, unless the settings forbid it, and show progress on the terminal.
     IfMissing(&'a Terminal),
-    /// They are not.
+    /// Do not download them.
     Never,
 }
 
 impl Fetching<'_> {
-    /// Downloads what a pipeline needs, which in a recorded run had the digest `recorded`. Where that
-    /// may not be, what is missing is found later.
+    /// Downloads the weights that a pipeline needs; in a recorded run they had the digest
+    /// `recorded`. If the network is disabled, missing weights are reported later.
     fn fetch(
         self,
         loaded: &Loaded,
@@ -73,7 +73,7 @@ impl Fetching<'_> {
         file.digest = recorded;
         match (self, &settings.cache_folder) {
             (Self::IfMissing(_), Some(root)) if settings.offline => {
-                // What is wrong with it is said with its place in the pipeline.
+                // Problems are reported later, with their location in the pipeline.
                 let _ = find_and_record(root, &file);
             }
             (Self::IfMissing(terminal), _) => drop(downloads::bring(&file, settings, terminal)?),
@@ -83,7 +83,7 @@ impl Fetching<'_> {
     }
 }
 
-/// Loads the pipeline that a command names, and looks at its dataset and weights.
+/// Loads the pipeline of a command, and checks its dataset and weights.
 fn prepare(
     arguments: &PipelineArguments,
     settings: &Settings,
@@ -97,7 +97,7 @@ fn prepare(
     }
 }
 
-/// Loads a pipeline as far as it is to run, and what is wished of its stages.
+/// Loads a pipeline up to the last stage to run, with the options of its stages.
 fn select(
     arguments: &PipelineArguments,
     stages: &StagesArguments,
@@ -127,19 +127,19 @@ fn select(
     Ok((loaded, prepared, options))
 }
 
-/// The folder of a pipeline file, absolute, as runs record it.
+/// The absolute directory of a pipeline file, as runs record it.
 fn pipeline_directory(arguments: &PipelineArguments, settings: &Settings) -> PathBuf {
     fs::normalise(&settings.current_dir.join(load::folder_of(&arguments.pipeline)))
 }
 
-/// A value as a program reads it.
+/// Formats a value as JSON.
 fn json_text(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("what commands print is plain data");
+    let text = serde_json::to_string_pretty(value).expect("commands print plain data");
     format!("{text}\n")
 }
 
-/// Loads the pipeline that a run recorded, whose paths are relative to `folder`, and looks at its
-/// dataset and weights. `overrides` say where these lie now, `weights` is the digest of the latter.
+/// Loads the pipeline that a run recorded, and checks its dataset and weights. Paths in it are
+/// relative to `folder`. `overrides` are new locations; `weights` is the digest of the weights.
 fn prepare_recorded(
     directory: &Path,
     folder: &Path,
@@ -157,7 +157,10 @@ fn prepare_recorded(
     if let BaseModel::Onnx(OnnxSpec { onnx, .. }) = &mut loaded.spec.model.base {
         let kept = directory.join(layout::WEIGHTS).join(layout::BASE_MODEL);
         if !onnx.path.exists() && kept.exists() {
-            terminal.note(&format!("note: `{}` is gone; the run has it", onnx.path.display()));
+            terminal.note(&format!(
+                "note: `{}` no longer exists; using the copy in the run directory",
+                onnx.path.display()
+            ));
             onnx.path = kept;
         }
     }
@@ -166,16 +169,16 @@ fn prepare_recorded(
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => {
             terminal.note(
-                "note: where pictures or weights lie elsewhere now, say so with \
-                 -S dataset.directory=FOLDER, -S model.weights=FILE or -S model.base.onnx=FILE",
+                "note: if images or weights have moved, pass their location with \
+                 `-S dataset.directory=DIR`, `-S model.weights=FILE` or `-S model.base.onnx=FILE`",
             );
             Err(Failure::Rejected(loaded.reject(problems)))
         }
     }
 }
 
-/// The model of a finished run with its pipeline and manifest. `overrides` say where its pictures lie
-/// now.
+/// Opens the model of a finished run with its pipeline and manifest. `overrides` are new locations
+/// of its images.
 fn open_trained(
     directory: &Path,
     which: FromWeights,
@@ -204,25 +207,25 @@ fn open_trained(
     Ok((loaded, manifest, trained))
 }
 
-/// The values that may differ from those a run was started with: where things lie.
+/// Checks that overrides of a recorded run change only the locations of its inputs.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
-    /// Settings of where something lies.
+    /// Keys of locations.
     const PLACES: [&str; 3] = ["dataset.directory=", "model.weights=", "model.base.onnx="];
     match overrides.iter().find(|text| !PLACES.iter().any(|start| text.starts_with(start))) {
         None => Ok(overrides.to_vec()),
         Some(text) => Err(Failure::Other {
             exit: Exit::Usage,
             code: None,
-            error: anyhow::anyhow!("`-S {text}` would make it another run"),
+            error: anyhow::anyhow!("`-S {text}` would change the run"),
             hints: vec![
-                "only dataset.directory, model.weights and model.base.onnx can be given here"
+                "here `-S` can set only dataset.directory, model.weights and model.base.onnx"
                     .to_owned(),
             ],
         }),
     }
 }
 
-/// Loads the pipeline that a command names.
+/// Loads the pipeline of a command.
 fn load(arguments: &PipelineArguments, settings: &Settings) -> Result<Loaded, Failure> {
     let input = PipelineInput {
         file: arguments.pipeline.clone(),

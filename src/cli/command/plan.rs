@@ -18,7 +18,7 @@ use crate::exec::run::features::KeptFeatures;
 use crate::pipeline::document::Document;
 use crate::pipeline::resolved;
 
-/// Says what a run would do, and why.
+/// Shows what a run would do, and why.
 pub(in crate::cli) fn run(
     arguments: &PlanArguments,
     settings: &Settings,
@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(
     Ok(Exit::Done)
 }
 
-/// The plan as people read it: a line a stage and a task, and with `explain` a line for each reason.
+/// The plan as text: a line per stage and task, and with `explain` a line per reason.
 pub(super) fn render(plan: &Plan, document: &Document, explain: bool) -> String {
     let names = plan.stages.iter().map(|stage| &stage.name);
     let names = names.chain(plan.tasks.iter().map(|task| &task.name));
@@ -60,7 +60,7 @@ pub(super) fn render(plan: &Plan, document: &Document, explain: bool) -> String 
         let action = if stage.is_reused() { "reuse" } else { "run  " };
         let begun = match stage.n_epochs_done() {
             0 => String::new(),
-            n => format!(", the first {n} done before"),
+            n => format!(", the first {n} already done"),
         };
         let _ = write!(text, "{name:width$}  {action}  {epochs}{begun}");
         match &stage.reasons[..] {
@@ -89,7 +89,7 @@ pub(super) fn render(plan: &Plan, document: &Document, explain: bool) -> String 
     text
 }
 
-/// A reason, and where the value it names is written.
+/// A reason, and where its value is set.
 fn said(reason: &Reason, document: &Document) -> String {
     match reason {
         Reason::Changed(change) if change.now.is_some() => {
@@ -142,7 +142,7 @@ fn features_line(stage: &str, kept: &KeptFeatures) -> String {
         "validation"
     };
     format!(
-        "features of {stage}: {in_memory} kept in memory ({}){on_disk}, of {which}\n",
+        "features of {stage}: {in_memory} cached in memory ({}){on_disk}, of {which}\n",
         size(in_memory)
     )
 }

@@ -21,12 +21,12 @@ use crate::exec::prepare::weights::published;
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
 use crate::spec::FromWeights;
 
-/// Classes that are named for a picture where nobody says how many: of one of a thousand a few, of
-/// a classifier made here the likeliest.
+/// Number of classes per image without `--top`: a few of the thousand of ImageNet, and the
+/// likeliest of a classifier that was trained here.
 const TOP_OF_BASE: usize = 5;
 const TOP_OF_RUN: usize = 1;
 
-/// Asks a network about pictures, and prints the classes it finds most likely.
+/// Classifies images, and prints the likeliest classes.
 pub(in crate::cli) fn run(
     arguments: &PredictArguments,
     settings: &Settings,
@@ -43,16 +43,16 @@ fn of_run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (run, images) = arguments.paths.split_first().expect("at least one path is asked for");
+    let (run, images) = arguments.paths.split_first().expect("clap requires at least one path");
     if images.is_empty() {
         return Err(Failure::Other {
             exit: Exit::Usage,
             code: None,
-            error: anyhow::anyhow!("there is nothing to predict: no picture is named"),
+            error: anyhow::anyhow!("no images to predict"),
             hints: vec![
-                "a run directory or an exported file comes first, then pictures: `alpaca-run predict RUN IMAGE…`"
+                "pass a run directory or an exported file, then images: `alpaca-run predict RUN IMAGE…`"
                     .to_owned(),
-                "`--base mobilenet_v2` asks a network as its authors trained it".to_owned(),
+                "to predict ImageNet classes without a run, use `--base mobilenet_v2`".to_owned(),
             ],
         });
     }
@@ -70,7 +70,7 @@ fn of_run(
     })?
 }
 
-/// Asks a classifier that was exported.
+/// Classifies images with an exported file.
 fn of_file(
     file: &Path,
     files: &[PathBuf],
@@ -79,7 +79,9 @@ fn of_file(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     if arguments.from_weights.is_some() {
-        let error = anyhow::anyhow!("an exported file has one set of weights");
+        let error = anyhow::anyhow!(
+            "`--from-weights` does not apply to an exported file, which has one set of weights"
+        );
         return Err(Failure::usage_with(error, vec!["leave out `--from-weights`".to_owned()]));
     }
     let (predictor, classes) = Predictor::of_file(file).map_err(|error| {
@@ -101,10 +103,10 @@ fn of_base(
             exit: Exit::Usage,
             code: None,
             error: anyhow::anyhow!(
-                "`--weights {}` comes with no classifier to ask",
+                "`--weights {}` has no classifier to predict with",
                 arguments.weights
             ),
-            hints: vec!["give `imagenet`, or a file with its classifier in it".to_owned()],
+            hints: vec!["pass `imagenet`, or a file that includes the classifier".to_owned()],
         });
     }
     let files = image_files::pictures(&arguments.paths).map_err(Failure::usage)?;
@@ -137,7 +139,7 @@ fn ask(
     let said = Said { format, names, top: arguments.top.unwrap_or(top) };
     let print = |text: &str| terminal.result(text).map_err(Failure::usage);
     print(&said.head())?;
-    let counter = Counter::new(terminal, files.len(), "pictures");
+    let counter = Counter::new(terminal, files.len(), "images");
     let start = Instant::now();
     let mut bad: Vec<String> = vec![];
     predictor.predict(files, |file, answer| {
@@ -151,20 +153,20 @@ fn ask(
     let seconds = start.elapsed().as_secs_f64().max(1e-9);
     if files.len() > 1 {
         let rate = files.len() as f64 / seconds;
-        let n = text::count(files.len(), "picture");
-        terminal.note(&format!("{n} in {seconds:.1} s, {rate:.0} a second"));
+        let n = text::count(files.len(), "image");
+        terminal.note(&format!("{n} in {seconds:.1} s, {rate:.0} images/s"));
     }
     if bad.is_empty() {
         return Ok(Exit::Done);
     }
     let n = text::count(bad.len(), "file");
-    let verb = if bad.len() == 1 { "is" } else { "are" };
+    let which = if bad.len() == 1 { "is not a readable image" } else { "are not readable images" };
     let names = text::first_lines(&bad, 10);
-    terminal.note(&format!("{n} {verb} no readable picture:\n{names}"));
+    terminal.note(&format!("{n} {which}:\n{names}"));
     Ok(if arguments.skip_bad { Exit::Done } else { Exit::Failed })
 }
 
-/// A pipeline for the network alone, so that weights are named and found as in any other.
+/// A pipeline with just the network, so that weights are resolved as in any other.
 fn pipeline(
     base: BaseArgument,
     arguments: &PredictArguments,
@@ -190,14 +192,14 @@ fn pipeline(
     load::from_text(&text, &input).map_err(|rejected| Failure::Rejected(as_typed(rejected)))
 }
 
-/// The options of this command, and the values of a pipeline that they stand for.
+/// The options of this command, and the keys of a pipeline that they set.
 const OPTIONS: [(&str, &str); 3] = [
     ("dataset.image_size=", "--image-size"),
     ("model.width=", "--width"),
     ("model.weights=", "--weights"),
 ];
 
-/// Problems with values of a pipeline, told of the options that were typed.
+/// Converts problems with keys of a pipeline into problems with the given options.
 fn as_typed(mut rejected: Rejected) -> Rejected {
     for (position, source) in rejected.sources.iter_mut().enumerate() {
         let option = OPTIONS.iter().find(|(value, _)| source.text.starts_with(value));

@@ -15,7 +15,7 @@ use crate::report::{self, Report};
 use crate::run_dir::verify;
 use crate::spec::FromWeights;
 
-/// Writes a page about finished runs.
+/// Writes an HTML report about finished runs.
 pub(in crate::cli) fn run(
     arguments: &ReportArguments,
     settings: &Settings,
@@ -61,7 +61,7 @@ fn about(
             gathered::gather(about, Ok(&seen))?
         }
         Err(error) => {
-            let reason = format!("the pictures of the run cannot be shown: {error}");
+            let reason = format!("the images of the run cannot be shown: {error}");
             terminal.note(&format!("note: {}: {reason}", run.display()));
             gathered::gather(about, Err(reason))?
         }

@@ -23,7 +23,7 @@ use crate::run_dir::lock::{self, RunLock};
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::{compare, layout, verify};
 
-/// Runs a finished run again from what it recorded, and says whether it comes out the same.
+/// Repeats a finished run from its recorded pipeline, and compares the results.
 pub(in crate::cli) fn run(
     arguments: &ReproduceArguments,
     settings: &Settings,
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(
         return Err(Failure::Other {
             exit: Exit::Failed,
             code: None,
-            error: anyhow!("the run is not as it was written"),
+            error: anyhow!("files of the run changed since it finished"),
             hints: vec![text::first_lines(&changed, 10)],
         });
     }
@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(
     let (text, exit) = match difference {
         None => {
             let n = text::count(recorded.files.len(), "file");
-            (format!("identical: {n} and the manifest came out as in {shown}\n"), Exit::Done)
+            (format!("identical: {n} and the manifest match {shown}\n"), Exit::Done)
         }
         Some(difference) => {
             let text = format!("different from {shown}: {difference}\n");
@@ -64,7 +64,7 @@ pub(in crate::cli) fn run(
     Ok(exit)
 }
 
-/// Runs again below `scratch`, without the results of earlier stages; the new run directory.
+/// Repeats the run in `scratch` without cached stage results, and returns the new run directory.
 fn again(
     arguments: &ReproduceArguments,
     settings: &Settings,
@@ -93,28 +93,28 @@ fn again(
     Ok(report??.directory)
 }
 
-/// How what computes now differs from what computed then.
+/// How the current program and libraries differ from the recorded ones.
 fn versions(recorded: &Manifest) -> Vec<String> {
     let now = program::versions();
     now.into_iter()
         .filter_map(|(name, now)| {
             let then = recorded.versions.get(name).map_or("unknown", String::as_str);
-            (then != now).then(|| format!("{name} was {then} and is {now}"))
+            (then != now).then(|| format!("{name} was {then} and is now {now}"))
         })
         .collect()
 }
 
-/// The folder that the second run goes to: gone afterwards unless it was named.
+/// The directory of the second run, which is removed afterwards without `--keep`.
 enum Scratch {
     Temporary {
         folder: tempfile::TempDir,
-        /// Tells those who tidy up that this process is still at work.
+        /// Keeps other processes from removing the directory while this one runs.
         _lock: RunLock,
     },
     Named(PathBuf),
 }
 
-/// How the names of temporary folders begin.
+/// Prefix of the names of temporary directories.
 const PREFIX: &str = "alpaca-run-reproduce-";
 
 impl Scratch {
@@ -136,12 +136,12 @@ impl Scratch {
     }
 }
 
-/// Removes temporary folders of processes that were killed. What cannot be looked at or removed
-/// belongs to somebody else, or is tried again the next time.
+/// Removes temporary directories of processes that were killed. Those that cannot be read or
+/// removed belong to another user, or are tried again the next time.
 fn tidy(folder: &Path) {
     for path in fs::read_dir_sorted(folder).unwrap_or_default() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // A lock that can be taken has no process behind it any more.
+        // A lock that can be acquired belongs to no running process.
         if name.starts_with(PREFIX)
             && !path.is_symlink()
             && lock::was_taken(&path)

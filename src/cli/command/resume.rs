@@ -9,7 +9,7 @@ use crate::cli::terminal::Terminal;
 use crate::exec::run::checkpoint;
 use crate::run_dir::verify::{self, ManifestError};
 
-/// Goes on with a run that was cut short.
+/// Resumes an interrupted run.
 pub(in crate::cli) fn run(
     arguments: &ResumeArguments,
     settings: &Settings,
@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(
         Ok(_) => {
             checkpoint::discard(directory).map_err(Failure::usage)?;
             let text =
-                format!("`{}` is finished: there is nothing to go on with\n", directory.display());
+                format!("`{}` has finished: there is nothing to resume\n", directory.display());
             terminal.result(&text).map_err(Failure::usage)?;
             return Ok(Exit::Done);
         }
@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(
     }
     let facts = checkpoint::facts(directory).map_err(|error| {
         let hints = vec![
-            "a run that stopped before its first stage cannot go on; run its pipeline again"
+            "a run that stopped before its first stage cannot be resumed; run its pipeline again"
                 .to_owned(),
         ];
         Failure::Other { exit: Exit::Usage, code: None, error: error.into(), hints }

@@ -24,7 +24,7 @@ use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
 use crate::spec::BestBy;
 
-/// Runs a pipeline from its file to a finished run directory.
+/// Runs a pipeline, and writes a run directory.
 pub(in crate::cli) fn run(
     arguments: &RunArguments,
     settings: &Settings,
@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(
     })
 }
 
-/// Runs or goes on with a run: log, progress, signals, and the summary at its end.
+/// Executes a new or resumed run with its log, progress, signals and final summary.
 pub(super) fn execute(
     settings: &Settings,
     terminal: &Terminal,
@@ -61,7 +61,7 @@ pub(super) fn execute(
         None => Ok(Exit::Done),
         Some(FailedTask { task, error }) => {
             let mut hints = error.hints();
-            hints.push(format!("everything else of the run is in {}", directory.display()));
+            hints.push(format!("all other results of the run are in {}", directory.display()));
             let code = error.code();
             let error = anyhow::Error::from(error).context(format!("`{task}` failed"));
             Err(Failure::Other { exit: Exit::Failed, code, error, hints })
@@ -69,7 +69,7 @@ pub(super) fn execute(
     }
 }
 
-/// Does the work of a run, and lets the terminal and the log hear what happens.
+/// Does the work of a run, and sends its events to the terminal and the log.
 pub(super) fn perform(
     settings: &Settings,
     terminal: &Terminal,
@@ -83,20 +83,20 @@ pub(super) fn perform(
     Ok(result)
 }
 
-/// A session that runs as the settings say.
+/// Creates a session from the settings.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
     Session { pipeline_directory, n_threads, caches, cancel, reading: Tally::default() }
 }
 
-/// A run that ended before it had a directory, or will not go on in it.
+/// A run that failed before it had a directory, or that cannot be resumed.
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         failure(error, None)
     }
 }
 
-/// A run that did not finish, and how it can go on in its directory.
+/// A run that did not finish, with a hint how to resume it.
 pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
     let (code, mut hints) = (error.code(), error.hints());
@@ -107,7 +107,7 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
                 (_, Some(given)) => format!(" --cache-dir {}", shell_word(given)),
                 (_, None) => String::new(),
             };
-            format!("`alpaca-run resume {}{cache}` goes on from here", shell_word(&directory))
+            format!("`alpaca-run resume {}{cache}` continues from here", shell_word(&directory))
         } else {
             "it stopped before its first stage; run the pipeline again".to_owned()
         });
@@ -115,7 +115,7 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
     Failure::Other { exit, code, error: error.into(), hints }
 }
 
-/// A path as a shell takes it for one word.
+/// Quotes a path as one word of a shell.
 fn shell_word(path: &Path) -> String {
     let text = names::text_of_path(path);
     let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
@@ -126,12 +126,12 @@ fn shell_word(path: &Path) -> String {
     }
 }
 
-/// What a run may keep.
+/// The caches that a run may use.
 pub(super) fn caches(settings: &Settings) -> Caches {
     Caches::below(settings.cache_dir.clone())
 }
 
-/// What a run came to: validation before and after each stage, and where the files are.
+/// The result of a run: validation metrics before and after each stage, and the run directory.
 pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
     let directory = names::text_of_path(&report.directory);
     if terminal.verbosity() == Verbosity::Quiet {
@@ -163,7 +163,7 @@ pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
     text
 }
 
-/// What an epoch is the best by.
+/// The metric that selects the best epoch, in words.
 fn words(by: &str) -> &'static str {
     let all = [
         BestBy::ValidationLoss,
@@ -174,7 +174,7 @@ fn words(by: &str) -> &'static str {
     all.into_iter().find(|best_by| best_by.name() == by).map_or("", BestBy::words)
 }
 
-/// The best epoch of the run, whether a later stage made it worse, and what a guess is worth.
+/// The best epoch of the run, the accuracy of a constant guess, and later stages without progress.
 fn verdict(report: &RunReport) -> String {
     let RunReport { history, best, guess, .. } = report;
     let mut text = String::new();
@@ -197,7 +197,7 @@ fn verdict(report: &RunReport) -> String {
     for later in after {
         let _ = writeln!(
             text,
-            "stage {} did not improve on it: the run's best weights are those of {}",
+            "stage {} did not improve on it: the best weights of the run are those of {}",
             later.name, best.stage
         );
     }

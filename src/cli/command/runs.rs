@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
             if *json { json_text(&as_json(&entry)) } else { show(&entry) }
         }
         Some(RunsAction::Rm { runs }) => {
-            // All are looked at before any goes.
+            // All are checked before any is removed.
             let targets = runs.iter().map(|run| target(run)).collect::<Result<Vec<_>, _>>()?;
             targets.iter().map(|target| remove(target, false)).collect::<Result<String, _>>()?
         }
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
 
 fn read(run: &Path) -> Result<RunEntry, Failure> {
     let entry = RunEntry::read(run).map_err(Failure::usage)?;
-    entry.ok_or_else(|| Failure::usage(anyhow!("`{}` is no run directory", run.display())))
+    entry.ok_or_else(|| Failure::usage(anyhow!("`{}` is not a run directory", run.display())))
 }
 
 fn oldest_first(runs: &mut [RunEntry]) {
@@ -62,7 +62,7 @@ fn accuracy(run: &RunEntry) -> Option<f64> {
 
 fn list(runs: &[RunEntry], folder: &Path) -> String {
     if runs.is_empty() {
-        return format!("there are no runs in `{}`\n", folder.display());
+        return format!("no runs in `{}`\n", folder.display());
     }
     let heads = ["run", "when", "stages", "best accuracy", "status", "size"];
     let mut table = vec![heads.map(str::to_owned).to_vec()];
@@ -105,7 +105,7 @@ fn show(run: &RunEntry) -> String {
             return text;
         }
         Status::CutShort => {
-            let _ = writeln!(text, "`alpaca-run resume {place}` goes on from here");
+            let _ = writeln!(text, "`alpaca-run resume {place}` continues from here");
             return text;
         }
         Status::Broken(why) => {
@@ -128,13 +128,13 @@ fn show(run: &RunEntry) -> String {
     let parts = manifest.dataset.split.iter().map(|(part, n)| format!("{part} {n}"));
     let _ = writeln!(
         text,
-        "classes {}; pictures: {}; weights: {}\n",
+        "classes: {}; images: {}; weights: {}\n",
         manifest.dataset.classes.join(", "),
         parts.collect::<Vec<_>>().join(", "),
         manifest.weights.source,
     );
     let heads =
-        ["stage", "trains from", "weights", "best epoch", "val/accuracy", "val/loss", "reused"];
+        ["stage", "trained from", "weights", "best epoch", "val/accuracy", "val/loss", "reused"];
     let mut table = vec![heads.map(str::to_owned).to_vec()];
     for stage in &manifest.stages {
         let StageRecord { name, first_trainable, n_trainable, best, .. } = stage;
@@ -152,17 +152,17 @@ fn show(run: &RunEntry) -> String {
     text + &text::align(&table, &[2, 3, 4, 5])
 }
 
-/// What goes when a run is removed.
+/// Something that `rm` or `prune` removes.
 enum Target {
-    /// A link to a run, which stays.
+    /// A link to a run. The run itself stays.
     Link(PathBuf),
     /// The run directory.
     Run(RunEntry),
 }
 
-/// A run that is named to be removed, or why it is not removed.
+/// Checks that a path can be removed.
 fn target(path: &Path) -> Result<Target, Failure> {
-    // A slash at the end would look through a link.
+    // A slash at the end would follow a link.
     let direct: PathBuf = path.components().collect();
     let run = read(&direct)?;
     if direct.is_symlink() {
@@ -172,15 +172,15 @@ fn target(path: &Path) -> Result<Target, Failure> {
         None => Ok(Target::Run(run)),
         Some(why) => {
             let path = names::text_of_path(path);
-            Err(Failure::usage(anyhow!("`{path}` {why}; it is not removed")))
+            Err(Failure::usage(anyhow!("cannot remove `{path}`: it {why}")))
         }
     }
 }
 
-/// Removes a run directory, or a link to one; gives the line that says so.
+/// Removes a run directory, or a link to one, and returns a line about it.
 fn remove(target: &Target, dry_run: bool) -> Result<String, Failure> {
     let (place, what) = match target {
-        Target::Link(link) => (link, "a link; what it leads to stays".to_owned()),
+        Target::Link(link) => (link, "a link; its target stays".to_owned()),
         Target::Run(run) => (&run.directory, text::bytes(run.bytes)),
     };
     let place = names::text_of_path(place);
@@ -190,7 +190,7 @@ fn remove(target: &Target, dry_run: bool) -> Result<String, Failure> {
     match target {
         Target::Link(link) => fs::remove_any(link).map_err(Failure::usage)?,
         Target::Run(run) => {
-            // By its whole path, since a folder cannot be removed as `.`.
+            // By its full path, since a directory cannot be removed as `.`.
             let directory = run.directory.canonicalize().map_err(Failure::usage)?;
             catalog::remove(&directory).map_err(Failure::usage)?;
         }
@@ -198,17 +198,17 @@ fn remove(target: &Target, dry_run: bool) -> Result<String, Failure> {
     Ok(format!("removed {place} ({what})\n"))
 }
 
-/// Which runs go.
+/// Which runs `prune` removes.
 #[derive(Clone, Copy)]
 struct Pruning {
-    /// How many finished runs stay.
+    /// Number of finished runs to keep.
     keep: usize,
-    /// Whether runs that did not finish go as well.
+    /// Whether unfinished runs are removed too.
     unfinished: bool,
 }
 
-/// Removes finished runs but the newest `keep`, and where asked for those that did not finish.
-/// Links are left alone, and what looks like a run but is not removed is named.
+/// Removes all but the newest `keep` finished runs, and with `unfinished` those that did not
+/// finish. Links stay, and entries that look like runs but are not removed are listed.
 fn prune(pruning: Pruning, folder: &Path, dry_run: bool) -> Result<String, Failure> {
     let Pruning { keep, unfinished } = pruning;
     let mut runs = vec![];
@@ -216,16 +216,22 @@ fn prune(pruning: Pruning, folder: &Path, dry_run: bool) -> Result<String, Failu
     for entry in catalog::look(folder).map_err(Failure::usage)? {
         match entry {
             Found::Other { directory, why } => {
-                let _ = writeln!(left, "left alone: {} {why}", names::text_of_path(&directory));
+                let _ = writeln!(left, "not removed: {} {why}", names::text_of_path(&directory));
             }
             Found::Run(run) if run.directory.is_symlink() => {
-                let _ =
-                    writeln!(left, "left alone: {} is a link", names::text_of_path(&run.directory));
+                let _ = writeln!(
+                    left,
+                    "not removed: {} is a link",
+                    names::text_of_path(&run.directory)
+                );
             }
             Found::Run(run) => match catalog::obstacle_to_removal(&run) {
                 Some(why) if run.manifest().is_some() || unfinished => {
-                    let _ =
-                        writeln!(left, "left alone: {} {why}", names::text_of_path(&run.directory));
+                    let _ = writeln!(
+                        left,
+                        "not removed: {} {why}",
+                        names::text_of_path(&run.directory)
+                    );
                 }
                 _ => runs.push(run),
             },

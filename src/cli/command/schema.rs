@@ -6,7 +6,7 @@ use crate::cli::terminal::Terminal;
 use crate::pipeline::schema;
 use crate::run_dir::manifest;
 
-/// Prints the JSON schema of pipeline files, or of manifests.
+/// Prints the JSON schema of pipeline files or of manifests.
 pub(in crate::cli) fn run(
     arguments: &SchemaArguments,
     terminal: &Terminal,

@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
 use crate::run_dir::verify::{self, Verdict};
 
-/// Compares every file of a run with the digest in its manifest.
+/// Verifies every file of a run against the digests in its manifest.
 pub(in crate::cli) fn run(
     arguments: &VerifyArguments,
     terminal: &Terminal,
@@ -30,7 +30,7 @@ fn render(verdict: &Verdict) -> String {
         }
     }
     if verdict.is_intact() {
-        let _ = writeln!(text, "all {n_files} files are as the manifest says");
+        let _ = writeln!(text, "all {n_files} files match the manifest");
     }
     text
 }

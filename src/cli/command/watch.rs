@@ -29,14 +29,14 @@ use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
 use crate::spec::{DatasetSource, WeightsSpec};
 
-/// How often a look is taken at the run in progress while no file changes.
+/// How often the run in progress is checked while no file changes.
 const GLANCE: Duration = Duration::from_millis(50);
-/// How long no further edit must come before a run starts, so that a burst of them starts one.
+/// Time without further edits before a run starts, so that a burst of edits starts one run.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long a pipeline file may be gone while it is saved.
+/// How long a pipeline file may be missing while it is saved.
 const ABSENCE: Duration = Duration::from_millis(500);
 
-/// Runs a pipeline, and after each edit what it changes, until somebody stops it.
+/// Runs a pipeline, and after each edit the affected stages, until it is interrupted.
 pub(in crate::cli) fn run(
     arguments: WatchArguments,
     settings: &Settings,
@@ -80,31 +80,31 @@ struct Watch {
     terminal: Terminal,
     /// The pipeline file, absolute.
     file: PathBuf,
-    /// Its folder.
+    /// The directory of the pipeline file.
     directory: PathBuf,
     log: Log,
     follower: Follower,
-    /// Set when somebody asks to stop.
+    /// Set when a signal requests a stop.
     stop: Cancel,
     known: Option<ImagesRead>,
     /// The run in progress.
     running: Option<RunHandle>,
-    /// What runs once the run in progress has stopped.
+    /// The next run, which starts once the run in progress has stopped.
     next: Option<(Candidate, Identity)>,
-    /// The directory of the run that was stopped for it.
+    /// The directory of the run that was stopped for the next one.
     stopped: Option<PathBuf>,
-    /// When an edit was last looked at; none where nothing was edited yet.
+    /// When the last edit was loaded; `None` before the first edit.
     looked: Option<Instant>,
-    /// What the last finished run was.
+    /// The identity of the last finished run.
     finished: Option<Identity>,
-    /// What it came to.
+    /// The result of the last finished run.
     last_line: Option<String>,
 }
 
-/// What makes two runs the same: the keys of their stages, and their name.
+/// Runs are the same if the keys of their stages and their names are equal.
 type Identity = (Vec<Digest>, String);
 
-/// A run in progress, on a thread of its own.
+/// A run in progress on its own thread.
 struct RunHandle {
     identity: Identity,
     cancel: Cancel,
@@ -127,7 +127,7 @@ impl Candidate {
 
 impl Watch {
     fn until(mut self) -> Result<Exit, Failure> {
-        // A file that is not there yet is more likely a wrong name.
+        // A file that does not exist is more likely a wrong name than a future file.
         fs::open(&self.file).map_err(Failure::usage)?;
         self.follow(None);
         let mut change = Some(Instant::now());
@@ -157,15 +157,15 @@ impl Watch {
         }
     }
 
-    /// Takes the pipeline as it is now: says what is wrong with it, or what it changes, and runs it
-    /// in place of the one in progress.
+    /// Loads the edited pipeline. Reports its problems, or prints the plan and replaces the run in
+    /// progress.
     fn look(&mut self, since: Instant) {
         let candidate = match self.candidate() {
             Ok(candidate) => candidate,
             Err(failure) => {
                 failure.report(&self.terminal);
                 let still = match self.running {
-                    Some(_) => "the run in progress goes on meanwhile; ",
+                    Some(_) => "the run in progress continues; ",
                     None => "",
                 };
                 self.terminal.note(&format!("{still}waiting for the next edit"));
@@ -178,7 +178,7 @@ impl Watch {
         let next = self.next.as_ref().map(|(_, identity)| identity);
         let in_progress = self.running.as_ref().map(|running| &running.identity);
         if next.or(in_progress).or(self.finished.as_ref()) == Some(&identity) {
-            self.terminal.note("nothing changed that decides a result");
+            self.terminal.note("no change affects the results");
             return;
         }
         self.terminal.clear();
@@ -189,7 +189,7 @@ impl Watch {
         let pipeline = names::text_of_path(&self.arguments.run.pipeline.pipeline);
         let after = since.elapsed().as_millis();
         self.terminal.note(&format!("\n{pipeline}, planned in {after} ms:\n{}", plan.trim_end()));
-        // The run in progress stops at its next step; meanwhile further edits are looked at.
+        // The run in progress stops after its current step. Meanwhile, further edits are loaded.
         if let Some(running) = &self.running {
             running.cancel.set();
         }
@@ -209,7 +209,7 @@ impl Watch {
             Fetching::IfMissing(&self.terminal),
         )?;
         if self.finished.is_some() || self.running.is_some() {
-            // What was forced has run.
+            // Forced stages have already run.
             options.force.clear();
         }
         let mut session = session(&self.settings, self.directory.clone());
@@ -222,7 +222,7 @@ impl Watch {
         Ok(Candidate { loaded, planned, options })
     }
 
-    /// Starts a run, and takes over what one that was stopped for it did.
+    /// Starts a run, which continues from the run that was stopped for it.
     fn launch(&mut self, mut candidate: Candidate, identity: Identity) {
         if let Some(directory) = self.stopped.take() {
             candidate.options.unfinished = Some(directory);
@@ -247,35 +247,35 @@ impl Watch {
         self.running = Some(RunHandle { identity, cancel, thread });
     }
 
-    /// Says what the run that has ended came to.
+    /// Reports the result of the run that has ended.
     fn finish(&mut self) {
         let Some(running) = self.running.take() else { return };
         let identity = running.identity.clone();
         let ended = running.end();
         if self.next.is_some() {
-            // That it was cancelled is what was wished; other failures come again if they must.
+            // It was cancelled on purpose. Other failures will occur again.
             self.stopped = self.log.directory();
             return;
         }
         match ended {
             Ok(report) => {
-                // Where standard output cannot be written there is nobody to tell.
+                // If standard output cannot be written, nobody can be told.
                 let _ = self.terminal.result(&summary(&report, &self.terminal));
                 self.last_line = last_line(&report);
                 self.finished = Some(identity);
             }
             Err(failure) => drop(failure.report(&self.terminal)),
         }
-        let what = if self.arguments.data { " and its pictures" } else { "" };
+        let what = if self.arguments.data { " and its images" } else { "" };
         let pipeline = names::text_of_path(&self.arguments.run.pipeline.pipeline);
-        self.terminal.note(&format!("\nwatching {pipeline}{what}; Ctrl-C ends it"));
+        self.terminal.note(&format!("\nwatching {pipeline}{what}; press Ctrl-C to stop"));
     }
 
-    /// Follows the pipeline file and, once it is read, the files it names.
+    /// Watches the pipeline file and, once it is loaded, the files it refers to.
     fn follow(&mut self, loaded: Option<&Loaded>) {
         let mut targets = Targets { files: vec![self.file.clone()], folders: vec![] };
         if let Ok(real) = self.file.canonicalize() {
-            // Where the file is a link, both it and what it names may change.
+            // If the file is a link, both the link and its target may change.
             targets.files.push(real);
         }
         if let Some(Loaded { spec, .. }) = loaded {
@@ -295,25 +295,25 @@ impl Watch {
         }
         if let Err(error) = self.follower.follow(targets) {
             let hints = error.hints.join("; ");
-            self.terminal.warn(&format!("not everything is followed: {error}: {hints}"));
+            self.terminal.warn(&format!("some files are not watched: {error}: {hints}"));
         }
     }
 }
 
 impl RunHandle {
-    /// Stops the run where it can go on later, if it has not ended.
+    /// Stops the run, unless it has ended, such that it can be resumed.
     fn end(self) -> Result<RunReport, Failure> {
         self.cancel.set();
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// What a run came to, in a line.
+/// The result of a run as a line.
 fn last_line(report: &RunReport) -> Option<String> {
     let stage = report.history.stage(&report.best.stage)?;
     let best = stage.best_epoch()?;
     Some(format!(
-        "last result: validation accuracy {:.4} in epoch {} of {}, in {}",
+        "last result: validation accuracy {:.4} in epoch {} of {} ({})",
         best.validation.accuracy,
         best.epoch,
         stage.name,

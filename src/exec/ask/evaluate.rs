@@ -1,4 +1,4 @@
-//! Measures a trained model on pictures.
+//! Evaluates a trained model on images.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,14 +31,14 @@ use crate::train::objective;
 /// Images with their classes, in the order of a model's outputs.
 #[derive(Clone)]
 pub struct EvaluationImages {
-    /// All pictures there are.
+    /// All images of the dataset.
     pub dataset: Arc<Dataset>,
     pub(crate) pixels: Arc<Pixels>,
-    /// Those that count.
+    /// Positions of the images to evaluate on.
     pub positions: Vec<usize>,
-    /// How many of them have trained the model that they measure.
+    /// How many of them the model was trained on.
     pub n_trained_on: usize,
-    /// What is odd about them, in sentences.
+    /// Warnings about the images, as sentences.
     pub warnings: Vec<String>,
 }
 
@@ -52,10 +52,10 @@ impl From<SplitPart> for Part {
 }
 
 impl EvaluationImages {
-    /// A part of the pictures of a finished run, which must be those that it was run with.
+    /// A split of the dataset of a finished run. The images must not have changed since the run.
     ///
     /// # Errors
-    /// When they cannot be read, or are others.
+    /// When they cannot be read, or have changed.
     pub fn of_run(
         spec: &PipelineSpec,
         part: SplitPart,
@@ -71,7 +71,7 @@ impl EvaluationImages {
                     .to_owned(),
                 "to measure on other images, use `alpaca-run evaluate RUN --data DIR`".to_owned(),
             ];
-            return Err(RunError::Changed { what: "the pictures changed", details });
+            return Err(RunError::Changed { what: "the images changed", details });
         }
         let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
         Ok(Self::new(dataset, pixels, split.positions(part.into())))
@@ -86,11 +86,11 @@ impl EvaluationImages {
         Self { dataset, pixels, positions, n_trained_on: 0, warnings }
     }
 
-    /// The pictures in a folder with a folder for each class, whose names must be those of the model;
-    /// two ways to write the same characters are one name. `seen` are the images of the run.
+    /// The images in a directory with one directory per class. Class names must be those of the
+    /// model, after Unicode normalization. `seen` are the images of the run.
     ///
     /// # Errors
-    /// When they cannot be read, or are of other classes.
+    /// When they cannot be read, or have other classes.
     pub fn in_folder(
         folder: &Path,
         classes: &[String],
@@ -122,16 +122,16 @@ impl EvaluationImages {
         Ok(Self { n_trained_on, warnings, ..Self::new(dataset, pixels, positions) })
     }
 
-    /// The positions of those that train.
+    /// The positions of the training set.
     ///
     /// # Errors
-    /// When they cannot be divided.
+    /// When the dataset cannot be split.
     pub fn training(&self, spec: &PipelineSpec) -> Result<Vec<usize>, RunError> {
         let split = split::split(&self.dataset, &spec.dataset.split, spec.dataset.duplicates)?;
         Ok(split.positions(Part::Train))
     }
 
-    /// Makes batches of them for a model.
+    /// Creates a loader of batches for a model.
     pub(crate) fn loader(
         &self,
         trained: &Trained,
@@ -153,10 +153,10 @@ impl EvaluationImages {
     }
 }
 
-/// The validation pictures of a finished run, and what its model says about them.
+/// The validation set of a finished run, and the predictions of its model.
 ///
 /// # Errors
-/// When they cannot be read, are others, or an engine fails.
+/// When the images cannot be read or have changed, or an engine fails.
 pub fn validation(
     trained: &Trained,
     manifest: &Manifest,
@@ -182,10 +182,10 @@ fn read(
     Ok((dataset, Arc::new(pixels)))
 }
 
-/// What a model says about each picture, in their order.
+/// The prediction of a model for each image, in their order.
 ///
 /// # Errors
-/// When a picture changed or an engine fails.
+/// When an image changed or an engine fails.
 pub fn predictions(
     trained: &Trained,
     pictures: &EvaluationImages,
@@ -213,7 +213,7 @@ pub fn predictions(
     Ok(predictions)
 }
 
-/// What was said about pictures of a dataset, as rows of a table.
+/// Predictions as rows of a table.
 pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Vec<PredictionRow> {
     let rows = predictions.iter().map(|prediction| PredictionRow {
         path: dataset.samples[prediction.sample].candidate.path.clone(),
@@ -224,10 +224,10 @@ pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Vec<PredictionRow>
     rows.collect()
 }
 
-/// The figures over such rows.
+/// The metrics of predictions.
 ///
 /// # Errors
-/// When there is nothing to measure.
+/// When there are no rows.
 pub fn measure(classes: &[String], rows: &[PredictionRow]) -> Result<Metrics, RunError> {
     if rows.is_empty() {
         return Err(RunError::NothingToMeasure);

@@ -1,4 +1,4 @@
-//! Writes a trained model as an ONNX file, and proves that the file says what the model says.
+//! Exports a trained model to ONNX, and verifies that the file predicts the same as the model.
 
 use rayon::prelude::*;
 
@@ -16,45 +16,45 @@ use crate::onnx::{self, Classifier};
 use crate::spec::{Fit, ImageSize, PipelineSpec, ResizeSpec};
 use crate::train::evaluate::Prediction;
 
-/// Images of their own size that are run through a graph that resizes: each size takes time.
+/// The most images that are run through a graph that resizes. Each size takes time.
 const MOST_SIZES: usize = 128;
-/// Images that are run through a graph that takes one size.
+/// The most images that are run through a graph of one input size.
 const MOST_OF_ONE_SIZE: usize = 32;
 
 /// An exported model.
 pub struct Export {
     /// The bytes of the ONNX file.
     pub file: Vec<u8>,
-    /// What has to be done in front of it, as JSON; none where the graph does it.
+    /// The preprocessing as JSON; `None` if the graph includes it.
     pub recipe: Option<String>,
-    /// How well it agrees.
+    /// How well the file agrees with the model.
     pub agreement: Agreement,
-    /// What is easily done wrong in front of a graph without preprocessing.
+    /// A pitfall of preprocessing outside of the graph.
     pub warning: Option<&'static str>,
 }
 
 /// How far the probabilities of a file are from those of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Agreement {
-    /// Images that both were asked about.
+    /// Number of images that were compared.
     pub n_images: usize,
     /// The largest difference of a probability.
     pub difference: f64,
 }
 
-/// What an exported graph takes.
+/// The input of an exported graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Images as bytes, of any size or of one.
+    /// Images as bytes, of any size or of a fixed one.
     Pixels(Option<ImageSize>),
-    /// Numbers that are ready for the network.
+    /// Preprocessed values, ready for the network.
     Normalised,
 }
 
-/// Exports a model, whose `predictions` about some images the file must repeat.
+/// Exports a model. The file must reproduce its `predictions` for some images.
 ///
 /// # Errors
-/// When it cannot be exported, or the file does not agree.
+/// When the model cannot be exported, or the file does not agree with it.
 pub fn export(
     trained: &Trained,
     spec: &PipelineSpec,
@@ -130,7 +130,7 @@ fn compare(
     Ok(agreement)
 }
 
-/// Runs images of as many sizes as there is time for through the graph that resizes them.
+/// Runs some of the images through the graph that resizes them.
 fn compare_pixels(
     file: &[u8],
     pictures: &EvaluationImages,
@@ -155,8 +155,8 @@ fn compare_pixels(
     Ok(all)
 }
 
-/// Brings some images to the one size that the graph takes, and compares what it says of them with
-/// what the model does.
+/// Resizes some images to the input size of the graph, and compares its predictions with those of
+/// the model.
 fn compare_one_size(
     file: &[u8],
     of: ImageSize,
@@ -191,8 +191,8 @@ fn spread(predictions: &[Prediction], most: usize) -> Vec<&Prediction> {
     predictions.iter().step_by(step).collect()
 }
 
-/// The pixels of an image before anything is done with it, and their shape; drawn images have the
-/// size of the network.
+/// The pixels of an image before preprocessing, and their shape. Drawn images have the input size
+/// of the network.
 fn upright(
     prediction: &Prediction,
     pictures: &EvaluationImages,
@@ -230,7 +230,7 @@ impl Agreement {
             pairs.map(|(said, expected)| (f64::from(*said) - expected).abs())
         };
         let is_alike = said.values().len() == expected.len()
-            // What is no number is no agreement.
+            // NaN is not agreement.
             && differences().all(|difference| difference <= TOLERANCE);
         let difference = differences().fold(0.0, f64::max);
         if !is_alike {

@@ -1,4 +1,4 @@
-//! What a classifier in an ONNX file says about pictures.
+//! Classifies images with an exported ONNX file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use crate::onnx::exported::{Exported, ExportedInput, ReadRecipe};
 use crate::onnx::run::{self, Runnable};
 use crate::spec::ImageSize;
 
-/// Sizes of pictures that a graph is kept ready for: that takes longer than asking about a picture.
+/// Image sizes with a cached graph. Preparing a graph takes longer than a prediction.
 const MOST_SIZES: usize = 64;
 
 /// A classifier in a file.
 pub(crate) struct FileClassifier {
     exported: Exported,
-    /// By the shape of the input.
+    /// Prepared graphs by the shape of the input.
     ready: Mutex<BTreeMap<[usize; 4], Arc<Runnable>>>,
 }
 
@@ -43,13 +43,13 @@ impl FileClassifier {
             .collect()
     }
 
-    /// Why the file cannot be asked about an image.
+    /// Why the file cannot classify an image.
     fn obstacle(&self, image: &Picture) -> Option<String> {
         let ExportedInput::Pixels(Some(size)) = self.exported.input else { return None };
         let found = [image.height() as usize, image.width() as usize];
         (found != [size.height, size.width]).then(|| {
             format!(
-                "an image of {}x{} pixels, and the model was exported for {}x{} (height x width)",
+                "the image has {}x{} pixels, but the model was exported for {}x{} (height x width)",
                 found[0], found[1], size.height, size.width
             )
         })
@@ -82,7 +82,7 @@ impl FileClassifier {
         Ok(probabilities(runnable.numbers(shape, &numbers)?.values()))
     }
 
-    /// The graph, ready for inputs of a shape.
+    /// The graph, prepared for inputs of a shape.
     fn ready(
         &self,
         shape: [usize; 4],

@@ -1,4 +1,4 @@
-//! Image files that belong to no dataset.
+//! Image files outside of a dataset.
 
 use std::path::{Path, PathBuf};
 
@@ -7,28 +7,28 @@ use crate::base::names;
 use crate::dataset::decode::{self, Picture};
 use crate::dataset::system;
 
-/// What stands for the picture on standard input.
+/// The path that stands for an image on standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// The probability of each class, or why the file is no readable picture.
+/// The probability of each class, or why the file cannot be read as an image.
 pub type Answer = Result<Vec<f64>, String>;
 
-/// Files that were named, but are not there.
+/// Paths without readable images.
 #[derive(Debug, thiserror::Error)]
 pub enum PicturesError {
-    /// A folder cannot be listed.
+    /// A directory cannot be listed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A folder has no pictures in it.
-    #[error("there are no pictures in `{}`", names::text_of_path(.0))]
+    /// A directory contains no images.
+    #[error("no images in `{}`", names::text_of_path(.0))]
     Empty(PathBuf),
 }
 
-/// The files named, and all files below the folders named whose names promise a picture or whose
-/// content is one; hidden names and what systems leave are passed over.
+/// The given files, and all images below the given directories, by file name or content. Hidden
+/// files and files of operating systems are ignored.
 ///
 /// # Errors
-/// When a folder cannot be listed or has no pictures.
+/// When a directory cannot be listed or contains no images.
 pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
     let mut files = vec![];
     for path in named {
@@ -50,7 +50,7 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
     Ok(files)
 }
 
-/// By name, or else by content.
+/// Whether a file is an image by its name, or else by its content.
 fn is_picture(file: &Path) -> bool {
     let name = file.to_string_lossy();
     if decode::has_image_name(&name) {
@@ -59,7 +59,7 @@ fn is_picture(file: &Path) -> bool {
     decode::is_image_file(file)
 }
 
-/// What `then` makes of the upright image in a file.
+/// Decodes the upright image in a file, and passes it to `then`.
 pub(crate) fn picture<T>(file: &Path, then: impl FnOnce(Picture) -> T) -> Result<T, String> {
     let bytes = if file == Path::new(STANDARD_INPUT) {
         decode::read_standard_input()

@@ -1,8 +1,8 @@
-//! The model of a finished run, asked.
+//! Uses the model of a finished run.
 //!
-//! [`trained`] is the model; [`evaluate`] measures it, [`predict`] asks it about image files,
-//! [`export`] writes it for other programs and proves that they will say the same;
-//! [`page_content`] gathers what the page of a run shows.
+//! [`trained`] opens the model, [`evaluate`] evaluates it, and [`predict`] classifies image files.
+//! [`export`] writes it as an ONNX file, and verifies that the file predicts the same.
+//! [`page_content`] gathers the content of the HTML report.
 
 pub mod evaluate;
 pub mod export;

@@ -1,4 +1,4 @@
-//! Gathers what the page about a run says.
+//! Gathers the content of the HTML report of a run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,41 +27,41 @@ use crate::run_dir::{html, table};
 use crate::spec::{BaseModel, PipelineSpec, WeightsSpec};
 use crate::train::evaluate::Prediction;
 
-/// Images on a page that the model was most surprised by.
+/// The most images with the largest loss on a page.
 const MOST_LOSSES: usize = 24;
-/// Training pictures on a page.
+/// The most training images on a page.
 const MOST_AUGMENTED: usize = 18;
 
-/// A run whose page is made.
+/// A run that is reported.
 pub struct PageFacts<'a> {
     /// The run directory.
     pub directory: &'a Path,
-    /// What it is called on the page.
+    /// Name of the run on the page.
     pub shown: String,
-    /// Its manifest; of one that is not finished, as far as it is known.
+    /// Its manifest, as far as it is known in an unfinished run.
     pub manifest: Manifest,
-    /// What was run.
+    /// Spec of its pipeline.
     pub spec: &'a PipelineSpec,
 }
 
-/// The pictures of a run, and what its model says about them.
+/// The images of a run, and the predictions of its model.
 pub struct PageImages<'a> {
-    /// The model.
+    /// The model of the run.
     pub trained: &'a Trained,
-    /// All pictures; those that count validate.
+    /// All images; the positions are those of the validation set.
     pub pictures: &'a EvaluationImages,
-    /// Those that train, for a look at how they are changed.
+    /// Positions of the training set, to show its augmentation.
     pub training: Vec<usize>,
-    /// What the model says about those that validate.
+    /// Predictions for the validation set.
     pub predictions: &'a [Prediction],
-    /// How many threads decode pictures.
+    /// Number of threads that decode images.
     pub n_threads: usize,
 }
 
-/// Everything a page says about a run. Where its pictures cannot be shown, `seen` is why.
+/// Gathers the content of a report. If the images cannot be shown, `seen` is the reason.
 ///
 /// # Errors
-/// When a file of the run cannot be read, or a picture changed.
+/// When a file of the run cannot be read, or an image changed.
 pub fn gather(
     about: PageFacts<'_>,
     seen: Result<&PageImages<'_>, String>,
@@ -85,7 +85,7 @@ pub fn gather(
     })
 }
 
-/// Whether a page is made from a file of the run directory.
+/// Whether the report reads a file of the run directory.
 pub fn is_used(name: &str) -> bool {
     [layout::SPLITS, layout::METRICS, layout::METRICS_JSON].contains(&name)
         || [layout::PLOTS, layout::EVALUATIONS]
@@ -117,9 +117,9 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
             }
         },
         weights: match &spec.model.weights {
-            // Where it lies is no part of the run.
+            // Its location is not part of the run.
             WeightsSpec::File(_) => "a file".to_owned(),
-            WeightsSpec::InBase => "those of the file".to_owned(),
+            WeightsSpec::InBase => "from the base model file".to_owned(),
             _ => manifest.weights.source.clone(),
         },
         image_size: format!("{}×{}", size.width, size.height),
@@ -132,7 +132,7 @@ fn count(counts: &BTreeMap<String, usize>, name: &str) -> (String, usize) {
     (name.to_owned(), counts.get(name).copied().unwrap_or(0))
 }
 
-/// How many rows of a table have each value in a column.
+/// Number of rows of a table per value of a column.
 fn counts(path: &Path, column: &str) -> Result<BTreeMap<String, usize>, FileError> {
     let table = table::read(path)?;
     let column = table.column(column).unwrap_or_default();
@@ -161,8 +161,8 @@ fn evaluations(directory: &Path) -> Result<Vec<(String, Measured)>, FileError> {
     named.collect()
 }
 
-/// The plots that the run has drawn; of a finished run, those in its manifest. A run directory may
-/// come from anybody, so a file that does more than draw is refused.
+/// The plots of a run; in a finished run, those in its manifest. A run directory may come from an
+/// untrusted source, so an SVG file that does more than draw is rejected.
 fn plots(directory: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>, RunError> {
     let folder = directory.join(layout::PLOTS);
     let mut plots = vec![];
@@ -213,13 +213,12 @@ fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunEr
     Ok(losses.collect())
 }
 
-/// The probability of a picture's own class.
+/// The probability of the correct class.
 fn of_label(prediction: &Prediction) -> f64 {
     prediction.probabilities[prediction.label]
 }
 
-/// The first training pictures in the order of a stream of their own, changed as training changes
-/// them.
+/// Some training images, chosen by a separate random stream and augmented as in training.
 fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, RunError> {
     let stream = SeedStream::new(spec.seed).child("sheet");
     let samples = &seen.pictures.dataset.samples;

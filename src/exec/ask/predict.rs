@@ -1,4 +1,4 @@
-//! What a network says about pictures that belong to no dataset.
+//! Classifies images outside of a dataset.
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +20,10 @@ pub use crate::onnx::exported::ExportedError;
 use crate::spec::{ImageSize, PipelineSpec, Preprocessing, ResizeSpec};
 use crate::train::objective;
 
-/// Images that are decoded and asked about at once.
+/// Number of images that are decoded and classified at once.
 const BATCH: usize = 32;
 
-/// A classifier, ready to be asked.
+/// A classifier that is ready to predict.
 pub struct Predictor(Classifier);
 
 enum Classifier {
@@ -40,7 +40,7 @@ struct TrainedClassifier {
 }
 
 impl Predictor {
-    /// A network with its weights, for pictures as the pipeline brings them to size.
+    /// Creates a predictor from a network and its weights. Images are resized as in the pipeline.
     ///
     /// # Errors
     /// When the engine cannot run it.
@@ -56,10 +56,10 @@ impl Predictor {
         Ok(Self(Classifier::Network(Box::new(classifier))))
     }
 
-    /// A classifier that was exported, and the names of its classes.
+    /// Opens an exported classifier, and returns it with the names of its classes.
     ///
     /// # Errors
-    /// When the file cannot be read or run, or another program wrote it.
+    /// When the file cannot be read or run, or was written by another program.
     pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ExportedError> {
         let exported = Exported::open(path)?;
         let classes = exported.classes.clone();
@@ -78,10 +78,10 @@ impl Predictor {
         }
     }
 
-    /// Asks about files, a few at a time and in their order.
+    /// Classifies files in batches, and passes the predictions to `tell` in order.
     ///
     /// # Errors
-    /// When an engine fails, or `tell` does.
+    /// When an engine or `tell` fails.
     pub fn predict<E: From<RunError>>(
         &mut self,
         files: &[PathBuf],
@@ -101,14 +101,14 @@ impl Predictor {
 }
 
 impl TrainedClassifier {
-    /// What the network takes of an image at its size.
+    /// Preprocesses a resized image for the network.
     fn values(&self, resized: Vec<u8>) -> Vec<f32> {
         let mut values: Vec<f32> = resized.into_iter().map(f32::from).collect();
         self.preprocessing.apply(&mut values);
         values
     }
 
-    /// The probabilities of `n` images, one after the other in `values`.
+    /// The probabilities of `n` images, which follow one another in `values`.
     fn said(&mut self, n: usize, values: Vec<f32>) -> Result<Vec<Vec<f64>>, RunError> {
         let ImageSize { height, width } = self.size;
         let images = Tensor::new(&[n, height, width, 3], values);
@@ -136,7 +136,7 @@ impl TrainedClassifier {
             said = self.said(n, readable.into_iter().flatten().copied().collect())?;
         }
         let mut said = said.into_iter();
-        let mut answer = |_| said.next().expect("one answer a readable picture");
+        let mut answer = |_| said.next().expect("each readable image has an answer");
         Ok(pixels.into_iter().map(|pixels| pixels.map(&mut answer)).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! The model that a run left, ready to be asked.
+//! Opens the model of a finished run.
 
 use std::path::Path;
 
@@ -23,8 +23,8 @@ pub struct Trained {
     pub weights: Weights,
 }
 
-/// The files of a run directory that its model is read from: weights, and a base model where that is
-/// a file.
+/// The files of a run directory that its model is read from: the weights, and the base model if it
+/// is an ONNX file.
 pub fn files(which: FromWeights) -> [String; 2] {
     let weights = match which {
         FromWeights::Best => layout::BEST_WEIGHTS,
@@ -33,19 +33,19 @@ pub fn files(which: FromWeights) -> [String; 2] {
     [weights, layout::BASE_MODEL].map(|name| format!("{}/{name}", layout::WEIGHTS))
 }
 
-/// A model that a run left, but that cannot be opened.
+/// Why the model of a run cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Its weights cannot be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// Its base model cannot.
+    /// Its base model cannot be read.
     #[error(transparent)]
     Base(#[from] BackboneError),
 }
 
 impl Trained {
-    /// The model of a finished run, of whose pipeline this is the spec.
+    /// Opens the model of a finished run; `spec` is that of its pipeline.
     ///
     /// # Errors
     /// When its weights or its base model cannot be read.

@@ -1,4 +1,4 @@
-//! How fast each part of a pipeline runs on this machine, and what share of the machine that is.
+//! Measures how fast each part of a pipeline runs, and which fraction of the peak that is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,19 +27,19 @@ use crate::model::weights::Weights;
 use crate::spec::{DatasetSource, PipelineSpec, TrainSpec};
 use crate::train::objective;
 
-/// Pictures that decoding is measured on, at most.
+/// The most images that decoding is measured on.
 const MOST_PICTURES: usize = 512;
 
-/// What was measured.
+/// The measurements of a pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchReport {
     /// The instruction set of the kernels.
     pub instruction_set: &'static str,
-    /// Threads that computed.
+    /// Number of threads.
     pub n_threads: usize,
-    /// Pictures a batch.
+    /// Images per batch.
     pub batch_size: usize,
-    /// Multiply-adds a second of all threads with nothing to wait for.
+    /// Multiply-adds per second of all threads with arithmetic alone.
     pub peak: f64,
     /// The parts, in the order of the data.
     pub phases: Vec<Phase>,
@@ -48,13 +48,13 @@ pub struct BenchReport {
 /// A part of the work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phase {
-    /// The stage; none for what all stages share.
+    /// Name of the stage; `None` for work that all stages share.
     pub stage: Option<String>,
-    /// What is done.
+    /// Name of the part.
     pub name: &'static str,
-    /// Pictures a second: the slowest pass, the median, the fastest.
+    /// Images per second: slowest pass, median, fastest pass.
     pub rates: [f64; 3],
-    /// Multiply-adds a picture, where that is what takes the time.
+    /// Multiply-adds per image, for parts that are dominated by them.
     pub multiply_adds: Option<f64>,
 }
 
@@ -69,17 +69,16 @@ impl Phase {
         Self { stage: stage.map(str::to_owned), name, rates: rates::rates(n, times), multiply_adds }
     }
 
-    /// The share of the machine's peak at the median rate.
+    /// The fraction of the peak at the median rate.
     pub fn share_of(&self, peak: f64) -> Option<f64> {
         self.multiply_adds.map(|multiply_adds| multiply_adds * self.rates[1] / peak)
     }
 }
 
-/// Measures a pipeline, each part for at least `least`. Neither reads nor writes what is kept between
-/// runs.
+/// Measures each part of a pipeline for at least `least`. Neither reads nor writes the cache.
 ///
 /// # Errors
-/// When the dataset has bad pictures or an engine fails.
+/// When the dataset has bad images or an engine fails.
 pub fn bench(
     spec: &PipelineSpec,
     prepared: Prepared,
@@ -133,7 +132,7 @@ pub fn bench(
     })
 }
 
-/// Keeps pictures from all over the dataset, so that all classes are there.
+/// Keeps images from the whole dataset, so that all classes occur.
 fn thin_out<T>(candidates: &mut Vec<T>) {
     let step = candidates.len().div_ceil(MOST_PICTURES).max(1);
     let mut position = 0;
@@ -143,7 +142,7 @@ fn thin_out<T>(candidates: &mut Vec<T>) {
     });
 }
 
-/// How long `work` takes, again and again for at least `least` and three times.
+/// Durations of `work`, repeated for at least `least` and at least three times.
 fn repeated(
     least: Duration,
     mut work: impl FnMut() -> Result<(), RunError>,
@@ -236,7 +235,7 @@ impl StageBench<'_> {
         let cost = multiply_adds(&self.network.units[cut.trainable.clone()]);
         let of = |part: fn(&StepTimes) -> Duration| times.iter().skip(1).map(part).collect();
         phases.push(phase("trainable part, forward", of(|times| times.forward), Some(cost)));
-        // Two products as large as the one forward: for weights and for inputs.
+        // Two products of the size of the forward one: for the weights and for the inputs.
         phases.push(phase(
             "trainable part, backward",
             of(|times| times.backward),

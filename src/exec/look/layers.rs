@@ -1,4 +1,4 @@
-//! The layers of a pipeline's model, and what each stage does with them.
+//! Lists the layers of a pipeline's model, and which of them each stage trains.
 
 use crate::dataset::scan;
 use crate::exec::prepare::network;
@@ -6,48 +6,48 @@ use crate::model::graph::Parameter;
 use crate::spec::PipelineSpec;
 use crate::spec::problem::Problem;
 
-/// A layer as a reader wants it.
+/// A layer in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerRow {
-    /// Its index: Keras's, as far as the base model goes.
+    /// Index of the layer; in the base model, that of Keras.
     pub idx: usize,
-    /// Its name.
+    /// Name of the layer.
     pub name: String,
     /// Its Keras class.
     pub class: &'static str,
-    /// Its output for one picture.
+    /// Output shape for one image.
     pub shape: Vec<usize>,
-    /// Its weights, statistics included.
+    /// Number of weights, including batch statistics.
     pub n_weights: usize,
-    /// What each stage does with it, in the order of the stages.
+    /// Whether each stage trains it, in the order of the stages.
     pub in_stages: Vec<InStage>,
 }
 
-/// What a stage does with a layer.
+/// Whether a stage trains a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InStage {
-    /// There is nothing to train in it.
+    /// The layer has no weights.
     WithoutWeights,
-    /// Its weights stand still.
+    /// Its weights are frozen.
     Frozen,
-    /// Its weights train.
+    /// Its weights are trained.
     Trained,
 }
 
 /// The layers of a model and the stages they are shown for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayersReport {
-    /// The names of the stages with the number of weights that train in each.
+    /// The names of the stages with the number of weights that each trains.
     pub stages: Vec<(String, usize)>,
     /// The layers in order.
     pub rows: Vec<LayerRow>,
 }
 
-/// Describes the model of a pipeline. The number of classes decides the last layer; where the
-/// dataset cannot be read, two are assumed.
+/// Describes the model of a pipeline. The number of classes determines the last layer; if the
+/// dataset cannot be read, two classes are assumed.
 ///
 /// # Errors
-/// When its base model is a file that cannot be one.
+/// When the base model is a file that cannot be used as one.
 pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, Problem> {
     let n_classes = scan::list(&spec.dataset).map_or(2, |listing| listing.classes.len());
     let network = network::outline(spec, n_classes)?;

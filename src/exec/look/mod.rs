@@ -1,4 +1,4 @@
-//! A pipeline looked at without running it: its speed, its layers, its dataset.
+//! Inspects a pipeline without running it: its speed, its layers and its dataset.
 
 pub mod bench;
 pub mod layers;

@@ -1,4 +1,4 @@
-//! Looks at the dataset of a pipeline before anything trains on it.
+//! Surveys the dataset of a pipeline without training on it.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ pub use crate::dataset::survey::{Alike, ClassSurvey, Place, Sizes, Survey};
 use crate::report;
 use crate::spec::{DatasetSource, PipelineSpec};
 
-/// What the dataset holds. `begin` hears how many files there are, and gives what is to be told after
-/// each.
+/// Surveys the dataset. `begin` is called with the number of files, and returns a function that is
+/// called after each.
 ///
 /// # Errors
-/// When it cannot be listed or holds no picture.
+/// When the dataset cannot be listed or contains no images.
 pub fn look<T: Fn() + Sync>(
     spec: &PipelineSpec,
     begin: impl FnOnce(usize) -> T,
@@ -24,7 +24,7 @@ pub fn look<T: Fn() + Sync>(
     survey::survey(listing, &spec.dataset.split, spec.dataset.image_size, &tell)
 }
 
-/// The same as a page.
+/// Renders a survey as an HTML page.
 pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec) -> String {
     let folder: Option<&Path> = match &spec.dataset.source {
         DatasetSource::Directory(directory) => Some(&directory.path),

@@ -1,7 +1,7 @@
-//! The key of a stage: everything that decides its result, as one document that people can read.
+//! The key of a stage: everything that determines its result, as one readable document.
 //!
-//! A key is the whole spec less what is known to change no result, so that a value added to the
-//! spec later decides until somebody shows that it does not.
+//! A key is the whole spec without the values that are known not to affect results. So a value that
+//! is added to the spec later counts until it is shown not to matter.
 
 use serde_json::{Map, Value, json};
 
@@ -9,29 +9,29 @@ use crate::base::digest::Digest;
 use crate::base::leaves::{self, Change};
 use crate::spec::{HARMLESS, PipelineSpec};
 
-/// The entries of a key that are no values of the pipeline.
+/// The program that computes, and its settings; not a value of the pipeline.
 pub const PROGRAM: &str = "program";
-/// The pictures: what the dataset holds, not where it lies.
+/// The images: the content of the dataset, not its location.
 pub const PICTURES: &str = "pictures";
-/// The file of weights: its content, not its name.
+/// The weights file: its content, not its name.
 pub const WEIGHTS: &str = "weights";
-/// The key of the stage that this one goes on from.
+/// The key of the stage that this one starts from.
 pub const UPSTREAM: &str = "upstream";
 
-/// What decides the result of a stage.
+/// Everything that determines the result of a stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageKey {
     document: Value,
     digest: Digest,
 }
 
-/// What decides results besides the pipeline.
+/// Inputs that determine results besides the pipeline.
 pub(crate) struct Inputs {
-    /// The program that computes, and how.
+    /// The program that computes, and its settings.
     pub(crate) program: String,
     /// The fingerprint of the dataset.
     pub(crate) pictures: Digest,
-    /// The digest of the file of weights.
+    /// The digest of the weights file.
     pub(crate) weights: Option<Digest>,
 }
 
@@ -41,7 +41,7 @@ impl StageKey {
         Self { document, digest: Digest::of(&text) }
     }
 
-    /// The key as a document whose paths are those of the pipeline file.
+    /// The key as a document with the paths of the pipeline file.
     pub fn document(&self) -> &Value {
         &self.document
     }
@@ -51,7 +51,7 @@ impl StageKey {
         self.digest
     }
 
-    /// What is different since an earlier document.
+    /// The changes since an earlier document.
     pub(crate) fn changes_since(&self, earlier: &Value) -> Vec<Change> {
         leaves::changes(earlier, &self.document)
     }
@@ -81,7 +81,7 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
     keys
 }
 
-/// Takes the value at a path out of a tree.
+/// Removes the value at a path from a tree, and returns it.
 fn remove(tree: &mut Value, path: &[&str]) -> Option<Value> {
     let (last, above) = path.split_last()?;
     let mut place = tree;

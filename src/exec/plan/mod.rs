@@ -1,4 +1,4 @@
-//! What will run and what is reused, and why, before anything runs.
+//! Decides which stages run and which are reused, and why, before anything runs.
 
 pub mod key;
 pub(crate) mod outcome;
@@ -19,28 +19,28 @@ use crate::base::leaves::{self, Change};
 use crate::dataset::examine::Dataset;
 use crate::spec::{PipelineSpec, TaskSpec};
 
-/// What the stages of a run will do, and what follows them.
+/// The planned stages of a run, and the tasks after them.
 pub struct Plan {
-    /// In the order they come.
+    /// The stages in order.
     pub stages: Vec<PlannedStage>,
-    /// What is done after them, each time.
+    /// The tasks after the stages, which always run.
     pub tasks: Vec<TaskSpec>,
 }
 
-/// What a stage will do.
+/// A stage of a plan.
 pub struct PlannedStage {
-    /// Its name.
+    /// Name of the stage.
     pub name: String,
-    /// What decides its result.
+    /// Everything that determines its result.
     pub key: StageKey,
-    /// The epochs it has.
+    /// Number of epochs.
     pub n_epochs: usize,
-    /// Why it runs; empty where an earlier result is reused.
+    /// Why it runs; empty if an earlier result is reused.
     pub reasons: Vec<Reason>,
-    /// The result that an earlier run left. Where the stage is made to run, its result must be the
-    /// same.
+    /// The cached result of an earlier run. If the stage is forced to run, the result must be
+    /// equal.
     pub(crate) outcome: Option<Box<StageOutcome>>,
-    /// How far a run that was cut short came with it.
+    /// The progress of an interrupted run in this stage.
     pub(crate) begun: Option<Begun>,
 }
 
@@ -50,7 +50,7 @@ impl PlannedStage {
         self.reasons.is_empty()
     }
 
-    /// The epochs that need not run because a run that was cut short did them.
+    /// Number of epochs that an interrupted run has already completed.
     pub fn n_epochs_done(&self) -> usize {
         self.begun.as_ref().map_or(0, |begun| begun.state.done.epochs.len())
     }
@@ -59,30 +59,30 @@ impl PlannedStage {
 /// Why a stage runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// The pipeline has not run here with this stage.
+    /// The pipeline has not run with this stage before.
     New,
     /// A value of the pipeline or another input changed.
     Changed(Change),
-    /// Pictures changed: how, in sentences.
+    /// Images changed; the changes as sentences.
     Pictures(Vec<String>),
     /// The program changed.
     Program {
-        /// The one that ran the last time.
+        /// The program of the last run.
         before: String,
-        /// This one.
+        /// The current program.
         now: String,
     },
     /// The weights that the pipeline starts from changed.
     Weights,
-    /// The stage that it goes on from has another result.
+    /// The stage that it starts from has another result.
     Upstream(String),
     /// Nothing changed, but the result is not in the cache.
     NotKept,
-    /// The result in the cache is not what was written.
+    /// The result in the cache is damaged.
     Damaged(PathBuf),
-    /// Somebody asked for it.
+    /// The stage is forced with `--force`.
     Forced,
-    /// Nothing is kept between runs.
+    /// The cache is disabled.
     NoCache,
 }
 
@@ -97,23 +97,23 @@ impl fmt::Display for Reason {
             Self::Pictures(differences) => write!(f, "{}", differences.join("; ")),
             Self::Program { before, now } => write!(f, "the program: {before} → {now}"),
             Self::Weights => {
-                write!(f, "the content of the file of weights, or of the base model, changed")
+                write!(f, "the content of the weights file or of the base model changed")
             }
-            Self::Upstream(stage) => write!(f, "{stage} comes out differently"),
+            Self::Upstream(stage) => write!(f, "the result of {stage} changes"),
             Self::NotKept => write!(f, "its result is not in the cache"),
             Self::Damaged(_) => write!(f, "its result in the cache is damaged"),
             Self::Forced => write!(f, "--force"),
-            Self::NoCache => write!(f, "nothing is kept between runs (--no-cache)"),
+            Self::NoCache => write!(f, "the cache is disabled (--no-cache)"),
         }
     }
 }
 
-/// What a plan is made for, besides the pipeline.
+/// Options of a plan.
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
-    /// Stages that run even where their result is known.
+    /// Stages that run even if their result is cached.
     pub force: Vec<String>,
-    /// A run that was cut short, whose stage in progress may go on here.
+    /// The directory of an interrupted run. Its stage in progress can continue.
     pub unfinished: Option<PathBuf>,
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn plan(
     Plan { stages: stages.collect(), tasks: spec.tasks.clone() }
 }
 
-/// Why a stage whose result is not known has to run.
+/// Why a stage without a cached result has to run.
 fn reasons(
     stage: &str,
     from: Option<&str>,

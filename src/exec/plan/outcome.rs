@@ -1,5 +1,4 @@
-//! What a stage leaves, whether it just ran, ran before the process was stopped, or in an earlier
-//! run.
+//! The result of a stage, whether it just ran, ran before an interruption, or is reused.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,19 +20,19 @@ pub(crate) struct StageOutcome {
     last: Weights,
 }
 
-/// Everything about a stage's result but its weights.
+/// The result of a stage without its weights.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct OutcomeFacts {
     /// The stage before its first epoch.
     pub(crate) start: StageFacts,
-    /// What was measured in each epoch.
+    /// Metrics of each epoch.
     pub(crate) epochs: Vec<FinishedEpoch>,
-    /// What the best weights say about the validation pictures; not written with the rest.
+    /// Predictions of the best weights on the validation set; encoded separately.
     #[serde(skip)]
     pub(crate) predictions: Vec<Prediction>,
-    /// What the manifest says about it.
+    /// The record of the stage in the manifest.
     pub(crate) record: StageRecord,
-    /// Whether it was taken from an earlier run.
+    /// Whether it is reused from an earlier run.
     pub(crate) is_reused: bool,
 }
 
@@ -41,7 +40,7 @@ pub(crate) struct OutcomeFacts {
 const SETS: [&str; 2] = ["best", "last"];
 
 impl StageOutcome {
-    /// An outcome with the weights of the whole network, best and last.
+    /// Creates an outcome with the best and the last weights of the whole network.
     pub(crate) fn new(facts: OutcomeFacts, [best, last]: [Weights; 2]) -> Self {
         Self { facts, best, last }
     }
@@ -51,7 +50,7 @@ impl StageOutcome {
         &self.facts.start.stage
     }
 
-    /// The weights that another stage goes on from.
+    /// The weights that another stage starts from.
     pub(crate) fn weights(&self, which: FromWeights) -> &Weights {
         match which {
             FromWeights::Best => &self.best,
@@ -59,12 +58,12 @@ impl StageOutcome {
         }
     }
 
-    /// How many epochs its weights have seen.
+    /// Number of epochs that its weights were trained for.
     pub(crate) fn n_epochs(&self) -> usize {
         self.facts.start.n_epochs_before + self.facts.epochs.len()
     }
 
-    /// Whether another outcome is the same but for how long it took.
+    /// Whether another outcome is equal except for its durations.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let lasting = |outcome: &Self| {
             let metrics: Vec<_> = outcome.facts.epochs.iter().map(|epoch| epoch.metrics).collect();
@@ -74,17 +73,17 @@ impl StageOutcome {
         lasting(self) == lasting(other) && self.best == other.best && self.last == other.last
     }
 
-    /// The outcome as bytes.
+    /// Encodes the outcome.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let [best, last] = SETS;
         let sets = [(best, &self.best), (last, &self.last)];
         bundle::encode(&self.facts, &sets, &predictions::numbers(&self.facts.predictions))
     }
 
-    /// An outcome from bytes.
+    /// Decodes an outcome.
     ///
     /// # Errors
-    /// When they are not those of an outcome.
+    /// When the bytes are not those of an outcome.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         let Contents::<OutcomeFacts> { mut facts, mut sets, mut numbers } = bundle::decode(bytes)?;
         facts.predictions = predictions::read(&mut numbers)?;
@@ -92,7 +91,7 @@ impl StageOutcome {
         Ok(Self { facts, best, last })
     }
 
-    /// Tells a listener what it would have heard from the running stage.
+    /// Sends a listener the events that the running stage would have sent.
     pub(crate) fn replay(&self, sink: &mut dyn EventSink) -> Result<(), FileError> {
         replay_epochs(&self.facts.start, &self.facts.epochs, sink)?;
         let best = self.facts.record.best;
@@ -101,7 +100,7 @@ impl StageOutcome {
     }
 }
 
-/// Tells a listener of a stage that began and of the epochs it finished.
+/// Sends a listener the start of a stage and the epochs that it finished.
 pub(crate) fn replay_epochs(
     start: &StageFacts,
     epochs: &[FinishedEpoch],

@@ -1,4 +1,4 @@
-//! Predictions as the numbers of a file.
+//! Encodes predictions as lists of numbers.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::train::evaluate::Prediction;
 
 /// The position of each image in its dataset.
 const SAMPLES: &str = "samples";
-/// Its class.
+/// The class of each image.
 const LABELS: &str = "labels";
 /// The probability of each class, image after image.
 const PROBABILITIES: &str = "probabilities";
@@ -25,10 +25,10 @@ pub(crate) fn numbers(predictions: &[Prediction]) -> [(&'static str, Numbers); 3
     ]
 }
 
-/// Predictions from lists of numbers; none where there are none.
+/// Reads predictions from lists of numbers; empty without lists.
 ///
 /// # Errors
-/// When the lists do not belong together.
+/// When the lists do not match.
 pub(crate) fn read(
     numbers: &mut BTreeMap<String, Numbers>,
 ) -> Result<Vec<Prediction>, BundleError> {
@@ -44,7 +44,7 @@ pub(crate) fn read(
         {
             (samples, labels, probabilities)
         }
-        _ => return Err(BundleError::new("predictions that do not belong together")),
+        _ => return Err(BundleError::new("the lists of predictions do not match")),
     };
     let n_classes = (probabilities.len() / samples.len().max(1)).max(1);
     let rows = samples.iter().zip(&labels).zip(probabilities.chunks_exact(n_classes));

@@ -1,18 +1,18 @@
-//! What computes: the same program gives the same bits.
+//! Identifies the program that computes: the same program gives the same bits.
 
 use std::path::Path;
 use std::process::Command;
 
 use alpaca_kernels::Kernels;
 
-/// What decides the bits of a result besides its inputs: a digest of everything that computes, and
-/// the instructions it uses here. The version of the program is not part of it, since a release may
-/// change words alone.
+/// Everything that determines the bits of a result besides its inputs: a digest of all code that
+/// computes, and the instruction set in use. The version of the program is not part of it, since a
+/// release may change only texts.
 pub fn identity() -> String {
     format!("alpaca-run build {}, {}", env!("ALPACA_RUN_BUILD"), Kernels::best().set().name())
 }
 
-/// What computes, by name.
+/// Versions of the program and its parts, by name.
 pub fn versions() -> Vec<(&'static str, String)> {
     vec![
         ("alpaca-run", env!("CARGO_PKG_VERSION").to_owned()),
@@ -22,8 +22,8 @@ pub fn versions() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The commit of the git repository that a folder is in, with `-dirty` where files differ from it;
-/// none without a repository or without git.
+/// The commit of the git repository of a directory, with `-dirty` if files differ from it; `None`
+/// without a repository or without git.
 pub(crate) fn commit(folder: &Path) -> Option<String> {
     let arguments = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"];
     let output = Command::new("git")

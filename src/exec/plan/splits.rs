@@ -1,4 +1,4 @@
-//! What splits.csv of a run says about its pictures, and how today's differ.
+//! Compares the images in splits.csv of a run with the current ones.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::base::text;
 use crate::dataset::examine::Dataset;
 use crate::run_dir::table;
 
-/// The digest of each picture of a run, by its path.
+/// The digest of each image of a run, by its path.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -22,7 +22,7 @@ fn cell(row: &[String], column: Option<usize>) -> String {
     column.map(|column| row[column].clone()).unwrap_or_default()
 }
 
-/// How a dataset differs from recorded pictures, in sentences.
+/// Differences of a dataset from recorded images, as sentences.
 pub(crate) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset) -> Vec<String> {
     let samples = dataset.samples.iter();
     let now: BTreeMap<String, String> =
@@ -36,8 +36,8 @@ pub(crate) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset
         .filter(|(path, digest)| now.get(*path).is_some_and(|now| now != *digest))
         .map(|(path, _)| path.clone())
         .collect();
-    let lines = [("gone", gone), ("new", new), ("of other content", other)].map(|(what, paths)| {
-        let count = text::count(paths.len(), "picture");
+    let lines = [("removed", gone), ("added", new), ("changed", other)].map(|(what, paths)| {
+        let count = text::count(paths.len(), "image");
         (!paths.is_empty()).then(|| format!("{count} {what}:\n{}", text::first_lines(&paths, 10)))
     });
     lines.into_iter().flatten().collect()

@@ -1,4 +1,4 @@
-//! A stage that a run was cut short in, as a file of its checkpoint.
+//! The stage in which a run was interrupted, as a file of its checkpoint.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ use crate::model::weights::bundle::{self, BundleError, Contents};
 use crate::run_dir::layout;
 use crate::train::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 
-/// A stage that a run was cut short in.
+/// A stage in which a run was interrupted.
 pub(crate) struct Begun {
     pub(crate) facts: StageFacts,
     pub(crate) state: StageState,
 }
 
-/// Everything about a stage in progress but its weights.
+/// A stage in progress without its weights.
 #[derive(Deserialize, Serialize)]
 struct CurrentFacts {
     /// The digest of the stage's key.
@@ -28,12 +28,12 @@ struct CurrentFacts {
     start: StageFacts,
     epochs: Vec<FinishedEpoch>,
     partial: PartialEpoch,
-    /// The best epoch, whose weights and predictions stand apart.
+    /// The best epoch; its weights and predictions are stored separately.
     best: Option<EpochMetrics>,
     n_steps: u64,
 }
 
-/// The stage that the run in a directory was cut short in, with the digest of its key; none where
+/// The stage in which the run in a directory was interrupted, with the digest of its key; `None` if
 /// there is no such stage or it cannot be read.
 pub(crate) fn read(directory: &Path) -> Option<(Digest, Begun)> {
     let name = layout::STAGE_IN_PROGRESS;
@@ -41,7 +41,7 @@ pub(crate) fn read(directory: &Path) -> Option<(Digest, Begun)> {
     decode(&sealed::open(name.as_bytes(), bytes)?).ok()
 }
 
-/// The bytes of the file of a stage in progress, whose key has the digest `key`.
+/// Encodes a stage in progress; `key` is the digest of its key.
 pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec<u8> {
     let StageState { done: Done { epochs, best }, partial, trainer } = state;
     let facts = CurrentFacts {
@@ -63,7 +63,7 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
     bundle::encode(&facts, &sets, predictions.as_ref().map_or(&[], |p| p))
 }
 
-/// Reads what [`encode`] wrote: the digest of the key, and the stage.
+/// Decodes a stage that [`encode`] wrote, with the digest of its key.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
     let Contents { facts, mut sets, mut numbers } = bundle::decode::<CurrentFacts>(bytes)?;
     let CurrentFacts { key, start, epochs, partial, best, n_steps } = facts;

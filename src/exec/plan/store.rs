@@ -1,4 +1,4 @@
-//! Stages that ran before, by their keys, and what each pipeline's keys were the last time.
+//! The cache of stage results by key, and of the last keys of each pipeline.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,28 +15,28 @@ use crate::cache::directory::{Bucket, CacheDirectory, Found};
 use crate::dataset::examine::Dataset;
 use crate::exec::plan::PlannedStage;
 
-/// Bytes that results of stages may take together; the oldest go first.
+/// The most bytes that cached stage results take; the oldest are removed first.
 const ROOM: u64 = 2 << 30;
 
-/// The results of stages in a cache directory.
+/// The stage results in a cache directory.
 pub(crate) struct StageStore {
     outcomes: CacheDirectory,
     last_times: CacheDirectory,
 }
 
-/// What a look for a stage's result found.
+/// The result of a lookup in the cache.
 pub(crate) enum Stored {
     Outcome(Box<StageOutcome>),
     Nothing,
     Damaged(PathBuf),
 }
 
-/// A pipeline as it was the last time it ran.
+/// The state of a pipeline when it last ran.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct LastTime {
     /// The key of each stage, as a document.
     pub(crate) stages: BTreeMap<String, Value>,
-    /// The digest of each picture by its path.
+    /// The digest of each image by its path.
     pub(crate) pictures: BTreeMap<String, String>,
 }
 
@@ -49,20 +49,20 @@ impl StageStore {
         }
     }
 
-    /// Looks for the result of a stage; it is what was written, or none.
+    /// Looks up the result of a stage.
     pub(crate) fn find(&self, key: &StageKey) -> Stored {
         match self.outcomes.find(key.digest()) {
             Found::Nothing => Stored::Nothing,
             Found::Damaged(path) => Stored::Damaged(path),
             Found::Entry(bytes) => match StageOutcome::decode(&bytes) {
                 Ok(outcome) => Stored::Outcome(Box::new(outcome)),
-                // Another build wrote it, in a way of its own.
+                // Another build wrote it in another format.
                 Err(_) => Stored::Nothing,
             },
         }
     }
 
-    /// Keeps the result of a stage.
+    /// Caches the result of a stage.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -71,12 +71,12 @@ impl StageStore {
         self.outcomes.shrink(ROOM)
     }
 
-    /// A stage's result was used: it is not among the oldest any more.
+    /// Marks the result of a stage as used, so that it is not among the oldest.
     pub(crate) fn touch(&self, key: &StageKey) {
         self.outcomes.touch(key.digest());
     }
 
-    /// The pipeline called `name` in `directory` as it was the last time.
+    /// The last state of the pipeline called `name` in `directory`.
     pub(crate) fn last_time(&self, directory: &Path, name: &str) -> Option<LastTime> {
         match self.last_times.find(pipeline(directory, name)) {
             Found::Entry(bytes) => serde_json::from_slice(&bytes).ok(),
@@ -84,7 +84,7 @@ impl StageStore {
         }
     }
 
-    /// Remembers the keys of a run's stages, and the pictures they run on.
+    /// Stores the keys of the stages of a run, and its images.
     ///
     /// # Errors
     /// When it cannot be written.

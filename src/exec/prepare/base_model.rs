@@ -1,4 +1,4 @@
-//! A base model that is an ONNX file: opened, and as layers of our own where it is made of such.
+//! Opens base models in ONNX files, and converts them to trainable layers where possible.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use crate::onnx::import::{self, Obstacle};
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{FreezeSpec, ImageSize, OnnxSpec, PipelineSpec};
 
-/// An opened file.
+/// An opened ONNX file.
 pub(crate) struct Opened {
-    /// What a network is built of.
+    /// The base that a network is built on.
     pub(crate) base: Base,
-    /// The weights of its layers; none where it is run as it is.
+    /// The weights of its layers; empty if it can only be run frozen.
     pub(crate) weights: Weights,
-    /// The digest of what is used of the file.
+    /// The digest of the used part of the file.
     pub(crate) digest: Digest,
-    /// Why it is run as it is.
+    /// Why it can only be run frozen.
     obstacle: Option<Obstacle>,
 }
 
-/// Opens a file for pictures of a size.
+/// Opens a file for images of a size.
 ///
 /// # Errors
-/// When it cannot be a base model.
+/// When it cannot be used as a base model.
 pub(crate) fn open(path: &Path, features: &str, size: ImageSize) -> Result<Opened, BackboneError> {
     let backbone = backbone::open(path, features, size)?;
     let digest = Digest::of(&backbone.file);
@@ -49,10 +49,10 @@ pub(crate) fn open(path: &Path, features: &str, size: ImageSize) -> Result<Opene
     })
 }
 
-/// Opens the base model of a pipeline and looks for the layers that its stages train from.
+/// Opens the base model of a pipeline, and checks the layers that its stages train from.
 ///
 /// # Errors
-/// When it cannot be a base model, or cannot be trained as the stages say.
+/// When it cannot be used as a base model, or cannot be trained as the stages require.
 pub(crate) fn of_pipeline(onnx: &OnnxSpec, spec: &PipelineSpec) -> Result<Opened, Problem> {
     let opened = open(&onnx.onnx.path, &onnx.features, spec.dataset.image_size);
     let opened = opened.map_err(|error| {
@@ -75,11 +75,10 @@ fn check_freeze(freeze: &FreezeSpec, opened: &Opened, at: &KeyPath) -> Result<()
         FreezeSpec::Before { layer } => ("unfreeze_from", Some(layer)),
     };
     if let Some(obstacle) = &opened.obstacle {
-        let message =
-            format!("this base model is run as it is, and none of it can train: its {obstacle}");
+        let message = format!("this base model can only be run frozen: its {obstacle}");
         return Err(Problem::new(Code::Conflict, at.key(key), message)
-            .hint("write `freeze: all`, and the head alone trains")
-            .hint("docs/onnx.md lists what the layers of a base model that trains can be"));
+            .hint("write `freeze: all` to train only the head")
+            .hint("docs/onnx.md lists the layers of base models that can be trained"));
     }
     match (layer, &opened.base) {
         (Some(layer), Base::Layers(_, graph, _)) => {

@@ -1,4 +1,4 @@
-//! Whether a model knows the classes of a folder.
+//! Checks that a model has the classes of a directory.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::base::names;
 use crate::dataset::scan::Listing;
 use crate::exec::error::RunError;
 
-/// Whether a model knows the classes of a folder.
+/// Checks that a model has the classes of a directory.
 pub(crate) fn check_classes(listing: &Listing, known: &[String]) -> Result<(), RunError> {
     let normal: BTreeSet<String> = known.iter().map(|name| names::normal(name)).collect();
     let unknown = listing.classes.iter().filter(|name| !normal.contains(&names::normal(name)));

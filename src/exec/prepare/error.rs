@@ -1,4 +1,4 @@
-//! What is wrong with weights, and what somebody may have meant.
+//! Problems with weights, and suggestions for missing files.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::run_dir::layout;
 use crate::spec::Source;
 use crate::spec::problem::{Code, Problem};
 
-/// What somebody may have meant who named a file that is not there.
+/// A suggestion for a weights file that does not exist.
 pub(super) fn meant(path: &Path) -> Option<String> {
     let word = path.file_name()?.to_string_lossy().to_lowercase();
     let folder = path.parent()?;
@@ -19,21 +19,21 @@ pub(super) fn meant(path: &Path) -> Option<String> {
     }
     let has = |part: &str| path.components().any(|found| found.as_os_str() == part);
     if Source::ALL.iter().any(|source| source.name() == word) {
-        return Some(format!("published weights are named `{{ source: {word} }}`"));
+        return Some(format!("to use published weights, write `{{ source: {word} }}`"));
     }
     if has("http:") || has("https:") {
         let text =
-            "weights are not downloaded from any address; download the file and name it here";
+            "weights cannot be downloaded from an address; download the file and give its path";
         return Some(text.to_owned());
     }
     if has("~") {
-        return Some("`~` means nothing here; write the whole path".to_owned());
+        return Some("`~` is not expanded; write the full path".to_owned());
     }
     let names = text::nearest(&word, ["builtin", "imagenet", "none"], 1);
     names.first().map(|name| format!("did you mean `{name}`?"))
 }
 
-/// How weights come to lie in a run directory.
+/// How to get weights in a run directory.
 fn of_run(directory: &Path) -> String {
     let shown = directory.display();
     if directory.join(layout::MANIFEST).exists() {
@@ -41,14 +41,14 @@ fn of_run(directory: &Path) -> String {
         return format!("the run in `{shown}` has `{best}` and `{last}`");
     }
     if directory.exists() {
-        return format!("`alpaca-run resume {shown}` goes on with that run; its end leaves them");
+        return format!("`alpaca-run resume {shown}` finishes that run, which writes its weights");
     }
     let elsewhere = match directory.parent().and_then(Path::to_str) {
         None | Some("runs") => String::new(),
         Some("") => " with `--runs-dir .`".to_owned(),
         Some(runs) => format!(" with `--runs-dir {runs}`"),
     };
-    format!("a finished run in `{shown}` has them: run its pipeline first{elsewhere}")
+    format!("the run in `{shown}` does not exist yet: run its pipeline first{elsewhere}")
 }
 
 pub(super) fn weights_problem(error: &WeightsError) -> Problem {

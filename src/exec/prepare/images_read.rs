@@ -1,4 +1,4 @@
-//! The pictures of a dataset as they were read, and whether their files are still the same.
+//! The images of a dataset as they were read, and whether their files are unchanged.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,19 +13,19 @@ use crate::dataset::scan::{Listing, Origin};
 use crate::exec::error::RunError;
 use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
 
-/// Pictures that have been read.
+/// Images that have been read.
 #[derive(Clone)]
 pub struct ImagesRead {
-    /// What decides how they are read.
+    /// The settings that determine how they are read.
     rules: (ResizeSpec, ImageSize, OnBadImage, Duplicates),
-    /// Where each picture comes from; of a file its size and when it was last changed.
+    /// The origin of each image; for a file, with its size and modification time.
     origins: Vec<(Origin, Option<(u64, SystemTime)>)>,
     dataset: Arc<Dataset>,
     pixels: Arc<Pixels>,
 }
 
 impl ImagesRead {
-    /// Reads the pictures of a listing, unless they are known.
+    /// Reads the images of a listing, unless they are unchanged since `known`.
     pub(crate) fn examine(
         spec: &PipelineSpec,
         listing: &Listing,

@@ -1,5 +1,5 @@
-//! What can be known about a run before it starts, in milliseconds: whether the dataset directory
-//! has classes, whether the weights fit the model, and whether this build has the device.
+//! Checks a run in milliseconds before it starts: whether the dataset directory has classes,
+//! whether the weights fit the model, and whether this build has the device.
 
 pub(crate) mod base_model;
 pub(crate) mod classes;
@@ -33,13 +33,13 @@ pub struct Prepared {
     pub network: Network,
     /// The weights of the base model, if they come from a file.
     pub base_weights: Option<BaseWeights>,
-    /// What runs the trainable part.
+    /// The layers that run the trainable part.
     pub layers: Layers,
 }
 
 impl Prepared {
-    /// How many images there are, by the first bytes of each file; whether they can be read is not
-    /// known yet.
+    /// Number of images, by the first bytes of each file. Whether they can be decoded is not known
+    /// yet.
     pub fn n_images(&self) -> usize {
         let images =
             self.listing.candidates.par_iter().filter(|candidate| match &candidate.origin {
@@ -50,11 +50,11 @@ impl Prepared {
     }
 }
 
-/// Looks at the dataset directory and the weights of a pipeline; published weights are looked for
-/// in the cache at `cache`, never on a network.
+/// Checks the dataset directory and the weights of a pipeline. Published weights are looked up in
+/// the cache at `cache`, never on the network.
 ///
 /// # Errors
-/// With everything that is wrong with them.
+/// With all problems that are found.
 pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Vec<Problem>> {
     let mut problems = vec![];
     let listing = scan::list(&spec.dataset)
@@ -78,7 +78,7 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
         let message = "this build of alpaca-run has no `libtorch` device";
         let problem = Problem::new(Code::DeviceUnavailable, KeyPath::of(&["device"]), message);
         problems.push(problem.hint(
-            "build it with the feature `libtorch` (docs/devices.md says how), or write `device: cpu`",
+            "build it with the feature `libtorch` (see docs/devices.md), or write `device: cpu`",
         ));
     }
     match (listing, model, layers) {

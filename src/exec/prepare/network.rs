@@ -1,4 +1,4 @@
-//! The classifier of a pipeline, built from its base model.
+//! Builds the classifier of a pipeline from its base model.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::model::weights::Weights;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{BaseModel, Convention, PipelineSpec, TopSpec, WeightsSpec};
 
-/// Says what is wrong with a file that a model names, if it names one that cannot be used.
+/// Checks the file that a model refers to, if it refers to one.
 ///
 /// # Errors
-/// With the problem.
+/// When the file cannot be used.
 pub fn check_file(spec: &PipelineSpec) -> Result<(), Problem> {
     match spec.model.weights {
         WeightsSpec::File(_) | WeightsSpec::InBase => find_base(spec, None).map(drop),
@@ -23,13 +23,13 @@ pub fn check_file(spec: &PipelineSpec) -> Result<(), Problem> {
     }
 }
 
-/// The classifier of a pipeline, and the weights that its base model starts from.
+/// Builds the classifier of a pipeline, with the weights that its base model starts from.
 pub(super) fn built(
     spec: &PipelineSpec,
     base: FoundBase,
     classes: Option<&[String]>,
 ) -> Result<(Network, Option<BaseWeights>), Problem> {
-    // The base model is the same for any number of classes, so weights can be judged without them.
+    // The base model does not depend on the classes, so weights can be checked without them.
     let n_classes = classes.map_or(2, <[String]>::len);
     match base {
         FoundBase::Random => Ok((network(spec, Convention::default(), n_classes), None)),
@@ -38,7 +38,7 @@ pub(super) fn built(
             Ok((network(spec, base, n_classes), Some(weights)))
         }
         FoundBase::Weights(File { source, published, content }) => {
-            // Weights, graph and preprocessing are one thing.
+            // The weights determine the convention of graph and preprocessing.
             let network = network(spec, content.convention(), n_classes);
             let mut weights = weights::read(&content, &network)?;
             if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
@@ -50,7 +50,7 @@ pub(super) fn built(
     }
 }
 
-/// The classifier of a pipeline without its weights, whose file is not looked for.
+/// Builds the classifier of a pipeline without weights.
 pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
     let base = match &spec.model.base {
         BaseModel::MobilenetV2 => Convention::default().into(),
@@ -64,17 +64,17 @@ fn network(spec: &PipelineSpec, base: impl Into<Base>, n_classes: usize) -> Netw
         .expect("the engines have units for every layer of the base models")
 }
 
-/// What a base model is made of, before it is built.
+/// The source of a base model before it is built.
 pub(super) enum FoundBase {
     /// Random weights.
     Random,
     /// Weights from a file.
     Weights(File),
-    /// A file that is a base model.
+    /// An ONNX file with the base model.
     File { source: String, opened: Opened },
 }
 
-/// Reads the file that a base model is, or starts from.
+/// Reads the ONNX file or the weights file of a base model.
 pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<FoundBase, Problem> {
     if let BaseModel::Onnx(onnx) = &spec.model.base {
         let opened = base_model::of_pipeline(onnx, spec)?;
@@ -83,11 +83,11 @@ pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Fou
     Ok(weights::open(&spec.model, cache)?.map_or(FoundBase::Random, FoundBase::Weights))
 }
 
-/// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and the weights
-/// that its authors gave it.
+/// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and its published
+/// weights.
 ///
 /// # Errors
-/// When the weights are not here, do not fit, or come with no classifier.
+/// When the weights are missing, do not fit, or have no classifier.
 pub fn pretrained(
     spec: &PipelineSpec,
     cache: Option<&Path>,
@@ -95,7 +95,7 @@ pub fn pretrained(
     let n_classes = imagenet::N_CLASSES;
     let Some(File { content, .. }) = weights::open(&spec.model, cache)? else {
         let at = KeyPath::of(&["model", "weights"]);
-        let message = "random weights say nothing about pictures";
+        let message = "a network with random weights cannot predict classes";
         return Err(Problem::new(Code::Conflict, at, message));
     };
     let network = network(spec, content.convention(), n_classes);

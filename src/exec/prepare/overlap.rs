@@ -1,4 +1,4 @@
-//! Images that a model has seen, or nearly, among those that are to measure it.
+//! Finds evaluation images that the model was trained on, or that look like training images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,20 +12,20 @@ use crate::dataset::part::{Part, Split};
 use crate::dataset::pixels::Pixels;
 use crate::run_dir::{layout, table};
 
-/// Files that are named in a warning.
+/// The most files that are named in a warning.
 const MOST_NAMED: usize = 5;
 
-/// The images of a run by content, with the part of its split that each was in.
+/// The images of a run by content, with the split of each.
 pub struct RunImages(BTreeMap<Digest, Part>);
 
 impl RunImages {
-    /// Those of a run in progress.
+    /// The images of a run in progress.
     pub(crate) fn of(dataset: &Dataset, split: &Split) -> Self {
         let pairs = dataset.samples.iter().zip(split.parts());
         Self::new(pairs.map(|(sample, part)| (sample.digest, *part)))
     }
 
-    /// Those of a finished run, by its splits.csv.
+    /// The images of a finished run, from its splits.csv.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -43,20 +43,20 @@ impl RunImages {
     fn new(images: impl Iterator<Item = (Digest, Part)>) -> Self {
         let mut seen: BTreeMap<Digest, Part> = BTreeMap::new();
         for (digest, part) in images {
-            // What has trained has trained, whatever else it did.
+            // An image that was trained on counts as such, even if it is in another split too.
             let found = seen.entry(digest).or_insert(part);
             *found = (*found).min(part);
         }
         Self(seen)
     }
 
-    /// How many images of a dataset were in a part.
+    /// Number of images of a dataset that were in a split of the run.
     pub(crate) fn count(&self, dataset: &Dataset, part: Part) -> usize {
         let samples = dataset.samples.iter();
         samples.filter(|sample| self.0.get(&sample.digest) == Some(&part)).count()
     }
 
-    /// What is to be said where images of a dataset made the model that they measure.
+    /// A warning if the model was trained on images of a dataset, or chosen by them.
     pub(crate) fn warning(&self, dataset: &Dataset) -> Option<String> {
         let n = dataset.samples.len();
         let [n_train, n_chose] =
@@ -68,27 +68,27 @@ impl RunImages {
         let what = match (n_train, n_chose) {
             (0, 0) => return None,
             (0, _) => format!(
-                "{} were validation images of this run, which chose its weights",
+                "{} were in the validation set of this run, which selected its weights",
                 share(n_chose)
             ),
-            (_, 0) => format!("{} trained this model", share(n_train)),
+            (_, 0) => format!("this model was trained on {}", share(n_train)),
             _ => format!(
-                "{} trained this model, and {} more were its validation images",
+                "this model was trained on {}, and {} more were in its validation set",
                 share(n_train),
                 text::thousands(n_chose)
             ),
         };
-        Some(format!("{what}; the metrics say little about new images"))
+        Some(format!("{what}; the metrics are too optimistic for new images"))
     }
 }
 
-/// Validation and test images that look like training images.
+/// Images of the validation and test sets that look like training images.
 pub(crate) fn look_alikes(dataset: &Dataset, parts: &[Part], pixels: &Pixels) -> Vec<LookAlike> {
     copies::look_alikes(dataset, parts, |digest| pixels.likeness(digest))
 }
 
-/// What makes the metrics of a run doubtful: copies that are kept, and images of different parts that
-/// look alike.
+/// Warnings about doubtful metrics: copies in several splits or classes, and images of different
+/// splits that look alike.
 pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec<String> {
     let mut warnings = vec![];
     let in_two_classes = copies::in_two_classes(dataset);
@@ -102,13 +102,13 @@ pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec
     let in_two_parts = copies::in_two_parts(dataset, split);
     if !in_two_parts.is_empty() {
         warnings.push(format!(
-            "{} in more than one part of the split: the validation metrics are too good:\n{}",
+            "{} in more than one split, so the validation metrics are too optimistic:\n{}",
             text::count(in_two_parts.len(), "copy"),
             text::first_lines(&in_two_parts, MOST_NAMED)
         ));
     }
     let alike = look_alikes(dataset, split.parts(), pixels);
-    // Exact copies have been told.
+    // Exact copies have been reported above.
     let alike: Vec<String> = alike
         .iter()
         .map(|alike| format!("{} ({}) and {}", alike.path, alike.part, alike.training))
@@ -116,8 +116,8 @@ pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec
     if !alike.is_empty() {
         let verb = if alike.len() == 1 { "looks" } else { "look" };
         warnings.push(format!(
-            "{} outside the training set {verb} like a training image, so the validation metrics may be \
-             too good (`alpaca-run data` lists all):\n{}",
+            "{} outside the training set {verb} like a training image, so the validation metrics may \
+             be too optimistic (`alpaca-run data` lists all):\n{}",
             text::count(alike.len(), "image"),
             text::first_lines(&alike, MOST_NAMED)
         ));

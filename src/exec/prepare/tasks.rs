@@ -1,4 +1,4 @@
-//! Which tasks of a pipeline cannot be done once its stages have trained.
+//! Checks before training that the tasks of a pipeline will be possible.
 
 use super::classes::check_classes;
 use crate::base::key_path::KeyPath;
@@ -8,7 +8,7 @@ use crate::onnx;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{EvaluateOn, EvaluateSpec, ExportSpec, PipelineSpec, TaskKind, TaskSpec};
 
-/// Says before anything trains which tasks cannot be done afterwards.
+/// Reports tasks that will not be possible after training.
 pub(super) fn check_tasks(
     spec: &PipelineSpec,
     classes: &[String],

@@ -1,4 +1,4 @@
-//! The weights that a model starts from: found, read, and what is wrong with them.
+//! Finds, reads and checks the weights that a model starts from.
 
 use std::path::{Path, PathBuf};
 
@@ -20,25 +20,24 @@ use crate::spec::{ModelSpec, PipelineSpec, WeightsSpec};
 
 /// Weights that were read from a file.
 pub struct BaseWeights {
-    /// The file as the pipeline names it.
+    /// The file as written in the pipeline.
     pub source: String,
-    /// Where its publisher has it, and its SHA-256, if it is a published file.
+    /// URL and SHA-256 of a published file.
     pub published: Option<(String, Sha256)>,
     /// The digest of the file.
     pub digest: Digest,
-    /// The weights: those of the base model, and of the head where it is the one that came with
-    /// them.
+    /// The weights of the base model, and of the head if the pre-trained one is used.
     pub weights: Weights,
 }
 
-/// The published file that a model asks for, if it asks for one.
+/// The published file that a model uses, if any.
 pub fn published(model: &ModelSpec) -> Option<PublishedFile> {
     let WeightsSpec::Published(spec) = &model.weights else { return None };
     let found = published::find(model.width(), spec, model.top);
-    Some(found.expect("pipelines are checked for what has been published"))
+    Some(found.expect("pipelines are checked against the published files"))
 }
 
-/// The weights before the first stage: those of the file, and random ones for the rest.
+/// The weights before the first stage: those of the file, and random ones elsewhere.
 pub(crate) fn initial_weights(
     spec: &PipelineSpec,
     network: &Network,
@@ -54,14 +53,14 @@ pub(crate) fn initial_weights(
     weights
 }
 
-/// A file of weights that was found.
+/// A weights file that was found.
 pub(super) struct File {
     pub(super) source: String,
     pub(super) published: Option<(String, Sha256)>,
     pub(super) content: WeightsFile,
 }
 
-/// Opens the file that a model starts from, if it starts from one.
+/// Opens the weights file that a model starts from, if any.
 pub(super) fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<File>, Problem> {
     let (source, published, path): (String, _, PathBuf) = match &model.weights {
         WeightsSpec::Random(_) | WeightsSpec::InBase => return Ok(None),
@@ -89,12 +88,12 @@ fn at() -> KeyPath {
     KeyPath::of(&["model", "weights"])
 }
 
-/// A published file that was downloaded before.
+/// Finds a published file that was downloaded before.
 fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
     let Some(cache) = cache else {
-        let message = "published weights need a folder to be kept in, and this system names none";
+        let message = "published weights need a cache directory, and none is known on this system";
         let problem = Problem::new(Code::WeightsUnavailable, at(), message);
-        return Err(problem.hint("give one with --cache-dir"));
+        return Err(problem.hint("pass one with `--cache-dir`"));
     };
     let path = fetch::path_of(cache, file);
     match fetch::find(cache, file) {
@@ -103,12 +102,14 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
             let message = format!("`{}` has not been downloaded", file.name);
             let problem = Problem::new(Code::WeightsUnavailable, at(), message);
             Err(problem
-                .hint("`alpaca-run fetch PIPELINE`, with the same -S options, downloads it")
+                .hint("download it with `alpaca-run fetch PIPELINE` and the same `-S` options")
                 .hint(fetch::by_hand(&path, &file.url)))
         }
         Err(error) => {
             let hints = match &error {
-                FetchError::File(error) => vec![format!("the system says: {}", error.source)],
+                FetchError::File(error) => {
+                    vec![format!("the operating system reports: {}", error.source)]
+                }
                 error => error.hints(cache, file),
             };
             Err(Problem::new(Code::WeightsFile, at(), error.to_string()).hints(hints))
@@ -116,12 +117,12 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
     }
 }
 
-/// The weights of the base model of a network.
+/// Reads the weights of the base model of a network.
 pub(super) fn read(file: &WeightsFile, network: &Network) -> Result<Weights, Problem> {
     file.weights(&network.base_parameters()).map_err(|error| error::weights_problem(&error))
 }
 
-/// The part of the classifier in a file that is about `classes`.
+/// Reads the outputs for `classes` of the classifier in a file.
 pub(super) fn pretrained_head(file: &WeightsFile, classes: &[String]) -> Result<Weights, Problem> {
     let outputs = imagenet::indices(classes).map_err(|error| {
         let at = KeyPath::of(&["model", "top"]);

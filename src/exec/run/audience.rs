@@ -1,14 +1,14 @@
-//! Who hears what a run does: its directory, and whoever looks on.
+//! The listeners of a run: its directory and an observer.
 
 use crate::base::fs::FileError;
 use crate::event::{Event, EventSink};
 use crate::run_dir::recorder::Recorder;
 
-/// The run directory first, so that what is shown is written.
+/// Sends events to the run directory first, so that everything shown has been written.
 pub(crate) struct Audience<'a> {
     /// Writes the run directory.
     pub(crate) recorder: &'a mut Recorder,
-    /// Looks on.
+    /// Observes the run, such as the terminal.
     pub(crate) observer: &'a mut dyn EventSink,
 }
 

@@ -1,4 +1,4 @@
-//! A run from its spec to its manifest: begun, or gone on with.
+//! Starts and resumes runs.
 
 use std::path::Path;
 
@@ -29,11 +29,11 @@ use crate::run_dir::recorder::{self, Recorder};
 use crate::spec::PipelineSpec;
 
 impl Session {
-    /// Reads the pictures and decides what each stage will do. Images that are `known` from an
+    /// Reads the images and decides what each stage will do. Images that are `known` from an
     /// earlier plan are not read again unless their files changed.
     ///
     /// # Errors
-    /// When the dataset has bad pictures.
+    /// When the dataset has bad images.
     pub fn plan(
         &self,
         spec: &PipelineSpec,
@@ -48,16 +48,16 @@ impl Session {
         Ok(Planned { plan, context, known, clock })
     }
 
-    /// Decides once more, after another run may have left results.
+    /// Plans again, since another run may have cached results.
     pub fn plan_again(&self, spec: &PipelineSpec, planned: &mut Planned, options: &PlanOptions) {
         planned.plan = self.decide(spec, &planned.context, options);
     }
 
-    /// Runs what a plan says and writes a new run directory below `runs_dir`.
+    /// Executes a plan and writes a new run directory in `runs_dir`.
     ///
     /// # Errors
-    /// When a stage fails, a file cannot be written, or the run is cancelled. A run directory that
-    /// was begun is left as it is, without a manifest.
+    /// When a stage fails, a file cannot be written, or the run is cancelled. The run directory then
+    /// remains without a manifest.
     pub fn run(
         &self,
         spec: &PipelineSpec,
@@ -75,7 +75,7 @@ impl Session {
         for stage in &plan.stages {
             if let [Reason::Damaged(path)] = &stage.reasons[..] {
                 let message = format!(
-                    "the cache entry `{}` was damaged: stage {} runs again",
+                    "the cache entry `{}` is damaged, so stage {} runs again",
                     path.display(),
                     stage.name
                 );
@@ -96,11 +96,11 @@ impl Session {
         run.complete(audience, plan, Past::default(), &clock)
     }
 
-    /// Goes on with a run that was cut short, as if it had not been.
+    /// Resumes an interrupted run, with the same result as without the interruption.
     ///
     /// # Errors
-    /// As [`run`](Self::run), and when the run did not begin a stage, another process works on it,
-    /// or what it was started with has changed.
+    /// As [`run`](Self::run), and when the run did not begin a stage, another process is running it,
+    /// or its inputs have changed.
     pub fn resume(
         &self,
         spec: &PipelineSpec,
@@ -109,7 +109,7 @@ impl Session {
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
         let clock = Clock::start();
-        // Before anything is written into what may be no run at all.
+        // Check this before anything is written, since the directory may not be a run.
         checkpoint::facts(directory)?;
         let _lock = RunLock::acquire(directory)?;
         let facts = checkpoint::facts(directory)?;
@@ -124,8 +124,7 @@ impl Session {
         let (directory, stages) = (directory.to_path_buf(), stages.collect());
         observer.receive(&Event::RunResumed { directory: directory.clone(), stages })?;
         for path in &past.damaged {
-            let message =
-                format!("`{}` is damaged: what it held is computed again", path.display());
+            let message = format!("`{}` is damaged; its content is computed again", path.display());
             observer.receive(&Event::Warning { message })?;
         }
         announce(&context, observer)?;
@@ -175,7 +174,7 @@ impl Session {
 
 /// A run that can start.
 pub struct Planned {
-    /// What its stages will do.
+    /// The planned stages and tasks.
     pub plan: Plan,
     context: RunContext,
     known: ImagesRead,
@@ -183,39 +182,39 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Whether pictures and weights are those of the finished run in a directory.
+    /// Checks that images and weights are those of the finished run in a directory.
     ///
     /// # Errors
-    /// When they are not, with what changed.
+    /// When they have changed.
     pub fn check_inputs(&self, directory: &Path, manifest: &Manifest) -> Result<(), RunError> {
         let (dataset, weights) = (manifest.dataset.fingerprint, manifest.weights.digest);
         context::check_inputs(dataset, weights, directory, &self.context)
     }
 
-    /// Whether a new run may train on the pictures.
+    /// Checks that a new run may train on the images.
     ///
     /// # Errors
-    /// When one is in two classes.
+    /// When an image is in two classes.
     pub fn check_dataset(&self, spec: &PipelineSpec) -> Result<(), RunError> {
         Ok(copies::check(&self.context.dataset, spec.dataset.duplicates)?)
     }
 
-    /// The pictures, for the next plan.
+    /// The images, for the next plan.
     pub fn known(&self) -> ImagesRead {
         self.known.clone()
     }
 
-    /// The dataset in numbers.
+    /// The sizes of the dataset.
     pub fn dataset(&self) -> DatasetFacts {
         context::dataset_facts(&self.context)
     }
 
-    /// What the pixels of the dataset take.
+    /// The space taken by the decoded images.
     pub fn pixels(&self) -> PixelsFacts {
         context::pixels_facts(&self.context)
     }
 
-    /// What the features of each stage that runs will take where they are kept.
+    /// The space that the cached features of each running stage will take.
     pub fn features(&self, spec: &PipelineSpec, caches: &Caches) -> Vec<(String, KeptFeatures)> {
         let n = |part| self.context.split.positions(part).len();
         let (n_train, n_validation) = (n(Part::Train), n(Part::Validation));
@@ -258,9 +257,9 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
         );
         observer.receive(&Event::Warning { message })
     };
-    warn("left out as bad images", dataset.skipped.iter().map(ToString::to_string).collect())?;
-    warn("left out as copies", dataset.copies.iter().map(ToString::to_string).collect())?;
-    warn("passed over: not images by name or content", dataset.ignored.clone())
+    warn("skipped: bad images", dataset.skipped.iter().map(ToString::to_string).collect())?;
+    warn("skipped: copies", dataset.copies.iter().map(ToString::to_string).collect())?;
+    warn("ignored: not images by name or content", dataset.ignored.clone())
 }
 
 fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Result<(), FileError> {

@@ -1,8 +1,8 @@
-//! What a run that was cut short goes on from: a folder in its run directory, gone once the run is
-//! finished.
+//! The checkpoint from which an interrupted run is resumed: a directory in its run directory, which
+//! is removed when the run finishes.
 //!
-//! `run.json` says what the run was started with. Each finished stage is a file; the stage in
-//! progress has one too, replaced as a whole after every epoch.
+//! `run.json` records the inputs of the run. Each finished stage has a file. The stage in progress
+//! has one too, which is replaced as a whole after every epoch.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -22,28 +22,28 @@ use crate::model::weights::bundle::BundleError;
 use crate::run_dir::{catalog, layout};
 use crate::train::state::StageState;
 
-/// The version of the files.
+/// The version of the file format.
 const FORMAT: u32 = 2;
 
-/// What a run was started with.
+/// The inputs that a run was started with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct RunFacts {
     format: u32,
-    /// The program that computes, and how.
+    /// The program that computes, and its settings.
     pub program: String,
-    /// The folder that paths in the pipeline are relative to.
+    /// The directory that paths in the pipeline are relative to.
     #[serde(with = "names")]
     pub pipeline_directory: PathBuf,
-    /// The pictures.
+    /// The fingerprint of the dataset.
     pub dataset: Digest,
-    /// The file of weights, if there is one.
+    /// The digest of the weights file, if there is one.
     pub weights: Option<Digest>,
-    /// The files that were written before its first stage.
+    /// The digests of the files that were written before its first stage.
     pub files: BTreeMap<String, Digest>,
 }
 
 impl RunFacts {
-    /// The facts of a run.
+    /// Creates the facts of a run.
     pub fn new(
         program: String,
         pipeline_directory: PathBuf,
@@ -55,14 +55,14 @@ impl RunFacts {
     }
 }
 
-/// What was done before a run was cut short.
+/// The progress of a run before it was interrupted.
 #[derive(Default)]
 pub(crate) struct Past {
     /// Finished stages in their order.
     pub(crate) outcomes: Vec<StageOutcome>,
     /// The stage that was in progress.
     pub(crate) current: Option<Begun>,
-    /// Files that are not what was written, whose stages are run again.
+    /// Damaged files. Their stages run again.
     pub(crate) damaged: Vec<PathBuf>,
 }
 
@@ -72,10 +72,10 @@ pub(crate) struct Checkpoint {
     folder: PathBuf,
 }
 
-/// Reads what the run in a directory was started with.
+/// Reads the inputs that the run in a directory was started with.
 ///
 /// # Errors
-/// When there is no checkpoint, or one that this program cannot read.
+/// When there is no checkpoint, or this program cannot read it.
 pub fn facts(directory: &Path) -> Result<RunFacts, CheckpointError> {
     let path = directory.join(layout::CHECKPOINT).join(layout::STARTED_WITH);
     if !path.exists() {
@@ -93,11 +93,11 @@ pub fn facts(directory: &Path) -> Result<RunFacts, CheckpointError> {
     Err(CheckpointError::Other { theirs, ours })
 }
 
-/// Removes what a finished run was about to remove when it was stopped, and nothing where the
-/// folder only has the manifest of a run.
+/// Removes the remains of the checkpoint of a finished run, such as after it was killed at its end.
+/// Nothing is removed from directories that are not runs.
 ///
 /// # Errors
-/// When it cannot be removed.
+/// When a file cannot be removed.
 pub fn discard(directory: &Path) -> Result<(), FileError> {
     if !catalog::has_files_of_a_run(directory) {
         return Ok(());
@@ -112,7 +112,7 @@ impl Checkpoint {
         Self { folder: directory.join(layout::CHECKPOINT) }
     }
 
-    /// Begins the checkpoint of a run, all of whose files that do not grow are written.
+    /// Creates the checkpoint of a run. All files that stay unchanged must have been written.
     pub(crate) fn begin(&self, facts: &RunFacts) -> Result<(), FileError> {
         let text = serde_json::to_string_pretty(facts).expect("facts are plain data");
         fs::write_atomic(&self.folder.join(layout::STARTED_WITH), text.as_bytes())
@@ -150,12 +150,12 @@ impl Checkpoint {
         let content = sealed::open(name.as_bytes(), fs::read(&path)?);
         content.map(Some).ok_or_else(|| CheckpointError::Damaged {
             path,
-            source: BundleError::new("its content does not have its digest"),
+            source: BundleError::new("its content does not match its digest"),
         })
     }
 
-    /// Reads what was done, as far as it is what was written: what follows a damaged file is done
-    /// again. `keys` are those of all stages.
+    /// Reads the progress of a run. Everything after a damaged file is computed again. `keys` are
+    /// those of all stages.
     pub(crate) fn load(&self, keys: &[Digest]) -> Result<Past, CheckpointError> {
         let mut past = Past::default();
         for (position, key) in keys.iter().enumerate() {
@@ -185,14 +185,14 @@ impl Checkpoint {
         };
         match (current, keys.get(past.outcomes.len())) {
             (Some((key, current)), Some(next)) if key == *next => past.current = Some(current),
-            // It is left over from a stage that is finished, or from one after a damaged file.
+            // It belongs to a finished stage, or to one after a damaged file.
             (Some(_), _) => {}
             (None, _) => past.damaged.push(self.folder.join(layout::STAGE_IN_PROGRESS)),
         }
         Ok(past)
     }
 
-    /// Removes the checkpoint of a finished run; what somebody else has put there stays.
+    /// Removes the checkpoint of a finished run. Files of others in it stay.
     pub(crate) fn remove(&self) -> Result<(), FileError> {
         for path in fs::read_dir_sorted(&self.folder)? {
             let name = path.file_name().and_then(OsStr::to_str).map(fs::without_partial);
@@ -204,7 +204,7 @@ impl Checkpoint {
     }
 }
 
-/// The name of the file of a finished stage.
+/// The file name of a finished stage.
 fn outcome_name(position: usize) -> String {
     format!("{}{}", layout::STAGE, position + 1)
 }

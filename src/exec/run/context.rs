@@ -1,4 +1,4 @@
-//! What a run works on, and whether it is still what the run was started with.
+//! The inputs of a run, and checks that they have not changed since it was started.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::model::network::Network;
 use crate::run_dir::layout;
 use crate::spec::PipelineSpec;
 
-/// What a run works on.
+/// The inputs of a run, ready to use.
 pub(crate) struct RunContext {
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) split: Split,
@@ -32,7 +32,7 @@ pub(crate) struct RunContext {
     pub(crate) network: Network,
     pub(crate) base_weights: Option<BaseWeights>,
     pub(crate) layers: Layers,
-    /// What is odd about the dataset directory.
+    /// Warnings about the dataset directory.
     pub(super) warnings: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl RunContext {
     }
 }
 
-/// When a run started, or went on.
+/// The time at which a run was started or resumed.
 pub(crate) struct Clock {
     pub(crate) started: String,
     pub(crate) start: Instant,
@@ -62,7 +62,7 @@ impl Clock {
     }
 }
 
-/// A run goes on only with what it was started with.
+/// Checks that the inputs, files and program of a run have not changed.
 pub(super) fn check_unchanged(
     before: &RunFacts,
     now: &RunFacts,
@@ -73,7 +73,7 @@ pub(super) fn check_unchanged(
     check_files(&before.files, &now.files)?;
     if before.program != now.program {
         let details = vec![format!(
-            "it was started with {}, and this is {}: the rest would not fit; run the pipeline again",
+            "it was started with {}, but this is {}; run the pipeline again",
             before.program, now.program
         )];
         return Err(RunError::Changed { what: "the program changed", details });
@@ -81,7 +81,7 @@ pub(super) fn check_unchanged(
     Ok(())
 }
 
-/// Whether files of a run directory are still those that were written.
+/// Checks that files of a run directory have not changed.
 pub(crate) fn check_files(
     written: &BTreeMap<String, Digest>,
     found: &BTreeMap<String, Digest>,
@@ -96,12 +96,12 @@ pub(crate) fn check_files(
     }
     let details = vec![
         text::first_lines(&changed, 10),
-        "run the pipeline again: stages that are finished are reused".to_owned(),
+        "run the pipeline again; finished stages are reused".to_owned(),
     ];
     Err(RunError::Changed { what: "files of the run directory changed", details })
 }
 
-/// Whether pictures and weights are those of the run in a directory.
+/// Checks that images and weights are those of the run in a directory.
 pub(super) fn check_inputs(
     dataset: Digest,
     weights: Option<Digest>,
@@ -112,18 +112,18 @@ pub(super) fn check_inputs(
     if dataset != context.dataset.fingerprint() {
         let recorded = splits::read(&directory.join(layout::SPLITS))?;
         let mut details = splits::differences(&recorded, &context.dataset);
-        details.push(format!("{} says which they were", layout::SPLITS));
-        return changed("pictures changed", details);
+        details.push(format!("{} lists the original images", layout::SPLITS));
+        return changed("images changed", details);
     }
     let now = context.base_weights.as_ref().map(|weights| weights.digest);
     if weights != now {
         let (key, what) = match context.network.backbone {
             Some(_) => ("model.base.onnx", "the base model changed"),
-            None => ("model.weights", "the file of weights changed"),
+            None => ("model.weights", "the weights file changed"),
         };
         let details = vec![
-            format!("it had the digest {}, and now has {}", text_of(weights), text_of(now)),
-            format!("-S {key}=FILE names the right one where it lies elsewhere"),
+            format!("its digest was {}, and is now {}", text_of(weights), text_of(now)),
+            format!("if the original file has moved, pass its location: `-S {key}=FILE`"),
         ];
         return changed(what, details);
     }

@@ -1,9 +1,9 @@
-//! The features of a stage: which pictures come in an epoch, in which order, changed how, and which
-//! features need not be computed again.
+//! The features of a stage: the images of an epoch, their order and augmentation, and the cache of
+//! their features.
 //!
-//! Validation pictures are never changed and the frozen part does not move, so their features are
-//! computed once a stage. So are those of training pictures that are not changed, or that have a
-//! fixed number of changed versions.
+//! Validation images are never augmented and the frozen part does not change, so their features are
+//! computed once per stage. The same holds for training images without augmentation, or with a
+//! fixed number of augmented versions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,23 +20,23 @@ use crate::model::network::Network;
 use crate::spec::{AugmentationSpec, PipelineSpec, TrainSpec};
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 
-/// The pictures of a run and their parts.
+/// The images of a run and their splits.
 #[derive(Clone, Copy)]
 pub(crate) struct StageImages<'a> {
     pub(crate) dataset: &'a Dataset,
     pub(crate) loader: &'a Loader,
-    /// Positions of those that train, and of those that validate.
+    /// Positions of the training set; those of the validation set follow.
     pub(crate) train: &'a [usize],
     pub(crate) validation: &'a [usize],
     pub(crate) changes: &'a Arc<[AugmentationSpec]>,
-    /// Changed versions of each training picture, where that is a fixed number.
+    /// Augmented versions of each training image, if their number is fixed.
     pub(crate) views: Option<usize>,
-    /// How many pictures stand for each training picture in all epochs, where that is a fixed number.
+    /// Distinct versions of each training image over all epochs, if their number is fixed.
     pub(crate) n_versions: Option<usize>,
 }
 
-/// How many pictures stand for each training picture in all epochs: one where it is never changed,
-/// no fixed number where it is changed or drawn anew in each.
+/// Distinct versions of each training image over all epochs: one without augmentation, and `None`
+/// if each epoch augments or draws it anew.
 pub(crate) fn n_versions(spec: &PipelineSpec) -> Option<usize> {
     if spec.dataset.source.is_afresh() {
         None
@@ -51,33 +51,32 @@ pub(crate) fn n_versions(spec: &PipelineSpec) -> Option<usize> {
 pub(crate) struct StageFeatures<'a> {
     pictures: StageImages<'a>,
     extractor: &'a dyn FeatureExtractor,
-    /// The shape of each value of the features, for one picture.
+    /// The shape of each value of the features for one image.
     shapes: Vec<Vec<usize>>,
-    /// The stream of the stage.
+    /// The random stream of the stage.
     stream: SeedStream,
     training: Option<Kept>,
     validation: Option<Kept>,
 }
 
-/// What training takes of the room for features; validation takes the other half.
+/// The space for features of training images; validation images get the other half.
 fn half(room: &Room) -> Room {
     Room { memory: room.memory / 2, disk: room.disk / 2, folder: room.folder.clone() }
 }
 
-/// What the kept features of a stage take once all of them are there.
+/// The space that the cached features of a stage take once all are computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptFeatures {
-    /// Bytes of those of one picture.
+    /// Bytes per image.
     pub bytes_each: u64,
-    /// Training pictures, counted once for each changed version; none where they are changed anew
-    /// in each epoch.
+    /// Training images, counted once per augmented version; none if each epoch augments them anew.
     pub training: Fit,
-    /// Validation pictures.
+    /// Validation images.
     pub validation: Fit,
 }
 
-/// What the kept features of a stage will take; none where nothing is frozen, whose features are
-/// the pictures.
+/// The space that the cached features of a stage will take; `None` if nothing is frozen, since the
+/// features are then the images.
 pub(crate) fn kept_features(
     spec: &PipelineSpec,
     train: &TrainSpec,
@@ -101,11 +100,11 @@ pub(crate) fn kept_features(
     })
 }
 
-/// Features that have been computed.
+/// Cached features.
 struct Kept {
     records: Records,
-    /// The record of each picture of the dataset in its first version; those of other versions
-    /// follow `n` later each.
+    /// The record of the first version of each image of the dataset. Each further version is `n`
+    /// records later.
     numbers: Vec<usize>,
     n: usize,
 }
@@ -132,8 +131,8 @@ impl Kept {
 }
 
 impl<'a> StageFeatures<'a> {
-    /// The features that `extractor`, which hands out values of `shapes`, makes of pictures. What is
-    /// kept takes half of `room` for training and half for validation.
+    /// Creates the features that `extractor` computes of images, as values of `shapes`. The cache
+    /// takes half of `room` for training and half for validation.
     pub(crate) fn new(
         pictures: StageImages<'a>,
         extractor: &'a dyn FeatureExtractor,
@@ -161,7 +160,7 @@ impl FeatureSource for StageFeatures<'_> {
         let epoch = epoch as u64;
         let mut order = order::shuffled(dataset, train, self.stream.child("order").at(epoch));
         order.drain(..order.len().min(n_steps * self.pictures.loader.batch_size()));
-        // An epoch sees one version of every picture; versions take turns.
+        // An epoch uses one version of every image; versions take turns.
         let version = views.map_or(epoch, |views| (epoch - 1) % views as u64);
         let stream = self.stream.child("augmentation").at(version);
         let changes = Arc::clone(changes);
@@ -187,18 +186,18 @@ impl FeatureSource for StageFeatures<'_> {
     }
 }
 
-/// Pictures, and what makes features of them.
+/// Images, and the extractor of their features.
 #[derive(Clone, Copy)]
 struct Extraction<'a> {
-    /// All pictures of the run.
+    /// All images of the run.
     pictures: StageImages<'a>,
     /// The frozen part.
     extractor: &'a dyn FeatureExtractor,
-    /// The shape of each value of the features, for one picture.
+    /// The shape of each value of the features for one image.
     shapes: &'a [Vec<usize>],
 }
 
-/// One pass over pictures.
+/// One pass over images.
 struct FeaturePass<'a> {
     extractor: &'a dyn FeatureExtractor,
     dataset: &'a Dataset,
@@ -206,10 +205,10 @@ struct FeaturePass<'a> {
     batch_size: usize,
     order: Vec<usize>,
     at: usize,
-    /// Makes those pictures of the pass whose features are not kept.
+    /// Loads the images of the pass that have no cached features.
     pass: Pass,
     kept: Option<(&'a mut Kept, usize)>,
-    /// How long the current batch waited for pictures, and how long the frozen part took.
+    /// How long the current batch waited for images; the time of the frozen part follows.
     waiting: Duration,
     frozen: Duration,
 }
@@ -244,7 +243,7 @@ impl<'a> FeaturePass<'a> {
         })
     }
 
-    /// The features of some pictures: those that are kept, and of the others new ones.
+    /// The features of some images, cached or computed.
     fn features(&mut self, samples: &[usize]) -> Result<Features, TrainError> {
         let Some((kept, version)) = self.kept.take() else {
             return self.extract(samples.len());
@@ -254,7 +253,7 @@ impl<'a> FeaturePass<'a> {
         features
     }
 
-    /// Puts together features that are kept and new ones, and keeps these too.
+    /// Combines cached features with new ones, and caches the new ones.
     fn with_kept(
         &mut self,
         samples: &[usize],
@@ -285,7 +284,7 @@ impl<'a> FeaturePass<'a> {
         Ok(features.finish())
     }
 
-    /// The features of the next `n` pictures of the pass.
+    /// Computes the features of the next `n` images of the pass.
     fn extract(&mut self, n: usize) -> Result<Features, TrainError> {
         let start = Instant::now();
         let batch = self.pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;

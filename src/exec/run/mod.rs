@@ -1,8 +1,8 @@
-//! A run from its spec to its manifest.
+//! Executes a run from its spec to its manifest.
 //!
-//! [`begin`] starts a run or resumes one; [`stages`] takes its stages in order, [`stage`] runs one
-//! with its [`features`]; [`checkpoint`] is what is left where that stops; [`task`] does what comes
-//! after all stages.
+//! [`begin`] starts or resumes a run. [`stages`] executes its stages in order, and [`stage`] a
+//! single one with its [`features`]. [`checkpoint`] stores the state from which a run is resumed,
+//! and [`task`] performs the tasks after all stages.
 
 pub(crate) mod audience;
 pub mod begin;

@@ -1,4 +1,4 @@
-//! What a run is told besides its spec, and what it gives back.
+//! The options of a run besides its spec, and its result.
 
 use std::path::PathBuf;
 
@@ -11,22 +11,22 @@ use crate::exec::plan::store::StageStore;
 use crate::run_dir::history::History;
 use crate::run_dir::manifest::BestRecord;
 
-/// What a run needs besides its spec.
+/// Everything that a run needs besides its spec.
 pub struct Session {
-    /// The folder that paths in the pipeline are relative to; absolute.
+    /// The absolute directory that paths in the pipeline are relative to.
     pub pipeline_directory: PathBuf,
-    /// How many threads compute.
+    /// Number of threads.
     pub n_threads: usize,
-    /// What may be kept, and where.
+    /// The caches that may be used.
     pub caches: Caches,
-    /// Ends the run after the step in progress, or the image that is read; what has begun can then
+    /// Stops the run after the current step, or the current image while reading; the run can then
     /// be resumed.
     pub cancel: Cancel,
     /// Counts the images while they are read for the first time.
     pub reading: Tally,
 }
 
-/// The texts that a new run keeps.
+/// The texts that a new run stores.
 pub struct Texts<'a> {
     /// The pipeline file as written.
     pub pipeline: &'a str,
@@ -34,14 +34,14 @@ pub struct Texts<'a> {
     pub resolved: &'a str,
 }
 
-/// What a run may keep so that it is not computed twice. Not part of any result.
+/// The caches of a run. They do not affect results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caches {
     /// The root of the cache directory, for the results of stages.
     pub stages: Option<PathBuf>,
-    /// For the pixels of pictures.
+    /// The cache of decoded images.
     pub pixels: PixelRoom,
-    /// For the features of a stage.
+    /// The cache of the features of a stage.
     pub features: Room,
 }
 
@@ -49,29 +49,29 @@ pub struct Caches {
 pub struct RunReport {
     /// The run directory.
     pub directory: PathBuf,
-    /// What was measured.
+    /// Metrics of its stages.
     pub history: History,
     /// Its best epoch.
     pub best: BestRecord,
-    /// The class that most validation images have, and their share.
+    /// The most frequent class of the validation set, and its fraction.
     pub guess: Option<(String, f64)>,
-    /// What could not be done with the models once they had trained.
+    /// Tasks that failed after training.
     pub failed: Vec<FailedTask>,
 }
 
 /// A task that failed.
 #[derive(Debug)]
 pub struct FailedTask {
-    /// Its name.
+    /// Name of the task.
     pub task: String,
-    /// Why.
+    /// The cause.
     pub error: RunError,
 }
 
 impl Caches {
-    /// Little enough memory for any machine, and as much disk below `root` as a dataset of a hundred
-    /// thousand small images takes. Features need less memory than pixels: they are read in one
-    /// piece each, and cost a hundred times as much to make as to read.
+    /// Creates caches that need little memory on any machine, and enough disk below `root` for a
+    /// dataset of a hundred thousand small images. Features need less memory than pixels: each is
+    /// read as one block, and computing it costs a hundred times as much as reading it.
     pub fn below(root: Option<PathBuf>) -> Self {
         const PIXELS: u64 = 256 << 20;
         const FEATURES: u64 = 32 << 20;
@@ -85,7 +85,7 @@ impl Caches {
 }
 
 impl Session {
-    /// The results of stages that earlier runs left.
+    /// The cached stage results of earlier runs.
     pub(crate) fn store(&self) -> Option<StageStore> {
         self.caches.stages.as_deref().map(StageStore::new)
     }

@@ -1,5 +1,5 @@
-//! One stage of training: cut the network, run the epochs, keep the weights, prove that what is
-//! frozen stood still.
+//! Runs one stage of training: cuts the network, runs the epochs, writes the weights, and verifies
+//! that frozen weights did not change.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted};
 use crate::train::schedule::Schedule;
 use crate::train::state::StageState;
 
-/// A stage and what it starts from.
+/// A stage, and the state that it starts from.
 pub(crate) struct Start<'a> {
     pub(crate) name: &'a str,
     pub(crate) spec: &'a TrainSpec,
@@ -42,9 +42,9 @@ pub(crate) struct Start<'a> {
     pub(crate) layers: Layers,
     /// The seed of the pipeline.
     pub(crate) seed: u64,
-    /// What kept features may take.
+    /// The space for cached features.
     pub(crate) room: &'a Room,
-    /// Where the stage leaves what it could go on from.
+    /// Where the stage saves the state to resume from.
     pub(crate) checkpoint: &'a Checkpoint,
     pub(crate) checkpoint_every: Option<usize>,
     pub(crate) cancel: &'a Cancel,
@@ -52,7 +52,7 @@ pub(crate) struct Start<'a> {
     pub(crate) key: Digest,
 }
 
-/// Runs a stage, or the rest of one that was cut short.
+/// Runs a stage, or the rest of an interrupted one.
 pub(crate) fn run(
     start: &Start<'_>,
     pictures: StageImages<'_>,
@@ -73,7 +73,7 @@ pub(crate) fn run(
     let extractor = engine::extractor(network, &cut, weights)?;
     let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
     let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
-    // Where nothing is frozen the features are the pictures, which are kept as pixels.
+    // If nothing is frozen, the features are the images, which are cached as pixels.
     let room = (!cut.frozen.is_empty()).then_some(start.room);
     let stream = SeedStream::new(start.seed).child("stage").child(name);
     let mut features = StageFeatures::new(pictures, extractor.as_ref(), shapes, stream, room)?;
@@ -118,8 +118,8 @@ pub(crate) fn run(
     Ok(outcome(start, facts, frozen_before.len(), fitted))
 }
 
-/// Tells what happened before the stage was cut short: the run directory all of it, whoever looks
-/// on in short.
+/// Reports the progress before the interruption: in full to the run directory, as a summary to the
+/// observer.
 fn replay(
     facts: &StageFacts,
     state: &StageState,
@@ -183,15 +183,15 @@ fn facts(
     }
 }
 
-/// All weights, those of the trainable part replaced.
+/// All weights, with those of the trainable part replaced.
 fn merged(start: &Weights, trainable_part: &Weights) -> Weights {
     let mut all = start.clone();
     all.extend(trainable_part.clone());
     all
 }
 
-/// Compares the digest of every frozen tensor, running statistics included, with that from before
-/// the stage; `trained` are those that move.
+/// Compares the digest of every frozen tensor, including running statistics, with the one before
+/// the stage. `trained` are the tensors that may change.
 fn check_frozen(
     stage: &str,
     before: &BTreeMap<String, Digest>,
@@ -207,7 +207,7 @@ fn check_frozen(
     Err(RunError::FrozenChanged { stage: stage.to_owned(), tensors: changed })
 }
 
-/// Writes what must outlive the process into the run directory.
+/// Saves the state of the stage to the run directory.
 struct StageCheckpointer<'a> {
     facts: &'a StageFacts,
     start: &'a Start<'a>,

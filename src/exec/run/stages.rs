@@ -1,4 +1,4 @@
-//! The stages of a run in order, and what they leave together.
+//! Executes the stages of a run in order, and completes the run directory.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,31 +34,31 @@ use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageSpec
 use crate::train::evaluate::Prediction;
 use crate::train::fit;
 
-/// The files of the weights that a stage leaves.
+/// The weights files of a stage.
 const WEIGHTS_FILES: [(FromWeights, &str); 2] =
     [(FromWeights::Best, layout::BEST_WEIGHTS), (FromWeights::Last, layout::LAST_WEIGHTS)];
 
-/// A run in a run directory that is begun.
+/// A run in an existing run directory.
 pub(crate) struct Run<'a> {
     pub(crate) spec: &'a PipelineSpec,
     pub(crate) context: &'a RunContext,
     pub(crate) session: &'a Session,
     pub(crate) checkpoint: &'a Checkpoint,
-    /// What the run was started with.
+    /// The inputs that the run was started with.
     pub(crate) facts: &'a RunFacts,
 }
 
-/// What there is before a stage.
+/// The state before a stage.
 #[derive(Clone, Copy)]
 struct Earlier<'a> {
-    /// The outcomes of the stages in front of it.
+    /// The outcomes of the stages before it.
     outcomes: &'a [StageOutcome],
-    /// The weights that it starts from unless it continues one of them.
+    /// The weights that it starts from, unless it continues another stage.
     initial: &'a Weights,
 }
 
 impl Run<'_> {
-    /// Runs what is left of the stages, and finishes the run directory.
+    /// Runs the remaining stages, and completes the run directory.
     pub(crate) fn complete(
         &self,
         mut audience: Audience<'_>,
@@ -82,7 +82,7 @@ impl Run<'_> {
         let failed = finished.perform(&mut audience)?;
         let Audience { recorder, observer } = audience;
         if let Err(error) = recorder.write_plots() {
-            // A plot can be drawn again from metrics.csv; the run is worth more than it.
+            // A missing plot does not end the run, since it can be drawn again from metrics.csv.
             observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
         }
         let records = outcomes.iter().map(|outcome| outcome.facts.record.clone()).collect();
@@ -97,9 +97,9 @@ impl Run<'_> {
         manifest.best = Some(record.clone());
         recorder.write_report(&finished.report(recorder.directory(), manifest.clone())?)?;
         manifest.files = verify::digests(recorder.directory())?;
-        // The manifest is about to certify them.
+        // The manifest is about to certify these files.
         context::check_files(&written, &manifest.files)?;
-        // Of the rest of it nothing has changed since, and to find the commit takes a process.
+        // The rest has not changed since, and finding the commit starts a process.
         manifest.volatile.finished = clock::now();
         manifest.volatile.seconds = clock.start.elapsed().as_secs_f64();
         recorder.finish(&manifest)?;
@@ -115,14 +115,14 @@ impl Run<'_> {
         })
     }
 
-    /// What decides which epoch of the run is the best.
+    /// The metric that selects the best epoch of the run.
     fn best_by(&self) -> BestBy {
         let last = self.spec.stages.last().expect("a pipeline has at least one stage");
         let last = &last.train;
         last.best_by
     }
 
-    /// The stage with the best epoch of the run: a later stage may have made it worse.
+    /// The stage with the best epoch of the run. It is not always the last one.
     fn best<'o>(&self, outcomes: &'o [StageOutcome]) -> &'o StageOutcome {
         let by = self.best_by();
         let best = outcomes.iter().reduce(|best, next| {
@@ -132,8 +132,8 @@ impl Run<'_> {
         best.expect("a pipeline has at least one stage")
     }
 
-    /// Writes what is missing or damaged of the weights of finished stages: a run that was resumed,
-    /// or somebody's hand, may have left them so. Gives the digest of each file.
+    /// Restores missing or damaged weights files of finished stages, such as after an interruption.
+    /// Returns the digest of each file.
     fn ensure_weights(
         &self,
         directory: &Path,
@@ -173,7 +173,7 @@ impl Run<'_> {
         }
     }
 
-    /// Runs the stages in order, but those that are done.
+    /// Runs the stages in order, except those that have finished.
     fn stages(
         &self,
         audience: &mut Audience<'_>,
@@ -193,7 +193,7 @@ impl Run<'_> {
         for outcome in &outcomes {
             outcome.replay(audience.recorder)?;
         }
-        // At once, so that an edit in the middle of the run is compared with it.
+        // Do this at once, so that an edit during the run is compared with this run.
         self.remember(&plan);
         let stages = self.spec.stages.iter().zip(plan.stages).enumerate();
         for (position, (stage, mut planned)) in stages.skip(outcomes.len()) {
@@ -217,7 +217,7 @@ impl Run<'_> {
         Ok(outcomes)
     }
 
-    /// Writes what an earlier run found as if it had just been found.
+    /// Writes the result of an earlier run as if the stage had just run.
     fn reuse(
         &self,
         planned: &PlannedStage,
@@ -240,7 +240,7 @@ impl Run<'_> {
         Ok(outcome)
     }
 
-    /// Keeps the result of a stage for later runs. That this fails is no reason to end the run.
+    /// Caches the result of a stage for later runs. A failure to do so does not end the run.
     fn keep(
         &self,
         planned: &PlannedStage,
@@ -252,8 +252,8 @@ impl Run<'_> {
             && !before.is_same(outcome)
         {
             warn(format!(
-                "stage {} came out differently from the result that was kept under the same key; \
-                 this is a bug of alpaca-run, or this machine computes wrongly",
+                "the result of stage {} differs from the cached one with the same key; this is a bug \
+                 in alpaca-run, or this machine computes incorrectly",
                 planned.name
             ))?;
         }
@@ -261,17 +261,17 @@ impl Run<'_> {
         match store.write(&planned.key, outcome) {
             Ok(()) => Ok(()),
             Err(error) => warn(format!(
-                "the result of stage {} is not kept for later runs: {error}: {}",
+                "the result of stage {} cannot be cached: {error}: {}",
                 planned.name, error.source
             )),
         }
     }
 
-    /// Remembers what the stages are, so that a later plan can say what changed.
+    /// Stores the keys of the stages, so that a later plan can report the changes.
     fn remember(&self, plan: &Plan) {
         let Some(store) = self.session.store() else { return };
-        // Where the cache directory cannot be written, the stages' results are not kept either,
-        // and that is said.
+        // If the cache directory cannot be written, caching the stage results fails too, which is
+        // reported.
         let _ = store.remember(
             &self.session.pipeline_directory,
             &self.spec.name,
@@ -368,7 +368,7 @@ impl Run<'_> {
     }
 }
 
-/// The class that most of the images have, and their share: what always predicting it would reach.
+/// The most frequent class, and the accuracy of always predicting it.
 fn guess(classes: &[String], predictions: &[Prediction]) -> Option<(String, f64)> {
     let mut counts = vec![0_usize; classes.len()];
     for prediction in predictions {

@@ -1,4 +1,4 @@
-//! What is done with the models of a run once all its stages have trained.
+//! Performs the tasks of a run after all its stages have been trained.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,22 +26,22 @@ use crate::spec::{
 };
 use crate::train::evaluate::Prediction;
 
-/// A run whose stages have trained.
+/// A run with all stages trained.
 pub(crate) struct Finished<'a> {
     pub(crate) spec: &'a PipelineSpec,
     pub(crate) context: &'a RunContext,
     pub(crate) session: &'a Session,
     pub(crate) outcomes: &'a [StageOutcome],
-    /// The one with the best epoch of the run.
+    /// The outcome with the best epoch of the run.
     pub(crate) best: &'a StageOutcome,
 }
 
 impl Finished<'_> {
-    /// Writes what the run's best weights said about the validation pictures, and does the
-    /// tasks of the pipeline. Gives those that failed: that is no reason to lose what has trained.
+    /// Writes the predictions of the best weights on the validation set, and performs the tasks of
+    /// the pipeline. Returns the failed tasks, which do not end the run.
     ///
     /// # Errors
-    /// When a file of the run directory cannot be written; the run can be resumed then.
+    /// When a file of the run directory cannot be written. The run can then be resumed.
     pub(crate) fn perform(&self, audience: &mut Audience<'_>) -> Result<Vec<FailedTask>, RunError> {
         let directory = audience.recorder.directory().to_path_buf();
         let about = MeasuredOn {
@@ -63,7 +63,7 @@ impl Finished<'_> {
                 Err(error @ RunError::File(_)) => return Err(error),
                 Err(error) => {
                     let message =
-                        format!("`{name}` failed, and the run goes on without it: {error}");
+                        format!("`{name}` failed, and the run continues without it: {error}");
                     audience.receive(&Event::Warning { message })?;
                     failed.push(FailedTask { task: name.clone(), error });
                 }
@@ -109,14 +109,14 @@ impl Finished<'_> {
         audience.receive(&Event::TaskFinished(TaskFacts {
             task: name.to_owned(),
             result: format!(
-                "accuracy {:.4} ({:.4} to {:.4}) on {} pictures of {on}{}",
+                "accuracy {:.4} ({:.4} to {:.4}) on {} images of {on}{}",
                 measured.metrics.accuracy,
                 measured.metrics.accuracy_interval[0],
                 measured.metrics.accuracy_interval[1],
                 measured.metrics.n_images,
                 match pictures.n_trained_on {
                     0 => String::new(),
-                    n => format!(", of which {} trained the model", text::thousands(n)),
+                    n => format!(", {} of which the model was trained on", text::thousands(n)),
                 },
             ),
         }))?;
@@ -149,16 +149,16 @@ impl Finished<'_> {
         let Agreement { n_images, difference } = agreement;
         let size = text::bytes(file.len() as u64);
         let result = format!(
-            "{}/{name}.onnx, {size}; as the model says to {difference:.1e} on {}",
+            "{}/{name}.onnx, {size}; probabilities differ from the model by at most {difference:.1e} on {}",
             layout::EXPORTS,
-            text::count(n_images, "picture")
+            text::count(n_images, "image")
         );
         let task = name.to_owned();
         audience.receive(&Event::TaskFinished(TaskFacts { task, result }))?;
         Ok(())
     }
 
-    /// A part of the run's pictures.
+    /// The images of a split of the run.
     fn pictures(&self, part: Part) -> EvaluationImages {
         let RunContext { dataset, pixels, split, .. } = self.context;
         EvaluationImages::new(Arc::clone(dataset), Arc::clone(pixels), split.positions(part))
@@ -167,7 +167,7 @@ impl Finished<'_> {
     /// The model of a stage.
     fn model(&self, stage: &str, which: FromWeights) -> Trained {
         let outcome = self.outcomes.iter().find(|outcome| outcome.name() == stage);
-        let outcome = outcome.expect("tasks take the model of a stage that trains");
+        let outcome = outcome.expect("tasks use the model of a training stage");
         Trained {
             classes: self.context.dataset.classes.clone(),
             network: self.context.network.clone(),
@@ -175,8 +175,8 @@ impl Finished<'_> {
         }
     }
 
-    /// Writes the sheets of pictures; gives the page about the run. It says nothing about where the
-    /// run lies, so that it reproduces.
+    /// Writes the sheets of images, and returns the report. It does not contain the location of the
+    /// run, so that it can be reproduced.
     pub(crate) fn report(&self, directory: &Path, manifest: Manifest) -> Result<String, RunError> {
         let pictures = self.pictures(Part::Validation);
         let seen = PageImages {
@@ -189,7 +189,7 @@ impl Finished<'_> {
         let about =
             |manifest| PageFacts { directory, shown: "RUN".to_owned(), manifest, spec: self.spec };
         let report = match page_content::gather(about(manifest.clone()), Ok(&seen)) {
-            // The page is worth less than the run: images may be gone by now.
+            // A report without images does not end the run; they may be gone by now.
             Err(error) if !matches!(error, RunError::File(_)) => page_content::gather(
                 about(manifest),
                 Err(format!("the images cannot be shown: {error}")),
@@ -203,7 +203,7 @@ impl Finished<'_> {
     }
 }
 
-/// Measures what was said about pictures, and writes it into a folder.
+/// Computes the metrics of predictions, and writes both to a directory.
 fn write(
     folder: &Path,
     about: &MeasuredOn<'_>,
@@ -223,7 +223,7 @@ fn write(
     Ok(measured)
 }
 
-/// What was measured on what.
+/// Which weights were evaluated on which images.
 struct MeasuredOn<'a> {
     stage: &'a str,
     weights: FromWeights,
