@@ -1,5 +1,5 @@
-//! What a picture costs before the network sees it: decoding, resizing, fetching kept pixels,
-//! changing and scaling it, and a whole pass. On one thread, for pictures of 160x160.
+//! What an image costs before the network sees it: decoding, resizing, fetching kept pixels,
+//! changing and scaling it, and a whole pass. On one thread, for images of 160x160.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -32,12 +32,12 @@ const ROTATION: AugmentationSpec = AugmentationSpec::RandomRotation {
     fill: Fill::Reflect,
 };
 
-/// The drawn pictures.
+/// The drawn images.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/alpacas")
 }
 
-/// A picture as wide as a phone's, so that decoding takes what it takes in practice.
+/// An image as wide as a phone's, so that decoding takes what it takes in practice.
 fn photograph() -> image::RgbImage {
     image::RgbImage::from_fn(1600, 1200, |x, y| {
         let wave = |a: u32, b: u32| ((x * a / 7 + y * b / 5) % 256) as u8;

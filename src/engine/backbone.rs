@@ -1,4 +1,4 @@
-//! A frozen base model that is an ONNX file, run picture by picture.
+//! A frozen base model that is an ONNX file, run image by image.
 
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ use crate::spec::ImageSize;
 pub(super) struct BackboneExtractor {
     runnable: Runnable,
     channels: Channels,
-    /// The shape of a picture in its input.
+    /// The shape of an image in its input.
     input: [usize; 4],
     /// Its features: rows, columns, channels.
     features: [usize; 3],
@@ -28,7 +28,7 @@ fn failed(error: &GraphError) -> EngineError {
 }
 
 impl BackboneExtractor {
-    /// Makes the backbone ready for the pictures of a network.
+    /// Makes the backbone ready for the images of a network.
     pub(super) fn new(
         network: &Network,
         backbone: &Backbone,
@@ -52,7 +52,7 @@ impl BackboneExtractor {
         })
     }
 
-    /// The features of one picture, channels innermost.
+    /// The features of one image, channels innermost.
     fn one(&self, image: &[f32]) -> Result<Vec<f32>, EngineError> {
         let features = match self.channels {
             Channels::Last => self.runnable.numbers(self.input, image),

@@ -49,7 +49,7 @@ impl Explainer {
         Ok(speaking.into_iter().map(|values| Map { values: positive(values), size }).collect())
     }
 
-    /// How much each place speaks for the class named for its picture, or against it.
+    /// How much each place speaks for the class named for its image, or against it.
     fn speaking(
         &self,
         batch: &Batch,

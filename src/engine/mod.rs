@@ -112,9 +112,9 @@ impl<'a> FeaturesInMaking<'a> {
     }
 }
 
-/// Runs the frozen part of a network: forward only, batch normalisation folded into the weights.
+/// Runs the frozen part of a network: forward only, batch normalization folded into the weights.
 pub trait FeatureExtractor: Send + Sync {
-    /// The features of a batch. Each picture's features depend on that picture alone.
+    /// The features of a batch. Each image's features depend on that image alone.
     ///
     /// # Errors
     /// When the engine fails.
@@ -144,12 +144,12 @@ pub type Objective<'a> = dyn FnMut(&Tensor) -> Tensor + 'a;
 /// Where the randomness of one training step comes from.
 #[derive(Clone, Debug)]
 pub struct StepRandomness {
-    /// A stream for each picture of the batch.
+    /// A stream for each image of the batch.
     pub samples: Vec<SeedStream>,
 }
 
 impl StepRandomness {
-    /// A factor for each of `n_channels` features of each picture: zero for a share of `rate`, so
+    /// A factor for each of `n_channels` features of each image: zero for a share of `rate`, so
     /// much for the others that the mean stays; none where nothing is dropped.
     pub fn dropout_mask(&self, rate: f32, n_channels: usize) -> Option<Vec<f32>> {
         if rate == 0.0 {
@@ -215,7 +215,7 @@ pub trait Trainer {
 pub struct TrainerState {
     /// The weights of the trainable part.
     pub weights: Weights,
-    /// The running means of the optimiser, under the names of their parameters: of gradients, or
+    /// The running means of the optimizer, under the names of their parameters: of gradients, or
     /// the velocity.
     pub first_moments: Weights,
     /// Of squared gradients.

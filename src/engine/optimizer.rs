@@ -13,7 +13,7 @@ use crate::model::graph::Role;
 use crate::model::weights::Weights;
 use crate::spec::{AdamSpec, OptimizerSpec, SgdSpec};
 
-/// The state of an optimiser for all parameters it moves.
+/// The state of an optimizer for all parameters it moves.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     spec: OptimizerSpec,
@@ -31,7 +31,7 @@ struct Moments {
 }
 
 impl Optimizer {
-    /// An optimiser that has not moved anything yet.
+    /// An optimizer that has not moved anything yet.
     pub fn new(spec: OptimizerSpec) -> Self {
         Self { spec, n_steps: 0, moments: BTreeMap::new() }
     }

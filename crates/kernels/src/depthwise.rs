@@ -2,7 +2,7 @@
 //!
 //! A tile holds up to five neighbouring output pixels of one vector of channels, so that a column of
 //! the window is loaded once for all outputs that it belongs to. Each output is one chain over the
-//! window, rows first, that starts at the bias; what lies outside the picture is left out or is a
+//! window, rows first, that starts at the bias; what lies outside the image is left out or is a
 //! row of zeros.
 
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::Window;
 /// The largest window that there is code for.
 pub(super) const MOST_KERNEL: usize = 5;
 
-/// The shape of a depthwise convolution of one picture.
+/// The shape of a depthwise convolution of one image.
 #[derive(Clone, Debug)]
 pub struct Depthwise {
     /// Rows of the input.
@@ -32,7 +32,7 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// A convolution of pictures of `[height, width, channels]`.
+    /// A convolution of images of `[height, width, channels]`.
     ///
     /// # Panics
     /// When there is no code for the window.

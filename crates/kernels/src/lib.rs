@@ -156,7 +156,7 @@ impl Kernels {
         with_set!(self.set, S => normalise::slopes::<S>(rows, mean, sums, products));
     }
 
-    /// Writes the gradient of a normalisation's input.
+    /// Writes the gradient of a normalization's input.
     pub fn normalise_back(self, rows: NormRows<'_>, slope: NormSlope<'_>, dx: Out<'_>) {
         with_set!(self.set, S => normalise::normalise_back::<S>(rows, slope, dx));
     }

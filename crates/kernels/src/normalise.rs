@@ -1,4 +1,4 @@
-//! Batch normalisation with the statistics of the batch: sums of columns, and maps of numbers.
+//! Batch normalization with the statistics of the batch: sums of columns, and maps of numbers.
 //!
 //! Sums are chains over a few rows in single precision; callers add these up in double precision.
 
@@ -121,7 +121,7 @@ pub(super) fn normalise<S: Micro>(
     }
 }
 
-/// Rows to be normalised; a pointer that is not wanted is null.
+/// Rows to be normalized; a pointer that is not wanted is null.
 pub(super) struct NormaliseJob {
     rows: usize,
     n: usize,
@@ -165,7 +165,7 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
     }
 }
 
-/// What goes back through a normalisation: its input, the gradient of its output, and where an
+/// What goes back through a normalization: its input, the gradient of its output, and where an
 /// activation is behind it, its gate.
 #[derive(Clone, Copy)]
 pub struct NormRows<'a> {
@@ -264,7 +264,7 @@ unsafe fn slopes_column<S: Simd, const PART: bool>(job: &SlopesJob, column: usiz
     }
 }
 
-/// The numbers of each column with which a gradient goes back through a normalisation.
+/// The numbers of each column with which a gradient goes back through a normalization.
 #[derive(Clone, Copy)]
 pub struct NormSlope<'a> {
     /// The mean of the batch.

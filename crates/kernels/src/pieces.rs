@@ -1,6 +1,6 @@
 //! A batch cut into micro-batches, and sums over them in a fixed tree.
 //!
-//! The cut depends on the number of pictures and of micro-batches alone, and the tree on the number
+//! The cut depends on the number of images and of micro-batches alone, and the tree on the number
 //! of micro-batches alone: neighbours are added, then neighbouring pairs, and so on. So a sum has
 //! the same bits whoever computed its parts, on however many threads or, one day, machines.
 
@@ -21,8 +21,8 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// `n_images` pictures in `n_pieces` micro-batches of nearly equal size, some of them empty
-    /// where there are fewer pictures.
+    /// `n_images` images in `n_pieces` micro-batches of nearly equal size, some of them empty
+    /// where there are fewer images.
     ///
     /// # Panics
     /// When there is no piece, or more than [`MOST_PIECES`]; pipelines are checked for that.
@@ -36,19 +36,19 @@ impl Pieces {
         self.n_pieces
     }
 
-    /// The pictures of each.
+    /// The images of each.
     pub fn images(self) -> impl Iterator<Item = Range<usize>> {
         let bound = move |piece: usize| self.n_images * piece / self.n_pieces;
         (0..self.n_pieces).map(move |piece| bound(piece)..bound(piece + 1))
     }
 
-    /// The rows at which pieces begin, and the end of the last, for pictures of `rows` rows.
+    /// The rows at which pieces begin, and the end of the last, for images of `rows` rows.
     pub fn bounds(self, rows: usize) -> Vec<usize> {
         let ends = self.images().map(|images| images.end * rows);
         std::iter::once(0).chain(ends).collect()
     }
 
-    /// Cuts values of `len` numbers a picture into those of each piece.
+    /// Cuts values of `len` numbers an image into those of each piece.
     pub fn split_mut(self, values: &mut [f32], len: usize) -> Vec<&mut [f32]> {
         assert_eq!(values.len(), self.n_images * len);
         let mut rest = values;

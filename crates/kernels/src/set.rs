@@ -168,7 +168,7 @@ compile! {
     normalise(normalise::NormaliseJob) = normalise::normalise_rows;
     /// Sums of gradients, and of their products with what they belong to.
     slopes(normalise::SlopesJob) = normalise::slopes_of;
-    /// The way back through a normalisation.
+    /// The way back through a normalization.
     normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
     /// Multiply-adds that wait for nothing.
     multiply(elements::MultiplyJob) = elements::multiply;

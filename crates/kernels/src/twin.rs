@@ -119,7 +119,7 @@ fn check_gradient(rows: usize, k: usize, n: usize, seed: u64, n_pieces: usize) {
     assert_same_bits("a weight gradient", &results);
 }
 
-/// A depthwise convolution of one picture and its gradients, without any vectors.
+/// A depthwise convolution of one image and its gradients, without any vectors.
 struct DepthwiseTwin {
     y: Vec<f64>,
     dx: Vec<f64>,

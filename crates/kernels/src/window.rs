@@ -1,6 +1,6 @@
 //! Where a convolution looks: its window and the zeros around its input.
 
-/// Zeros added around a picture before a convolution, in pixels.
+/// Zeros added around an image before a convolution, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Padding {
     /// Rows above.
@@ -45,7 +45,7 @@ impl Padding {
     }
 }
 
-/// A square window that slides over a picture.
+/// A square window that slides over an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Side of the kernel in pixels.

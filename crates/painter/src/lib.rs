@@ -1,7 +1,7 @@
 //! Images from formulas: pure functions of kind, class, number and seed.
 //!
 //! [`draw`](fn@draw) makes the images of generated datasets. A class is a set of parameters; its images differ in
-//! pose, colour, light, ground and noise. Training on such images can teach a network features that
+//! pose, color, light, ground and noise. Training on such images can teach a network features that
 //! serve on photographs (Kataoka et al. 2020, arXiv 2101.08515; Anderson and Farrell 2022, arXiv
 //! 2110.03091; Nakashima et al. 2022, arXiv 2103.13023). [`alpacas`] has those of `data/alpacas`.
 //!

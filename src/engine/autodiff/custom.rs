@@ -23,7 +23,7 @@ use crate::engine::layers::{Backward as Pass, Operation};
 pub(super) type SharedOperation = Arc<dyn Operation>;
 
 /// Layers by the number of their inputs: activations and three parameters a convolution, two a
-/// normalisation; one more with a shortcut; two activations a sum.
+/// normalization; one more with a shortcut; two activations a sum.
 #[expect(clippy::too_many_arguments, reason = "one for each input, as burn asks for")]
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait LayerOperations: Backend {

@@ -20,7 +20,7 @@ use crate::engine::{Features, StepRandomness};
 use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
 use crate::model::graph::Role;
 
-/// Blocks of fewer rows or columns run layer by layer over the whole batch: a picture of 5x5 pixels
+/// Blocks of fewer rows or columns run layer by layer over the whole batch: an image of 5x5 pixels
 /// is too little work for the weights that would be loaded for it.
 const SMALLEST_BLOCK: usize = 8;
 
@@ -43,7 +43,7 @@ enum StepKind {
         convolutions: Vec<Names>,
         shortcut: Option<Value>,
     },
-    /// A convolution without anything behind it, and a normalisation by the batch.
+    /// A convolution without anything behind it, and a normalization by the batch.
     Normalised {
         convolution: SharedOperation,
         names: Names,
@@ -59,7 +59,7 @@ enum StepKind {
 /// The parameters of an affine convolution or fully connected layer.
 struct Names {
     weights: String,
-    /// Scale and shift come from a normalisation, or the shift is a bias, or there is neither.
+    /// Scale and shift come from a normalization, or the shift is a bias, or there is neither.
     norm: Option<Norm>,
     bias: Option<String>,
     n_outputs: usize,
@@ -67,7 +67,7 @@ struct Names {
 
 impl NativeNetwork {
     /// Prepares `units`, the first of which has position `first`, with `n_pieces` micro-batches.
-    /// Normalisations whose scale is among `by_batch` go by the statistics of the batch.
+    /// Normalizations whose scale is among `by_batch` go by the statistics of the batch.
     pub(super) fn new(
         units: &[Unit],
         first: usize,
@@ -102,7 +102,7 @@ impl NativeNetwork {
         Self { steps }
     }
 
-    /// The logits `[n, outputs]`, and the statistics that normalisations went by. Dropout acts where
+    /// The logits `[n, outputs]`, and the statistics that normalizations went by. Dropout acts where
     /// there is randomness to draw from.
     pub(super) fn forward(
         &self,
@@ -192,7 +192,7 @@ fn to_device(tensor: HostTensor, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(tensor.into_values(), shape), device)
 }
 
-/// Cuts a group into what one operation can do: layer by layer where a normalisation goes by the
+/// Cuts a group into what one operation can do: layer by layer where a normalization goes by the
 /// batch, which has to be there as a whole.
 fn divide(units: &[Unit], group: Range<usize>, has_batch_norm: bool) -> Vec<Range<usize>> {
     if group.len() == 1 {
@@ -245,7 +245,7 @@ impl Build {
         StepKind::Layer { operation, convolutions, shortcut }
     }
 
-    /// A convolution whose normalisation goes by the batch.
+    /// A convolution whose normalization goes by the batch.
     fn normalised(&self, unit: &Unit) -> StepKind {
         let mut bare = convolution(unit).clone();
         let activation = std::mem::replace(&mut bare.activation, Activation::Linear);

@@ -41,7 +41,7 @@ fn sides(padding: Padding) -> [(usize, usize); 2] {
     [(padding.top, padding.bottom), (padding.left, padding.right)]
 }
 
-/// `x · scale + shift` for each channel: batch normalisation with fixed statistics.
+/// `x · scale + shift` for each channel: batch normalization with fixed statistics.
 pub(super) fn affine(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4> {
     let [n_channels] = scale.dims();
     let by_channel = |values: Tensor<1>| values.reshape([1, 1, 1, n_channels]);

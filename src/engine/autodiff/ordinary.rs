@@ -35,7 +35,7 @@ pub(super) struct LearningPart<'a> {
     pub(super) boundary: &'a [Value],
 }
 
-/// Runs units on features and gives the logits `[n, outputs]`, and the statistics that normalisations
+/// Runs units on features and gives the logits `[n, outputs]`, and the statistics that normalizations
 /// went by: those whose scale is among `by_batch`. Dropout acts where there is randomness to draw
 /// from.
 pub(super) fn forward(
@@ -107,7 +107,7 @@ pub(super) fn forward(
     Ok((vectors(last.expect("the head is always part of what trains")), statistics))
 }
 
-/// A normalisation by the mean and variance of the batch, and these.
+/// A normalization by the mean and variance of the batch, and these.
 fn by_statistics(
     x: Tensor<4>,
     norm: &Norm,

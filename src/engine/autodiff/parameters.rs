@@ -151,7 +151,7 @@ impl Leaf {
     }
 }
 
-/// Batch normalisation with fixed statistics as an affine map: scale and shift depend on the
+/// Batch normalization with fixed statistics as an affine map: scale and shift depend on the
 /// trained gamma and beta, and gradients reach these through them.
 pub(super) fn frozen_norm(norm: &Norm, leaves: &Leaves) -> (BurnTensor<1>, BurnTensor<1>) {
     let vector = |role| leaves.vector(&norm.parameter(role));

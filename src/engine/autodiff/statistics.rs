@@ -1,4 +1,4 @@
-//! Normalisations that go by the statistics of their batch, and the running means of these.
+//! Normalizations that go by the statistics of their batch, and the running means of these.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::model::graph::Role;
 use crate::model::weights::Weights;
 use crate::spec::Convention;
 
-/// The statistics of a batch by the layer of the normalisation.
+/// The statistics of a batch by the layer of the normalization.
 pub(super) type BatchStatistics = BTreeMap<String, Statistics>;
 
-/// The normalisation of a unit that goes by the batch: one whose scale trains, where normalisations
+/// The normalization of a unit that goes by the batch: one whose scale trains, where normalizations
 /// train at all.
 pub(super) fn trained_norm<'a>(unit: &'a Unit, trained: &[String]) -> Option<&'a Norm> {
     let UnitKind::Convolution(convolution) = &unit.kind else { return None };
@@ -24,7 +24,7 @@ pub(super) fn trained_norm<'a>(unit: &'a Unit, trained: &[String]) -> Option<&'a
 pub(super) struct RunningMeans {
     /// The share of the old mean that is kept in a step.
     pub(super) momentum: f64,
-    /// Keras keeps the variance of the batch, PyTorch the estimate of that of all pictures.
+    /// Keras keeps the variance of the batch, PyTorch the estimate of that of all images.
     pub(super) convention: Convention,
 }
 

@@ -28,16 +28,16 @@ use crate::spec::{
 enum Definition {
     /// As layers of our own, on the processor.
     Native {
-        /// With every normalisation folded.
+        /// With every normalization folded.
         asked: NativeNetwork,
-        /// With normalisations by the batch, where there are any.
+        /// With normalizations by the batch, where there are any.
         learning: Option<NativeNetwork>,
     },
     /// In ordinary tensor operations.
     Ordinary { units: Vec<Unit>, first: usize },
 }
 
-/// Whether a network is asked or learns: the difference is in its normalisations.
+/// Whether a network is asked or learns: the difference is in its normalizations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Asked,
@@ -93,7 +93,7 @@ pub struct TrainerOptions {
     pub optimizer: OptimizerSpec,
     /// Parts of a batch whose gradients are added in a fixed tree; for [`Layers::Native`] alone.
     pub micro_batches: usize,
-    /// What normalisations that train go by.
+    /// What normalizations that train go by.
     pub batch_norm: BatchNormSpec,
     /// The largest length of all gradients of a step together.
     pub clipping: Option<ClippingSpec>,
@@ -136,7 +136,7 @@ pub struct AutodiffTrainer {
     parameters: Parameters,
     optimizer: Optimizer,
     device: Device,
-    /// The scales of normalisations that go by the batch.
+    /// The scales of normalizations that go by the batch.
     by_batch: Vec<String>,
     running: Option<RunningMeans>,
     clipping: Option<ClippingSpec>,
@@ -196,7 +196,7 @@ impl AutodiffTrainer {
         }
     }
 
-    /// The logits, and the statistics that normalisations went by.
+    /// The logits, and the statistics that normalizations went by.
     fn forward(
         &self,
         leaves: &Leaves,

@@ -1,4 +1,4 @@
-//! A convolution with what is left of its batch normalisation: `z = (x W) ∘ s + b`.
+//! A convolution with what is left of its batch normalization: `z = (x W) ∘ s + b`.
 //!
 //! With `G = xᵀ dz` the gradients are `dW = G ∘ s`, `ds` the column sums of `W ∘ G`, and `db` the
 //! column sums of `dz`: the values before the affine map are never needed, and `gamma` gets its

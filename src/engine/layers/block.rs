@@ -1,5 +1,5 @@
 //! Inverted residual blocks as one operation: expansion, depthwise convolution and projection, strip
-//! by strip of one picture, so that the expanded activations never leave the cache.
+//! by strip of one image, so that the expanded activations never leave the cache.
 //!
 //! Sandler et al. 2018 (arXiv 1801.04381), section 3.3 and section 5.1 on memory. Forward keeps
 //! nothing but the block's input; backward computes the two inner activations again.
@@ -31,11 +31,11 @@ pub(in crate::engine) enum First<'a> {
     None,
     /// A 1x1 convolution with bias and `ReLU6`.
     Pointwise { weights: &'a Packed, bias: &'a [f32], n_inputs: usize },
-    /// Another convolution with bias and `ReLU6`, of pictures of `shape`.
+    /// Another convolution with bias and `ReLU6`, of images of `shape`.
     Convolution { weights: &'a Packed, bias: &'a [f32], shape: [usize; 3], window: Window },
 }
 
-/// A block ready to run forward: normalisations folded, weights packed.
+/// A block ready to run forward: normalizations folded, weights packed.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct BlockForward<'a> {
     pub(in crate::engine) kernels: Kernels,
@@ -58,7 +58,7 @@ fn strip_rows(shape: &Depthwise) -> usize {
 }
 
 impl BlockForward<'_> {
-    /// Runs one picture: `x` the block's input, `out` room for its output.
+    /// Runs one image: `x` the block's input, `out` room for its output.
     pub(in crate::engine) fn run(&self, x: &[f32], mut out: Out<'_>) {
         let shape = self.shape;
         let (out_height, out_width) = shape.output();
@@ -156,7 +156,7 @@ impl InvertedResidual {
         }
     }
 
-    /// Numbers of the input and the output of one picture.
+    /// Numbers of the input and the output of one image.
     fn lengths(&self) -> (usize, usize) {
         let (out_height, out_width) = self.shape.output();
         let x_len = self.shape.height * self.shape.width * self.n_inputs;

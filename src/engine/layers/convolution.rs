@@ -37,7 +37,7 @@ pub(in crate::engine) struct Filters<'a> {
     pub(in crate::engine) epilogue: Epilogue<'a>,
 }
 
-/// The output rows `rows` of one picture's convolution, into `out`.
+/// The output rows `rows` of one image's convolution, into `out`.
 pub(in crate::engine) fn convolve(
     kernels: Kernels,
     unfold: Unfold,
@@ -65,7 +65,7 @@ pub(in crate::engine) fn convolve(
     });
 }
 
-/// What all pictures add to.
+/// What all images add to.
 struct Sums<'a> {
     /// `G`, the product of the windows and the gated gradient.
     g: &'a mut [f32],
@@ -82,7 +82,7 @@ impl Convolution {
         self.output_shape().iter().product()
     }
 
-    /// One picture's part of `G` and `db`, and its gradient where there is room for it.
+    /// One image's part of `G` and `db`, and its gradient where there is room for it.
     fn backward_picture(
         &self,
         pass: &Backward<'_>,

@@ -29,7 +29,7 @@ pub(super) fn flipped(weights: &[f32], channels: usize) -> Vec<f32> {
     weights.chunks_exact(channels).rev().flatten().copied().collect()
 }
 
-/// What backward reads of one picture.
+/// What backward reads of one image.
 #[derive(Clone, Copy)]
 struct OnePicture<'a> {
     /// The input.
@@ -46,7 +46,7 @@ impl DepthwiseConvolution {
         (self.shape.height * self.shape.input_row(), out_height * self.shape.output_row())
     }
 
-    /// One picture's part of `G` and `db`, and its gradient where there is room for it. The gradient
+    /// One image's part of `G` and `db`, and its gradient where there is room for it. The gradient
     /// of the output is gated strip by strip, and what later rows still need is kept.
     fn backward_picture(
         &self,

@@ -14,7 +14,7 @@ pub(in crate::engine) struct MaxPooling {
     pub(in crate::engine) window: Window,
 }
 
-/// The greatest numbers of one picture, into `out`; what is no number wins.
+/// The greatest numbers of one image, into `out`; what is no number wins.
 pub(in crate::engine) fn greatest(shape: [usize; 3], window: Window, x: &[f32], out: Out<'_>) {
     let mut greatest = vec![0.0; shape[2]];
     for (at, out) in out.chunks(shape[2]).enumerate() {

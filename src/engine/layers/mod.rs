@@ -2,7 +2,7 @@
 //! between threads.
 //!
 //! An [`Operation`] is a function of some inputs, the first of them activations `[n, h, w, c]`, the
-//! others parameters; it knows no tensors, no graph and no library. Rows and pictures are handed out
+//! others parameters; it knows no tensors, no graph and no library. Rows and images are handed out
 //! to threads as they come, since no output depends on the cut; sums over a batch are cut into
 //! micro-batches and added in a fixed tree ([`Pieces`](alpaca_kernels::Pieces)), so that nothing
 //! depends on the number of threads.
@@ -41,10 +41,10 @@ pub(super) type InputGradients = Vec<Option<Vec<f32>>>;
 
 /// A layer with its activation and shortcut, or several of them.
 pub(super) trait Operation: Debug + Send + Sync {
-    /// The output of one picture.
+    /// The output of one image.
     fn output_shape(&self) -> [usize; 3];
 
-    /// The output for `n` pictures.
+    /// The output for `n` images.
     fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32>;
 
     /// Whether [`backward`](Self::backward) reads the output of [`forward`](Self::forward).
@@ -56,7 +56,7 @@ pub(super) trait Operation: Debug + Send + Sync {
 
 /// What an [`Operation`] goes backward from.
 pub(super) struct Backward<'a> {
-    /// Pictures.
+    /// Images.
     pub(super) n: usize,
     /// The inputs of the forward pass.
     pub(super) inputs: &'a [&'a [f32]],

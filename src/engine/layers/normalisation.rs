@@ -1,4 +1,4 @@
-//! Batch normalisation in training: by the mean and variance of the batch itself.
+//! Batch normalization in training: by the mean and variance of the batch itself.
 //!
 //! Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1. With `m` numbers in a column, `x̂ = (x -
 //! μ) / σ` and `σ² = var + ε`: `dβ = Σ dz`, `dγ = Σ dz x̂` and `dx = γ/σ (dz - dβ/m - x̂ dγ/m)`.
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
 
-/// A normalisation with the function and the shortcut behind it. Inputs: `x` `[n, h, w, c]`, gamma
+/// A normalization with the function and the shortcut behind it. Inputs: `x` `[n, h, w, c]`, gamma
 /// `[c]`, beta `[c]`, and where it has a shortcut that, `[n, h, w, c]`; the way back reads the gate of an activation off the
 /// output, so there is never both. One batch at a time: what
 /// the way back needs of the batch is kept from the way forward.

@@ -72,7 +72,7 @@ proptest! {
 
     #[test]
     fn normalisations_and_their_gradients(
-        // Of two values, normalised to -1 and 1, the gradient is what rounding leaves of nothing.
+        // Of two values, normalized to -1 and 1, the gradient is what rounding leaves of nothing.
         shape in (1..5usize, [2..4usize, 2..4usize], 1..20usize),
         options in (activations(), any::<bool>(), 1..4usize),
         seed: u64,

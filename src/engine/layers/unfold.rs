@@ -1,10 +1,10 @@
-//! Windows of a picture as rows of a matrix ("im2col"), and back.
+//! Windows of an image as rows of a matrix ("im2col"), and back.
 
 use std::ops::Range;
 
 use alpaca_kernels::Window;
 
-/// A picture of `[height, width, channels]` under a window.
+/// An image of `[height, width, channels]` under a window.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct Unfold {
     pub(in crate::engine) shape: [usize; 3],
@@ -49,7 +49,7 @@ impl Unfold {
         }
     }
 
-    /// Adds windows `[rows · width, window]` to the places of the picture they were read from.
+    /// Adds windows `[rows · width, window]` to the places of the image they were read from.
     pub(super) fn fold(&self, windows: &[f32], rows: Range<usize>, picture: &mut [f32]) {
         let channels = self.shape[2];
         let pieces = self.places(rows).zip(windows.chunks_exact(self.window.kernel * channels));
@@ -61,7 +61,7 @@ impl Unfold {
         }
     }
 
-    /// Where each row of each window begins, in rows and columns of the padded picture.
+    /// Where each row of each window begins, in rows and columns of the padded image.
     fn places(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
         let Window { kernel, stride, .. } = self.window;
         let (_, width) = self.window.output(self.shape[0], self.shape[1]);
@@ -69,7 +69,7 @@ impl Unfold {
             .flat_map(move |(y, x)| (0..kernel).map(move |ky| (y + ky, x)))
     }
 
-    /// The part of a window's row that lies inside the picture: where it begins, how many numbers
+    /// The part of a window's row that lies inside the image: where it begins, how many numbers
     /// of the window come before it, and how many it has.
     fn span(&self, y: usize, x: usize) -> Option<(usize, usize, usize)> {
         let [height, width, channels] = self.shape;

@@ -12,7 +12,7 @@ use crate::model::cut::Cut;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// The most pictures of a task: enough for small maps to be worth the weights that are loaded for
+/// The most images of a task: enough for small maps to be worth the weights that are loaded for
 /// them.
 const GROUP: usize = 4;
 
@@ -30,7 +30,7 @@ impl NativeExtractor {
         Ok(Self { plan: Plan::new(network, cut, weights)? })
     }
 
-    /// Runs a group of pictures; `rooms` is for what is handed out.
+    /// Runs a group of images; `rooms` is for what is handed out.
     fn run(&self, n: usize, images: &[f32], mut rooms: Vec<Out<'_>>) {
         with_scratch([self.plan.memory * n], |[memory]| {
             for step in &self.plan.steps {
@@ -79,7 +79,7 @@ impl NativeExtractor {
     }
 }
 
-/// What a step may read: the pictures, and working memory before and behind its output.
+/// What a step may read: the images, and working memory before and behind its output.
 struct Read<'a> {
     images: &'a [f32],
     before: &'a [f32],
@@ -101,7 +101,7 @@ impl FeatureExtractor for NativeExtractor {
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
         let n = batch.samples.len();
         let image_len = batch.images.values().len() / n.max(1);
-        // Results do not depend on how pictures are grouped.
+        // Results do not depend on how images are grouped.
         let group = (n / (2 * rayon::current_num_threads())).clamp(1, GROUP);
         let sizes: Vec<usize> = (0..n).step_by(group).map(|first| group.min(n - first)).collect();
         let lengths: Vec<usize> =

@@ -15,12 +15,12 @@ use crate::model::fuse::{
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// Where a value lies while a group of pictures runs.
+/// Where a value lies while a group of images runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The pictures.
+    /// The images.
     Image,
-    /// In working memory: the first number for one picture, and how many.
+    /// In working memory: the first number for one image, and how many.
     Memory { start: usize, len: usize },
     /// Among what is handed out, with its position there.
     Boundary(usize),
@@ -32,7 +32,7 @@ pub(super) struct Step {
     pub(super) input: Place,
     pub(super) shortcut: Option<Place>,
     pub(super) output: Place,
-    /// Numbers of the input and the output of one picture.
+    /// Numbers of the input and the output of one image.
     pub(super) lengths: (usize, usize),
 }
 
@@ -40,9 +40,9 @@ pub(super) struct Step {
 pub(super) struct Plan {
     pub(super) kernels: Kernels,
     pub(super) steps: Vec<Step>,
-    /// Numbers of working memory for one picture.
+    /// Numbers of working memory for one image.
     pub(super) memory: usize,
-    /// The values to hand out: where they lie at the end, and their shapes for one picture.
+    /// The values to hand out: where they lie at the end, and their shapes for one image.
     pub(super) boundary: Vec<(Place, Vec<usize>)>,
 }
 

@@ -1,4 +1,4 @@
-//! A layer or a block of the frozen part, with its weights, run on a few pictures.
+//! A layer or a block of the frozen part, with its weights, run on a few images.
 
 use alpaca_kernels::{
     Activation, Depthwise, DepthwiseFilter, Epilogue, Kernels, Out, Packed, Rows, Window,
@@ -10,7 +10,7 @@ use crate::engine::layers::{
 };
 use crate::model::fold::Folded;
 
-/// Pictures of at most so many pixels run a block layer by layer, several pictures together: one
+/// Images of at most so many pixels run a block layer by layer, several images together: one
 /// alone is too little work for the weights that would be loaded for it.
 const SMALL: usize = 64;
 
@@ -54,11 +54,11 @@ pub(super) enum BlockFirst {
     Convolution { weights: Packed, bias: Vec<f32>, shape: [usize; 3], window: Window },
 }
 
-/// The pictures of a group on their way through a step.
+/// The images of a group on their way through a step.
 pub(super) struct Group<'a> {
     /// How many there are.
     pub(super) n: usize,
-    /// Numbers of the input and the output of one picture.
+    /// Numbers of the input and the output of one image.
     pub(super) lengths: (usize, usize),
     pub(super) x: &'a [f32],
     /// What the step reads besides, of the length of the output.
@@ -66,7 +66,7 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// The input and the shortcut of each picture.
+    /// The input and the shortcut of each image.
     fn pictures(&self) -> impl Iterator<Item = (&'a [f32], Option<&'a [f32]>)> {
         let Self { n, lengths: (x_len, y_len), x, shortcut } = *self;
         (0..n).map(move |i| {
@@ -77,7 +77,7 @@ impl<'a> Group<'a> {
 }
 
 impl StepKind {
-    /// Runs the step on a group of pictures.
+    /// Runs the step on a group of images.
     pub(super) fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
         let len = group.lengths.1;
         match self {
@@ -170,7 +170,7 @@ impl Block {
         }
     }
 
-    /// Layer by layer, all pictures of the group together.
+    /// Layer by layer, all images of the group together.
     fn run_together(
         &self,
         kernels: Kernels,

@@ -1,4 +1,4 @@
-//! MobileNetV2 in tract: inference, a picture at a time, a thread each.
+//! MobileNetV2 in tract: inference, an image at a time, a thread each.
 //!
 //! `tract-inference MODEL.onnx THREADS SIZE BATCH SECONDS` prints the images a second as JSON. Larger
 //! batches are slower in tract, and one plan does not use several threads.

@@ -9,11 +9,11 @@ pub const USAGE: &str = "usage: draw_alpacas FOLDER [--sheet FILE.png] [--only N
 /// The arguments of one run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
-    /// Where the pictures go.
+    /// Where the images go.
     pub folder: PathBuf,
-    /// Where an overview of all pictures goes.
+    /// Where an overview of all images goes.
     pub sheet: Option<PathBuf>,
-    /// How many pictures of each class to draw, when not all.
+    /// How many images of each class to draw, when not all.
     pub only: Option<u32>,
     pub seed: u64,
 }

@@ -1,6 +1,6 @@
-//! Draws a small set of pictures in two classes, with and without alpacas.
+//! Draws a small set of images in two classes, with and without alpacas.
 //!
-//! Each picture depends on its class, its number and the seed alone, so every run draws the same.
+//! Each image depends on its class, its number and the seed alone, so every run draws the same.
 #![expect(
     unreachable_pub,
     clippy::print_stderr,
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Draws every picture of every class.
+/// Draws every image of every class.
 fn draw_all(arguments: &Arguments) -> Result<(), String> {
     let mut drawn = Vec::new();
     for (class, collection) in alpacas::collections().iter().enumerate() {

@@ -177,7 +177,7 @@ pub(super) fn draw(canvas: &mut Canvas, of_class: &mut Generator, own: &mut Gene
         }
         let [left, right, low, high] = body::extent(&parts);
         let (width, height) = (right - left, high - low);
-        // Most animals are whole; some reach beyond the picture.
+        // Most animals are whole; some reach beyond the image.
         let scale = own.between(0.9, 2.1) / width.max(height);
         let room = |extent: f32| (1.05 - extent * scale / 2.0).max(0.15);
         let middle = own.between(-room(width), room(width));

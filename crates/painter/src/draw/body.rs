@@ -48,7 +48,7 @@ pub(super) struct Part {
     /// From the world to its axes.
     pub(super) axes: Rotation,
     pub(super) colours: [Colour; 2],
-    /// How much of the second colour shows.
+    /// How much of the second color shows.
     pub(super) spots: f32,
     /// Spots over the length of a radius.
     pub(super) spot_scale: f32,
@@ -148,7 +148,7 @@ impl<'a> Target<'a> {
         Some((t, [0, 1, 2].map(|c| from[c] + t * self.front[c])))
     }
 
-    /// Its colour at a place on its unit sphere under a light.
+    /// Its color at a place on its unit sphere under a light.
     fn shade(&self, place: Vector, light: Light) -> Colour {
         let Part { radii, axes, colours, spots, spot_scale, wool: (depth, fineness), .. } =
             *self.part;

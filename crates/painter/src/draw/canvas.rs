@@ -1,11 +1,11 @@
-//! A picture while it is drawn, and what a camera does to it at the end.
+//! An image while it is drawn, and what a camera does to it at the end.
 
 use alpaca_random::Generator;
 
 use super::colour::{Colour, mix};
 use super::noise::hash;
 
-/// A picture; places are counted from -1 to 1 along its shorter side, the middle at zero, `y`
+/// An image; places are counted from -1 to 1 along its shorter side, the middle at zero, `y`
 /// upwards.
 pub(super) struct Canvas {
     /// Rows and columns.
@@ -52,7 +52,7 @@ impl Canvas {
         self.pixels.len()
     }
 
-    /// Mixes a colour into a pixel.
+    /// Mixes a color into a pixel.
     pub(super) fn blend(&mut self, position: usize, colour: Colour, share: f32) {
         self.pixels[position] = mix(self.pixels[position], colour, share);
     }
@@ -84,7 +84,7 @@ impl Canvas {
         bytes
     }
 
-    /// A bar across the picture.
+    /// A bar across the image.
     fn occlude(&mut self, generator: &mut Generator) {
         let colour = super::colour::any(generator);
         let angle = generator.between(0.0, std::f32::consts::PI);

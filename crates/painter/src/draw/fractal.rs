@@ -8,7 +8,7 @@ use super::canvas::Canvas;
 use super::colour::{self, Colour};
 use super::scene;
 
-/// Points of a figure, for each pixel of the picture.
+/// Points of a figure, for each pixel of the image.
 const POINTS_A_PIXEL: usize = 1;
 
 /// `(x, y) → (a x + b y + e, c x + d y + f)`
@@ -72,7 +72,7 @@ impl Choices {
 
 pub(super) fn draw(canvas: &mut Canvas, of_class: &mut Generator, own: &mut Generator) {
     let maps = maps(of_class);
-    // Each picture's figure is a little another one.
+    // Each image's figure is a little another one.
     let maps: Vec<Map> = maps
         .into_iter()
         .map(|map| Map {
@@ -100,7 +100,7 @@ pub(super) fn draw(canvas: &mut Canvas, of_class: &mut Generator, own: &mut Gene
     place(canvas, &points, own);
 }
 
-/// Paints points, brought to the size of the picture, turned and mirrored.
+/// Paints points, brought to the size of the image, turned and mirrored.
 fn place(canvas: &mut Canvas, points: &[[f32; 3]], own: &mut Generator) {
     let bounds = |axis: usize| {
         let mut values: Vec<f32> = points.iter().step_by(7).map(|point| point[axis]).collect();

@@ -58,7 +58,7 @@ pub(super) fn landscape(canvas: &mut Canvas, own: &mut Generator) -> f32 {
     horizon
 }
 
-/// The colours of a sky, or of a wall.
+/// The colors of a sky, or of a wall.
 fn sky(own: &mut Generator) -> [Colour; 2] {
     if own.uniform() < 0.7 {
         let blue = hsv(own.between(0.54, 0.62), own.between(0.1, 0.6), own.between(0.6, 1.0));

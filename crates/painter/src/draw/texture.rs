@@ -28,7 +28,7 @@ impl Surface {
         }
     }
 
-    /// How much of the second colour there is at a place.
+    /// How much of the second color there is at a place.
     fn at(&self, x: f32, y: f32, seed: u32) -> f32 {
         let bend = self.warp * (layered(x * 1.3, y * 1.3, seed ^ 5, 3) - 0.5);
         let (x, y) = ((x + bend) * self.scale, (y - bend) * self.scale / self.stretch);

@@ -1,9 +1,9 @@
-//! What can be the subject of a picture, and what it is doing.
+//! What can be the subject of an image, and what it is doing.
 
 use crate::paint::drawing::geometry::{Bounds, Point, at};
 use crate::paint::drawing::painter::Painter;
 
-/// What the subject of a picture is doing, as far as it can.
+/// What the subject of an image is doing, as far as it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stance {
     /// Stands in profile.

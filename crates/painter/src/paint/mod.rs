@@ -1,4 +1,4 @@
-//! Painted pictures: an animal or a thing in a scene, at some hour and in some weather, as a camera
+//! Painted images: an animal or a thing in a scene, at some hour and in some weather, as a camera
 //! sees it.
 //!
 //! The images of `data/alpacas` are made of these, and the kind `species` of generators, whose
@@ -17,7 +17,7 @@ use self::picture::Frame;
 use self::picture::deal::Deal;
 use self::random::Random;
 
-/// A painted picture.
+/// A painted image.
 pub struct Painting {
     /// Columns.
     pub width: u32,
@@ -27,7 +27,7 @@ pub struct Painting {
     pub pixels: Vec<u8>,
 }
 
-/// A picture of a made-up species: `[height, width, 3]`, values from 0 to 255.
+/// An image of a made-up species: `[height, width, 3]`, values from 0 to 255.
 pub(crate) fn species(
     class: usize,
     number: usize,

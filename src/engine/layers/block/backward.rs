@@ -1,4 +1,4 @@
-//! An inverted residual block backward, strip by strip of each picture.
+//! An inverted residual block backward, strip by strip of each image.
 //!
 //! For each strip of output rows: the expansion of the rows they read is computed again (what the
 //! strip before left is kept), then the depthwise output; the gradient of the latter is a product
@@ -143,7 +143,7 @@ pub(super) fn backward(block: &InvertedResidual, pass: &Backward<'_>) -> InputGr
     all
 }
 
-/// One picture on its way backward.
+/// One image on its way backward.
 struct Picture<'a> {
     block: &'a InvertedResidual,
     weights: &'a Weights<'a>,

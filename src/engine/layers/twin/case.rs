@@ -263,7 +263,7 @@ pub(super) fn block(
     }
 }
 
-/// A batch normalisation; the shortcut is its last input.
+/// A batch normalization; the shortcut is its last input.
 pub(super) fn normalisation(
     kernels: Kernels,
     generator: &mut Generator,

@@ -62,12 +62,12 @@ pub(crate) struct Head {
     pub(crate) skull: Vec<Ring>,
     pub(crate) eye: Point,
     pub(crate) eye_size: f32,
-    /// The colour of an eye with an upright pupil; other eyes are dark.
+    /// The color of an eye with an upright pupil; other eyes are dark.
     pub(crate) iris: Option<Colour>,
     pub(crate) nostril: Point,
     /// The two ends of the mouth.
     pub(crate) mouth: [Point; 2],
-    /// The last part of the skull, in another colour.
+    /// The last part of the skull, in another color.
     pub(crate) muzzle: Colour,
     pub(crate) halter: Option<Colour>,
     pub(crate) ear_root: Point,

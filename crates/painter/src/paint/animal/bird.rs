@@ -25,7 +25,7 @@ pub(crate) struct Bird {
     pub(crate) head: f32,
     pub(crate) beak: f32,
     pub(crate) beak_colour: Colour,
-    /// The colour of its comb, where it has one.
+    /// The color of its comb, where it has one.
     pub(crate) comb: Option<Colour>,
     pub(crate) leg_length: f32,
     pub(crate) leg_half: f32,

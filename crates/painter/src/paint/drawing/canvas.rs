@@ -1,4 +1,4 @@
-//! A picture to draw on: filled shapes in a frame that can be moved, turned and scaled.
+//! An image to draw on: filled shapes in a frame that can be moved, turned and scaled.
 
 use tiny_skia::{
     Color, FillRule, GradientStop, LinearGradient, Mask, Paint, Path, PathBuilder, Pixmap,
@@ -8,14 +8,14 @@ use tiny_skia::{
 use super::colour::Colour;
 use super::geometry::{Point, Side, at};
 
-/// Pixels drawn for each pixel of the finished picture, along each side.
+/// Pixels drawn for each pixel of the finished image, along each side.
 pub(crate) const OVERSAMPLING: u32 = 2;
 
 /// What a shape is filled with.
 #[derive(Clone, Copy)]
 pub(crate) enum Ink {
     Flat(Colour),
-    /// Runs from one colour at one point to another at another.
+    /// Runs from one color at one point to another at another.
     Along {
         from: (Point, Colour),
         to: (Point, Colour),
@@ -56,7 +56,7 @@ impl Placement {
     }
 }
 
-/// A picture that is being drawn.
+/// An image that is being drawn.
 pub(crate) struct Canvas {
     pixmap: Pixmap,
     frame: Transform,
@@ -65,7 +65,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas for a picture of `width` by `height` pixels, `fineness` of which make one unit of
+    /// A canvas for an image of `width` by `height` pixels, `fineness` of which make one unit of
     /// what is drawn.
     pub(crate) fn new(width: u32, height: u32, fineness: f32) -> Self {
         let pixmap = Pixmap::new(width * OVERSAMPLING, height * OVERSAMPLING)
@@ -79,12 +79,12 @@ impl Canvas {
         self.fineness
     }
 
-    /// The pixels, `OVERSAMPLING` times as wide and high as the picture.
+    /// The pixels, `OVERSAMPLING` times as wide and high as the image.
     pub(crate) fn pixmap(&mut self) -> &mut Pixmap {
         &mut self.pixmap
     }
 
-    /// The length of one pixel of the finished picture in the current frame.
+    /// The length of one pixel of the finished image in the current frame.
     pub(crate) fn pixel(&self) -> f32 {
         let (wide, high) = self.frame.get_scale();
         OVERSAMPLING as f32 / (wide * high).sqrt()
@@ -105,7 +105,7 @@ impl Canvas {
         self.frame = frame;
     }
 
-    /// Where a direction of the current frame points on the picture, whose y points down.
+    /// Where a direction of the current frame points on the image, whose y points down.
     pub(crate) fn on_picture(&self, direction: Point) -> Point {
         let frame = self.frame;
         let x = frame.sx * direction.x + frame.kx * direction.y;

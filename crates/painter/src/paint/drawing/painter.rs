@@ -8,7 +8,7 @@ use crate::paint::random::Random;
 /// Where the light comes from and how hard it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Light {
-    /// Toward the light within the picture, whose y points down.
+    /// Toward the light within the image, whose y points down.
     pub(crate) toward: Point,
     /// Toward the viewer.
     pub(crate) front: f32,

@@ -1,21 +1,21 @@
-//! Deals choices to the pictures of a class so that each comes up in its exact share.
+//! Deals choices to the images of a class so that each comes up in its exact share.
 
 use crate::paint::random::Random;
 
-/// One picture's place among the pictures of its class.
+/// One image's place among the images of its class.
 #[derive(Clone, Copy)]
 pub(crate) struct Deal<'a> {
     pub(crate) seed: u64,
     /// The name of the class.
     pub(crate) class: &'a str,
-    /// The number of the picture.
+    /// The number of the image.
     pub(crate) index: u32,
-    /// How many pictures choices are dealt out to evenly; of one, each is a throw of its own.
+    /// How many images choices are dealt out to evenly; of one, each is a throw of its own.
     pub(crate) count: u32,
 }
 
 impl Deal<'_> {
-    /// A generator for `topic` in this picture alone.
+    /// A generator for `topic` in this image alone.
     pub(crate) fn random(&self, topic: &str) -> Random {
         Random::new(self.seed, &format!("{}/{topic}", self.class), u64::from(self.index))
     }

@@ -20,7 +20,7 @@ pub(crate) enum Screen {
     Flowers,
 }
 
-/// The screens and how many pictures of a hundred have each.
+/// The screens and how many images of a hundred have each.
 pub(crate) const SCREENS: [(Screen, u32); 6] = [
     (Screen::Nothing, 62),
     (Screen::TallGrass, 12),
@@ -30,7 +30,7 @@ pub(crate) const SCREENS: [(Screen, u32); 6] = [
     (Screen::Flowers, 6),
 ];
 
-/// Draws `screen` along the bottom of the picture.
+/// Draws `screen` along the bottom of the image.
 pub(crate) fn draw(painter: &mut Painter, view: &View, screen: Screen) {
     match screen {
         Screen::Nothing => {}
@@ -75,7 +75,7 @@ fn fence(painter: &mut Painter, view: &View) {
     });
 }
 
-/// Draws a thing near the bottom edge, as high as `share` of the picture.
+/// Draws a thing near the bottom edge, as high as `share` of the image.
 fn thing(painter: &mut Painter, view: &View, make: Make, share: f32) {
     let figure = make(&mut painter.random);
     let scale = view.size.y * share / figure.bounds().size().y;

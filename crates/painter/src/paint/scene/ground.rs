@@ -22,9 +22,9 @@ pub(crate) enum Cover {
 #[derive(Clone, Copy)]
 pub(crate) struct Ground {
     pub(crate) cover: Cover,
-    /// Its colour at the horizon.
+    /// Its color at the horizon.
     pub(crate) far: Colour,
-    /// Its colour before the viewer's feet.
+    /// Its color before the viewer's feet.
     pub(crate) near: Colour,
 }
 

@@ -1,4 +1,4 @@
-//! Things that stand about behind the subject, the same for every class of pictures.
+//! Things that stand about behind the subject, the same for every class of images.
 
 use super::setting::Setting;
 use super::{View, shadow};

@@ -7,7 +7,7 @@ use crate::paint::drawing::geometry::{Point, at, rectangle};
 use crate::paint::drawing::painter::Painter;
 use crate::paint::random::noise;
 
-/// Something that rises at the horizon, with its colour.
+/// Something that rises at the horizon, with its color.
 #[derive(Clone, Copy)]
 pub(crate) enum Ridge {
     Hill(u32),

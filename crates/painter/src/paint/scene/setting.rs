@@ -1,4 +1,4 @@
-//! The places where pictures are taken.
+//! The places where images are taken.
 
 use super::ground::{Cover, Ground};
 use super::ridge::Ridge;
@@ -19,7 +19,7 @@ pub(crate) enum Setting {
     Studio,
 }
 
-/// The settings and how many pictures of a hundred have each.
+/// The settings and how many images of a hundred have each.
 pub(crate) const SETTINGS: [(Setting, u32); 10] = [
     (Setting::Meadow, 18),
     (Setting::Hills, 14),

@@ -15,7 +15,7 @@ pub(crate) enum Weather {
     Fog,
 }
 
-/// The weathers and how many pictures of a hundred have each.
+/// The weathers and how many images of a hundred have each.
 pub(crate) const WEATHERS: [(Weather, u32); 4] =
     [(Weather::Clear, 80), (Weather::Rain, 6), (Weather::Snowfall, 6), (Weather::Fog, 8)];
 
