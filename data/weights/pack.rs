@@ -1,7 +1,7 @@
 //! Makes the built-in weights file from a run of `pipelines/pretrain_larger.yaml`: the weights of
 //! the base model, with a record of their origin.
 //!
-//!     cargo run --release --example pack_weights -- runs/pretrain_larger data/weights/FILE.safetensors
+//! cargo run --release --example pack_weights -- runs/pretrain_larger data/weights/FILE.safetensors
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::path::{Path, PathBuf};

@@ -12,13 +12,13 @@ use crate::model::network::Network;
 use crate::onnx::run::{GraphError, Model, Runnable};
 use crate::spec::ImageSize;
 
-/// Runs a backbone, and the pooling behind it where that is frozen too.
+/// Runs a backbone, and the pooling after it if that is frozen too.
 pub(super) struct BackboneExtractor {
     runnable: Runnable,
     channels: Channels,
-    /// The shape of an image in its input.
+    /// The shape of an image in the input.
     input: [usize; 4],
-    /// Its features: rows, columns, channels.
+    /// The shape of the features: rows, columns, channels.
     features: [usize; 3],
     pools: bool,
 }
@@ -28,14 +28,14 @@ fn failed(error: &GraphError) -> EngineError {
 }
 
 impl BackboneExtractor {
-    /// Makes the backbone ready for the images of a network.
+    /// Prepares the backbone for the input size of a network.
     pub(super) fn new(
         network: &Network,
         backbone: &Backbone,
         cut: &Cut,
     ) -> Result<Self, EngineError> {
         let &[height, width, _] = &network.graph.layers()[0].shape[..] else {
-            unreachable!("a network takes pictures");
+            unreachable!("a network takes images");
         };
         let pools = network.units[cut.frozen.clone()]
             .iter()

@@ -9,9 +9,9 @@ use crate::paint::picture::subject::{CLASSES, Class};
 pub struct Collection {
     /// The name of its directory.
     pub folder: &'static str,
-    /// How the names of its files begin.
+    /// The prefix of its file names.
     pub prefix: &'static str,
-    /// How many images it has.
+    /// The number of images.
     pub count: u32,
 }
 

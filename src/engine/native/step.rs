@@ -10,11 +10,11 @@ use crate::engine::layers::{
 };
 use crate::model::fold::Folded;
 
-/// Images of at most so many pixels run a block layer by layer, several images together: one
-/// alone is too little work for the weights that would be loaded for it.
+/// Up to this many pixels, a block runs layer by layer over several images at once, because a
+/// single small map is too little work to amortize loading the weights.
 const SMALL: usize = 64;
 
-/// What a step computes.
+/// The computation of a step.
 pub(super) enum StepKind {
     /// A 1x1 convolution.
     Pointwise { weights: Packed, bias: Vec<f32>, activation: Activation },
@@ -30,7 +30,7 @@ pub(super) enum StepKind {
     Depthwise { shape: Depthwise, weights: Folded, activation: Activation },
     /// The sum of two values.
     Sum { activation: Activation },
-    /// The greatest number of each channel in a window.
+    /// Max pooling.
     MaxPooling { shape: [usize; 3], window: Window },
     /// An inverted residual block.
     Block(Box<Block>),
@@ -48,20 +48,20 @@ pub(super) struct Block {
     pub(super) has_shortcut: bool,
 }
 
-/// The convolution in front of a block's depthwise one.
+/// The convolution before the depthwise convolution of a block.
 pub(super) enum BlockFirst {
     Pointwise { weights: Packed, bias: Vec<f32>, n_inputs: usize },
     Convolution { weights: Packed, bias: Vec<f32>, shape: [usize; 3], window: Window },
 }
 
-/// The images of a group on their way through a step.
+/// The inputs of a step for a group of images.
 pub(super) struct Group<'a> {
-    /// How many there are.
+    /// The number of images.
     pub(super) n: usize,
-    /// Numbers of the input and the output of one image.
+    /// The number of values in the input and the output of one image.
     pub(super) lengths: (usize, usize),
     pub(super) x: &'a [f32],
-    /// What the step reads besides, of the length of the output.
+    /// The second input, with the length of the output.
     pub(super) shortcut: Option<&'a [f32]>,
 }
 
@@ -170,7 +170,7 @@ impl Block {
         }
     }
 
-    /// Layer by layer, all images of the group together.
+    /// Runs a block layer by layer, with all images of the group together.
     fn run_together(
         &self,
         kernels: Kernels,

@@ -1,7 +1,7 @@
 //! Checks that an SVG file only draws, as the plots of this program do.
 //!
-//! Pages embed plots as inline SVG, so that they follow light and dark mode and have tooltips. A run
-//! directory may come from a stranger, so only the elements and attributes below are allowed.
+//! Pages embed plots as inline SVG, so that they follow light and dark mode and have tooltips. A
+//! run directory may come from a stranger, so only the elements and attributes below are allowed.
 
 use roxmltree::{Document, Node, ParsingOptions};
 

@@ -1,5 +1,5 @@
-//! Made-up four-legged species: the build of one animal with the head, the neck and the coat of
-//! others, all of them stretched. No alpaca is among the animals.
+//! Invented four-legged species: the build of one animal with the head, the neck and the coat of
+//! others, all of them stretched. Alpacas are not among the animals.
 
 use super::animal::anatomy::{EarShape, Quadruped};
 use super::animal::{bear, camel, cat, cow, deer, dog, goat, horse, llama, sheep};

@@ -11,7 +11,7 @@ use super::geometry::{Point, Side, at};
 /// Pixels drawn for each pixel of the finished image, along each side.
 pub(crate) const OVERSAMPLING: u32 = 2;
 
-/// What a shape is filled with.
+/// The fill of a shape.
 #[derive(Clone, Copy)]
 pub(crate) enum Ink {
     Flat(Colour),
@@ -35,7 +35,7 @@ impl From<Colour> for Ink {
     }
 }
 
-/// Where a drawing goes: its origin, its size and its turn in radians.
+/// The placement of a drawing: origin, scale and rotation in radians.
 #[derive(Clone, Copy)]
 pub(crate) struct Placement {
     pub(crate) origin: Point,
@@ -69,7 +69,7 @@ impl Canvas {
     /// what is drawn.
     pub(crate) fn new(width: u32, height: u32, fineness: f32) -> Self {
         let pixmap = Pixmap::new(width * OVERSAMPLING, height * OVERSAMPLING)
-            .expect("pictures are neither empty nor huge");
+            .expect("images are neither empty nor huge");
         let scale = OVERSAMPLING as f32 * fineness;
         Self { pixmap, frame: Transform::from_scale(scale, scale), clip: None, fineness }
     }
@@ -100,7 +100,7 @@ impl Canvas {
         outer
     }
 
-    /// Goes back to a frame that [`Canvas::enter`] left.
+    /// Restores the frame from before [`Canvas::enter`].
     pub(crate) fn restore(&mut self, frame: Transform) {
         self.frame = frame;
     }

@@ -1,10 +1,10 @@
-//! What covers a body: its colors and what the hair is like.
+//! Coats: the colors and the hair of a body.
 
 use super::colour::Colour;
 use super::geometry::Point;
 use crate::paint::random::noise;
 
-/// What the hair of a coat is like.
+/// The hair of a coat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Texture {
     /// No hair to be seen: skin, a horn, a horse in summer.

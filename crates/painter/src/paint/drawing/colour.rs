@@ -1,4 +1,4 @@
-//! Colors, and what light does to them.
+//! Colors, and the effect of light on them.
 
 use crate::paint::random::Random;
 
@@ -27,7 +27,7 @@ pub(crate) const BLACK: Colour = rgb(0);
 pub(crate) const WHITE: Colour = rgb(0xff_ffff);
 
 impl Colour {
-    /// The same color, this opaque.
+    /// The same color with another opacity.
     #[must_use]
     pub(crate) fn alpha(self, alpha: f32) -> Self {
         Self { alpha, ..self }

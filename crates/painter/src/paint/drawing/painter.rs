@@ -1,11 +1,11 @@
-//! A canvas together with the light that falls on it and the dice that vary what is drawn.
+//! A canvas with its light and the random numbers that vary drawings.
 
 use super::canvas::{Canvas, Placement};
 use super::colour::Colour;
 use super::geometry::{Point, at};
 use crate::paint::random::Random;
 
-/// Where the light comes from and how hard it is.
+/// The direction and strength of the light.
 #[derive(Clone, Copy)]
 pub(crate) struct Light {
     /// Toward the light within the image, whose y points down.

@@ -1,4 +1,4 @@
-//! What a camera does to an image: exposure, contrast, a dark rim and grain.
+//! Camera effects: exposure, contrast, vignetting and grain.
 
 use crate::paint::Painting;
 use crate::paint::drawing::canvas::{Canvas, OVERSAMPLING};
@@ -28,7 +28,7 @@ impl Camera {
         }
     }
 
-    /// Takes the image.
+    /// Applies the effects and downsamples.
     pub(crate) fn develop(&self, canvas: &mut Canvas, random: &mut Random) -> Painting {
         let pixmap = canvas.pixmap();
         let (width, height) = (pixmap.width() / OVERSAMPLING, pixmap.height() / OVERSAMPLING);

@@ -1,4 +1,4 @@
-//! The recipe of an image: a scene, a subject in it, and what the camera does to both.
+//! The recipe of an image: a scene, a subject in it, and the camera effects.
 
 pub(crate) mod blur;
 pub(crate) mod camera;
@@ -20,7 +20,7 @@ use crate::paint::random::Random;
 use crate::paint::scene::front::Screen;
 use crate::paint::scene::{self, View, front, hour, setting, shadow, weather};
 
-/// Width and height of the images, and how many of ten have each.
+/// Widths and heights, with the number of images out of ten.
 const SIZES: [((u32, u32), u32); 3] = [((192, 192), 7), ((208, 156), 2), ((156, 208), 1)];
 
 /// The size of an image.
@@ -29,7 +29,7 @@ pub(crate) struct Frame {
     /// In pixels.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Pixels that one unit takes: images of all sizes show as much, 192 by 192 units.
+    /// The pixels per unit. Images of all sizes show the same area, 192 by 192 units.
     pub(crate) fineness: f32,
 }
 
@@ -94,7 +94,7 @@ fn compose(painter: &mut Painter, view: &View, deal: &Deal<'_>, make: Option<&Ma
         subjects(painter, view, deal, make, shot);
     }
     let screen = match (deal.choose("screen", &front::SCREENS), shot.stance()) {
-        // What grows or lies on the ground would hide a head that is down there.
+        // Ground cover would hide a lowered head.
         (Screen::TallGrass | Screen::Rock | Screen::Bush, Stance::Grazing) => Screen::Nothing,
         (screen, _) => screen,
     };

@@ -18,7 +18,7 @@ pub(crate) enum Shot {
     Cut(Stance),
 }
 
-/// The shots and how many images of a hundred have each.
+/// The shots, with the number of images out of a hundred.
 pub(crate) const SHOTS: [(Shot, u32); 13] = [
     (Shot::Whole(Stance::Standing), 15),
     (Shot::Whole(Stance::Walking), 10),

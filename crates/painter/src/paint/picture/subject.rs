@@ -1,4 +1,4 @@
-//! What the images of each class show. To add an animal, write it and name it here.
+//! The subjects of each class. To add an animal, write it and list it here.
 
 use crate::paint::animal::{
     alpaca, bear, camel, cat, cow, deer, dog, goat, horse, llama, ostrich, poultry, sheep,
@@ -14,14 +14,14 @@ pub(crate) type Make = fn(Stance, &mut Random) -> Box<dyn Figure>;
 pub(crate) struct Class {
     /// The name of its directory.
     pub(crate) folder: &'static str,
-    /// How the names of its files begin.
+    /// The prefix of its file names.
     pub(crate) prefix: &'static str,
     /// Its subjects, with the number of images of each; some show nothing but a scene.
     pub(crate) subjects: &'static [(Option<Make>, u32)],
 }
 
 impl Class {
-    /// How many images it has.
+    /// The number of images.
     pub(crate) fn count(&self) -> u32 {
         self.subjects.iter().map(|subject| subject.1).sum()
     }

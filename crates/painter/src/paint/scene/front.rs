@@ -1,4 +1,4 @@
-//! What stands between the camera and the subject.
+//! Occluders between the camera and the subject.
 
 use super::ground::{Cover, Ground, blade};
 use super::prop::Make;
@@ -9,7 +9,7 @@ use crate::paint::drawing::geometry::{Point, Side, at, oval};
 use crate::paint::drawing::painter::Painter;
 use crate::paint::thing::{plant, yard};
 
-/// What hides a part of the subject.
+/// An occluder that hides a part of the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
     Nothing,
@@ -20,7 +20,7 @@ pub(crate) enum Screen {
     Flowers,
 }
 
-/// The screens and how many images of a hundred have each.
+/// The screens, with the number of images out of a hundred.
 pub(crate) const SCREENS: [(Screen, u32); 6] = [
     (Screen::Nothing, 62),
     (Screen::TallGrass, 12),

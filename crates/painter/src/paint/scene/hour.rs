@@ -15,7 +15,7 @@ pub(crate) enum Hour {
     Night,
 }
 
-/// The hours and how many images of a hundred have each.
+/// The hours, with the number of images out of a hundred.
 pub(crate) const HOURS: [(Hour, u32); 6] = [
     (Hour::Noon, 30),
     (Hour::Morning, 20),
@@ -39,7 +39,7 @@ impl Hour {
         (rgb(top), rgb(low))
     }
 
-    /// What the light does to every color.
+    /// The effect of the light on every color.
     pub(crate) fn tint(self) -> [f32; 3] {
         match self {
             Self::Morning => [1.03, 1.0, 0.94],

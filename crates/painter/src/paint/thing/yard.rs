@@ -1,4 +1,4 @@
-//! What lies about in a yard or a field: rocks, bales, fences, balls and buckets.
+//! Objects in a yard or a field: rocks, bales, fences, balls and buckets.
 
 use crate::paint::drawing::coat::{Coat, Texture};
 use crate::paint::drawing::colour::{Colour, WHITE, rgb};
