@@ -151,8 +151,8 @@ pub fn obstacle_to_removal(run: &RunEntry) -> Option<String> {
     }
 }
 
-/// Removes a run directory. The manifest goes first, so that what an interruption leaves does not
-/// look like a finished run. The resolved pipeline goes last, so that it still looks like a run.
+/// Removes a run directory. The manifest goes first, so that after an interruption the rest does
+/// not look like a finished run. The resolved pipeline goes last, so that it still looks like a run.
 ///
 /// # Errors
 /// When a file in it cannot be removed.

@@ -24,7 +24,7 @@ pub(super) type SharedOperation = Arc<dyn Operation>;
 
 /// Layers by the number of inputs. A convolution has activations and three parameters, a
 /// normalization has two parameters; a shortcut is one more. A sum has two activations.
-#[expect(clippy::too_many_arguments, reason = "one for each input, as burn asks for")]
+#[expect(clippy::too_many_arguments, reason = "burn requires one for each input")]
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait LayerOperations: Backend {
     fn layer_of_1(operation: SharedOperation, x: FloatTensor<Self>) -> FloatTensor<Self>;

@@ -146,7 +146,7 @@ impl NativeNetwork {
             last = Some(y.clone());
             values.insert(*output, y);
         }
-        let logits = last.expect("the head is always part of what trains");
+        let logits = last.expect("the head is always trainable");
         let [n, _, _, n_outputs] = logits.dims();
         (logits.reshape([n, n_outputs]), statistics)
     }
@@ -250,7 +250,7 @@ impl Build {
         let mut bare = convolution(unit).clone();
         let activation = std::mem::replace(&mut bare.activation, Activation::Linear);
         let shortcut = bare.shortcut.take();
-        let norm = bare.norm.take().expect("it was asked for because of its normalisation");
+        let norm = bare.norm.take().expect("the caller found a normalization");
         let names = Names {
             weights: unit.parameter(bare.kernel_role()),
             norm: None,

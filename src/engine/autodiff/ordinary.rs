@@ -103,7 +103,7 @@ pub(super) fn forward(
         last = Some(output.clone());
         values.insert(Value::Unit(first + offset), output);
     }
-    Ok((vectors(last.expect("the head is always part of what trains")), statistics))
+    Ok((vectors(last.expect("the head is always trainable")), statistics))
 }
 
 /// Normalizes by the mean and variance of the batch, and returns both.

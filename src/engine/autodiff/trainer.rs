@@ -72,7 +72,7 @@ impl Layers {
         feature = "libtorch",
         expect(
             deprecated,
-            reason = "burn will drop LibTorch; until then it is what we compare with"
+            reason = "burn will drop LibTorch; until then it serves as a reference"
         )
     )]
     fn device(self) -> Device {

@@ -31,7 +31,7 @@ unsafe fn first_lanes(n: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(LANE_MASKS.as_ptr().add(8 - n).cast()) }
 }
 
-// Minimum and maximum give their second operand where one of them is no number, so the value in
+// Minimum and maximum give their second operand where one of them is NaN, so the value in
 // question is the second.
 impl Simd for Avx2 {
     type Vector = __m256;

@@ -92,8 +92,8 @@ impl Part {
     }
 }
 
-/// A part, prepared for ray intersection: a place on its unit sphere is `origin + x · right + y ·
-/// up + t · front`.
+/// A part, prepared for ray intersection. A place on its unit sphere is
+/// `origin + x · right + y · up + t · front`.
 struct Target<'a> {
     part: &'a Part,
     seed: u32,

@@ -1,6 +1,6 @@
 //! Fractals: points that affine maps, chosen at random, lead to (Barnsley 1988). Maps are drawn as
 //! in Anderson and Farrell 2022 (arXiv 2110.03091), section 3.2: by the singular values of their
-//! matrices, so that figures are neither dust nor a blot.
+//! matrices, so that figures are neither dust nor solid blots.
 
 use alpaca_random::Generator;
 
@@ -18,8 +18,8 @@ struct Map {
     shift: [f32; 2],
 }
 
-/// Maps whose singular values sum, the smaller ones counted twice, to `(5 + n) / 2 ..= (6 + n) /
-/// 2`.
+/// Random maps. The sum of their singular values, the smaller ones counted twice, is in
+/// `(5 + n) / 2 ..= (6 + n) / 2`.
 fn maps(generator: &mut Generator) -> Vec<Map> {
     let n = 2 + (generator.uniform() * 5.0) as usize;
     let wanted = generator.between((5 + n) as f32 / 2.0, (6 + n) as f32 / 2.0);

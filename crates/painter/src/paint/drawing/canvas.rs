@@ -65,8 +65,8 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas for an image of `width` by `height` pixels, `fineness` of which make one unit of
-    /// what is drawn.
+    /// A canvas for an image of `width` by `height` pixels, with `fineness` pixels per unit of the
+    /// drawing.
     pub(crate) fn new(width: u32, height: u32, fineness: f32) -> Self {
         let pixmap = Pixmap::new(width * OVERSAMPLING, height * OVERSAMPLING)
             .expect("images are neither empty nor huge");
@@ -74,7 +74,7 @@ impl Canvas {
         Self { pixmap, frame: Transform::from_scale(scale, scale), clip: None, fineness }
     }
 
-    /// Pixels that one unit of what is drawn takes, each of them drawn finer by `OVERSAMPLING`.
+    /// The pixels per unit of the drawing, before oversampling by `OVERSAMPLING`.
     pub(crate) fn fineness(&self) -> f32 {
         self.fineness
     }
@@ -105,7 +105,7 @@ impl Canvas {
         self.frame = frame;
     }
 
-    /// Where a direction of the current frame points on the image, whose y points down.
+    /// A direction of the current frame in image coordinates, where y points down.
     pub(crate) fn on_picture(&self, direction: Point) -> Point {
         let frame = self.frame;
         let x = frame.sx * direction.x + frame.kx * direction.y;
@@ -128,7 +128,7 @@ impl Canvas {
         self.clip = None;
     }
 
-    /// Fills the shape whose corners are `outline`.
+    /// Fills the shape with the corners `outline`.
     pub(crate) fn fill(&mut self, outline: &[Point], ink: impl Into<Ink>) {
         if let Some(path) = polygon(outline) {
             self.fill_path(&path, ink.into());

@@ -8,13 +8,13 @@ use crate::paint::random::Random;
 /// The direction and strength of the light.
 #[derive(Clone, Copy)]
 pub(crate) struct Light {
-    /// Toward the light within the image, whose y points down.
+    /// Toward the light within the image, where y points down.
     pub(crate) toward: Point,
     /// Toward the viewer.
     pub(crate) front: f32,
-    /// What reaches every side.
+    /// The ambient light.
     pub(crate) ambient: f32,
-    /// What reaches the sides that face the light.
+    /// The directional light.
     pub(crate) key: f32,
 }
 

@@ -36,14 +36,14 @@ pub(crate) const SHOTS: [(Shot, u32); 13] = [
 ];
 
 impl Shot {
-    /// What the subject does.
+    /// The stance of the subject.
     pub(crate) fn stance(self) -> Stance {
         match self {
             Self::Whole(stance) | Self::Portrait(stance) | Self::Cut(stance) => stance,
         }
     }
 
-    /// Where `figure` goes.
+    /// The placement of `figure`.
     pub(crate) fn placement(
         self,
         deal: &Deal<'_>,

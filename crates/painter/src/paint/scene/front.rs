@@ -97,7 +97,7 @@ pub(crate) fn at_feet(painter: &mut Painter, view: &View, foot: Point, width: f3
     }
 }
 
-/// Draws a little of what covers the ground.
+/// Draws a tuft of the ground cover.
 fn wisp(painter: &mut Painter, cover: Cover, place: Point, size: f32, colour: Colour) {
     match cover {
         Cover::Grass => blade(painter, place, size, colour),

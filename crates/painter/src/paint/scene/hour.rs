@@ -1,4 +1,4 @@
-//! The time of day: what the sky looks like and how the light falls.
+//! The time of day: the look of the sky and the direction of the light.
 
 use crate::paint::drawing::colour::{Colour, rgb};
 use crate::paint::drawing::geometry::{Point, Side, at};
