@@ -80,7 +80,7 @@ impl Kernels {
         with_set!(self.set, S => Packed::new::<S>(matrix, n, scale))
     }
 
-    /// Packs the transpose of `matrix` `[n, k]`, with each column multiplied by its `scale`.
+    /// Packs the transpose of `matrix` `[n, k]`, after multiplying its columns by `scale`.
     pub fn pack_transposed(self, matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Packed {
         with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale))
     }
