@@ -1,5 +1,5 @@
-//! Kernels one by one, on shapes of MobileNetV2 1.0 at 160x160, for each instruction set of this
-//! processor. Throughput is in multiply-adds, or in numbers for those that have none.
+//! Benchmarks of single kernels on shapes of MobileNetV2 1.0 at 160x160, for each instruction set
+//! of this processor. Throughput is in multiply-adds, or in values for kernels without any.
 
 use std::hint::black_box;
 
@@ -9,8 +9,8 @@ use alpaca_kernels::{
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Rows, inputs and outputs of 1x1 convolutions: an early expansion, a late one, a projection, the
-/// last one.
+/// Rows, inputs and outputs of 1x1 convolutions: an early and a late expansion, a projection, and
+/// the last convolution.
 const PRODUCTS: [[usize; 3]; 4] = [[6400, 16, 96], [100, 96, 576], [100, 576, 96], [25, 320, 1280]];
 
 /// Height (and width), channels and stride of depthwise convolutions.

@@ -1,5 +1,5 @@
-//! What a picture costs before the network sees it: decoding, resizing, fetching kept pixels,
-//! changing and scaling it, and a whole pass. On one thread, for pictures of 160x160.
+//! Benchmarks of the image loader on one thread at 160x160: decoding, resizing, reading cached
+//! pixels, augmentation and scaling, and a whole pass.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -32,12 +32,12 @@ const ROTATION: AugmentationSpec = AugmentationSpec::RandomRotation {
     fill: Fill::Reflect,
 };
 
-/// The drawn pictures.
+/// The drawn images.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/alpacas")
 }
 
-/// A picture as wide as a phone's, so that decoding takes what it takes in practice.
+/// A photograph-sized image, so that decoding takes as long as in practice.
 fn photograph() -> image::RgbImage {
     image::RgbImage::from_fn(1600, 1200, |x, y| {
         let wave = |a: u32, b: u32| ((x * a / 7 + y * b / 5) % 256) as u8;
@@ -48,8 +48,8 @@ fn photograph() -> image::RgbImage {
 fn pictures(c: &mut Criterion) {
     let photograph = photograph();
     let mut jpeg = std::io::Cursor::new(vec![]);
-    photograph.write_to(&mut jpeg, image::ImageFormat::Jpeg).expect("a picture can be encoded");
-    let mut group = c.benchmark_group("a picture of 1600x1200");
+    photograph.write_to(&mut jpeg, image::ImageFormat::Jpeg).expect("an image can be encoded");
+    let mut group = c.benchmark_group("an image of 1600x1200");
     group.bench_function("decode JPEG", |b| {
         b.iter(|| decode::decode(black_box(jpeg.get_ref())).expect("it was just encoded"));
     });
@@ -61,8 +61,8 @@ fn pictures(c: &mut Criterion) {
 }
 
 fn pixels(c: &mut Criterion) {
-    let mut group = c.benchmark_group("kept pixels");
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut group = c.benchmark_group("cached pixels");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let values = vec![7; SIZE.height * SIZE.width * 3];
     let digest = Digest::of(b"a picture");
     let root = Some(folder.path().to_path_buf());
@@ -76,7 +76,7 @@ fn pixels(c: &mut Criterion) {
 }
 
 fn changes(c: &mut Criterion) {
-    let mut group = c.benchmark_group("changes of a picture");
+    let mut group = c.benchmark_group("augmentation of an image");
     let pixels: Vec<u8> = (0..SIZE.height * SIZE.width * 3).map(|i| (i * 7 % 251) as u8).collect();
     let flip = AugmentationSpec::RandomFlip(Flip::Horizontal);
     let factor = FactorRange { low: -0.2, high: 0.2 };
@@ -105,7 +105,7 @@ fn changes(c: &mut Criterion) {
 }
 
 fn passes(c: &mut Criterion) {
-    let mut group = c.benchmark_group("a pass over 300 pictures");
+    let mut group = c.benchmark_group("a pass over 300 images");
     let spec = DatasetSpec {
         source: DatasetSource::Directory(Location { written: String::new(), path: folder() }),
         image_size: SIZE,
@@ -118,10 +118,10 @@ fn passes(c: &mut Criterion) {
     };
     let changes = Arc::from([AugmentationSpec::RandomFlip(Flip::Horizontal), ROTATION]);
     let augmentation = Augmentation { changes, stream: SeedStream::new(1) };
-    for (name, memory) in [("decoding each", 0), ("from kept pixels", 1 << 30)] {
+    for (name, memory) in [("decoding each", 0), ("from cached pixels", 1 << 30)] {
         let room = PixelRoom { memory, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(RESIZE, SIZE, room));
-        let listing = scan::scan(&folder()).expect("the drawn pictures are there");
+        let listing = scan::scan(&folder()).expect("the drawn images exist");
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,

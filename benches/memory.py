@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Peak memory of a run on 5,000 and on 50,000 pictures, made on the spot.
+"""Peak memory of a run on 5,000 and on 50,000 images, which the script generates.
 
     benches/memory.py [--width 0.35] [--threads N]
 
-What a run keeps is bounded: 256 MiB of pixels, 32 MiB of features, the rest on disk. Both datasets
-are larger than that, so their peaks should be within a tenth of each other. Needs a release build.
+A run caches at most 256 MiB of pixels and 32 MiB of features in memory; the rest is on disk. Both
+datasets are larger, so their peaks should be within 10 % of each other. Needs a release build.
 """
 
 import argparse
@@ -32,14 +32,14 @@ stages:
 
 
 def bitmap(noise):
-    """A bitmap of 16x16 pixels."""
+    """A BMP image of 16x16 pixels."""
     header = b"BM" + struct.pack("<IHHI", 54 + 768, 0, 0, 54)
     header += struct.pack("<IiiHHIIiiII", 40, 16, 16, 1, 24, 0, 768, 0, 0, 0, 0)
     return header + noise.randbytes(768)
 
 
 def peak(n, width, threads):
-    """MiB and seconds of a run on `n` pictures."""
+    """Peak MiB and seconds of a run on `n` images."""
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         noise = random.Random(n)
@@ -56,7 +56,7 @@ def peak(n, width, threads):
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            sys.exit(f"the run on {n} pictures ended with {process.returncode}")
+            sys.exit(f"the run on {n} images exited with {process.returncode}")
         return usage.ru_maxrss / 1024
 
 
@@ -66,7 +66,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     few, many = (peak(n, arguments.width, arguments.threads) for n in (5_000, 50_000))
-    print(f"5,000 pictures: {few:.0f} MiB; 50,000 pictures: {many:.0f} MiB; ratio {many / few:.3f}")
+    print(f"5,000 images: {few:.0f} MiB; 50,000 images: {many:.0f} MiB; ratio {many / few:.3f}")
 
 
 if __name__ == "__main__":

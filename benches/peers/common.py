@@ -1,11 +1,11 @@
-"""What the scripts for the peers share."""
+"""Shared code of the peer scripts."""
 
 import json
 import time
 
 
 def rate(work, images, seconds):
-    """Median images a second of `work`, repeated for `seconds` after two rounds to warm up."""
+    """Median images per second of `work`, repeated for `seconds` after two rounds to warm up."""
     work()
     work()
     times = []

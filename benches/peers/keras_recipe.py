@@ -1,6 +1,6 @@
-"""The recipe of pipelines/finetune.yaml as a Keras script, from a folder of pictures to weights.
+"""The recipe of pipelines/finetune.yaml as a Keras script, from a directory of images to weights.
 
-With `cache`, decoded pictures stay in memory after the first epoch; without, they are decoded in
+With `cache`, decoded images stay in memory after the first epoch. Without it, they are decoded in
 every epoch, as in the tutorials.
 """
 
@@ -57,7 +57,7 @@ model = keras.Model(inputs, keras.layers.Dense(1)(x))
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds of each epoch, validation included."""
+    """The seconds of each epoch, including validation."""
 
     def __init__(self):
         super().__init__()

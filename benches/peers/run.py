@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Measures alpaca-run against its peers on this machine, in turn, and prints ratios.
 
-    benches/peers/run.py                        # everything, on the drawn pictures
-    benches/peers/run.py --pictures FOLDER      # on a folder with one folder per class
+    benches/peers/run.py                        # everything, on the drawn images
+    benches/peers/run.py --pictures DIR         # on a directory with one subdirectory per class
     benches/peers/run.py --only steps --rounds 9
-    benches/peers/run.py --only-ours            # without the peers, which nothing installs then
+    benches/peers/run.py --only-ours            # without installing or running the peers
 
-Needs Rust, python3 with venv, and a network the first time: the peers are installed into
-target/peers in the versions of requirements.txt. Every figure is measured in a fresh process; the
-programs take turns, so that a machine that slows down slows all of them, and ratios are taken
+Needs Rust, python3 with venv, and network access the first time: it installs the peers into
+target/peers, in the versions of requirements.txt. Every value is measured in a fresh process. The
+programs take turns, so that a slowdown of the machine affects all of them, and ratios are computed
 within a round.
 """
 
@@ -31,7 +31,7 @@ SIZE, BATCH = 160, 32
 
 
 def install():
-    """The peers, each as its project publishes it."""
+    """Installs the peers as published by their projects."""
     python = PLACE / "venv" / "bin" / "python"
     installed = PLACE / "installed.txt"
     wanted = (HERE / "requirements.txt").read_text()
@@ -47,7 +47,7 @@ def install():
 
 
 def run(command, **options):
-    """The JSON that a command prints last, its seconds, and its peak memory in MiB."""
+    """Runs a command: the JSON it prints last, its seconds, and its peak memory in MiB."""
     command = [str(word) for word in command]
     begin = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
@@ -58,7 +58,7 @@ def run(command, **options):
         out.seek(0)
         err.seek(0)
         if process.returncode != 0:
-            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()}")
+            sys.exit(f"{' '.join(command)} exited with {process.returncode}:\n{err.read()}")
         return out.read(), seconds, usage.ru_maxrss / 1024
 
 
@@ -67,7 +67,7 @@ def last_line(text):
 
 
 class Figures:
-    """Figures by job and program, one a round; larger is better, or smaller."""
+    """Values by job and program, one per round; larger or smaller is better."""
 
     def __init__(self):
         self.jobs = {}
@@ -96,7 +96,7 @@ class Figures:
 
 
 def steps(program, python, threads, seconds, figures):
-    """Inference, a fine-tuning step, a full training step, of MobileNetV2 1.0."""
+    """Inference, a fine-tuning step and a full training step of MobileNetV2 1.0."""
     numbers = [threads, SIZE, BATCH, seconds]
     onnx = PLACE / "mobilenet_v2.onnx"
     if python is not None and not onnx.exists():
@@ -131,7 +131,7 @@ def steps(program, python, threads, seconds, figures):
 
 
 def epochs(run_directory):
-    """The median seconds of a stage's epochs but its first."""
+    """The median seconds of a stage's epochs, without the first."""
     seconds = {}
     with open(run_directory / "timings.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -140,22 +140,22 @@ def epochs(run_directory):
 
 
 def recipe(program, python, threads, width, pictures, figures):
-    """The whole pipeline: from a cold process and an empty cache, and again with what it kept."""
+    """The whole pipeline: with a cold process and an empty cache, and again with a warm cache."""
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         command = [program, "run", ROOT / "pipelines" / "finetune.yaml", "--quiet"]
         command += ["-S", f"dataset.directory={pictures}", "-S", f"model.width={width}"]
-        # As the peers do it: the time is the same, and weights are not there in every width.
+        # As for the peers: the time is the same, and not every width has published weights.
         command += ["-S", "model.weights=none"]
         command += ["--threads", threads, "--cache-dir", place / "cache", "--runs-dir", place]
         _, cold, memory = run(command)
-        # Without this the stages themselves would be taken from the first run.
+        # Without this, the stages would be reused from the first run.
         _, warm, _ = run([*command, "--force", "transfer", "--force", "finetune"])
         stages = epochs(place / "finetune")
     name = f"MobileNetV2 {width}"
     whole = f"whole pipeline, cold process, {name}"
     figures.add(whole, "alpaca-run", cold, "s")
-    figures.add(whole, "alpaca-run, pictures decoded before", warm, "s")
+    figures.add(whole, "alpaca-run, warm cache", warm, "s")
     figures.add(f"transfer epoch, {name}", "alpaca-run", stages["transfer"], "s")
     figures.add(f"fine-tuning epoch, {name}", "alpaca-run", stages["finetune"], "s")
     figures.add(f"peak memory of the pipeline, {name}", "alpaca-run", memory, "MiB")
@@ -176,12 +176,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=Path, default=ROOT / "data" / "alpacas")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="for each part of a round")
+    parser.add_argument("--seconds", type=int, default=3, help="seconds for each part of a round")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", choices=["steps", "recipe"])
-    parser.add_argument("--python", type=Path, help="an environment that has the peers already")
+    parser.add_argument("--python", type=Path, help="an environment with the peers installed")
     parser.add_argument("--only-ours", action="store_true", help="leave the peers out")
-    parser.add_argument("--program", type=Path, help="alpaca-run itself, if it is built already")
+    parser.add_argument("--program", type=Path, help="a built alpaca-run; built if missing")
     arguments = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
     if arguments.program is None:

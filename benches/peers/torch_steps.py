@@ -1,7 +1,7 @@
 """MobileNetV2 in PyTorch, channels last: inference, a fine-tuning step, a full training step.
 
-As in our stages, normalisation keeps its statistics, the frozen part runs without gradients, and
-a step includes Adam.
+As in alpaca-run's stages, normalization uses fixed statistics, the frozen part runs without
+gradients, and a step includes Adam.
 """
 
 import sys

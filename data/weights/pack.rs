@@ -1,7 +1,7 @@
-//! Makes the built-in weights of a run of `pipelines/pretrain_larger.yaml`: those of its base model, with
-//! what they come from.
+//! Makes the built-in weights file from a run of `pipelines/pretrain_larger.yaml`: the weights of
+//! the base model, with a record of their origin.
 //!
-//!     cargo run --release --example pack_weights -- runs/pretrain_larger data/weights/FILE.safetensors
+//! cargo run --release --example pack_weights -- runs/pretrain_larger data/weights/FILE.safetensors
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
         "accuracy": stage.best.validation.accuracy,
         "build": manifest.versions.get("build"),
     });
-    // One entry alone: the library writes several in any order.
+    // A single entry, because the library writes several entries in arbitrary order.
     let metadata = [("facts".to_owned(), facts.to_string())].into();
     let views = weights.iter().map(|(name, bytes, shape)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("four bytes a value");
@@ -55,7 +55,7 @@ fn base_weights(
     path: &Path,
     parameters: &[alpaca_run::model::graph::Parameter],
 ) -> anyhow::Result<Tensors> {
-    // The head is passed over.
+    // Only the parameters of the base model are read, so the head is skipped.
     let weights = WeightsFile::open(path)?.weights(parameters)?;
     let tensor = |(name, tensor): (&str, &alpaca_run::base::tensor::Tensor)| {
         let bytes = tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect();

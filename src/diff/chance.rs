@@ -1,4 +1,4 @@
-//! Whether two runs differ by more than chance on the pictures they both validated with.
+//! Tests whether two runs differ by more than chance on their shared validation images.
 
 use alpaca_random::{Generator, SeedStream};
 use serde::Serialize;
@@ -6,40 +6,40 @@ use serde::Serialize;
 use super::pictures::common;
 use super::run::{FinishedRun, Prediction};
 
-/// Below this the difference is called more than chance.
+/// A difference with a p-value below this is reported as more than chance.
 const SIGNIFICANT: f64 = 0.05;
-/// Pictures drawn in all resamples together, at most, so that large datasets take no longer.
+/// The maximum number of images in all resamples together; bounds the time for large datasets.
 const DRAWS: usize = 20_000_000;
-/// Resamples of small datasets.
+/// The number of resamples for small datasets.
 const RESAMPLES: usize = 10_000;
 
-/// How two runs compare on common validation pictures.
+/// The comparison of two runs on their shared validation images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Chance {
-    /// Common pictures.
+    /// The number of shared images.
     pub n: usize,
-    /// Pictures that the second run alone gets right.
+    /// Images that only the second run classifies correctly.
     pub n_better: usize,
-    /// Pictures that the first run alone gets right.
+    /// Images that only the first run classifies correctly.
     pub n_worse: usize,
-    /// The change in accuracy from the first to the second.
+    /// The change in accuracy from the first run to the second.
     pub accuracy: f64,
     /// The 95 % interval of that change: paired bootstrap, percentiles (Efron and Tibshirani, "An
     /// Introduction to the Bootstrap", 1993, section 13.3).
     pub accuracy_interval: [f64; 2],
     /// The change in mean log-loss.
     pub log_loss: f64,
-    /// Its 95 % interval, made in the same way.
+    /// The 95 % interval of that change, computed the same way.
     pub log_loss_interval: [f64; 2],
     /// The exact two-sided p-value of McNemar's test (McNemar, "Note on the sampling error of the
-    /// difference between correlated proportions or percentages", 1947): how often a fair coin
-    /// would divide the pictures that one run alone gets right at least as unevenly.
+    /// difference between correlated proportions or percentages", 1947): the probability that a
+    /// fair coin divides `n_better + n_worse` images at least as unevenly.
     pub p_value: f64,
-    /// Whether that is rarer than one time in twenty.
+    /// Whether the p-value is below 0.05.
     pub is_significant: bool,
 }
 
-/// Compares two runs; none where they have no validation picture in common.
+/// Compares two runs; `None` if they share no validation images.
 pub(super) fn chance(first: &FinishedRun, second: &FinishedRun) -> Option<Chance> {
     let (mut n_better, mut n_worse) = (0, 0);
     let mut changes = vec![];
@@ -89,8 +89,8 @@ fn mean(changes: &[[f64; 2]], of: usize) -> f64 {
     changes.iter().map(|change| change[of]).sum::<f64>() / changes.len() as f64
 }
 
-/// The 95 % intervals of both means over pictures drawn again with replacement; the same for the
-/// same changes.
+/// The bootstrap 95 % intervals of both means. The random stream is fixed, so the same changes give
+/// the same intervals.
 fn bootstrap(changes: &[[f64; 2]]) -> [[f64; 2]; 2] {
     let n = changes.len();
     let n_resamples = RESAMPLES.min(DRAWS / n).max(200);
@@ -114,7 +114,7 @@ fn bootstrap(changes: &[[f64; 2]]) -> [[f64; 2]; 2] {
     })
 }
 
-/// A number below `n`, each as likely as any other but for one in 2^64 / n.
+/// A uniformly distributed number below `n`, up to a bias of one in 2^64 / n.
 fn below(generator: &mut Generator, n: usize) -> usize {
     ((u128::from(generator.next_u64()) * n as u128) >> 64) as usize
 }
@@ -141,7 +141,7 @@ mod tests {
         assert!(mcnemar(5000, 5000) <= 1.0 && mcnemar(0, 4000) >= 0.0);
     }
 
-    /// The interval of a mean of independent pictures is close to 1.96 standard errors wide on each
+    /// The interval of a mean of independent images is close to 1.96 standard errors wide on each
     /// side.
     #[test]
     fn intervals_are_about_two_standard_errors_wide() {

@@ -1,20 +1,20 @@
-//! Pictures for which two runs predict different classes.
+//! Flips: images for which two runs predict different classes.
 
 use serde::Serialize;
 
 use super::pictures::common;
 use super::run::FinishedRun;
 
-/// A picture for which two runs predict different classes.
+/// An image for which two runs predict different classes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flip {
-    /// Its path below the dataset directory.
+    /// The path relative to the dataset directory.
     pub path: String,
-    /// Its class.
+    /// The true class.
     pub label: String,
-    /// What each of the two runs predicts, with the probability of that class.
+    /// The class that each of the two runs predicts, with its probability.
     pub predicted: [(String, f64); 2],
-    /// The probability of its own class in each of the two runs.
+    /// The probability of the true class in each of the two runs.
     pub own: [f64; 2],
 }
 
@@ -29,8 +29,8 @@ impl Flip {
     }
 }
 
-/// The pictures that both runs validated with and that flipped: those that got worse first, then
-/// those whose own class changed most.
+/// The shared validation images that flipped. Images that got worse come first, then those with
+/// the largest change in the probability of the true class.
 pub(super) fn flips(first: &FinishedRun, second: &FinishedRun) -> Vec<Flip> {
     let mut flips: Vec<Flip> = common(first, second)
         .filter_map(|path| {

@@ -1,4 +1,4 @@
-//! The figures of runs side by side.
+//! The metrics of runs side by side.
 
 use serde::Serialize;
 
@@ -6,22 +6,22 @@ use super::run::FinishedRun;
 use crate::event::EpochMetrics;
 use crate::run_dir::layout;
 
-/// A figure of each run.
+/// A metric in each run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MetricRow {
-    /// The file it comes from.
+    /// The file that the metric is from.
     pub path: &'static str,
-    /// Its name.
+    /// The name of the metric.
     pub metric: String,
-    /// What it is in each run; none where a run does not have it.
+    /// The value in each run; `None` if a run does not have it.
     pub values: Vec<Option<f64>>,
-    /// The second less the first, where there are two runs that have it.
+    /// The second value minus the first, if there are exactly two runs and both have it.
     pub change: Option<f64>,
-    /// Whether the runs differ in it.
+    /// Whether the runs differ in this metric.
     pub differs: bool,
 }
 
-/// All figures: of the best and the last epoch of each stage, and of the predictions.
+/// All metrics: of the best and the last epoch of each stage, and of the predictions.
 pub(super) fn metrics(runs: &[FinishedRun]) -> Vec<MetricRow> {
     let mut names: Vec<(&'static str, String)> = vec![];
     let figures: Vec<Vec<(&'static str, String, f64)>> = runs.iter().map(figures).collect();

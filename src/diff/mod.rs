@@ -1,7 +1,7 @@
-//! What differs between finished runs: pipeline, pictures, program, figures, predictions; and
-//! whether the difference is more than chance.
+//! Compares finished runs: pipeline, images, program, metrics and predictions, and whether the
+//! difference is more than chance.
 //!
-//! Reads run directories and nothing else, so it works wherever they were copied to.
+//! Reads nothing but run directories, so it works on copies in any location.
 
 mod chance;
 mod flips;
@@ -30,7 +30,7 @@ use crate::run_dir::plot::overlay::{self, Curves};
 use crate::run_dir::verify::ManifestError;
 use run::FinishedRun;
 
-/// Runs that cannot be compared.
+/// Runs cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum DiffError {
     /// A run is not finished, or its manifest cannot be read.
@@ -39,51 +39,50 @@ pub enum DiffError {
     /// A file of a run cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file of a run is not as this program writes it.
-    #[error("`{}` is not as a run writes it: {what}", path.display())]
+    /// A file of a run does not have the format that this program writes.
+    #[error("cannot read `{}`: {what}", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong, in a fragment.
+        /// The problem, as a fragment.
         what: String,
     },
 }
 
-/// What differs between runs. The first one is what the others are compared with.
+/// The differences between runs. All others are compared with the first one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diff {
-    /// The run directories, as they were named.
+    /// The run directories, as the user named them.
     pub runs: Vec<String>,
-    /// Whether nothing that matters differs: pipeline, pictures, program, figures, predictions and
-    /// weights are the same.
+    /// Whether pipeline, images, program, metrics, predictions and weights are the same.
     pub is_same: bool,
-    /// Values of the resolved pipelines.
+    /// The values of the resolved pipelines.
     pub values: Vec<ValueRow>,
-    /// What computed, and where.
+    /// The program and the machine.
     pub environment: Vec<Setting>,
-    /// Figures of all runs.
+    /// The metrics of all runs.
     pub metrics: Vec<MetricRow>,
-    /// The first run with each of the others.
+    /// The first run compared with each of the others.
     pub pairs: Vec<Pair>,
     #[serde(skip)]
     curves: Vec<Curves>,
-    /// Where the pictures of the first run are, if they are still there.
+    /// The image directory of the first run, if it still exists.
     #[serde(skip)]
     pictures: Option<PathBuf>,
 }
 
-/// The first run and another one.
+/// The comparison of the first run with another one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pair {
     /// The other run.
     pub other: String,
-    /// How their pictures differ.
+    /// The differences between their images.
     pub pictures: PictureChanges,
-    /// Pictures that both validated with and got different classes for.
+    /// Shared validation images for which they predict different classes.
     pub flips: Vec<Flip>,
-    /// Whether the difference in accuracy is more than chance; none without common pictures.
+    /// Whether the difference in accuracy is more than chance; `None` without shared images.
     pub chance: Option<Chance>,
-    /// Whether the weights at the end are the same, bit for bit.
+    /// Whether the final weights are the same, bit for bit.
     pub same_weights: bool,
 }
 
@@ -123,7 +122,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
     })
 }
 
-/// The curves of all runs in one drawing, as SVG.
+/// Draws the curves of all runs in one SVG.
 pub fn render_svg(diff: &Diff) -> String {
     let named = diff.curves.iter().zip(text::labels(diff));
     let curves: Vec<Curves> =
@@ -131,7 +130,7 @@ pub fn render_svg(diff: &Diff) -> String {
     overlay::render(&curves)
 }
 
-/// The path of a picture of the first run, if its dataset is still in place.
+/// The path of an image of the first run, if its dataset still exists.
 fn picture_file(diff: &Diff, path: &str) -> Option<PathBuf> {
     let file = diff.pictures.as_deref().map(|folder: &Path| folder.join(names::path_of(path)));
     file.filter(|file| file.is_file())

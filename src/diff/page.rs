@@ -1,4 +1,4 @@
-//! A difference as one page that needs no network.
+//! The comparison as a self-contained HTML page.
 
 use std::fmt::Write as _;
 
@@ -8,9 +8,9 @@ use crate::base::text::escape;
 use crate::dataset::thumbnail;
 use crate::run_dir::html;
 
-/// The longest side of a picture on the page, in pixels; twice what is shown, for sharp screens.
+/// The longest side of a thumbnail in pixels: twice the displayed size, for HiDPI screens.
 const THUMBNAIL: u32 = 320;
-/// Pictures that flipped and are shown, for each pair.
+/// The maximum number of flipped images per pair.
 const MOST_PICTURES: usize = 200;
 
 /// Renders the page.
@@ -20,7 +20,7 @@ pub fn render_html(diff: &Diff, style: Style) -> String {
     let places: Vec<String> = diff.runs.iter().map(|run| escape(run)).collect();
     let _ = writeln!(body, "<p class=\"faint\">Runs {}</p>", places.join(", "));
     if diff.is_same {
-        body.push_str("<p>Nothing that matters differs: pipeline, pictures, program, figures, predictions and weights are the same.</p>\n");
+        body.push_str("<p>No difference affects the results: pipeline, images, program, metrics, predictions and weights are the same.</p>\n");
     }
     for pair in &diff.pairs {
         if let Some(chance) = &pair.chance {
@@ -33,10 +33,10 @@ pub fn render_html(diff: &Diff, style: Style) -> String {
     for pair in &diff.pairs {
         let said = text::pictures(pair, style);
         if !said.is_empty() {
-            let _ = writeln!(body, "<h2>Pictures</h2>\n<pre>{}</pre>", escape(&said.join("\n")));
+            let _ = writeln!(body, "<h2>Images</h2>\n<pre>{}</pre>", escape(&said.join("\n")));
         }
     }
-    table(&mut body, "Figures", &text::metrics(diff, style));
+    table(&mut body, "Metrics", &text::metrics(diff, style));
     let _ = writeln!(body, "<h2>Curves</h2>\n{}", render_svg(diff));
     for pair in &diff.pairs {
         flips(&mut body, pair, diff, &labels);
@@ -58,7 +58,7 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
     let other = diff.runs.iter().position(|run| *run == pair.other).unwrap_or(1);
     let _ = writeln!(
         body,
-        "<h2>Pictures that flipped from {} to {}</h2>\n<div class=\"pictures\">",
+        "<h2>Predictions changed from {} to {}</h2>\n<div class=\"pictures\">",
         escape(&labels[0]),
         escape(&labels[other])
     );
@@ -78,14 +78,14 @@ fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
         Some(bytes) => {
             format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes))
         }
-        None => "<div class=\"none\">not there</div>".to_owned(),
+        None => "<div class=\"none\">not found</div>".to_owned(),
     };
     let [before, now] = predicted.each_ref().map(|(class, p)| format!("{} {p:.2}", escape(class)));
     let verdict = flip.verdict();
     let _ = writeln!(
         body,
         "<figure>{picture}<figcaption><span class=\"{verdict}\">{verdict}</span>: {before} → {now}<br>\
-         is {}<br><span class=\"faint\">{}</span></figcaption></figure>",
+         true {}<br><span class=\"faint\">{}</span></figcaption></figure>",
         escape(label),
         escape(path)
     );

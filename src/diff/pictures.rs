@@ -1,33 +1,33 @@
-//! How the pictures of two runs differ.
+//! The differences between the images of two runs.
 
 use serde::Serialize;
 
 use super::run::FinishedRun;
 
-/// Pictures that two runs do not have in common, by their paths.
+/// The paths of the images in which two runs differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PictureChanges {
-    /// In the second run alone.
+    /// Images only in the second run.
     pub added: Vec<String>,
-    /// In the first run alone.
+    /// Images only in the first run.
     pub removed: Vec<String>,
-    /// Of another content.
+    /// Images with different content.
     pub changed: Vec<String>,
-    /// In another part of the split: path, part in the first run, part in the second.
+    /// Images in another split: path, split in the first run, split in the second.
     pub moved: Vec<(String, String, String)>,
-    /// Validation pictures of the first run, of the second, and of both with the same content.
+    /// The number of validation images in the first run, the second, and both (same content).
     pub n_validation: [usize; 3],
 }
 
 impl PictureChanges {
-    /// Whether both runs have the same pictures in the same parts.
+    /// Whether both runs have the same images in the same splits.
     pub fn is_empty(&self) -> bool {
         let Self { added, removed, changed, moved, .. } = self;
         added.is_empty() && removed.is_empty() && changed.is_empty() && moved.is_empty()
     }
 }
 
-/// How the pictures of the second run differ from those of the first.
+/// The changes in the images from the first run to the second.
 pub(super) fn changes(first: &FinishedRun, second: &FinishedRun) -> PictureChanges {
     let mut changes = PictureChanges {
         n_validation: [
@@ -55,7 +55,7 @@ pub(super) fn changes(first: &FinishedRun, second: &FinishedRun) -> PictureChang
     changes
 }
 
-/// The pictures that both runs validated with, of the same content.
+/// The shared validation images with the same content.
 pub(super) fn common<'a>(
     first: &'a FinishedRun,
     second: &'a FinishedRun,

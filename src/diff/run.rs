@@ -1,4 +1,4 @@
-//! A finished run as its directory has it.
+//! Reads a finished run from its directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,29 +21,29 @@ use crate::run_dir::{layout, verify};
 
 /// A finished run.
 pub(super) struct FinishedRun {
-    /// The directory as it was named.
+    /// The directory, as the user named it.
     pub(super) name: String,
     pub(super) manifest: Manifest,
     /// The values of the resolved pipeline.
     pub(super) values: Value,
-    /// Where each value came from.
+    /// The origin of each value.
     pub(super) origins: BTreeMap<KeyPath, String>,
-    /// Every picture by its path.
+    /// The images, by path.
     pub(super) pictures: BTreeMap<String, Picture>,
-    /// The epochs of each stage in order.
+    /// The epochs of each stage, in order.
     pub(super) stages: Vec<(String, Vec<EpochMetrics>)>,
-    /// What the run says about each validation picture.
+    /// The prediction for each validation image, by path.
     pub(super) predictions: BTreeMap<String, Prediction>,
 }
 
-/// A picture of a run.
+/// An image of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) part: String,
     pub(super) digest: String,
 }
 
-/// What a run says about a picture.
+/// The prediction for an image.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Prediction {
     pub(super) label: String,
@@ -56,12 +56,12 @@ impl Prediction {
         self.label == self.predicted
     }
 
-    /// The probability of a class; zero for one that the run does not know.
+    /// The probability of a class; zero for a class that the run does not have.
     pub(super) fn probability(&self, class: &str) -> f64 {
         self.probabilities.get(class).copied().unwrap_or(0.0)
     }
 
-    /// The surprise at the picture's own class, in nats.
+    /// The cross-entropy loss, in nats.
     pub(super) fn log_loss(&self) -> f64 {
         surprise(self.probability(&self.label))
     }
@@ -73,8 +73,9 @@ impl FinishedRun {
         let used = [layout::RESOLVED, layout::SPLITS, layout::METRICS, layout::PREDICTIONS];
         verify::check(directory, &manifest, |name| used.contains(&name))?;
         let path = directory.join(layout::RESOLVED);
-        let recorded = resolved::read(&fs::read_text(&path)?)
-            .ok_or_else(|| DiffError::Content { path, what: "it is no pipeline".to_owned() })?;
+        let recorded = resolved::read(&fs::read_text(&path)?).ok_or_else(|| {
+            DiffError::Content { path, what: "it is not a resolved pipeline".to_owned() }
+        })?;
         Ok(Self {
             name: directory.display().to_string(),
             manifest,
@@ -86,10 +87,10 @@ impl FinishedRun {
         })
     }
 
-    /// The figures of its predictions.
+    /// The metrics of its predictions.
     ///
     /// # Panics
-    /// When it has none.
+    /// When there are no predictions.
     pub(super) fn measured(&self) -> Metrics {
         let said = || self.predictions.values();
         let known =
@@ -107,7 +108,7 @@ impl FinishedRun {
         metrics::measure(&classes, &scored.collect::<Vec<_>>())
     }
 
-    /// The digests of the weights at the end.
+    /// The digests of the final weights: best and last.
     pub(super) fn weights(&self) -> [Option<Digest>; 2] {
         [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS].map(|name| {
             let name = format!("{}/{name}", layout::WEIGHTS);
@@ -115,7 +116,7 @@ impl FinishedRun {
         })
     }
 
-    /// Where the pictures were, if that is known to be a folder here.
+    /// The dataset directory of the run, if it exists on this machine.
     pub(super) fn pictures(&self) -> Option<PathBuf> {
         let written = self.values["dataset"]["directory"].as_str()?;
         let folder = names::path_of(&self.manifest.volatile.pipeline_directory)
@@ -128,7 +129,7 @@ impl FinishedRun {
     }
 }
 
-/// A column of a table by its name.
+/// The index of the column called `name`.
 fn column(rows: &Rows, path: &Path, name: &str) -> Result<usize, DiffError> {
     rows.column(name).ok_or_else(|| DiffError::Content {
         path: path.to_path_buf(),
@@ -139,7 +140,7 @@ fn column(rows: &Rows, path: &Path, name: &str) -> Result<usize, DiffError> {
 fn number(path: &Path, text: &str) -> Result<f64, DiffError> {
     text.parse().map_err(|_| DiffError::Content {
         path: path.to_path_buf(),
-        what: format!("`{text}` is no number"),
+        what: format!("`{text}` is not a number"),
     })
 }
 
@@ -169,7 +170,7 @@ fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
             epoch: cells[0] as usize,
             train: Evaluated { loss: cells[1], accuracy: cells[2] },
             validation: Evaluated { loss: cells[3], accuracy: cells[4] },
-            // Runs of earlier builds lack them, and no difference is made of them.
+            // Not compared, because runs of earlier builds do not have them.
             balanced_accuracy: 0.0,
             macro_f1: 0.0,
             learning_rate: cells[5],

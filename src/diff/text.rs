@@ -1,4 +1,4 @@
-//! A difference as text: for terminals, or as Markdown.
+//! The comparison as text: for terminals, or as Markdown.
 
 use std::fmt::Write as _;
 
@@ -7,27 +7,27 @@ use crate::base::leaves;
 use crate::base::text;
 use crate::run_dir::layout;
 
-/// Pictures that are listed unless all are asked for.
+/// The maximum number of listed images without `--all`.
 const MOST_PICTURES: usize = 20;
 
-/// How a difference is written.
+/// The output style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// As Markdown.
+    /// Whether to write Markdown.
     pub markdown: bool,
-    /// Rows that do not differ too, and all pictures.
+    /// Whether to include rows that do not differ, and all images.
     pub all: bool,
-    /// Decimals of figures.
+    /// The maximum number of decimals of metrics.
     pub precision: usize,
 }
 
-/// A table with a heading for each column.
+/// A table with column headings.
 pub(super) struct Table {
     pub(super) heads: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
-/// Renders what differs, section by section.
+/// Renders the differences, section by section.
 pub fn render(diff: &Diff, style: Style) -> String {
     let mut text = String::new();
     let labels = labels(diff);
@@ -52,23 +52,23 @@ pub fn render(diff: &Diff, style: Style) -> String {
         let most = if style.all { usize::MAX } else { MOST_PICTURES };
         section(&mut text, style, &flips(pair, diff, most));
         if pair.flips.len() > most {
-            let n = text::count(pair.flips.len() - most, "picture");
+            let n = text::count(pair.flips.len() - most, "image");
             let _ = writeln!(text, "… and {n} more (--all)");
         }
     }
     text
 }
 
-/// The sentence about runs without a difference that matters.
+/// The sentence about runs without a relevant difference.
 fn same(diff: &Diff) -> String {
     let others = text::join(diff.runs[1..].iter().cloned(), "and");
     format!(
-        "{} and {others} are the same in all that matters: pipeline, pictures, program, figures, predictions and weights",
+        "no difference between {} and {others} affects the results: pipeline, images, program, metrics, predictions and weights are the same",
         diff.runs[0]
     )
 }
 
-/// What the runs are called in headings: the names of their folders, or letters where these are not
+/// The labels of the runs in headings: the names of their directories, or letters if these are not
 /// distinct.
 pub(super) fn labels(diff: &Diff) -> Vec<String> {
     let names = diff.runs.iter().map(|run| {
@@ -85,13 +85,13 @@ pub(super) fn labels(diff: &Diff) -> Vec<String> {
     (0u8..).take(names.len()).map(|i| char::from(b'A' + i % 26).to_string()).collect()
 }
 
-/// Values of the pipelines.
+/// The table of pipeline values.
 pub(super) fn values(diff: &Diff, style: Style) -> Table {
     let heads = ["Path", "Param"].map(str::to_owned).into_iter().chain(labels(diff)).collect();
     let rows = diff.values.iter().filter(|row| row.differs || style.all).map(|row| {
         let cells = row.values.iter().zip(&row.origins).map(|(value, origin)| {
             let value = leaves::plain(value.as_ref());
-            // What an override says stands in front of it already.
+            // The value of an override is already in front of its origin.
             let origin = origin.as_deref().map(|origin| match origin.split_once(" -S ") {
                 Some((what, _)) => format!(" ({what} -S)"),
                 None => format!(" ({origin})"),
@@ -103,7 +103,7 @@ pub(super) fn values(diff: &Diff, style: Style) -> Table {
     Table { heads, rows: rows.collect() }
 }
 
-/// What computed, and with `all` where and when.
+/// The table of the environment; with `all`, also machine and time.
 pub(super) fn environment(diff: &Diff, style: Style) -> Table {
     let heads = ["Path", "Setting"].map(str::to_owned).into_iter().chain(labels(diff)).collect();
     let settings = diff.environment.iter();
@@ -115,13 +115,13 @@ pub(super) fn environment(diff: &Diff, style: Style) -> Table {
     Table { heads, rows: rows.collect() }
 }
 
-/// A digest by its first digits.
+/// Shortens a digest to its first digits.
 fn short(value: &str) -> String {
     let is_digest = value.len() == 64 && value.chars().all(|c| c.is_ascii_hexdigit());
     if is_digest { value[..12].to_owned() } else { value.to_owned() }
 }
 
-/// Figures, in the form of `dvc exp diff`.
+/// The table of metrics, in the form of `dvc exp diff`.
 pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
     let has_change = diff.runs.len() == 2;
     let mut heads = ["Path", "Metric"].map(str::to_owned).to_vec();
@@ -141,7 +141,7 @@ pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
     Table { heads, rows: rows.collect() }
 }
 
-/// A figure with as many decimals as it needs, and no more than `precision`.
+/// A number with as many decimals as it needs, up to `precision`.
 pub(super) fn number(value: f64, precision: usize) -> String {
     let text = format!("{value:.precision$}");
     let text =
@@ -149,12 +149,12 @@ pub(super) fn number(value: f64, precision: usize) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// How pictures differ, in sentences with lists.
+/// The differences between images, as sentences with lists.
 pub(super) fn pictures(pair: &Pair, style: Style) -> Vec<String> {
     let most = if style.all { usize::MAX } else { MOST_PICTURES };
     let PictureChanges { added, removed, changed, moved, n_validation } = &pair.pictures;
     let list = |what: &str, paths: &[String]| {
-        let n = text::count(paths.len(), "picture");
+        let n = text::count(paths.len(), "image");
         (!paths.is_empty()).then(|| format!("{n} {what}:\n{}", text::first_lines(paths, most)))
     };
     let moved: Vec<String> =
@@ -162,8 +162,8 @@ pub(super) fn pictures(pair: &Pair, style: Style) -> Vec<String> {
     let mut said: Vec<String> = [
         list("added", added),
         list("removed", removed),
-        list("of other content", changed),
-        list("moved between the parts of the split", &moved),
+        list("with different content", changed),
+        list("moved to another split", &moved),
     ]
     .into_iter()
     .flatten()
@@ -171,19 +171,19 @@ pub(super) fn pictures(pair: &Pair, style: Style) -> Vec<String> {
     let [first, second, both] = n_validation;
     if *both == 0 {
         said.push(
-            "warning: the two runs have no validation picture in common; their figures do not compare"
+            "warning: the two runs share no validation images; their metrics cannot be compared"
                 .to_owned(),
         );
     } else if first != both || second != both {
         said.push(format!(
-            "warning: the validation pictures differ: {first} and {second}, of which {both} are in \
-             both; figures of the two runs do not compare, only what is said about those {both} does"
+            "warning: the validation sets differ: {first} and {second} images, {both} of them shared; \
+             only results on these {both} images can be compared"
         ));
     }
     said
 }
 
-/// What the flips and the figures on common pictures come to.
+/// The summary of the flips and of the metrics on shared images.
 pub(super) fn about(pair: &Pair, diff: &Diff, chance: &Chance) -> String {
     let Chance { n, n_better, n_worse, p_value, is_significant, .. } = chance;
     let between = if diff.pairs.len() > 1 {
@@ -194,14 +194,14 @@ pub(super) fn about(pair: &Pair, diff: &Diff, chance: &Chance) -> String {
     let accuracy = signed(chance.accuracy);
     let log_loss = signed(chance.log_loss);
     let verdict = if n_better + n_worse == 0 {
-        "no picture is right in one run alone".to_owned()
+        "no image is classified correctly by only one run".to_owned()
     } else if *is_significant {
         format!("more than chance (exact McNemar test, p = {})", p_text(*p_value))
     } else {
-        format!("may well be chance (exact McNemar test, p = {})", p_text(*p_value))
+        format!("consistent with chance (exact McNemar test, p = {})", p_text(*p_value))
     };
     format!(
-        "{between}{} of {n} pictures that both validated with flipped: {n_better} better, {n_worse} worse\n\
+        "{between}{} of {n} shared validation images flipped: {n_better} better, {n_worse} worse\n\
          accuracy {accuracy} (95 % interval {}), log-loss {log_loss} ({}): {verdict}",
         pair.flips.len(),
         interval(chance.accuracy_interval),
@@ -221,11 +221,11 @@ fn p_text(p: f64) -> String {
     if p < 0.0001 { "less than 0.0001".to_owned() } else { number(p, 4) }
 }
 
-/// The pictures that flipped.
+/// The table of flipped images.
 pub(super) fn flips(pair: &Pair, diff: &Diff, most: usize) -> Table {
     let labels = labels(diff);
     let other = diff.runs.iter().position(|run| *run == pair.other).unwrap_or(1);
-    let heads = ["Picture", "Class", &labels[0], &labels[other], ""];
+    let heads = ["Image", "Class", &labels[0], &labels[other], ""];
     let rows = pair.flips.iter().take(most).map(|flip| {
         let Flip { path, label, predicted, .. } = flip;
         let [first, second] =

@@ -1,4 +1,4 @@
-//! Values of the resolved pipelines, and what computed.
+//! The values of the resolved pipelines, and the environment.
 
 use std::collections::BTreeSet;
 
@@ -13,35 +13,35 @@ use crate::spec::HARMLESS;
 /// A value of the pipeline in each run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ValueRow {
-    /// Its dotted path in the pipeline file.
+    /// The dotted path in the pipeline file.
     pub path: String,
-    /// The value in each run; none where it has none.
+    /// The value in each run; `None` if a run does not have it.
     pub values: Vec<Option<Value>>,
-    /// Where it was written in each run.
+    /// The origin of the value in each run.
     pub origins: Vec<Option<String>>,
-    /// Whether the runs differ in it.
+    /// Whether the runs differ in this value.
     pub differs: bool,
-    /// Whether results may depend on it.
+    /// Whether the value can affect results.
     pub matters: bool,
 }
 
-/// Something about a run that is no value of its pipeline.
+/// A property of the program or the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Setting {
-    /// What.
+    /// The name of the property.
     pub name: String,
-    /// What it is in each run.
+    /// The value in each run.
     pub values: Vec<String>,
-    /// Whether the runs differ in it.
+    /// Whether the runs differ in this value.
     pub differs: bool,
-    /// Whether results may depend on it.
+    /// Whether the value can affect results.
     pub matters: bool,
 }
 
-/// What a run says of something.
+/// Reads a property of a run.
 type Of<'a> = &'a dyn Fn(&FinishedRun) -> String;
 
-/// The values of all runs, in the order of the pipeline file.
+/// The values of all runs, in pipeline file order.
 pub(super) fn values(runs: &[FinishedRun]) -> Vec<ValueRow> {
     let leaves: Vec<_> = runs.iter().map(|run| leaves::leaves(&run.values)).collect();
     let paths: BTreeSet<&KeyPath> = leaves.iter().flat_map(|leaves| leaves.keys()).collect();
@@ -61,7 +61,7 @@ pub(super) fn values(runs: &[FinishedRun]) -> Vec<ValueRow> {
         .collect()
 }
 
-/// What computed, and where. Threads, place and time change no result.
+/// The program and the machine. Threads, location and time do not affect results.
 pub(super) fn environment(runs: &[FinishedRun]) -> Vec<Setting> {
     let setting = |name: &str, matters: bool, of: Of<'_>| {
         let values: Vec<String> = runs.iter().map(of).collect();

@@ -1,4 +1,4 @@
-//! A frozen base model that is an ONNX file, run picture by picture.
+//! A frozen base model that is an ONNX file, run image by image.
 
 use rayon::prelude::*;
 
@@ -12,13 +12,13 @@ use crate::model::network::Network;
 use crate::onnx::run::{GraphError, Model, Runnable};
 use crate::spec::ImageSize;
 
-/// Runs a backbone, and the pooling behind it where that is frozen too.
+/// Runs a backbone, and the pooling after it if that is frozen too.
 pub(super) struct BackboneExtractor {
     runnable: Runnable,
     channels: Channels,
-    /// The shape of a picture in its input.
+    /// The shape of an image in the input.
     input: [usize; 4],
-    /// Its features: rows, columns, channels.
+    /// The shape of the features: rows, columns, channels.
     features: [usize; 3],
     pools: bool,
 }
@@ -28,14 +28,14 @@ fn failed(error: &GraphError) -> EngineError {
 }
 
 impl BackboneExtractor {
-    /// Makes the backbone ready for the pictures of a network.
+    /// Prepares the backbone for the input size of a network.
     pub(super) fn new(
         network: &Network,
         backbone: &Backbone,
         cut: &Cut,
     ) -> Result<Self, EngineError> {
         let &[height, width, _] = &network.graph.layers()[0].shape[..] else {
-            unreachable!("a network takes pictures");
+            unreachable!("a network takes images");
         };
         let pools = network.units[cut.frozen.clone()]
             .iter()
@@ -52,7 +52,7 @@ impl BackboneExtractor {
         })
     }
 
-    /// The features of one picture, channels innermost.
+    /// The features of one image, channels innermost.
     fn one(&self, image: &[f32]) -> Result<Vec<f32>, EngineError> {
         let features = match self.channels {
             Channels::Last => self.runnable.numbers(self.input, image),

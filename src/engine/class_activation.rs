@@ -1,4 +1,4 @@
-//! Which places of an image speak for a class.
+//! Class activation maps: the areas of an image that support a class.
 
 use super::{EngineError, FeatureExtractor};
 use crate::base::batch::Batch;
@@ -7,9 +7,9 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::ImageSize;
 
-/// Makes class activation maps (Zhou et al. 2016, arXiv 1512.04150): the map of each feature before
-/// pooling, weighted by what the head makes of it. Their mean and the bias are the logit, so the
-/// maps divide the answer among places.
+/// Makes class activation maps (Zhou et al. 2016, arXiv 1512.04150): the feature maps before
+/// pooling, weighted by the head. The mean of a map plus the bias is the logit, so a map attributes
+/// the logit to places.
 pub struct Explainer {
     extractor: Box<dyn FeatureExtractor>,
     /// The head's weights, `[features, outputs]`.
@@ -17,16 +17,16 @@ pub struct Explainer {
     n_outputs: usize,
 }
 
-/// How much places speak for a class: `[height, width]`, from 0 to 1 at the strongest.
+/// The support of each place for a class: `[height, width]`, from 0 to 1 (strongest).
 pub struct Map {
-    /// Row by row.
+    /// The values, row by row.
     pub values: Vec<f32>,
-    /// Its rows and columns.
+    /// The number of rows and columns.
     pub size: ImageSize,
 }
 
 impl Explainer {
-    /// An explainer of a network.
+    /// Creates an explainer for a network.
     ///
     /// # Errors
     /// When the engine cannot run it.
@@ -40,7 +40,7 @@ impl Explainer {
         Ok(Self { extractor, kernel, n_outputs: units })
     }
 
-    /// A map for each image of a batch, of the class named for it.
+    /// The map of each image of a batch, for the class given with it.
     ///
     /// # Errors
     /// When the engine fails.
@@ -49,19 +49,19 @@ impl Explainer {
         Ok(speaking.into_iter().map(|values| Map { values: positive(values), size }).collect())
     }
 
-    /// How much each place speaks for the class named for its picture, or against it.
+    /// The support of each place for the class given with its image; negative if against it.
     fn speaking(
         &self,
         batch: &Batch,
         classes: &[usize],
     ) -> Result<(Vec<Vec<f32>>, ImageSize), EngineError> {
         let mut features = self.extractor.extract(batch)?;
-        let features = features.values.pop().expect("one value lies before pooling");
+        let features = features.values.pop().expect("pooling has one input");
         let (size, n_channels) = match features.shape() {
             [_, height, width, channels] => {
                 (ImageSize { height: *height, width: *width }, *channels)
             }
-            other => unreachable!("pooling takes pictures, not {other:?}"),
+            other => unreachable!("pooling takes maps, not {other:?}"),
         };
         let maps = features.rows().zip(classes).map(|(row, &class)| {
             row.chunks_exact(n_channels)
@@ -71,8 +71,8 @@ impl Explainer {
         Ok((maps.collect(), size))
     }
 
-    /// What a feature says for a class: of two classes one output speaks for the second and against
-    /// the first.
+    /// The weight of a feature for a class. With two classes and one output, the output supports
+    /// the second class and counts against the first.
     fn weight(&self, feature: usize, class: usize) -> f32 {
         let at = |output: usize| self.kernel[feature * self.n_outputs + output];
         match (self.n_outputs, class) {
@@ -83,14 +83,14 @@ impl Explainer {
     }
 }
 
-/// What speaks for something, as shares of the strongest.
+/// The positive support, scaled to a maximum of 1.
 fn positive(values: Vec<f32>) -> Vec<f32> {
     let most = values.iter().copied().fold(0.0, f32::max);
     values.into_iter().map(|value| if most > 0.0 { value.max(0.0) / most } else { 0.0 }).collect()
 }
 
 impl Map {
-    /// Whether it tells places apart.
+    /// Whether the map is not uniform.
     pub fn has_places(&self) -> bool {
         self.values.len() > 1
     }
@@ -108,8 +108,8 @@ mod tests {
         BaseModel, Convention, HeadSpec, Initializer, ModelSpec, Pooling, TopSpec, WeightsSpec,
     };
 
-    /// The mean over all places and the bias are the logit; of two classes with one logit that of
-    /// the first is its negative.
+    /// The mean over all places plus the bias is the logit. With two classes and one logit, the
+    /// logit of the first class is its negative.
     #[test]
     fn maps_divide_the_answer_among_places() {
         let spec = ModelSpec {
@@ -146,7 +146,7 @@ mod tests {
                         _ => (mean + bias[class], logits[class]),
                     };
                     assert!((found - expected).abs() < 1e-4, "{class}: {found}, {expected}");
-                    assert!(places.iter().any(|place| place.abs() > 1e-3), "nothing speaks");
+                    assert!(places.iter().any(|place| place.abs() > 1e-3), "the map is zero");
                 }
             }
         }

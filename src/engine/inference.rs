@@ -1,4 +1,4 @@
-//! A network that is asked, not trained.
+//! A network for prediction only.
 
 use super::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use super::{EngineError, FeatureExtractor, Trainer};
@@ -8,14 +8,14 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::FreezeSpec;
 
-/// A network that answers: everything but its head is run as the frozen part of a stage is.
+/// A network that predicts. All of it except the head runs like the frozen part of a stage.
 pub struct Inference {
     extractor: Box<dyn FeatureExtractor>,
     head: AutodiffTrainer,
 }
 
 impl Inference {
-    /// Makes a network ready.
+    /// Prepares a network.
     ///
     /// # Errors
     /// When the engine cannot run it.

@@ -1,9 +1,9 @@
 //! Engines run parts of a network.
 //!
-//! Two small traits, spoken per batch: [`FeatureExtractor`] runs the frozen part forward,
-//! [`Trainer`] runs the trainable part forward and backward and moves its weights. `native` and
-//! `autodiff` are named for how they work and do not know each other; no type of a library they
-//! use appears here.
+//! Two small traits work on batches: [`FeatureExtractor`] runs the frozen part forward; [`Trainer`]
+//! runs the trainable part forward and backward and updates its weights. `native` and `autodiff`
+//! are named after their method and do not depend on each other. Types of the libraries they use do
+//! not appear here.
 
 pub mod autodiff;
 mod backbone;
@@ -29,26 +29,26 @@ use crate::model::fuse::UnsupportedLayer;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// An engine that cannot do what was asked.
+/// An engine cannot run a network.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// A layer that the engine has no code for.
+    /// The engine does not support a layer.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedLayer),
-    /// The library underneath failed.
+    /// The underlying library failed.
     #[error("the {engine} engine failed: {reason}")]
     Failed {
         /// The engine.
         engine: &'static str,
-        /// What it said.
+        /// The error message of the library.
         reason: String,
     },
 }
 
-/// What the frozen part hands to the trainable part for a batch.
+/// The features of a batch, passed from the frozen part to the trainable part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
-    /// One tensor for each value on the boundary, `[n, …]`, in the order of the cut.
+    /// One tensor `[n, …]` per value on the boundary, in the order of the cut.
     pub values: Vec<Tensor>,
 }
 
@@ -56,7 +56,7 @@ impl Features {
     /// Writes the values of one image, one tensor after the other, into `record`.
     ///
     /// # Panics
-    /// When `record` has another length.
+    /// When `record` has the wrong length.
     pub fn write_record(&self, image: usize, record: &mut [f32]) {
         let mut rest = record;
         for tensor in &self.values {
@@ -69,7 +69,7 @@ impl Features {
     }
 }
 
-/// Features that are put together image by image.
+/// Features that are assembled image by image.
 pub struct FeaturesInMaking<'a> {
     /// The shape of each value, for one image.
     shapes: &'a [Vec<usize>],
@@ -78,7 +78,7 @@ pub struct FeaturesInMaking<'a> {
 }
 
 impl<'a> FeaturesInMaking<'a> {
-    /// Room for the features of `n` images.
+    /// Allocates memory for the features of `n` images.
     pub fn new(shapes: &'a [Vec<usize>], n: usize) -> Self {
         let values = shapes
             .iter()
@@ -87,12 +87,12 @@ impl<'a> FeaturesInMaking<'a> {
         Self { shapes, values, n: 0 }
     }
 
-    /// How many numbers an image has.
+    /// The number of values per image.
     pub fn record_len(&self) -> usize {
         self.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum()
     }
 
-    /// Adds the values of an image as [`Features::write_record`] writes them.
+    /// Adds the values of an image, in the format of [`Features::write_record`].
     pub fn add(&mut self, record: &[f32]) {
         let mut rest = record;
         for (values, shape) in self.values.iter_mut().zip(self.shapes) {
@@ -103,7 +103,7 @@ impl<'a> FeaturesInMaking<'a> {
         self.n += 1;
     }
 
-    /// The features of all images that were added.
+    /// The features of all added images.
     pub fn finish(self) -> Features {
         let values = self.values.into_iter().zip(self.shapes);
         let tensors =
@@ -112,17 +112,17 @@ impl<'a> FeaturesInMaking<'a> {
     }
 }
 
-/// Runs the frozen part of a network: forward only, batch normalisation folded into the weights.
+/// Runs the frozen part of a network: forward only, batch normalization folded into the weights.
 pub trait FeatureExtractor: Send + Sync {
-    /// The features of a batch. Each picture's features depend on that picture alone.
+    /// The features of a batch. The features of an image depend only on that image.
     ///
     /// # Errors
     /// When the engine fails.
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError>;
 }
 
-/// What runs the frozen part of a network: the native engine, or the library for the file that its
-/// base model is.
+/// Creates the extractor for the frozen part of a network: the native engine, or the ONNX library
+/// if the base model is a file.
 ///
 /// # Errors
 /// When the frozen part cannot be run.
@@ -137,20 +137,20 @@ pub fn extractor(
     })
 }
 
-/// A function of the logits `[n, outputs]` that training makes small: gives its gradient with
-/// respect to them.
+/// An objective that training minimizes: returns its gradient with respect to the logits
+/// `[n, outputs]`.
 pub type Objective<'a> = dyn FnMut(&Tensor) -> Tensor + 'a;
 
-/// Where the randomness of one training step comes from.
+/// The source of randomness for one training step.
 #[derive(Clone, Debug)]
 pub struct StepRandomness {
-    /// A stream for each picture of the batch.
+    /// One random stream per image of the batch.
     pub samples: Vec<SeedStream>,
 }
 
 impl StepRandomness {
-    /// A factor for each of `n_channels` features of each picture: zero for a share of `rate`, so
-    /// much for the others that the mean stays; none where nothing is dropped.
+    /// The dropout factors for `n_channels` features of each image: zero with probability `rate`,
+    /// otherwise scaled to preserve the mean. `None` if nothing is dropped.
     pub fn dropout_mask(&self, rate: f32, n_channels: usize) -> Option<Vec<f32>> {
         if rate == 0.0 {
             return None;
@@ -167,14 +167,14 @@ impl StepRandomness {
     }
 }
 
-/// How long the parts of a step took.
+/// The durations of the parts of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepTimes {
-    /// Forward, the objective included.
+    /// The forward pass, including the objective.
     pub forward: Duration,
-    /// Backward.
+    /// The backward pass.
     pub backward: Duration,
-    /// The move of the weights.
+    /// The weight update.
     pub optimizer: Duration,
 }
 
@@ -186,8 +186,8 @@ pub trait Trainer {
     /// When the engine fails.
     fn predict(&mut self, features: Features) -> Result<Tensor, EngineError>;
 
-    /// One step: forward with dropout, the objective's gradient, backward, and a move of the
-    /// weights at `learning_rate`.
+    /// Runs one step: forward with dropout, the objective's gradient, backward, and a weight update
+    /// with `learning_rate`.
     ///
     /// # Errors
     /// When the engine fails.
@@ -199,30 +199,29 @@ pub trait Trainer {
         learning_rate: f64,
     ) -> Result<StepTimes, EngineError>;
 
-    /// The weights that [`predict`](Self::predict) goes by: the current ones or their average, those of
-    /// frozen layers and statistics included.
+    /// The weights that [`predict`](Self::predict) uses: the current ones or their average,
+    /// including frozen layers and statistics.
     fn weights(&self) -> Weights;
 
-    /// Everything that the next steps depend on.
+    /// The state that the next steps depend on.
     fn state(&self) -> TrainerState;
 
-    /// Goes on from a state, as if it had taken the steps to it.
+    /// Resumes from a state, as if this trainer had run the steps before it.
     fn restore(&mut self, state: TrainerState);
 }
 
-/// Everything that the next steps of a trainer depend on.
+/// The state of a trainer, which determines the next steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainerState {
     /// The weights of the trainable part.
     pub weights: Weights,
-    /// The running means of the optimiser, under the names of their parameters: of gradients, or
-    /// the velocity.
+    /// The optimizer's running means of gradients, or the velocity, by parameter name.
     pub first_moments: Weights,
-    /// Of squared gradients.
+    /// The optimizer's running means of squared gradients, by parameter name.
     pub second_moments: Weights,
-    /// The average of the weights, where one is kept.
+    /// The average of the weights, if the stage has one.
     pub average: Option<Weights>,
-    /// Steps taken.
+    /// The number of steps taken.
     pub n_steps: u64,
 }
 

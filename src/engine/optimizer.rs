@@ -1,7 +1,7 @@
-//! How weights follow their gradients: Adam, `AdamW` and stochastic gradient descent, as in Keras.
+//! Optimizers: Adam, `AdamW` and stochastic gradient descent, as in Keras.
 //!
-//! Works on one parameter's values at a time, element by element, so that results do not depend on
-//! how the work is divided.
+//! They work on one parameter at a time, element by element. So results do not depend on how the
+//! work is divided.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::model::graph::Role;
 use crate::model::weights::Weights;
 use crate::spec::{AdamSpec, OptimizerSpec, SgdSpec};
 
-/// The state of an optimiser for all parameters it moves.
+/// The state of an optimizer for all trained parameters.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     spec: OptimizerSpec,
@@ -24,19 +24,19 @@ pub struct Optimizer {
 /// The running means of one parameter.
 #[derive(Clone, Debug, Default)]
 struct Moments {
-    /// Of gradients; for gradient descent, the velocity.
+    /// The mean of gradients; for gradient descent, the velocity.
     first: Vec<f32>,
-    /// Of squared gradients; empty for gradient descent.
+    /// The mean of squared gradients; empty for gradient descent.
     second: Vec<f32>,
 }
 
 impl Optimizer {
-    /// An optimiser that has not moved anything yet.
+    /// An optimizer before its first step.
     pub fn new(spec: OptimizerSpec) -> Self {
         Self { spec, n_steps: 0, moments: BTreeMap::new() }
     }
 
-    /// Steps taken, and the running means of gradients and of their squares.
+    /// The number of steps taken, and the running means of gradients and of their squares.
     pub fn state(&self) -> (u64, [Weights; 2]) {
         let of = |values: fn(&Moments) -> &Vec<f32>| -> Weights {
             let tensors = self.moments.iter().map(|(name, moments)| {
@@ -48,12 +48,12 @@ impl Optimizer {
         (self.n_steps, [of(|moments| &moments.first), of(|moments| &moments.second)])
     }
 
-    /// Steps taken.
+    /// The number of steps taken.
     pub fn n_steps(&self) -> u64 {
         self.n_steps
     }
 
-    /// Goes on after `n_steps` steps with these running means.
+    /// Restores the state after `n_steps` steps.
     pub fn restore(&mut self, n_steps: u64, [first, second]: [Weights; 2]) {
         self.n_steps = n_steps;
         let moments = first.iter().map(|(name, tensor)| {
@@ -63,15 +63,15 @@ impl Optimizer {
         self.moments = moments.collect();
     }
 
-    /// Begins the next step; every parameter is then moved once.
+    /// Begins the next step. Afterwards, every parameter must be updated once.
     pub fn begin_step(&mut self) {
         self.n_steps += 1;
     }
 
-    /// Moves the values of the parameter called `name` against its gradient.
+    /// Updates the values of the parameter called `name`.
     ///
     /// # Panics
-    /// When there are not as many gradients as values.
+    /// When the number of gradients differs from the number of values.
     pub fn update(&mut self, name: &str, values: &mut [f32], gradient: &[f32], learning_rate: f64) {
         assert_eq!(values.len(), gradient.len(), "a gradient for each value of `{name}`");
         if !self.moments.contains_key(name) {
@@ -95,15 +95,15 @@ impl Optimizer {
     }
 }
 
-/// Whether a parameter is one of the weights that decay: scales, shifts and biases have few numbers,
-/// and nothing is gained by keeping them small.
+/// Whether weight decay applies to a parameter. Scales, shifts and biases are exempt: they have few
+/// values, and small ones bring no benefit.
 fn decays(name: &str) -> bool {
     [Role::Kernel, Role::DepthwiseKernel]
         .iter()
         .any(|role| name.strip_suffix(role.name()).is_some_and(|layer| layer.ends_with('/')))
 }
 
-/// Numbers that a task moves; results do not depend on it.
+/// The number of values per task. It does not affect results.
 const TASK: usize = 32 * 1024;
 
 impl AdamSpec {
@@ -160,7 +160,7 @@ mod tests {
         let mut values = [1.0];
         for _ in 0..n_steps {
             optimizer.begin_step();
-            // The gradient of half the square.
+            // The gradient of `x² / 2`.
             let gradient = [values[0]];
             optimizer.update(name, &mut values, &gradient, spec.learning_rate());
         }
@@ -171,7 +171,7 @@ mod tests {
         AdamSpec { learning_rate: 0.1, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
 
     /// Values from Keras 3.15 in the same situation (`tests/it/data/keras/make_reference.py`).
-    /// Keras subtracts its powers of beta from one in single precision, which is worth 2e-6 here.
+    /// Keras subtracts its powers of beta from one in single precision, a difference of 2e-6 here.
     #[test]
     fn three_steps_land_where_keras_lands() {
         let close = |value: f32, expected: f32| {

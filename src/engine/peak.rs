@@ -1,13 +1,13 @@
-//! What this machine can do at most.
+//! The peak throughput of this machine.
 
 use std::time::Instant;
 
 use alpaca_kernels::Kernels;
 use rayon::prelude::*;
 
-/// Multiply-adds a second of `n_threads` threads that wait for nothing but the processor.
+/// Multiply-adds per second of `n_threads` threads without memory accesses.
 pub fn peak(kernels: Kernels, n_threads: usize) -> f64 {
-    /// Long enough for clocks to settle.
+    /// Long enough for clock frequencies to settle.
     const N: usize = 20_000_000;
     let tasks: Vec<usize> = (0..n_threads).collect();
     let rates = (0..3).map(|_| {

@@ -1,7 +1,7 @@
-//! A finished run as a page for people: what was done, how well it went and how sure that is, where
-//! it goes wrong, and how it comes about again; and a dataset as another.
+//! HTML pages for people: a finished run (what was done, the metrics with their confidence
+//! intervals, the largest errors, how to reproduce it), and a dataset.
 //!
-//! The page holds everything it shows; it is made from plain data and knows no network.
+//! A page contains everything it shows. It is made from plain data and needs no network.
 
 mod page;
 mod sections;
@@ -15,64 +15,64 @@ use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::sheet::Tile;
 
-/// What a page says about a run.
+/// The contents of a page about a run.
 pub struct Report {
-    /// The run directory, as it is named to its reader.
+    /// The run directory, as shown to the reader.
     pub directory: String,
-    /// What the run was made of. Its `volatile` part and its files are not shown.
+    /// The manifest of the run. Its `volatile` part and its files are not shown.
     pub manifest: Manifest,
-    /// What is classified, and by what.
+    /// The classes and the network.
     pub setup: Setup,
-    /// The figures on the validation pictures.
+    /// The metrics on the validation set.
     pub measured: Measured,
-    /// What evaluations of the pipeline measured, by their names.
+    /// The metrics of the pipeline's evaluations, by the name of the evaluation.
     pub evaluations: Vec<(String, Measured)>,
-    /// The plots of the run by the names of their files.
+    /// The plots of the run as file name and SVG.
     pub plots: Vec<(String, String)>,
-    /// The validation pictures that the model was most surprised by.
+    /// The validation images with the highest loss.
     pub losses: Vec<Loss>,
-    /// Why they are not shown, where that is so.
+    /// The reason when `losses` cannot be shown.
     pub no_losses: Option<String>,
-    /// Training pictures as a stage saw them.
+    /// Training images as a stage sees them, after augmentation.
     pub augmented: Vec<Tile>,
-    /// Pictures of other parts of the split that look like training pictures.
+    /// Validation and test images that look like training images.
     pub look_alikes: Vec<LookAlike>,
 }
 
-/// What a run classifies, and by what.
+/// The classes and the network of a run.
 pub struct Setup {
-    /// The architecture, and its factor on the number of channels.
+    /// The architecture with its width multiplier.
     pub network: String,
-    /// The weights that the base model started from.
+    /// The initial weights of the base model.
     pub weights: String,
-    /// The size of the pictures it takes, as in `160×160`.
+    /// The input size, such as `160×160`.
     pub image_size: String,
-    /// Each class with the number of its pictures.
+    /// Each class with its number of images.
     pub classes: Vec<(String, usize)>,
-    /// How many epochs each stage ran.
+    /// The number of epochs of each stage.
     pub epochs: Vec<(String, usize)>,
 }
 
-/// A picture that a model was surprised by.
+/// A validation image with a high loss.
 pub struct Loss {
-    /// Its path below the dataset directory.
+    /// The path relative to the dataset directory.
     pub path: String,
-    /// Its class.
+    /// The true class.
     pub label: String,
-    /// The class it is given.
+    /// The predicted class.
     pub predicted: String,
-    /// The probability of the class it is given.
+    /// The probability of the predicted class.
     pub probability: f64,
-    /// The surprise at its own class, in nats.
+    /// The cross-entropy loss, in nats.
     pub loss: f64,
-    /// The picture as the network saw it, as JPEG.
+    /// The image as the network sees it, as JPEG.
     pub picture: Vec<u8>,
-    /// The same with the places marked that speak for the class given, as JPEG.
+    /// The image with its class activation map for the predicted class, as JPEG.
     pub map: Option<Vec<u8>>,
 }
 
 impl Loss {
-    /// Whether it is given its own class.
+    /// Whether the image is classified correctly.
     pub fn is_right(&self) -> bool {
         self.label == self.predicted
     }

@@ -1,4 +1,4 @@
-//! One page about one run, or about several.
+//! An HTML page about one run or several.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,14 @@ use crate::base::text::{self, escape};
 use crate::run_dir::html;
 use crate::run_dir::plot::sheet::{self, Tile};
 
-/// The page about a run.
+/// Renders the page about a run.
 pub fn render(report: &Report) -> String {
     let name = &report.manifest.name;
     let body = format!("<h1>{}</h1>\n{}", escape(name), about(report));
     html::document(name, &body)
 }
 
-/// A page about several runs: their figures side by side, then each by itself.
+/// Renders a page about several runs: their metrics side by side, then each run in turn.
 pub fn render_all(reports: &[Report]) -> String {
     if let [report] = reports {
         return render(report);
@@ -28,7 +28,7 @@ pub fn render_all(reports: &[Report]) -> String {
     html::document(&title, &body)
 }
 
-/// The pictures of the page as sheets, by file name.
+/// The images of the page as SVG contact sheets, by file name.
 pub fn sheets(report: &Report) -> Vec<(&'static str, String)> {
     let mistakes: Vec<Tile> = report
         .losses
@@ -38,19 +38,19 @@ pub fn sheets(report: &Report) -> Vec<(&'static str, String)> {
             data: html::jpeg(&loss.picture),
             lines: [
                 format!("{:.2} {}", loss.probability, loss.predicted),
-                format!("is {}", loss.label),
+                format!("true: {}", loss.label),
             ],
             title: loss.path.clone(),
         })
         .collect();
     let metrics = &report.measured.metrics;
     let n_wrong = metrics.n_images - metrics.confusion_matrix.n_correct();
-    let of = text::count(metrics.n_images, "validation picture");
-    let summary = format!("{} of {n_wrong} mistakes on {of}, the worst first", mistakes.len());
-    let changed = "training pictures as a network sees them";
+    let of = text::count(metrics.n_images, "validation image");
+    let summary = format!("{} of {n_wrong} errors on {of}, highest loss first", mistakes.len());
+    let changed = "as the network sees them, after augmentation";
     vec![
-        ("mistakes.svg", sheet::render("Mistakes", &summary, &mistakes)),
-        ("augmented.svg", sheet::render("Augmented pictures", changed, &report.augmented)),
+        ("mistakes.svg", sheet::render("Misclassified images", &summary, &mistakes)),
+        ("augmented.svg", sheet::render("Training images", changed, &report.augmented)),
     ]
 }
 

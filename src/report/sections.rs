@@ -1,4 +1,4 @@
-//! The parts of a page, each as markup.
+//! The sections of a page, as HTML.
 
 use std::fmt::Write as _;
 
@@ -11,12 +11,12 @@ use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::sheet::Tile;
 use crate::run_dir::{html, layout};
 
-/// Classes up to which few pairs of classes are named as mistaken for each other, and how many.
+/// Up to this many classes, only so many of the most confused pairs are listed.
 const FEW: (usize, usize) = (30, 10);
-/// Pairs that are named of more classes, where the confusion matrix cannot be read.
+/// Listed pairs for more classes, where the confusion matrix is too large to read.
 const MOST_PAIRS: usize = 500;
 
-/// The figure that everybody asks for, and what it is worth.
+/// The accuracy with its confidence interval and the majority-class baseline.
 pub(super) fn headline(report: &Report) -> String {
     let Report { setup, measured: Measured { metrics, .. }, .. } = report;
     let [low, high] = metrics.accuracy_interval;
@@ -28,18 +28,17 @@ pub(super) fn headline(report: &Report) -> String {
         many => text::count(many.len(), "class"),
     };
     let mut body = format!(
-        "<p class=\"faint\">{} · {} · {} · pictures of {} pixels</p>\n",
+        "<p class=\"faint\">{} · {} · {} · {} pixels</p>\n",
         escape(&classes),
-        text::count(n_pictures, "picture"),
+        text::count(n_pictures, "image"),
         escape(&setup.network),
         setup.image_size,
     );
     let _ = write!(
         body,
         "<p class=\"figure\">{:.1} %</p>\n\
-         <p>of the validation pictures are given their own class: {n_correct} of {}. As far as so many \
-         pictures can tell, between {:.1} % and {:.1} % of others like them would be (95 % interval). \
-         {}</p>\n",
+         <p>{n_correct} of {} validation images are classified correctly (95 % confidence interval \
+         {:.1} % to {:.1} %). {}</p>\n",
         100.0 * metrics.accuracy,
         metrics.n_images,
         100.0 * low,
@@ -49,7 +48,7 @@ pub(super) fn headline(report: &Report) -> String {
     body
 }
 
-/// What somebody would reach who always says the same.
+/// The accuracy of always predicting the most frequent class, as a sentence.
 fn guess(metrics: &Metrics) -> String {
     let most = metrics.classes.iter().fold(None, |most: Option<&ClassMetrics>, class| match most {
         Some(other) if other.n_images >= class.n_images => most,
@@ -57,12 +56,21 @@ fn guess(metrics: &Metrics) -> String {
     });
     let Some(most) = most else { return String::new() };
     let share = most.n_images as f64 / metrics.n_images as f64;
-    format!("Always saying “{}” would reach {:.1} %.", escape(&most.name), 100.0 * share)
+    format!("Always predicting “{}” would reach {:.1} %.", escape(&most.name), 100.0 * share)
 }
 
-/// What was trained, and the curves of it.
+/// The stages and their training curves.
 pub(super) fn stages(report: &Report) -> String {
-    let heads = ["stage", "from", "trains from", "weights", "epochs", "best", "accuracy", "loss"];
+    let heads = [
+        "stage",
+        "from",
+        "first trained layer",
+        "trained weights",
+        "epochs",
+        "best epoch",
+        "validation accuracy",
+        "validation loss",
+    ];
     let rows: Vec<Vec<String>> = report
         .manifest
         .stages
@@ -88,27 +96,26 @@ pub(super) fn stages(report: &Report) -> String {
     body
 }
 
-/// Which epoch the best weights of the run are from, and whether a later stage made it worse.
+/// Names the epoch of the best weights, and the later stages that did not improve on it.
 fn best(report: &Report) -> String {
     let manifest = &report.manifest;
     let Some(BestRecord { stage, epoch, by }) = &manifest.best else { return String::new() };
-    let mut text = format!(
-        "The best weights of the run are those of epoch {epoch}, stage {stage} (best {by})."
-    );
+    let mut text =
+        format!("The best weights of the run are from epoch {epoch} of stage {stage} (best {by}).");
     let later = manifest.stages.iter().skip_while(|record| record.name != *stage).skip(1);
     let later: Vec<&str> = later.map(|record| record.name.as_str()).collect();
     if !later.is_empty() {
-        let _ = write!(text, " No later stage ({}) improved on it.", later.join(", "));
+        let _ = write!(text, " No later stage ({}) improved on them.", later.join(", "));
     }
     format!("<p>{}</p>\n", escape(&text))
 }
 
-/// All figures, with what was measured in evaluations beside them.
+/// All metrics, with those of the pipeline's evaluations beside them.
 pub(super) fn figures(report: &Report) -> String {
     let validation = ("validation".to_owned(), &report.measured);
     let others = report.evaluations.iter().map(|(name, measured)| (name.clone(), measured));
     let columns: Vec<(String, &Measured)> = std::iter::once(validation).chain(others).collect();
-    let mut body = "<h2>Figures</h2>\n".to_owned();
+    let mut body = "<h2>Metrics</h2>\n".to_owned();
     body.push_str(&side_by_side(&columns));
     if !report.evaluations.is_empty() {
         let what = report.evaluations.iter().map(|(name, measured)| {
@@ -125,14 +132,14 @@ pub(super) fn figures(report: &Report) -> String {
     body
 }
 
-/// The figures of several runs.
+/// The metrics of several runs side by side.
 pub(super) fn comparison(reports: &[Report]) -> String {
     let columns: Vec<(String, &Measured)> =
         reports.iter().map(|report| (report.directory.clone(), &report.measured)).collect();
     let mut body = side_by_side(&columns);
     body.push_str(
-        "<p class=\"faint\">On the validation pictures of each run. Whether two runs differ by more than \
-         chance on the pictures they share, <code>alpaca-run diff</code> says.</p>\n",
+        "<p class=\"faint\">Measured on the validation set of each run. <code>alpaca-run diff</code> tests \
+         whether two runs differ by more than chance on the images they share.</p>\n",
     );
     body
 }
@@ -143,7 +150,7 @@ fn side_by_side(columns: &[(String, &Measured)]) -> String {
         std::iter::once(name.to_owned()).chain(cells).collect::<Vec<String>>()
     };
     let rows = vec![
-        row("pictures", &|metrics| metrics.n_images.to_string()),
+        row("images", &|metrics| metrics.n_images.to_string()),
         row("accuracy", &|metrics| four(metrics.accuracy)),
         row("95 % interval", &|metrics| interval(metrics.accuracy_interval)),
         row("balanced accuracy", &|metrics| four(metrics.balanced_accuracy)),
@@ -163,7 +170,7 @@ fn side_by_side(columns: &[(String, &Measured)]) -> String {
     html::table(&heads, &rows, &right)
 }
 
-/// Each class, and which are taken for which.
+/// The metrics of each class, and the most confused pairs of classes.
 pub(super) fn classes(report: &Report) -> String {
     let metrics = &report.measured.metrics;
     let (heads, rows) = tables::classes(metrics);
@@ -183,7 +190,7 @@ pub(super) fn classes(report: &Report) -> String {
         .collect();
     if !confused.is_empty() && metrics.classes.len() > 2 {
         body.push_str("<h2>Most confused</h2>\n");
-        let heads = ["class", "given", "pictures"].map(str::to_owned);
+        let heads = ["true class", "predicted class", "images"].map(str::to_owned);
         body.push_str(&html::long_table(&heads, &confused, &[2], layout::PREDICTIONS));
     }
     body.push_str(&plots(
@@ -199,38 +206,39 @@ pub(super) fn classes(report: &Report) -> String {
     body
 }
 
-/// The pictures that the model was most surprised by.
+/// The validation images with the highest loss.
 pub(super) fn losses(report: &Report) -> String {
-    let mut body = "<h2>Where it is most mistaken</h2>\n".to_owned();
+    let mut body = "<h2>Largest errors</h2>\n".to_owned();
     if let Some(reason) = &report.no_losses {
         let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(reason));
         return body;
     }
     let maps = if report.losses.iter().any(|loss| loss.map.is_some()) {
-        ", each beside a map of the places that speak for the class it is given (orange; class \
-         activation, Zhou et al. 2016)"
+        ", each with a class activation map (Zhou et al. 2016): the areas that support the \
+         predicted class are orange"
     } else {
-        "; the features of this base model are means over the whole picture, so there is no map of \
-         the places that speak for a class"
+        ". This base model averages its features over the whole image, so there are no class \
+         activation maps"
     };
     let _ = writeln!(
         body,
-        "<p>The validation pictures with the highest loss{maps}.</p>\n<div class=\"pictures pairs\">"
+        "<p>The validation images with the highest loss{maps}.</p>\n<div class=\"pictures pairs\">"
     );
     for loss in &report.losses {
         let Loss { path, label, predicted, probability, loss: surprise, picture, map } = loss;
         let map = match map {
             Some(map) => {
                 let class = escape(predicted);
-                format!("<img alt=\"what speaks for {class}\" src=\"{}\">", html::jpeg(map))
+                format!("<img alt=\"areas that support {class}\" src=\"{}\">", html::jpeg(map))
             }
             None => String::new(),
         };
-        let (class, said) = if loss.is_right() { ("better", "right") } else { ("worse", "wrong") };
+        let (class, said) =
+            if loss.is_right() { ("better", "correct") } else { ("worse", "wrong") };
         let _ = writeln!(
             body,
             "<figure><div class=\"pair\"><img alt=\"{0}\" src=\"{1}\">{3}</div>\
-             <figcaption><span class=\"{class}\">{said}</span>: given {2} {probability:.2}<br>is {4}, loss {surprise:.2}<br>\
+             <figcaption><span class=\"{class}\">{said}</span>: predicted {2} {probability:.2}<br>true {4}, loss {surprise:.2}<br>\
              <span class=\"faint\">{0}</span></figcaption></figure>",
             escape(path),
             html::jpeg(picture),
@@ -243,29 +251,29 @@ pub(super) fn losses(report: &Report) -> String {
     body
 }
 
-/// The pictures of the run.
+/// The dataset of the run: classes, split, skipped images and look-alikes.
 pub(super) fn data(report: &Report) -> String {
     let Report { manifest, setup, .. } = report;
     let rows: Vec<Vec<String>> =
         setup.classes.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
-    let mut body = "<h2>Pictures</h2>\n".to_owned();
-    let heads = ["class", "pictures"].map(str::to_owned);
+    let mut body = "<h2>Dataset</h2>\n".to_owned();
+    let heads = ["class", "images"].map(str::to_owned);
     body.push_str(&html::long_table(&heads, &rows, &[1], layout::SPLITS));
     let parts = manifest.dataset.split.iter().filter(|(_, n)| **n > 0);
     let parts: Vec<String> = parts.map(|(part, n)| format!("{part} {n}")).collect();
-    let _ = writeln!(body, "<p>Divided into {}.</p>", escape(&parts.join(", ")));
+    let _ = writeln!(body, "<p>Split: {}.</p>", escape(&parts.join(", ")));
     let skipped = &manifest.dataset.skipped;
     if !skipped.is_empty() {
         let lines: Vec<String> =
             skipped.iter().map(|(path, reason)| format!("{path}: {reason}")).collect();
-        let n = text::count(lines.len(), "picture");
+        let n = text::count(lines.len(), "image");
         let lines = text::first_lines(&lines, 20);
-        let _ = writeln!(body, "<p>{n} left out:</p>\n<pre>{}</pre>", escape(&lines));
+        let _ = writeln!(body, "<p>{n} skipped:</p>\n<pre>{}</pre>", escape(&lines));
     }
     body.push_str(&look_alikes(report));
     if !report.augmented.is_empty() {
         body.push_str(
-            "<p>Training pictures as the network sees them:</p>\n<div class=\"pictures\">\n",
+            "<p>Training images as the network sees them, after augmentation:</p>\n<div class=\"pictures\">\n",
         );
         for Tile { data, lines: [label, _], title } in &report.augmented {
             let _ = writeln!(
@@ -280,7 +288,7 @@ pub(super) fn data(report: &Report) -> String {
     body
 }
 
-/// Pictures outside the training set that look like training pictures.
+/// A warning and a table of validation and test images that look like training images.
 fn look_alikes(report: &Report) -> String {
     const MOST: usize = 50;
     let found = &report.look_alikes;
@@ -292,41 +300,41 @@ fn look_alikes(report: &Report) -> String {
         .take(MOST)
         .map(|alike| vec![alike.path.clone(), alike.part.to_owned(), alike.training.clone()])
         .collect();
-    let heads = ["image", "part", "looks like the training image"].map(str::to_owned);
+    let heads = ["image", "split", "similar training image"].map(str::to_owned);
     let more = match found.len() {
         n if n > MOST => format!("<p>… and {} more</p>\n", n - MOST),
         _ => String::new(),
     };
     format!(
-        "<p class=\"worse\">{} outside the training set may show what a training image shows, so the \
-         metrics above may be too good:</p>\n{}{more}",
+        "<p class=\"worse\">{} outside the training set may be near-duplicates of training images, \
+         so the metrics above may be too optimistic:</p>\n{}{more}",
         text::count(found.len(), "image"),
         html::table(&heads, &rows, &[])
     )
 }
 
-/// What somebody needs who wants the same again.
+/// The seed, digests, versions and command that reproduce the run.
 pub(super) fn reproduction(report: &Report) -> String {
     let Report { manifest, directory, .. } = report;
     let mut rows = vec![
         ("seed", manifest.seed.to_string()),
-        ("pictures", manifest.dataset.fingerprint.to_string()),
+        ("dataset digest", manifest.dataset.fingerprint.to_string()),
         ("weights", report.setup.weights.clone()),
     ];
     if let Some(digest) = &manifest.weights.digest {
-        rows.push(("their digest", digest.to_string()));
+        rows.push(("weights digest", digest.to_string()));
     }
     if let Some(url) = &manifest.weights.url {
-        rows.push(("their publisher", url.clone()));
+        rows.push(("weights URL", url.clone()));
     }
     rows.extend(manifest.versions.iter().map(|(name, version)| (name.as_str(), version.clone())));
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    let mut body = "<h2>The same again</h2>\n".to_owned();
+    let mut body = "<h2>Reproduce this run</h2>\n".to_owned();
     let _ = writeln!(
         body,
-        "<p><code>alpaca-run reproduce {}</code>, with the run directory, runs it again and says whether every \
-         byte comes out the same; <code>pipeline.resolved.yaml</code> in it has every value.</p>",
+        "<p><code>alpaca-run reproduce {}</code> repeats the run from its run directory and reports whether \
+         every byte is the same. <code>pipeline.resolved.yaml</code> in the directory lists every value.</p>",
         escape(directory)
     );
     body.push_str(&html::table(&[String::new(), String::new()], &rows, &[]));

@@ -1,4 +1,4 @@
-//! A dataset as a page for people.
+//! An HTML page about a dataset.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,18 +9,18 @@ use crate::dataset::survey::{Alike, Survey};
 use crate::dataset::thumbnail;
 use crate::run_dir::html;
 
-/// The longest side of a picture on the page, in pixels.
+/// The longest side of an image on the page, in pixels.
 const THUMBNAIL: u32 = 240;
-/// Groups of pictures that are shown.
+/// The maximum number of groups that are shown.
 const MOST_GROUPS: usize = 60;
 
-/// The page about a dataset, whose pictures lie in `folder`, if anywhere.
+/// Renders the page about a dataset. Thumbnails are read from `folder`, if there is one.
 pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(title));
     let _ = writeln!(
         body,
         "<p class=\"faint\">{} of {}, {}</p>",
-        text::count(survey.n_images, "picture"),
+        text::count(survey.n_images, "image"),
         text::count(survey.classes.len(), "class"),
         text::bytes(survey.bytes)
     );
@@ -37,17 +37,17 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
     if !survey.bad.is_empty() {
         let rows: Vec<Vec<String>> =
             survey.bad.iter().map(|(path, why)| vec![path.clone(), why.clone()]).collect();
-        body.push_str("<h2>No readable pictures</h2>\n");
-        body.push_str(&html::table(&["file", "why"].map(str::to_owned), &rows, &[]));
+        body.push_str("<h2>Unreadable images</h2>\n");
+        body.push_str(&html::table(&["file", "reason"].map(str::to_owned), &rows, &[]));
     }
-    groups(&mut body, "The same file twice", &survey.duplicates, folder);
-    groups(&mut body, "Pictures that look alike", &survey.near_duplicates, folder);
+    groups(&mut body, "Identical files", &survey.duplicates, folder);
+    groups(&mut body, "Similar images", &survey.near_duplicates, folder);
     html::document(title, &body)
 }
 
 /// The classes as a table.
 pub fn classes(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
-    let heads = ["class", "pictures", "share", "train", "validation", "test"];
+    let heads = ["class", "images", "share", "train", "validation", "test"];
     let rows = survey.classes.iter().map(|class| {
         let part = |name: &str| class.parts.get(name).copied().unwrap_or(0).to_string();
         let share = 100.0 * class.n_images as f64 / survey.n_images as f64;
@@ -69,7 +69,7 @@ fn facts(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
         rows.push(["smallest".to_owned(), size(sizes.smallest)]);
         rows.push(["median".to_owned(), size(sizes.median)]);
         rows.push(["largest".to_owned(), size(sizes.largest)]);
-        rows.push(["enlarged by the pipeline".to_owned(), sizes.n_enlarged.to_string()]);
+        rows.push(["upscaled by the pipeline".to_owned(), sizes.n_enlarged.to_string()]);
     }
     rows.extend(survey.formats.iter().map(|(format, n)| [format.clone(), n.to_string()]));
     (vec![String::new(), String::new()], rows.into_iter().map(Vec::from).collect())
@@ -87,7 +87,7 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
     for group in groups.iter().take(MOST_GROUPS) {
         let mut notes = vec![];
         if group.across_parts {
-            notes.push("in more than one part of the split");
+            notes.push("in more than one split");
         }
         if group.across_classes {
             notes.push("in more than one class");
@@ -106,7 +106,7 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
                 Some(bytes) => {
                     format!("<img alt=\"{}\" src=\"{}\">", escape(&place.path), html::jpeg(&bytes))
                 }
-                None => "<div class=\"none\">not there</div>".to_owned(),
+                None => "<div class=\"none\">not found</div>".to_owned(),
             };
             let _ = writeln!(
                 body,

@@ -1,12 +1,12 @@
-//! Figures as rows of text, for pages and for terminals.
+//! Metrics as rows of text, for HTML pages and terminals.
 
 use crate::metrics::Metrics;
 
-/// The figures of each class: heads, and a row a class.
+/// The metrics of each class: column headings, and one row per class.
 pub fn classes(metrics: &Metrics) -> (Vec<String>, Vec<Vec<String>>) {
     let heads = [
         "class",
-        "pictures",
+        "images",
         "precision",
         "recall",
         "95 % interval",
@@ -29,17 +29,17 @@ pub fn classes(metrics: &Metrics) -> (Vec<String>, Vec<Vec<String>>) {
     (heads.map(str::to_owned).to_vec(), rows.collect())
 }
 
-/// A figure with four decimals.
+/// A metric with four decimals.
 pub fn four(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// The same of a figure that need not be defined.
+/// A metric with four decimals, or a dash where it is not defined.
 pub fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), four)
 }
 
-/// The two ends of an interval.
+/// An interval as `low to high`.
 pub fn interval([low, high]: [f64; 2]) -> String {
     format!("{} to {}", four(low), four(high))
 }

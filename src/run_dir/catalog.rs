@@ -1,4 +1,4 @@
-//! The run directories in a folder.
+//! Finds, describes and removes run directories.
 
 use std::path::{Path, PathBuf};
 
@@ -8,34 +8,34 @@ use super::{layout, verify};
 use crate::base::clock;
 use crate::base::fs::{self, FileError};
 
-/// A run directory as it is found.
+/// A run directory that was found.
 #[derive(Clone, Debug)]
 pub struct RunEntry {
-    /// The directory.
+    /// The run directory.
     pub directory: PathBuf,
-    /// What became of the run.
+    /// The status of the run.
     pub status: Status,
-    /// When it finished, or began if it did not; in UTC.
+    /// When the run finished, or started if it did not finish, in UTC.
     pub when: String,
-    /// Bytes of its files; a file with two names counts once for each.
+    /// The size of its files in bytes; a hard-linked file counts once per name.
     pub bytes: u64,
 }
 
-/// What became of a run.
+/// The status of a run.
 #[derive(Clone, Debug)]
 pub enum Status {
-    /// It has a manifest.
+    /// The run has a manifest.
     Finished(Box<Manifest>),
-    /// A process works on it, which says this of itself.
+    /// A process is working on the run; its description from the lock file.
     Running(String),
-    /// It was cut short and can go on.
+    /// The run was cut short and can be resumed.
     CutShort,
-    /// It was cut short and cannot go on, or its manifest cannot be read; why, in a fragment.
+    /// The run cannot be resumed, or its manifest cannot be read; the reason, as a fragment.
     Broken(String),
 }
 
 impl Status {
-    /// The status in a word.
+    /// The status in one or two words.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Finished(_) => "finished",
@@ -47,11 +47,11 @@ impl Status {
 }
 
 impl RunEntry {
-    /// Looks at a run directory; `None` where it is none: other programs have files called
-    /// `manifest.json` and folders called `checkpoint`, too.
+    /// Reads a run directory. `None` if it is not one: other programs also have files called
+    /// `manifest.json` and directories called `checkpoint`.
     ///
     /// # Errors
-    /// When a file or folder cannot be read.
+    /// When a file or directory cannot be read.
     pub fn read(directory: &Path) -> Result<Option<Self>, FileError> {
         let file = |name: &str| directory.join(name);
         let status = if file(layout::MANIFEST).exists() {
@@ -67,12 +67,12 @@ impl RunEntry {
         } else if file(layout::CHECKPOINT).join(layout::STARTED_WITH).exists() {
             Status::CutShort
         } else {
-            Status::Broken("it stopped before its first stage, or while it was removed".to_owned())
+            Status::Broken("it stopped before its first stage, or during its removal".to_owned())
         };
         let mut bytes = 0;
         let mut begun = None;
         for path in fs::files_below(directory)? {
-            // A run in progress removes files while they are counted.
+            // A run in progress may remove files while they are counted.
             let Ok((size, time)) = fs::size_and_time(&path) else { continue };
             bytes += size;
             if path == file(layout::PIPELINE) {
@@ -94,21 +94,21 @@ impl RunEntry {
         }
     }
 
-    /// When a finished run finished.
+    /// The time when a finished run finished.
     pub fn finished(&self) -> Option<&str> {
         self.manifest().map(|manifest| manifest.volatile.finished.as_str())
     }
 }
 
-/// Whether a folder has what every run writes before its first stage.
+/// Whether a directory has the files that every run writes before its first stage.
 pub fn has_files_of_a_run(directory: &Path) -> bool {
     [layout::PIPELINE, layout::RESOLVED, layout::SPLITS, layout::CLASSES]
         .iter()
         .all(|name| directory.join(name).is_file())
 }
 
-/// Whether a folder without a manifest is a run: its checkpoint is ours, or it holds nothing that a
-/// run does not write.
+/// Whether a directory without a manifest is a run: this program wrote its checkpoint, or it holds
+/// only files that a run writes.
 fn is_unfinished_run(directory: &Path) -> Result<bool, FileError> {
     let checkpoint = directory.join(layout::CHECKPOINT);
     let started_with = checkpoint.join(layout::STARTED_WITH);
@@ -123,7 +123,7 @@ fn is_unfinished_run(directory: &Path) -> Result<bool, FileError> {
         && (!started_with.exists() || started_with_us(&started_with)))
 }
 
-/// Whether the name of everything in a folder is a known one.
+/// Whether every entry of a directory has a known name.
 fn holds_only(folder: &Path, is_known: fn(&str) -> bool) -> Result<bool, FileError> {
     Ok(fs::read_dir_sorted(folder)?.iter().all(|path| {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -131,7 +131,7 @@ fn holds_only(folder: &Path, is_known: fn(&str) -> bool) -> Result<bool, FileErr
     }))
 }
 
-/// Whether a file says what a run of this program was started with.
+/// Whether a file is the `run.json` of a run of this program.
 fn started_with_us(path: &Path) -> bool {
     let text = fs::read_text(path).unwrap_or_default();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -139,23 +139,23 @@ fn started_with_us(path: &Path) -> bool {
         && value["program"].as_str().is_some_and(|p| p.starts_with("alpaca-run "))
 }
 
-/// What stands in the way of removing a run directory, in a fragment: a manifest may have been
-/// copied into a folder that holds other things.
+/// The reason not to remove a run directory, as a fragment. A manifest may have been copied into a
+/// directory that holds other files.
 pub fn obstacle_to_removal(run: &RunEntry) -> Option<String> {
     match &run.status {
-        Status::Running(holder) => Some(format!("is at work: {holder}")),
+        Status::Running(holder) => Some(format!("is still running: {holder}")),
         Status::Finished(_) if !has_files_of_a_run(&run.directory) => {
-            Some("has a manifest but not the other files of a run".to_owned())
+            Some("has a manifest, but not the other files of a run".to_owned())
         }
         Status::Finished(_) | Status::Broken(_) | Status::CutShort => None,
     }
 }
 
-/// Removes a run directory. The manifest goes first, so that what is left after a stop does not
-/// look like a finished run, and the resolved pipeline last, so that it still looks like a run.
+/// Removes a run directory. The manifest goes first, so that after an interruption the rest does
+/// not look like a finished run. The resolved pipeline goes last, so that it still looks like a run.
 ///
 /// # Errors
-/// When something in it cannot be removed.
+/// When a file in it cannot be removed.
 pub fn remove(directory: &Path) -> Result<(), FileError> {
     fs::remove_if_there(&directory.join(layout::MANIFEST))?;
     let resolved = directory.join(layout::RESOLVED);
@@ -168,24 +168,24 @@ pub fn remove(directory: &Path) -> Result<(), FileError> {
     fs::remove_dir_all(directory)
 }
 
-/// A folder among run directories.
+/// A run directory, or a directory that resembles one.
 #[derive(Clone, Debug)]
 pub enum Found {
     /// A run directory.
     Run(RunEntry),
-    /// One that has something that runs have, but is not a run.
+    /// A directory that has a file of a run, but is not a run.
     Other {
-        /// The folder.
+        /// The directory.
         directory: PathBuf,
-        /// Why it is not a run, in a fragment.
+        /// The reason why it is not a run, as a fragment.
         why: String,
     },
 }
 
-/// The folders in a folder that are run directories or look like one, by name.
+/// The subdirectories of `folder` that are or resemble run directories, by name.
 ///
 /// # Errors
-/// When a file or folder cannot be read.
+/// When a file or directory cannot be read.
 pub fn look(folder: &Path) -> Result<Vec<Found>, FileError> {
     let mut found = vec![];
     if !folder.exists() {
@@ -208,10 +208,10 @@ pub fn look(folder: &Path) -> Result<Vec<Found>, FileError> {
     Ok(found)
 }
 
-/// The run directories in a folder, by name; none where there is no such folder.
+/// The run directories in `folder`, by name; none if `folder` does not exist.
 ///
 /// # Errors
-/// When a file or folder cannot be read.
+/// When a file or directory cannot be read.
 pub fn list(folder: &Path) -> Result<Vec<RunEntry>, FileError> {
     let runs = look(folder)?.into_iter().filter_map(|found| match found {
         Found::Run(run) => Some(run),

@@ -1,4 +1,4 @@
-//! Whether two runs left the same, and if not, where they part.
+//! Finds the first difference between the results of two runs.
 
 use std::fmt;
 use std::path::Path;
@@ -13,45 +13,45 @@ use crate::base::leaves;
 /// The first place where the files of two runs differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// A file that one of them lacks.
+    /// A file that only one of the runs has.
     Missing {
-        /// Its name.
+        /// The file name.
         file: String,
     },
     /// A cell of a table.
     Cell {
         /// The name of the table.
         file: String,
-        /// The row, counted from one behind the header.
+        /// The number of the row; the first one after the header is 1.
         row: usize,
-        /// What the first two columns say of it.
+        /// The first two columns of the row.
         of: String,
         /// The column.
         column: String,
-        /// What the first run says.
+        /// The value in the first run.
         first: String,
-        /// What the second run says.
+        /// The value in the second run.
         second: String,
     },
-    /// A table with more rows.
+    /// A table with more rows in one of the runs.
     Rows {
         /// The name of the table.
         file: String,
-        /// Rows of the first run, and of the second.
+        /// The number of rows in the first run and in the second.
         counts: (usize, usize),
     },
-    /// A file with other bytes.
+    /// A file with different content.
     Bytes {
-        /// Its name.
+        /// The file name.
         file: String,
     },
     /// A value of the manifest.
     Manifest {
-        /// Its path.
+        /// The dotted path of the value.
         path: String,
-        /// What the first run says.
+        /// The value in the first run.
         first: String,
-        /// What the second run says.
+        /// The value in the second run.
         second: String,
     },
 }
@@ -59,23 +59,28 @@ pub enum Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { file } => write!(f, "{file} is in one of them alone"),
+            Self::Missing { file } => write!(f, "{file} is in only one of the runs"),
             Self::Cell { file, row, of, column, first, second } => {
-                write!(f, "{file}, row {row} ({of}), {column}: {first} and {second}")
+                write!(
+                    f,
+                    "{file}, row {row} ({of}), {column}: {first} in the first run, {second} in the \
+                     second"
+                )
             }
             Self::Rows { file, counts: (first, second) } => {
-                write!(f, "{file} has {first} rows and {second}")
+                write!(f, "{file} has {first} rows in the first run, {second} in the second")
             }
-            Self::Bytes { file } => write!(f, "{file} has other bytes"),
+            Self::Bytes { file } => write!(f, "{file} has different content"),
             Self::Manifest { path, first, second } => {
-                write!(f, "{}, {path}: {first} and {second}", layout::MANIFEST)
+                let name = layout::MANIFEST;
+                write!(f, "{name}, {path}: {first} in the first run, {second} in the second")
             }
         }
     }
 }
 
-/// Finds the first difference between two finished runs, in the order in which one follows from the
-/// other: pictures, figures, predictions, weights, plots, and at last the rest of the manifest.
+/// Finds the first difference between two finished runs. Causes come before their effects: images,
+/// metrics, predictions, weights, plots, and finally the rest of the manifest.
 ///
 /// # Errors
 /// When a table cannot be read.
@@ -108,11 +113,11 @@ pub fn first_difference(
     }))
 }
 
-/// The part of a manifest that is the same in another execution.
+/// The part of a manifest that does not change from one execution to the next.
 fn lasting(manifest: &Manifest) -> serde_json::Value {
     let mut value = serde_json::to_value(manifest).expect("a manifest is plain data");
     value["volatile"] = serde_json::Value::Null;
-    // Where the weights lie; their digest says what they are.
+    // The location of the weights may differ; their digest identifies them.
     for place in ["source", "url", "sha256"] {
         value["weights"][place] = serde_json::Value::Null;
     }
@@ -160,7 +165,8 @@ mod tests {
         fs::write_atomic(&path("b"), b"stage,epoch,loss\nt,1,0.5\nt,2,0.3\n").unwrap();
         fs::write_atomic(&path("c"), b"stage,epoch,loss\nt,1,0.5\n").unwrap();
         let said = |a: &str, b: &str| in_tables("m.csv", &path(a), &path(b)).unwrap().to_string();
-        assert_eq!(said("a", "b"), "m.csv, row 2 (t, 2), loss: 0.4 and 0.3");
-        assert_eq!(said("a", "c"), "m.csv has 2 rows and 1");
+        let loss = "m.csv, row 2 (t, 2), loss: 0.4 in the first run, 0.3 in the second";
+        assert_eq!(said("a", "b"), loss);
+        assert_eq!(said("a", "c"), "m.csv has 2 rows in the first run, 1 in the second");
     }
 }

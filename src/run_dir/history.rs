@@ -1,4 +1,4 @@
-//! What a run measured, epoch by epoch and stage by stage.
+//! The metrics of a run, by stage and epoch.
 
 use crate::event::{EpochMetrics, Evaluated};
 
@@ -12,24 +12,24 @@ pub struct History {
 /// The epochs of a stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageHistory {
-    /// Its name.
+    /// The name of the stage.
     pub name: String,
-    /// The stage it went on from.
+    /// The stage it starts from, if any.
     pub from: Option<String>,
-    /// What it says about itself on a plot: what trains.
+    /// The caption on plots: the layers that are trained.
     pub caption: String,
-    /// What validation said before its first epoch.
+    /// The validation metrics before the first epoch.
     pub before: Evaluated,
-    /// What decides which epoch is the best, as pipelines name it.
+    /// The metric that decides which epoch is the best, as named in pipelines.
     pub best_by: String,
-    /// Its epochs.
+    /// The epochs of the stage.
     pub epochs: Vec<EpochMetrics>,
-    /// The number of its best epoch.
+    /// The number of the best epoch.
     pub best: usize,
 }
 
 impl StageHistory {
-    /// Its best epoch, if it has one yet.
+    /// The best epoch, if one has finished.
     pub fn best_epoch(&self) -> Option<&EpochMetrics> {
         self.epochs.iter().find(|epoch| epoch.epoch == self.best)
     }

@@ -1,4 +1,4 @@
-//! Pages that need no network: one file, readable in light and dark, on a phone and on a desk.
+//! HTML pages that need no network: one file, for light and dark mode, phones and desktops.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,10 +24,10 @@ figcaption{font-size:.85rem}.better{color:var(--good)}.worse{color:var(--bad)}pr
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--faint)}\
 code{font:.85em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);border-radius:4px;padding:.1em .3em;overflow-wrap:anywhere}";
 
-/// What a page may load and run: the images and the style that are part of it, and nothing else.
+/// The content security policy: a page may use only the images and styles embedded in it.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
-/// A whole page; `body` is markup.
+/// A complete HTML document; `body` is HTML.
 pub fn document(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
@@ -38,8 +38,8 @@ pub fn document(title: &str, body: &str) -> String {
     )
 }
 
-/// A table that scrolls by itself where the page is narrow, with a shadow where there is more of it.
-/// Columns in `right` are aligned to the right.
+/// A table that scrolls on narrow pages, with a shadow at the edge where there is more of it.
+/// The columns in `right` are right-aligned.
 pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String {
     let row = |cells: &[String], tag: &str| {
         let cells = cells.iter().enumerate().map(|(column, cell)| {
@@ -52,20 +52,20 @@ pub fn table(heads: &[String], rows: &[Vec<String>], right: &[usize]) -> String 
     format!("<div class=\"wide\"><table>\n{}{rows}</table></div>\n", row(heads, "th"))
 }
 
-/// Rows of a table that a page shows at once.
+/// The number of rows that a page shows unfolded.
 const MOST_SHOWN: usize = 60;
-/// Rows of a table that a page has, the rest of which is unfolded.
+/// The maximum number of rows of a table, the folded ones included.
 const MOST_ROWS: usize = 2_000;
 
-/// A table of any number of rows: of more than fit, the first ones, and the rest where the reader
-/// asks for it, up to a bound that keeps pages small. `file` is where all of them are.
+/// A table of any number of rows. The first rows are shown and the rest can be unfolded, up to a
+/// bound that keeps pages small. `file` is the file that has all rows.
 pub fn long_table(heads: &[String], rows: &[Vec<String>], right: &[usize], file: &str) -> String {
     if rows.len() <= MOST_SHOWN {
         return table(heads, rows, right);
     }
     let rest = &rows[MOST_SHOWN..rows.len().min(MOST_ROWS)];
     let all = if rows.len() > MOST_ROWS {
-        format!(" ({} of {} rows; {file} has all)", MOST_ROWS, rows.len())
+        format!(" ({} of {} rows; {file} has all rows)", MOST_ROWS, rows.len())
     } else {
         String::new()
     };
@@ -77,7 +77,7 @@ pub fn long_table(heads: &[String], rows: &[Vec<String>], right: &[usize], file:
     )
 }
 
-/// A JPEG picture as an address that holds it.
+/// A JPEG image as a `data:` URL.
 pub fn jpeg(bytes: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
 }
@@ -96,7 +96,8 @@ mod tests {
         assert!(some.contains("<summary>940 more</summary>") && some.contains(">row 999<"));
         let many = drawn(100_000);
         assert!(
-            many.contains("2000 of 100000 rows; all.csv has all") && !many.contains(">row 2000<")
+            many.contains("2000 of 100000 rows; all.csv has all rows")
+                && !many.contains(">row 2000<")
         );
         assert!(many.len() < 100_000);
     }

@@ -1,50 +1,50 @@
-//! The names of the files of a run directory, and how one is made.
+//! The file names in a run directory, and the creation of one.
 
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, Created, FileError};
 
-/// The pipeline file as written.
+/// The pipeline file as the user wrote it.
 pub const PIPELINE: &str = "pipeline.yaml";
-/// Every value of the pipeline and where it came from.
+/// Every value of the pipeline, with its origin.
 pub const RESOLVED: &str = "pipeline.resolved.yaml";
-/// Path, class, part and digest of every picture.
+/// Path, class, split and digest of every image.
 pub const SPLITS: &str = "splits.csv";
-/// One row an epoch.
+/// The metrics of each epoch, one row per epoch.
 pub const METRICS: &str = "metrics.csv";
-/// One row a validation picture.
+/// The predictions, one row per validation image.
 pub const PREDICTIONS: &str = "predictions.csv";
-/// The figures of the last stage on the validation pictures.
+/// The metrics of the last stage on the validation set.
 pub const METRICS_JSON: &str = "metrics.json";
-/// The folder of what evaluations measured, each in a folder of its name.
+/// The directory of evaluations; each has a subdirectory with its name.
 pub const EVALUATIONS: &str = "evaluations";
-/// The folder of exported models.
+/// The directory of exported models.
 pub const EXPORTS: &str = "exports";
-/// The names of the classes in the order of the outputs.
+/// The class names, in the order of the outputs.
 pub const CLASSES: &str = "classes.json";
-/// Digests of everything else; its presence means that the run finished.
+/// The digests of all other files; its presence means that the run finished.
 pub const MANIFEST: &str = "manifest.json";
-/// How long things took. Volatile.
+/// The timings of each epoch. Volatile.
 pub const TIMINGS: &str = "timings.csv";
-/// What happened, one JSON object a line. Volatile.
+/// The events of the run, one JSON object per line. Volatile.
 pub const EVENTS: &str = "events.jsonl";
-/// What an unfinished run goes on from; gone once it is finished.
+/// The state from which an unfinished run resumes; removed when the run finishes.
 pub const CHECKPOINT: &str = "checkpoint";
-/// The file in it that says what the run was started with.
+/// The checkpoint file with the pipeline and options of the run.
 pub const STARTED_WITH: &str = "run.json";
-/// How the names of the files of finished stages in it begin; their numbers follow.
+/// The prefix of checkpoint files of finished stages, before the stage number.
 pub const STAGE: &str = "stage-";
-/// The file in it of the stage in progress.
+/// The checkpoint file of the stage in progress.
 pub const STAGE_IN_PROGRESS: &str = "stage-in-progress";
-/// The file in it that the process at work has locked.
+/// The checkpoint file that the running process locks.
 pub const LOCK: &str = "lock";
-/// The page about the run.
+/// The HTML report of the run.
 pub const REPORT: &str = "report.html";
-/// The folder of plots.
+/// The directory of plots.
 pub const PLOTS: &str = "plots";
-/// The folder of weights: those of the last stage, and a folder for each stage.
+/// The directory of weights: those of the run, and a subdirectory for each stage.
 pub const WEIGHTS: &str = "weights";
-/// The base model of the run where it is a file, cut down to what computes the features.
+/// The ONNX base model of the run, cut down to the nodes that compute the features.
 pub const BASE_MODEL: &str = "base.onnx";
 /// The weights of a stage's best epoch.
 pub const BEST_WEIGHTS: &str = "best.safetensors";
@@ -54,7 +54,7 @@ pub const LAST_WEIGHTS: &str = "last.safetensors";
 /// The files that may differ between two executions of the same run.
 pub const VOLATILE: [&str; 3] = [TIMINGS, EVENTS, MANIFEST];
 
-/// Whether a run writes a file or folder of this name into its directory.
+/// Whether a run directory may have a file or directory of this name.
 pub fn is_known(name: &str) -> bool {
     [
         PIPELINE,
@@ -77,17 +77,17 @@ pub fn is_known(name: &str) -> bool {
     .contains(&name)
 }
 
-/// Whether a checkpoint has a file of this name.
+/// Whether a checkpoint may have a file of this name.
 pub fn is_in_checkpoint(name: &str) -> bool {
     [STARTED_WITH, LOCK, STAGE_IN_PROGRESS].contains(&name)
         || name.strip_prefix(STAGE).is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// Makes a run directory below `runs`: `name`, or `name-2`, `name-3` … where that is taken. Of two
-/// processes that try at once, each gets its own.
+/// Creates a run directory in `runs`: `name`, or `name-2`, `name-3` … if that exists. Two processes
+/// that do this at the same time get different directories.
 ///
 /// # Errors
-/// When a folder cannot be made.
+/// When a directory cannot be created.
 pub fn create(runs: &Path, name: &str) -> Result<PathBuf, FileError> {
     if !runs.exists() {
         fs::create_dir_all(runs)?;
@@ -100,7 +100,7 @@ pub fn create(runs: &Path, name: &str) -> Result<PathBuf, FileError> {
             _ => runs.join(format!("{name}-{number}")),
         };
         if fs::create_dir(&path)? == Created::New {
-            // What is kept in it is worth nothing if a power cut takes the directory away.
+            // Files in the directory are lost if a power failure removes its entry.
             fs::sync_folder_of(&path)?;
             return Ok(path);
         }

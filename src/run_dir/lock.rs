@@ -1,4 +1,4 @@
-//! Who works in a run directory: one process at a time.
+//! The lock of a run directory: one process at a time may work in it.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -9,15 +9,15 @@ use super::layout;
 use crate::base::clock;
 use crate::base::fs::{self, FileError};
 
-/// A run directory that cannot be worked in.
+/// The lock of a run directory cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process does.
-    #[error("another process is at work in `{}`: {holder}", directory.display())]
+    /// Another process has the lock.
+    #[error("another process is using `{}`: {holder}", directory.display())]
     Held {
         /// The run directory.
         directory: PathBuf,
-        /// What it says about itself.
+        /// The process and its start time, from the lock file.
         holder: String,
     },
     /// The lock cannot be written.
@@ -25,10 +25,10 @@ pub enum LockError {
     File(#[from] FileError),
 }
 
-/// The right to work in a run directory; ends with its owner, or with the process in any way.
+/// The lock of a run directory, released on drop or when the process ends.
 #[derive(Debug)]
 pub struct RunLock {
-    /// The operating system frees it when the process ends.
+    /// The operating system releases the lock when the process ends.
     _file: File,
 }
 
@@ -36,7 +36,7 @@ impl RunLock {
     /// Takes the lock of a run directory.
     ///
     /// # Errors
-    /// When another process has it, or its file cannot be written.
+    /// When another process has the lock, or the lock file cannot be written.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         let folder = directory.join(layout::CHECKPOINT);
         fs::create_dir_all(&folder)?;
@@ -47,7 +47,7 @@ impl RunLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // Whoever has just taken the lock may not have written yet who it is.
+                // A process that has just taken the lock may not have written its description yet.
                 for _ in 0..50 {
                     file.read_to_string(&mut holder).map_err(failed)?;
                     if !holder.trim().is_empty() {
@@ -70,16 +70,16 @@ impl RunLock {
     }
 }
 
-/// Whether a folder has a lock that this program once took.
+/// Whether a directory has a lock file that this program wrote.
 pub fn was_taken(directory: &Path) -> bool {
     let path = directory.join(layout::CHECKPOINT).join(layout::LOCK);
     fs::read_text(&path).is_ok_and(|line| line.starts_with("process "))
 }
 
-/// What the process that works in a run directory says of itself; none where no process does.
+/// The description of the process that holds the lock; `None` if no process does.
 ///
 /// # Errors
-/// When the lock cannot be looked at.
+/// When the lock cannot be read.
 pub fn holder(directory: &Path) -> Result<Option<String>, FileError> {
     let path = directory.join(layout::CHECKPOINT).join(layout::LOCK);
     if !path.exists() {

@@ -1,4 +1,4 @@
-//! The manifest: what a run was made of and what it made, with a digest of each file.
+//! The manifest: the inputs and results of a run, with a digest of each file.
 
 use std::collections::BTreeMap;
 
@@ -20,23 +20,23 @@ pub struct Manifest {
     pub format: u32,
     /// The pipeline's name.
     pub name: String,
-    /// The root of all random numbers.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// The program and the libraries that computed, and the instructions they used.
+    /// The versions of the program and its libraries, and the instruction set.
     pub versions: BTreeMap<String, String>,
-    /// The pictures.
+    /// The dataset.
     pub dataset: DatasetRecord,
-    /// What the base model started from.
+    /// The initial weights of the base model.
     pub weights: WeightsRecord,
-    /// The stages in the order they ran.
+    /// The stages, in the order they ran.
     pub stages: Vec<StageRecord>,
-    /// The best epoch of the run, whose weights are its best ones.
+    /// The best epoch over all stages; its weights are the best weights of the run.
     #[serde(default)]
     pub best: Option<BestRecord>,
-    /// Tasks that failed after all stages had trained, with the reason.
+    /// The tasks that failed after training, with the reason.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
-    /// The BLAKE3 digest of each file that reproduces, by its path in the run directory.
+    /// The BLAKE3 digest of each reproducible file, by its path in the run directory.
     pub files: BTreeMap<String, Digest>,
     /// Facts that change from one execution to the next.
     pub volatile: Volatile,
@@ -45,48 +45,48 @@ pub struct Manifest {
 /// The dataset of a run.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct DatasetRecord {
-    /// A digest of classes, and of path and content of each picture.
+    /// A digest of the classes and of the path and content of each image.
     pub fingerprint: Digest,
-    /// The names of the classes in the order of the outputs.
+    /// The class names, in the order of the outputs.
     pub classes: Vec<String>,
-    /// Pictures in each part of the split.
+    /// The number of images in each split.
     pub split: BTreeMap<String, usize>,
-    /// Bad pictures and copies that were left out, with the reason.
+    /// The bad images and copies that were skipped, with the reason.
     pub skipped: BTreeMap<String, String>,
-    /// Files that are no pictures.
+    /// The files that are not images.
     pub ignored: Vec<String>,
 }
 
-/// What the base model started from.
+/// The initial weights of the base model.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WeightsRecord {
-    /// `none`, the file as the pipeline names it, or the name of a published file.
+    /// `none`, the file as named in the pipeline, or the name of a published file.
     pub source: String,
     /// The digest of the file.
     pub digest: Option<Digest>,
-    /// Where its publisher has the file; none for a file of the user's own.
+    /// The URL of a published file; `None` for a local file.
     #[serde(default)]
     pub url: Option<String>,
     /// The SHA-256 of a published file, in lower case.
     #[serde(default)]
     pub sha256: Option<String>,
-    /// How the network was built, which its weights need: `keras` or `torch`.
+    /// The conventions that the weights require: `keras` or `torch`.
     pub convention: String,
 }
 
 /// The best epoch over all stages of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct BestRecord {
-    /// The stage.
+    /// The name of the stage.
     pub stage: String,
-    /// The number of the epoch, counted on through the stages.
+    /// The number of the epoch, counted over all stages.
     pub epoch: usize,
-    /// What it is the best by, as pipelines name it.
+    /// The metric that decides, as named in pipelines.
     pub by: String,
 }
 
 impl Manifest {
-    /// The stage whose best epoch is that of the run.
+    /// The stage of the best epoch of the run.
     pub fn best_stage(&self) -> Option<&StageRecord> {
         match &self.best {
             Some(best) => self.stages.iter().find(|stage| stage.name == best.stage),
@@ -99,39 +99,39 @@ impl Manifest {
 /// A stage of a run.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct StageRecord {
-    /// Its name.
+    /// The name of the stage.
     pub name: String,
-    /// The stage it went on from.
+    /// The stage it starts from, if any.
     pub from: Option<String>,
-    /// The first layer that trained.
+    /// The first trained layer.
     pub first_trainable: String,
-    /// How many weights trained.
+    /// The number of trained weights.
     pub n_trainable: usize,
-    /// How many tensors stood still; their digests were equal before and after the stage.
+    /// The number of frozen tensors; their digests are the same before and after the stage.
     pub n_frozen_tensors: usize,
     /// The best epoch.
     pub best: EpochMetrics,
-    /// The digest of everything that decides its result.
+    /// The digest of everything that affects the result of the stage.
     pub key: Digest,
 }
 
 /// Facts that change from one execution to the next.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Volatile {
-    /// When the run started, in UTC.
+    /// The time when the run started, in UTC.
     pub started: String,
-    /// When the manifest was written, in UTC.
+    /// The time when the manifest was written, in UTC.
     pub finished: String,
-    /// Seconds in between.
+    /// The duration of the run in seconds.
     pub seconds: f64,
-    /// How many threads computed.
+    /// The number of compute threads.
     pub threads: usize,
-    /// Operating system and processor architecture.
+    /// The operating system and the processor architecture.
     pub platform: String,
-    /// The folder that paths in the pipeline are relative to.
+    /// The directory that paths in the pipeline are relative to.
     pub pipeline_directory: String,
-    /// The commit of the git repository that folder is in, with `-dirty` where files differ from it.
+    /// The git commit of that directory, with `-dirty` if files differ from it.
     pub commit: Option<String>,
-    /// Stages whose result was taken from an earlier run.
+    /// The stages with results reused from an earlier run.
     pub reused: Vec<String>,
 }

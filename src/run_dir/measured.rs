@@ -1,4 +1,4 @@
-//! What was measured on some pictures, as files: figures, predictions, plots.
+//! The files of an evaluation: metrics, predictions and plots.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use super::table;
 use crate::base::fs::{self, FileError};
 use crate::metrics::{Metrics, Scored};
 
-/// The figures of a model on some pictures, as metrics.json has them.
+/// The metrics of a model on a set of images, as in metrics.json.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Measured {
-    /// The stage whose model was measured.
+    /// The stage that the evaluated model is from.
     pub stage: String,
-    /// Which of its weights: `best` or `last`.
+    /// The weights of the stage: `best` or `last`.
     pub weights: String,
-    /// The pictures: `validation`, `test`, or a folder.
+    /// The evaluated images: `validation`, `test` or a directory.
     pub on: String,
-    /// How many of them trained the model, which makes the figures too good.
+    /// How many of them the model was trained on; the metrics are too optimistic for these.
     #[serde(default, skip_serializing_if = "is_none")]
     pub n_trained_on: usize,
-    /// The figures.
+    /// The metrics.
     #[serde(flatten)]
     pub metrics: Metrics,
 }
@@ -31,12 +31,12 @@ fn is_none(n: &usize) -> bool {
     *n == 0
 }
 
-/// What was said about one picture.
+/// The prediction for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PredictionRow {
-    /// Its path below the dataset directory.
+    /// The path relative to the dataset directory.
     pub path: String,
-    /// Its class.
+    /// The true class.
     pub label: usize,
     /// The class with the highest probability.
     pub predicted: usize,
@@ -45,19 +45,19 @@ pub struct PredictionRow {
 }
 
 impl PredictionRow {
-    /// What was said, as figures are made of it.
+    /// The prediction in the form that metrics are computed from.
     pub fn scored(&self) -> Scored<'_> {
         Scored { label: self.label, predicted: self.predicted, probabilities: &self.probabilities }
     }
 }
 
-/// Writes figures, predictions and plots into a folder.
+/// Writes metrics, predictions and plots into a directory.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write(folder: &Path, measured: &Measured, rows: &[PredictionRow]) -> Result<(), FileError> {
     fs::create_dir_all(&folder.join(layout::PLOTS))?;
-    let text = serde_json::to_string_pretty(measured).expect("figures are plain data");
+    let text = serde_json::to_string_pretty(measured).expect("metrics are plain data");
     fs::write_atomic(&folder.join(layout::METRICS_JSON), format!("{text}\n").as_bytes())?;
     let classes: Vec<&str> =
         measured.metrics.classes.iter().map(|class| class.name.as_str()).collect();
@@ -69,8 +69,8 @@ pub fn write(folder: &Path, measured: &Measured, rows: &[PredictionRow]) -> Resu
     Ok(())
 }
 
-/// Writes what was said about each picture. Probabilities have all their digits, so that figures
-/// made from the table are the figures.
+/// Writes the predictions. Probabilities have all their digits, so that metrics computed from the
+/// table are exactly the recorded ones.
 fn write_predictions(
     path: &Path,
     classes: &[&str],

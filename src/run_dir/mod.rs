@@ -1,8 +1,8 @@
-//! The result of a run on disk: names of files, how they are written, and what they look like.
+//! The run directory: its file names, formats, plots and pages, and how they are written.
 //!
-//! Recorded types are this module's own. Facts that change from one execution to the next (times,
-//! host) stand apart from those that reproduce. Every file is complete or absent, the manifest is
-//! written last, and without it a run is unfinished.
+//! The recorded types belong to this module. Facts that change from one execution to the next
+//! (times, host) are kept apart from reproducible ones. Every file is complete or absent. The
+//! manifest is written last; a run without one is unfinished.
 
 pub mod catalog;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! Writes a run directory while the run happens.
+//! Writes the run directory during a run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, StageFacts};
 use crate::model::weights::{Weights, file};
 use crate::spec::Convention;
 
-/// The columns of metrics.csv.
+/// The columns of `metrics.csv`.
 const METRICS_COLUMNS: [&str; 9] = [
     "stage",
     "epoch",
@@ -26,7 +26,7 @@ const METRICS_COLUMNS: [&str; 9] = [
     "val/macro_f1",
     "learning_rate",
 ];
-/// The columns of timings.csv.
+/// The columns of `timings.csv`.
 const TIMINGS_COLUMNS: [&str; 11] = [
     "stage",
     "epoch",
@@ -51,7 +51,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a run in a directory that [`layout::create`] has made.
+    /// Starts a run in a directory that [`layout::create`] created.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -61,7 +61,7 @@ impl Recorder {
         Self::reopen(directory)
     }
 
-    /// Goes on with a run that was begun. Its tables start anew: what happened is told again.
+    /// Resumes a run. Its tables start empty, because all earlier events are sent again.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -81,12 +81,12 @@ impl Recorder {
         &self.directory
     }
 
-    /// What has been measured so far.
+    /// The metrics recorded so far.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// Writes which picture is in which part: path, class, split, digest.
+    /// Writes the path, class, split and digest of each image.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -95,7 +95,7 @@ impl Recorder {
         table::write(&self.directory.join(layout::SPLITS), &columns, rows.map(Vec::from))
     }
 
-    /// Writes the names of the classes in the order of the outputs.
+    /// Writes the class names, in the order of the outputs.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -103,7 +103,7 @@ impl Recorder {
         self.write_json(layout::CLASSES, &classes)
     }
 
-    /// Makes the best weights of one stage, and the last ones of another, those of the run.
+    /// Makes the best weights of one stage and the last weights of another those of the run.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -115,7 +115,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Draws the plots.
+    /// Writes the plots of the epochs.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -128,7 +128,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes the page about the run.
+    /// Writes the HTML report.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -136,12 +136,12 @@ impl Recorder {
         fs::write_atomic(&self.directory.join(layout::REPORT), page.as_bytes())
     }
 
-    /// Writes the manifest: the run is finished.
+    /// Writes the manifest, which marks the run as finished.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn finish(&self, manifest: &Manifest) -> Result<(), FileError> {
-        // The manifest promises the rest, so the rest must outlive a power cut before it does.
+        // The manifest vouches for all other files, so they must be on disk before it is.
         for path in fs::files_below(&self.directory)? {
             fs::sync(&path)?;
             fs::sync_folder_of(&path)?;
@@ -157,7 +157,7 @@ impl Recorder {
 
     fn begin_stage(&mut self, facts: &StageFacts) {
         self.n_images = facts.n_images;
-        let caption = format!("trains from {} on", facts.first_trainable);
+        let caption = format!("training from {} onwards", facts.first_trainable);
         self.history.stages.push(StageHistory {
             name: facts.stage.clone(),
             from: facts.from.clone(),
@@ -213,7 +213,7 @@ impl Recorder {
     }
 }
 
-/// Writes the base model of a run, where it is a file.
+/// Writes the ONNX base model of a run.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -243,8 +243,8 @@ pub fn write_weights(
     file::save(&folder.join(name), weights, convention)
 }
 
-/// Writes the weights of a stage unless the run directory has them; gives the name of their file in
-/// it and the digest of what it holds.
+/// Writes the weights of a stage unless the run directory has them. Returns the path of the file in
+/// the run directory and the digest of its content.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -1,4 +1,4 @@
-//! CSV files (RFC 4180): a header of fixed columns, then rows.
+//! CSV files (RFC 4180): a header, then rows.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use csv::Writer;
 
 use crate::base::fs::{self, FileError};
 
-/// A file that grows by whole rows.
+/// A CSV file that is written row by row.
 pub struct GrowingTable {
     writer: Writer<File>,
     path: PathBuf,
@@ -17,7 +17,7 @@ impl GrowingTable {
     /// Creates the file with its header.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn create(path: &Path, columns: &[&str]) -> Result<Self, FileError> {
         let mut table =
             Self { writer: Writer::from_writer(fs::create(path)?), path: path.to_path_buf() };
@@ -25,10 +25,10 @@ impl GrowingTable {
         Ok(table)
     }
 
-    /// Appends a row and hands it to the operating system.
+    /// Appends a row and flushes it to the operating system.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn append<T: AsRef<[u8]>>(&mut self, row: &[T]) -> Result<(), FileError> {
         let written = self.writer.write_record(row).map_err(std::io::Error::from);
         written
@@ -37,10 +37,10 @@ impl GrowingTable {
     }
 }
 
-/// Writes a whole table, complete or not at all.
+/// Writes a whole table atomically.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the file cannot be written.
 pub fn write(
     path: &Path,
     columns: &[String],
@@ -58,7 +58,7 @@ pub fn write(
     fs::write_atomic(path, &bytes)
 }
 
-/// A row as a line of text.
+/// A row as a line of CSV.
 pub fn line<T: AsRef<[u8]>>(row: &[T]) -> String {
     let mut writer = Writer::from_writer(vec![]);
     writer.write_record(row).expect("memory can be written");
@@ -66,26 +66,26 @@ pub fn line<T: AsRef<[u8]>>(row: &[T]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A table as it was read.
+/// A table that was read from a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// The names of the columns.
+    /// The column names.
     pub columns: Vec<String>,
-    /// The rows, each with a cell for every column.
+    /// The rows, each with one cell per column.
     pub rows: Vec<Vec<String>>,
 }
 
 impl Rows {
-    /// The position of the column called `name`.
+    /// The index of the column called `name`.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column == name)
     }
 }
 
-/// A whole table.
+/// Reads a whole table.
 ///
 /// # Errors
-/// When the file cannot be read, or is no table.
+/// When the file cannot be read or is not a table.
 pub fn read(path: &Path) -> Result<Rows, FileError> {
     let failed = |source: csv::Error| FileError::new("read", path, source.into());
     let mut reader = csv::Reader::from_reader(fs::open(path)?);
@@ -94,7 +94,7 @@ pub fn read(path: &Path) -> Result<Rows, FileError> {
     Ok(Rows { columns, rows })
 }
 
-/// A figure with six decimals, as every table has it.
+/// A number with six decimals, as in all tables.
 pub fn figure(value: f64) -> String {
     format!("{value:.6}")
 }

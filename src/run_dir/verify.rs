@@ -1,4 +1,4 @@
-//! Whether the files of a run are still those that it wrote.
+//! Checks that the files of a run have not changed since it wrote them.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -11,41 +11,41 @@ use super::manifest::{FORMAT, Manifest};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 
-/// A manifest that cannot be read.
+/// The manifest cannot be read, or a file does not match it.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// There is no such folder.
-    #[error("there is no folder `{}`", .0.display())]
+    /// The directory does not exist.
+    #[error("there is no directory `{}`", .0.display())]
     NotThere(PathBuf),
-    /// It is a file.
-    #[error("`{}` is a file, and the directory of a run is needed", .0.display())]
+    /// The path is a file.
+    #[error("`{}` is a file, not a run directory", .0.display())]
     IsFile(PathBuf),
-    /// The run is not finished, or the folder is no run directory.
-    #[error("`{}` has no {}: it is no finished run", .0.display(), layout::MANIFEST)]
+    /// The run is not finished, or the directory is not a run directory.
+    #[error("`{}` has no {}, so this run did not finish", .0.display(), layout::MANIFEST)]
     Missing(PathBuf),
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is no manifest.
-    #[error("`{}` is no manifest", path.display())]
+    /// The file is not a manifest.
+    #[error("`{}` is not a manifest", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The parse error.
         source: serde_json::Error,
     },
-    /// A file of the run is not the one that it wrote.
-    #[error("`{}` is not the file that the run wrote", .0.display())]
+    /// A file has changed since the run wrote it.
+    #[error("`{}` has changed since the run wrote it", .0.display())]
     Changed(PathBuf),
-    /// A file of the run is gone.
-    #[error("`{}` is gone", .0.display())]
+    /// A file of the run is missing.
+    #[error("`{}` is missing", .0.display())]
     Gone(PathBuf),
-    /// It was written by a later program.
-    #[error("`{}` has format {format}, and this program knows {FORMAT}", path.display())]
+    /// A newer version of the program wrote the manifest.
+    #[error("`{}` has format {format}, but this program reads format {FORMAT}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format of the manifest.
         format: u64,
     },
 }
@@ -75,7 +75,7 @@ pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
 }
 
 impl ManifestError {
-    /// What can be done about it.
+    /// Suggested fixes, one per hint.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Changed(path) | Self::Gone(path) => {
@@ -84,8 +84,8 @@ impl ManifestError {
                     .find(|folder| folder.join(layout::MANIFEST).is_file())
                     .map_or_else(|| "RUN".to_owned(), |folder| folder.display().to_string());
                 vec![format!(
-                    "`alpaca-run verify {run}` lists all such files; restore them, or run the \
-                     pipeline again"
+                    "run `alpaca-run verify {run}` to list all such files, then restore them or run \
+                     the pipeline again"
                 )]
             }
             Self::NotThere(_)
@@ -98,11 +98,11 @@ impl ManifestError {
     }
 }
 
-/// Compares files of a run with the manifest before they are used: those in it whose names
-/// `is_used` picks. Names are paths in the run directory.
+/// Compares the files of a run that `is_used` selects with the manifest before they are used.
+/// Names are paths in the run directory.
 ///
 /// # Errors
-/// When one is gone, cannot be read, or is not what the run wrote.
+/// When a file is missing, cannot be read, or has changed.
 pub fn check(
     directory: &Path,
     manifest: &Manifest,
@@ -122,21 +122,21 @@ pub fn check(
     Ok(())
 }
 
-/// How the files of a run compare with its manifest; names as paths in the run directory.
+/// The comparison of a run's files with its manifest. Names are paths in the run directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// Files in the manifest.
+    /// The number of files in the manifest.
     pub n_files: usize,
-    /// Files with another content.
+    /// Files with different content.
     pub changed: Vec<String>,
-    /// Files that are not there.
+    /// Files that are in the manifest but not in the directory.
     pub missing: Vec<String>,
-    /// Files that the manifest does not know.
+    /// Files that are not in the manifest.
     pub extra: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether every file is as it was written. Files beside them do no harm.
+    /// Whether every file in the manifest is unchanged. Extra files are allowed.
     pub fn is_intact(&self) -> bool {
         self.changed.is_empty() && self.missing.is_empty()
     }
@@ -162,8 +162,7 @@ pub fn verify(directory: &Path) -> Result<Verdict, ManifestError> {
     Ok(verdict)
 }
 
-/// The digest of every file of a run directory, but for the volatile ones and what an unfinished
-/// run goes on from.
+/// The digest of every file in a run directory, except for volatile files and the checkpoint.
 ///
 /// # Errors
 /// When a file cannot be read.

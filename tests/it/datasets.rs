@@ -129,7 +129,7 @@ fn copies_and_look_alikes_across_the_split_are_told() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.err.contains("like a training image"), "{}", said.err);
     let page = read(&workshop.path("runs/small-2/report.html"));
-    assert!(page.contains("looks like the training image") && page.contains("ring/larger"));
+    assert!(page.contains("similar training image") && page.contains("ring/larger"));
     let said = alpaca_run(&["reproduce", &workshop.text("runs/small-2")]);
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
 }

@@ -46,7 +46,7 @@ fn names_and_places_are_no_difference() {
     let [first, second] = ["runs/small", "runs/other"].map(|name| workshop.text(name));
     let said = alpaca_run(&["diff", &first, &second]);
     assert_eq!(said.code, Some(0), "{}", said.out);
-    assert!(said.out.contains("are the same in all that matters"), "{}", said.out);
+    assert!(said.out.contains("affects the results"), "{}", said.out);
     assert!(
         said.out.contains("dataset.prefetch"),
         "what differs is shown all the same: {}",
@@ -120,12 +120,12 @@ fn changed_pictures_are_listed_and_unlike_validation_sets_are_warned_of() {
     let said = diff(&workshop, &[]);
     assert_eq!(said.code, Some(1), "{}", said.err);
     for expected in [
-        "1 picture added:\n  ring/new.png",
-        "1 picture removed:\n  disc/003.png",
-        "1 picture of other content:\n  ring/002.png",
-        "moved between the parts of the split:",
+        "1 image added:\n  ring/new.png",
+        "1 image removed:\n  disc/003.png",
+        "1 image with different content:\n  ring/002.png",
+        "moved to another split:",
         ": train → validation",
-        "warning: the two runs have no validation picture in common",
+        "warning: the two runs share no validation images",
     ] {
         assert!(said.out.contains(expected), "{expected}: {}", said.out);
     }
@@ -178,7 +178,9 @@ fn pages_drawings_and_markdown_are_whole() {
 fn trouble_is_told_apart_from_a_difference() {
     let workshop = workshop(&[&[]]);
     let run = workshop.text("runs/small");
-    for (other, why) in [("pictures", "it is no finished run"), ("nothing", "there is no folder")] {
+    for (other, why) in
+        [("pictures", "so this run did not finish"), ("nothing", "there is no directory")]
+    {
         let said = alpaca_run(&["diff", &run, &workshop.text(other)]);
         assert_eq!(said.code, Some(2), "{}", said.err);
         assert!(said.err.contains(why), "{}", said.err);

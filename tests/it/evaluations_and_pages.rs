@@ -191,8 +191,7 @@ fn the_page_holds_what_it_shows_and_reproduces() {
     let page = |run: &str| std::fs::read_to_string(workshop.path(run)).unwrap();
     let own = page("runs/small/report.html");
     assert_eq!(own, page("runs/small-2/report.html"));
-    for part in ["<svg", "data:image/jpeg;base64,", "disc", "validation pictures", "Most confused"]
-    {
+    for part in ["<svg", "data:image/jpeg;base64,", "disc", "validation images", "Most confused"] {
         assert!(own.contains(part), "no {part}");
     }
     // Addresses in a page are those of namespaces, or hold what they address.

@@ -257,7 +257,7 @@ fn files_of_a_run_that_changed_are_not_used() {
             let said = alpaca_run(commands[*user]);
             let code = if *user == 4 { 2 } else { 1 };
             assert_eq!(said.code, Some(code), "{name}, {:?}: {}", commands[*user], said.err);
-            assert!(said.err.contains("is not the file that the run wrote"), "{}", said.err);
+            assert!(said.err.contains("has changed since the run wrote it"), "{}", said.err);
             assert!(
                 said.err.contains(name) && said.err.contains("alpaca-run verify"),
                 "{}",

@@ -91,6 +91,8 @@ fn the_first_difference_is_named() {
     let said = reproduce(&workshop, &[]);
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("note: alpaca-run was 0.0.1 and is"), "{}", said.err);
-    let expected = format!("metrics.csv, row 2 (transfer, 2), val/loss: 0.123456 and {cell}\n");
+    let expected = format!(
+        "metrics.csv, row 2 (transfer, 2), val/loss: 0.123456 in the first run, {cell} in the second\n"
+    );
     assert!(said.out.contains(&expected), "{}", said.out);
 }

@@ -382,7 +382,7 @@ fn a_disk_without_room_is_an_error_and_nothing_is_lost() {
 fn what_cannot_go_on_says_why() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     let said = alpaca_run(&["resume", &workshop.text("nowhere")]);
-    assert!(said.err.contains("there is no folder"), "{}", said.err);
+    assert!(said.err.contains("there is no directory"), "{}", said.err);
     let said = alpaca_run(&["resume", &workshop.text("pictures")]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("no checkpoint to resume from"), "{}", said.err);
@@ -395,7 +395,7 @@ fn what_cannot_go_on_says_why() {
     std::fs::write(directory.join("manifest.json"), "{}").unwrap();
     let said = Said::of(resume(&directory));
     assert_eq!(said.code, Some(2), "{}", said.out);
-    assert!(said.err.contains("is no manifest"), "{}", said.err);
+    assert!(said.err.contains("is not a manifest"), "{}", said.err);
 }
 
 #[test]
@@ -421,5 +421,5 @@ fn verify_finds_every_file_that_is_not_as_it_was_written() {
     std::fs::remove_file(path("manifest.json")).unwrap();
     let said = verify();
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("no finished run"), "{}", said.err);
+    assert!(said.err.contains("so this run did not finish"), "{}", said.err);
 }

@@ -68,7 +68,7 @@ fn the_best_of_a_run_is_the_best_over_its_stages_and_a_stage_that_made_it_worse_
     );
     assert!(said.out.contains("stage finetune did not improve on it"), "{}", said.out);
     let page = String::from_utf8(read("report.html")).unwrap();
-    assert!(page.contains("No later stage (finetune) improved on it."));
+    assert!(page.contains("No later stage (finetune) improved on them."));
     let said = alpaca_run(&["evaluate", &workshop.text("runs/small")]);
     assert!(said.out.contains("best weights of transfer"), "{}{}", said.out, said.err);
 }

@@ -1,9 +1,9 @@
-//! What follows the sum of a convolution.
+//! Activation functions.
 
-/// The function at the end of a convolution.
+/// The activation at the end of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// None.
+    /// No activation.
     Linear,
     /// `max(x, 0)`.
     Relu,
@@ -12,7 +12,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// What it gives at most, where it gives nothing below zero.
+    /// The upper bound of the output, if the lower bound is zero.
     pub fn ceiling(self) -> Option<f32> {
         match self {
             Self::Linear => None,

@@ -1,12 +1,12 @@
-//! Numbers at an address that vectors can be loaded from without crossing a cache line.
+//! Aligned memory, from which vectors can be loaded without crossing a cache line.
 
 use std::cell::RefCell;
 
-/// Bytes of a cache line, and of the widest vector.
+/// The size of a cache line and of the widest vector, in bytes.
 const LINE: usize = 64;
 const VALUES: usize = LINE / size_of::<f32>();
 
-/// A list of numbers that starts at a cache line.
+/// A list of numbers that starts at a cache line boundary.
 #[derive(Debug, Default)]
 pub(super) struct Aligned {
     values: Vec<f32>,
@@ -18,7 +18,7 @@ impl Aligned {
     /// `len` zeros.
     pub(super) fn zeros(len: usize) -> Self {
         let values = vec![0.0; len + VALUES - 1];
-        // Whoever cannot tell the alignment of an address says `usize::MAX`.
+        // `align_offset` may return `usize::MAX` if it cannot compute the offset.
         let start = values.as_ptr().align_offset(LINE).min(VALUES - 1);
         Self { values, start, len }
     }
@@ -37,12 +37,12 @@ impl AsMut<[f32]> for Aligned {
 }
 
 thread_local! {
-    /// The working memory of this thread, taken out while it is used.
+    /// The working memory of this thread; removed from the cell while it is in use.
     static SCRATCH: RefCell<Aligned> = RefCell::default();
 }
 
-/// Lends working memory of this thread in pieces of the given lengths, each at a cache line. What
-/// it holds is left from whoever used it before.
+/// Lends working memory of this thread in pieces of the given lengths, each aligned to a cache
+/// line. Its content is unspecified: it is left over from earlier uses.
 pub fn with_scratch<const N: usize, R>(
     lengths: [usize; N],
     work: impl FnOnce([&mut [f32]; N]) -> R,

@@ -1,8 +1,8 @@
-//! Depthwise convolutions: each channel by itself, channels innermost.
+//! Depthwise convolutions with channels innermost.
 //!
-//! A tile holds up to five neighbouring output pixels of one vector of channels, so that a column of
-//! the window is loaded once for all outputs that it belongs to. Each output is one chain over the
-//! window, rows first, that starts at the bias; what lies outside the picture is left out or is a
+//! A tile has up to five neighboring output pixels of one vector of channels, so that a column of
+//! the window is loaded once for all outputs that use it. Each output is one chain of multiply-adds
+//! over the window, rows first, starting at the bias. Pixels outside the image are skipped or are a
 //! row of zeros.
 
 use std::ops::Range;
@@ -13,10 +13,10 @@ use super::simd::{Simd, load, store};
 use crate::Activation;
 use crate::Window;
 
-/// The largest window that there is code for.
+/// The largest supported window.
 pub(super) const MOST_KERNEL: usize = 5;
 
-/// The shape of a depthwise convolution of one picture.
+/// The shape of a depthwise convolution of one image.
 #[derive(Clone, Debug)]
 pub struct Depthwise {
     /// Rows of the input.
@@ -27,17 +27,17 @@ pub struct Depthwise {
     pub channels: usize,
     /// The window that slides over it.
     pub window: Window,
-    /// A row of the input or output, whichever is longer, for what lies outside.
+    /// Zeros with the length of an input or output row, whichever is longer, for rows outside.
     zeros: Vec<f32>,
 }
 
 impl Depthwise {
-    /// A convolution of pictures of `[height, width, channels]`.
+    /// A convolution of images of `[height, width, channels]`.
     ///
     /// # Panics
-    /// When there is no code for the window.
+    /// When the window is not supported.
     pub fn new([height, width, channels]: [usize; 3], window: Window) -> Self {
-        assert!(window.fits_depthwise(), "engines say at construction what they cannot do");
+        assert!(window.fits_depthwise(), "engines reject unsupported windows at construction");
         let out_width = window.output(height, width).1;
         let zeros = vec![0.0; width.max(out_width) * channels];
         Self { height, width, channels, window, zeros }
@@ -48,25 +48,25 @@ impl Depthwise {
         self.window.output(self.height, self.width)
     }
 
-    /// Numbers in a row of the input.
+    /// The number of values in a row of the input.
     pub fn input_row(&self) -> usize {
         self.width * self.channels
     }
 
-    /// Numbers in a row of the output.
+    /// The number of values in a row of the output.
     pub fn output_row(&self) -> usize {
         self.output().1 * self.channels
     }
 
-    /// The rows of the input that some rows of the output read.
+    /// The input rows that the given output rows read.
     pub fn reads(&self, rows: &Range<usize>) -> Range<usize> {
         let Window { kernel, stride, padding } = self.window;
         let end = ((rows.end - 1) * stride + kernel).saturating_sub(padding.top);
         (rows.start * stride).saturating_sub(padding.top)..end.min(self.height)
     }
 
-    /// How many rows of the input have their whole gradient once the output's rows before `rows`
-    /// have theirs.
+    /// The number of input rows with a complete gradient after the output rows before `rows` are
+    /// processed.
     pub fn settled(&self, rows: usize) -> usize {
         if rows == self.output().0 {
             return self.height;
@@ -74,13 +74,13 @@ impl Depthwise {
         (rows * self.window.stride).saturating_sub(self.window.padding.top).min(self.height)
     }
 
-    /// The first row of the output that reads row `row` of the input or one behind it.
+    /// The first output row that reads input row `row` or a later one.
     pub fn first_reader(&self, row: usize) -> usize {
         let Window { kernel, stride, padding } = self.window;
         (row + padding.top).saturating_sub(kernel - 1).div_ceil(stride)
     }
 
-    /// Where the columns of windows lie.
+    /// The columns of windows.
     pub(super) fn geometry(&self) -> Geometry {
         Geometry {
             width: self.width,
@@ -90,8 +90,8 @@ impl Depthwise {
         }
     }
 
-    /// The same channels, seen from the output: how the gradient of the input is a convolution of
-    /// that of the output, for stride one.
+    /// The columns seen from the output. For stride one, the input gradient is a convolution of the
+    /// output gradient.
     pub(super) fn reversed(&self) -> Geometry {
         Geometry {
             width: self.output().1,
@@ -107,12 +107,12 @@ impl Depthwise {
     }
 }
 
-/// Some neighbouring rows of a map.
+/// Adjacent rows of a map.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// The rows one after the other.
+    /// The rows, concatenated.
     pub values: &'a [f32],
-    /// The number of the first.
+    /// The number of the first row.
     pub first: usize,
 }
 
@@ -135,14 +135,14 @@ impl Rows<'_> {
     }
 }
 
-/// What a depthwise convolution does to the values under its window.
+/// The parameters of a depthwise convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthwiseFilter<'a> {
-    /// What they are multiplied by, `[kernel · kernel, channels]`.
+    /// The weights, `[kernel · kernel, channels]`.
     pub weights: &'a [f32],
-    /// What is added to their sum, `[channels]`.
+    /// The bias, `[channels]`.
     pub bias: &'a [f32],
-    /// What follows.
+    /// The activation.
     pub activation: Activation,
 }
 
@@ -190,7 +190,7 @@ pub(super) fn forward<S: Micro>(
 /// # Safety
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 pub(super) unsafe fn run<S: Micro>(kernel: usize, stride: usize, job: &RowJob) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: the caller guarantees the same conditions.
     unsafe {
         match (kernel, stride) {
             (3, 1) => S::depthwise_row::<3, 1>(job),
@@ -202,7 +202,7 @@ pub(super) unsafe fn run<S: Micro>(kernel: usize, stride: usize, job: &RowJob) {
     }
 }
 
-/// Where the columns of windows lie.
+/// The columns of windows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     /// Columns of the input.
@@ -216,7 +216,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// Whether the windows of `T` outputs from `x` on lie inside the input.
+    /// Whether the windows of `T` outputs from `x` on are inside the input.
     #[inline(always)]
     pub(super) fn holds_window<const K: usize, const STRIDE: usize, const T: usize>(
         &self,
@@ -233,13 +233,13 @@ pub(super) struct RowJob {
     pub(super) rows: [*const f32; MOST_KERNEL],
     pub(super) geometry: Geometry,
     pub(super) weights: *const f32,
-    /// Null for none.
+    /// Null if there is no bias.
     pub(super) bias: *const f32,
     pub(super) ceiling: Option<f32>,
     pub(super) out: *mut f32,
 }
 
-/// The most outputs of a tile.
+/// The maximum number of outputs of a tile.
 const TILE: usize = 5;
 
 /// # Safety
@@ -273,7 +273,7 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
 ) {
     let is_inside = job.geometry.holds_window::<K, STRIDE, T>(x);
     let mut channel = 0;
-    // SAFETY: channels stay inside the job's sizes; the caller vouches for the rest.
+    // SAFETY: channels stay inside the job's sizes; the caller guarantees for the rest.
     unsafe {
         while channel + S::LANES <= job.geometry.channels {
             if is_inside {
@@ -289,7 +289,7 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
     }
 }
 
-/// One vector of channels of `T` outputs from `x` on. `INSIDE`: all windows lie inside the input.
+/// One vector of channels of `T` outputs from `x` on. `INSIDE`: all windows are inside the input.
 #[inline(always)]
 unsafe fn outputs<
     S: Simd,
@@ -305,8 +305,8 @@ unsafe fn outputs<
 ) {
     let Geometry { width, left, channels, .. } = job.geometry;
     let n = channels - channel;
-    // SAFETY: the caller vouches for the instruction set and the place; columns outside the input
-    // are left out.
+    // SAFETY: the caller guarantees for the instruction set and the place; columns outside the
+    // input are skipped.
     unsafe {
         let mut sums = [start::<S, PART>(job, channel, n); T];
         for ky in 0..K {

@@ -8,9 +8,9 @@ use super::set::Micro;
 use super::simd::{Simd, load, store};
 use crate::Window;
 
-/// Adds to `g` `[kernel · kernel, channels]` what the output rows `rows` say about the weights: each
-/// entry is a chain over pixels that goes on. `dz` holds these output rows, `input` the input rows
-/// they read.
+/// Adds the weight gradient of the output rows `rows` to `g` `[kernel · kernel, channels]`; each
+/// entry continues a chain over pixels. `dz` holds these output rows, `input` the input
+/// rows they read.
 ///
 /// # Panics
 /// When a slice is too short, or rows are missing.
@@ -49,12 +49,12 @@ pub(super) fn weights<S: Micro>(
     }
 }
 
-/// Weights of a depthwise convolution as its gradient reads them, `[kernel · kernel, channels]`.
+/// The weights of a depthwise convolution for its gradient, `[kernel · kernel, channels]`.
 #[derive(Clone, Copy, Debug)]
 pub struct ReversedWeights<'a> {
-    /// As they are.
+    /// The original order.
     pub weights: &'a [f32],
-    /// The last place of the window first.
+    /// The reversed window.
     pub flipped: &'a [f32],
 }
 
@@ -79,7 +79,7 @@ pub(super) fn input<S: Micro>(
         } else {
             input_row_of_stride::<S>(shape, reversed.weights, dz, row, pointer);
         }
-        // SAFETY: both write a row whole.
+        // SAFETY: both write a whole row.
         unsafe { dx.written() }
     }
 }
@@ -144,7 +144,7 @@ fn input_row_of_stride<S: Micro>(
     }
 }
 
-/// What one output row says about the weights.
+/// The weight gradient of one output row.
 pub(super) struct WeightJob {
     /// The rows of the input under the window.
     rows: [*const f32; MOST_KERNEL],
@@ -153,7 +153,7 @@ pub(super) struct WeightJob {
     g: *mut f32,
 }
 
-/// The most outputs of a tile.
+/// The maximum number of outputs of a tile.
 const TILE: usize = 4;
 
 /// # Safety
@@ -181,8 +181,8 @@ unsafe fn weight_channels<S: Simd, const K: usize, const STRIDE: usize, const PA
 ) {
     let Geometry { out_width, channels, .. } = job.geometry;
     let n = channels - channel;
-    // SAFETY: the caller vouches for the instruction set and the channels; places stay inside the
-    // row.
+    // SAFETY: the caller guarantees for the instruction set and the channels; places stay inside
+    // the row.
     unsafe {
         let mut sums = [[S::splat(0.0); K]; K];
         for ky in 0..K {
@@ -213,8 +213,8 @@ unsafe fn weight_channels<S: Simd, const K: usize, const STRIDE: usize, const PA
     }
 }
 
-/// Goes on with the chains of one vector of channels over `T` outputs from `x` on. `INSIDE`: all
-/// windows lie inside the input.
+/// Continues the chains of one vector of channels over `T` outputs from `x` on. `INSIDE`: all
+/// windows are inside the input.
 #[inline(always)]
 unsafe fn weight_tile<
     S: Simd,
@@ -231,7 +231,7 @@ unsafe fn weight_tile<
 ) {
     let Geometry { width, left, channels, .. } = job.geometry;
     let n = channels - channel;
-    // SAFETY: as in `weight_channels`; columns outside the input are left out.
+    // SAFETY: as in `weight_channels`; columns outside the input are skipped.
     unsafe {
         let mut dz = [S::splat(0.0); T];
         for output in 0..T {
@@ -257,7 +257,7 @@ unsafe fn weight_tile<
 
 /// One row of the gradient of the input.
 pub(super) struct InputJob {
-    /// Rows of the window with the output rows whose windows they lie in.
+    /// The rows of the window, each with the output row that it belongs to.
     taps: [(usize, *const f32); MOST_KERNEL],
     n_taps: usize,
     geometry: Geometry,
@@ -265,7 +265,7 @@ pub(super) struct InputJob {
     dx: *mut f32,
 }
 
-/// Inputs of a tile with a window of three and stride two.
+/// The inputs of a tile for a 3x3 window with stride two.
 const INPUT_TILE: usize = 8;
 
 /// # Safety
@@ -276,7 +276,7 @@ pub(super) unsafe fn input_row<S: Simd, const K: usize, const STRIDE: usize>(job
     let mut x = 0;
     while x < width {
         let place = x + left;
-        // The tile reads the outputs from the one before `place / 2` to the third behind it.
+        // The tile reads the outputs from the one before `place / 2` to the third after it.
         let is_tile = (K, STRIDE) == (3, 2)
             && place.is_multiple_of(2)
             && place >= 2
@@ -300,14 +300,14 @@ pub(super) unsafe fn input_row<S: Simd, const K: usize, const STRIDE: usize>(job
     }
 }
 
-/// Eight inputs from an even place on, window of three, stride two: an even one gets
+/// Eight inputs from an even place on, for a 3x3 window with stride two: an even one gets
 /// `w₀ · dz[j] + w₂ · dz[j - 1]`, an odd one `w₁ · dz[j]`.
 #[inline(always)]
 unsafe fn input_tile<S: Simd, const PART: bool>(job: &InputJob, x: usize, channel: usize) {
     let Geometry { left, channels, .. } = job.geometry;
     let n = channels - channel;
     let first = usize::midpoint(x, left) - 1;
-    // SAFETY: the caller vouches for the instruction set and the place.
+    // SAFETY: the caller guarantees for the instruction set and the place.
     unsafe {
         let mut sums = [S::splat(0.0); INPUT_TILE];
         for tap in 0..job.n_taps {
@@ -331,7 +331,7 @@ unsafe fn input_tile<S: Simd, const PART: bool>(job: &InputJob, x: usize, channe
     }
 }
 
-/// One input, wherever it lies.
+/// One input at any place.
 #[inline(always)]
 unsafe fn input_pixel<S: Simd, const K: usize, const STRIDE: usize, const PART: bool>(
     job: &InputJob,

@@ -1,4 +1,4 @@
-//! Work on one number after the other: gates of activations with sums of columns, and steps of Adam.
+//! Element-wise kernels: gates of activations with column sums, and Adam steps.
 
 use std::ops::Range;
 
@@ -7,31 +7,31 @@ use super::set::Micro;
 use super::simd::{Simd, load, store};
 use crate::Activation;
 
-/// What lets gradients pass: the output `y` of an activation, where it lies between 0 and `ceiling`.
+/// The gate of an activation: gradients pass where its output `y` is between 0 and `ceiling`.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<'a> {
-    /// `[rows, n]`
+    /// The output, `[rows, n]`.
     pub y: &'a [f32],
-    /// What the activation gives at most.
+    /// The upper bound of the activation.
     pub ceiling: f32,
 }
 
 impl<'a> Gate<'a> {
-    /// The gate of an activation whose output was `y`; none where everything passes.
+    /// The gate of an activation with output `y`; `None` if every gradient passes.
     pub fn of(activation: Activation, y: &'a [f32]) -> Option<Self> {
         activation.ceiling().map(|ceiling| Self { y, ceiling })
     }
 
-    /// That of some of the numbers; empty where nobody kept the output.
+    /// The gate of some of the values; empty if the output was not stored.
     #[must_use]
     pub fn part(self, at: Range<usize>) -> Self {
         Self { y: &self.y[at], ..self }
     }
 }
 
-/// The gradient behind an activation and what the bias gets of it: `dz = dy` where the gate lets it
-/// pass, else zero; `sums[n] += ` the columns of `dz`, a chain over the rows. Without a gate all
-/// passes, without `dz` nothing is written but the sums.
+/// The gradient before an activation, and the bias gradient. `dz` is `dy` where the gate is open,
+/// zero elsewhere. The columns of `dz` are added to `sums[n]`, as a chain over the rows. Without a
+/// gate every gradient passes; without `dz` only the sums are written.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
@@ -62,7 +62,7 @@ pub(super) fn gate<S: Micro>(
     }
 }
 
-/// [`gate`] that replaces `dy` by `dz`.
+/// [`gate`] in place: `dy` becomes `dz`.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
@@ -83,7 +83,7 @@ pub(super) fn gate_in_place<S: Micro>(dy: &mut [f32], gate: Option<Gate<'_>>, su
     unsafe { S::gate_rows(&job) }
 }
 
-/// Rows to be gated; pointers that are not wanted are null.
+/// The rows to gate; unused pointers are null.
 pub(super) struct GateJob {
     rows: usize,
     n: usize,
@@ -94,7 +94,7 @@ pub(super) struct GateJob {
     sums: *mut f32,
 }
 
-/// Rows that are read together, so that sums stay in registers while memory is read in order.
+/// The rows that are read together, so that sums stay in registers and memory is read in order.
 const ROWS: usize = 4;
 
 /// # Safety
@@ -127,7 +127,7 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
     column: usize,
 ) {
     let n = job.n - column;
-    // SAFETY: the caller vouches for the instruction set, rows and columns.
+    // SAFETY: the caller guarantees for the instruction set, rows and columns.
     unsafe {
         let mut sum = load::<S, PART>(job.sums.add(column), n);
         for row in row..row + n_rows {
@@ -146,11 +146,11 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
     }
 }
 
-/// Chains of multiply-adds that do not wait for each other.
+/// The number of independent chains of multiply-adds.
 const CHAINS: usize = 12;
 
-/// Runs `n` rounds of multiply-adds that wait for nothing but the processor; gives how many numbers
-/// were multiplied and added.
+/// Runs `n` rounds of multiply-adds without memory accesses. Returns the number of scalar
+/// multiply-adds.
 pub(super) fn multiply_adds<S: Micro>(n: usize) -> f64 {
     let mut out = [0.0; 16];
     assert!(S::LANES <= out.len());
@@ -161,7 +161,7 @@ pub(super) fn multiply_adds<S: Micro>(n: usize) -> f64 {
     n as f64 * (CHAINS * S::LANES) as f64
 }
 
-/// Rounds of multiply-adds, and where a result goes so that they are not left out.
+/// The number of rounds, and a place for a result, so that the compiler does not remove them.
 pub(super) struct MultiplyJob {
     n: usize,
     out: *mut f32,
@@ -171,7 +171,7 @@ pub(super) struct MultiplyJob {
 /// The processor has the instruction set, and `out` has room for a vector.
 #[inline(always)]
 pub(super) unsafe fn multiply<S: Simd>(job: &MultiplyJob) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: the caller guarantees the same conditions.
     unsafe {
         let mut sums = [S::splat(1.0); CHAINS];
         let (factor, term) = (S::splat(0.5), S::splat(0.25));
@@ -188,10 +188,10 @@ pub(super) unsafe fn multiply<S: Simd>(job: &MultiplyJob) {
     }
 }
 
-/// The numbers of one step of Adam, bias correction included in `rate`.
+/// The constants of one Adam step; `rate` includes the bias correction.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamNumbers {
-    /// The learning rate, corrected for the start of both means at zero.
+    /// The learning rate, corrected for the bias of both means.
     pub rate: f32,
     /// `1 - β₁`.
     pub new_share_1: f32,
@@ -201,7 +201,7 @@ pub struct AdamNumbers {
     pub epsilon: f32,
 }
 
-/// One step of Adam: moves `values` and both means.
+/// One Adam step: updates `values` and both means.
 ///
 /// # Panics
 /// When the slices differ in length.
@@ -226,7 +226,7 @@ pub(super) fn adam_step<S: Micro>(
     unsafe { S::adam(&job) }
 }
 
-/// Parameters and their means.
+/// The parameters and their means.
 pub(super) struct AdamJob {
     numbers: AdamNumbers,
     n: usize,
@@ -257,7 +257,7 @@ pub(super) unsafe fn adam<S: Simd>(job: &AdamJob) {
 unsafe fn adam_vector<S: Simd, const PART: bool>(job: &AdamJob, at: usize) {
     let AdamNumbers { rate, new_share_1, new_share_2, epsilon } = job.numbers;
     let n = job.n - at;
-    // SAFETY: the caller vouches for the instruction set and the place.
+    // SAFETY: the caller guarantees for the instruction set and the place.
     unsafe {
         let g = load::<S, PART>(job.gradient.add(at), n);
         let m = load::<S, PART>(job.first.add(at), n);

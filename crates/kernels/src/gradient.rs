@@ -1,7 +1,7 @@
 //! Weight gradients `G = xᵀ · dz`.
 //!
-//! A tile holds a few rows of `G` (columns of `x`) and up to three vectors of its columns in
-//! registers and runs down the rows of `x` and `dz`, with nothing packed. Sums over the rows of one
+//! A tile has a few rows of `G` (columns of `x`) and up to three vectors of its columns in
+//! registers. It runs down the rows of `x` and `dz` without packing. Sums over the rows of one
 //! piece of a batch are one chain; the pieces are added in the tree of [`pieces`](super::pieces).
 
 use super::aligned::with_scratch;
@@ -10,7 +10,7 @@ use super::pieces::MOST_LEVELS;
 use super::set::Micro;
 use super::simd::Simd;
 
-/// A matrix `[rows, n]`, possibly some columns of a wider one.
+/// A matrix `[rows, n]`, possibly a range of columns of a wider one.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns<'a> {
     values: &'a [f32],
@@ -19,7 +19,7 @@ pub struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// All columns of a matrix of rows of `n`.
+    /// All columns of a matrix with rows of length `n`.
     pub fn all(values: &'a [f32], n: usize) -> Self {
         Self { values, stride: n, n }
     }
@@ -27,7 +27,7 @@ impl<'a> Columns<'a> {
     /// `n` columns from `first` on.
     ///
     /// # Panics
-    /// When there are not that many.
+    /// When there are fewer columns.
     #[must_use]
     pub fn part(self, first: usize, n: usize) -> Self {
         assert!(first + n <= self.n);
@@ -40,7 +40,7 @@ impl<'a> Columns<'a> {
         Self { values: &self.values[(row * self.stride).min(self.values.len())..], ..self }
     }
 
-    /// The first `rows` rows, copied together.
+    /// The first `rows` rows, copied to contiguous memory.
     fn copied(self, rows: usize, to: &mut [f32]) -> Columns<'_> {
         let to = &mut to[..rows * self.n];
         for (to, from) in to.chunks_exact_mut(self.n).zip(self.values.chunks(self.stride)) {
@@ -54,19 +54,19 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Columns of `x` and one panel of columns of `dz`.
+/// A job: columns of `x` and one panel of columns of `dz`.
 #[derive(Clone, Copy)]
 struct Operands {
-    /// Columns of `x`: rows of `G`.
+    /// The number of columns of `x`, which are rows of `G`.
     k: usize,
     x: *const f32,
     x_stride: usize,
     dz: *const f32,
     dz_stride: usize,
     g: *mut f32,
-    /// From one row of `G` to the next.
+    /// The distance between rows of `G`.
     g_stride: usize,
-    /// Lanes of the last vector that are columns.
+    /// The number of lanes of the last vector that are columns.
     tail: usize,
 }
 
@@ -85,7 +85,7 @@ impl Operands {
     }
 }
 
-/// Adds `xᵀ · dz` over `rows` to `g` `[k, n]`; each entry is a chain that goes on.
+/// Adds `xᵀ · dz` over `rows` to `g` `[k, n]`; each entry continues a chain.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
@@ -97,7 +97,7 @@ pub(super) fn add<S: Micro>(x: Columns<'_>, dz: Columns<'_>, rows: usize, g: &mu
     for panel in panels::<S>(dz.n) {
         let job = PanelJob { rows, operands: Operands::of::<S>(x, dz, panel, g) };
         // SAFETY: the matrices hold `rows` rows of their columns and `g` all its entries by the
-        // assertion above; the panel's columns lie inside `n`.
+        // assertion above; the panel's columns are inside `n`.
         unsafe {
             match (panel.n_vectors, job.operands.tail < S::LANES) {
                 (1, false) => S::gradient_panel::<1, false>(&job),
@@ -111,11 +111,11 @@ pub(super) fn add<S: Micro>(x: Columns<'_>, dz: Columns<'_>, rows: usize, g: &mu
     }
 }
 
-/// Sets `g` `[k, n]` to `xᵀ · dz`: a chain over the rows between two neighbouring `bounds`, and the
+/// Sets `g` `[k, n]` to `xᵀ · dz`: a chain over the rows between two neighboring `bounds`, and the
 /// tree over these pieces.
 ///
-/// The columns are copied together first: read in place, a tile's few columns of thousands of rows
-/// would touch a page of memory each.
+/// The columns are copied to contiguous memory first. Otherwise each of a tile's thousands of rows
+/// would touch its own page of memory.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
@@ -152,17 +152,17 @@ pub(super) fn tree_of_pieces<S: Micro>(
     });
 }
 
-/// Work on one panel that adds to `G`.
+/// A job on one panel that adds to `G`.
 pub(super) struct PanelJob {
     rows: usize,
     operands: Operands,
 }
 
-/// Work on one panel that sets `G` to a tree of pieces.
+/// A job on one panel that sets `G` to a tree of pieces.
 pub(super) struct TreeJob<'a> {
     bounds: &'a [usize],
     rows: usize,
-    /// Room for the panel's columns of all rows.
+    /// Memory for the panel's columns of all rows.
     packed: *mut f32,
     operands: Operands,
 }
@@ -208,7 +208,7 @@ pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool>(job: &Pan
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 #[inline(always)]
 pub(super) unsafe fn tree<S: Simd, const NV: usize, const TAIL: bool>(job: &TreeJob<'_>) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: the caller guarantees the same conditions.
     unsafe { pack::<S, NV, TAIL>(job) }
     for_tiles!(job.operands.k, tree_tile(job));
 }
@@ -223,7 +223,8 @@ unsafe fn add_tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     if MR > S::TILE_ROWS[NV - 1] {
         return;
     }
-    // SAFETY: the caller vouches for the instruction set and for `MR` rows of `G` from `first` on.
+    // SAFETY: the caller guarantees for the instruction set and for `MR` rows of `G` from `first`
+    // on.
     unsafe {
         let sums = read::<S, MR, NV, TAIL>(&job.operands, first);
         let sums = chain::<S, MR, NV, TAIL>(&job.operands, first, 0, job.rows, sums);
@@ -231,13 +232,13 @@ unsafe fn add_tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     }
 }
 
-/// Copies the panel's columns of all rows together, padded with zeros to whole vectors.
+/// Copies the panel's columns of all rows to contiguous memory, padded with zeros to whole vectors.
 #[inline(always)]
 unsafe fn pack<S: Simd, const NV: usize, const TAIL: bool>(job: &TreeJob<'_>) {
     let Operands { dz, dz_stride, tail, .. } = job.operands;
     for row in 0..job.rows {
         for j in 0..NV {
-            // SAFETY: the caller vouches for the instruction set, the rows and the room.
+            // SAFETY: the caller guarantees for the instruction set, the rows and the room.
             unsafe {
                 let from = dz.add(row * dz_stride + j * S::LANES);
                 let value =
@@ -288,13 +289,13 @@ unsafe fn add_tiles<S: Simd, const MR: usize, const NV: usize>(
 ) {
     for i in 0..MR {
         for j in 0..NV {
-            // SAFETY: the caller vouches for the instruction set.
+            // SAFETY: the caller guarantees for the instruction set.
             right[i][j] = unsafe { S::add(left[i][j], right[i][j]) };
         }
     }
 }
 
-/// Goes on with the chains of a tile over `rows` rows from `row` on.
+/// Continues the chains of a tile over `rows` rows from `row` on.
 #[inline(always)]
 unsafe fn chain<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     operands: &Operands,
@@ -303,7 +304,7 @@ unsafe fn chain<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     rows: usize,
     mut sums: Tile<S, MR, NV>,
 ) -> Tile<S, MR, NV> {
-    // SAFETY: the caller vouches for the instruction set, the rows and the columns.
+    // SAFETY: the caller guarantees for the instruction set, the rows and the columns.
     unsafe {
         let mut x = operands.x.wrapping_add(row * operands.x_stride + first);
         let mut dz = operands.dz.wrapping_add(row * operands.dz_stride);
@@ -335,7 +336,7 @@ unsafe fn read<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     operands: &Operands,
     first: usize,
 ) -> Tile<S, MR, NV> {
-    // SAFETY: the caller vouches for the instruction set and the entries of `G`.
+    // SAFETY: the caller guarantees for the instruction set and the entries of `G`.
     unsafe {
         let mut sums = [[S::splat(0.0); NV]; MR];
         for i in 0..MR {
@@ -360,7 +361,7 @@ unsafe fn write<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
 ) {
     for i in 0..MR {
         for j in 0..NV {
-            // SAFETY: the caller vouches for the instruction set and the entries of `G`.
+            // SAFETY: the caller guarantees for the instruction set and the entries of `G`.
             unsafe {
                 let to = operands.g.add((first + i) * operands.g_stride + j * S::LANES);
                 if TAIL && j + 1 == NV {

@@ -1,16 +1,16 @@
-//! The arithmetic of both engines: matrix products, depthwise convolutions and their gradients, for
+//! The kernels of both engines: matrix products, depthwise convolutions and their gradients, for
 //! every instruction set.
 //!
-//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`] and [`elements`] kernels that are
-//! generic over them, [`set`] compiles these for each instruction set. [`Kernels`] is the safe front:
-//! a set that the processor has, and methods on slices that check sizes. Nothing here knows threads,
-//! except for packing and sums of large matrices; callers divide the work.
+//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`] and [`elements`]
+//! kernels that are generic over them, [`set`] compiles these for each instruction set. [`Kernels`]
+//! is the safe front: a set that the processor has, and methods on slices that check sizes. Nothing
+//! here knows threads, except for packing and sums of large matrices; callers divide the work.
 //!
 //! All matrices are row-major, channels innermost.
 #![expect(
     unsafe_code,
     clippy::multiple_unsafe_ops_per_block,
-    reason = "vectors and pointers; each block names what makes all of its operations sound"
+    reason = "vectors and pointers; each block states why all of its operations are sound"
 )]
 #![expect(
     clippy::inline_always,
@@ -60,12 +60,12 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    /// The kernels of the fastest set that this processor has.
+    /// The kernels of the fastest set of this processor.
     pub fn best() -> Self {
         Self { set: InstructionSet::best() }
     }
 
-    /// The kernels of every set that this processor has.
+    /// The kernels of every set of this processor.
     pub fn all() -> impl Iterator<Item = Self> {
         InstructionSet::available().iter().map(|&set| Self { set })
     }
@@ -80,7 +80,7 @@ impl Kernels {
         with_set!(self.set, S => Packed::new::<S>(matrix, n, scale))
     }
 
-    /// Packs the transpose of `matrix` `[n, k]`, each of whose columns is multiplied by its `scale`.
+    /// Packs the transpose of `matrix` `[n, k]`, after multiplying its columns by `scale`.
     pub fn pack_transposed(self, matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Packed {
         with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale))
     }
@@ -115,13 +115,13 @@ impl Kernels {
         with_set!(self.set, S => gradient::tree_of_pieces::<S>(x, dz, bounds, g));
     }
 
-    /// `dz = dy` where `gate` lets it pass, else zero, and the columns of `dz` added to `sums`;
-    /// without a gate all passes, without `dz` nothing but the sums is written.
+    /// `dz` is `dy` where `gate` is open, zero elsewhere; the columns of `dz` are added to `sums`.
+    /// Without a gate every gradient passes; without `dz` only the sums are written.
     pub fn gate(self, dy: &[f32], gate: Option<Gate<'_>>, dz: Option<Out<'_>>, sums: &mut [f32]) {
         with_set!(self.set, S => elements::gate::<S>(dy, gate, dz, sums));
     }
 
-    /// [`gate`](Self::gate) that replaces `dy` by `dz`.
+    /// [`gate`](Self::gate) in place: `dy` becomes `dz`.
     pub fn gate_in_place<'a>(
         self,
         dy: &'a mut [f32],
@@ -138,7 +138,7 @@ impl Kernels {
         with_set!(self.set, S => normalise::moments::<S>(x, pivot, sums, squares));
     }
 
-    /// `y = x · scale + shift`, with an activation behind it, plus `shortcut` where there is one.
+    /// `y = activation(x · scale + shift)`, plus `shortcut` if given.
     pub fn normalise(
         self,
         x: &[f32],
@@ -156,7 +156,7 @@ impl Kernels {
         with_set!(self.set, S => normalise::slopes::<S>(rows, mean, sums, products));
     }
 
-    /// Writes the gradient of a normalisation's input.
+    /// Writes the gradient of a normalization's input.
     pub fn normalise_back(self, rows: NormRows<'_>, slope: NormSlope<'_>, dx: Out<'_>) {
         with_set!(self.set, S => normalise::normalise_back::<S>(rows, slope, dx));
     }
@@ -175,7 +175,7 @@ impl Kernels {
         });
     }
 
-    /// Adds to `g` what the output rows `rows` say about a depthwise convolution's weights.
+    /// Adds to `g` the weight gradient of the output rows `rows` of a depthwise convolution.
     pub fn add_depthwise_gradient(
         self,
         shape: &Depthwise,
@@ -201,13 +201,13 @@ impl Kernels {
         });
     }
 
-    /// Runs `n` rounds of multiply-adds that wait for nothing but the processor; gives how many
-    /// numbers were multiplied and added.
+    /// Runs `n` rounds of multiply-adds without memory accesses. Returns the number of scalar
+    /// multiply-adds.
     pub fn multiply_adds(self, n: usize) -> f64 {
         with_set!(self.set, S => elements::multiply_adds::<S>(n))
     }
 
-    /// One step of Adam, with the means `first` and `second`.
+    /// One Adam step, with the means `first` and `second`.
     pub fn adam(
         self,
         numbers: AdamNumbers,

@@ -1,6 +1,6 @@
-//! Batch normalisation with the statistics of the batch: sums of columns, and maps of numbers.
+//! Batch normalization with batch statistics: column sums and element-wise maps.
 //!
-//! Sums are chains over a few rows in single precision; callers add these up in double precision.
+//! Sums are chains over a few rows in single precision. Callers add them in double precision.
 
 use super::elements::Gate;
 use super::output::Out;
@@ -8,7 +8,7 @@ use super::set::Micro;
 use super::simd::{Simd, load, store};
 use crate::Activation;
 
-/// Rows whose sums are a chain in single precision.
+/// The maximum number of rows that are summed as a chain in single precision.
 pub const CHAIN: usize = 64;
 
 /// Adds to `sums` and `squares` `[n]` the columns of `x - pivot` and of its squares, for at most
@@ -31,7 +31,7 @@ pub(super) fn moments<S: Micro>(x: &[f32], pivot: &[f32], sums: &mut [f32], squa
     unsafe { S::moments(&job) }
 }
 
-/// Rows whose moments are wanted.
+/// A job: the rows to compute moments of.
 pub(super) struct MomentsJob {
     rows: usize,
     n: usize,
@@ -41,7 +41,7 @@ pub(super) struct MomentsJob {
     squares: *mut f32,
 }
 
-/// Runs `$work` with `$column` and whether its vector is part of one, over all columns.
+/// Runs `$work` for all columns, with `$column` and whether its vector is partial.
 macro_rules! over_columns {
     ($simd:ident, $n:expr, $work:ident($($argument:expr),*)) => {{
         let mut column = 0;
@@ -67,7 +67,7 @@ pub(super) unsafe fn moments_of<S: Simd>(job: &MomentsJob) {
 #[inline(always)]
 unsafe fn moments_column<S: Simd, const PART: bool>(job: &MomentsJob, column: usize) {
     let n = job.n - column;
-    // SAFETY: the caller vouches for the instruction set and the column.
+    // SAFETY: the caller guarantees for the instruction set and the column.
     unsafe {
         let pivot = load::<S, PART>(job.pivot.add(column), n);
         let mut sum = load::<S, PART>(job.sums.add(column), n);
@@ -82,16 +82,16 @@ unsafe fn moments_column<S: Simd, const PART: bool>(job: &MomentsJob, column: us
     }
 }
 
-/// What each channel is multiplied by, and what is added then.
+/// An affine map per channel.
 #[derive(Clone, Copy, Debug)]
 pub struct ScaleShift<'a> {
-    /// The factor of each.
+    /// The factor of each channel.
     pub scale: &'a [f32],
-    /// The summand of each.
+    /// The offset of each channel.
     pub shift: &'a [f32],
 }
 
-/// `y = x · scale + shift`, with an activation behind it, plus `shortcut` where there is one.
+/// `y = activation(x · scale + shift)`, plus `shortcut` if given.
 pub(super) fn normalise<S: Micro>(
     x: &[f32],
     affine: ScaleShift<'_>,
@@ -121,7 +121,7 @@ pub(super) fn normalise<S: Micro>(
     }
 }
 
-/// Rows to be normalised; a pointer that is not wanted is null.
+/// A job: the rows to normalize. Unused pointers are null.
 pub(super) struct NormaliseJob {
     rows: usize,
     n: usize,
@@ -150,7 +150,7 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
     column: usize,
 ) {
     let (n, at) = (job.n - column, row * job.n + column);
-    // SAFETY: the caller vouches for the instruction set, row and column.
+    // SAFETY: the caller guarantees for the instruction set, row and column.
     unsafe {
         let x = load::<S, PART>(job.x.add(at), n);
         let scale = load::<S, PART>(job.scale.add(column), n);
@@ -165,8 +165,8 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
     }
 }
 
-/// What goes back through a normalisation: its input, the gradient of its output, and where an
-/// activation is behind it, its gate.
+/// The inputs of a normalization's backward pass: its input, the gradient of its output, and the
+/// gate if an activation follows.
 #[derive(Clone, Copy)]
 pub struct NormRows<'a> {
     /// `[rows, n]`
@@ -221,7 +221,7 @@ pub(super) fn slopes<S: Micro>(
     unsafe { S::slopes(&job) }
 }
 
-/// Rows whose sums are wanted; a pointer that is not wanted is null.
+/// A job: the rows to sum. Unused pointers are null.
 pub(super) struct SlopesJob {
     rows: usize,
     n: usize,
@@ -243,7 +243,7 @@ pub(super) unsafe fn slopes_of<S: Simd>(job: &SlopesJob) {
 #[inline(always)]
 unsafe fn slopes_column<S: Simd, const PART: bool>(job: &SlopesJob, column: usize) {
     let n = job.n - column;
-    // SAFETY: the caller vouches for the instruction set and the column.
+    // SAFETY: the caller guarantees for the instruction set and the column.
     unsafe {
         let mean = load::<S, PART>(job.mean.add(column), n);
         let mut sum = load::<S, PART>(job.sums.add(column), n);
@@ -264,16 +264,16 @@ unsafe fn slopes_column<S: Simd, const PART: bool>(job: &SlopesJob, column: usiz
     }
 }
 
-/// The numbers of each column with which a gradient goes back through a normalisation.
+/// The coefficients of a normalization's input gradient, per column.
 #[derive(Clone, Copy)]
 pub struct NormSlope<'a> {
     /// The mean of the batch.
     pub mean: &'a [f32],
-    /// On the gradient of the output.
+    /// The factor of the output gradient.
     pub of_dz: &'a [f32],
-    /// On the distance from the mean.
+    /// The factor of the distance from the mean.
     pub of_x: &'a [f32],
-    /// Added.
+    /// The offset.
     pub constant: &'a [f32],
 }
 
@@ -303,7 +303,7 @@ pub(super) fn normalise_back<S: Micro>(rows: NormRows<'_>, slope: NormSlope<'_>,
     }
 }
 
-/// Rows whose gradient is wanted; a pointer that is not wanted is null.
+/// A job: the rows to compute the gradient of. Unused pointers are null.
 pub(super) struct BackJob {
     rows: usize,
     n: usize,
@@ -331,7 +331,7 @@ pub(super) unsafe fn normalise_back_rows<S: Simd>(job: &BackJob) {
 #[inline(always)]
 unsafe fn back_vector<S: Simd, const PART: bool>(job: &BackJob, row: usize, column: usize) {
     let (n, at) = (job.n - column, row * job.n + column);
-    // SAFETY: the caller vouches for the instruction set, row and column.
+    // SAFETY: the caller guarantees for the instruction set, row and column.
     unsafe {
         let mut dz = load::<S, PART>(job.dy.add(at), n);
         if !job.y.is_null() {

@@ -1,38 +1,38 @@
-//! Memory that a kernel writes and does not read.
+//! Write-only memory for kernel outputs.
 
 use std::mem::{self, MaybeUninit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-/// Room for numbers that a kernel writes, every one of them, before anybody reads. New memory needs
-/// no zeros first.
+/// Memory for numbers that a kernel writes completely before they are read, so that new memory does
+/// not have to be zeroed.
 ///
-/// Room is used up as it is written: there is no way to write a place twice, so a [`Filling`] knows
-/// by counting alone that all of it has been written.
+/// Memory is consumed when it is written. No place can be written twice, so a [`Filling`] only
+/// needs to count to know that everything has been written.
 #[derive(Debug)]
 pub struct Out<'a> {
-    // Only numbers are ever written here: what came as numbers stays numbers.
+    // Only numbers are written here, so initialized memory stays initialized.
     room: &'a mut [MaybeUninit<f32>],
-    /// How many numbers of the list this room belongs to have been written.
+    /// The number of values written so far in the list that this memory belongs to.
     n_written: Option<&'a AtomicUsize>,
 }
 
 impl Out<'_> {
-    /// How many numbers there is room for.
+    /// The number of values that fit.
     pub fn len(&self) -> usize {
         self.room.len()
     }
 
-    /// Whether there is room for none.
+    /// Whether no values fit.
     pub fn is_empty(&self) -> bool {
         self.room.is_empty()
     }
 
-    /// Splits off the room for the next `len` numbers.
+    /// Splits off the memory for the next `len` numbers.
     ///
     /// # Panics
-    /// When there is room for fewer.
+    /// When less memory is left.
     #[must_use]
     pub fn take(&mut self, len: usize) -> Self {
         let (room, rest) = mem::take(&mut self.room).split_at_mut(len);
@@ -40,16 +40,16 @@ impl Out<'_> {
         Self { room, n_written: self.n_written }
     }
 
-    /// The room in pieces of `len`.
+    /// The memory in pieces of `len`.
     pub fn chunks(self, len: usize) -> impl Iterator<Item = Self> {
         let n_written = self.n_written;
         self.room.chunks_exact_mut(len).map(move |room| Self { room, n_written })
     }
 
-    /// Writes as many of `values` as there is room for.
+    /// Fills the memory with the first of `values`.
     ///
     /// # Panics
-    /// When there are fewer.
+    /// When there are too few values.
     pub fn fill_from(self, values: impl Iterator<Item = f32>) {
         let mut n = 0;
         for (place, value) in self.room.iter_mut().zip(values) {
@@ -60,10 +60,10 @@ impl Out<'_> {
         self.count();
     }
 
-    /// Writes `values` into the whole room.
+    /// Fills the whole memory with `values`.
     ///
     /// # Panics
-    /// When there are more or fewer than there is room for.
+    /// When the number of values differs from the number that fits.
     pub fn write(self, values: &[f32]) {
         self.room.write_copy_of_slice(values);
         self.count();
@@ -73,17 +73,17 @@ impl Out<'_> {
         self.room.as_mut_ptr().cast()
     }
 
-    /// Notes that the room has been written.
+    /// Records that the memory has been written.
     ///
     /// # Safety
-    /// All of it has been.
+    /// All of the memory must have been written.
     pub(super) unsafe fn written(self) {
         self.count();
     }
 
     fn count(self) {
         if let Some(n_written) = self.n_written {
-            // Whoever reads the list waits for the threads that wrote it, which orders the writes.
+            // A reader of the list waits for the threads that wrote it, which orders the writes.
             n_written.fetch_add(self.room.len(), Ordering::Relaxed);
         }
     }
@@ -98,7 +98,7 @@ impl<'a> From<&'a mut [f32]> for Out<'a> {
     }
 }
 
-/// A list of numbers that is made piece by piece, by whoever has the room for a piece.
+/// A list of numbers that is written piece by piece, possibly by several threads.
 #[derive(Debug)]
 pub struct Filling {
     values: Vec<f32>,
@@ -107,15 +107,15 @@ pub struct Filling {
 }
 
 impl Filling {
-    /// A list of `len` numbers, none of which is there yet.
+    /// An unwritten list of `len` numbers.
     pub fn new(len: usize) -> Self {
         Self { values: Vec::with_capacity(len), len, n_written: AtomicUsize::new(0) }
     }
 
-    /// The room, in pieces of the given lengths. Room that was handed out before counts no more.
+    /// The memory, in pieces of the given lengths. Earlier writes no longer count.
     ///
     /// # Panics
-    /// When the lengths do not sum to that of the list.
+    /// When the sum of the lengths differs from the length of the list.
     pub fn rooms(&mut self, lengths: impl IntoIterator<Item = usize>) -> Vec<Out<'_>> {
         *self.n_written.get_mut() = 0;
         let room = &mut self.values.spare_capacity_mut()[..self.len];
@@ -125,24 +125,24 @@ impl Filling {
         rooms
     }
 
-    /// The list.
+    /// The completed list.
     ///
     /// # Panics
-    /// When some of the room has not been written.
+    /// When some of the memory has not been written.
     pub fn finish(mut self) -> Vec<f32> {
         assert_eq!(*self.n_written.get_mut(), self.len, "all of the room is written");
-        // SAFETY: the capacity is at least `len`. Pieces of room are disjoint, and each counts at
+        // SAFETY: the capacity is at least `len`. The pieces are disjoint, and each counts at
         // most once and only when it has been written, so a count of `len` means all of them.
         unsafe { self.values.set_len(self.len) }
         self.values
     }
 }
 
-/// A list of `len` numbers that `write` makes in parallel, in pieces of `piece` (the last may be
+/// Makes a list of `len` numbers in parallel, in pieces of length `piece` (the last may be
 /// shorter): `write(i, out)` writes piece `i`.
 ///
 /// # Panics
-/// When `write` leaves room of a piece unwritten.
+/// When `write` does not fill its piece.
 pub fn filled(len: usize, piece: usize, write: impl Fn(usize, Out<'_>) + Sync) -> Vec<f32> {
     let mut values = Filling::new(len);
     let lengths = (0..len).step_by(piece).map(|start| piece.min(len - start));

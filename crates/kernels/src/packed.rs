@@ -1,26 +1,26 @@
-//! Weights in the order in which the product kernel reads them.
+//! Packed weights, in the order in which the product kernel reads them.
 
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
 use super::simd::Simd;
 
-/// Packing is shared out between threads from this many weights on.
+/// From this many weights on, packing is parallel.
 const LARGE: usize = 16 * 1024;
 
-/// Neighbouring columns that a tile computes together.
+/// A panel: adjacent columns that a tile computes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Panel {
     /// The first column.
     pub(super) first: usize,
-    /// Vectors side by side.
+    /// The number of vectors side by side.
     pub(super) n_vectors: usize,
-    /// Columns, fewer than the vectors have lanes in the last panel only.
+    /// The number of columns; only in the last panel fewer than lanes.
     pub(super) n_columns: usize,
 }
 
-/// Cuts `n` columns into panels of as many vectors as the widest tile has; where that would leave
-/// a single vector over, two panels of two end the row.
+/// Cuts `n` columns into panels with the vectors of the widest tile. If a single vector would
+/// remain, the row ends with two panels of two vectors.
 pub(super) fn panels<S: Simd>(n: usize) -> Vec<Panel> {
     let n_vectors = n.div_ceil(S::LANES);
     let mut panels = vec![];
@@ -80,7 +80,7 @@ impl Packed {
         })
     }
 
-    /// Packs what `row` writes for each row of each panel.
+    /// Packs the values that `row` writes for each row of each panel.
     fn fill<S: Simd>(k: usize, n: usize, row: impl Fn(usize, Panel, &mut [f32]) + Sync) -> Self {
         let lanes = S::LANES;
         let panels = panels::<S>(n);
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::simd::Portable;
 
-    /// Lanes and rows that do not take part: panels depend on the widest tile alone.
+    /// Arbitrary lanes and rows, because panels depend only on the widest tile.
     fn widths<S: Simd>(n_vectors: usize) -> Vec<usize> {
         panels::<S>(n_vectors * S::LANES).iter().map(|panel| panel.n_vectors).collect()
     }

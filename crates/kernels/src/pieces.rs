@@ -1,16 +1,16 @@
 //! A batch cut into micro-batches, and sums over them in a fixed tree.
 //!
-//! The cut depends on the number of pictures and of micro-batches alone, and the tree on the number
-//! of micro-batches alone: neighbours are added, then neighbouring pairs, and so on. So a sum has
-//! the same bits whoever computed its parts, on however many threads or, one day, machines.
+//! The partition depends only on the number of images and of micro-batches, and the tree only on
+//! the number of micro-batches: neighbors are added, then neighboring pairs, and so on. So a sum
+//! has the same bits on any number of threads (or, one day, machines).
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-/// The most micro-batches of a batch.
+/// The maximum number of micro-batches of a batch.
 pub const MOST_PIECES: usize = 64;
-/// Levels of the tree of [`MOST_PIECES`], leaves included.
+/// The levels of the tree of [`MOST_PIECES`], including the leaves.
 pub(super) const MOST_LEVELS: usize = MOST_PIECES.ilog2() as usize + 1;
 
 /// The micro-batches of a batch.
@@ -21,34 +21,34 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// `n_images` pictures in `n_pieces` micro-batches of nearly equal size, some of them empty
-    /// where there are fewer pictures.
+    /// Divides `n_images` images into `n_pieces` micro-batches of nearly equal size. Some are empty
+    /// if there are fewer images than micro-batches.
     ///
     /// # Panics
-    /// When there is no piece, or more than [`MOST_PIECES`]; pipelines are checked for that.
+    /// When `n_pieces` is zero or more than [`MOST_PIECES`]; pipelines are checked for that.
     pub fn new(n_images: usize, n_pieces: usize) -> Self {
         assert!((1..=MOST_PIECES).contains(&n_pieces), "checked with the pipeline");
         Self { n_images, n_pieces }
     }
 
-    /// How many there are, empty ones included.
+    /// The number of micro-batches, including empty ones.
     pub fn count(self) -> usize {
         self.n_pieces
     }
 
-    /// The pictures of each.
+    /// The images of each micro-batch.
     pub fn images(self) -> impl Iterator<Item = Range<usize>> {
         let bound = move |piece: usize| self.n_images * piece / self.n_pieces;
         (0..self.n_pieces).map(move |piece| bound(piece)..bound(piece + 1))
     }
 
-    /// The rows at which pieces begin, and the end of the last, for pictures of `rows` rows.
+    /// The first row of each piece and the end of the last, for images of `rows` rows.
     pub fn bounds(self, rows: usize) -> Vec<usize> {
         let ends = self.images().map(|images| images.end * rows);
         std::iter::once(0).chain(ends).collect()
     }
 
-    /// Cuts values of `len` numbers a picture into those of each piece.
+    /// Splits values with `len` numbers per image into those of each piece.
     pub fn split_mut(self, values: &mut [f32], len: usize) -> Vec<&mut [f32]> {
         assert_eq!(values.len(), self.n_images * len);
         let mut rest = values;
@@ -78,7 +78,7 @@ pub fn tree_sum(parts: &[f32], n_parts: usize) -> Vec<f32> {
     sum
 }
 
-/// A tree that is filled from left to right and keeps one partial sum a level.
+/// A tree that is filled from left to right and stores one partial sum per level.
 struct Tree {
     /// Partial sums of one, two, four … leaves.
     levels: Vec<Vec<f32>>,
@@ -104,7 +104,7 @@ impl Tree {
         self.n_leaves += 1;
     }
 
-    /// The sum of all levels that hold leaves, from the lowest up.
+    /// The sum of all non-empty levels, from the lowest up.
     fn finish(self, out: &mut [f32]) {
         let levels = self.levels.iter().enumerate();
         let mut held = levels.filter(|(level, _)| self.n_leaves >> level & 1 == 1);
@@ -124,7 +124,7 @@ fn add_left(left: &[f32], right: &mut [f32]) {
 mod tests {
     use super::*;
 
-    /// The tree as it is defined: neighbours, then neighbouring pairs, and so on.
+    /// The tree by definition: neighbors, then neighboring pairs, and so on.
     fn by_definition(mut parts: Vec<f32>) -> f32 {
         let mut stride = 1;
         while stride < parts.len() {

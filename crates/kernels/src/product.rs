@@ -1,9 +1,8 @@
-//! Matrix products `x · W` with everything that follows a convolution in the same pass: bias,
-//! activation, shortcut.
+//! Matrix products `x · W` with a fused epilogue: bias, activation, shortcut.
 //!
-//! A tile holds a few rows and up to three vectors of columns in registers and runs down `k`; `x` is
-//! read in place, one number a row and step, `W` from its packed panels. Each output is one chain
-//! of fused multiplications in the order of `k`, then the epilogue: no cut of rows or columns
+//! A tile holds a few rows and up to three vectors of columns in registers and runs down `k`; `x`
+//! is read in place, one number a row and step, `W` from its packed panels. Each output is one
+//! chain of fused multiplications in the order of `k`, then the epilogue: no cut of rows or columns
 //! changes its bits.
 
 use super::elements::Gate;
@@ -13,26 +12,26 @@ use super::set::Micro;
 use super::simd::{Simd, load, store};
 use crate::Activation;
 
-/// What follows the sum, in this order.
+/// The epilogue of a product, in this order.
 #[derive(Clone, Copy, Debug)]
 pub struct Epilogue<'a> {
-    /// `[n]`, added.
+    /// The bias `[n]`.
     pub bias: Option<&'a [f32]>,
-    /// Applied.
+    /// The activation.
     pub activation: Activation,
-    /// `[rows, n]`, added.
+    /// The shortcut `[rows, n]`, added last.
     pub shortcut: Option<&'a [f32]>,
-    /// `[rows, n]`: where nothing passes it the output is zero.
+    /// The gate `[rows, n]`; the output is zero where it is closed.
     pub gate: Option<Gate<'a>>,
 }
 
 impl Epilogue<'_> {
-    /// Nothing.
+    /// No epilogue.
     pub const NONE: Self =
         Self { bias: None, activation: Activation::Linear, shortcut: None, gate: None };
 }
 
-/// Values of `x` and the output that should stay in the second cache while panels pass by.
+/// The number of values of `x` and the output that should stay in the L2 cache across panels.
 const BLOCK: usize = 48 * 1024;
 
 /// `out[rows, n] = epilogue(x[rows, k] · weights)`.
@@ -73,7 +72,7 @@ pub(super) fn product<S: Micro>(
                 tail,
             };
             // SAFETY: the matrices have their sizes by the assertions above; the panel's columns
-            // lie inside `n` and its packed rows inside `packed`, by construction of `Packed`.
+            // are inside `n` and its packed rows inside `packed`, by construction of `Packed`.
             unsafe {
                 match (n_vectors, tail < S::LANES) {
                     (1, false) => S::product_panel::<1, false>(&job),
@@ -91,12 +90,12 @@ pub(super) fn product<S: Micro>(
     unsafe { out.written() }
 }
 
-/// A pointer to the value `at`; null for no values.
+/// A pointer to value `at`; null if there are no values.
 fn pointer(values: Option<&[f32]>, at: usize) -> *const f32 {
     values.map_or(std::ptr::null(), |values| values[at..].as_ptr())
 }
 
-/// Some rows of one panel. Pointers of an epilogue that is not wanted are null.
+/// A job: some rows of one panel. Unused pointers of the epilogue are null.
 pub(super) struct PanelJob {
     rows: usize,
     k: usize,
@@ -108,13 +107,13 @@ pub(super) struct PanelJob {
     gate: *const f32,
     gate_ceiling: f32,
     out: *mut f32,
-    /// From one row of the output, shortcut and gate to the next.
+    /// The distance between rows of the output, shortcut and gate.
     stride: usize,
-    /// Lanes of the last vector that are columns.
+    /// The number of lanes of the last vector that are columns.
     tail: usize,
 }
 
-/// All rows of a panel of `NV` vectors, shared out evenly over tiles. `TAIL`: the last vector is
+/// Runs all rows of a panel of `NV` vectors, divided evenly into tiles. `TAIL`: the last vector is
 /// not full.
 ///
 /// # Safety
@@ -154,11 +153,11 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     row: usize,
 ) {
     if MR > S::TILE_ROWS[NV - 1] {
-        // No tile is higher than its registers; this spares the code for it.
+        // Never taken, because no tile exceeds the registers; avoids generating the code.
         return;
     }
-    // SAFETY: the caller vouches for the instruction set, for `MR` rows from `row` on and for the
-    // columns of the panel.
+    // SAFETY: the caller guarantees for the instruction set, for `MR` rows from `row` on and for
+    // the columns of the panel.
     unsafe {
         let mut sums = [[S::splat(0.0); NV]; MR];
         let mut x = [job.x; MR];

@@ -1,4 +1,4 @@
-//! Instruction sets: which ones this processor has, and kernels compiled for each.
+//! Instruction sets: detection, and kernels compiled for each set.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -13,9 +13,9 @@ use super::{depthwise, depthwise_gradient, elements, gradient, normalise, produc
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstructionSet {
-    /// None in particular; sums are not fused, so results differ in their last bits.
+    /// No specific set. Sums are not fused, so results differ in their last bits.
     Portable,
-    /// AVX2 with fused multiplication, on x86-64 since about 2013.
+    /// AVX2 with FMA, on x86-64 processors since about 2013.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// AVX-512 F, on newer x86-64 processors.
@@ -27,7 +27,7 @@ pub enum InstructionSet {
 }
 
 impl InstructionSet {
-    /// The sets that this processor has, the fastest last.
+    /// The sets that this processor supports, the fastest last.
     pub fn available() -> &'static [Self] {
         static AVAILABLE: OnceLock<Vec<InstructionSet>> = OnceLock::new();
         AVAILABLE.get_or_init(|| {
@@ -45,12 +45,12 @@ impl InstructionSet {
         })
     }
 
-    /// The fastest set that this processor has.
+    /// The fastest set that this processor supports.
     pub fn best() -> Self {
         Self::available().last().copied().unwrap_or(Self::Portable)
     }
 
-    /// Its name in records.
+    /// The name of the set in manifests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -70,8 +70,8 @@ impl fmt::Display for InstructionSet {
     }
 }
 
-/// Runs an expression with `$simd` as the type of an instruction set, which the processor has:
-/// [`Kernels`](super::Kernels) are made for available sets only.
+/// Runs an expression with `$simd` as the type of an instruction set. The processor supports it,
+/// because [`Kernels`](super::Kernels) exist only for available sets.
 macro_rules! with_set {
     ($set:expr, $simd:ident => $work:expr) => {
         match $set {
@@ -136,10 +136,10 @@ macro_rules! compile {
         unsafe fn $name<$(const $constant: $type),*>(job: &$job) {
             $(#[target_feature(enable = $feature)])?
             unsafe fn compiled<$(const $constant: $type),*>(job: &$job) {
-                // SAFETY: passed on to the caller.
+                // SAFETY: the caller guarantees the same conditions.
                 unsafe { $($path)::+::<$set, $($constant),*>(job) }
             }
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller guarantees the same conditions.
             unsafe { compiled::<$($constant),*>(job) }
         }
     };
@@ -160,17 +160,17 @@ compile! {
     /// One row of a depthwise input gradient with a stride.
     depthwise_input_row[K: usize, STRIDE: usize](depthwise_gradient::InputJob)
         = depthwise_gradient::input_row;
-    /// Gates rows and adds up their columns.
+    /// Gates rows and sums their columns.
     gate_rows(elements::GateJob) = elements::gate_rows;
     /// Sums of columns and of their squares.
     moments(normalise::MomentsJob) = normalise::moments_of;
-    /// Rows multiplied, shifted and cut off.
+    /// Rows scaled, shifted and clipped.
     normalise(normalise::NormaliseJob) = normalise::normalise_rows;
-    /// Sums of gradients, and of their products with what they belong to.
+    /// Sums of gradients, and of their products with the centered input.
     slopes(normalise::SlopesJob) = normalise::slopes_of;
-    /// The way back through a normalisation.
+    /// The backward pass of a normalization.
     normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
-    /// Multiply-adds that wait for nothing.
+    /// Multiply-adds without memory accesses.
     multiply(elements::MultiplyJob) = elements::multiply;
     /// A step of Adam.
     adam(elements::AdamJob) = elements::adam;

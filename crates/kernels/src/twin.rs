@@ -1,5 +1,5 @@
-//! A scalar twin of each kernel in double precision, and tests that hold the kernels of every
-//! instruction set against it over random shapes.
+//! A scalar twin of each kernel in double precision, and tests that compare the kernels of every
+//! instruction set with it on random shapes.
 
 use alpaca_random::{Generator, SeedStream};
 use proptest::prelude::*;
@@ -8,7 +8,8 @@ use proptest::sample::select;
 use super::*;
 use crate::{Padding, Window};
 
-/// Largest error, relative to the largest value: chains of a few hundred single-precision sums.
+/// The largest allowed error, relative to the largest value, for chains of a few hundred
+/// single-precision sums.
 const CLOSE: f64 = 1e-5;
 
 fn numbers(generator: &mut Generator, n: usize) -> Vec<f32> {
@@ -24,7 +25,7 @@ fn assert_close(what: &str, kernels: Kernels, ours: &[f32], twin: &[f64]) {
     assert!(worst < CLOSE, "{what} with {}: off by {worst:.1e}", kernels.set());
 }
 
-/// Bits are the same wherever sums are fused.
+/// All instruction sets with fused sums give the same bits.
 #[track_caller]
 fn assert_same_bits(what: &str, results: &[(Kernels, Vec<f32>)]) {
     let mut fused = results.iter().filter(|(k, _)| k.set() != InstructionSet::Portable);
@@ -100,7 +101,8 @@ fn check_gradient(rows: usize, k: usize, n: usize, seed: u64, n_pieces: usize) {
         let mut tree = vec![f32::NAN; k * n];
         kernels.gradient_of_pieces(x, dz, &bounds, &mut tree);
         assert_close("a weight gradient", kernels, &tree, &twin);
-        // The same, piece by piece into buffers of their own, the first rows of `G` apart.
+        // The same, piece by piece into separate buffers, with the first rows of `G` computed
+        // apart.
         let mut parts = vec![0.0; n_pieces * k * n];
         let first = k / 2;
         for (piece, part) in bounds.windows(2).zip(parts.chunks_exact_mut(k * n)) {
@@ -119,7 +121,7 @@ fn check_gradient(rows: usize, k: usize, n: usize, seed: u64, n_pieces: usize) {
     assert_same_bits("a weight gradient", &results);
 }
 
-/// A depthwise convolution of one picture and its gradients, without any vectors.
+/// A depthwise convolution of one image and its gradients, without any vectors.
 struct DepthwiseTwin {
     y: Vec<f64>,
     dx: Vec<f64>,
@@ -199,7 +201,7 @@ fn check_strips(shape: &Depthwise) {
     for end in 1..=out_height {
         let settled = shape.settled(end);
         let first = shape.first_reader(settled);
-        // Every output row that reads an unsettled input row is at or behind `first`.
+        // Every output row that reads an unsettled input row is at or after `first`.
         for row in 0..out_height {
             let reads = shape.reads(&(row..row + 1));
             let touches_later = reads.clone().any(|y| y >= settled);

@@ -1,6 +1,6 @@
-//! Where a convolution looks: its window and the zeros around its input.
+//! The window of a convolution, and the padding of its input.
 
-/// Zeros added around a picture before a convolution, in pixels.
+/// Zeros added around an image before a convolution, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Padding {
     /// Rows above.
@@ -28,12 +28,12 @@ impl Padding {
         }
     }
 
-    /// The same on all sides.
+    /// The same padding on all sides.
     pub fn around_all(n: usize) -> Self {
         Self { top: n, bottom: n, left: n, right: n }
     }
 
-    /// Both paddings, one around the other.
+    /// The sum of two paddings, one around the other.
     #[must_use]
     pub fn around(self, inner: Self) -> Self {
         Self {
@@ -45,24 +45,24 @@ impl Padding {
     }
 }
 
-/// A square window that slides over a picture.
+/// A square window that slides over an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Side of the kernel in pixels.
+    /// The side of the kernel, in pixels.
     pub kernel: usize,
-    /// Step in pixels.
+    /// The stride, in pixels.
     pub stride: usize,
-    /// Zeros around the input.
+    /// The padding of the input.
     pub padding: Padding,
 }
 
 impl Window {
-    /// Whether engines have a depthwise convolution with it.
+    /// Whether engines support depthwise convolutions with this window.
     pub fn fits_depthwise(&self) -> bool {
         matches!(self.kernel, 3 | 5) && matches!(self.stride, 1 | 2)
     }
 
-    /// Whether it looks at one pixel for each output pixel: a convolution with it is a matrix
+    /// Whether the window is a single pixel with stride one, so that a convolution is a matrix
     /// product.
     pub fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == Padding::default()

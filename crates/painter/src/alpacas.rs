@@ -4,14 +4,14 @@ pub use crate::paint::Painting;
 use crate::paint::picture;
 use crate::paint::picture::subject::{CLASSES, Class};
 
-/// A class of the pictures in `data/alpacas`.
+/// A class of the images in `data/alpacas`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collection {
-    /// The name of its folder.
+    /// The name of its directory.
     pub folder: &'static str,
-    /// How the names of its files begin.
+    /// The prefix of its file names.
     pub prefix: &'static str,
-    /// How many pictures it has.
+    /// The number of images.
     pub count: u32,
 }
 
@@ -25,7 +25,7 @@ pub fn collections() -> Vec<Collection> {
     CLASSES.iter().map(collection).collect()
 }
 
-/// The picture numbered `index` of a class of `data/alpacas`.
+/// The image numbered `index` of a class of `data/alpacas`.
 ///
 /// # Panics
 /// When there is no such class.

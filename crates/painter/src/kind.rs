@@ -1,4 +1,4 @@
-//! What can be drawn.
+//! The kinds of drawn images.
 
 use serde::Serialize;
 
@@ -6,17 +6,17 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Figures of affine maps.
+    /// Fractals of affine maps.
     Fractals,
     /// Outlines filled with cloth.
     Contours,
-    /// Surfaces.
+    /// Textures without a figure.
     Textures,
-    /// Things of a few rounded parts.
+    /// Objects of a few rounded parts.
     Solids,
     /// Four-legged animals of rounded parts in landscapes.
     Animals,
-    /// Painted four-legged animals of made-up species in scenes.
+    /// Painted four-legged animals of invented species in scenes.
     Species,
 }
 
@@ -31,7 +31,7 @@ impl Kind {
         Self::Species,
     ];
 
-    /// Its name, as in a pipeline.
+    /// The name of the kind in a pipeline.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fractals => "fractals",

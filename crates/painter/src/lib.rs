@@ -1,11 +1,12 @@
 //! Images from formulas: pure functions of kind, class, number and seed.
 //!
-//! [`draw`](fn@draw) makes the images of generated datasets. A class is a set of parameters; its images differ in
-//! pose, colour, light, ground and noise. Training on such images can teach a network features that
-//! serve on photographs (Kataoka et al. 2020, arXiv 2101.08515; Anderson and Farrell 2022, arXiv
-//! 2110.03091; Nakashima et al. 2022, arXiv 2103.13023). [`alpacas`] has those of `data/alpacas`.
+//! [`draw`](fn@draw) makes the images of generated datasets. A class is a set of parameters; its
+//! images differ in pose, color, light, ground and noise. Training on such images can teach a
+//! network features that serve on photographs (Kataoka et al. 2020, arXiv 2101.08515; Anderson and
+//! Farrell 2022, arXiv 2110.03091; Nakashima et al. 2022, arXiv 2103.13023). [`alpacas`] has those
+//! of `data/alpacas`.
 //!
-//! All of it is arithmetic that every processor does alike.
+//! All arithmetic gives the same results on every processor.
 #![forbid(unsafe_code)]
 
 pub mod alpacas;
@@ -15,7 +16,7 @@ mod paint;
 
 pub use kind::Kind;
 
-/// The version of the drawings: a change of what is drawn raises it.
+/// The version of the drawing rules. Every change to the drawn pixels increments it.
 pub const RULES: u32 = 1;
 
 /// The pixels of an image, `[height, width, 3]`, values from 0 to 255, of `size` rows and columns.

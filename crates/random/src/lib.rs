@@ -1,12 +1,12 @@
 //! Random numbers as functions of named positions.
 //!
-//! A [`SeedStream`] is a point in a tree that grows from one seed by names and numbers:
-//! `seed / "augmentation" / stage / epoch / sample`. What is drawn at a point depends on its
-//! position alone, so neither the order in which threads arrive nor how often anything else
-//! was drawn can change it, and a run can be taken up at any position without saved state.
+//! A [`SeedStream`] is a position in a tree that grows from one seed by names and numbers, such as
+//! `seed / "augmentation" / stage / epoch / sample`. The numbers drawn there depend only on the
+//! position, not on the order of threads or on other draws. So a run can be resumed at any position
+//! without a saved generator state.
 //!
-//! The generator is BLAKE3 in its extendable-output mode: fixed by a specification, the same on
-//! every machine.
+//! The generator is BLAKE3 in its extendable-output mode: it is fixed by a specification and gives
+//! the same numbers on every machine.
 #![forbid(unsafe_code)]
 
 /// A position in the tree of random streams.
@@ -16,7 +16,7 @@ pub struct SeedStream {
 }
 
 impl SeedStream {
-    /// The root of the tree of `seed`.
+    /// The root of the tree for `seed`.
     pub fn new(seed: u64) -> Self {
         let key = blake3::derive_key("alpaca-run 2026 seed stream", &seed.to_le_bytes());
         Self { key }
@@ -40,7 +40,7 @@ impl SeedStream {
         Generator { reader, block: [0; 64], used: 64 }
     }
 
-    /// One number that orders things at random when each sorts by its own stream.
+    /// A sort key for random orders: sort each item by the key of its own stream.
     pub fn sort_key(&self) -> u64 {
         self.generator().next_u64()
     }

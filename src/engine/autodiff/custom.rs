@@ -1,9 +1,9 @@
-//! Operations of our own in burn's graph: forward and backward of a layer on the Flex backend, with
-//! and without recording.
+//! Custom operations in burn's graph: forward and backward of a layer on the Flex backend, with and
+//! without autodiff recording.
 //!
-//! burn calls a custom operation through a trait whose methods have a fixed number of tensors, so
-//! there is one method for each number of inputs that a layer may have. All of them do the same:
-//! hand the tensors' memory to [`Operation`].
+//! burn calls a custom operation through a trait with a fixed number of tensors per method. So
+//! there is one method for each number of inputs of a layer. All of them pass the tensors' memory
+//! to [`Operation`].
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use burn_flex::{FlexTensor, Layout};
 
 use crate::engine::layers::{Backward as Pass, Operation};
 
-/// A layer that burn's graph shares.
+/// A layer, shared with burn's graph.
 pub(super) type SharedOperation = Arc<dyn Operation>;
 
-/// Layers by the number of their inputs: activations and three parameters a convolution, two a
-/// normalisation; one more with a shortcut; two activations a sum.
-#[expect(clippy::too_many_arguments, reason = "one for each input, as burn asks for")]
+/// Layers by the number of inputs. A convolution has activations and three parameters, a
+/// normalization has two parameters; a shortcut is one more. A sum has two activations.
+#[expect(clippy::too_many_arguments, reason = "burn requires one for each input")]
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait LayerOperations: Backend {
     fn layer_of_1(operation: SharedOperation, x: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -125,13 +125,13 @@ impl<C: CheckpointStrategy> LayerOperations for Autodiff<Flex, C> {
     }
 }
 
-/// The whole buffer of a tensor is its storage; its layout says which part of that it is.
+/// The values of a tensor: the part of its storage that its layout selects.
 fn values(tensor: &FlexTensor) -> &[f32] {
     let (start, end) = tensor.layout().contiguous_offsets().expect("made contiguous before");
     &tensor.storage::<f32>()[start..end]
 }
 
-/// No copy: the list becomes the tensor's storage.
+/// Makes a tensor without a copy: the list becomes its storage.
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
 }
@@ -164,11 +164,11 @@ fn recorded<C: CheckpointStrategy, const N: usize>(
     }
 }
 
-/// The way back through a layer.
+/// The backward pass of a layer.
 #[derive(Debug)]
 struct LayerBackward;
 
-/// What the way back needs; clones share memory.
+/// The values that the backward pass needs; clones share memory.
 #[derive(Clone, Debug)]
 struct Saved<const N: usize> {
     operation: SharedOperation,
@@ -203,8 +203,8 @@ impl<const N: usize> Backward<Flex, N> for LayerBackward {
     }
 }
 
-/// Runs a layer on `x` `[n, h, w, c]` and its other inputs; on a device that records, into its
-/// graph.
+/// Runs a layer on `x` `[n, h, w, c]` and its other inputs. On an autodiff device, the operation is
+/// recorded in the graph.
 pub(super) fn layer(operation: SharedOperation, x: Tensor<4>, rest: Vec<Input>) -> Tensor<4> {
     let x = x.into_dispatch();
     let rest: Vec<_> = rest.into_iter().map(Input::into_dispatch).collect();

@@ -1,8 +1,8 @@
-//! The engine of the trainable part: forward and backward by burn.
+//! The engine of the trainable part: forward and backward passes with burn.
 //!
-//! [`native`] runs layers of our own, which [`custom`] puts into burn's graph; [`ordinary`] runs the
-//! same units in ordinary tensor operations, for every device. [`trainer`] keeps weights, asks for
-//! gradients and moves the weights. Weights live in host memory between steps.
+//! [`native`] runs this crate's own layers, which [`custom`] adds to burn's graph. [`ordinary`]
+//! runs the same units as ordinary tensor operations, on every device. [`trainer`] holds the
+//! weights, computes gradients and updates the weights. Between steps, weights are in host memory.
 
 mod custom;
 mod host;

@@ -1,5 +1,5 @@
-//! The trainable part as layers of our own, fused where blocks allow: prepared once, run on the Flex
-//! backend.
+//! The trainable part as this crate's own layers, with blocks fused where possible. It is prepared
+//! once and runs on the Flex backend.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,8 +20,8 @@ use crate::engine::{Features, StepRandomness};
 use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
 use crate::model::graph::Role;
 
-/// Blocks of fewer rows or columns run layer by layer over the whole batch: a picture of 5x5 pixels
-/// is too little work for the weights that would be loaded for it.
+/// Blocks with fewer rows or columns run layer by layer over the whole batch, because a map of 5x5
+/// pixels is too little work to amortize loading its weights.
 const SMALLEST_BLOCK: usize = 8;
 
 /// The trainable part, ready to run.
@@ -33,7 +33,7 @@ pub(super) struct NativeNetwork {
 struct Step {
     kind: StepKind,
     input: Value,
-    /// The value its output is: that of its last unit.
+    /// The index of its output value: that of its last unit.
     output: Value,
 }
 
@@ -43,7 +43,7 @@ enum StepKind {
         convolutions: Vec<Names>,
         shortcut: Option<Value>,
     },
-    /// A convolution without anything behind it, and a normalisation by the batch.
+    /// A plain convolution, followed by batch-statistics normalization.
     Normalised {
         convolution: SharedOperation,
         names: Names,
@@ -59,15 +59,15 @@ enum StepKind {
 /// The parameters of an affine convolution or fully connected layer.
 struct Names {
     weights: String,
-    /// Scale and shift come from a normalisation, or the shift is a bias, or there is neither.
+    /// The source of scale and shift: a normalization, a bias (shift only), or none.
     norm: Option<Norm>,
     bias: Option<String>,
     n_outputs: usize,
 }
 
 impl NativeNetwork {
-    /// Prepares `units`, the first of which has position `first`, with `n_pieces` micro-batches.
-    /// Normalisations whose scale is among `by_batch` go by the statistics of the batch.
+    /// Prepares `units` for `n_pieces` micro-batches; the first unit has position `first`.
+    /// Normalizations with their scale in `by_batch` use the statistics of the batch.
     pub(super) fn new(
         units: &[Unit],
         first: usize,
@@ -76,8 +76,8 @@ impl NativeNetwork {
         by_batch: &[String],
     ) -> Self {
         let build = Build { kernels: Kernels::best(), n_pieces };
-        // Groups speak of positions inside `units`, values of the whole network: what comes from
-        // before gets positions behind the end.
+        // Groups use positions inside `units`, values those of the whole network. Inputs from
+        // before `units` get positions after the end.
         let local = |value: Value| match value {
             Value::Unit(unit) if unit >= first => Value::Unit(unit - first),
             Value::Unit(unit) => Value::Unit(units.len() + unit),
@@ -102,8 +102,8 @@ impl NativeNetwork {
         Self { steps }
     }
 
-    /// The logits `[n, outputs]`, and the statistics that normalisations went by. Dropout acts where
-    /// there is randomness to draw from.
+    /// The logits `[n, outputs]`, and the batch statistics that normalizations used. Dropout is
+    /// active if `randomness` is given.
     pub(super) fn forward(
         &self,
         boundary: &[Value],
@@ -146,13 +146,13 @@ impl NativeNetwork {
             last = Some(y.clone());
             values.insert(*output, y);
         }
-        let logits = last.expect("the head is always part of what trains");
+        let logits = last.expect("the head is always trainable");
         let [n, _, _, n_outputs] = logits.dims();
         (logits.reshape([n, n_outputs]), statistics)
     }
 }
 
-/// A unit whose values are those of `local`.
+/// A unit with the input positions mapped by `local`.
 fn localised(unit: &Unit, local: &impl Fn(Value) -> Value) -> Unit {
     let unit = unit.clone();
     Unit { input: local(unit.input), kind: unit.kind.with_second(local), ..unit }
@@ -182,7 +182,7 @@ fn dropout(x: Tensor<4>, rate: f32, randomness: Option<&StepRandomness>) -> Tens
     }
 }
 
-/// Vectors become maps of one pixel.
+/// Reshapes vectors to maps of one pixel.
 fn to_device(tensor: HostTensor, device: &Device) -> Tensor<4> {
     let shape = match *tensor.shape() {
         [n, c] => [n, 1, 1, c],
@@ -192,8 +192,8 @@ fn to_device(tensor: HostTensor, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(tensor.into_values(), shape), device)
 }
 
-/// Cuts a group into what one operation can do: layer by layer where a normalisation goes by the
-/// batch, which has to be there as a whole.
+/// Splits a group into single operations: layer by layer if a normalization uses batch statistics,
+/// because those need the whole batch.
 fn divide(units: &[Unit], group: Range<usize>, has_batch_norm: bool) -> Vec<Range<usize>> {
     if group.len() == 1 {
         return vec![group];
@@ -212,7 +212,7 @@ fn divide(units: &[Unit], group: Range<usize>, has_batch_norm: bool) -> Vec<Rang
     vec![group]
 }
 
-/// What all operations of a network share.
+/// The settings that all operations of a network share.
 struct Build {
     kernels: Kernels,
     n_pieces: usize,
@@ -245,12 +245,12 @@ impl Build {
         StepKind::Layer { operation, convolutions, shortcut }
     }
 
-    /// A convolution whose normalisation goes by the batch.
+    /// A convolution, followed by normalization with batch statistics.
     fn normalised(&self, unit: &Unit) -> StepKind {
         let mut bare = convolution(unit).clone();
         let activation = std::mem::replace(&mut bare.activation, Activation::Linear);
         let shortcut = bare.shortcut.take();
-        let norm = bare.norm.take().expect("it was asked for because of its normalisation");
+        let norm = bare.norm.take().expect("the caller found a normalization");
         let names = Names {
             weights: unit.parameter(bare.kernel_role()),
             norm: None,

@@ -1,5 +1,5 @@
-//! Layers in ordinary tensor operations, channels innermost: the definition that every device can
-//! run and that faster ones are held against.
+//! Layers as ordinary tensor operations, with channels innermost. Every device can run them, and
+//! faster implementations are tested against them.
 
 use alpaca_kernels::{Activation, Padding, Window};
 use burn::tensor::module::{conv2d, max_pool2d};
@@ -25,7 +25,7 @@ pub(super) fn depthwise(x: Tensor<4>, kernel: Tensor<4>, window: &Window) -> Ten
     spatial(x, kernel.permute([2, 3, 0, 1]), window, n_channels)
 }
 
-/// Through the library's convolution, which wants channels before rows and columns.
+/// Calls the library's convolution, which needs channels before rows and columns.
 fn spatial(x: Tensor<4>, kernel: Tensor<4>, window: &Window, n_groups: usize) -> Tensor<4> {
     let options = ConvOptions {
         stride: [window.stride; 2],
@@ -36,12 +36,12 @@ fn spatial(x: Tensor<4>, kernel: Tensor<4>, window: &Window, n_groups: usize) ->
     conv2d(x.permute([0, 3, 1, 2]), kernel, None, options).permute([0, 2, 3, 1])
 }
 
-/// What is added above and below, to the left and to the right.
+/// Pads rows above and below, and columns to the left and right.
 fn sides(padding: Padding) -> [(usize, usize); 2] {
     [(padding.top, padding.bottom), (padding.left, padding.right)]
 }
 
-/// `x · scale + shift` for each channel: batch normalisation with fixed statistics.
+/// `x · scale + shift` for each channel: batch normalization with fixed statistics.
 pub(super) fn affine(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4> {
     let [n_channels] = scale.dims();
     let by_channel = |values: Tensor<1>| values.reshape([1, 1, 1, n_channels]);
@@ -54,7 +54,7 @@ pub(super) fn shifted(x: Tensor<4>, shift: Tensor<1>) -> Tensor<4> {
     x + shift.reshape([1, 1, 1, n_channels])
 }
 
-/// The greatest number of each channel in a window.
+/// The maximum of each channel in a window.
 pub(super) fn max_pooling(x: Tensor<4>, window: &Window) -> Tensor<4> {
     let options = MaxPoolOptions {
         kernel_size: [window.kernel; 2],
@@ -71,7 +71,7 @@ pub(super) fn activate(x: Tensor<4>, activation: Activation) -> Tensor<4> {
     match activation {
         Activation::Linear => x,
         Activation::Relu => activation::relu(x),
-        // Not `clamp`, which lets a gradient through at zero itself, where Keras stops it.
+        // Not `clamp`: at zero it passes the gradient, where Keras does not.
         Activation::Relu6 => activation::relu(x).clamp_max(6.0),
     }
 }

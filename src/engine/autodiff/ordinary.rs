@@ -1,5 +1,5 @@
-//! The units of the trainable part in ordinary tensor operations, one after the other: what every
-//! device can run, and what faster definitions are held against.
+//! The units of the trainable part as ordinary tensor operations, one after the other. Every device
+//! can run them, and faster implementations are tested against them.
 
 use std::collections::BTreeMap;
 
@@ -18,26 +18,25 @@ use crate::model::graph::Role;
 /// Activations on a device.
 #[derive(Clone)]
 enum Activations {
-    /// `[n, h, w, c]`
+    /// Maps `[n, h, w, c]`.
     Maps(Tensor<4>),
-    /// `[n, c]`
+    /// Vectors `[n, c]`.
     Vectors(Tensor<2>),
 }
 
-/// The part of a network that trains.
+/// The trainable part of a network.
 #[derive(Clone, Copy)]
 pub(super) struct LearningPart<'a> {
-    /// Its units.
+    /// The units of the part.
     pub(super) units: &'a [Unit],
-    /// Where the first of them stands in the network.
+    /// The position of the first unit in the network.
     pub(super) first: usize,
-    /// The values that go into it.
+    /// The values that enter the part.
     pub(super) boundary: &'a [Value],
 }
 
-/// Runs units on features and gives the logits `[n, outputs]`, and the statistics that normalisations
-/// went by: those whose scale is among `by_batch`. Dropout acts where there is randomness to draw
-/// from.
+/// Runs units on features. Returns the logits `[n, outputs]` and the batch statistics of the
+/// normalizations with their scale in `by_batch`. Dropout is active if `randomness` is given.
 pub(super) fn forward(
     part: LearningPart<'_>,
     leaves: &Leaves,
@@ -104,10 +103,10 @@ pub(super) fn forward(
         last = Some(output.clone());
         values.insert(Value::Unit(first + offset), output);
     }
-    Ok((vectors(last.expect("the head is always part of what trains")), statistics))
+    Ok((vectors(last.expect("the head is always trainable")), statistics))
 }
 
-/// A normalisation by the mean and variance of the batch, and these.
+/// Normalizes by the mean and variance of the batch, and returns both.
 fn by_statistics(
     x: Tensor<4>,
     norm: &Norm,
@@ -125,7 +124,7 @@ fn by_statistics(
     Ok((y, statistics))
 }
 
-/// The numbers of a tensor, without what was recorded of it.
+/// The values of a tensor, detached from its graph.
 fn values(tensor: Tensor<2>) -> Result<Vec<f32>, EngineError> {
     let plain = if tensor.device().is_autodiff() { tensor.inner() } else { tensor };
     host_values(plain.into_data())

@@ -1,4 +1,5 @@
-//! The weights of the trainable part: in host memory between steps, as leaves of a graph in one.
+//! The weights of the trainable part: in host memory between steps, leaves of a graph during a
+//! step.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,12 @@ use crate::model::graph::Role;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// Whether a parameter's gradient is wanted.
+/// Whether the gradient of a parameter is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Training {
-    /// It moves.
+    /// The parameter is trained.
     Trained,
-    /// It stands still.
+    /// The parameter is frozen.
     Frozen,
 }
 
@@ -25,7 +26,7 @@ pub(super) enum Training {
 pub(super) struct Parameters(BTreeMap<String, (Tensor, Training)>);
 
 impl Parameters {
-    /// The weights that `units` need, of which those in `trained` move.
+    /// The weights that `units` need; those in `trained` are trained.
     pub(super) fn new(
         network: &Network,
         units: &[Unit],
@@ -45,7 +46,7 @@ impl Parameters {
         Self(with_value.collect())
     }
 
-    /// The parameters that move, to be changed.
+    /// The trained parameters, mutable.
     pub(super) fn trained_mut(&mut self) -> impl Iterator<Item = (&str, &mut Tensor)> {
         self.0
             .iter_mut()
@@ -58,7 +59,7 @@ impl Parameters {
         self.0.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
-    /// Replaces the values of some parameters.
+    /// Replaces the values of the given parameters.
     pub(super) fn replace(&mut self, some: Weights) {
         for (name, tensor) in some {
             if let Some((value, _)) = self.0.get_mut(&name) {
@@ -67,7 +68,7 @@ impl Parameters {
         }
     }
 
-    /// Moves all values towards those of `other`, keeping `share` of their own.
+    /// Averages all values with `other`, with weight `share` for the current ones.
     pub(super) fn follow(&mut self, other: &Self, share: f32) {
         for ((own, _), (value, _)) in self.0.values_mut().zip(other.0.values()) {
             let pairs = own.values_mut().iter_mut().zip(value.values());
@@ -75,7 +76,7 @@ impl Parameters {
         }
     }
 
-    /// The value of a parameter.
+    /// The values of a parameter.
     pub(super) fn get(&self, name: &str) -> Option<&Tensor> {
         self.0.get(name).map(|(value, _)| value)
     }
@@ -87,9 +88,9 @@ impl Parameters {
         }
     }
 
-    /// Moves the parameters to a device, without a copy where that is this processor's memory; those
-    /// that train are tracked where the device records. [`take_back`](Self::take_back) ends the
-    /// loan.
+    /// Moves the parameters to a device, without a copy if that is the host's memory. On an
+    /// autodiff device, trained parameters are tracked. [`take_back`](Self::take_back) returns
+    /// them.
     pub(super) fn lend(&mut self, device: &Device) -> Leaves {
         let leaves = self.0.iter_mut().map(|(name, (value, training))| {
             let is_tracked = *training == Training::Trained && device.is_autodiff();
@@ -99,7 +100,7 @@ impl Parameters {
         Leaves(leaves.collect())
     }
 
-    /// Moves the parameters back; no copy where the device's graph is gone.
+    /// Moves the parameters back, without a copy if the device's graph has been dropped.
     pub(super) fn take_back(&mut self, leaves: Leaves) -> Result<(), EngineError> {
         for ((value, _), leaf) in self.0.values_mut().zip(leaves.0.into_values()) {
             *value = leaf.into_host()?;
@@ -129,7 +130,7 @@ impl Leaf {
     }
 
     fn into_host(self) -> Result<Tensor, EngineError> {
-        /// A tensor that no graph holds on to.
+        /// A tensor that is not part of a graph.
         fn plain<const D: usize>(leaf: BurnTensor<D>) -> TensorData {
             if leaf.device().is_autodiff() { leaf.inner().into_data() } else { leaf.into_data() }
         }
@@ -151,8 +152,8 @@ impl Leaf {
     }
 }
 
-/// Batch normalisation with fixed statistics as an affine map: scale and shift depend on the
-/// trained gamma and beta, and gradients reach these through them.
+/// Batch normalization with fixed statistics as an affine map. Scale and shift depend on the
+/// trained gamma and beta, so gradients flow to these.
 pub(super) fn frozen_norm(norm: &Norm, leaves: &Leaves) -> (BurnTensor<1>, BurnTensor<1>) {
     let vector = |role| leaves.vector(&norm.parameter(role));
     let scale = vector(Role::Gamma) / (vector(Role::MovingVariance) + norm.epsilon).sqrt();

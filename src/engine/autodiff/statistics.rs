@@ -1,4 +1,4 @@
-//! Normalisations that go by the statistics of their batch, and the running means of these.
+//! Batch statistics of normalizations, and their running means.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use crate::model::graph::Role;
 use crate::model::weights::Weights;
 use crate::spec::Convention;
 
-/// The statistics of a batch by the layer of the normalisation.
+/// The statistics of a batch, by normalization layer.
 pub(super) type BatchStatistics = BTreeMap<String, Statistics>;
 
-/// The normalisation of a unit that goes by the batch: one whose scale trains, where normalisations
-/// train at all.
+/// The normalization of a unit, if it uses batch statistics: its scale must be trained, and the
+/// stage must train normalizations.
 pub(super) fn trained_norm<'a>(unit: &'a Unit, trained: &[String]) -> Option<&'a Norm> {
     let UnitKind::Convolution(convolution) = &unit.kind else { return None };
     convolution.norm.as_ref().filter(|norm| trained.contains(&norm.parameter(Role::Gamma)))
 }
 
-/// How running means follow the batches.
+/// The update rule of running means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RunningMeans {
-    /// The share of the old mean that is kept in a step.
+    /// The weight of the old mean in an update.
     pub(super) momentum: f64,
-    /// Keras keeps the variance of the batch, PyTorch the estimate of that of all pictures.
+    /// Keras averages the biased batch variance, PyTorch the unbiased one.
     pub(super) convention: Convention,
 }
 
 impl RunningMeans {
-    /// The values that running means take after a batch: `old · momentum + batch · (1 - momentum)`.
+    /// The running means after a batch: `old · momentum + batch · (1 - momentum)`.
     pub(super) fn after<'a>(
         &self,
         statistics: &BatchStatistics,

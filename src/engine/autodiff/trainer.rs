@@ -1,4 +1,4 @@
-//! Steps of training: forward, backward, and a move of the weights.
+//! Training steps: forward, backward and weight update.
 
 use std::time::Instant;
 
@@ -24,40 +24,40 @@ use crate::spec::{
     TrainSpec,
 };
 
-/// How the layers of the trainable part are defined.
+/// The implementation of the trainable part's layers.
 enum Definition {
-    /// As layers of our own, on the processor.
+    /// This crate's own layers, on the CPU.
     Native {
-        /// With every normalisation folded.
+        /// The layers with all normalizations folded, for prediction.
         asked: NativeNetwork,
-        /// With normalisations by the batch, where there are any.
+        /// The layers with batch-statistics normalizations, for training.
         learning: Option<NativeNetwork>,
     },
-    /// In ordinary tensor operations.
+    /// Ordinary tensor operations.
     Ordinary { units: Vec<Unit>, first: usize },
 }
 
-/// Whether a network is asked or learns: the difference is in its normalisations.
+/// Whether a network predicts or trains; normalizations differ between the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Asked,
     Learning,
 }
 
-/// Which definition of its layers a trainer uses, and on what.
+/// The layer implementation and the device of a trainer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
-    /// Layers of our own on the processor: fast, and the same bits on any number of threads.
+    /// This crate's own layers on the CPU: fast, and bit-identical on any number of threads.
     Native,
-    /// Ordinary tensor operations on the processor.
+    /// Ordinary tensor operations on the CPU.
     Ordinary,
-    /// Ordinary tensor operations by `LibTorch`, on the processor.
+    /// Ordinary tensor operations with `LibTorch`, on the CPU.
     #[cfg(feature = "libtorch")]
     Libtorch,
 }
 
 impl Layers {
-    /// The layers of a device; `None` where this build does not have it.
+    /// The layers of a device; `None` if this build does not support it.
     pub fn of(device: DeviceSpec) -> Option<Self> {
         match device {
             DeviceSpec::Cpu => Some(Self::Native),
@@ -72,7 +72,7 @@ impl Layers {
         feature = "libtorch",
         expect(
             deprecated,
-            reason = "burn will drop LibTorch; until then it is what we compare with"
+            reason = "burn will drop LibTorch; until then it serves as a reference"
         )
     )]
     fn device(self) -> Device {
@@ -84,25 +84,25 @@ impl Layers {
     }
 }
 
-/// How a trainer works.
+/// The settings of a trainer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrainerOptions {
-    /// The definition of its layers.
+    /// The implementation of its layers.
     pub layers: Layers,
-    /// How weights follow their gradients.
+    /// The optimizer.
     pub optimizer: OptimizerSpec,
-    /// Parts of a batch whose gradients are added in a fixed tree; for [`Layers::Native`] alone.
+    /// The number of micro-batches for gradient sums in a fixed tree; for [`Layers::Native`] only.
     pub micro_batches: usize,
-    /// What normalisations that train go by.
+    /// The statistics that trained normalizations use.
     pub batch_norm: BatchNormSpec,
-    /// The largest length of all gradients of a step together.
+    /// The maximum global norm of the gradients of a step.
     pub clipping: Option<ClippingSpec>,
-    /// An average of the weights that takes their place where the network is asked.
+    /// An average of the weights that is used for prediction.
     pub average: Option<AverageSpec>,
 }
 
 impl TrainerOptions {
-    /// How a stage trains on these layers.
+    /// The settings of a stage on these layers.
     pub fn of(spec: &TrainSpec, layers: Layers) -> Self {
         Self {
             layers,
@@ -114,7 +114,7 @@ impl TrainerOptions {
         }
     }
 
-    /// How a network is asked that does not train.
+    /// The settings of a network that only predicts.
     pub fn asking(layers: Layers) -> Self {
         let optimizer =
             OptimizerSpec::Sgd(SgdSpec { learning_rate: 0.0, momentum: 0.0, nesterov: false });
@@ -129,14 +129,14 @@ impl TrainerOptions {
     }
 }
 
-/// Trains the units behind a cut.
+/// Trains the units after a cut.
 pub struct AutodiffTrainer {
     definition: Definition,
     boundary: Vec<Value>,
     parameters: Parameters,
     optimizer: Optimizer,
     device: Device,
-    /// The scales of normalisations that go by the batch.
+    /// The scales of normalizations that use batch statistics.
     by_batch: Vec<String>,
     running: Option<RunningMeans>,
     clipping: Option<ClippingSpec>,
@@ -188,7 +188,7 @@ impl AutodiffTrainer {
         }
     }
 
-    /// The parameters by which the network is asked.
+    /// The parameters that predictions use.
     fn asked(&mut self) -> &mut Parameters {
         match &mut self.average {
             Some(average) => &mut average.parameters,
@@ -196,7 +196,7 @@ impl AutodiffTrainer {
         }
     }
 
-    /// The logits, and the statistics that normalisations went by.
+    /// The logits, and the batch statistics that normalizations used.
     fn forward(
         &self,
         leaves: &Leaves,
@@ -221,7 +221,7 @@ impl AutodiffTrainer {
         }
     }
 
-    /// The gradients of an objective with respect to all parameters that train, without moving
+    /// The gradients of an objective with respect to all trained parameters, without updating
     /// them.
     ///
     /// # Errors
@@ -239,7 +239,7 @@ impl AutodiffTrainer {
         gradients.map(|found| found.gradients)
     }
 
-    /// Gradients, and how long forward and backward took.
+    /// The gradients, and the durations of forward and backward.
     fn backward(
         &self,
         leaves: &Leaves,
@@ -270,16 +270,16 @@ struct Average {
 }
 
 impl AverageSpec {
-    /// The share of the average that is kept in step `n`: less at first, so that what the weights
-    /// began as is soon forgotten.
+    /// The decay of the average in step `n`. It is smaller at first, so that the initial weights
+    /// are soon forgotten.
     fn share(&self, n: u64) -> f32 {
         let n = n as f64;
         self.decay.min((1.0 + n) / (10.0 + n)) as f32
     }
 }
 
-/// Shortens gradients to the largest length that they may have together. Squares are added in the
-/// order of names and of values, in double precision.
+/// Clips gradients to a global norm. Squares are added in the order of names and of values, in
+/// double precision.
 fn clip(gradients: &mut Gradients, clipping: ClippingSpec) {
     let squares = gradients.values().flatten().map(|&value| f64::from(value) * f64::from(value));
     let length = squares.sum::<f64>().sqrt();
@@ -289,7 +289,7 @@ fn clip(gradients: &mut Gradients, clipping: ClippingSpec) {
     }
 }
 
-/// What a pass forward and backward found.
+/// The results of a forward and backward pass.
 struct Found {
     gradients: Gradients,
     statistics: BatchStatistics,

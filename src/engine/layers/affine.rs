@@ -1,8 +1,8 @@
-//! A convolution with what is left of its batch normalisation: `z = (x W) ∘ s + b`.
+//! A convolution with folded batch normalization: `z = (x W) ∘ s + b`.
 //!
 //! With `G = xᵀ dz` the gradients are `dW = G ∘ s`, `ds` the column sums of `W ∘ G`, and `db` the
-//! column sums of `dz`: the values before the affine map are never needed, and `gamma` gets its
-//! gradient without a division.
+//! column sums of `dz`. So the values before the affine map are not needed, and the gradient of
+//! `gamma` needs no division.
 
 use alpaca_kernels::tree_sum;
 use rayon::prelude::*;
@@ -34,7 +34,7 @@ pub(in crate::engine) fn folded(weights: &[f32], scale: &[f32]) -> Vec<f32> {
     rows.flat_map(|row| row.iter().zip(scale).map(|(weight, scale)| weight * scale)).collect()
 }
 
-/// Parts that rows are cut into for the sums of `ds`; a number that changes results.
+/// The number of parts of the rows in the sums of `ds`. Changing it changes results.
 const PARTS: usize = 16;
 
 /// The gradients of weights, scale and shift from `G` and the column sums of `dz`.
@@ -57,7 +57,7 @@ pub(super) fn gradients(mut g: Vec<f32>, sums: Vec<f32>, affine: Affine<'_>) -> 
 
 /// The transpose `[n, k]` of a matrix `[k, n]`.
 pub(super) fn transposed(matrix: &[f32], n: usize) -> Vec<f32> {
-    /// Rows that are written together, so that what is read stays in cache.
+    /// The rows that are written together, so that the reads stay in cache.
     const BLOCK: usize = 16;
     let k = matrix.len() / n;
     let mut transpose = vec![0.0; matrix.len()];

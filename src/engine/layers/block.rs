@@ -1,8 +1,8 @@
-//! Inverted residual blocks as one operation: expansion, depthwise convolution and projection, strip
-//! by strip of one picture, so that the expanded activations never leave the cache.
+//! Inverted residual blocks as one operation: expansion, depthwise convolution and projection,
+//! strip by strip of one image, so that the expanded activations never leave the cache.
 //!
-//! Sandler et al. 2018 (arXiv 1801.04381), section 3.3 and section 5.1 on memory. Forward keeps
-//! nothing but the block's input; backward computes the two inner activations again.
+//! Sandler et al. 2018 (arXiv 1801.04381), section 3.3, and section 5.1 on memory. Forward stores
+//! only the block's input; backward recomputes the two inner activations.
 
 mod backward;
 
@@ -20,30 +20,30 @@ use super::row_buffer::RowBuffer;
 use super::unfold::Unfold;
 use super::{Backward, InputGradients, Operation};
 
-/// Expanded numbers of a strip: its activations and what they are computed from stay in the second
-/// cache. Results do not depend on it.
+/// The number of expanded values in a strip. The activations of a strip and their inputs should fit
+/// into the L2 cache. Results do not depend on it.
 const STRIP: usize = 16 * 1024;
 
-/// What makes the input of the depthwise convolution.
+/// The layer before the depthwise convolution.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) enum First<'a> {
-    /// Nothing: it is the block's input.
+    /// None: the depthwise convolution reads the block's input.
     None,
     /// A 1x1 convolution with bias and `ReLU6`.
     Pointwise { weights: &'a Packed, bias: &'a [f32], n_inputs: usize },
-    /// Another convolution with bias and `ReLU6`, of pictures of `shape`.
+    /// Another convolution with bias and `ReLU6`, of images of `shape`.
     Convolution { weights: &'a Packed, bias: &'a [f32], shape: [usize; 3], window: Window },
 }
 
-/// A block ready to run forward: normalisations folded, weights packed.
+/// A block prepared for the forward pass: normalizations folded, weights packed.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct BlockForward<'a> {
     pub(in crate::engine) kernels: Kernels,
     pub(in crate::engine) shape: &'a Depthwise,
     pub(in crate::engine) first: First<'a>,
-    /// Weights and bias.
+    /// The weights and the bias.
     pub(in crate::engine) depthwise: (&'a [f32], &'a [f32]),
-    /// Weights and bias.
+    /// The weights and the bias.
     pub(in crate::engine) project: (&'a Packed, &'a [f32]),
     /// Channels of the output.
     pub(in crate::engine) n_outputs: usize,
@@ -58,7 +58,7 @@ fn strip_rows(shape: &Depthwise) -> usize {
 }
 
 impl BlockForward<'_> {
-    /// Runs one picture: `x` the block's input, `out` room for its output.
+    /// Runs one image: `x` is the block's input, `out` receives its output.
     pub(in crate::engine) fn run(&self, x: &[f32], mut out: Out<'_>) {
         let shape = self.shape;
         let (out_height, out_width) = shape.output();
@@ -122,8 +122,8 @@ fn relu6_with(bias: &[f32]) -> Epilogue<'_> {
 }
 
 /// An inverted residual block. Inputs: `x` `[n, h, w, k]`, then weights, scale and shift of the
-/// expansion (`[k, e]`), where it has one, of the depthwise convolution (`[kernel · kernel, e]`) and
-/// of the projection (`[e, c]`).
+/// expansion (`[k, e]`), where it has one, of the depthwise convolution (`[kernel · kernel, e]`)
+/// and of the projection (`[e, c]`).
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct InvertedResidual {
     pub(in crate::engine) kernels: Kernels,
@@ -135,7 +135,7 @@ pub(in crate::engine) struct InvertedResidual {
     pub(in crate::engine) has_expansion: bool,
     /// Whether the block's input is added to its output.
     pub(in crate::engine) has_shortcut: bool,
-    /// Micro-batches of a batch.
+    /// The micro-batches of a batch.
     pub(in crate::engine) n_pieces: usize,
 }
 
@@ -156,7 +156,7 @@ impl InvertedResidual {
         }
     }
 
-    /// Numbers of the input and the output of one picture.
+    /// The number of values in the input and the output of one image.
     fn lengths(&self) -> (usize, usize) {
         let (out_height, out_width) = self.shape.output();
         let x_len = self.shape.height * self.shape.width * self.n_inputs;

@@ -1,4 +1,4 @@
-//! Convolutions of any window over all channels: a product of unfolded windows.
+//! Dense convolutions with any window, as a matrix product of unfolded windows.
 
 use alpaca_kernels::{
     Activation, Columns, Epilogue, Filling, Kernels, Out, Packed, Pieces, Window, tree_sum,
@@ -10,11 +10,11 @@ use super::affine::{self, Affine};
 use super::unfold::Unfold;
 use super::{Backward, InputGradients, Operation};
 
-/// Windows that are unfolded together.
+/// The number of windows that are unfolded together.
 const WINDOWS: usize = 512;
 
-/// A convolution. Inputs: `x` `[n, h, w, k]`, weights `[kernel · kernel · k, c]`, scale `[c]`, shift
-/// `[c]`, and where it has a shortcut that, `[n, oh, ow, c]`.
+/// A convolution. Inputs: `x` `[n, h, w, k]`, weights `[kernel · kernel · k, c]`, scale `[c]`,
+/// shift `[c]`, and optionally a shortcut `[n, oh, ow, c]`.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Convolution {
     pub(in crate::engine) kernels: Kernels,
@@ -31,13 +31,13 @@ pub(in crate::engine) struct Convolution {
 /// The filters of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct Filters<'a> {
-    /// Their weights, one column each.
+    /// The weights, one column per filter.
     pub(in crate::engine) weights: &'a Packed,
-    /// What follows the sums; its shortcut is that of the whole output.
+    /// The epilogue; its shortcut is that of the whole output.
     pub(in crate::engine) epilogue: Epilogue<'a>,
 }
 
-/// The output rows `rows` of one picture's convolution, into `out`.
+/// The output rows `rows` of one image's convolution, into `out`.
 pub(in crate::engine) fn convolve(
     kernels: Kernels,
     unfold: Unfold,
@@ -65,7 +65,7 @@ pub(in crate::engine) fn convolve(
     });
 }
 
-/// What all pictures add to.
+/// The sums over all images.
 struct Sums<'a> {
     /// `G`, the product of the windows and the gated gradient.
     g: &'a mut [f32],
@@ -82,7 +82,7 @@ impl Convolution {
         self.output_shape().iter().product()
     }
 
-    /// One picture's part of `G` and `db`, and its gradient where there is room for it.
+    /// Adds one image's part of `G` and `db`, and writes its gradient if `dx` is given.
     fn backward_picture(
         &self,
         pass: &Backward<'_>,

@@ -10,11 +10,11 @@ use super::affine::{self, Affine, folded};
 use super::row_buffer::RowBuffer;
 use super::{Backward, InputGradients, Operation};
 
-/// Numbers of a strip of output rows whose gradient is held at a time.
+/// The number of values in a strip of output gradients.
 const STRIP: usize = 16 * 1024;
 
-/// A depthwise convolution. Inputs: `x` `[n, h, w, c]`, weights `[kernel · kernel, c]`, scale `[c]`,
-/// shift `[c]`.
+/// A depthwise convolution. Inputs: `x` `[n, h, w, c]`, weights `[kernel · kernel, c]`, scale
+/// `[c]`, shift `[c]`.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct DepthwiseConvolution {
     pub(in crate::engine) kernels: Kernels,
@@ -24,17 +24,17 @@ pub(in crate::engine) struct DepthwiseConvolution {
     pub(in crate::engine) n_pieces: usize,
 }
 
-/// The window's last place first.
+/// The weights with the window reversed.
 pub(super) fn flipped(weights: &[f32], channels: usize) -> Vec<f32> {
     weights.chunks_exact(channels).rev().flatten().copied().collect()
 }
 
-/// What backward reads of one picture.
+/// The inputs of the backward pass for one image.
 #[derive(Clone, Copy)]
 struct OnePicture<'a> {
     /// The input.
     x: &'a [f32],
-    /// The output, where the gradient of the activation needs it.
+    /// The output, if the gradient of the activation needs it.
     y: &'a [f32],
     /// The gradient of the output.
     dy: &'a [f32],
@@ -46,8 +46,8 @@ impl DepthwiseConvolution {
         (self.shape.height * self.shape.input_row(), out_height * self.shape.output_row())
     }
 
-    /// One picture's part of `G` and `db`, and its gradient where there is room for it. The gradient
-    /// of the output is gated strip by strip, and what later rows still need is kept.
+    /// Adds one image's part of `G` and `db`, and writes its gradient if `dx` is given. The
+    /// gradient of the output is gated strip by strip; rows that later strips need are retained.
     fn backward_picture(
         &self,
         picture: OnePicture<'_>,

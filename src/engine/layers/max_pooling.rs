@@ -1,12 +1,12 @@
-//! The greatest number of each channel in a window.
+//! Max pooling: the maximum of each channel in a window.
 
 use alpaca_kernels::{Filling, Out, Window};
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
 
-/// Max pooling. Input: `[n, h, w, c]`; the output is `[n, oh, ow, c]`. Of equal numbers the first in
-/// the window gets the gradient, rows first, as in PyTorch.
+/// Max pooling. Input: `[n, h, w, c]`; the output is `[n, oh, ow, c]`. Of equal numbers the first
+/// in the window gets the gradient, rows first, as in PyTorch.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct MaxPooling {
     /// Rows, columns and channels of the input.
@@ -14,7 +14,7 @@ pub(in crate::engine) struct MaxPooling {
     pub(in crate::engine) window: Window,
 }
 
-/// The greatest numbers of one picture, into `out`; what is no number wins.
+/// Writes the maxima of one image to `out`; NaN wins.
 pub(in crate::engine) fn greatest(shape: [usize; 3], window: Window, x: &[f32], out: Out<'_>) {
     let mut greatest = vec![0.0; shape[2]];
     for (at, out) in out.chunks(shape[2]).enumerate() {

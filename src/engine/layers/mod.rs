@@ -1,11 +1,11 @@
-//! Layers over whole batches, forward and backward: the work of `alpaca_kernels`, divided
-//! between threads.
+//! Layers over whole batches, forward and backward: kernels of `alpaca_kernels`, divided between
+//! threads.
 //!
-//! An [`Operation`] is a function of some inputs, the first of them activations `[n, h, w, c]`, the
-//! others parameters; it knows no tensors, no graph and no library. Rows and pictures are handed out
-//! to threads as they come, since no output depends on the cut; sums over a batch are cut into
-//! micro-batches and added in a fixed tree ([`Pieces`](alpaca_kernels::Pieces)), so that nothing
-//! depends on the number of threads.
+//! An [`Operation`] is a function of several inputs: activations `[n, h, w, c]` first, then
+//! parameters. It does not depend on a tensor library or a graph. Rows and images are assigned to
+//! threads dynamically, because outputs do not depend on the partition. Sums over a batch are split
+//! into micro-batches and added in a fixed tree ([`Pieces`](alpaca_kernels::Pieces)). So results do
+//! not depend on the number of threads.
 
 mod affine;
 mod block;
@@ -36,31 +36,31 @@ use std::ops::Range;
 
 use alpaca_kernels::{Activation, Gate};
 
-/// Gradients of the inputs of an [`Operation`]; none where nobody asked.
+/// The gradients of the inputs of an [`Operation`]; `None` if not wanted.
 pub(super) type InputGradients = Vec<Option<Vec<f32>>>;
 
-/// A layer with its activation and shortcut, or several of them.
+/// One or several layers, with their activations and shortcuts.
 pub(super) trait Operation: Debug + Send + Sync {
-    /// The output of one picture.
+    /// The output of one image.
     fn output_shape(&self) -> [usize; 3];
 
-    /// The output for `n` pictures.
+    /// The output for `n` images.
     fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32>;
 
     /// Whether [`backward`](Self::backward) reads the output of [`forward`](Self::forward).
     fn reads_output(&self) -> bool;
 
-    /// The gradients of the inputs, of those that are `wanted`; parameters always have one.
+    /// The gradients of the inputs that are `wanted`; parameters always have one.
     fn backward(&self, pass: &Backward<'_>) -> InputGradients;
 }
 
-/// What an [`Operation`] goes backward from.
+/// The inputs of the backward pass of an [`Operation`].
 pub(super) struct Backward<'a> {
-    /// Pictures.
+    /// The number of images.
     pub(super) n: usize,
     /// The inputs of the forward pass.
     pub(super) inputs: &'a [&'a [f32]],
-    /// Its output; empty where nobody reads it.
+    /// The output of the forward pass; empty if it is not needed.
     pub(super) output: &'a [f32],
     /// The gradient of the output.
     pub(super) dy: &'a [f32],
@@ -69,7 +69,7 @@ pub(super) struct Backward<'a> {
 }
 
 impl<'a> Backward<'a> {
-    /// What lets the gradient of some outputs pass through the activation at their end.
+    /// The gate of the activation for some of the outputs.
     fn gate(&self, activation: Activation, at: Range<usize>) -> Option<Gate<'a>> {
         Gate::of(activation, self.output).map(|gate| gate.part(at))
     }

@@ -1,4 +1,4 @@
-//! Batch normalisation in training: by the mean and variance of the batch itself.
+//! Batch normalization in training, with the mean and variance of the batch.
 //!
 //! Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1. With `m` numbers in a column, `x̂ = (x -
 //! μ) / σ` and `σ² = var + ε`: `dβ = Σ dz`, `dγ = Σ dz x̂` and `dx = γ/σ (dz - dβ/m - x̂ dγ/m)`.
@@ -12,10 +12,10 @@ use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
 
-/// A normalisation with the function and the shortcut behind it. Inputs: `x` `[n, h, w, c]`, gamma
-/// `[c]`, beta `[c]`, and where it has a shortcut that, `[n, h, w, c]`; the way back reads the gate of an activation off the
-/// output, so there is never both. One batch at a time: what
-/// the way back needs of the batch is kept from the way forward.
+/// A normalization, followed by an activation or a shortcut. Inputs: `x` `[n, h, w, c]`, gamma
+/// `[c]`, beta `[c]`, and optionally a shortcut `[n, h, w, c]`. Backward reads the gate of the
+/// activation from the output, so there is never both. One batch at a time: forward stores the
+/// statistics that backward needs.
 #[derive(Debug)]
 pub(in crate::engine) struct Normalisation {
     pub(in crate::engine) kernels: Kernels,
@@ -28,23 +28,23 @@ pub(in crate::engine) struct Normalisation {
     pub(in crate::engine) statistics: Mutex<Statistics>,
 }
 
-/// Mean and variance of each channel over a batch.
+/// The mean and variance of each channel over a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::engine) struct Statistics {
     pub(in crate::engine) mean: Vec<f32>,
     /// The mean of squared distances from the mean.
     pub(in crate::engine) variance: Vec<f32>,
-    /// Numbers in each channel.
+    /// The number of values in each channel.
     pub(in crate::engine) n: usize,
 }
 
 impl Normalisation {
-    /// The statistics of the batch that went forward last.
+    /// The statistics of the last batch in the forward pass.
     pub(in crate::engine) fn statistics(&self) -> Statistics {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Two sums for each channel over all rows: `add` adds those of a few rows.
+    /// Two sums per channel over all rows; `add` adds those of a few rows.
     fn sums(
         &self,
         n: usize,
@@ -66,7 +66,7 @@ impl Normalisation {
                 sums
             })
             .collect();
-        // Neighbours first, then pairs, and so on: the tree of `tree_sum`.
+        // Neighbors first, then pairs, and so on: the same tree as `tree_sum`.
         while parts.len() > 1 {
             parts = parts
                 .chunks(2)
@@ -84,8 +84,8 @@ impl Normalisation {
         [sums, second]
     }
 
-    /// Mean and variance of each channel. Distances are taken from the first row, so that a mean far
-    /// from zero costs no digits.
+    /// The mean and variance of each channel. Values are taken relative to the first row, so that a
+    /// mean far from zero loses no precision.
     fn measure(&self, n: usize, x: &[f32]) -> Statistics {
         let [height, width, channels] = self.shape;
         let pivot = &x[..channels];
@@ -110,7 +110,8 @@ impl Normalisation {
     }
 }
 
-/// Rows of a task, so that threads have some tasks each; results do not depend on it.
+/// The number of rows per task, chosen to give each thread several tasks. It does not affect
+/// results.
 fn rows_of_task(rows: usize) -> usize {
     rows.div_ceil(4 * rayon::current_num_threads()).max(1)
 }

@@ -9,7 +9,7 @@ use super::affine::{self, Affine};
 use super::{Backward, InputGradients, Operation};
 
 /// A 1x1 convolution. Inputs: `x` `[n, h, w, k]`, weights `[k, c]`, scale `[c]`, shift `[c]`, and
-/// where it has a shortcut that, `[n, h, w, c]`.
+/// optionally a shortcut `[n, h, w, c]`.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Pointwise {
     pub(in crate::engine) kernels: Kernels,
@@ -24,12 +24,12 @@ pub(in crate::engine) struct Pointwise {
     pub(in crate::engine) n_pieces: usize,
 }
 
-/// Columns of the longer side of a weight gradient that a task works on.
+/// The columns of the longer side of a weight gradient per task.
 const GRADIENT_COLUMNS: usize = 48;
-/// From so many weights on, a task owns part of the weight gradient and reads all rows; below, a
-/// task has a micro-batch's rows and a gradient of its own.
+/// From this many weights on, a task owns a part of the weight gradient and reads all rows. Below
+/// it, a task owns the rows of a micro-batch and has its own gradient.
 const OWNED: usize = 16 * 1024;
-/// Values of a block of rows that is gated and then read twice.
+/// The number of values in a block of rows that is gated and then read twice.
 const BLOCK: usize = 48 * 1024;
 
 impl Pointwise {
@@ -46,7 +46,7 @@ impl Pointwise {
         let (k, c) = (self.n_inputs, self.n_outputs);
         let pieces = Pieces::new(pass.n, self.n_pieces);
         let packed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
-        // Where it fills vectors better, the transpose of `G`.
+        // Computes the transpose of `G` if that fills vectors better.
         let flips = k.div_ceil(16) * c < c.div_ceil(16) * k;
         let mut parts = vec![0.0; pieces.count() * (k + 1) * c];
         let mut dx = Filling::new(if pass.wants_input { pass.n * self.n_pixels() * k } else { 0 });
@@ -84,7 +84,7 @@ impl Pointwise {
         (g, sums, pass.wants_input.then(|| dx.finish()))
     }
 
-    /// The same, each task with part of `G`.
+    /// As `backward_by_piece`, but each task owns a part of `G`.
     fn backward_by_column(
         &self,
         pass: &Backward<'_>,
@@ -116,7 +116,7 @@ impl Pointwise {
         (g, sums, dx)
     }
 
-    /// `dz`, where it differs from `dy`, and the sums of its columns.
+    /// `dz`, if it differs from `dy`, and the sums of its columns.
     fn gated(&self, pass: &Backward<'_>) -> (Option<Vec<f32>>, Vec<f32>) {
         let c = self.n_outputs;
         let pieces = Pieces::new(pass.n, self.n_pieces);
@@ -132,7 +132,7 @@ impl Pointwise {
         (is_gated.then(|| dz.finish()), tree_sum(&parts, pieces.count()))
     }
 
-    /// Writes `dz` of some rows where there is room for it, and adds its columns to `sums`.
+    /// Writes `dz` of some rows if there is room for it, and adds its columns to `sums`.
     fn gate(
         &self,
         pass: &Backward<'_>,
@@ -147,7 +147,8 @@ impl Pointwise {
     }
 }
 
-/// Rows of a task, so that threads have some tasks each; results do not depend on it.
+/// The number of rows per task, chosen to give each thread several tasks. It does not affect
+/// results.
 fn rows_of_task(rows: usize) -> usize {
     rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(24)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use alpaca_kernels::Rows;
 
-/// Neighbouring rows of a map in working memory that holds but a few of them.
+/// Neighboring rows of a map, in working memory for only a few rows.
 pub(super) struct RowBuffer<'a> {
     rows: Range<usize>,
     values: &'a mut [f32],
@@ -12,16 +12,16 @@ pub(super) struct RowBuffer<'a> {
 }
 
 impl<'a> RowBuffer<'a> {
-    /// Working memory for rows of `row_len` numbers; holds none yet.
+    /// Working memory for rows of `row_len` values, empty at first.
     pub(super) fn new(values: &'a mut [f32], row_len: usize) -> Self {
         Self { rows: 0..0, values, row_len }
     }
 
-    /// Drops the rows before `first` and holds those up to `end`: gives the ones that are new, and
-    /// the room in which the caller writes them.
+    /// Drops the rows before `first` and makes room up to `end`. Returns the new rows and the
+    /// memory into which the caller writes them.
     ///
     /// # Panics
-    /// When there is no memory for so many rows.
+    /// When the memory is too small for that many rows.
     pub(super) fn advance(&mut self, first: usize, end: usize) -> (Range<usize>, &mut [f32]) {
         let len = self.row_len;
         let dropped = first.clamp(self.rows.start, self.rows.end) - self.rows.start;
@@ -31,15 +31,15 @@ impl<'a> RowBuffer<'a> {
         (new.clone(), &mut self.values[(new.start - first) * len..(new.end - first) * len])
     }
 
-    /// The rows that are held.
+    /// The rows in memory.
     pub(super) fn as_rows(&self) -> Rows<'_> {
         Rows { values: &self.values[..self.rows.len() * self.row_len], first: self.rows.start }
     }
 
-    /// The values of some of them.
+    /// The values of some of the rows.
     ///
     /// # Panics
-    /// When they are not held.
+    /// When the rows are not in memory.
     pub(super) fn part(&self, rows: Range<usize>) -> &[f32] {
         let at = |row: usize| (row - self.rows.start) * self.row_len;
         &self.values[at(rows.start)..at(rows.end)]

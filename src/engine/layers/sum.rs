@@ -1,11 +1,11 @@
-//! The sum of two maps, and the function behind it.
+//! The sum of two maps, followed by an activation.
 
 use alpaca_kernels::{Activation, Kernels, Out, filled};
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
 
-/// Numbers of a task; results do not depend on it.
+/// The number of values per task. It does not affect results.
 const TASK: usize = 16 * 1024;
 
 /// A sum. Inputs: two maps `[n, h, w, c]`.
@@ -17,7 +17,7 @@ pub(in crate::engine) struct Sum {
     pub(in crate::engine) activation: Activation,
 }
 
-/// `out = activation(a + b)`; what is no number stays none.
+/// `out = activation(a + b)`; NaN stays NaN.
 pub(in crate::engine) fn add(a: &[f32], b: &[f32], activation: Activation, out: Out<'_>) {
     let sums = a.iter().zip(b).map(|(a, b)| a + b);
     match activation.ceiling() {

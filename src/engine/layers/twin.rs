@@ -1,5 +1,5 @@
-//! Tests that hold operations against the same functions in double precision, their gradients
-//! against central differences of these.
+//! Tests that compare operations with the same functions in double precision, and their gradients
+//! with central differences of these.
 
 mod case;
 
@@ -72,7 +72,7 @@ proptest! {
 
     #[test]
     fn normalisations_and_their_gradients(
-        // Of two values, normalised to -1 and 1, the gradient is what rounding leaves of nothing.
+        // Two values are normalized to -1 and 1, so the gradient is zero except for rounding.
         shape in (1..5usize, [2..4usize, 2..4usize], 1..20usize),
         options in (activations(), any::<bool>(), 1..4usize),
         seed: u64,
@@ -100,8 +100,8 @@ proptest! {
     }
 }
 
-/// Large enough for several strips, blocks of rows and tasks: against the layers one by one, which
-/// give the same bits.
+/// Compares a block large enough for several strips, row blocks and tasks with its single layers:
+/// both give the same bits.
 #[test]
 fn a_block_is_its_layers_one_after_the_other() {
     for (size, k, e, stride) in [([40, 36], 8, 48, 1), ([41, 36], 16, 40, 2)] {

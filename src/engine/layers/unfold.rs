@@ -1,10 +1,10 @@
-//! Windows of a picture as rows of a matrix ("im2col"), and back.
+//! Windows of an image as rows of a matrix ("im2col"), and back.
 
 use std::ops::Range;
 
 use alpaca_kernels::Window;
 
-/// A picture of `[height, width, channels]` under a window.
+/// An image of `[height, width, channels]` under a window.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct Unfold {
     pub(in crate::engine) shape: [usize; 3],
@@ -12,13 +12,13 @@ pub(in crate::engine) struct Unfold {
 }
 
 impl Unfold {
-    /// Numbers of one window.
+    /// The number of values in one window.
     pub(super) fn window_len(&self) -> usize {
         self.window.kernel * self.window.kernel * self.shape[2]
     }
 
-    /// Writes the windows of the output rows `rows` to `out`, `[rows · width, window]`; zeros where
-    /// a window reaches outside.
+    /// Writes the windows of the output rows `rows` to `out`, `[rows · width, window]`, with zeros
+    /// outside the image.
     pub(super) fn unfold(&self, picture: &[f32], rows: Range<usize>, out: &mut [f32]) {
         let Window { kernel, stride, padding } = self.window;
         let [height, width, channels] = self.shape;
@@ -41,7 +41,7 @@ impl Unfold {
         }
     }
 
-    /// One row of a window that reaches outside.
+    /// One row of a window that is partly outside the image.
     fn unfold_edge(&self, picture: &[f32], (y, x): (usize, usize), out: &mut [f32]) {
         out.fill(0.0);
         if let Some((from, skip, len)) = self.span(y, x) {
@@ -49,7 +49,7 @@ impl Unfold {
         }
     }
 
-    /// Adds windows `[rows · width, window]` to the places of the picture they were read from.
+    /// Adds windows `[rows · width, window]` to the pixels of the image they were read from.
     pub(super) fn fold(&self, windows: &[f32], rows: Range<usize>, picture: &mut [f32]) {
         let channels = self.shape[2];
         let pieces = self.places(rows).zip(windows.chunks_exact(self.window.kernel * channels));
@@ -61,7 +61,7 @@ impl Unfold {
         }
     }
 
-    /// Where each row of each window begins, in rows and columns of the padded picture.
+    /// The start of each row of each window, in rows and columns of the padded image.
     fn places(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
         let Window { kernel, stride, .. } = self.window;
         let (_, width) = self.window.output(self.shape[0], self.shape[1]);
@@ -69,8 +69,8 @@ impl Unfold {
             .flat_map(move |(y, x)| (0..kernel).map(move |ky| (y + ky, x)))
     }
 
-    /// The part of a window's row that lies inside the picture: where it begins, how many numbers
-    /// of the window come before it, and how many it has.
+    /// The part of a window's row inside the image: its start, the number of window values before
+    /// it, and its length.
     fn span(&self, y: usize, x: usize) -> Option<(usize, usize, usize)> {
         let [height, width, channels] = self.shape;
         let Window { kernel, padding, .. } = self.window;
@@ -83,7 +83,7 @@ impl Unfold {
     }
 }
 
-/// A copy for a few numbers, for which a call would take longer than the work.
+/// Copies a few values inline, because a call to `memcpy` would take longer than the copy.
 #[inline]
 fn copy_short(from: &[f32], to: &mut [f32]) {
     for (to, from) in to.iter_mut().zip(from) {

@@ -12,11 +12,10 @@ use crate::model::cut::Cut;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// The most pictures of a task: enough for small maps to be worth the weights that are loaded for
-/// them.
+/// The maximum number of images per task: enough to amortize loading the weights for small maps.
 const GROUP: usize = 4;
 
-/// Runs the units in front of a cut.
+/// Runs the units before a cut.
 pub struct NativeExtractor {
     plan: Plan,
 }
@@ -25,12 +24,12 @@ impl NativeExtractor {
     /// Folds and packs the weights of the frozen part.
     ///
     /// # Errors
-    /// When the frozen part has a unit that this engine has no code for.
+    /// When this engine does not support a unit of the frozen part.
     pub fn new(network: &Network, cut: &Cut, weights: &Weights) -> Result<Self, EngineError> {
         Ok(Self { plan: Plan::new(network, cut, weights)? })
     }
 
-    /// Runs a group of pictures; `rooms` is for what is handed out.
+    /// Runs a group of images; `rooms` receives the features.
     fn run(&self, n: usize, images: &[f32], mut rooms: Vec<Out<'_>>) {
         with_scratch([self.plan.memory * n], |[memory]| {
             for step in &self.plan.steps {
@@ -54,7 +53,7 @@ impl NativeExtractor {
         memory: &mut [f32],
         rooms: &mut [Out<'_>],
     ) {
-        // The output and what is read are places of their own, by construction of the plan.
+        // By construction of the plan, the output does not overlap the inputs.
         let (read, output) = match step.output {
             Place::Memory { start, len } => {
                 let (before, rest) = memory.split_at_mut(start * n);
@@ -66,12 +65,12 @@ impl NativeExtractor {
                 let read = Read { images, before: memory, behind: &[], behind_start: usize::MAX };
                 (read, rooms[position].take(len))
             }
-            Place::Image => unreachable!("no step writes the pictures"),
+            Place::Image => unreachable!("no step writes the images"),
         };
         let at = |place: Place| match place {
             Place::Memory { start, len } => read.part(start * n..(start + len) * n),
             Place::Image => read.images,
-            Place::Boundary(_) => unreachable!("what a step reads is in working memory"),
+            Place::Boundary(_) => unreachable!("a step reads from working memory"),
         };
         let group =
             Group { n, lengths: step.lengths, x: at(step.input), shortcut: step.shortcut.map(at) };
@@ -79,7 +78,7 @@ impl NativeExtractor {
     }
 }
 
-/// What a step may read: the pictures, and working memory before and behind its output.
+/// The memory that a step may read: the images, and working memory before and after its output.
 struct Read<'a> {
     images: &'a [f32],
     before: &'a [f32],
@@ -101,7 +100,7 @@ impl FeatureExtractor for NativeExtractor {
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
         let n = batch.samples.len();
         let image_len = batch.images.values().len() / n.max(1);
-        // Results do not depend on how pictures are grouped.
+        // Results do not depend on how images are grouped.
         let group = (n / (2 * rayon::current_num_threads())).clamp(1, GROUP);
         let sizes: Vec<usize> = (0..n).step_by(group).map(|first| group.min(n - first)).collect();
         let lengths: Vec<usize> =

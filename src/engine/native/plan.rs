@@ -1,5 +1,5 @@
-//! The frozen part as a list of steps: weights folded and packed, and a place in working memory for
-//! every value between steps, taken again when nobody reads it any more.
+//! The frozen part as a list of steps, with folded and packed weights. Every value between steps
+//! has a place in working memory, which is reused after its last reader.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,24 +15,24 @@ use crate::model::fuse::{
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// Where a value lies while a group of pictures runs.
+/// The location of a value while a group of images runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The pictures.
+    /// The images.
     Image,
-    /// In working memory: the first number for one picture, and how many.
+    /// In working memory: offset and length for one image.
     Memory { start: usize, len: usize },
-    /// Among what is handed out, with its position there.
+    /// In the output features, with its position there.
     Boundary(usize),
 }
 
-/// A step with the places it reads and writes.
+/// A step with its input and output places.
 pub(super) struct Step {
     pub(super) kind: StepKind,
     pub(super) input: Place,
     pub(super) shortcut: Option<Place>,
     pub(super) output: Place,
-    /// Numbers of the input and the output of one picture.
+    /// The number of values in the input and the output of one image.
     pub(super) lengths: (usize, usize),
 }
 
@@ -40,14 +40,14 @@ pub(super) struct Step {
 pub(super) struct Plan {
     pub(super) kernels: Kernels,
     pub(super) steps: Vec<Step>,
-    /// Numbers of working memory for one picture.
+    /// The number of values of working memory per image.
     pub(super) memory: usize,
-    /// The values to hand out: where they lie at the end, and their shapes for one picture.
+    /// The output values: their final places, and their shapes for one image.
     pub(super) boundary: Vec<(Place, Vec<usize>)>,
 }
 
 impl Plan {
-    /// Plans the units in front of a cut.
+    /// Plans the units before a cut.
     pub(super) fn new(
         network: &Network,
         cut: &Cut,
@@ -83,13 +83,13 @@ fn len(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
-/// Hands out working memory.
+/// Allocates working memory.
 struct Places<'a> {
     units: &'a [Unit],
     boundary: &'a [Value],
     /// The end of the last group.
     last_end: usize,
-    /// For each value the end of the last group that reads it; `usize::MAX` where it is handed out.
+    /// For each value, the end of the last group that reads it; `usize::MAX` for outputs.
     last_reader: BTreeMap<Value, usize>,
     taken: BTreeMap<Value, Place>,
     free: Vec<Range<usize>>,
@@ -114,8 +114,8 @@ impl<'a> Places<'a> {
         self.taken[&value]
     }
 
-    /// A place for the output of the group that ends with `unit`. What the last group hands out is
-    /// written where it is handed out.
+    /// Allocates the output of the group that ends with `unit`. The last group writes directly to
+    /// the output features.
     fn take(&mut self, unit: usize) -> Place {
         let value = Value::Unit(unit);
         let position = self.boundary.iter().position(|handed_out| *handed_out == value);
@@ -144,7 +144,7 @@ impl<'a> Places<'a> {
         start
     }
 
-    /// Frees what no group behind `end` reads.
+    /// Frees the values that no group after `end` reads.
     fn release(&mut self, end: usize) {
         let last_reader = &self.last_reader;
         let free = &mut self.free;
@@ -269,8 +269,8 @@ fn depthwise_shape(
 
 fn unsupported(unit: &Unit) -> UnsupportedLayer {
     let class = match unit.kind {
-        UnitKind::Convolution(_) => "a convolution whose window there is no code for",
-        UnitKind::Backbone => "a base model that is a file",
+        UnitKind::Convolution(_) => "a convolution with an unsupported window",
+        UnitKind::Backbone => "an ONNX base model",
         _ => "a layer of the head",
     };
     UnsupportedLayer { layer: unit.name.clone(), class }

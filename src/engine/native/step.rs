@@ -1,4 +1,4 @@
-//! A layer or a block of the frozen part, with its weights, run on a few pictures.
+//! A layer or a block of the frozen part, with its weights, run on a few images.
 
 use alpaca_kernels::{
     Activation, Depthwise, DepthwiseFilter, Epilogue, Kernels, Out, Packed, Rows, Window,
@@ -10,11 +10,11 @@ use crate::engine::layers::{
 };
 use crate::model::fold::Folded;
 
-/// Pictures of at most so many pixels run a block layer by layer, several pictures together: one
-/// alone is too little work for the weights that would be loaded for it.
+/// Up to this many pixels, a block runs layer by layer over several images at once, because a
+/// single small map is too little work to amortize loading the weights.
 const SMALL: usize = 64;
 
-/// What a step computes.
+/// The computation of a step.
 pub(super) enum StepKind {
     /// A 1x1 convolution.
     Pointwise { weights: Packed, bias: Vec<f32>, activation: Activation },
@@ -30,7 +30,7 @@ pub(super) enum StepKind {
     Depthwise { shape: Depthwise, weights: Folded, activation: Activation },
     /// The sum of two values.
     Sum { activation: Activation },
-    /// The greatest number of each channel in a window.
+    /// Max pooling.
     MaxPooling { shape: [usize; 3], window: Window },
     /// An inverted residual block.
     Block(Box<Block>),
@@ -48,25 +48,25 @@ pub(super) struct Block {
     pub(super) has_shortcut: bool,
 }
 
-/// The convolution in front of a block's depthwise one.
+/// The convolution before the depthwise convolution of a block.
 pub(super) enum BlockFirst {
     Pointwise { weights: Packed, bias: Vec<f32>, n_inputs: usize },
     Convolution { weights: Packed, bias: Vec<f32>, shape: [usize; 3], window: Window },
 }
 
-/// The pictures of a group on their way through a step.
+/// The inputs of a step for a group of images.
 pub(super) struct Group<'a> {
-    /// How many there are.
+    /// The number of images.
     pub(super) n: usize,
-    /// Numbers of the input and the output of one picture.
+    /// The number of values in the input and the output of one image.
     pub(super) lengths: (usize, usize),
     pub(super) x: &'a [f32],
-    /// What the step reads besides, of the length of the output.
+    /// The second input, with the length of the output.
     pub(super) shortcut: Option<&'a [f32]>,
 }
 
 impl<'a> Group<'a> {
-    /// The input and the shortcut of each picture.
+    /// The input and the shortcut of each image.
     fn pictures(&self) -> impl Iterator<Item = (&'a [f32], Option<&'a [f32]>)> {
         let Self { n, lengths: (x_len, y_len), x, shortcut } = *self;
         (0..n).map(move |i| {
@@ -77,7 +77,7 @@ impl<'a> Group<'a> {
 }
 
 impl StepKind {
-    /// Runs the step on a group of pictures.
+    /// Runs the step on a group of images.
     pub(super) fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
         let len = group.lengths.1;
         match self {
@@ -170,7 +170,7 @@ impl Block {
         }
     }
 
-    /// Layer by layer, all pictures of the group together.
+    /// Runs a block layer by layer, with all images of the group together.
     fn run_together(
         &self,
         kernels: Kernels,

@@ -1,4 +1,4 @@
-//! Whether confidence is what it says, and how probabilities are spread.
+//! Calibration, and the histogram of predicted probabilities.
 
 use super::palette;
 use super::scale::{self, Scale};
@@ -7,15 +7,15 @@ use super::square::{Square, Words};
 use super::svg::Svg;
 use crate::metrics::{Metrics, Scored};
 
-/// Accuracy by confidence: a calibrated model lies on the diagonal.
+/// Accuracy by confidence. A calibrated model is on the diagonal.
 pub(super) fn render(metrics: &Metrics) -> String {
     let words = Words {
         title: "Calibration",
         summary: &format!(
-            "expected calibration error {:.3}; circles grow with the number of pictures",
+            "expected calibration error {:.3}; circle size shows the number of images",
             metrics.expected_calibration_error
         ),
-        axes: ["confidence: probability of the class given", "accuracy"],
+        axes: ["confidence (probability of the predicted class)", "accuracy"],
     };
     let mut chart = Square::new(&words, &[]);
     chart.reference((0.0, 0.0), (1.0, 1.0));
@@ -26,7 +26,7 @@ pub(super) fn render(metrics: &Metrics) -> String {
     for (bin, at) in bins.iter().zip(places) {
         let share = bin.n_images as f64 / metrics.n_images as f64;
         let said = format!(
-            "confidence {:.3}, accuracy {:.3}, {} pictures",
+            "confidence {:.3}, accuracy {:.3}, {} images",
             bin.confidence, bin.accuracy, bin.n_images
         );
         chart.svg.circle("dot r0", at, 3.0 + 12.0 * share.sqrt(), &said);
@@ -41,11 +41,11 @@ const RIGHT: f64 = WIDTH - 150.0;
 const TOP: f64 = 92.0;
 const BOTTOM: f64 = HEIGHT - 52.0;
 const MARGIN: f64 = LEFT - 40.0;
-/// Bars of the histogram.
+/// The number of bars in the histogram.
 const N_BARS: usize = 20;
 
-/// How many pictures have each probability: of the second of two classes, or of the class given;
-/// apart by the class they are of, or by whether they are right.
+/// A histogram of the probability of the second of two classes, grouped by true class. For more
+/// classes, of the probability of the predicted class, grouped by whether it is correct.
 pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let is_binary = metrics.classes.len() == 2;
     let (axis, names): (String, [String; 2]) = if is_binary {
@@ -53,7 +53,10 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
             [0, 1].map(|class| short(&metrics.classes[class].name, MOST_CHARACTERS));
         (format!("probability of {second}"), [first, second])
     } else {
-        ("probability of the class given".to_owned(), ["mistaken".to_owned(), "right".to_owned()])
+        (
+            "probability of the predicted class".to_owned(),
+            ["wrong".to_owned(), "correct".to_owned()],
+        )
     };
     let mut counts = [[0usize; N_BARS]; 2];
     for one in scored {
@@ -66,7 +69,7 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     }
     let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
     let title = "Probabilities";
-    let summary = format!("{} pictures by the {axis}", metrics.n_images);
+    let summary = format!("{} images by {axis}", metrics.n_images);
     let mut svg = Svg::with_style(WIDTH, HEIGHT, title, &summary, &palette::style(2));
     svg.text("title", (MARGIN, 32.0), title);
     svg.text("faint", (MARGIN, 53.0), &summary);
@@ -79,7 +82,7 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
         svg.text("faint middle", (x.place(value), BOTTOM + 20.0), &format!("{value:.1}"));
     }
     svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), &axis);
-    svg.text("faint", (LEFT, TOP - 6.0), "pictures");
+    svg.text("faint", (LEFT, TOP - 6.0), "images");
     let width = (RIGHT - LEFT) / N_BARS as f64;
     for (group, counts) in counts.iter().enumerate() {
         for (bar, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -96,7 +99,7 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     svg.finish()
 }
 
-/// The probability where a bar begins.
+/// The probability at the left edge of a bar.
 fn edge(bar: usize) -> f64 {
     bar as f64 / N_BARS as f64
 }

@@ -1,7 +1,7 @@
-//! Whether an SVG file draws and does nothing else, as the plots of this program.
+//! Checks that an SVG file only draws, as the plots of this program do.
 //!
-//! Pages hold plots as they are, so that these follow light and dark pages and can be pointed at. A
-//! run directory may come from a stranger; what is not on the lists below does not get into a page.
+//! Pages embed plots as inline SVG, so that they follow light and dark mode and have tooltips. A
+//! run directory may come from a stranger, so only the elements and attributes below are allowed.
 
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -30,10 +30,10 @@ const ATTRIBUTES: [&str; 20] = [
     "aria-label",
     "id",
 ];
-/// What addresses of images begin with: they are part of the file.
+/// The allowed prefixes of image URLs: the images are part of the file.
 const IMAGES: [&str; 2] = ["data:image/jpeg;base64,", "data:image/png;base64,"];
 
-/// An SVG file that no plot of this program is like.
+/// An SVG file that is not a plot of this program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotAPlot(String);
@@ -41,12 +41,12 @@ pub struct NotAPlot(String);
 /// Checks that a file only draws.
 ///
 /// # Errors
-/// With the first thing in it that no plot has.
+/// With the first construct that no plot has.
 pub fn harmless(svg: &str) -> Result<(), NotAPlot> {
     let options = ParsingOptions { nodes_limit: 2_000_000, ..ParsingOptions::default() };
     let document = Document::parse_with_options(svg, options)
         .map_err(|error| NotAPlot(format!("it is not well-formed: {error}")))?;
-    // Browsers end comments and character data inside a page at other places than in a file.
+    // Browsers end comments and CDATA at different places in an HTML page than in an SVG file.
     if svg.contains("<!") || svg.contains("<?") {
         return Err(NotAPlot("it has a comment, character data or an instruction".to_owned()));
     }
@@ -59,7 +59,7 @@ fn check(node: Node<'_, '_>) -> Result<(), NotAPlot> {
     }
     let name = node.tag_name();
     if name.namespace() != Some(NAMESPACE) || !ELEMENTS.contains(&name.name()) {
-        return Err(NotAPlot(format!("it has an element `{}`", name.name())));
+        return Err(NotAPlot(format!("it has the element `{}`", name.name())));
     }
     for attribute in node.attributes() {
         let (name, value) = (attribute.name(), attribute.value());
@@ -68,10 +68,10 @@ fn check(node: Node<'_, '_>) -> Result<(), NotAPlot> {
             _ => ATTRIBUTES.contains(&name) && !value.contains("url("),
         };
         if !is_fine || attribute.namespace().is_some() {
-            return Err(NotAPlot(format!("it has an attribute `{name}`")));
+            return Err(NotAPlot(format!("it has the attribute `{name}`")));
         }
     }
-    // What is read as text there is read as a page here.
+    // What an SVG parser reads as text, an HTML parser may read as markup.
     let is_text = ["title", "desc", "text", "style"].contains(&name.name());
     if is_text && node.children().any(|child| child.is_element()) {
         return Err(NotAPlot(format!("it has an element in `{}`", name.name())));
@@ -82,7 +82,7 @@ fn check(node: Node<'_, '_>) -> Result<(), NotAPlot> {
     Ok(())
 }
 
-/// Rules may load nothing; a backslash could hide a word, and `<` an element.
+/// Style rules must not load anything. A backslash could hide a word, and `<` an element.
 fn check_style(node: Node<'_, '_>) -> Result<(), NotAPlot> {
     let style: String = node.descendants().filter_map(|node| node.text()).collect();
     let lower = style.to_lowercase();

@@ -1,37 +1,37 @@
-//! The confusion matrix: counts, and shares of each class as depth of colour. Of so many classes
-//! that no matrix can be read, the pairs that are mistaken most often.
+//! The confusion matrix: counts, and the fraction of each class as color intensity. For too many
+//! classes for a readable matrix, a bar chart of the most confused pairs.
 
 use super::short::{MOST_CHARACTERS, class_names};
 use super::svg::Svg;
 use crate::metrics::Metrics;
 
-/// Classes whose cells have counts and shares in them.
+/// Up to this many classes, cells show counts and percentages.
 const MOST_WITH_SHARES: usize = 12;
-/// Classes whose cells have counts in them.
+/// Up to this many classes, cells show counts.
 const MOST_WITH_COUNTS: usize = 30;
-/// Classes that a matrix is drawn for.
+/// Up to this many classes, a matrix is drawn.
 const MOST_WITH_NAMES: usize = 60;
-/// Pairs of classes that are drawn where there are more.
+/// The number of bars for pairs of classes when there are more.
 const MOST_PAIRS: usize = 30;
-/// The side of the matrix where its cells have no text, in pixels.
+/// The side of a matrix without text in its cells, in pixels.
 const SMALL: f64 = 720.0;
 const LEFT: f64 = 150.0;
 const MARGIN: f64 = 22.0;
-/// The share from which text on a cell has the colour of the page.
+/// From this fraction on, the text of a cell has the color of the page, for contrast.
 const DEEP: f64 = 0.7;
-/// Characters of a name above a column as wide as a cell with a share.
+/// The maximum characters of a name above a column of cells with percentages.
 const MOST_ABOVE: usize = 10;
 
 const STYLE: &str = ".cell{fill:#0550ae}.border{fill:none;stroke:#d1d9e0}.on{fill:#fff}.small{font-size:11px}\
 @media(prefers-color-scheme:dark){.cell{fill:#58a6ff}.border{stroke:#3d444d}.on{fill:#0d1117}}";
 
-/// How a matrix of some size is drawn.
+/// The layout of a matrix.
 struct Layout {
     /// The side of a cell, in pixels.
     cell: f64,
-    /// Where the matrix begins.
+    /// The y coordinate of the top edge.
     top: f64,
-    /// Whether the names of columns run upwards.
+    /// Whether the column names are rotated.
     is_turned: bool,
 }
 
@@ -50,7 +50,7 @@ impl Layout {
     }
 }
 
-/// Rows are classes, columns what they are given.
+/// Draws the matrix: rows are true classes, columns predicted classes.
 pub(super) fn render(metrics: &Metrics) -> String {
     let matrix = &metrics.confusion_matrix;
     let n = matrix.n_classes();
@@ -65,9 +65,9 @@ pub(super) fn render(metrics: &Metrics) -> String {
     let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
     svg.text("title", (MARGIN, 32.0), title);
     svg.text("faint", (MARGIN, 53.0), &summary);
-    svg.text("faint middle", (LEFT + side / 2.0, 86.0), "class given");
-    svg.text("faint", (MARGIN, layout.top - 10.0), "class");
-    // Of few classes zeros are said too; of many there would be thousands of them.
+    svg.text("faint middle", (LEFT + side / 2.0, 86.0), "predicted class");
+    svg.text("faint", (MARGIN, layout.top - 10.0), "true class");
+    // Zeros are drawn only for few classes; for many there would be thousands of them.
     for row in 0..n {
         for column in 0..n {
             if n <= MOST_WITH_SHARES || matrix.get(row, column) > 0 {
@@ -89,7 +89,7 @@ fn summary(metrics: &Metrics) -> String {
     )
 }
 
-/// The pairs of classes that are mistaken most often, as bars.
+/// Draws the most confused pairs of classes as bars.
 fn pairs(metrics: &Metrics) -> String {
     const BAR: f64 = 240.0;
     const ROW: f64 = 26.0;
@@ -97,7 +97,7 @@ fn pairs(metrics: &Metrics) -> String {
     let pairs = matrix.most_confused(MOST_PAIRS);
     let title = "Most confused classes";
     let summary = format!(
-        "{}; the {} most frequent mistakes among {} classes",
+        "{}; the {} most frequent errors among {} classes",
         summary(metrics),
         pairs.len(),
         matrix.n_classes()
@@ -114,7 +114,7 @@ fn pairs(metrics: &Metrics) -> String {
         let middle = top + ROW * (position as f64 + 0.5);
         let of = matrix.n_of(own);
         let [full_own, full_given] = [own, given].map(|class| &metrics.classes[class].name);
-        let said = format!("{full_own} given {full_given}: {count} of {of}");
+        let said = format!("{full_own} predicted as {full_given}: {count} of {of}");
         svg.text("end", (left - 10.0, middle + 4.5), &format!("{} → {}", names[own], names[given]));
         let length = (BAR * count as f64 / most).max(2.0);
         svg.rect("cell", (left, middle - 8.0), (length, 16.0), 1.0, &said);
@@ -130,8 +130,12 @@ fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), la
     let share = if of == 0 { 0.0 } else { count as f64 / of as f64 };
     let (at, cell) = (layout.corner(row, column), layout.cell);
     let name = |class: usize| &metrics.classes[class].name;
-    let said =
-        format!("{} given {}: {count} of {of} ({:.1} %)", name(row), name(column), 100.0 * share);
+    let said = format!(
+        "{} predicted as {}: {count} of {of} ({:.1} %)",
+        name(row),
+        name(column),
+        100.0 * share
+    );
     svg.rect("cell", at, (cell, cell), share, &said);
     let on = if share >= DEEP { " on" } else { "" };
     let middle = (at.0 + cell / 2.0, at.1 + cell / 2.0);
@@ -168,7 +172,7 @@ mod tests {
     use super::*;
     use crate::metrics::{Scored, measure};
 
-    /// As many images as classes, each given the next class.
+    /// One image per class, each predicted as the next class.
     fn drawn(n_classes: usize) -> String {
         let classes: Vec<String> = (0..n_classes).map(|class| format!("class {class}")).collect();
         let probabilities = vec![1.0 / n_classes as f64; n_classes];

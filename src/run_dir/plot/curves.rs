@@ -7,21 +7,21 @@ use crate::run_dir::history::{History, StageHistory};
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
-/// The area inside the axes: left, right, bottom; its top leaves room for what is said about
+/// The area inside the axes: left, right, bottom. Above its top is room for the captions of
 /// stages.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = WIDTH - 104.0;
 const BOTTOM: f64 = HEIGHT - 52.0;
-/// Where the title begins.
+/// The left edge of the title.
 const MARGIN: f64 = LEFT - 40.0;
-/// The baseline of the first line about a stage.
+/// The baseline of the first stage caption.
 const CAPTIONS: f64 = 78.0;
-/// The least distance between two labels, in pixels.
+/// The minimum distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
-/// The width of a character of a label, at most, on average.
+/// An upper bound on the average width of a label's character.
 const CHARACTER: f64 = 7.2;
 
-/// A figure that is drawn.
+/// A metric with a plot of its own.
 struct Figure {
     file: &'static str,
     title: &'static str,
@@ -33,7 +33,7 @@ const FIGURES: [Figure; 2] = [
     Figure { file: "loss.svg", title: "Loss (cross-entropy)", value: |evaluated| evaluated.loss },
 ];
 
-/// A curve: its class in the style, its name, and where its values come from.
+/// A curve: its CSS class, its name, and the source of its values.
 struct Series {
     class: &'static str,
     name: &'static str,
@@ -45,7 +45,7 @@ const SERIES: [Series; 2] = [
     Series { class: "val", name: "validation", of: |epoch| &epoch.validation },
 ];
 
-/// The curves of a run by file name.
+/// The curve plots of a run, by file name.
 pub(super) fn render_all(history: &History) -> impl Iterator<Item = (&'static str, String)> {
     FIGURES.iter().map(|figure| (figure.file, render(history, figure)))
 }
@@ -64,7 +64,7 @@ fn render(history: &History, figure: &Figure) -> String {
     svg.finish()
 }
 
-/// A page with titles, and with axes where there are epochs to draw over them.
+/// An SVG with titles; the axes are `None` where there are no epochs.
 pub(super) fn frame(
     history: &History,
     title: &str,
@@ -77,7 +77,7 @@ pub(super) fn frame(
     svg.text("faint", (MARGIN, 53.0), summary);
     let epochs = || history.stages.iter().flat_map(|stage| &stage.epochs).map(|epoch| epoch.epoch);
     let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else { return (svg, None) };
-    // One epoch alone stands in the middle.
+    // A single epoch is centered.
     let margin = if first == last { 0.5 } else { 0.0 };
     let top = CAPTIONS + starts(history).count() as f64 * LABEL_HEIGHT;
     let axes = Axes {
@@ -109,21 +109,21 @@ fn draw_axes(svg: &mut Svg, axes: &Axes, marks: &[f64], epochs: &[usize]) {
     svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), "epoch");
 }
 
-/// The stages that go on from another, each with its first epoch.
+/// The stages that start from another one, each with its first epoch.
 fn starts(history: &History) -> impl Iterator<Item = (&StageHistory, &EpochMetrics)> {
     let starts = history.stages.iter().filter(|stage| stage.from.is_some());
     starts.filter_map(|stage| Some((stage, stage.epochs.first()?)))
 }
 
-/// A vertical mark where a stage goes on from another, with a line about it above the curves.
+/// A vertical line where a stage starts from another one, with a caption above the curves.
 fn draw_stage_starts(svg: &mut Svg, axes: &Axes, history: &History) {
     for (row, (stage, first)) in starts(history).enumerate() {
         let x = axes.x.place(first.epoch as f64 - 0.5);
         let y = CAPTIONS + row as f64 * LABEL_HEIGHT;
         svg.line("mark", (x, y + 5.0), (x, BOTTOM));
-        let text = format!("{} starts here: {}", stage.name, stage.caption);
+        let text = format!("{}: {}", stage.name, stage.caption);
         let width = text.chars().count() as f64 * CHARACTER;
-        // It begins at the mark if there is room, else as far to the right as there is.
+        // The caption starts at the line if it fits there, otherwise as far right as it fits.
         let left = (x - 2.0).min(WIDTH - MARGIN - width);
         svg.text("faint", (left.max(MARGIN), y), &text);
     }
@@ -160,7 +160,7 @@ fn draw_curves(svg: &mut Svg, axes: &Axes, history: &History, figure: &Figure) {
     draw_labels(svg, axes, history, figure);
 }
 
-/// The name of each curve at its end, moved apart where curves end close to each other.
+/// The name of each curve at its end. Labels are moved apart where curves end close together.
 fn draw_labels(svg: &mut Svg, axes: &Axes, history: &History, figure: &Figure) {
     let Some(last) = history
         .stages
@@ -186,7 +186,7 @@ fn draw_labels(svg: &mut Svg, axes: &Axes, history: &History, figure: &Figure) {
     }
 }
 
-/// The line under the title: where each stage ended.
+/// The subtitle: the validation metric of each stage.
 fn summary(history: &History, figure: &Figure) -> String {
     let parts = history.stages.iter().filter_map(|stage| {
         let best = stage.best_epoch()?;
@@ -199,7 +199,7 @@ fn summary(history: &History, figure: &Figure) -> String {
     });
     let parts: Vec<String> = parts.collect();
     match &parts[..] {
-        [] => "no epoch has been finished".to_owned(),
+        [] => "no finished epochs".to_owned(),
         parts => format!("validation, best epoch of each stage: {}", parts.join(", ")),
     }
 }

@@ -1,9 +1,9 @@
-//! The plots of what was measured on some pictures.
+//! The plots of an evaluation.
 
 use super::{calibration, confusion, ranking};
 use crate::metrics::{Metrics, Scored};
 
-/// The plots by file name.
+/// All plots of an evaluation, by file name.
 pub fn render_all(metrics: &Metrics, scored: &[Scored<'_>]) -> Vec<(&'static str, String)> {
     vec![
         ("confusion_matrix.svg", confusion::render(metrics)),

@@ -1,4 +1,4 @@
-//! Plots as SVG: the same bytes for the same numbers, readable on light and dark pages.
+//! SVG plots, for light and dark pages. The same numbers give the same bytes.
 
 mod calibration;
 pub mod check;
@@ -17,7 +17,7 @@ mod svg;
 
 use super::history::History;
 
-/// The plots over the epochs of a run, by file name.
+/// The plots by epoch of a run, by file name.
 pub fn of_epochs(history: &History) -> Vec<(&'static str, String)> {
     let rate = ("learning_rate.svg", rate::render(history));
     curves::render_all(history).chain([rate]).collect()

@@ -1,4 +1,4 @@
-//! The validation curves of several runs over each other.
+//! The validation curves of several runs in one plot.
 
 use super::palette;
 use super::scale::{self, Scale};
@@ -6,7 +6,7 @@ use super::svg::Svg;
 use crate::event::{EpochMetrics, Evaluated};
 
 const WIDTH: f64 = 760.0;
-/// The height of a panel with its title.
+/// The height of a panel, with its title.
 const PANEL: f64 = 360.0;
 /// The area inside the axes of a panel.
 const LEFT: f64 = 62.0;
@@ -14,20 +14,20 @@ const RIGHT: f64 = WIDTH - 150.0;
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = PANEL - 52.0;
 const MARGIN: f64 = LEFT - 40.0;
-/// The least distance between two labels, in pixels.
+/// The minimum distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
-/// Characters of a run's name that fit beside its curve.
+/// The maximum characters of a run's name beside its curve.
 const MOST_CHARACTERS: usize = 15;
 
-/// A figure of an epoch.
+/// A metric of an epoch.
 type Value = fn(&Evaluated) -> f64;
 
 /// The epochs of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curves {
-    /// What the run is called.
+    /// The label of the run.
     pub name: String,
-    /// The epochs of each stage, in order.
+    /// The epochs of each stage, in the order they ran.
     pub stages: Vec<(String, Vec<EpochMetrics>)>,
 }
 
@@ -37,7 +37,7 @@ impl Curves {
     }
 }
 
-/// Draws accuracy and loss on the validation pictures, one above the other.
+/// Draws validation accuracy above validation loss.
 pub fn render(runs: &[Curves]) -> String {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let description = format!("Validation accuracy and loss by epoch of {}.", names.join(", "));
@@ -66,7 +66,7 @@ fn panel(svg: &mut Svg, top: f64, title: &str, runs: &[Curves], value: Value) {
     let values = || epochs().map(|epoch| value(&epoch.validation));
     let low = values().fold(f64::INFINITY, f64::min);
     let marks = scale::marks(low, values().fold(f64::NEG_INFINITY, f64::max), 6);
-    // One epoch alone stands in the middle.
+    // A single epoch is centered.
     let margin = if first == last { 0.5 } else { 0.0 };
     let x = Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT));
     let y = Scale::new((marks[0], marks[marks.len() - 1]), (top + BOTTOM, top + TOP));
@@ -100,7 +100,7 @@ fn panel(svg: &mut Svg, top: f64, title: &str, runs: &[Curves], value: Value) {
     draw_labels(svg, labels, runs);
 }
 
-/// The name of each run at the end of its curve, moved apart where curves end close to each other.
+/// The name of each run at the end of its curve. Labels are moved apart where they would overlap.
 fn draw_labels(svg: &mut Svg, mut labels: Vec<(f64, f64, usize)>, runs: &[Curves]) {
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     for i in 1..labels.len() {

@@ -1,6 +1,6 @@
-//! Colours that tell series apart, on light pages and on dark ones.
+//! Colors of series, for light and dark pages.
 
-/// Colours, for light pages and for dark ones; series take them in turn.
+/// The colors for light and for dark pages; series take them in turn.
 const COLORS: [(&str, &str); 6] = [
     ("#0969da", "#58a6ff"),
     ("#bc4c00", "#f0883e"),
@@ -10,10 +10,10 @@ const COLORS: [(&str, &str); 6] = [
     ("#57606a", "#9198a1"),
 ];
 
-/// How many series have colours of their own.
+/// The number of series with distinct colors.
 pub(super) const N_COLORS: usize = COLORS.len();
 
-/// The rules of style of as many series, by the classes `r0`, `r1` ….
+/// The CSS rules of the series, with the classes `r0`, `r1` ….
 pub(super) fn style(n_series: usize) -> String {
     let rules = |color: fn(&(&'static str, &'static str)) -> &'static str| {
         let of_series = (0..n_series).map(|series| {

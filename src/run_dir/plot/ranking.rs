@@ -1,4 +1,4 @@
-//! ROC and precision-recall curves, class by class.
+//! ROC and precision-recall curves of each class.
 
 use super::palette::N_COLORS;
 use super::short::{MOST_CHARACTERS, class_names};
@@ -6,17 +6,17 @@ use super::square::{Label, Square, Words};
 use crate::metrics::ranking::{Point, Ranking};
 use crate::metrics::{Metrics, Scored};
 
-/// A class whose curve is drawn.
+/// A class with a curve in the plot.
 struct Series {
-    /// Its colour: where all classes are drawn, each has the same one in all drawings.
+    /// The index of its color. If all classes are drawn, a class has the same color in all plots.
     color: usize,
     name: String,
     ranking: Ranking,
     area: Option<f64>,
 }
 
-/// The classes that are drawn: all, or the worst ones where they are too many to tell apart. Of two
-/// classes the second one is the other way round of the first.
+/// The classes to draw: all, or the worst ones if there are too many to tell apart. For two classes
+/// only one curve is needed, because the other mirrors it.
 fn series(
     metrics: &Metrics,
     scored: &[Scored<'_>],
@@ -37,7 +37,7 @@ fn series(
     all
 }
 
-/// Classes without an area come last.
+/// Sorts classes without an area last.
 fn key(series: &Series) -> f64 {
     series.area.unwrap_or(f64::INFINITY)
 }
@@ -56,13 +56,13 @@ fn summary(metrics: &Metrics, what: &str, mean: Option<f64>) -> String {
 pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let mut drawn = series(metrics, scored, Ranking::roc_auc);
     if metrics.classes.len() == 2 {
-        // The curve of the other class is the same, turned round.
+        // The curve of the other class is its mirror image.
         drawn.remove(0);
     }
     let words = Words {
         title: "ROC curve",
         summary: &summary(metrics, "mean area under the curve", metrics.roc_auc),
-        axes: ["false positives, share of all others", "true positives, share of the class"],
+        axes: ["false positive rate", "true positive rate"],
     };
     let mut chart = Square::new(&words, &labels(&drawn));
     chart.reference((0.0, 0.0), (1.0, 1.0));
@@ -70,18 +70,18 @@ pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     chart.svg.finish()
 }
 
-/// The precision at each recall of each class.
+/// The precision-recall curve of each class.
 pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let drawn = series(metrics, scored, Ranking::average_precision);
     let words = Words {
-        title: "Precision and recall",
+        title: "Precision-recall curve",
         summary: &summary(metrics, "mean average precision", metrics.average_precision),
         axes: ["recall", "precision"],
     };
     let mut chart = Square::new(&words, &labels(&drawn));
     curves(&mut chart, &drawn, |ranking| {
         let mut points = ranking.precision_recall_curve();
-        // From a recall of nothing on, as scikit-learn draws it.
+        // Starts at a recall of zero, as in scikit-learn.
         if let Some(first) = points.first().copied() {
             points.insert(0, Point { x: 0.0, ..first });
         }
@@ -90,7 +90,7 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
     chart.svg.finish()
 }
 
-/// What each curve is and its area.
+/// The label of each curve: its class and area.
 fn labels(drawn: &[Series]) -> Vec<Label> {
     let labels = drawn.iter().map(|series| {
         let area = series.area.map_or_else(String::new, |area| format!(" {area:.3}"));

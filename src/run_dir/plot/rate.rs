@@ -4,7 +4,7 @@ use super::curves::{Axes, frame};
 use super::scale;
 use crate::run_dir::history::History;
 
-/// Draws the rate at the end of each epoch.
+/// Draws the learning rate at the end of each epoch.
 pub(super) fn render(history: &History) -> String {
     let epochs = history.stages.iter().flat_map(|stage| &stage.epochs);
     let most = epochs.map(|epoch| epoch.learning_rate).fold(0.0, f64::max);

@@ -1,8 +1,8 @@
-//! Axes: from values to places, with round numbers as marks.
+//! Axes: maps values to coordinates, with round numbers as ticks.
 
 use super::svg::Svg;
 
-/// A straight scale.
+/// A linear scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scale {
     values: (f64, f64),
@@ -10,20 +10,20 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// A scale that puts the two values at the two places.
+    /// A scale that maps two values to two coordinates.
     pub(super) fn new(values: (f64, f64), places: (f64, f64)) -> Self {
         Self { values, places }
     }
 
-    /// The place of a value.
+    /// The coordinate of a value.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = (value - self.values.0) / (self.values.1 - self.values.0);
         self.places.0 + share * (self.places.1 - self.places.0)
     }
 }
 
-/// Round marks that enclose the values from `low` to `high`: about `n`, a step of 1, 2 or 5 times
-/// a power of ten apart.
+/// About `n` round ticks that enclose the values from `low` to `high`. Their distance is 1, 2 or 5
+/// times a power of ten.
 pub(super) fn marks(low: f64, high: f64, n: usize) -> Vec<f64> {
     let span = if high > low { high - low } else { high.abs().max(1e-9) };
     let rough = span / n as f64;
@@ -35,7 +35,7 @@ pub(super) fn marks(low: f64, high: f64, n: usize) -> Vec<f64> {
     (first..=last).map(|mark| mark as f64 * step).collect()
 }
 
-/// Draws a line across for each mark, with its value to the left of it.
+/// Draws a horizontal grid line for each tick, with its value on the left.
 pub(super) fn grid(svg: &mut Svg, (left, right): (f64, f64), y: &Scale, marks: &[f64]) {
     for mark in marks {
         let at = y.place(*mark);
@@ -44,7 +44,7 @@ pub(super) fn grid(svg: &mut Svg, (left, right): (f64, f64), y: &Scale, marks: &
     }
 }
 
-/// Whole marks from `first` to `last`, at most about `n`.
+/// Integer ticks from `first` to `last`, at most about `n`.
 pub(super) fn whole_marks(first: usize, last: usize, n: usize) -> Vec<usize> {
     let steps =
         [1, 2, 5].into_iter().cycle().zip([1, 1, 1, 10, 10, 10, 100, 100, 100, 1000, 1000, 1000]);
@@ -53,7 +53,7 @@ pub(super) fn whole_marks(first: usize, last: usize, n: usize) -> Vec<usize> {
     (first..=last).filter(|mark| mark.is_multiple_of(step)).collect()
 }
 
-/// A mark as text, with as many decimals as its neighbours need.
+/// A tick as text, with as many decimals as its neighbors need.
 fn mark_text(mark: f64, marks: &[f64]) -> String {
     let step = marks.get(1).map_or(1.0, |second| second - marks[0]);
     let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize;

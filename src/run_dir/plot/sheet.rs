@@ -1,34 +1,34 @@
-//! Pictures side by side, with a line below each.
+//! A contact sheet: a grid of images with captions.
 
 use super::short::short;
 use super::svg::Svg;
 
 const COLUMNS: usize = 6;
-/// The side of a picture, in pixels.
+/// The side of an image, in pixels.
 const SIDE: f64 = 112.0;
 const GAP: f64 = 12.0;
 const MARGIN: f64 = 22.0;
 const TOP: f64 = 70.0;
-/// Characters of a line that fit below a picture.
+/// The maximum characters of a caption line.
 const MOST_CHARACTERS: usize = 19;
-/// The height of the lines below a picture.
+/// The height of a caption.
 const CAPTION: f64 = 36.0;
 
 const STYLE: &str =
     ".small{font-size:11px}.bad{fill:#cf222e}@media(prefers-color-scheme:dark){.bad{fill:#f85149}}";
 
-/// A picture of a sheet.
+/// An image on a contact sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// The picture as a `data:` address.
+    /// The image as a `data:` URL.
     pub data: String,
-    /// The two lines below it.
+    /// The two caption lines.
     pub lines: [String; 2],
-    /// What it says when pointed at.
+    /// The tooltip.
     pub title: String,
 }
 
-/// Draws a sheet.
+/// Renders a contact sheet as SVG.
 pub fn render(title: &str, summary: &str, tiles: &[Tile]) -> String {
     let columns = COLUMNS.min(tiles.len().max(4));
     let rows = tiles.len().div_ceil(columns).max(1);

@@ -1,14 +1,14 @@
-//! Names that are longer than there is room for.
+//! Shortens names that do not fit.
 
 use std::collections::BTreeMap;
 
 use crate::metrics::Metrics;
 
-/// Characters of a class's name that stand beside a chart.
+/// The maximum characters of a class name beside a chart.
 pub(super) const MOST_CHARACTERS: usize = 18;
 
-/// A name in at most `most` characters: its beginning and its end, in which names that begin alike
-/// differ.
+/// Shortens a name to at most `most` characters. It keeps the end too, because names with a common
+/// prefix differ there.
 pub(super) fn short(name: &str, most: usize) -> String {
     let n = name.chars().count();
     if n <= most {
@@ -20,8 +20,8 @@ pub(super) fn short(name: &str, most: usize) -> String {
     format!("{first}…{last}")
 }
 
-/// The names of all classes in at most `most` characters each. Where some would read alike they
-/// have their numbers, from 1 on, in front.
+/// Shortens all class names to at most `most` characters each. Names that would become equal are
+/// prefixed with the number of the class, starting at 1.
 pub(super) fn class_names(metrics: &Metrics, most: usize) -> Vec<String> {
     let names: Vec<&str> = metrics.classes.iter().map(|class| class.name.as_str()).collect();
     told_apart(&names, most)

@@ -1,48 +1,48 @@
-//! A square chart of two shares, each from 0 to 1.
+//! A square chart with two axes from 0 to 1.
 
 use super::palette;
 use super::scale::Scale;
 use super::svg::Svg;
 
-/// The least width of the drawing.
+/// The minimum width of the SVG.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 520.0;
 const LEFT: f64 = 62.0;
 const SIDE: f64 = 360.0;
 const TOP: f64 = 92.0;
 const MARGIN: f64 = LEFT - 40.0;
-/// Where labels begin.
+/// The left edge of the labels.
 const LABELS: f64 = LEFT + SIDE + 12.0;
 /// The distance between two labels, in pixels.
 const LABEL_HEIGHT: f64 = 17.0;
-/// The width of a character of a label, at most, on average.
+/// An upper bound on the average width of a label's character.
 const CHARACTER: f64 = 8.0;
 
-/// A chart while it is drawn.
+/// A chart under construction.
 pub(super) struct Square {
     pub(super) svg: Svg,
     x: Scale,
     y: Scale,
 }
 
-/// What a chart says about itself.
+/// The texts of a chart.
 pub(super) struct Words<'a> {
     pub(super) title: &'a str,
-    /// The line below the title.
+    /// The subtitle.
     pub(super) summary: &'a str,
-    /// What the axes are.
+    /// The labels of the horizontal and the vertical axis.
     pub(super) axes: [&'a str; 2],
 }
 
-/// The name of a series.
+/// The label of a series.
 pub(super) struct Label {
-    /// The colour of the series.
+    /// The index of the series' color.
     pub(super) color: usize,
     pub(super) text: String,
 }
 
 impl Square {
-    /// An empty chart with the names of its series to the right, one below the other.
+    /// An empty chart, with the labels of its series in a column on the right.
     pub(super) fn new(words: &Words<'_>, labels: &[Label]) -> Self {
         let longest = labels.iter().map(|label| label.text.chars().count()).max().unwrap_or(0);
         let width = WIDTH.max(LABELS + CHARACTER * longest as f64 + 10.0);
@@ -61,7 +61,7 @@ impl Square {
         }
         let middle = f64::midpoint(LEFT, LEFT + SIDE);
         svg.text("faint middle", (middle, TOP + SIDE + 42.0), words.axes[0]);
-        // Above the axis, so that nobody has to turn the head.
+        // Above the axis rather than rotated, because that is easier to read.
         svg.text("faint", (LEFT, TOP - 6.0), words.axes[1]);
         let first = TOP + (SIDE - LABEL_HEIGHT * (labels.len() as f64 - 1.0)) / 2.0;
         for (line, label) in labels.iter().enumerate() {
@@ -71,12 +71,12 @@ impl Square {
         Self { svg, x, y }
     }
 
-    /// The place of two shares.
+    /// The coordinates of a point.
     pub(super) fn at(&self, x: f64, y: f64) -> (f64, f64) {
         (self.x.place(x), self.y.place(y))
     }
 
-    /// A dashed line for comparison.
+    /// Draws a dashed reference line.
     pub(super) fn reference(&mut self, from: (f64, f64), to: (f64, f64)) {
         let (from, to) = (self.at(from.0, from.1), self.at(to.0, to.1));
         self.svg.line("mark", from, to);

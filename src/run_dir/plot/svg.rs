@@ -1,11 +1,11 @@
-//! SVG text: elements in the order they are drawn, numbers with two decimals at most.
+//! Writes SVG: elements in drawing order, numbers with at most two decimals.
 
 use std::fmt::Write as _;
 
 use crate::base::text::escape;
 
-/// Type and colours of all plots, for light pages and then for dark ones. Colours are written out
-/// for each class, because not every viewer knows variables.
+/// The fonts and colors of all plots, for light and then for dark pages. Colors are repeated for
+/// each class, because not every viewer supports CSS variables.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px;fill:#1f2328}\
 .title{font-size:17px;font-weight:600}.faint{fill:#59636e}.end{text-anchor:end}.middle{text-anchor:middle}\
@@ -17,18 +17,18 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .grid{stroke:#2a3038}.mark{stroke:#9198a1}.line.train,.ring.train{stroke:#58a6ff}.line.val,.ring.val{stroke:#f0883e}\
 .label.train,.dot.train{fill:#58a6ff}.label.val,.dot.val{fill:#f0883e}}";
 
-/// A drawing.
+/// An SVG under construction.
 pub(super) struct Svg {
     text: String,
 }
 
 impl Svg {
-    /// An empty page of the given size with a title for readers who cannot see it.
+    /// An empty SVG of the given size, with a title and description for screen readers.
     pub(super) fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
         Self::with_style(width, height, title, description, "")
     }
 
-    /// The same with rules of style of its own.
+    /// An empty SVG with additional CSS rules.
     pub(super) fn with_style(
         width: f64,
         height: f64,
@@ -49,7 +49,7 @@ impl Svg {
         svg
     }
 
-    /// A straight line.
+    /// Draws a straight line.
     pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(number);
         let _ = writeln!(
@@ -58,7 +58,7 @@ impl Svg {
         );
     }
 
-    /// A line through points.
+    /// Draws a line through points.
     pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         let points: Vec<String> =
             points.iter().map(|(x, y)| format!("{},{}", number(*x), number(*y))).collect();
@@ -66,7 +66,7 @@ impl Svg {
             writeln!(self.text, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
     }
 
-    /// A circle that says something when pointed at.
+    /// Draws a circle with a tooltip.
     pub(super) fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64, title: &str) {
         let [x, y, r] = [centre.0, centre.1, radius].map(number);
         let title = escape(title);
@@ -76,7 +76,7 @@ impl Svg {
         );
     }
 
-    /// A rectangle that says something when pointed at; `opacity` from 0 to 1.
+    /// Draws a rectangle with a tooltip; `opacity` is from 0 to 1.
     pub(super) fn rect(
         &mut self,
         class: &str,
@@ -93,7 +93,7 @@ impl Svg {
         );
     }
 
-    /// A picture, whose bytes are part of the drawing.
+    /// Draws an embedded image with a tooltip.
     pub(super) fn picture(&mut self, at: (f64, f64), size: (f64, f64), data: &str, title: &str) {
         let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(number);
         let title = escape(title);
@@ -103,13 +103,13 @@ impl Svg {
         );
     }
 
-    /// A line of text whose baseline starts at a point (or ends or is centred there, by class).
+    /// Draws a line of text. Its baseline starts, ends or is centered at a point, by class.
     pub(super) fn text(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(number);
         self.placed_text(class, &format!("x=\"{x}\" y=\"{y}\""), text);
     }
 
-    /// A line of text that runs upwards from a point.
+    /// Draws a line of text that runs upwards from a point.
     pub(super) fn upward_text(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(number);
         self.placed_text(class, &format!("transform=\"translate({x} {y}) rotate(-90)\""), text);
@@ -119,14 +119,14 @@ impl Svg {
         let _ = writeln!(self.text, "<text class=\"{class}\" {place}>{}</text>", escape(text));
     }
 
-    /// The finished text.
+    /// The finished SVG.
     pub(super) fn finish(mut self) -> String {
         self.text.push_str("</svg>\n");
         self.text
     }
 }
 
-/// A coordinate with two decimals at most.
+/// A coordinate with at most two decimals.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

@@ -1,7 +1,7 @@
-//! MobileNetV2 in tract: inference, a picture at a time, a thread each.
+//! MobileNetV2 in tract: inference, an image at a time, a thread each.
 //!
-//! `tract-inference MODEL.onnx THREADS SIZE BATCH SECONDS` prints the images a second as JSON. Larger
-//! batches are slower in tract, and one plan does not use several threads.
+//! `tract-inference MODEL.onnx THREADS SIZE BATCH SECONDS` prints the images a second as JSON.
+//! Larger batches are slower in tract, and one plan does not use several threads.
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -1,12 +1,12 @@
 //! Vectors of `f32`, the same few operations for every instruction set.
 //!
-//! Kernels are written once, generic over [`Simd`]. Every multiplication that is added to a sum is
-//! fused ([`Simd::mul_add`]) and vectors lie along channels, never along a sum, so that a result
-//! has the same bits at any vector width.
+//! Kernels are written once, generic over [`Simd`]. Every multiply-add is fused
+//! ([`Simd::mul_add`]), and vectors run along channels, never along a sum. So results have the same
+//! bits at any vector width.
 //!
 //! Everything here is inlined into functions that are compiled for an instruction set
-//! ([`set`](super::set)). A closure or an iterator between the two would be compiled without it, so
-//! kernels use neither on vectors.
+//! ([`set`](super::set)). A closure or an iterator in between would be compiled without that set,
+//! so kernels do not use them on vectors.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -20,7 +20,7 @@ pub(super) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{Avx2, Avx512};
 
-/// The most vectors side by side in a tile of any set.
+/// The maximum number of vectors side by side in a tile of any set.
 pub(super) const MOST_VECTORS: usize = 3;
 
 /// A vector of numbers in the registers of an instruction set.
@@ -31,19 +31,19 @@ pub(super) const MOST_VECTORS: usize = 3;
 pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// A register.
     type Vector: Copy;
-    /// Numbers in a register.
+    /// The number of values in a register.
     const LANES: usize;
-    /// Rows of a tile of one, two and three vectors: as many as the registers hold, with some room,
-    /// since a sum that is spilt costs more than a smaller tile. Zero for widths that are not used.
+    /// The rows of a tile with one, two and three vectors: as many as the registers hold, with some
+    /// to spare, because a spilled sum costs more than a smaller tile. Zero for unused widths.
     const TILE_ROWS: [usize; MOST_VECTORS];
-    /// Vectors side by side in the widest tile.
+    /// The number of vectors side by side in the widest tile.
     const WIDEST: usize = if Self::TILE_ROWS[2] > 0 { 3 } else { 2 };
 
     /// The same number in every lane.
     unsafe fn splat(value: f32) -> Self::Vector;
-    /// Numbers from memory.
+    /// Loads numbers from memory.
     unsafe fn load(from: *const f32) -> Self::Vector;
-    /// The first `n` numbers from memory, `0 < n <= LANES`; zeros in the other lanes.
+    /// Loads the first `n` numbers from memory, `0 < n <= LANES`; zeros in the other lanes.
     unsafe fn load_first(from: *const f32, n: usize) -> Self::Vector;
     /// Writes all lanes.
     unsafe fn store(to: *mut f32, vector: Self::Vector);
@@ -61,30 +61,30 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The square root.
     unsafe fn sqrt(a: Self::Vector) -> Self::Vector;
-    /// `min(max(a, 0), ceiling)`; what is no number stays none.
+    /// `min(max(a, 0), ceiling)`; NaN stays NaN.
     unsafe fn rectify(a: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
-    /// `value` in the lanes where `0 < by < ceiling`, zero in the others: the gradient of what
-    /// [`rectify`](Self::rectify) made `by` of.
+    /// `value` in the lanes where `0 < by < ceiling`, zero in the others: the gradient of
+    /// [`rectify`](Self::rectify), with its output `by`.
     unsafe fn gate(value: Self::Vector, by: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
 }
 
-/// All lanes, or where `PART` the first `n`.
+/// Loads all lanes, or the first `n` if `PART`.
 ///
 /// # Safety
 /// As [`Simd::load`] and [`Simd::load_first`].
 #[inline(always)]
 pub(super) unsafe fn load<S: Simd, const PART: bool>(from: *const f32, n: usize) -> S::Vector {
-    // SAFETY: passed on to the caller.
+    // SAFETY: the caller guarantees the same conditions.
     unsafe { if PART { S::load_first(from, n) } else { S::load(from) } }
 }
 
-/// Writes all lanes, or where `PART` the first `n`.
+/// Writes all lanes, or the first `n` if `PART`.
 ///
 /// # Safety
 /// As [`Simd::store`] and [`Simd::store_first`].
 #[inline(always)]
 pub(super) unsafe fn store<S: Simd, const PART: bool>(to: *mut f32, n: usize, vector: S::Vector) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: the caller guarantees the same conditions.
     unsafe {
         if PART {
             S::store_first(to, n, vector);

@@ -1,9 +1,9 @@
-//! Four lanes in plain Rust, for processors without a set of their own.
+//! Four lanes in plain Rust, for all other processors.
 
 use super::{MOST_VECTORS, Simd};
 
-/// Plain Rust. Products are rounded before they are added: fusing without an instruction for it
-/// would take a function call a number.
+/// Plain Rust. Products are rounded before they are added, because a fused multiply-add without an
+/// instruction for it would be a function call per number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portable;
 
@@ -28,26 +28,26 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Vector {
-        // SAFETY: the caller vouches for `LANES` values.
+        // SAFETY: the caller guarantees for `LANES` values.
         unsafe { from.cast::<Vector>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> Vector {
-        // SAFETY: the caller vouches for `n` values.
+        // SAFETY: the caller guarantees for `n` values.
         std::array::from_fn(|lane| if lane < n { unsafe { *from.add(lane) } } else { 0.0 })
     }
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, vector: Vector) {
-        // SAFETY: the caller vouches for `LANES` values.
+        // SAFETY: the caller guarantees for `LANES` values.
         unsafe { to.cast::<Vector>().write_unaligned(vector) }
     }
 
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, n: usize, vector: Vector) {
         for (lane, value) in vector.into_iter().enumerate().take(n) {
-            // SAFETY: the caller vouches for `n` values.
+            // SAFETY: the caller guarantees for `n` values.
             unsafe { *to.add(lane) = value }
         }
     }

@@ -1,25 +1,25 @@
-//! What the program is told on its command line.
+//! The command-line arguments.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// How the program is used.
-pub const USAGE: &str = "usage: draw_alpacas FOLDER [--sheet FILE.png] [--only N] [--seed N]";
+/// The usage message.
+pub const USAGE: &str = "usage: draw_alpacas DIR [--sheet FILE.png] [--only N] [--seed N]";
 
-/// The arguments of one run.
+/// The parsed arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
-    /// Where the pictures go.
+    /// The output directory.
     pub folder: PathBuf,
-    /// Where an overview of all pictures goes.
+    /// The file for an overview of all images.
     pub sheet: Option<PathBuf>,
-    /// How many pictures of each class to draw, when not all.
+    /// The number of images of each class to draw; all if `None`.
     pub only: Option<u32>,
     pub seed: u64,
 }
 
 impl Arguments {
-    /// Reads the words after the name of the program.
+    /// Parses the words after the program name.
     pub fn read(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut words = words.into_iter();
         let (mut folder, mut sheet, mut only, mut seed) = (None, None, None, 1);
@@ -34,7 +34,7 @@ impl Arguments {
                 other => return Err(format!("unexpected {other}")),
             }
         }
-        let folder = folder.ok_or("the folder to draw into is missing")?;
+        let folder = folder.ok_or("the output directory is missing")?;
         Ok(Self { folder, sheet, only, seed })
     }
 }
@@ -64,6 +64,6 @@ mod tests {
         assert_eq!(read("--only"), Err("--only needs a value".into()));
         assert_eq!(read("pictures --only many"), Err("many is not a number".into()));
         assert_eq!(read("--what"), Err("unknown option --what".into()));
-        assert_eq!(read(""), Err("the folder to draw into is missing".into()));
+        assert_eq!(read(""), Err("the output directory is missing".into()));
     }
 }

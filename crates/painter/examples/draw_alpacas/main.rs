@@ -1,11 +1,11 @@
-//! Draws a small set of pictures in two classes, with and without alpacas.
+//! Draws a small set of images in two classes, with and without alpacas.
 //!
-//! Each picture depends on its class, its number and the seed alone, so every run draws the same.
+//! Each image depends only on its class, number and seed, so every run draws the same images.
 #![expect(
     unreachable_pub,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a program has no outside, says what failed, and may write over its own pictures"
+    reason = "a program has no callers, prints errors, and may overwrite its own images"
 )]
 
 mod arguments;
@@ -19,7 +19,7 @@ use arguments::{Arguments, USAGE};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
-/// Small files, still without visible blocks.
+/// The JPEG quality: small files without visible blocks.
 const QUALITY: u8 = 76;
 
 fn main() -> ExitCode {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Draws every picture of every class.
+/// Draws every image of every class.
 fn draw_all(arguments: &Arguments) -> Result<(), String> {
     let mut drawn = Vec::new();
     for (class, collection) in alpacas::collections().iter().enumerate() {

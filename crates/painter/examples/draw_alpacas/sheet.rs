@@ -1,4 +1,4 @@
-//! An overview of many pictures in one.
+//! An overview of many images in one.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Four-legged animals of made-up species in a landscape: a class is a build and a coat.
+//! Four-legged animals of invented species in a landscape. A class is a build and a coat.
 
 use alpaca_random::Generator;
 
@@ -7,7 +7,7 @@ use super::canvas::Canvas;
 use super::colour::{Colour, hsv, lit, mix};
 use super::scene;
 
-/// The build and the coat of a species. Lengths in units of the height of its trunk.
+/// The build and the coat of a species. Lengths are in units of the trunk's height.
 struct Species {
     trunk_length: f32,
     trunk_width: f32,
@@ -61,7 +61,7 @@ impl Species {
         }
     }
 
-    /// Its parts, its feet at height zero, looking to the right.
+    /// The parts of the animal, with its feet at height zero, looking to the right.
     fn parts(&self, own: &mut Generator) -> Vec<Part> {
         let shade = own.between(0.75, 1.25);
         let colours = [lit(self.colour, shade), lit(self.second_colour, shade)];
@@ -177,7 +177,7 @@ pub(super) fn draw(canvas: &mut Canvas, of_class: &mut Generator, own: &mut Gene
         }
         let [left, right, low, high] = body::extent(&parts);
         let (width, height) = (right - left, high - low);
-        // Most animals are whole; some reach beyond the picture.
+        // Most animals are whole; some reach beyond the image.
         let scale = own.between(0.9, 2.1) / width.max(height);
         let room = |extent: f32| (1.05 - extent * scale / 2.0).max(0.15);
         let middle = own.between(-room(width), room(width));

@@ -1,4 +1,4 @@
-//! Bodies made of ellipsoids in front of a camera far away, lit from one side.
+//! Bodies made of ellipsoids, seen by a distant camera and lit from one side.
 
 use alpaca_random::Generator;
 
@@ -6,7 +6,7 @@ use super::canvas::Canvas;
 use super::colour::{Colour, lit, mix};
 use super::noise::layered;
 
-/// A point or a direction: right, up, towards the camera.
+/// A point or a direction: right, up, toward the camera.
 pub(super) type Vector = [f32; 3];
 
 /// Rows of a rotation.
@@ -48,11 +48,11 @@ pub(super) struct Part {
     /// From the world to its axes.
     pub(super) axes: Rotation,
     pub(super) colours: [Colour; 2],
-    /// How much of the second colour shows.
+    /// The fraction of the second color.
     pub(super) spots: f32,
-    /// Spots over the length of a radius.
+    /// The number of spots along a radius.
     pub(super) spot_scale: f32,
-    /// How rough its surface is, and how fine that is.
+    /// The roughness of the surface, and its spatial frequency.
     pub(super) wool: (f32, f32),
 }
 
@@ -75,13 +75,13 @@ impl Part {
         }
     }
 
-    /// Seen from another side.
+    /// The part, rotated.
     pub(super) fn turned(&self, by: Rotation) -> Self {
         let transposed = [0, 1, 2].map(|c| [by[0][c], by[1][c], by[2][c]]);
         Self { middle: apply(by, self.middle), axes: product(self.axes, transposed), ..*self }
     }
 
-    /// Moved and made larger.
+    /// The part, scaled and moved.
     pub(super) fn placed(&self, scale: f32, [x, y]: [f32; 2]) -> Self {
         let [right, up, front] = self.middle.map(|value| value * scale);
         Self {
@@ -92,7 +92,8 @@ impl Part {
     }
 }
 
-/// A part as rays meet it: a place on its unit sphere is `origin + x · right + y · up + t · front`.
+/// A part, prepared for ray intersection. A place on its unit sphere is
+/// `origin + x · right + y · up + t · front`.
 struct Target<'a> {
     part: &'a Part,
     seed: u32,
@@ -132,7 +133,7 @@ impl<'a> Target<'a> {
         Self { part, seed, origin, right, up, front, front_square: dot(front, front), bounds }
     }
 
-    /// How near to the camera a ray meets it, and where on its unit sphere.
+    /// The intersection with a ray: depth, and place on the unit sphere.
     fn meet(&self, x: f32, y: f32) -> Option<(f32, Vector)> {
         let [left, right, low, high] = self.bounds;
         if x < left || x > right || y < low || y > high {
@@ -148,7 +149,7 @@ impl<'a> Target<'a> {
         Some((t, [0, 1, 2].map(|c| from[c] + t * self.front[c])))
     }
 
-    /// Its colour at a place on its unit sphere under a light.
+    /// The lit color at a place on the unit sphere.
     fn shade(&self, place: Vector, light: Light) -> Colour {
         let Part { radii, axes, colours, spots, spot_scale, wool: (depth, fineness), .. } =
             *self.part;
@@ -176,7 +177,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Light from one side, and from all around.
+/// Directional and ambient light.
 #[derive(Clone, Copy)]
 pub(super) struct Light {
     direction: Vector,
@@ -195,7 +196,7 @@ impl Light {
     }
 }
 
-/// Paints parts over what is there.
+/// Paints parts over the current content.
 pub(super) fn paint(canvas: &mut Canvas, parts: &[Part], light: Light, seed: u32) {
     let targets: Vec<Target<'_>> = parts
         .iter()

@@ -1,11 +1,11 @@
-//! A picture while it is drawn, and what a camera does to it at the end.
+//! An image under construction, and the camera effects applied at the end.
 
 use alpaca_random::Generator;
 
 use super::colour::{Colour, mix};
 use super::noise::hash;
 
-/// A picture; places are counted from -1 to 1 along its shorter side, the middle at zero, `y`
+/// An image; places are counted from -1 to 1 along its shorter side, with the center at zero, `y`
 /// upwards.
 pub(super) struct Canvas {
     /// Rows and columns.
@@ -23,7 +23,7 @@ impl Canvas {
         2.0 / self.size[0].min(self.size[1]) as f32
     }
 
-    /// Paints every pixel by its place and what is there.
+    /// Paints every pixel as a function of its place and current color.
     pub(super) fn paint(&mut self, mut colour: impl FnMut(f32, f32, Colour) -> Colour) {
         let [height, width] = self.size;
         let unit = self.pixel();
@@ -47,17 +47,18 @@ impl Canvas {
         is_inside.then(|| row as usize * width + column as usize)
     }
 
-    /// How many pixels there are.
+    /// The number of pixels.
     pub(super) fn len(&self) -> usize {
         self.pixels.len()
     }
 
-    /// Mixes a colour into a pixel.
+    /// Mixes a color into a pixel.
     pub(super) fn blend(&mut self, position: usize, colour: Colour, share: f32) {
         self.pixels[position] = mix(self.pixels[position], colour, share);
     }
 
-    /// What a camera adds: something in front, a tint, blur, noise of the sensor, eight bits.
+    /// Applies camera effects: an occluder, a tint, blur, sensor noise, and quantization to eight
+    /// bits.
     pub(super) fn finish(mut self, generator: &mut Generator) -> Vec<u8> {
         if generator.uniform() < 0.25 {
             self.occlude(generator);
@@ -69,7 +70,8 @@ impl Canvas {
         let tint = [(); 3].map(|()| generator.between(0.92, 1.08));
         let noise = generator.between(0.0, 0.05);
         let seed = generator.next_u32();
-        // The curve of the film, at so many places that neighbours differ by less than eight bits do.
+        // The curve of the film, at so many places that neighbors differ by less than eight bits
+        // do.
         let steps = 1024.0;
         let curve: Vec<f32> = (0..=1024).map(|i| libm::powf(i as f32 / steps, gamma)).collect();
         let factors = tint.map(|tint| tint * gain * steps);
@@ -84,7 +86,7 @@ impl Canvas {
         bytes
     }
 
-    /// A bar across the picture.
+    /// Draws a bar across the image.
     fn occlude(&mut self, generator: &mut Generator) {
         let colour = super::colour::any(generator);
         let angle = generator.between(0.0, std::f32::consts::PI);
@@ -96,7 +98,7 @@ impl Canvas {
         });
     }
 
-    /// Mixes each pixel with the mean of its neighbours.
+    /// Mixes each pixel with the mean of its neighbors.
     fn blur(&mut self, share: f32) {
         let [height, width] = self.size;
         let sharp = self.pixels.clone();

@@ -1,5 +1,5 @@
-//! Closed outlines, round or with corners, once or nested, filled with cloth: as in the data of
-//! contours of Kataoka et al. 2022 (arXiv 2206.09132).
+//! Closed outlines, round or angular, single or nested, filled with cloth: as in the contour
+//! dataset of Kataoka et al. 2022 (arXiv 2206.09132).
 
 use alpaca_random::Generator;
 
@@ -14,9 +14,9 @@ const TAU: f32 = std::f32::consts::TAU;
 struct Outline {
     /// Strength and phase of each wave.
     waves: Vec<(f32, f32)>,
-    /// Corners of a polygon; below three, none.
+    /// The corners of a polygon; fewer than three mean none.
     n_corners: usize,
-    /// Outlines inside each other.
+    /// The number of nested outlines.
     n_nested: usize,
     /// Width over height.
     aspect: f32,
@@ -56,7 +56,7 @@ impl Outline {
     }
 }
 
-/// What fills an outline.
+/// The fill of an outline.
 struct Cloth {
     colours: [Colour; 3],
     scale: f32,

@@ -1,6 +1,6 @@
-//! Fractals: points that affine maps, chosen at random, lead to (Barnsley 1988). Maps are drawn as in
-//! Anderson and Farrell 2022 (arXiv 2110.03091), section 3.2: by the singular values of their
-//! matrices, so that figures are neither dust nor a blot.
+//! Fractals: points that affine maps, chosen at random, lead to (Barnsley 1988). Maps are drawn as
+//! in Anderson and Farrell 2022 (arXiv 2110.03091), section 3.2: by the singular values of their
+//! matrices, so that figures are neither dust nor solid blots.
 
 use alpaca_random::Generator;
 
@@ -8,7 +8,7 @@ use super::canvas::Canvas;
 use super::colour::{self, Colour};
 use super::scene;
 
-/// Points of a figure, for each pixel of the picture.
+/// Points of a figure, for each pixel of the image.
 const POINTS_A_PIXEL: usize = 1;
 
 /// `(x, y) → (a x + b y + e, c x + d y + f)`
@@ -18,7 +18,8 @@ struct Map {
     shift: [f32; 2],
 }
 
-/// Maps whose singular values sum, the smaller ones counted twice, to `(5 + n) / 2 ..= (6 + n) / 2`.
+/// Random maps. The sum of their singular values, the smaller ones counted twice, is in
+/// `(5 + n) / 2 ..= (6 + n) / 2`.
 fn maps(generator: &mut Generator) -> Vec<Map> {
     let n = 2 + (generator.uniform() * 5.0) as usize;
     let wanted = generator.between((5 + n) as f32 / 2.0, (6 + n) as f32 / 2.0);
@@ -58,7 +59,7 @@ fn maps(generator: &mut Generator) -> Vec<Map> {
         .collect()
 }
 
-/// A quick generator for the many choices of a figure: Marsaglia's xorshift.
+/// A fast generator for the many choices of a figure: Marsaglia's xorshift.
 struct Choices(u32);
 
 impl Choices {
@@ -72,7 +73,7 @@ impl Choices {
 
 pub(super) fn draw(canvas: &mut Canvas, of_class: &mut Generator, own: &mut Generator) {
     let maps = maps(of_class);
-    // Each picture's figure is a little another one.
+    // The figure varies slightly from image to image.
     let maps: Vec<Map> = maps
         .into_iter()
         .map(|map| Map {
@@ -100,7 +101,7 @@ pub(super) fn draw(canvas: &mut Canvas, of_class: &mut Generator, own: &mut Gene
     place(canvas, &points, own);
 }
 
-/// Paints points, brought to the size of the picture, turned and mirrored.
+/// Paints points, scaled to the image, rotated and mirrored.
 fn place(canvas: &mut Canvas, points: &[[f32; 3]], own: &mut Generator) {
     let bounds = |axis: usize| {
         let mut values: Vec<f32> = points.iter().step_by(7).map(|point| point[axis]).collect();

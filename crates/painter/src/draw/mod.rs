@@ -1,4 +1,4 @@
-//! Images of few strokes: fractals, contours, textures, solids and animals of rounded parts.
+//! Simple images: fractals, contours, textures, solids and animals of rounded parts.
 
 mod animal;
 mod body;
@@ -19,7 +19,7 @@ use crate::Kind;
 /// The pixels of an image, `[height, width, 3]`.
 ///
 /// # Panics
-/// For [`Kind::Species`], which are painted.
+/// For [`Kind::Species`], which are painted in scenes.
 pub(crate) fn draw(
     kind: Kind,
     class: usize,

@@ -11,14 +11,14 @@ pub(super) fn hash(x: i32, y: i32, seed: u32) -> f32 {
     (h >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
-/// The whole number below. The function of the standard library is a call where the processor's
-/// instruction cannot be taken for granted.
+/// The floor of a number. The standard library's function is a slow call where the processor's
+/// instruction is not guaranteed.
 fn floor(x: f32) -> i32 {
     let towards_zero = x as i32;
     towards_zero - i32::from(x < towards_zero as f32)
 }
 
-/// Noise in `[0, 1)` that changes over a distance of one.
+/// Noise in `[0, 1)` with features of size one.
 pub(super) fn noise(x: f32, y: f32, seed: u32) -> f32 {
     let (x0, y0) = (floor(x), floor(y));
     let smooth = |t: f32| t * t * (3.0 - 2.0 * t);

@@ -1,4 +1,4 @@
-//! What is behind figures: plain or clouded grounds, and landscapes with a sky.
+//! Backgrounds: plain or clouded, and landscapes with a sky.
 
 use alpaca_random::Generator;
 
@@ -6,7 +6,7 @@ use super::canvas::Canvas;
 use super::colour::{self, Colour, hsv, mix};
 use super::noise::layered;
 
-/// A ground for figures without a place in the world.
+/// A background for abstract figures.
 pub(super) fn ground(canvas: &mut Canvas, own: &mut Generator) {
     let colours: [Colour; 2] = [(); 2].map(|()| colour::any(own));
     let kind = own.uniform();
@@ -25,8 +25,8 @@ pub(super) fn ground(canvas: &mut Canvas, own: &mut Generator) {
     });
 }
 
-/// A landscape: a sky above a horizon, hills or trees on it, and ground with grain. Gives the height
-/// of the horizon.
+/// A landscape: a sky above a horizon, hills or trees on it, and ground with grain. Gives the
+/// height of the horizon.
 pub(super) fn landscape(canvas: &mut Canvas, own: &mut Generator) -> f32 {
     let horizon = own.between(-0.2, 0.7);
     let sky = sky(own);
@@ -58,7 +58,7 @@ pub(super) fn landscape(canvas: &mut Canvas, own: &mut Generator) -> f32 {
     horizon
 }
 
-/// The colours of a sky, or of a wall.
+/// The colors of a sky, or of a wall.
 fn sky(own: &mut Generator) -> [Colour; 2] {
     if own.uniform() < 0.7 {
         let blue = hsv(own.between(0.54, 0.62), own.between(0.1, 0.6), own.between(0.6, 1.0));

@@ -1,4 +1,4 @@
-//! Things of a few rounded parts, seen from any side.
+//! Objects of a few rounded parts, seen from any side.
 
 use alpaca_random::Generator;
 

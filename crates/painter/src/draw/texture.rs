@@ -1,4 +1,4 @@
-//! Surfaces without a figure: cells, stripes, spots, clouds, strands, weaves.
+//! Textures without a figure: cells, stripes, spots, clouds, strands, weaves.
 
 use alpaca_random::Generator;
 
@@ -6,7 +6,7 @@ use super::canvas::Canvas;
 use super::colour::{self, Colour, mix};
 use super::noise::{hash, layered, noise};
 
-/// What a class of surfaces is like.
+/// The parameters of a class of textures.
 struct Surface {
     kind: usize,
     scale: f32,
@@ -28,7 +28,7 @@ impl Surface {
         }
     }
 
-    /// How much of the second colour there is at a place.
+    /// The fraction of the second color at a place.
     fn at(&self, x: f32, y: f32, seed: u32) -> f32 {
         let bend = self.warp * (layered(x * 1.3, y * 1.3, seed ^ 5, 3) - 0.5);
         let (x, y) = ((x + bend) * self.scale, (y - bend) * self.scale / self.stretch);
@@ -47,8 +47,8 @@ impl Surface {
     }
 }
 
-/// The distance to the nearest of points strewn over a grid, and how much nearer it is than the next
-/// (Worley 1996).
+/// The distance to the nearest of points strewn over a grid, and how much nearer it is than the
+/// next (Worley 1996).
 fn cells(x: f32, y: f32, seed: u32) -> [f32; 2] {
     let (column, row) = (x.floor() as i32, y.floor() as i32);
     let (mut first, mut second) = (f32::INFINITY, f32::INFINITY);

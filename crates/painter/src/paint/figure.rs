@@ -1,9 +1,9 @@
-//! What can be the subject of a picture, and what it is doing.
+//! The subject of an image, and its stance.
 
 use crate::paint::drawing::geometry::{Bounds, Point, at};
 use crate::paint::drawing::painter::Painter;
 
-/// What the subject of a picture is doing, as far as it can.
+/// The stance of a subject, if it supports stances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stance {
     /// Stands in profile.
@@ -22,9 +22,9 @@ pub(crate) enum Stance {
     Frontal,
 }
 
-/// Something that can be drawn standing on the line y = 0, with y up, in centimetres.
+/// Something that can be drawn standing on the line y = 0, with y up, in centimeters.
 pub(crate) trait Figure {
-    /// The extent of all of it.
+    /// The bounds of the whole subject.
     fn bounds(&self) -> Bounds;
 
     /// The part that a portrait shows.
@@ -35,7 +35,7 @@ pub(crate) trait Figure {
     fn draw(&self, painter: &mut Painter);
 }
 
-/// A thing that has no poses.
+/// An object without stances.
 pub(crate) struct Still<Drawing> {
     bounds: Bounds,
     drawing: Drawing,

@@ -1,8 +1,8 @@
-//! Painted pictures: an animal or a thing in a scene, at some hour and in some weather, as a camera
+//! Painted images: an animal or an object in a scene, at some hour and in some weather, as a camera
 //! sees it.
 //!
-//! The images of `data/alpacas` are made of these, and the kind `species` of generators, whose
-//! classes are made-up animals.
+//! They make up `data/alpacas` and the kind `species` of generators, which has invented animals as
+//! classes.
 
 mod animal;
 mod drawing;
@@ -17,17 +17,17 @@ use self::picture::Frame;
 use self::picture::deal::Deal;
 use self::random::Random;
 
-/// A painted picture.
+/// A painted image.
 pub struct Painting {
-    /// Columns.
+    /// The number of columns.
     pub width: u32,
-    /// Rows.
+    /// The number of rows.
     pub height: u32,
-    /// `[height, width, 3]`.
+    /// The pixels, `[height, width, 3]`.
     pub pixels: Vec<u8>,
 }
 
-/// A picture of a made-up species: `[height, width, 3]`, values from 0 to 255.
+/// An image of an invented species: `[height, width, 3]`, values from 0 to 255.
 pub(crate) fn species(
     class: usize,
     number: usize,

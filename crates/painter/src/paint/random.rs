@@ -6,7 +6,7 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    /// A generator for the picture numbered `index` of the group called `name`.
+    /// A generator for the image numbered `index` of the group called `name`.
     pub(crate) fn new(seed: u64, name: &str, index: u64) -> Self {
         let mut state = seed ^ 0x9e37_79b9_7f4a_7c15;
         for byte in name.bytes() {

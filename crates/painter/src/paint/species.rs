@@ -1,5 +1,5 @@
-//! Made-up four-legged species: the build of one animal with the head, the neck and the coat of
-//! others, all of them stretched. No alpaca is among the animals.
+//! Invented four-legged species: the build of one animal with the head, the neck and the coat of
+//! others, all of them stretched. Alpacas are not among the animals.
 
 use super::animal::anatomy::{EarShape, Quadruped};
 use super::animal::{bear, camel, cat, cow, deer, dog, goat, horse, llama, sheep};
@@ -23,7 +23,7 @@ const PARENTS: [fn(&mut Random) -> Quadruped; 11] = [
     sheep::sheep,
 ];
 
-/// Colours that coats have.
+/// Colors that coats have.
 const COATS: [u32; 9] = [
     0xf0_e8d8, 0xd8_c0a0, 0xb0_8050, 0x80_5030, 0x50_3424, 0x2a_2420, 0x90_8880, 0xc8_c4c0,
     0xe0_b070,
@@ -119,7 +119,7 @@ fn groom(animal: &mut Quadruped, class: &mut Random) {
     }
 }
 
-/// Gives a species the colours of its own.
+/// Gives a species the colors of its own.
 fn dye(animal: &mut Quadruped, class: &mut Random) {
     let [first, second] = [(); 2].map(|()| rgb(class.pick(COATS)).varied(class, 0.08));
     let coats = &mut animal.coats;

@@ -1,10 +1,13 @@
-//! An inverted residual block backward, strip by strip of each picture.
+//! The backward pass of an inverted residual block, strip by strip of each image.
 //!
-//! For each strip of output rows: the expansion of the rows they read is computed again (what the
-//! strip before left is kept), then the depthwise output; the gradient of the latter is a product
-//! with the projection's weights, gated; it gives the depthwise weight gradient and, for the rows
-//! of the depthwise input that no later strip adds to ("settled"), their gradient, which in turn is
-//! gated and gives the gradient of the expansion and of the block's input.
+//! For each strip of output rows:
+//!
+//! 1. The expansion of the rows they read is recomputed; rows from the previous strip are reused.
+//! 2. The depthwise output is recomputed.
+//! 3. The gradient of the depthwise output is a product with the projection's weights, gated.
+//! 4. That gives the depthwise weight gradient. It also gives the gradient of the rows of the
+//!    depthwise input that no later strip adds to ("settled" rows).
+//! 5. The latter is gated and gives the gradients of the expansion and of the block's input.
 
 use std::ops::Range;
 
@@ -20,7 +23,7 @@ use crate::engine::layers::depthwise::flipped;
 use crate::engine::layers::row_buffer::RowBuffer;
 use crate::engine::layers::{Backward, InputGradients};
 
-/// Where the sums of a micro-batch lie: `G` of the expansion `[k, e]` and its `db`, `G` of the
+/// The layout of the sums of a micro-batch: `G` of the expansion `[k, e]` and its `db`, `G` of the
 /// depthwise convolution and its `db`, the transpose of the projection's `G` `[c, e]` and its `db`.
 struct SumsLayout {
     ends: [usize; 6],
@@ -69,7 +72,7 @@ impl SumsLayout {
     }
 }
 
-/// Weights as the passes of a block read them.
+/// The weights in the layouts that the passes of a block read.
 struct Weights<'a> {
     /// The expansion's weights, its bias, and the transpose of its weights.
     expand: Option<(Packed, &'a [f32], Packed)>,
@@ -143,7 +146,7 @@ pub(super) fn backward(block: &InvertedResidual, pass: &Backward<'_>) -> InputGr
     all
 }
 
-/// One picture on its way backward.
+/// The backward pass of one image.
 struct Picture<'a> {
     block: &'a InvertedResidual,
     weights: &'a Weights<'a>,
@@ -158,7 +161,7 @@ impl Picture<'_> {
         let (stride, kernel) = (shape.window.stride, shape.window.kernel);
         let strip = strip_rows(shape);
         let has_expansion = self.block.has_expansion;
-        // Rows of the depthwise input are held from the first unsettled one on.
+        // Rows of the depthwise input are stored from the first unsettled one on.
         let n_expanded = if has_expansion { (strip + 1) * stride + 2 * kernel } else { 0 };
         let n_settled = if has_expansion { (strip + 1) * stride + kernel } else { 0 };
         let lengths = [
@@ -176,7 +179,7 @@ impl Picture<'_> {
                 let reads = shape.reads(&rows);
                 let next = shape.settled(rows.end);
                 let input = if has_expansion {
-                    // What is settled here is gated by its own activations.
+                    // The settled gradient is gated by its own activations.
                     self.expand(&mut expanded, settled.min(reads.start), reads.end.max(next));
                     expanded.as_rows()
                 } else {
@@ -215,7 +218,7 @@ impl Picture<'_> {
         ReversedWeights { weights: &self.weights.depthwise, flipped: &self.weights.flipped }
     }
 
-    /// Holds the rows of the depthwise input from `first` to `end`.
+    /// Makes the rows of the depthwise input from `first` to `end` available.
     fn expand(&self, expanded: &mut RowBuffer<'_>, first: usize, end: usize) {
         let Some((weights, bias, _)) = &self.weights.expand else { return };
         let len = self.block.shape.width * self.block.n_inputs;
@@ -255,8 +258,8 @@ impl Picture<'_> {
         kernels.gate(room, None, None, sums.depthwise_shift);
     }
 
-    /// From the gradient of settled rows of the depthwise input to the expansion's sums and the
-    /// gradient of the block's input.
+    /// Computes the expansion's sums and the gradient of the block's input from the gradient of
+    /// settled rows of the depthwise input.
     fn backward_expansion(
         &self,
         rows: Range<usize>,
@@ -285,7 +288,7 @@ impl Picture<'_> {
         kernels.product(dz, transposed, epilogue, out);
     }
 
-    /// The gradient of the block's input where that is the depthwise input.
+    /// The gradient of the block's input if there is no expansion.
     fn gradient_of_input(&self, rows: Range<usize>, dz: Rows<'_>, dx: &mut Out<'_>) {
         if dx.is_empty() {
             return;

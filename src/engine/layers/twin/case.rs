@@ -1,5 +1,5 @@
-//! Operations with their inputs and the same functions in double precision, without vectors, strips
-//! or threads.
+//! Test cases: operations with their inputs, and the same functions in double precision without
+//! vectors, strips or threads.
 
 use std::sync::Mutex;
 
@@ -23,7 +23,7 @@ enum Kind {
     Depthwise,
 }
 
-/// A convolution `(x W) ∘ s + b` and what is behind it.
+/// A convolution `(x W) ∘ s + b` with its activation and shortcut.
 fn convolve(
     x: &Map,
     window: Window,
@@ -80,7 +80,7 @@ pub(super) fn random(generator: &mut Generator, n: usize, low: f32, high: f32) -
     (0..n).map(|_| generator.between(low, high)).collect()
 }
 
-/// Weights, scale and shift of a convolution whose outputs lie on both sides of both bounds.
+/// Weights, scale and shift that give outputs on both sides of both activation bounds.
 fn affine(generator: &mut Generator, k: usize, c: usize) -> [Vec<f32>; 3] {
     [
         random(generator, k * c, -1.0, 1.0),
@@ -167,7 +167,7 @@ pub(super) fn pointwise(
     if with_shortcut {
         inputs.push(random(generator, n * size[0] * size[1] * c, -1.0, 1.0));
     }
-    // A shortcut comes behind a linear convolution.
+    // A shortcut follows a linear convolution.
     let activation = if with_shortcut { Activation::Linear } else { activation };
     let shape = [n, size[0], size[1], k];
     Case {
@@ -263,7 +263,7 @@ pub(super) fn block(
     }
 }
 
-/// A batch normalisation; the shortcut is its last input.
+/// A batch normalization; the shortcut is its last input.
 pub(super) fn normalisation(
     kernels: Kernels,
     generator: &mut Generator,
@@ -271,7 +271,7 @@ pub(super) fn normalisation(
     (activation, has_shortcut, n_pieces): (Activation, bool, usize),
 ) -> Case {
     let len = n * height * width * c;
-    // Means far from zero, as far as they are from each other.
+    // Means far from zero and far from each other.
     let mut inputs = vec![
         random(generator, len, 2.0, 6.0),
         random(generator, c, 0.5, 3.0),
@@ -330,7 +330,7 @@ pub(super) fn sums(
     }
 }
 
-/// A max pooling of numbers of which no two are equal.
+/// A max pooling of distinct values.
 pub(super) fn greatest_of(
     generator: &mut Generator,
     (n, shape @ [h, w, c]): (usize, [usize; 3]),

@@ -1,4 +1,4 @@
-//! How a four-legged animal is built: measures in centimetres, seen from its right side with y up.
+//! The anatomy of a four-legged animal: lengths in centimeters, seen from its right side with y up.
 
 use crate::paint::drawing::coat::Coat;
 use crate::paint::drawing::colour::Colour;
@@ -9,7 +9,7 @@ use crate::paint::drawing::tube::Ring;
 pub(crate) struct Quadruped {
     /// From the rump to the chest.
     pub(crate) torso: Vec<Ring>,
-    /// What rises from the back.
+    /// The humps on the back.
     pub(crate) humps: Vec<Vec<Ring>>,
     pub(crate) neck: Neck,
     pub(crate) head: Head,
@@ -62,12 +62,12 @@ pub(crate) struct Head {
     pub(crate) skull: Vec<Ring>,
     pub(crate) eye: Point,
     pub(crate) eye_size: f32,
-    /// The colour of an eye with an upright pupil; other eyes are dark.
+    /// The color of an eye with an upright pupil; other eyes are dark.
     pub(crate) iris: Option<Colour>,
     pub(crate) nostril: Point,
     /// The two ends of the mouth.
     pub(crate) mouth: [Point; 2],
-    /// The last part of the skull, in another colour.
+    /// The last part of the skull, in another color.
     pub(crate) muzzle: Colour,
     pub(crate) halter: Option<Colour>,
     pub(crate) ear_root: Point,
@@ -80,7 +80,7 @@ pub(crate) struct Head {
     pub(crate) pitch: f32,
 }
 
-/// A head seen from the front; the origin lies between the eyes.
+/// A head seen from the front; the origin is between the eyes.
 pub(crate) struct Face {
     /// From the top of the skull to the chin.
     pub(crate) skull: Vec<Ring>,
@@ -117,7 +117,7 @@ pub(crate) struct Ear {
     pub(crate) inside: Colour,
 }
 
-/// What an ear looks like.
+/// The shape of an ear.
 #[derive(Clone, Copy)]
 pub(crate) enum EarShape {
     /// Straight with a point.
@@ -129,7 +129,7 @@ pub(crate) enum EarShape {
     Round,
 }
 
-/// What grows on top of a head.
+/// The growth on top of a head.
 pub(crate) enum Crown {
     Bare,
     /// A tuft of hair: half its width and height.
@@ -156,14 +156,14 @@ pub(crate) struct Leg {
     pub(crate) hip: Point,
     /// Half its width at the hip, the middle joint and the ankle.
     pub(crate) half: [f32; 3],
-    /// How far the middle joint lies in front of the straight line; negative for behind.
+    /// The distance of the middle joint in front of the straight line; negative if behind it.
     pub(crate) bend: f32,
     /// How far down the coat of the thigh reaches, as a share of the leg.
     pub(crate) sleeve: f32,
     pub(crate) foot: Foot,
 }
 
-/// What a leg stands on.
+/// The foot of a leg.
 #[derive(Clone, Copy)]
 pub(crate) enum Foot {
     /// Two toes with a soft sole.

@@ -1,4 +1,4 @@
-//! What birds share: two legs, a feathered body, and a neck that may be long.
+//! The common anatomy of birds: two legs, a feathered body, and a neck that may be long.
 
 use std::f32::consts::PI;
 
@@ -13,7 +13,7 @@ use crate::paint::drawing::tube::{Ring, Tube, ring};
 use crate::paint::figure::{Figure, Stance};
 use crate::paint::random::Random;
 
-/// How a bird is built: measures in centimetres, standing on y = 0 and looking along the x axis.
+/// The anatomy of a bird: lengths in centimeters, standing on y = 0 and looking along the x axis.
 pub(crate) struct Bird {
     /// From the rump to the breast.
     pub(crate) body: Vec<Ring>,
@@ -25,14 +25,14 @@ pub(crate) struct Bird {
     pub(crate) head: f32,
     pub(crate) beak: f32,
     pub(crate) beak_colour: Colour,
-    /// The colour of its comb, where it has one.
+    /// The color of its comb, where it has one.
     pub(crate) comb: Option<Colour>,
     pub(crate) leg_length: f32,
     pub(crate) leg_half: f32,
     pub(crate) leg_colour: Colour,
     pub(crate) tail: f32,
     pub(crate) feathers: Coat,
-    /// What covers the neck and the head.
+    /// The coat of the neck and the head.
     pub(crate) down: Coat,
 }
 

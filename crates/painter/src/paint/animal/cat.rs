@@ -10,7 +10,7 @@ use crate::paint::drawing::geometry::at;
 use crate::paint::drawing::tube::ring;
 use crate::paint::random::Random;
 
-/// What the coat of a cat looks like.
+/// The pattern of a cat's coat.
 #[derive(Clone, Copy)]
 enum Pattern {
     Plain,

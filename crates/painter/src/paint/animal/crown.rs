@@ -1,4 +1,4 @@
-//! What grows on top of a head: topknots, horns and antlers.
+//! Growth on top of a head: topknots, horns and antlers.
 
 use super::anatomy::Crown;
 use crate::paint::drawing::coat::{Coat, Texture};

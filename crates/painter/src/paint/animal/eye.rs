@@ -4,7 +4,7 @@ use crate::paint::drawing::colour::{BLACK, Colour, WHITE, rgb};
 use crate::paint::drawing::geometry::{Point, at, oval};
 use crate::paint::drawing::painter::Painter;
 
-/// Draws a big eye with a glint and a lid: dark, or with an upright pupil in a coloured iris.
+/// Draws a big eye with a glint and a lid: dark, or with an upright pupil in a colored iris.
 pub(crate) fn draw(painter: &mut Painter, centre: Point, size: f32, iris: Option<Colour>) {
     let size = size.max(painter.canvas.pixel() * 0.8);
     let on = |x: f32, y: f32| centre + at(x, y) * size;

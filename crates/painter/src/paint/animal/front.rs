@@ -13,7 +13,7 @@ use crate::paint::random::Random;
 /// An animal seen from the front.
 pub(crate) struct Front {
     animal: Quadruped,
-    /// The chest, in the middle of the picture.
+    /// The chest, in the middle of the image.
     chest: Ring,
     head: Placement,
     /// How far the face is turned aside, from -1 to 1.

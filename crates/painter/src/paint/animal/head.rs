@@ -48,7 +48,7 @@ impl Head {
         });
     }
 
-    /// Colours the tip of the skull.
+    /// Colors the tip of the skull.
     fn muzzle(&self, painter: &mut Painter, skull: &Tube) {
         painter.canvas.clip(&skull.silhouette());
         let tip = skull.spot(1.0, 0.0).place;

@@ -1,4 +1,4 @@
-//! The natural colours of animals that are kept for wool or come in many colours.
+//! The natural colors of animals that are kept for wool or come in many colors.
 
 use crate::paint::drawing::coat::Coat;
 use crate::paint::drawing::colour::{Colour, rgb};
@@ -11,7 +11,7 @@ const BROWNS: [u32; 3] = [0x8a_552f, 0x70_4024, 0x5a_3826];
 const DARKS: [u32; 3] = [0x3a_302c, 0x46_3a34, 0x2e_2a2c];
 const GREYS: [u32; 3] = [0xa8_a29c, 0x80_7a78, 0xc4_beb6];
 
-/// A main colour, and a second one for patches; drawn alike for every animal that uses it.
+/// A main color, and a second one for patches; drawn alike for every animal that uses it.
 pub(crate) fn colours(random: &mut Random) -> (Colour, Colour) {
     let shades = random.pick([WHITES, WHITES, FAWNS, FAWNS, BROWNS, BROWNS, DARKS, GREYS]);
     let colour = rgb(random.pick(shades)).varied(random, 0.05);
@@ -27,7 +27,7 @@ pub(crate) fn patched(coat: Coat, second: Colour, random: &mut Random) -> Coat {
     coat.marked(middle, half, second).marked(other, half * random.between(0.6, 1.2), second)
 }
 
-/// The colour of a halter, for the few animals that wear one.
+/// The color of a halter, for the few animals that wear one.
 pub(crate) fn halter(random: &mut Random) -> Option<Colour> {
     let colour = rgb(random.pick([0xb8_3434, 0x30_58a8, 0x38_8048, 0x58_3c80, 0x90_5c30]));
     random.chance(0.18).then_some(colour)

@@ -1,4 +1,4 @@
-//! A picture to draw on: filled shapes in a frame that can be moved, turned and scaled.
+//! An image to draw on: filled shapes in a frame that can be moved, turned and scaled.
 
 use tiny_skia::{
     Color, FillRule, GradientStop, LinearGradient, Mask, Paint, Path, PathBuilder, Pixmap,
@@ -8,14 +8,14 @@ use tiny_skia::{
 use super::colour::Colour;
 use super::geometry::{Point, Side, at};
 
-/// Pixels drawn for each pixel of the finished picture, along each side.
+/// Pixels drawn for each pixel of the finished image, along each side.
 pub(crate) const OVERSAMPLING: u32 = 2;
 
-/// What a shape is filled with.
+/// The fill of a shape.
 #[derive(Clone, Copy)]
 pub(crate) enum Ink {
     Flat(Colour),
-    /// Runs from one colour at one point to another at another.
+    /// Runs from one color at one point to another at another.
     Along {
         from: (Point, Colour),
         to: (Point, Colour),
@@ -35,7 +35,7 @@ impl From<Colour> for Ink {
     }
 }
 
-/// Where a drawing goes: its origin, its size and its turn in radians.
+/// The placement of a drawing: origin, scale and rotation in radians.
 #[derive(Clone, Copy)]
 pub(crate) struct Placement {
     pub(crate) origin: Point,
@@ -56,7 +56,7 @@ impl Placement {
     }
 }
 
-/// A picture that is being drawn.
+/// An image that is being drawn.
 pub(crate) struct Canvas {
     pixmap: Pixmap,
     frame: Transform,
@@ -65,26 +65,26 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas for a picture of `width` by `height` pixels, `fineness` of which make one unit of
-    /// what is drawn.
+    /// A canvas for an image of `width` by `height` pixels, with `fineness` pixels per unit of the
+    /// drawing.
     pub(crate) fn new(width: u32, height: u32, fineness: f32) -> Self {
         let pixmap = Pixmap::new(width * OVERSAMPLING, height * OVERSAMPLING)
-            .expect("pictures are neither empty nor huge");
+            .expect("images are neither empty nor huge");
         let scale = OVERSAMPLING as f32 * fineness;
         Self { pixmap, frame: Transform::from_scale(scale, scale), clip: None, fineness }
     }
 
-    /// Pixels that one unit of what is drawn takes, each of them drawn finer by `OVERSAMPLING`.
+    /// The pixels per unit of the drawing, before oversampling by `OVERSAMPLING`.
     pub(crate) fn fineness(&self) -> f32 {
         self.fineness
     }
 
-    /// The pixels, `OVERSAMPLING` times as wide and high as the picture.
+    /// The pixels, `OVERSAMPLING` times as wide and high as the image.
     pub(crate) fn pixmap(&mut self) -> &mut Pixmap {
         &mut self.pixmap
     }
 
-    /// The length of one pixel of the finished picture in the current frame.
+    /// The length of one pixel of the finished image in the current frame.
     pub(crate) fn pixel(&self) -> f32 {
         let (wide, high) = self.frame.get_scale();
         OVERSAMPLING as f32 / (wide * high).sqrt()
@@ -100,12 +100,12 @@ impl Canvas {
         outer
     }
 
-    /// Goes back to a frame that [`Canvas::enter`] left.
+    /// Restores the frame from before [`Canvas::enter`].
     pub(crate) fn restore(&mut self, frame: Transform) {
         self.frame = frame;
     }
 
-    /// Where a direction of the current frame points on the picture, whose y points down.
+    /// A direction of the current frame in image coordinates, where y points down.
     pub(crate) fn on_picture(&self, direction: Point) -> Point {
         let frame = self.frame;
         let x = frame.sx * direction.x + frame.kx * direction.y;
@@ -128,7 +128,7 @@ impl Canvas {
         self.clip = None;
     }
 
-    /// Fills the shape whose corners are `outline`.
+    /// Fills the shape with the corners `outline`.
     pub(crate) fn fill(&mut self, outline: &[Point], ink: impl Into<Ink>) {
         if let Some(path) = polygon(outline) {
             self.fill_path(&path, ink.into());

@@ -1,10 +1,10 @@
-//! What covers a body: its colours and what the hair is like.
+//! Coats: the colors and the hair of a body.
 
 use super::colour::Colour;
 use super::geometry::Point;
 use crate::paint::random::noise;
 
-/// What the hair of a coat is like.
+/// The hair of a coat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Texture {
     /// No hair to be seen: skin, a horn, a horse in summer.
@@ -23,7 +23,7 @@ pub(crate) enum Texture {
     Feathers,
 }
 
-/// A patch of another colour with an uneven edge.
+/// A patch of another color with an uneven edge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     pub(crate) centre: Point,
@@ -42,18 +42,18 @@ pub(crate) struct Coat {
 }
 
 impl Coat {
-    /// A coat of one colour.
+    /// A coat of one color.
     pub(crate) fn plain(colour: Colour, texture: Texture, length: f32) -> Self {
         Self { colour, texture, length, marks: Vec::new() }
     }
 
-    /// The same hair in another colour.
+    /// The same hair in another color.
     #[must_use]
     pub(crate) fn dyed(&self, colour: Colour) -> Self {
         Self { colour, marks: Vec::new(), ..self.clone() }
     }
 
-    /// The same colours as another kind of hair.
+    /// The same colors as another kind of hair.
     #[must_use]
     pub(crate) fn trimmed(&self, texture: Texture, length: f32) -> Self {
         Self { texture, length, ..self.clone() }
@@ -66,7 +66,7 @@ impl Coat {
         self
     }
 
-    /// The colour at one place of the drawing.
+    /// The color at one place of the drawing.
     pub(crate) fn colour_at(&self, place: Point) -> Colour {
         self.marks.iter().fold(self.colour, |under, mark| {
             let x = (place.x - mark.centre.x) / mark.half.x;

@@ -1,8 +1,8 @@
-//! Colours, and what light does to them.
+//! Colors, and the effect of light on them.
 
 use crate::paint::random::Random;
 
-/// A colour with straight alpha; each part runs from 0 to 1.
+/// A color with straight alpha; each part runs from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Colour {
     pub(crate) red: f32,
@@ -11,7 +11,7 @@ pub(crate) struct Colour {
     pub(crate) alpha: f32,
 }
 
-/// The opaque colour `0xRRGGBB`.
+/// The opaque color `0xRRGGBB`.
 pub(crate) const fn rgb(hex: u32) -> Colour {
     Colour {
         red: ((hex >> 16) & 0xff) as f32 / 255.0,
@@ -27,13 +27,13 @@ pub(crate) const BLACK: Colour = rgb(0);
 pub(crate) const WHITE: Colour = rgb(0xff_ffff);
 
 impl Colour {
-    /// The same colour, this opaque.
+    /// The same color with another opacity.
     #[must_use]
     pub(crate) fn alpha(self, alpha: f32) -> Self {
         Self { alpha, ..self }
     }
 
-    /// The colour `share` of the way to `other`.
+    /// The color `share` of the way to `other`.
     #[must_use]
     pub(crate) fn mix(self, other: Self, share: f32) -> Self {
         let part = |from: f32, to: f32| from + (to - from) * share;
@@ -45,7 +45,7 @@ impl Colour {
         }
     }
 
-    /// The colour under `strength` times the light: shadows cool a little, and what is dark shines
+    /// The color under `strength` times the light: shadows cool a little, and what is dark shines
     /// where the light is strong.
     #[must_use]
     pub(crate) fn lit(self, strength: f32) -> Self {
@@ -59,7 +59,7 @@ impl Colour {
         }
     }
 
-    /// A colour near this one.
+    /// A color near this one.
     #[must_use]
     pub(crate) fn varied(self, random: &mut Random, reach: f32) -> Self {
         let brightness = 1.0 + random.wobble(reach);
@@ -72,7 +72,7 @@ impl Colour {
         }
     }
 
-    /// How bright the colour looks, from 0 to 1.
+    /// How bright the color looks, from 0 to 1.
     pub(crate) fn brightness(self) -> f32 {
         0.3 * self.red + 0.59 * self.green + 0.11 * self.blue
     }

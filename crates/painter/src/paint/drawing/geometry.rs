@@ -87,7 +87,7 @@ impl Neg for Point {
     }
 }
 
-/// Left or right in the picture.
+/// Left or right in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Left,

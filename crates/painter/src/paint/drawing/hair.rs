@@ -59,7 +59,7 @@ fn strewn(painter: &mut Painter, tube: &Tube, size: f32) -> Vec<Tuft> {
     tufts
 }
 
-/// The colour of the coat where `tuft` grows, lit and a little uneven.
+/// The color of the coat where `tuft` grows, lit and a little uneven.
 fn tuft_colour(painter: &mut Painter, tuft: &Tuft, coat: &Coat, reach: f32) -> Colour {
     let strength = painter.brightness(tuft.spot.normal);
     coat.colour_at(tuft.spot.place).varied(&mut painter.random, reach).lit(strength)

@@ -1,4 +1,4 @@
-//! Drawing: shapes, colours, light, and round bodies with a coat.
+//! Drawing: shapes, colors, light, and round bodies with a coat.
 
 pub(crate) mod canvas;
 pub(crate) mod coat;

@@ -1,20 +1,20 @@
-//! A canvas together with the light that falls on it and the dice that vary what is drawn.
+//! A canvas with its light and the random numbers that vary drawings.
 
 use super::canvas::{Canvas, Placement};
 use super::colour::Colour;
 use super::geometry::{Point, at};
 use crate::paint::random::Random;
 
-/// Where the light comes from and how hard it is.
+/// The direction and strength of the light.
 #[derive(Clone, Copy)]
 pub(crate) struct Light {
-    /// Toward the light within the picture, whose y points down.
+    /// Toward the light within the image, where y points down.
     pub(crate) toward: Point,
     /// Toward the viewer.
     pub(crate) front: f32,
-    /// What reaches every side.
+    /// The ambient light.
     pub(crate) ambient: f32,
-    /// What reaches the sides that face the light.
+    /// The directional light.
     pub(crate) key: f32,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Spot {
     pub(crate) place: Point,
     /// The way along the tube, of length one.
     pub(crate) along: Point,
-    /// How the skin leans within the picture; shorter than one where it faces the viewer.
+    /// How the skin leans within the image; shorter than one where it faces the viewer.
     pub(crate) normal: Point,
     /// Half the width of the tube here.
     pub(crate) half: f32,

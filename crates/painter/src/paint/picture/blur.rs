@@ -2,7 +2,7 @@
 
 use crate::paint::drawing::canvas::{Canvas, OVERSAMPLING};
 
-/// Blurs the canvas by about `radius` units of what is drawn.
+/// Blurs the canvas by about `radius` units of the drawing.
 pub(crate) fn apply(canvas: &mut Canvas, radius: f32) {
     let reach = (radius * canvas.fineness() * OVERSAMPLING as f32).round() as usize;
     if reach == 0 {

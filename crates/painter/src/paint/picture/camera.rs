@@ -1,4 +1,4 @@
-//! What a camera does to a picture: exposure, contrast, a dark rim and grain.
+//! Camera effects: exposure, contrast, vignetting and grain.
 
 use crate::paint::Painting;
 use crate::paint::drawing::canvas::{Canvas, OVERSAMPLING};
@@ -28,7 +28,7 @@ impl Camera {
         }
     }
 
-    /// Takes the picture.
+    /// Applies the effects and downsamples.
     pub(crate) fn develop(&self, canvas: &mut Canvas, random: &mut Random) -> Painting {
         let pixmap = canvas.pixmap();
         let (width, height) = (pixmap.width() / OVERSAMPLING, pixmap.height() / OVERSAMPLING);
@@ -65,7 +65,7 @@ fn to_byte(part: f32) -> u8 {
     (part.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
-/// The mean colour of the drawn pixels that make one pixel of the picture.
+/// The mean color of the drawn pixels that make one pixel of the image.
 fn mean(data: &[u8], corner: usize, stride: usize) -> [f32; 3] {
     const SIDE: usize = OVERSAMPLING as usize;
     [0, 1, 2].map(|channel| {

@@ -1,21 +1,21 @@
-//! Deals choices to the pictures of a class so that each comes up in its exact share.
+//! Deals choices to the images of a class so that each comes up in its exact share.
 
 use crate::paint::random::Random;
 
-/// One picture's place among the pictures of its class.
+/// One image's place among the images of its class.
 #[derive(Clone, Copy)]
 pub(crate) struct Deal<'a> {
     pub(crate) seed: u64,
     /// The name of the class.
     pub(crate) class: &'a str,
-    /// The number of the picture.
+    /// The number of the image.
     pub(crate) index: u32,
-    /// How many pictures choices are dealt out to evenly; of one, each is a throw of its own.
+    /// The number of images among which choices are balanced; with one, each choice is independent.
     pub(crate) count: u32,
 }
 
 impl Deal<'_> {
-    /// A generator for `topic` in this picture alone.
+    /// A generator for `topic` in this image alone.
     pub(crate) fn random(&self, topic: &str) -> Random {
         Random::new(self.seed, &format!("{}/{topic}", self.class), u64::from(self.index))
     }
@@ -31,8 +31,8 @@ impl Deal<'_> {
         (place as f32 + 0.98 * self.random(topic).unit() + 0.01) / self.count as f32
     }
 
-    /// One of `choices`, which are not none: over the class, each comes up as often as its number
-    /// says, in parts of all the numbers together.
+    /// One of `choices`, which must not be empty. Over the class, each is chosen in proportion to
+    /// its number.
     pub(crate) fn choose<T: Copy>(&self, topic: &str, choices: &[(T, u32)]) -> T {
         let total: u32 = choices.iter().map(|choice| choice.1).sum();
         let target = (self.share(topic) * total as f32) as u32;

@@ -1,4 +1,4 @@
-//! The recipe of a picture: a scene, a subject in it, and what the camera does to both.
+//! The recipe of an image: a scene, a subject in it, and the camera effects.
 
 pub(crate) mod blur;
 pub(crate) mod camera;
@@ -20,16 +20,16 @@ use crate::paint::random::Random;
 use crate::paint::scene::front::Screen;
 use crate::paint::scene::{self, View, front, hour, setting, shadow, weather};
 
-/// Width and height of the pictures, and how many of ten have each.
+/// Widths and heights, with the number of images out of ten.
 const SIZES: [((u32, u32), u32); 3] = [((192, 192), 7), ((208, 156), 2), ((156, 208), 1)];
 
-/// The size of a picture.
+/// The size of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
     /// In pixels.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Pixels that one unit takes: pictures of all sizes show as much, 192 by 192 units.
+    /// The pixels per unit. Images of all sizes show the same area, 192 by 192 units.
     pub(crate) fineness: f32,
 }
 
@@ -41,7 +41,7 @@ impl Frame {
     }
 }
 
-/// Draws the picture numbered `index` of `class`.
+/// Draws the image numbered `index` of `class`.
 pub(crate) fn draw(class: &Class, index: u32, seed: u64) -> Painting {
     let deal = Deal { seed, class: class.folder, index, count: class.count() };
     let (width, height) = deal.choose("frame", &SIZES);
@@ -50,10 +50,10 @@ pub(crate) fn draw(class: &Class, index: u32, seed: u64) -> Painting {
     take(&deal, frame, make.as_ref().map(|make| make as &Making<'_>))
 }
 
-/// How a subject is made for one picture.
+/// How a subject is made for one image.
 pub(crate) type Making<'a> = dyn Fn(Stance, &mut Random) -> Box<dyn Figure> + 'a;
 
-/// Draws a picture of a subject, or of a scene without one.
+/// Draws an image of a subject, or of a scene without one.
 pub(crate) fn take(deal: &Deal<'_>, frame: Frame, make: Option<&Making<'_>>) -> Painting {
     let Frame { width, height, fineness } = frame;
     let size = at(width as f32, height as f32) * (1.0 / fineness);
@@ -65,7 +65,7 @@ pub(crate) fn take(deal: &Deal<'_>, frame: Frame, make: Option<&Making<'_>>) -> 
         light: hour.light(view.light_side),
         random: deal.random("paint"),
     };
-    // A third of the pictures are tilted around their middle, and enlarged to fill the corners.
+    // A third of the images are tilted around their middle, and enlarged to fill the corners.
     let tilt = if deal.share("tilt") < 0.3 { deal.random("lean").wobble(0.07) } else { 0.0 };
     let zoom = 1.0 + tilt.abs() * 0.9;
     let tilted = Placement { origin: size * 0.5, scale: at(zoom, zoom), turn: tilt };
@@ -94,7 +94,7 @@ fn compose(painter: &mut Painter, view: &View, deal: &Deal<'_>, make: Option<&Ma
         subjects(painter, view, deal, make, shot);
     }
     let screen = match (deal.choose("screen", &front::SCREENS), shot.stance()) {
-        // What grows or lies on the ground would hide a head that is down there.
+        // Ground cover would hide a lowered head.
         (Screen::TallGrass | Screen::Rock | Screen::Bush, Stance::Grazing) => Screen::Nothing,
         (screen, _) => screen,
     };

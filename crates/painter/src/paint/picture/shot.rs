@@ -14,11 +14,11 @@ pub(crate) enum Shot {
     Whole(Stance),
     /// Its head and a part of its neck.
     Portrait(Stance),
-    /// An edge of the picture cuts off its hind part.
+    /// An edge of the image cuts off its hind part.
     Cut(Stance),
 }
 
-/// The shots and how many pictures of a hundred have each.
+/// The shots, with the number of images out of a hundred.
 pub(crate) const SHOTS: [(Shot, u32); 13] = [
     (Shot::Whole(Stance::Standing), 15),
     (Shot::Whole(Stance::Walking), 10),
@@ -36,14 +36,14 @@ pub(crate) const SHOTS: [(Shot, u32); 13] = [
 ];
 
 impl Shot {
-    /// What the subject does.
+    /// The stance of the subject.
     pub(crate) fn stance(self) -> Stance {
         match self {
             Self::Whole(stance) | Self::Portrait(stance) | Self::Cut(stance) => stance,
         }
     }
 
-    /// Where `figure` goes.
+    /// The placement of `figure`.
     pub(crate) fn placement(
         self,
         deal: &Deal<'_>,
@@ -82,7 +82,7 @@ impl Shot {
     }
 }
 
-/// The scale at which a figure covers `share` of the picture but at most `most` of its sides.
+/// The scale at which a figure covers `share` of the image but at most `most` of its sides.
 fn scale_to_cover(view: &View, bounds: Bounds, share: f32, most: f32) -> f32 {
     let size = bounds.size();
     let by_area = share * (view.size.x * view.size.y / (size.x * size.y)).sqrt();

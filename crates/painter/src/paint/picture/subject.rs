@@ -1,4 +1,4 @@
-//! What the pictures of each class show. To add an animal, write it and name it here.
+//! The subjects of each class. To add an animal, write it and list it here.
 
 use crate::paint::animal::{
     alpaca, bear, camel, cat, cow, deer, dog, goat, horse, llama, ostrich, poultry, sheep,
@@ -10,18 +10,18 @@ use crate::paint::thing::{building, plant, plush, vehicle, yard};
 /// How a subject is made.
 pub(crate) type Make = fn(Stance, &mut Random) -> Box<dyn Figure>;
 
-/// A class of pictures.
+/// A class of images.
 pub(crate) struct Class {
-    /// The name of its folder.
+    /// The name of its directory.
     pub(crate) folder: &'static str,
-    /// How the names of its files begin.
+    /// The prefix of its file names.
     pub(crate) prefix: &'static str,
-    /// Its subjects, with the number of pictures of each; some show nothing but a scene.
+    /// Its subjects, with the number of images of each; some show nothing but a scene.
     pub(crate) subjects: &'static [(Option<Make>, u32)],
 }
 
 impl Class {
-    /// How many pictures it has.
+    /// The number of images.
     pub(crate) fn count(&self) -> u32 {
         self.subjects.iter().map(|subject| subject.1).sum()
     }

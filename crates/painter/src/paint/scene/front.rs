@@ -1,4 +1,4 @@
-//! What stands between the camera and the subject.
+//! Occluders between the camera and the subject.
 
 use super::ground::{Cover, Ground, blade};
 use super::prop::Make;
@@ -9,7 +9,7 @@ use crate::paint::drawing::geometry::{Point, Side, at, oval};
 use crate::paint::drawing::painter::Painter;
 use crate::paint::thing::{plant, yard};
 
-/// What hides a part of the subject.
+/// An occluder that hides a part of the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
     Nothing,
@@ -20,7 +20,7 @@ pub(crate) enum Screen {
     Flowers,
 }
 
-/// The screens and how many pictures of a hundred have each.
+/// The screens, with the number of images out of a hundred.
 pub(crate) const SCREENS: [(Screen, u32); 6] = [
     (Screen::Nothing, 62),
     (Screen::TallGrass, 12),
@@ -30,7 +30,7 @@ pub(crate) const SCREENS: [(Screen, u32); 6] = [
     (Screen::Flowers, 6),
 ];
 
-/// Draws `screen` along the bottom of the picture.
+/// Draws `screen` along the bottom of the image.
 pub(crate) fn draw(painter: &mut Painter, view: &View, screen: Screen) {
     match screen {
         Screen::Nothing => {}
@@ -75,7 +75,7 @@ fn fence(painter: &mut Painter, view: &View) {
     });
 }
 
-/// Draws a thing near the bottom edge, as high as `share` of the picture.
+/// Draws a thing near the bottom edge, as high as `share` of the image.
 fn thing(painter: &mut Painter, view: &View, make: Make, share: f32) {
     let figure = make(&mut painter.random);
     let scale = view.size.y * share / figure.bounds().size().y;
@@ -97,7 +97,7 @@ pub(crate) fn at_feet(painter: &mut Painter, view: &View, foot: Point, width: f3
     }
 }
 
-/// Draws a little of what covers the ground.
+/// Draws a tuft of the ground cover.
 fn wisp(painter: &mut Painter, cover: Cover, place: Point, size: f32, colour: Colour) {
     match cover {
         Cover::Grass => blade(painter, place, size, colour),

@@ -7,7 +7,7 @@ use crate::paint::drawing::geometry::{Point, at, oval, rectangle};
 use crate::paint::drawing::painter::Painter;
 use crate::paint::random::noise;
 
-/// What the ground is covered with.
+/// The ground cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cover {
     Grass,
@@ -18,13 +18,13 @@ pub(crate) enum Cover {
     Boards,
 }
 
-/// What the ground is like.
+/// The appearance of the ground.
 #[derive(Clone, Copy)]
 pub(crate) struct Ground {
     pub(crate) cover: Cover,
-    /// Its colour at the horizon.
+    /// Its color at the horizon.
     pub(crate) far: Colour,
-    /// Its colour before the viewer's feet.
+    /// Its color before the viewer's feet.
     pub(crate) near: Colour,
 }
 

@@ -1,4 +1,4 @@
-//! The time of day: what the sky looks like and how the light falls.
+//! The time of day: the look of the sky and the direction of the light.
 
 use crate::paint::drawing::colour::{Colour, rgb};
 use crate::paint::drawing::geometry::{Point, Side, at};
@@ -15,7 +15,7 @@ pub(crate) enum Hour {
     Night,
 }
 
-/// The hours and how many pictures of a hundred have each.
+/// The hours, with the number of images out of a hundred.
 pub(crate) const HOURS: [(Hour, u32); 6] = [
     (Hour::Noon, 30),
     (Hour::Morning, 20),
@@ -26,7 +26,7 @@ pub(crate) const HOURS: [(Hour, u32); 6] = [
 ];
 
 impl Hour {
-    /// The colours of the sky at its top and at the horizon.
+    /// The colors of the sky at its top and at the horizon.
     pub(crate) fn sky(self) -> (Colour, Colour) {
         let (top, low) = match self {
             Self::Morning => (0x86_b4e2, 0xf8_e8d0),
@@ -39,7 +39,7 @@ impl Hour {
         (rgb(top), rgb(low))
     }
 
-    /// What the light does to every colour.
+    /// The effect of the light on every color.
     pub(crate) fn tint(self) -> [f32; 3] {
         match self {
             Self::Morning => [1.03, 1.0, 0.94],

@@ -1,4 +1,4 @@
-//! Walls behind an indoor picture.
+//! Walls behind an indoor image.
 
 use super::setting::Setting;
 use super::{MARGIN, View};

@@ -18,12 +18,12 @@ use crate::paint::drawing::geometry::{Point, Side};
 use crate::paint::drawing::painter::Painter;
 use crate::paint::random::Random;
 
-/// How far a scene reaches beyond the edges of the picture, so that the picture can be tilted.
+/// How far a scene reaches beyond the edges of the image, so that the image can be tilted.
 pub(crate) const MARGIN: f32 = 24.0;
 
 /// Where the camera stands and what it looks at.
 pub(crate) struct View {
-    /// The width and height of the picture.
+    /// The width and height of the image.
     pub(crate) size: Point,
     /// How far down the horizon lies.
     pub(crate) horizon: f32,

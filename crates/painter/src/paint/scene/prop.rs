@@ -1,4 +1,4 @@
-//! Things that stand about behind the subject, the same for every class of pictures.
+//! Props behind the subject, the same for every class of images.
 
 use super::setting::Setting;
 use super::{View, shadow};
@@ -13,7 +13,7 @@ use crate::paint::thing::{building, person, plant, plush, vehicle, yard};
 /// How a prop is made.
 pub(crate) type Make = fn(&mut Random) -> Box<dyn Figure>;
 
-/// What stands outdoors; what is named twice is drawn twice as often.
+/// Outdoor props; one that is listed twice is drawn twice as often.
 const OUTDOORS: [Make; 18] = [
     plant::tree,
     plant::tree,
@@ -35,7 +35,7 @@ const OUTDOORS: [Make; 18] = [
     standing_hen,
 ];
 
-/// What stands under a roof.
+/// Indoor props.
 const INDOORS: [Make; 7] = [
     yard::bale,
     yard::bucket,
@@ -46,7 +46,7 @@ const INDOORS: [Make; 7] = [
     person::person,
 ];
 
-/// What stands where little grows.
+/// Props for barren places.
 const BARREN: [Make; 8] = [
     yard::rock,
     yard::rock,
@@ -100,7 +100,7 @@ fn choose(random: &mut Random, setting: Setting) -> Make {
     }
 }
 
-/// Pixels for each centimetre of something that stands at `foot`.
+/// Pixels for each centimeter of something that stands at `foot`.
 fn scale_at(view: &View, foot: Point) -> f32 {
     let depth = foot.y - view.horizon;
     if view.setting.is_outdoors() { (depth / 130.0).max(0.03) } else { 0.30 + depth * 0.006 }

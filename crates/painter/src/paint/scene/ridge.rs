@@ -1,4 +1,4 @@
-//! What rises at the horizon: hills, mountains, woods and the sea.
+//! The horizon: hills, mountains, woods and the sea.
 
 use super::{MARGIN, View};
 use crate::paint::drawing::canvas::Ink;
@@ -7,7 +7,7 @@ use crate::paint::drawing::geometry::{Point, at, rectangle};
 use crate::paint::drawing::painter::Painter;
 use crate::paint::random::noise;
 
-/// Something that rises at the horizon, with its colour.
+/// A ridge at the horizon, with its color.
 #[derive(Clone, Copy)]
 pub(crate) enum Ridge {
     Hill(u32),

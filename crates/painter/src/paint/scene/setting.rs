@@ -1,4 +1,4 @@
-//! The places where pictures are taken.
+//! The places where images are taken.
 
 use super::ground::{Cover, Ground};
 use super::ridge::Ridge;
@@ -19,7 +19,7 @@ pub(crate) enum Setting {
     Studio,
 }
 
-/// The settings and how many pictures of a hundred have each.
+/// The settings, with the number of images out of a hundred.
 pub(crate) const SETTINGS: [(Setting, u32); 10] = [
     (Setting::Meadow, 18),
     (Setting::Hills, 14),
@@ -39,7 +39,7 @@ impl Setting {
         !matches!(self, Self::Stable | Self::Studio)
     }
 
-    /// What the ground is like.
+    /// The ground of the setting.
     pub(crate) fn ground(self) -> Ground {
         let (cover, far, near) = match self {
             Self::Meadow => (Cover::Grass, 0x9c_b86a, 0x5e_8a3a),
@@ -56,7 +56,7 @@ impl Setting {
         Ground { cover, far: rgb(far), near: rgb(near) }
     }
 
-    /// What rises behind the ground, from the farthest to the nearest.
+    /// The ridges behind the ground, from the farthest to the nearest.
     pub(crate) fn ridges(self) -> &'static [Ridge] {
         match self {
             Self::Meadow => &[Ridge::Hill(0x92_aa88), Ridge::Trees(0x5e_7e4a)],

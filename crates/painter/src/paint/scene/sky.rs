@@ -1,4 +1,4 @@
-//! The sky: its colours, the sun or the moon, clouds and stars.
+//! The sky: its colors, the sun or the moon, clouds and stars.
 
 use super::hour::Hour;
 use super::{MARGIN, View};
@@ -42,7 +42,7 @@ pub(crate) fn draw(painter: &mut Painter, view: &View) {
     }
 }
 
-/// A cloud that is `width` wide, with the colours of its top and its underside.
+/// A cloud that is `width` wide, with the colors of its top and its underside.
 fn cloud(painter: &mut Painter, centre: Point, width: f32, top: Colour, under: Colour) {
     let height = width * painter.random.between(0.22, 0.36);
     for (colour, lift) in [(under.mix(top, 0.35), 0.25), (top, -0.1)] {

@@ -6,7 +6,7 @@ use crate::paint::drawing::colour::{WHITE, rgb};
 use crate::paint::drawing::geometry::{at, rectangle};
 use crate::paint::drawing::painter::Painter;
 
-/// What is in the air.
+/// The weather.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
     Clear,
@@ -15,7 +15,7 @@ pub(crate) enum Weather {
     Fog,
 }
 
-/// The weathers and how many pictures of a hundred have each.
+/// The weathers, with the number of images out of a hundred.
 pub(crate) const WEATHERS: [(Weather, u32); 4] =
     [(Weather::Clear, 80), (Weather::Rain, 6), (Weather::Snowfall, 6), (Weather::Fog, 8)];
 

@@ -1,4 +1,4 @@
-//! What lies about in a yard or a field: rocks, bales, fences, balls and buckets.
+//! Objects in a yard or a field: rocks, bales, fences, balls and buckets.
 
 use crate::paint::drawing::coat::{Coat, Texture};
 use crate::paint::drawing::colour::{Colour, WHITE, rgb};
@@ -65,7 +65,7 @@ pub(crate) fn bale(random: &mut Random) -> Box<dyn Figure> {
 /// How high a fence is.
 pub(crate) const FENCE_HEIGHT: f32 = 112.0;
 
-/// The colours of fences.
+/// The colors of fences.
 pub(crate) const WOODS: [u32; 4] = [0x8c_7050, 0xa8_9880, 0xe4_dccc, 0x68_5440];
 
 /// A stretch of wooden fence.
