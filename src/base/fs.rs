@@ -56,7 +56,7 @@ pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let read = open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|source| FileError::new("read", path, source))?;
     if bytes.len() as u64 > most {
-        return Err(failed(format!("it has more than {}", text::bytes(most))));
+        return Err(failed(format!("it is larger than {}", text::bytes(most))));
     }
     Ok(bytes)
 }
@@ -127,7 +127,7 @@ pub fn remove_any(path: &Path) -> Result<(), FileError> {
 /// The size of a file in bytes, and when it was last changed or touched.
 pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
     let found = std::fs::metadata(path).and_then(|found| Ok((found.len(), found.modified()?)));
-    found.map_err(|source| FileError::new("look at", path, source))
+    found.map_err(|source| FileError::new("inspect", path, source))
 }
 
 /// Whether there is something at a path that is not a file with an end: a folder, a pipe, a device.

@@ -37,13 +37,13 @@ pub enum LoaderError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Its file is another than at the start of the run.
-    #[error("`{path}` changed while the run was going on")]
+    #[error("`{path}` changed during the run")]
     Changed {
         /// The file.
         path: String,
     },
     /// Its file can no longer be decoded.
-    #[error("`{path}` can no longer be read as a picture: {source}")]
+    #[error("`{path}` can no longer be read as an image: {source}")]
     Decode {
         /// The file.
         path: String,
@@ -51,7 +51,7 @@ pub enum LoaderError {
         source: DecodeError,
     },
     /// The work on it stopped unexpectedly.
-    #[error("the work on `{path}` stopped unexpectedly; this is a bug of alpaca-run")]
+    #[error("processing `{path}` stopped unexpectedly; this is a bug in alpaca-run")]
     Panicked {
         /// The file.
         path: String,

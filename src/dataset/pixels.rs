@@ -149,13 +149,13 @@ impl Pixels {
         let mut warnings: Vec<String> = damaged
             .iter()
             .map(|path| {
-                format!("the cache entry `{}` was damaged and is made again", path.display())
+                format!("the cache entry `{}` is damaged and will be rebuilt", path.display())
             })
             .collect();
         warnings.extend(held.refusal.take().map(|error| {
             // Nothing more is written: the disk is full, or the folder is somebody else's.
             held.disk_bytes = u64::MAX / 2;
-            format!("pixels are not kept on disk: {error}: {}", error.source)
+            format!("decoded images are not cached on disk: {error}: {}", error.source)
         }));
         warnings
     }

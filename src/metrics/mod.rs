@@ -96,7 +96,7 @@ pub struct ClassMetrics {
 /// # Panics
 /// When there are no pictures.
 pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
-    assert!(!scored.is_empty(), "figures need at least one picture");
+    assert!(!scored.is_empty(), "metrics need at least one image");
     let confusion_matrix = ConfusionMatrix::count(classes.len(), scored);
     let n_correct = confusion_matrix.n_correct();
     let of_classes: Vec<ClassMetrics> = classes

@@ -35,7 +35,7 @@ pub enum FreezeError {
         n_layers: usize,
     },
     /// No layer from there on has weights.
-    #[error("no layer of the base model from `{name}` on has weights to train")]
+    #[error("no layer of the base model from `{name}` onwards has weights to train")]
     NothingToTrain {
         /// The layer asked for.
         name: String,
@@ -100,7 +100,7 @@ fn problem(error: &FreezeError, at: KeyPath) -> Problem {
         FreezeError::NothingToTrain { last_with_weights, .. } => (
             Code::NothingToTrain,
             format!(
-                "the last layer with weights is `{last_with_weights}`; to train the head alone, write `freeze: all`"
+                "the last layer with weights is `{last_with_weights}`; to train only the head, write `freeze: all`"
             ),
         ),
     };

@@ -176,7 +176,7 @@ impl Unit {
 
 /// A layer that no unit can take up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("layer `{layer}` ({class}) does not follow a convolution it can be joined with")]
+#[error("layer `{layer}` ({class}) does not follow a convolution it can be fused with")]
 pub struct UnsupportedLayer {
     /// Its name.
     pub layer: String,

@@ -47,11 +47,11 @@ impl NotImagenet {
     fn message(&self) -> String {
         if !self.unknown.is_empty() {
             let names = quoted(&self.unknown);
-            format!("the classifier that came with the weights does not know {names}")
+            format!("the classifier that came with the weights has no class for {names}")
         } else if !self.ambiguous.is_empty() {
             format!("ImageNet has two classes called {}", quoted(&self.ambiguous))
         } else {
-            format!("{} are one class of ImageNet", quoted(&self.twice))
+            format!("{} are the same ImageNet class", quoted(&self.twice))
         }
     }
 
@@ -67,8 +67,8 @@ impl NotImagenet {
             let same = classes().iter().filter(|class| plain(class.name) == plain(name));
             format!("`{name}` is {}", text::any_of(same.map(|class| class.id)))
         });
-        let how = "folders are called as classes of ImageNet, such as `llama` or `n02437616`; with \
-                   `top: new` they may be called anything";
+        let how = "name the directories after ImageNet classes, such as `llama` or `n02437616`; with \
+                   `top: new` any names will do";
         near.chain(ids).chain([how.to_owned()]).collect()
     }
 }
@@ -126,7 +126,7 @@ mod tests {
             |names: &[&str]| indices(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(find(&["llama", "n01440764", "Great_White-Shark"]).unwrap(), [355, 0, 2]);
         let twice = find(&["llama", "tench", "n02437616"]).unwrap_err().to_string();
-        assert_eq!(twice, "`llama` and `n02437616` are one class of ImageNet");
+        assert_eq!(twice, "`llama` and `n02437616` are the same ImageNet class");
         let error = find(&["alpaca", "crane"]).unwrap_err();
         assert_eq!(
             (&error.unknown[..], &error.ambiguous[..]),

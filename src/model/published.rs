@@ -51,14 +51,14 @@ impl PublishedFile {
         let source = file.naming().source();
         if source != self.source {
             return Some(format!(
-                "its tensors have the names of {}, not of {}",
+                "its tensor names are those of {}, not of {}",
                 source.name(),
                 self.source.name()
             ));
         }
         if let Some(digest) = self.digest.filter(|digest| *digest != file.digest()) {
             return Some(format!(
-                "the run had a file with the digest {digest}, and this one has {}",
+                "the run used a file with the digest {digest}, but this one has {}",
                 file.digest()
             ));
         }
@@ -118,7 +118,7 @@ pub fn find(width: f64, spec: &PublishedSpec, top: TopSpec) -> Result<PublishedF
             let is_there = KERAS_WIDTHS.contains(&width) && KERAS_SIZES.contains(&size)
                 || KERAS_WIDE.contains(&width) && size == KERAS_LARGEST;
             if !is_there {
-                return Err(none(format!(" trained on pictures of {size} pixels")));
+                return Err(none(format!(" trained on images of {size} pixels")));
             }
             // Python writes 1.0 where Rust writes 1.
             let alpha = format!("{width:?}");

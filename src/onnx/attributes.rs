@@ -38,12 +38,12 @@ pub(super) fn window(
     };
     let [kernel, other] = sides;
     if kernel != other {
-        return Err(format!("has a window of {kernel}×{other} pixels, which is no square"));
+        return Err(format!("has a window of {kernel}×{other} pixels, which is not square"));
     }
     let stride = match whole("strides").unwrap_or_default()[..] {
         [] => 1,
         [rows, columns] if rows == columns && rows > 0 => rows,
-        _ => return Err("has different steps for rows and columns".to_owned()),
+        _ => return Err("has different strides for rows and columns".to_owned()),
     };
     if whole("dilations").unwrap_or_default().iter().any(|n| *n != 1) {
         return Err("has a window with gaps (`dilations`)".to_owned());
@@ -52,7 +52,7 @@ pub(super) fn window(
         "NOTSET" => match whole("pads").as_deref() {
             None | Some([]) => Padding::default(),
             Some(&[top, left, bottom, right]) => Padding { top, bottom, left, right },
-            Some(_) => return Err("has a padding of other than two axes".to_owned()),
+            Some(_) => return Err("does not pad exactly two axes".to_owned()),
         },
         "VALID" => Padding::default(),
         "SAME_UPPER" => Padding::same(height, width, kernel, stride),

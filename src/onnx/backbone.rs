@@ -152,7 +152,7 @@ fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
         match node.op_type.as_str() {
             "Transpose" if attributes::integers(node, "perm").as_deref() == Some(&[0, 2, 3, 1]) => {
                 let reason = format!("its features `{wanted}` have their channels last");
-                let hint = format!("name `{before}`, which has them first");
+                let hint = format!("use `{before}`, which has them first");
                 return Err(BackboneError::Input { reason, hint });
             }
             "Identity" | "Dropout" | "Relu" | "Clip" | "Add" | "Mul" | "Sigmoid" => value = before,

@@ -21,7 +21,7 @@ pub enum BackboneError {
         reason: String,
     },
     /// No node and no value has the name.
-    #[error("the base model has no node and no value `{wanted}`")]
+    #[error("the base model has no node or value `{wanted}`")]
     UnknownNode {
         /// What was asked for.
         wanted: String,
@@ -31,7 +31,7 @@ pub enum BackboneError {
         last: Vec<String>,
     },
     /// Nothing here computes some operators.
-    #[error("tract, which runs ONNX files here, does not know {}", operators(.0))]
+    #[error("tract, which runs ONNX files here, does not support {}", operators(.0))]
     Unsupported(
         /// Each operator with the first node of it.
         Vec<(String, String)>,
@@ -45,14 +45,14 @@ pub enum BackboneError {
         hint: String,
     },
     /// What it computes is no picture and no vector.
-    #[error("its features have the shape {}, of which no head can be made", shape_text(.0))]
+    #[error("its features have the shape {}, which no head can use", shape_text(.0))]
     Shape(
         /// The shape for one picture, the number of pictures first.
         Vec<usize>,
     ),
     /// What it computes is no number.
     #[error(
-        "its features of a black picture hold {0}: a weight of it is no number, or far too large"
+        "its features of a black image contain {0}: a weight is not a number, or far too large"
     )]
     NotFinite(f32),
     /// It cannot be run.
@@ -87,15 +87,15 @@ impl BackboneError {
     /// What to do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::File(error) => vec![format!("the system reports: {}", error.source)],
             Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
             Self::UnknownNode { nearest, last, .. } => {
                 let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", quoted(nearest)));
-                let last = format!("the last values that it computes are {}", quoted(last));
+                let last = format!("its last values are {}", quoted(last));
                 meant.into_iter().chain([last]).collect()
             }
             Self::Unsupported(_) => vec![
-                "give a node in front of them as `features`, or export the network with other operators"
+                "name an earlier node as `features`, or export the network with other operators"
                     .to_owned(),
             ],
             Self::Input { hint, .. } => vec![hint.clone()],

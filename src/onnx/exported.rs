@@ -22,7 +22,7 @@ pub enum ExportedError {
     #[error(transparent)]
     File(#[from] FileError),
     /// It is no ONNX file.
-    #[error("`{}` is neither the directory of a run nor an ONNX file: {reason}", path.display())]
+    #[error("`{}` is neither a run directory nor an ONNX file: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum ExportedError {
         reason: String,
     },
     /// Another program wrote it.
-    #[error("`{}` does not say what its outputs are called and what its input needs", .0.display())]
+    #[error("`{}` has no metadata about its classes and its input", .0.display())]
     Foreign(PathBuf),
     /// It cannot be run.
     #[error(transparent)]
@@ -42,9 +42,9 @@ impl ExportedError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Foreign(_) => vec![
-                "files that `alpaca-run export` wrote say it".to_owned(),
-                "a network of another program can be the base model of a pipeline: `model: { base: { \
-                 onnx: FILE, features: NODE, preprocessing: … } }`"
+                "files written by `alpaca-run export` have it".to_owned(),
+                "to use a network of another program, make it the base model of a pipeline: `model: { \
+                 base: { onnx: FILE, features: NODE, preprocessing: … } }`"
                     .to_owned(),
             ],
             Self::File(_) | Self::Format { .. } | Self::Run(_) => vec![],

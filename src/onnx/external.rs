@@ -18,11 +18,15 @@ pub(super) fn bring_in(graph: &mut GraphProto, folder: &Path) -> Result<(), Stri
         if tensor.data_location != Some(DataLocation::External as i32) {
             continue;
         }
-        let location = entry(tensor, "location").ok_or("a tensor lies in a file without a name")?;
+        let location =
+            entry(tensor, "location").ok_or("a tensor is stored in a file without a name")?;
         let is_beside =
             Path::new(&location).components().all(|c| matches!(c, Component::Normal(_)));
         if !is_beside {
-            return Err(format!("tensor {} lies in `{location}`, outside its folder", tensor.name));
+            return Err(format!(
+                "tensor {} is in `{location}`, outside its directory",
+                tensor.name
+            ));
         }
         if !files.contains_key(&location) {
             let bytes = fs::read(&folder.join(&location));

@@ -167,7 +167,7 @@ impl<'a> Import<'a> {
             "Add" => self.sum(node)?,
             "MaxPool" => self.max_pooling(node)?,
             "Pad" => self.padding(node, output)?,
-            _ => return Err("is of an operator that there is no layer for".to_owned()),
+            _ => return Err("uses an operator that cannot be trained here".to_owned()),
         };
         self.layer_of.insert(output, layer);
         Ok(())
@@ -180,7 +180,7 @@ impl<'a> Import<'a> {
             if self.constants.has(name) {
                 format!("reads the constant `{name}`")
             } else {
-                format!("reads `{name}`, which is no picture with channels first")
+                format!("reads `{name}`, which is not an image with channels first")
             }
         })
     }
@@ -200,7 +200,7 @@ impl<'a> Import<'a> {
         let parameters = self.graph.parameters_of(layer);
         let parameter = parameters.into_iter().find(|parameter| parameter.role == role);
         let parameter = parameter.filter(|parameter| parameter.shape == tensor.shape());
-        let parameter = parameter.ok_or_else(|| "has weights of another shape".to_owned())?;
+        let parameter = parameter.ok_or_else(|| "has weights of an unexpected shape".to_owned())?;
         self.weights.insert(parameter.name, tensor);
         Ok(())
     }
@@ -208,7 +208,7 @@ impl<'a> Import<'a> {
     /// Rows and columns of what a node reads.
     fn size(&self, node: &NodeProto) -> Result<[usize; 3], String> {
         let shape = &self.graph.layers()[self.input(node, 0)?].shape;
-        shape[..].try_into().map_err(|_| "reads no picture".to_owned())
+        shape[..].try_into().map_err(|_| "does not read an image".to_owned())
     }
 
     /// A picture whose channels are brought to the front: here they never are.
@@ -217,14 +217,14 @@ impl<'a> Import<'a> {
         if is_of_picture && integers(node, "perm").as_deref() == Some(&[0, 3, 1, 2]) {
             return Ok(0);
         }
-        Err("turns what is no picture with channels last".to_owned())
+        Err("transposes a value that is not an image with channels last".to_owned())
     }
 
     fn convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<LayerIdx, String> {
         let [height, width, n_inputs] = self.size(node)?;
         let kernel = self.constants.tensor(node, 1).map_err(|error| error.to_string())?;
         let &[n_outputs, n_per_group, rows, columns] = kernel.shape() else {
-            return Err("has no kernel of four axes".to_owned());
+            return Err("has no kernel with four axes".to_owned());
         };
         let window = window(node, [height, width], [rows, columns])?;
         let bias = match node.input.get(2).filter(|name| !name.is_empty()) {
@@ -242,7 +242,7 @@ impl<'a> Import<'a> {
         } else if [group, n_outputs as i64] == [n_inputs as i64; 2] && n_per_group == 1 {
             if !window.fits_depthwise() {
                 return Err(format!(
-                    "has a window of {rows}×{columns} in steps of {}, for which there is no depthwise kernel",
+                    "has a window of {rows}×{columns} with stride {}, which has no depthwise kernel",
                     window.stride
                 ));
             }
@@ -250,8 +250,8 @@ impl<'a> Import<'a> {
             (kind, Role::DepthwiseKernel, Layout::Depthwise)
         } else {
             return Err(format!(
-                "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups, and ours \
-                 connect all channels or each with itself"
+                "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups; only \
+                 ordinary and depthwise convolutions can be trained"
             ));
         };
         let layer = self.add(node, kind, 1)?;
@@ -270,7 +270,7 @@ impl<'a> Import<'a> {
 
     fn normalisation(&mut self, node: &'a NodeProto) -> Result<LayerIdx, String> {
         if integer(node, "training_mode").unwrap_or(0) != 0 {
-            return Err("was exported in training".to_owned());
+            return Err("was exported in training mode".to_owned());
         }
         let epsilon = attribute(node, "epsilon").map_or(EPSILON, |epsilon| epsilon.f);
         let layer = self.add(node, LayerKind::BatchNormalization { epsilon }, 1)?;
@@ -296,7 +296,7 @@ impl<'a> Import<'a> {
         let kind = match (bound(1, "min"), bound(2, "max")) {
             (Some(0.0), Some(6.0)) => LayerKind::Relu6,
             (Some(0.0), None) => LayerKind::Relu,
-            _ => return Err("has other bounds than 0 and 6".to_owned()),
+            _ => return Err("has bounds other than 0 and 6".to_owned()),
         };
         self.add(node, kind, 1)
     }
@@ -305,7 +305,7 @@ impl<'a> Import<'a> {
         let [a, b] = [self.input(node, 0)?, self.input(node, 1)?];
         let layers = self.graph.layers();
         if layers[a].shape != layers[b].shape {
-            return Err("adds what has different shapes".to_owned());
+            return Err("adds values of different shapes".to_owned());
         }
         self.add(node, LayerKind::Add, 2)
     }
@@ -321,7 +321,7 @@ impl<'a> Import<'a> {
         }
         let Padding { top, bottom, left, right } = window.padding;
         if [top, bottom, left, right].iter().any(|n| *n >= window.kernel) {
-            return Err("has windows that lie outside".to_owned());
+            return Err("has windows outside the image".to_owned());
         }
         self.add(node, LayerKind::MaxPooling { window }, 1)
     }
@@ -330,7 +330,7 @@ impl<'a> Import<'a> {
     fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
         let readers = self.readers.get(output).map_or(&[][..], Vec::as_slice);
         if readers.is_empty() || !readers.iter().all(|reader| reader.op_type == "Conv") {
-            return Err("has something else than a convolution behind it".to_owned());
+            return Err("is not followed by a convolution".to_owned());
         }
         let value = self.constants.tensor(node, 2).ok();
         let is_zero = value.is_none_or(|value| value.values() == [0.0]);
@@ -344,7 +344,7 @@ impl<'a> Import<'a> {
                 let padding = Padding { top, bottom, left, right };
                 self.add(node, LayerKind::ZeroPadding(padding), 1)
             }
-            _ => Err("adds something else than rows and columns of zeros".to_owned()),
+            _ => Err("adds something other than rows and columns of zeros".to_owned()),
         }
     }
 }
@@ -413,7 +413,7 @@ mod tests {
             let x = convolution(builder, "c", "x");
             pad(builder, &x)
         });
-        assert!(at_the_end.unwrap_err().contains("else than a convolution behind it"));
+        assert!(at_the_end.unwrap_err().contains("not followed by a convolution"));
     }
 
     #[test]
@@ -429,7 +429,7 @@ mod tests {
     #[test]
     fn windows_that_no_layer_has_are_named() {
         for (name, numbers, expected) in
-            [("strides", vec![1, 2], "different steps"), ("dilations", vec![2, 2], "gaps")]
+            [("strides", vec![1, 2], "different strides"), ("dilations", vec![2, 2], "gaps")]
         {
             let said = imported(|builder| {
                 let kernel = builder.floats("k", &[3, 3, 3, 3], &[0.1; 81]);

@@ -51,7 +51,7 @@ pub struct Classifier<'a> {
 
 /// Pictures that a graph cannot be taught to resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an ONNX file with the resizing of {0} in it cannot be written")]
+#[error("an ONNX file cannot include the resizing of {0}")]
 pub struct UnsupportedResize(&'static str);
 
 /// Whether a graph can be taught to resize pictures in this way.
@@ -156,7 +156,7 @@ pub fn warning(resize: ResizeSpec) -> Option<&'static str> {
     let is_rare = !resize.antialias && resize.interpolation != Interpolation::Nearest;
     is_rare.then_some(
         "this model was trained on images resized without antialiasing; Pillow, torchvision and most \
-         other programs resize with it, and the accuracy falls behind them",
+         other programs resize with it, which lowers the accuracy",
     )
 }
 

@@ -98,13 +98,13 @@ fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, LoadError> {
     let is_wide = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
     if is_wide || (start.len() >= 4 && 3 * n_zeros >= start.len()) {
         let hint = "save it as UTF-8; in PowerShell: `… | Set-Content -Encoding utf8 FILE`";
-        return Err(error("is UTF-16 text; pipelines are UTF-8".to_owned(), hint));
+        return Err(error("is UTF-16 text, but pipelines must be UTF-8".to_owned(), hint));
     }
     String::from_utf8(bytes).map_err(|wrong| {
         let (bytes, at) = (wrong.as_bytes(), wrong.utf8_error().valid_up_to());
         let line = bytes[..at].split(|byte| *byte == b'\n').count();
-        let what = format!("is not UTF-8: in line {line} there is the byte 0x{:02X}", bytes[at]);
-        error(what, "save it as UTF-8; it may be Latin-1 or Windows-1252 now")
+        let what = format!("is not UTF-8: line {line} contains the byte 0x{:02X}", bytes[at]);
+        error(what, "save it as UTF-8; it may be Latin-1 or Windows-1252")
     })
 }
 

@@ -45,7 +45,7 @@ pub(super) fn apply(
             let span = Span { source, range: text.len() - rest.len()..text.len() };
             let message = "there is more text after the value of this override";
             return Err(Diagnostic::new(Code::BadOverride, span, message)
-                .hint("a command line has no comments; put the whole value in quotes"));
+                .hint("put the whole value in quotes; an override has no comments"));
         }
         put(root, Some(SchemaView::root()), &steps, value)
     });
@@ -84,7 +84,7 @@ fn split(text: &str, source: usize) -> Result<(Vec<Step>, &str, usize), Diagnost
         let name = part.strip_suffix(']').unwrap_or(part);
         let trimmed = name.trim();
         if trimmed.is_empty() {
-            return Err(malformed("the path of this override has an empty step"));
+            return Err(malformed("the path of this override has an empty key"));
         }
         let span = Span { source, range: start..start + name.len() };
         steps.push(Step { text: trimmed.to_owned(), span });
@@ -183,7 +183,7 @@ fn check_name(
     let message = format!("there is no `{}` here", step.text);
     let hint = match text::nearest(&step.text, names(), 1)[..] {
         [nearest] => format!("did you mean `{nearest}`?"),
-        _ => format!("there are {}", text::all_of(names())),
+        _ => format!("the keys here are {}", text::all_of(names())),
     };
     Err(Diagnostic::new(Code::BadOverride, step.span.clone(), message).hint(hint))
 }

@@ -146,7 +146,7 @@ impl Builder<'_> {
         if !was_within {
             return NOTHING;
         }
-        let message = "the aliases of this file stand for more values than a pipeline could need";
+        let message = "the aliases of this file expand to more values than a pipeline can need";
         self.diagnostics.push(Diagnostic::new(Code::UnsupportedYaml, span.clone(), message));
         NOTHING
     }
@@ -213,7 +213,7 @@ impl Builder<'_> {
 
     fn reject_tag(&mut self, tag: Option<&Tag>, span: &Span) {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
-            let message = format!("pipeline files do not use YAML tags such as `{tag}`");
+            let message = format!("pipeline files cannot use YAML tags such as `{tag}`");
             self.diagnostics.push(Diagnostic::new(Code::UnsupportedYaml, span.clone(), message));
         }
     }
@@ -234,12 +234,10 @@ impl Builder<'_> {
             error.info().split(|c: char| !c.is_alphabetic()).any(|w| ["tab", "tabs"].contains(&w));
         match strange {
             Some(c) => diagnostic.hint(format!(
-                "remove the character U+{:04X}, which text does not have; is this a text file?",
+                "remove the character U+{:04X}, which is not allowed in text; is this a text file?",
                 c as u32
             )),
-            None if speaks_of_tabs => {
-                diagnostic.hint("YAML is indented with spaces, not with tabs")
-            }
+            None if speaks_of_tabs => diagnostic.hint("indent YAML with spaces, not with tabs"),
             None => diagnostic,
         }
     }

@@ -25,7 +25,7 @@ pub fn pipeline_reference() -> String {
 pub fn codes_reference() -> String {
     let mut text = "# Problem codes\n\n\
                     <!-- Generated from the list of codes: UPDATE=1 cargo test -->\n\n\
-                    A code may be searched for, and never changes its meaning.\n\n\
+                    Each problem has a code that can be searched for. A code never changes its meaning.\n\n\
                     | code | what is wrong |\n| --- | --- |\n"
         .to_owned();
     for code in Code::ALL {

@@ -22,7 +22,7 @@ pub fn render(spec: &PipelineSpec, document: &Document) -> String {
         serde_yaml::with::singleton_map_recursive::serialize(spec, serde_yaml::value::Serializer)
             .expect("a spec is plain data");
     let mut writer = Writer { document, text: String::new() };
-    writer.text.push_str("# Every value of this run and where it came from. Paths are relative to the folder of the\n");
+    writer.text.push_str("# Every value of this run and where it came from. Paths are relative to the directory of the\n");
     writer.text.push_str("# pipeline file.\n");
     writer.entries(&value, &KeyPath::root(), 0);
     writer.text
@@ -134,9 +134,9 @@ pub fn origin(document: &Document, path: &KeyPath) -> String {
 /// Where a value comes from that was not written but follows from others.
 fn derivation(path: &KeyPath) -> Option<&'static str> {
     match path.to_string().as_str() {
-        "name" => Some("derived: the name of the file"),
-        "dataset.split.train" => Some("derived: what the other shares leave"),
-        "dataset.split.seed" => Some("derived: the seed of the pipeline"),
+        "name" => Some("derived: the file name"),
+        "dataset.split.train" => Some("derived: the remainder of the split"),
+        "dataset.split.seed" => Some("derived: the pipeline's seed"),
         path if path.ends_with(".train.from") => Some("derived: the stage above"),
         _ => None,
     }

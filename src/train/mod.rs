@@ -45,7 +45,7 @@ pub trait FeatureSource {
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// A batch could not be made.
-    #[error("a batch could not be made")]
+    #[error("a batch could not be prepared")]
     Batch(#[source] Box<dyn Error + Send + Sync>),
     /// An engine failed.
     #[error(transparent)]
@@ -86,7 +86,7 @@ impl TrainError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::LossNotFinite { .. } => vec![
-                "the epochs before are kept in the run directory; a smaller `learning_rate` is the usual remedy"
+                "try a smaller `learning_rate`; the epochs before this one are saved in the run directory"
                     .to_owned(),
             ],
             Self::Batch(_) | Self::Engine(_) | Self::Cancelled { .. } | Self::Record(_) => vec![],

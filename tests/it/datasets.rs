@@ -50,7 +50,7 @@ fn a_given_split_is_refused_and_what_is_said_to_do_works() {
     let said = run(&workshop, &["-S", &given]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(
-        said.err.contains("D002") && said.err.contains("has been split already"),
+        said.err.contains("D002") && said.err.contains("is already split"),
         "{}",
         said.err
     );
@@ -68,7 +68,7 @@ fn images_beside_the_classes_are_told_by_run_check_and_data() {
     let workshop = Workshop::new(PIPELINE, 2);
     copy(&workshop, "disc/001.png", "loose.png");
     let pipeline = workshop.text("small.yaml");
-    let what = "1 image beside the class directories is not used";
+    let what = "1 image next to the class directories is not used";
     assert!(run(&workshop, &[]).err.contains(what));
     assert!(alpaca_run(&["check", &pipeline]).err.contains(what));
     assert!(alpaca_run(&["data", &pipeline]).out.contains(what));

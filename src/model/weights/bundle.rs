@@ -16,7 +16,7 @@ const FACTS: &str = "facts";
 
 /// Bytes that are no bundle, or not one with these facts.
 #[derive(Debug, thiserror::Error)]
-#[error("not a file of ours: {reason}")]
+#[error("not an alpaca-run file: {reason}")]
 pub struct BundleError {
     reason: String,
 }
@@ -117,7 +117,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Contents<T>, BundleEr
                 contents.numbers.insert(name.to_owned(), Numbers::Integers(values));
             }
             (None, Dtype::U8) if name == FACTS => {}
-            _ => return Err(BundleError::new(format!("a tensor `{name}` that has no place"))),
+            _ => return Err(BundleError::new(format!("an unexpected tensor `{name}`"))),
         }
     }
     Ok(contents)

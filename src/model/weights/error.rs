@@ -39,7 +39,7 @@ pub enum WeightsError {
         mismatch: Mismatch,
     },
     /// There is no classifier of ImageNet among the tensors.
-    #[error("`{}` holds no classifier of ImageNet's 1,000 classes", path.display())]
+    #[error("`{}` contains no classifier of ImageNet's 1,000 classes", path.display())]
     NoClassifier {
         /// The file.
         path: PathBuf,
@@ -50,15 +50,17 @@ impl WeightsError {
     /// What the message leaves out: the differences, or what to do.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::File(error) => vec![format!("the system reports: {}", error.source)],
             Self::Format { source, .. } => vec![
                 source.to_string(),
-                "weights are read from safetensors, PyTorch's .pth, Keras's .h5 and ONNX files"
-                    .to_owned(),
+                "use weights in a safetensors, PyTorch (.pth), Keras (.h5) or ONNX file".to_owned(),
             ],
             Self::Mismatch { mismatch, .. } => mismatch.explain(),
             Self::NoClassifier { .. } => {
-                vec!["files called `no_top`, and the weights of a run, leave it out".to_owned()]
+                vec![
+                    "use a file that includes it; `no_top` files and the weights of a run do not"
+                        .to_owned(),
+                ]
             }
         }
     }
@@ -83,9 +85,9 @@ impl Mismatch {
 
     fn explain(&self) -> Vec<String> {
         [
-            part(&self.different, "of another shape or type than the model's"),
+            part(&self.different, "of a different shape or type than the model's"),
             part(&self.missing, "missing from the file"),
-            part(&self.unexpected, "in the file that the model does not have"),
+            part(&self.unexpected, "in the file but not in the model"),
         ]
         .into_iter()
         .flatten()

@@ -59,7 +59,10 @@ pub(super) fn resolve(
     if raw.augmentation_views.is_some() && raw.augmentation.is_empty() {
         let message = "`augmentation_views` has no effect without `augmentation`";
         let at = KeyPath::of(&["augmentation_views"]);
-        problems.push(Problem::new(Code::Conflict, at, message).hint("remove it, or add changes"));
+        problems.push(
+            Problem::new(Code::Conflict, at, message)
+                .hint("remove it, or add changes to `augmentation`"),
+        );
     }
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
     problems.extend(homes.take());
@@ -106,7 +109,7 @@ fn is_plain(c: char) -> bool {
 fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) {
     if name.len() > LONGEST_NAME {
         let n = name.len();
-        let message = format!("the name of {what} has {n} bytes; it may have {LONGEST_NAME}");
+        let message = format!("the name of {what} has {n} bytes; the limit is {LONGEST_NAME}");
         problems.push(Problem::new(Code::BadName, at, message).hint("shorten it"));
     } else if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
         let message = format!("`{name}` cannot be the name of {what}");
@@ -125,11 +128,9 @@ fn home(at: &KeyPath, text: &str) -> Option<Problem> {
     let key = at.to_string();
     Some(
         Problem::new(Code::HomeDirectory, at.clone(), message)
-            .hint(
-                "`~` means nothing here: write the path in full, or relative to the pipeline file",
-            )
+            .hint("write the full path, or a path relative to the pipeline file")
             .hint(format!("or let the shell expand it: `-S {key}=\"$HOME{below}\"`"))
-            .hint(format!("a directory that is named `~` is `./{text}`")),
+            .hint(format!("for a directory that is named `~`, write `./{text}`")),
     )
 }
 
@@ -212,7 +213,7 @@ fn factor_range(
         let is_in_degrees = at.to_string().contains("random_rotation") && high.abs() <= 360.0;
         let problem = Problem::new(Code::OutOfRange, at, message);
         problems.push(problem.hints(is_in_degrees.then(|| {
-            format!("a factor is a share of a full turn: {high} degrees are {}", high / 360.0)
+            format!("a factor is a fraction of a full turn: {high} degrees are {}", high / 360.0)
         })));
     }
     FactorRange { low, high }

@@ -75,7 +75,7 @@ fn train(
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
     if from.is_none() && raw.from_weights.is_some() {
-        let message = "the first stage goes on from no other, so it has no `from_weights`";
+        let message = "the first stage starts from no other, so `from_weights` has no effect";
         problems.push(Problem::new(Code::Conflict, at.key("from_weights"), message));
     }
     let from_weights = from.is_some().then_some(match raw.from_weights {
@@ -115,7 +115,7 @@ fn freeze_rule(
 ) -> FreezeSpec {
     let layer = match (&raw.freeze, &raw.unfreeze_from) {
         (Some(_), Some(_)) => {
-            let message = "`freeze` and `unfreeze_from` both say which layers train";
+            let message = "`freeze` and `unfreeze_from` both specify which layers are trained";
             let problem = Problem::new(Code::Conflict, at.key("unfreeze_from"), message);
             problems.push(problem.hint("keep one of the two"));
             return FreezeSpec::All;
@@ -129,7 +129,7 @@ fn freeze_rule(
         // The file is opened with the others that a run needs; its layers are looked for then.
         (RawLayer::Name(name), None) => return FreezeSpec::Before { layer: name.clone() },
         (RawLayer::Index(_), None) => {
-            let message = "the layers of a base model that is a file go by their names";
+            let message = "layers of a base model from a file must be given by name";
             let problem = Problem::new(Code::UnknownLayer, at, message);
             Err(problem.hint("`alpaca-run layers` lists all layers"))
         }
@@ -180,7 +180,7 @@ fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
             _ if stages.len() == 1 => "this is the only stage; leave `from` out".to_owned(),
             _ => format!("the other stages are {}", text::any_of(others)),
         };
-        let message = format!("stage `{}` starts from `{from}`, which is no stage", stage.name);
+        let message = format!("stage `{}` starts from `{from}`, which is not a stage", stage.name);
         problems.push(Problem::new(Code::UnknownStage, from_path(stage), message).hint(hint));
     }
 }
@@ -202,16 +202,13 @@ fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageS
         } else {
             let names: Vec<String> =
                 circle.iter().map(|stage| format!("`{}`", stage.name)).collect();
-            format!(
-                "stages start from each other in a circle: {} → {}",
-                names.join(" → "),
-                names[0]
-            )
+            format!("stages start from each other in a cycle: {} → {}", names.join(" → "), names[0])
         };
         let problem = Problem::new(Code::StageCycle, from_path(circle[0]), message);
-        problems.push(problem.hint(
-            "one of them must start from another stage, or be the first and start from none",
-        ));
+        problems.push(
+            problem
+                .hint("make one of them start from another stage, or put it first without `from`"),
+        );
     }
     ordered
 }

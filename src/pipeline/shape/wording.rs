@@ -141,7 +141,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             let number = text.trim_end_matches('%').parse::<f64>().ok()?;
             let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
             Some(if text.ends_with('%') {
-                format!("write {} as a share of one", number / 100.0)
+                format!("write {} (a fraction of one)", number / 100.0)
             } else if is_whole && text.parse::<u64>().is_err() {
                 format!("numbers go up to {}", u64::MAX)
             } else {

@@ -27,7 +27,7 @@ impl Enlarge {
     ) -> Result<Self, Fault> {
         let (across, down) = (most.0 / own.0, most.1 / own.1);
         if across * own.0 != most.0 || down * own.1 != most.1 {
-            return Err(Fault::Unsupported("channels whose sizes are no multiples of each other"));
+            return Err(Fault::Unsupported("channel sizes that are not multiples of each other"));
         }
         Ok(match (across, down) {
             (1, 1) => Self::No,

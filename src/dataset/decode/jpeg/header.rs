@@ -146,13 +146,13 @@ impl Tables {
         let is_wide = which >> 4 > 0;
         let n_bytes = if is_wide { 128 } else { 64 };
         if segment.rest().len() < n_bytes {
-            return Err(Fault::Damaged("a quantisation table that ends early"));
+            return Err(Fault::Damaged("a quantization table that ends early"));
         }
         for value in &mut table {
             *value = if is_wide { segment.short()? } else { u16::from(segment.byte()?) };
         }
         let place = self.quantisation.get_mut(usize::from(which & 15));
-        *place.ok_or(Fault::Damaged("a wrong quantisation table"))? = Some(table);
+        *place.ok_or(Fault::Damaged("a wrong quantization table"))? = Some(table);
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Tables {
             .conditions
             .get_mut(usize::from(which & 15))
             .filter(|_| which < 0x20)
-            .ok_or(Fault::Damaged("a wrong table of arithmetic coding"))?;
+            .ok_or(Fault::Damaged("a wrong arithmetic coding table"))?;
         if which < 0x10 {
             (conditions.dc_low, conditions.dc_high) = (value & 15, value >> 4);
         } else {
@@ -255,7 +255,7 @@ pub(super) struct Scan {
 
 impl Scan {
     pub(super) fn read(frame: &Frame, mut segment: Segment<'_>) -> Result<Self, Fault> {
-        const WRONG: Fault = Fault::Damaged("a wrong header of a scan");
+        const WRONG: Fault = Fault::Damaged("a wrong scan header");
         let n = segment.byte()?;
         if !(1..=4).contains(&n) {
             return Err(WRONG);

@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
                 None if reader.is_padded => break,
                 None => return Err(Fault::Truncated),
                 Some(code::START) => {
-                    return Err(Fault::Damaged("an image begins within the image"));
+                    return Err(Fault::Damaged("a second image begins inside the image"));
                 }
                 Some(marker) => reader.read(marker, reserve)?,
             }
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         self.components.iter_mut().try_for_each(scan::complete)?;
         let colours = colours.unwrap_or_else(|| frame.colours(self.hints));
         if colours.n_channels() != frame.components.len() {
-            return Err(Fault::Damaged("another number of channels"));
+            return Err(Fault::Damaged("an unexpected number of channels"));
         }
         let pixels = pixels(&frame, &self.components, colours)?;
         let (width, height) = (frame.width as u32, frame.height as u32);

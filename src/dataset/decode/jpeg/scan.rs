@@ -184,7 +184,7 @@ fn start(
     if is_new {
         let table = frame.components[position].quantisation;
         let table = tables.quantisation.get(table).copied().flatten();
-        let table = table.ok_or(Fault::Damaged("a quantisation table is missing"))?;
+        let table = table.ok_or(Fault::Damaged("a quantization table is missing"))?;
         let mut steps = [0; 64];
         for (place, step) in NATURAL_ORDER.iter().zip(table) {
             steps[usize::from(*place)] = step as i16;
@@ -192,7 +192,7 @@ fn start(
         component.steps = Some(steps);
     }
     if !frame.process.is_progressive {
-        return if is_new { Ok(()) } else { Err(Fault::Damaged("a channel that is there twice")) };
+        return if is_new { Ok(()) } else { Err(Fault::Damaged("a channel that occurs twice")) };
     }
     if scan.first > 0 && component.known[0] == UNKNOWN {
         return Err(Fault::Damaged("a scan is missing"));
@@ -200,7 +200,7 @@ fn start(
     for known in &mut component.known[scan.first..=scan.last] {
         let expected = if *known == UNKNOWN { 0 } else { *known };
         if scan.high != expected || scan.high == 0 && *known != UNKNOWN {
-            return Err(Fault::Damaged("a scan is missing or there twice"));
+            return Err(Fault::Damaged("a scan is missing or repeated"));
         }
         *known = scan.low;
     }
@@ -364,7 +364,7 @@ impl Work<'_> {
         let is_last = self.bytes.get(rest.end + 1) == Some(&code::END);
         let may_be_slip = rest.is_padded_with_ones && rest.bytes.len() <= LONGEST_SLIP;
         if !may_be_slip || self.is_progressive && !is_last || self.is_more_blocks() {
-            return Err(Fault::Damaged("image data goes on where the image ends"));
+            return Err(Fault::Damaged("image data continues past the end of the image"));
         }
         Ok(rest)
     }

@@ -54,7 +54,7 @@ impl<'a> Constants<'a> {
         let tensor = self.find(node, input)?;
         if tensor.data_type != DataType::Int64 as i32 || !tensor.external_data.is_empty() {
             let name = &tensor.name;
-            return Err(FormatError::new(format!("tensor {name} holds no whole numbers")));
+            return Err(FormatError::new(format!("tensor {name} does not contain integers")));
         }
         if tensor.raw_data.is_empty() {
             return Ok(tensor.int64_data.clone());
@@ -67,7 +67,7 @@ impl<'a> Constants<'a> {
         let name = node.input.get(input).map(String::as_str).unwrap_or_default();
         self.tensors.get(name).copied().ok_or_else(|| {
             FormatError::new(format!(
-                "input {input} of node `{}` ({}) is no constant",
+                "input {input} of node `{}` ({}) is not a constant",
                 node.name, node.op_type
             ))
         })
@@ -79,14 +79,14 @@ fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
     let name = &tensor.name;
     let failed = |what: &str| Err(FormatError::new(format!("tensor {name} {what}")));
     if !tensor.external_data.is_empty() {
-        return failed("lies in another file; export the model into one file");
+        return failed("is stored in another file; export the model as one file");
     }
     let kind = match tensor.data_type {
         1 => Kind::F32,
         10 => Kind::F16,
         11 => Kind::F64,
         16 => Kind::Bf16,
-        _ => return failed("holds no floats"),
+        _ => return failed("does not contain floats"),
     };
     let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| usize::try_from(n).ok()).collect();
     let n = shape
@@ -100,7 +100,7 @@ fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
     };
     match shape {
         Some(shape) if n == Some(values.len()) && n != Some(0) => Ok(Tensor::new(&shape, values)),
-        _ => failed("has not as many numbers as its shape says"),
+        _ => failed("does not match its shape"),
     }
 }
 

@@ -49,7 +49,7 @@ fn collect(
     let (groups, datasets) = group.members().map_err(|e| failed(&e))?;
     *n_members += groups.len() + datasets.len();
     if depth > DEEPEST || *n_members > MOST_MEMBERS {
-        return Err(FormatError::new("it has more groups than weights need"));
+        return Err(FormatError::new("it has more groups than a weights file needs"));
     }
     let join = |name: &str| {
         // Some versions of the library give whole paths, some the last part.

@@ -75,13 +75,14 @@ impl WeightsFile {
     fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         if fs::is_no_plain_file(path) {
-            return Err(failed(FormatError::new("it is a folder, a pipe or a device")));
+            return Err(failed(FormatError::new("it is a directory, a pipe or a device")));
         }
         let (n_bytes, _) =
             fs::size_and_time(path).map_err(|error| FileError { action: "read", ..error })?;
         if n_bytes > LARGEST {
             let (size, most) = (text::bytes(n_bytes), text::bytes(LARGEST));
-            return Err(failed(FormatError::new(format!("it has {size}, and no weights {most}"))));
+            let what = format!("it is {size}; weight files over {most} are not read");
+            return Err(failed(FormatError::new(what)));
         }
         Ok(fs::read(path)?)
     }
@@ -101,7 +102,7 @@ impl WeightsFile {
         let naming = naming.ok_or_else(|| {
             let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
             failed(FormatError::new(format!(
-                "its tensors have names of no known library, such as {}",
+                "its tensor names are not those of a known library: {}",
                 if some.is_empty() { "none at all".to_owned() } else { some.join(", ") }
             )))
         })?;
@@ -175,11 +176,11 @@ fn check_numbers(name: &str, values: &[f32], role: Role) -> Result<(), FormatErr
     match wrong {
         None => Ok(()),
         Some(value) if value.is_finite() => {
-            Err(FormatError::new(format!("tensor {name} holds a negative variance, {value}")))
+            Err(FormatError::new(format!("tensor {name} contains a negative variance, {value}")))
         }
-        Some(value) => {
-            Err(FormatError::new(format!("tensor {name} holds {value}, which is no weight")))
-        }
+        Some(value) => Err(FormatError::new(format!(
+            "tensor {name} contains {value}, which is not a valid weight"
+        ))),
     }
 }
 
@@ -197,9 +198,7 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
         // The version of the format comes first.
         Ok(Box::new(onnx::Onnx::open(bytes)?))
     } else {
-        Err(FormatError::new(
-            "it is none of the known kinds: safetensors, PyTorch (.pth), HDF5 (.h5), ONNX",
-        ))
+        Err(FormatError::new("it is not a safetensors, PyTorch (.pth), HDF5 (.h5) or ONNX file"))
     }
 }
 
@@ -330,7 +329,7 @@ mod tests {
         let large = folder.path().join("large.h5");
         // Takes no room on the disk.
         std::fs::File::create(&large).unwrap().set_len(LARGEST + 1).unwrap();
-        for (path, said) in [(large.as_path(), "no weights"), (folder.path(), "a folder")] {
+        for (path, said) in [(large.as_path(), "are not read"), (folder.path(), "a directory")] {
             let Err(WeightsError::Format { source, .. }) = WeightsFile::open(path) else {
                 panic!()
             };

@@ -46,9 +46,9 @@ impl Onnx {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
         let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
         let model = model.map_err(|error| {
-            FormatError::new(format!("it is no ONNX file: {}", error.root_cause()))
+            FormatError::new(format!("it is not an ONNX file: {}", error.root_cause()))
         })?;
-        let graph = model.graph.ok_or_else(|| FormatError::new("an ONNX file without a graph"))?;
+        let graph = model.graph.ok_or_else(|| FormatError::new("the ONNX file has no graph"))?;
         let constants = Constants::of(&graph);
         let convolutions: Vec<&NodeProto> =
             graph.node.iter().filter(|node| node.op_type == "Conv").collect();

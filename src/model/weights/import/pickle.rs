@@ -292,7 +292,10 @@ impl Machine<'_> {
     }
 
     fn recall(&mut self, place: u32) -> Result<(), FormatError> {
-        let value = self.memo.get(&place).ok_or_else(|| wrong("it recalls what it never had"))?;
+        let value = self
+            .memo
+            .get(&place)
+            .ok_or_else(|| wrong("it recalls a value that was never stored"))?;
         self.stack.push(value.clone());
         Ok(())
     }
@@ -312,14 +315,14 @@ impl Machine<'_> {
                 *own = depth.max(*own);
                 Ok(())
             }
-            _ => Err(wrong("it appends to what is no list")),
+            _ => Err(wrong("it appends to a value that is not a list")),
         }
     }
 
     fn set(&mut self, items: Vec<Value>) -> Result<(), FormatError> {
         let depth = deeper(&items)?;
         let Some(Value::Dict(dict, own)) = self.stack.last_mut() else {
-            return Err(wrong("it sets an item of what is no dictionary"));
+            return Err(wrong("it sets an item of a value that is not a dictionary"));
         };
         *own = depth.max(*own);
         let dict = Rc::make_mut(dict);
@@ -365,7 +368,7 @@ impl Machine<'_> {
                 arguments.first().cloned().ok_or_else(|| wrong("a parameter"))?
             }
             Value::Name("torch.Size") => arguments.first().cloned().unwrap_or(Value::None),
-            _ => return Err(wrong("it calls what is no function")),
+            _ => return Err(wrong("it calls a value that is not a function")),
         };
         self.stack.push(made);
         Ok(())

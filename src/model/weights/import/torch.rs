@@ -46,7 +46,7 @@ impl State {
         }
         if found.is_empty() {
             return Err(FormatError::new(
-                "it holds no dictionary of tensors; save `model.state_dict()`, not the model",
+                "it contains no dictionary of tensors; save `model.state_dict()`, not the model",
             ));
         }
         let shapes =
@@ -133,7 +133,7 @@ fn entry(
         return Err(failed(&"is compressed, which PyTorch never does"));
     }
     if file.size() > most {
-        return Err(failed(&"is larger than it may be"));
+        return Err(failed(&"is larger than allowed"));
     }
     let mut bytes = vec![];
     file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
@@ -169,7 +169,7 @@ impl Legacy {
             Ok(value)
         };
         if !matches!(next()?, Value::Huge(number) if number[..] == MAGIC) {
-            return Err(FormatError::new("it is a pickle, but none of PyTorch's"));
+            return Err(FormatError::new("it is a pickle, but not one of PyTorch's"));
         }
         // The version of the protocol, and sizes of types.
         next()?;
@@ -207,7 +207,7 @@ impl TensorFile for Legacy {
     fn read(&self, name: &str) -> Result<Vec<f32>, FormatError> {
         let key = &*self.state.tensors[name].storage;
         let place = self.storages.get(key).ok_or_else(|| {
-            FormatError::new(format!("tensor {name} lies in a storage that is not there"))
+            FormatError::new(format!("tensor {name} is in a storage that does not exist"))
         })?;
         self.state.view(name, &self.bytes[place.clone()])
     }
