@@ -2,13 +2,13 @@
 
 use super::tensor::Tensor;
 
-/// Pictures with their classes, ready for a network.
+/// Images with their classes, ready for a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// The pictures, `[n, height, width, 3]`, scaled as the base model needs them.
+    /// The images, `[n, height, width, 3]`, scaled as the base model needs them.
     pub images: Tensor,
-    /// The class of each picture.
+    /// The class of each image.
     pub labels: Vec<usize>,
-    /// The position of each picture in its dataset.
+    /// The position of each image in its dataset.
     pub samples: Vec<usize>,
 }

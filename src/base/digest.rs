@@ -20,7 +20,7 @@ impl Digest {
     }
 
     /// The digest of several byte strings, each with its length, so that none can be taken for
-    /// a part of its neighbour.
+    /// a part of its neighbor.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {

@@ -16,7 +16,7 @@ use super::{clock, names, text};
 pub struct FileError {
     /// What was tried, as a verb: "read", "create".
     pub action: &'static str,
-    /// The file or folder.
+    /// The file or directory.
     pub path: PathBuf,
     /// Why the operating system refused.
     pub source: io::Error,
@@ -102,12 +102,12 @@ pub fn append(path: &Path) -> Result<File, FileError> {
     opened.map_err(|source| FileError::new("open", path, source))
 }
 
-/// Removes a folder with everything in it.
+/// Removes a directory with everything in it.
 pub fn remove_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::remove_dir_all(path).map_err(|source| FileError::new("remove", path, source))
 }
 
-/// Removes a folder unless something is in it.
+/// Removes a directory unless something is in it.
 pub fn remove_dir_if_empty(path: &Path) -> Result<(), FileError> {
     match std::fs::remove_dir(path) {
         Err(source) if source.kind() != io::ErrorKind::DirectoryNotEmpty => {
@@ -117,7 +117,7 @@ pub fn remove_dir_if_empty(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Removes a file, a link (not what it leads to), or a folder with everything in it.
+/// Removes a file, a link (not what it leads to), or a directory with everything in it.
 pub fn remove_any(path: &Path) -> Result<(), FileError> {
     let failed = |source| FileError::new("remove", path, source);
     let found = std::fs::symlink_metadata(path).map_err(failed)?;
@@ -130,7 +130,8 @@ pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
     found.map_err(|source| FileError::new("inspect", path, source))
 }
 
-/// Whether there is something at a path that is not a file with an end: a folder, a pipe, a device.
+/// Whether there is something at a path that is not a file with an end: a directory, a pipe, a
+/// device.
 pub fn is_no_plain_file(path: &Path) -> bool {
     special_file(path).is_some()
 }
@@ -158,16 +159,16 @@ pub fn special_file(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Which folder lies at a path, links followed: another one in its place is not the same.
+/// Which directory lies at a path, links followed: another one in its place is not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderId {
     path: PathBuf,
     numbers: (u64, u64),
-    /// Numbers are given again; not every file system knows when a folder was made.
+    /// Numbers are given again; not every file system knows when a directory was made.
     created: Option<SystemTime>,
 }
 
-/// The folder that lies at a path, if there is one.
+/// The directory that lies at a path, if there is one.
 pub fn folder_id(path: &Path) -> Option<FolderId> {
     let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
     let path = path.canonicalize().ok()?;
@@ -187,21 +188,21 @@ pub fn touch(path: &Path) -> Result<(), FileError> {
         .map_err(|source| FileError::new("touch", path, source))
 }
 
-/// Creates a folder and those above it.
+/// Creates a directory and those above it.
 pub fn create_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::create_dir_all(path).map_err(|source| FileError::new("create", path, source))
 }
 
-/// Whether [`create_dir`] made the folder or found something in its place.
+/// Whether [`create_dir`] made the directory or found something in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// The folder is new and belongs to the caller.
+    /// The directory is new and belongs to the caller.
     New,
     /// Something with that name exists already.
     Existing,
 }
 
-/// Creates one folder, or says that the name is taken: of two processes that try, one wins.
+/// Creates one directory, or says that the name is taken: of two processes that try, one wins.
 pub fn create_dir(path: &Path) -> Result<Created, FileError> {
     match std::fs::create_dir(path) {
         Ok(()) => Ok(Created::New),
@@ -214,7 +215,7 @@ pub fn create_dir(path: &Path) -> Result<Created, FileError> {
 const PARTIAL: &str = ".partial";
 
 /// Writes a file that is either complete or absent, also after a power cut: to a temporary name,
-/// synced, then renamed, and the folder synced.
+/// synced, then renamed, and the directory synced.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_atomic_parts(path, &[bytes])
 }
@@ -232,8 +233,8 @@ pub fn sync(path: &Path) -> Result<(), FileError> {
     open(path)?.sync_all().map_err(|source| FileError::new("write", path, source))
 }
 
-/// Has the disk keep the names in the folder of a file or folder: that it is there, is called so,
-/// or is gone.
+/// Has the disk keep the names in the directory of a file or directory: that it is there, is called
+/// so, or is gone.
 pub fn sync_folder_of(path: &Path) -> Result<(), FileError> {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => sync_folder(Path::new(".")),
@@ -251,7 +252,7 @@ fn sync_folder(folder: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Folders cannot be opened here; names are kept with the files.
+/// Directories cannot be opened here; names are kept with the files.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "on other systems it can fail")]
 fn sync_folder(_folder: &Path) -> Result<(), FileError> {
@@ -324,7 +325,7 @@ pub fn without_partial(name: &str) -> &str {
     name.strip_suffix(PARTIAL).unwrap_or(name)
 }
 
-/// All files below a folder, sorted.
+/// All files below a directory, sorted.
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut files = vec![];
     let mut folders = vec![folder.to_path_buf()];
@@ -338,7 +339,7 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(files)
 }
 
-/// Removes the files below a folder that a process was stopped in writing.
+/// Removes the files below a directory that a process was stopped in writing.
 pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
     let files = files_below(folder)?;
     for path in files {
@@ -349,7 +350,7 @@ pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The entries of a folder, sorted by name.
+/// The entries of a directory, sorted by name.
 pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let error = |source| FileError::new("list", path, source);
     let mut entries = Vec::new();
@@ -362,7 +363,7 @@ pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(entries)
 }
 
-/// The path of `target` as seen from the folder `from`, both absolute; `None` where they share
+/// The path of `target` as seen from the directory `from`, both absolute; `None` where they share
 /// no root. Works on the text alone: links are not followed.
 pub fn relative_to(target: &Path, from: &Path) -> Option<PathBuf> {
     let (target, from) = (normalise(target), normalise(from));

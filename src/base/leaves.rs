@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::key_path::KeyPath;
 
-/// The leaves of a tree by their paths; lists of plain values count as leaves, empty trees have none.
+/// The leaves of a tree by their paths; lists of plain values count as leaves, empty trees have
+/// none.
 pub fn leaves(tree: &Value) -> BTreeMap<KeyPath, Value> {
     let mut found = BTreeMap::new();
     collect(tree, &KeyPath::root(), &mut found);

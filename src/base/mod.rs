@@ -1,6 +1,6 @@
 //! Words without a domain: digests, files, names, tensors, text.
 //!
-//! Nothing here knows what a pipeline, a picture or a network is.
+//! Nothing here knows what a pipeline, an image or a network is.
 
 pub mod batch;
 pub mod cancel;

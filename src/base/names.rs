@@ -112,7 +112,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// Writes a path as text, for `serde(with)`.
 ///
 /// # Errors
-/// As the serialiser.
+/// As the serializer.
 pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text_of_path(path))
 }
@@ -120,7 +120,7 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
 /// Writes a path as text where there is one, for `serde(serialize_with)`.
 ///
 /// # Errors
-/// As the serialiser.
+/// As the serializer.
 pub fn serialize_some<S: Serializer>(
     path: &Option<PathBuf>,
     serializer: S,
@@ -131,7 +131,7 @@ pub fn serialize_some<S: Serializer>(
 /// Reads a path from its text, for `serde(with)`.
 ///
 /// # Errors
-/// As the deserialiser.
+/// As the deserializer.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     String::deserialize(deserializer).map(|text| path_of(&text))
 }

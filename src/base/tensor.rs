@@ -2,8 +2,8 @@
 
 use super::digest::Digest;
 
-/// Rows of `n_columns` values as columns: pixels with their channels innermost become a plane for each
-/// channel, and with the number of pixels for `n_columns` planes become pixels again.
+/// Rows of `n_columns` values as columns: pixels with their channels innermost become a plane for
+/// each channel, and with the number of pixels for `n_columns` planes become pixels again.
 pub fn transposed(values: &[f32], n_columns: usize) -> Vec<f32> {
     let columns = (0..n_columns).flat_map(|column| values.iter().skip(column).step_by(n_columns));
     columns.copied().collect()

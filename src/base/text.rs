@@ -62,8 +62,8 @@ pub fn align(table: &[Vec<String>], right: &[usize]) -> String {
     text
 }
 
-/// Text as it stands in XML and HTML, in attributes too. Characters that XML does not have, and those
-/// that would turn the text around, are spelt out.
+/// Text as it stands in XML and HTML, in attributes too. Characters that XML does not have, and
+/// those that would turn the text around, are spelt out.
 pub fn escape(text: &str) -> String {
     let text = names::visible(text);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

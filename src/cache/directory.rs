@@ -2,8 +2,8 @@
 //!
 //! An entry is one file that holds a digest of its key and content and then the content; it is
 //! written under another name and renamed, so it is complete or absent, and it is checked whenever
-//! it is read. Entries of one kind lie in a bucket with a version: a change of what a kind means gets a
-//! new bucket, and old entries are never misread.
+//! it is read. Entries of one kind lie in a bucket with a version: a change of what a kind means
+//! gets a new bucket, and old entries are never misread.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 4 << 30;
 /// A kind of entries, with the version of what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {
-    /// Resized pixels of a picture.
+    /// Resized pixels of an image.
     Pixels,
     /// Results of stages.
     Stages,
@@ -62,11 +62,11 @@ pub enum Found {
     Damaged(PathBuf),
 }
 
-/// The files below a folder, those that were changed or used longest ago first; none where there is
-/// no folder.
+/// The files below a directory, those that were changed or used longest ago first; none where there
+/// is no directory.
 ///
 /// # Errors
-/// When a folder cannot be read.
+/// When a directory cannot be read.
 pub fn entries_below(folder: &Path) -> Result<Vec<EntryFile>, FileError> {
     if !folder.exists() {
         return Ok(vec![]);
@@ -94,7 +94,7 @@ impl CacheDirectory {
         Self { folder: root.join(bucket.folder()) }
     }
 
-    /// The folder of the bucket.
+    /// The directory of the bucket.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -137,12 +137,13 @@ impl CacheDirectory {
     /// All files of the bucket, those that were used longest ago first.
     ///
     /// # Errors
-    /// When a folder cannot be read.
+    /// When a directory cannot be read.
     pub fn entries(&self) -> Result<Vec<EntryFile>, FileError> {
         entries_below(&self.folder)
     }
 
-    /// Removes the entries that were used longest ago until the rest take no more than `room` bytes.
+    /// Removes the entries that were used longest ago until the rest take no more than `room`
+    /// bytes.
     ///
     /// # Errors
     /// When the bucket cannot be listed or an entry cannot be removed.
@@ -160,7 +161,7 @@ impl CacheDirectory {
         Ok(())
     }
 
-    /// A folder for each first byte of keys, so that none has too many files.
+    /// A directory for each first byte of keys, so that none has too many files.
     fn path(&self, key: Digest) -> PathBuf {
         let key = key.to_string();
         self.folder.join(&key[..2]).join(&key[2..])

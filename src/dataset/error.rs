@@ -12,24 +12,24 @@ use crate::spec::problem::Code;
 /// A dataset that cannot be used as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// The folder is not there or cannot be read.
+    /// The directory is not there or cannot be read.
     #[error("the dataset directory `{}` cannot be read", names::text_of_path(path))]
     Directory {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// A folder or link inside the dataset cannot be followed.
+    /// A directory or link inside the dataset cannot be followed.
     #[error("the dataset directory contains a directory that cannot be read: {reason}")]
     Walk {
         /// What and why, with the path.
         reason: String,
     },
-    /// There is not one folder per class.
+    /// There is not one directory per class.
     #[error("the dataset directory `{}` {what}", names::text_of_path(path))]
     Layout {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// What is wrong with what it holds.
         what: String,
@@ -44,7 +44,7 @@ pub enum DatasetError {
         /// The names.
         pairs: Vec<(String, String)>,
     },
-    /// Classes without pictures.
+    /// Classes without images.
     #[error("{} without images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
     EmptyClass {
         /// Their names.
@@ -58,30 +58,30 @@ pub enum DatasetError {
         /// All bad files of the dataset.
         images: Vec<BadImage>,
     },
-    /// Files that are not readable pictures.
+    /// Files that are not readable images.
     #[error("{} of the dataset cannot be read as images", text::count(images.len(), "file"))]
     BadImages {
         /// All of them.
         images: Vec<BadImage>,
     },
-    /// The same picture on both sides of a split.
+    /// The same image on both sides of a split.
     #[error("{} in more than one part of the split", text::count(pairs.len(), "image"))]
     SplitLeak {
         /// Files with equal content, and the part each fell into.
         pairs: Vec<String>,
     },
-    /// The same picture in more than one class.
+    /// The same image in more than one class.
     #[error("{} in more than one class", text::count(groups.len(), "image"))]
     TwoClasses {
         /// Files with equal content, a group a line.
         groups: Vec<String>,
     },
-    /// A part of the split without pictures.
+    /// A part of the split without images.
     #[error("the {part} set has no images{}", of_classes(classes))]
     EmptySplit {
         /// The part.
         part: &'static str,
-        /// The classes that lack them, with the pictures that each has; none where all do.
+        /// The classes that lack them, with the images that each has; none where all do.
         classes: Vec<(String, usize)>,
         /// How many parts the split has.
         n_parts: usize,
@@ -151,7 +151,7 @@ impl std::fmt::Display for Contents {
     }
 }
 
-/// A file that is not a readable picture.
+/// A file that is not a readable image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadImage {
     /// Its path below the dataset directory.

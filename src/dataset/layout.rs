@@ -266,7 +266,8 @@ fn is_split_inside(directory: &ClassDirectory) -> bool {
     roles.len() > 1
 }
 
-/// Whether two directories hold the same directories, as the parts of a split hold the same classes.
+/// Whether two directories hold the same directories, as the parts of a split hold the same
+/// classes.
 fn is_same_inside(a: &ClassDirectory, b: &ClassDirectory) -> bool {
     let n_shared = a.inner.intersection(&b.inner).count();
     // A part may lack a class.

@@ -1,5 +1,5 @@
-//! Lists a dataset directory: one folder per class, every visible file below it a candidate; or the
-//! pictures of a dataset that is drawn.
+//! Lists a dataset directory: one directory per class, every visible file below it a candidate; or
+//! the images of a dataset that is drawn.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,11 +18,11 @@ use crate::base::names;
 use crate::base::text;
 use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
 
-/// A file that may be a picture.
+/// A file that may be an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its path below the dataset directory, with forward slashes, as [`names`] writes paths. This is
-    /// its identity.
+    /// Its path below the dataset directory, with forward slashes, as [`names`] writes paths. This
+    /// is its identity.
     pub path: String,
     /// The position of its class among the sorted class names.
     pub class: usize,
@@ -30,7 +30,7 @@ pub struct Candidate {
     pub origin: Origin,
 }
 
-/// Where the pixels of a picture come from.
+/// Where the pixels of an image come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A file, by a path that can be opened.
@@ -55,7 +55,7 @@ pub struct Listing {
     pub warnings: Vec<String>,
 }
 
-/// Lists the pictures of a dataset, of files or drawn.
+/// Lists the images of a dataset, of files or drawn.
 ///
 /// # Errors
 /// As [`scan`].
@@ -68,7 +68,7 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     }
 }
 
-/// The pictures that are to be drawn.
+/// The images that are to be drawn.
 fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
     let classes: Vec<String> = (0..spec.classes).map(|class| generator.class_name(class)).collect();
     let n_digits = spec.images.saturating_sub(1).to_string().len();
@@ -93,7 +93,7 @@ pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
     scan_classes(directory, 2)
 }
 
-/// The same of a folder that need not have more than one class.
+/// The same of a directory that need not have more than one class.
 ///
 /// # Errors
 /// As [`scan`].
@@ -177,7 +177,7 @@ fn check_layout(
     Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen, help })
 }
 
-/// What a class folder has directly inside it.
+/// What a class directory has directly inside it.
 fn contents(folder: &Path, candidates: &[Candidate]) -> ClassDirectory {
     let mut found = ClassDirectory { name: name_of(folder), ..ClassDirectory::default() };
     for candidate in candidates {
@@ -264,7 +264,7 @@ fn spelt(name: &str) -> String {
     }
 }
 
-/// Images beside the class folders, which no class has.
+/// Images beside the class directories, which no class has.
 fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     let pictures: Vec<String> = loose
         .iter()
@@ -286,7 +286,7 @@ fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// Folders that are passed over, but might be classes.
+/// Directories that are passed over, but might be classes.
 fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
     const MOST: usize = 5;
     let meant = passed_over.iter().filter(|path| system::may_be_meant(file_name(path)));
@@ -337,7 +337,7 @@ fn list_class(
     Ok(passed_over)
 }
 
-/// A link to a file that is gone: a bad picture like others, not a folder that cannot be read.
+/// A link to a file that is gone: a bad image like others, not a directory that cannot be read.
 fn lost_file(error: &walkdir::Error) -> Option<PathBuf> {
     let is_gone = error.io_error()?.kind() == std::io::ErrorKind::NotFound;
     error.path().filter(|path| is_gone && path.is_symlink()).map(Path::to_path_buf)

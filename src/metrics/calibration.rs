@@ -7,12 +7,12 @@ use super::Scored;
 /// Bins of confidence.
 const N_BINS: usize = 15;
 
-/// Pictures whose highest probability is in a range.
+/// Images whose highest probability is in a range.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Bin {
     /// The range, without its lower end.
     pub range: [f64; 2],
-    /// How many pictures.
+    /// How many images.
     pub n_images: usize,
     /// Their mean highest probability.
     pub confidence: f64,
@@ -20,7 +20,7 @@ pub struct Bin {
     pub accuracy: f64,
 }
 
-/// The bins that have pictures.
+/// The bins that have images.
 pub fn bins(scored: &[Scored<'_>]) -> Vec<Bin> {
     let mut sums = [(0usize, 0.0, 0usize); N_BINS];
     for Scored { label, predicted, probabilities } in scored {
@@ -44,7 +44,7 @@ pub fn bins(scored: &[Scored<'_>]) -> Vec<Bin> {
         .collect()
 }
 
-/// The mean distance of confidence from accuracy over bins, each counting by its pictures.
+/// The mean distance of confidence from accuracy over bins, each counting by its images.
 pub(super) fn expected_error(bins: &[Bin], n_images: usize) -> f64 {
     let distances =
         bins.iter().map(|bin| (bin.confidence - bin.accuracy).abs() * bin.n_images as f64);
@@ -65,7 +65,7 @@ pub fn most_surprising(probabilities: &[f64], most: usize) -> Vec<usize> {
     positions
 }
 
-/// The mean surprise at a picture's own class, in nats.
+/// The mean surprise at an image's own class, in nats.
 pub(super) fn log_loss(scored: &[Scored<'_>]) -> f64 {
     let surprises = scored.iter().map(|one| surprise(one.probabilities[one.label]));
     surprises.sum::<f64>() / scored.len() as f64

@@ -105,8 +105,8 @@ impl ConfusionMatrix {
         )
     }
 
-    /// The pairs of classes (own, given) that are mistaken for each other most often, with how often;
-    /// of equal ones the first.
+    /// The pairs of classes (own, given) that are mistaken for each other most often, with how
+    /// often; of equal ones the first.
     pub fn most_confused(&self, n: usize) -> Vec<(usize, usize, usize)> {
         let mut pairs: Vec<_> = self.cells().filter(|(own, given, _)| own != given).collect();
         pairs.sort_by_key(|(.., count)| std::cmp::Reverse(*count));

@@ -2,7 +2,8 @@
 //!
 //! Where scikit-learn has a figure it is the same here, edge cases included: a precision or recall
 //! without any case is zero. Averages over classes ("macro") count each class once and set each
-//! against all others; as there, a class that no image has and no image is given is left out of them.
+//! against all others; as there, a class that no image has and no image is given is left out of
+//! them.
 
 pub mod calibration;
 pub mod confusion;
@@ -15,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use self::calibration::Bin;
 use self::confusion::ConfusionMatrix;
 
-/// What a classifier says about one picture, and what the picture is.
+/// What a classifier says about one image, and what the image is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored<'a> {
-    /// The class of the picture.
+    /// The class of the image.
     pub label: usize,
     /// The class it is given.
     pub predicted: usize,
@@ -26,16 +27,16 @@ pub struct Scored<'a> {
     pub probabilities: &'a [f64],
 }
 
-/// The figures over some pictures.
+/// The figures over some images.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Metrics {
-    /// How many pictures.
+    /// How many images.
     pub n_images: usize,
-    /// The share of pictures that are given their own class.
+    /// The share of images that are given their own class.
     pub accuracy: f64,
     /// The 95 % interval of the accuracy (Wilson 1927).
     pub accuracy_interval: [f64; 2],
-    /// The mean recall of the classes that have pictures.
+    /// The mean recall of the classes that have images.
     pub balanced_accuracy: f64,
     /// The mean precision of the classes that images have or are given.
     pub macro_precision: f64,
@@ -43,20 +44,21 @@ pub struct Metrics {
     pub macro_recall: f64,
     /// The mean F1 score of the same classes.
     pub macro_f1: f64,
-    /// The mean surprise at a picture's own class, in nats.
+    /// The mean surprise at an image's own class, in nats.
     pub log_loss: f64,
     /// The mean squared distance of the probabilities from what is so (Brier 1950); for two classes
     /// that of the second one's probability, half the sum over both.
     pub brier_score: f64,
     /// How far confidence is from accuracy, over fifteen bins (Guo et al. 2017, arXiv 1706.04599).
     pub expected_calibration_error: f64,
-    /// The mean area under the ROC curves of the classes that have one: that have images, but not all.
+    /// The mean area under the ROC curves of the classes that have one: that have images, but not
+    /// all.
     pub roc_auc: Option<f64>,
     /// The mean average precision of the classes that have images.
     pub average_precision: Option<f64>,
     /// The figures of each class, in the order of the outputs.
     pub classes: Vec<ClassMetrics>,
-    /// Pictures by class (rows) and the class they are given (columns).
+    /// Images by class (rows) and the class they are given (columns).
     pub confusion_matrix: ConfusionMatrix,
     /// Confidence and accuracy in each bin of the calibration.
     pub calibration: Vec<Bin>,
@@ -75,11 +77,11 @@ impl Metrics {
 pub struct ClassMetrics {
     /// Its name.
     pub name: String,
-    /// How many pictures are of it: its support.
+    /// How many images are of it: its support.
     pub n_images: usize,
-    /// Of the pictures that are given it, the share that are of it.
+    /// Of the images that are given it, the share that are of it.
     pub precision: f64,
-    /// Of the pictures that are of it, the share that are given it.
+    /// Of the images that are of it, the share that are given it.
     pub recall: f64,
     /// The 95 % interval of the recall (Wilson 1927).
     pub recall_interval: [f64; 2],
@@ -91,10 +93,10 @@ pub struct ClassMetrics {
     pub average_precision: Option<f64>,
 }
 
-/// All figures over some pictures; `classes` names the outputs.
+/// All figures over some images; `classes` names the outputs.
 ///
 /// # Panics
-/// When there are no pictures.
+/// When there are no images.
 pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
     assert!(!scored.is_empty(), "metrics need at least one image");
     let confusion_matrix = ConfusionMatrix::count(classes.len(), scored);

@@ -1,5 +1,5 @@
-//! A base model that another program wrote: as the file that it is, and as layers of our own where it
-//! is made of such.
+//! A base model that another program wrote: as the file that it is, and as layers of our own where
+//! it is made of such.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::graph::Graph;
 use super::weights::Weights;
 use crate::spec::{Convention, ImageSize};
 
-/// Where the channels of a picture stand in a tensor.
+/// Where the channels of an image stand in a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channels {
     /// `[n, channels, height, width]`.
@@ -18,7 +18,7 @@ pub enum Channels {
 }
 
 impl Channels {
-    /// The shape of one picture in a tensor.
+    /// The shape of one image in a tensor.
     pub fn of_one(self, ImageSize { height, width }: ImageSize) -> [usize; 4] {
         match self {
             Self::First => [1, 3, height, width],
@@ -32,9 +32,9 @@ impl Channels {
 pub struct Backbone {
     /// The bytes of the file.
     pub file: Arc<[u8]>,
-    /// How it takes pictures.
+    /// How it takes images.
     pub channels: Channels,
-    /// The features of one picture, `[height, width, channels]`; of 1 by 1 pixel where the file gives
+    /// The features of one image, `[height, width, channels]`; of 1 by 1 pixel where the file gives
     /// a vector.
     pub shape: [usize; 3],
 }

@@ -1,11 +1,11 @@
-//! Batch normalisation with fixed statistics, folded into the convolution in front of it.
+//! Batch normalization with fixed statistics, folded into the convolution in front of it.
 
 use crate::base::tensor::Tensor;
 use crate::model::fuse::{ConvolutionUnit, Unit};
 use crate::model::graph::Role;
 use crate::model::weights::Weights;
 
-/// A convolution's weights with its normalisation folded in, channels of the output innermost.
+/// A convolution's weights with its normalization folded in, channels of the output innermost.
 pub struct Folded {
     /// `[kh · kw · inputs, outputs]`, or `[kh · kw, channels]` for a depthwise convolution.
     pub kernel: Vec<f32>,

@@ -1,7 +1,7 @@
-//! The network as engines run it: a convolution together with its padding, batch normalisation,
+//! The network as engines run it: a convolution together with its padding, batch normalization,
 //! activation and shortcut is one unit.
 //!
-//! Fusing is about structure only. Whether a batch normalisation is folded into the weights
+//! Fusing is about structure only. Whether a batch normalization is folded into the weights
 //! (frozen part) or stays an affine map with trained scale and shift (trainable part) is the
 //! engine's business.
 
@@ -14,13 +14,13 @@ use super::graph::{Graph, Layer, LayerIdx, LayerKind, Role};
 /// A tensor that units hand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
-    /// The normalised pictures.
+    /// The normalized images.
     Image,
     /// The output of the unit with this position.
     Unit(usize),
 }
 
-/// The batch normalisation of a unit.
+/// The batch normalization of a unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Norm {
     /// Its layer.
@@ -52,9 +52,9 @@ pub struct ConvolutionUnit {
     pub window: Window,
     /// How its channels are connected.
     pub connection: Connection,
-    /// Whether something is added to each output channel; never with a normalisation.
+    /// Whether something is added to each output channel; never with a normalization.
     pub has_bias: bool,
-    /// Its batch normalisation.
+    /// Its batch normalization.
     pub norm: Option<Norm>,
     /// Its activation.
     pub activation: Activation,
@@ -134,9 +134,9 @@ pub struct Unit {
     pub input: Value,
     /// The layers it stands for, in order.
     pub layers: Vec<LayerIdx>,
-    /// Its input for one picture.
+    /// Its input for one image.
     pub input_shape: Vec<usize>,
-    /// Its output for one picture.
+    /// Its output for one image.
     pub output_shape: Vec<usize>,
 }
 
@@ -146,7 +146,7 @@ impl Unit {
         format!("{}/{}", self.name, role.name())
     }
 
-    /// Multiplications with a weight, each with an addition, for one picture.
+    /// Multiplications with a weight, each with an addition, for one image.
     pub fn n_multiply_adds(&self) -> f64 {
         let n_outputs = self.output_shape.iter().product::<usize>() as f64;
         let n_inputs = self.input_shape.last().copied().unwrap_or_default() as f64;

@@ -15,11 +15,11 @@ pub type LayerIdx = usize;
 /// What a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LayerKind {
-    /// The pictures, `[height, width, channels]`.
+    /// The images, `[height, width, channels]`.
     Input,
     /// A base model that is not looked into.
     Backbone {
-        /// Its output for one picture, `[height, width, channels]`.
+        /// Its output for one image, `[height, width, channels]`.
         output: [usize; 3],
     },
     /// A convolution.
@@ -38,7 +38,7 @@ pub enum LayerKind {
         /// Whether something is added to each channel.
         has_bias: bool,
     },
-    /// Normalisation of each channel by its mean and variance, then scale and shift.
+    /// Normalization of each channel by its mean and variance, then scale and shift.
     BatchNormalization {
         /// Added to the variance.
         epsilon: f32,
@@ -47,7 +47,7 @@ pub enum LayerKind {
     Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
-    /// Zeros around a picture.
+    /// Zeros around an image.
     ZeroPadding(Padding),
     /// The sum of two inputs of the same shape.
     Add,
@@ -99,7 +99,7 @@ pub struct Layer {
     pub kind: LayerKind,
     /// The layers it reads.
     pub inputs: Vec<LayerIdx>,
-    /// Its output for one picture: `[height, width, channels]` or `[channels]`.
+    /// Its output for one image: `[height, width, channels]` or `[channels]`.
     pub shape: Vec<usize>,
 }
 
@@ -112,13 +112,13 @@ pub enum Role {
     DepthwiseKernel,
     /// Added to each output of a dense layer or a convolution.
     Bias,
-    /// The scale of a batch normalisation.
+    /// The scale of a batch normalization.
     Gamma,
-    /// The shift of a batch normalisation.
+    /// The shift of a batch normalization.
     Beta,
-    /// The mean that a batch normalisation subtracts; a statistic, not trained by gradients.
+    /// The mean that a batch normalization subtracts; a statistic, not trained by gradients.
     MovingMean,
-    /// The variance that a batch normalisation divides by; a statistic, not trained by gradients.
+    /// The variance that a batch normalization divides by; a statistic, not trained by gradients.
     MovingVariance,
 }
 

@@ -11,7 +11,7 @@ pub const N_CLASSES: usize = 1000;
 /// A class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImagenetClass {
-    /// Its WordNet identifier, as folders of ImageNet are called: `n02437616`.
+    /// Its WordNet identifier, as directories of ImageNet are called: `n02437616`.
     pub id: &'static str,
     /// The first of its WordNet names: `llama`. Two pairs of classes share one.
     pub name: &'static str,

@@ -9,14 +9,14 @@ use alpaca_kernels::{Padding, Window};
 use super::graph::{Graph, LayerIdx, LayerKind};
 use crate::spec::Convention;
 
-/// The smallest picture the network takes, in pixels a side: five halvings of it leave one pixel.
+/// The smallest image the network takes, in pixels a side: five halvings of it leave one pixel.
 pub const SMALLEST_SIDE: usize = 32;
 
 /// The widths for which ImageNet weights have been published by Keras.
 pub const PUBLISHED_WIDTHS: [f64; 6] = [0.35, 0.5, 0.75, 1.0, 1.3, 1.4];
 
 impl Convention {
-    /// The epsilon of every batch normalisation.
+    /// The epsilon of every batch normalization.
     pub fn epsilon(self) -> f32 {
         match self {
             Self::Keras => 1e-3,
@@ -60,7 +60,7 @@ struct Stage {
     stride: usize,
 }
 
-/// Builds the network for pictures of `height` by `width` pixels and three channels. Layers have
+/// Builds the network for images of `height` by `width` pixels and three channels. Layers have
 /// the same names in each convention.
 ///
 /// # Panics

@@ -121,7 +121,7 @@ impl Network {
         cut::before_unit(&self.units, at.expect("a classifier pools"))
     }
 
-    /// The shape of a value between units, for one picture.
+    /// The shape of a value between units, for one image.
     pub fn value_shape(&self, value: Value) -> Vec<usize> {
         match value {
             Value::Image => self.graph.layers()[0].shape.clone(),
@@ -141,7 +141,7 @@ impl Network {
         })
     }
 
-    /// The running means that move when normalisations go by the batch and training starts at
+    /// The running means that move when normalizations go by the batch and training starts at
     /// `first_trainable`.
     pub fn running_means(&self, first_trainable: LayerIdx) -> Vec<Parameter> {
         self.parameters_where(|parameter| {

@@ -9,9 +9,9 @@ use super::weights::import::WeightsFile;
 use crate::base::digest::Digest;
 use crate::spec::{PublishedSpec, Source, TopSpec, TorchvisionVersion};
 
-/// The sides of the pictures that Keras trained its weights on, in pixels.
+/// The sides of the images that Keras trained its weights on, in pixels.
 pub const KERAS_SIZES: [usize; 5] = [96, 128, 160, 192, 224];
-/// The side of pictures for which Keras has weights of every width, in pixels.
+/// The side of images for which Keras has weights of every width, in pixels.
 pub const KERAS_LARGEST: usize = 224;
 /// The widths for which Keras has weights of all sizes.
 const KERAS_WIDTHS: [f64; 4] = [0.35, 0.5, 0.75, 1.0];
@@ -62,7 +62,7 @@ impl PublishedFile {
                 file.digest()
             ));
         }
-        // Shapes of weights do not depend on the size of pictures.
+        // Shapes of weights do not depend on the size of images.
         let side = mobilenet_v2::SMALLEST_SIDE;
         let graph = mobilenet_v2::build(file.convention(), self.width, side, side);
         let error = file.weights(&graph.parameters()).err().or_else(|| {

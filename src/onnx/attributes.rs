@@ -26,7 +26,7 @@ pub(super) fn text<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
     attribute(node, name).and_then(|attribute| str::from_utf8(&attribute.s).ok())
 }
 
-/// The window of a convolution or a pooling of a picture, `[rows, columns]` each, or why it is none
+/// The window of a convolution or a pooling of an image, `[rows, columns]` each, or why it is none
 /// of ours.
 pub(super) fn window(
     node: &NodeProto,

@@ -22,7 +22,7 @@ use crate::spec::ImageSize;
 /// Values that are named where one was asked for that is not there.
 const N_LAST: usize = 5;
 
-/// Reads a file for pictures of a size, and cuts it down to what computes `features`: a node, or a
+/// Reads a file for images of a size, and cuts it down to what computes `features`: a node, or a
 /// value by its name.
 ///
 /// # Errors
@@ -40,7 +40,7 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     check_pads(graph)?;
     check_layout(graph, &wanted)?;
     let channels = Input::of(graph)?.check(size)?;
-    // Shapes that were noted for another size of pictures would contradict this one.
+    // Shapes that were noted for another size of images would contradict this one.
     graph.value_info.clear();
     graph.output = vec![ValueInfoProto { name: wanted, ..ValueInfoProto::default() }];
     model.metadata_props.clear();
@@ -162,7 +162,7 @@ fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
     Ok(())
 }
 
-/// The features of one picture, found by running the file on a black one.
+/// The features of one image, found by running the file on a black one.
 fn shape(file: &[u8], channels: Channels, size: ImageSize) -> Result<[usize; 3], BackboneError> {
     let shape = channels.of_one(size);
     let black = vec![0.0; shape.iter().product()];

@@ -36,7 +36,7 @@ pub enum BackboneError {
         /// Each operator with the first node of it.
         Vec<(String, String)>,
     ),
-    /// Its input takes no pictures of the pipeline.
+    /// Its input takes no images of the pipeline.
     #[error("{reason}")]
     Input {
         /// What it takes.
@@ -44,10 +44,10 @@ pub enum BackboneError {
         /// What to do about it.
         hint: String,
     },
-    /// What it computes is no picture and no vector.
+    /// What it computes is no image and no vector.
     #[error("its features have the shape {}, which no head can use", shape_text(.0))]
     Shape(
-        /// The shape for one picture, the number of pictures first.
+        /// The shape for one image, the number of images first.
         Vec<usize>,
     ),
     /// What it computes is no number.

@@ -67,11 +67,11 @@ pub struct Exported {
 pub enum ExportedInput {
     /// Images as bytes: of any size, or of one.
     Pixels(Option<Size>),
-    /// Numbers that a recipe makes of pictures.
+    /// Numbers that a recipe makes of images.
     Normalised(ReadRecipe),
 }
 
-/// What has to be done with a picture in front of the network.
+/// What has to be done with an image in front of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct ReadRecipe {
     /// The size that it is brought to, in pixels.

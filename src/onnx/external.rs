@@ -8,7 +8,7 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 
 use crate::base::fs;
 
-/// Brings the tensors that lie in other files of a folder into the graph.
+/// Brings the tensors that lie in other files of a directory into the graph.
 ///
 /// # Errors
 /// With what is wrong with one of them.

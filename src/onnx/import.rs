@@ -117,13 +117,13 @@ fn is_over_places(node: &NodeProto, constants: &Constants<'_>) -> bool {
 struct Import<'a> {
     constants: Constants<'a>,
     readers: BTreeMap<&'a str, Vec<&'a NodeProto>>,
-    /// The picture where its channels come last: only a transposition reads it.
+    /// The image where its channels come last: only a transposition reads it.
     picture: Option<&'a str>,
     /// The layer that each value is the output of.
     layer_of: BTreeMap<&'a str, LayerIdx>,
     graph: Graph,
     weights: Weights,
-    /// What convolutions add that the normalisation behind them takes away again, by their output.
+    /// What convolutions add that the normalization behind them takes away again, by their output.
     biases: BTreeMap<&'a str, Tensor>,
 }
 
@@ -211,7 +211,7 @@ impl<'a> Import<'a> {
         shape[..].try_into().map_err(|_| "does not read an image".to_owned())
     }
 
-    /// A picture whose channels are brought to the front: here they never are.
+    /// An image whose channels are brought to the front: here they never are.
     fn transposition(&self, node: &NodeProto) -> Result<LayerIdx, String> {
         let is_of_picture = self.picture.is_some_and(|picture| node.input == [picture]);
         if is_of_picture && integers(node, "perm").as_deref() == Some(&[0, 3, 1, 2]) {

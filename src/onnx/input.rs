@@ -1,4 +1,4 @@
-//! The input of an ONNX file, and which pictures it takes.
+//! The input of an ONNX file, and which images it takes.
 
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value;
@@ -44,7 +44,7 @@ impl Input {
         Ok(Self { name, element, axes: axes.collect() })
     }
 
-    /// Whether it takes pictures of a size, and how. Where no axis has the length 3, channels come
+    /// Whether it takes images of a size, and how. Where no axis has the length 3, channels come
     /// first.
     pub(super) fn check(&self, size: ImageSize) -> Result<Channels, BackboneError> {
         let name = &self.name;

@@ -1,4 +1,4 @@
-//! The units of a network as nodes, normalisations folded into convolutions.
+//! The units of a network as nodes, normalizations folded into convolutions.
 
 use alpaca_kernels::{Activation, Padding, Window};
 

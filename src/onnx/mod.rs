@@ -1,8 +1,9 @@
-//! Classifiers as ONNX files: written with everything between a picture and its probabilities, and
+//! Classifiers as ONNX files: written with everything between an image and its probabilities, and
 //! run by tract.
 //!
-//! A graph takes pictures of any size as bytes and does with them what is done before training, to the rounding of each pixel; or it takes numbers that are ready for the network. Operators
-//! are those of opset 17, which every common runtime has.
+//! A graph takes images of any size as bytes and does with them what is done before training, to
+//! the rounding of each pixel; or it takes numbers that are ready for the network. Operators are
+//! those of opset 17, which every common runtime has.
 
 mod attributes;
 pub mod backbone;
@@ -23,7 +24,7 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
 
-/// The name of the input: pictures, `[n, height, width, 3]`, values from 0 to 255.
+/// The name of the input: images, `[n, height, width, 3]`, values from 0 to 255.
 pub const IMAGES: &str = "images";
 /// The name of the input of a graph without preprocessing: `[n, 3, height, width]`.
 pub const NORMALISED: &str = "input";
@@ -43,18 +44,18 @@ pub struct Classifier<'a> {
     pub network: &'a Network,
     /// Its weights.
     pub weights: &'a Weights,
-    /// The size of the pictures that the network takes.
+    /// The size of the images that the network takes.
     pub size: ImageSize,
-    /// How pictures are brought to it.
+    /// How images are brought to it.
     pub resize: ResizeSpec,
 }
 
-/// Pictures that a graph cannot be taught to resize.
+/// Images that a graph cannot be taught to resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an ONNX file cannot include the resizing of {0}")]
 pub struct UnsupportedResize(&'static str);
 
-/// Whether a graph can be taught to resize pictures in this way.
+/// Whether a graph can be taught to resize images in this way.
 ///
 /// # Errors
 /// When it cannot.
@@ -115,7 +116,7 @@ impl Classifier<'_> {
         builder.encode()
     }
 
-    /// What has to be done with a picture in front of a graph without preprocessing, exactly.
+    /// What has to be done with an image in front of a graph without preprocessing, exactly.
     pub fn recipe(&self) -> Recipe<'_> {
         let (scale, shift) = pixels::affine(self.network.preprocessing);
         Recipe {
@@ -130,7 +131,7 @@ impl Classifier<'_> {
     }
 }
 
-/// What has to be done with a picture in front of the network.
+/// What has to be done with an image in front of the network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe<'a> {
     /// The size that it is brought to, in pixels.

@@ -41,7 +41,7 @@ impl Model {
         Ok(Self { model: model.map_err(|error| GraphError::new(&error))? })
     }
 
-    /// Makes it ready for pictures as bytes, `[n, height, width, 3]`.
+    /// Makes it ready for images as bytes, `[n, height, width, 3]`.
     ///
     /// # Errors
     /// When tract cannot.
@@ -65,7 +65,7 @@ impl Model {
 }
 
 impl Runnable {
-    /// The output for pictures as bytes.
+    /// The output for images as bytes.
     ///
     /// # Errors
     /// When tract fails.

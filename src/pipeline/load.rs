@@ -21,11 +21,11 @@ const MOST_BYTES: u64 = 16 << 20;
 pub struct PipelineInput {
     /// The file, as the user named it.
     pub file: PathBuf,
-    /// The folder that its paths are relative to; its own folder unless it was moved.
+    /// The directory that its paths are relative to; its own directory unless it was moved.
     pub folder: PathBuf,
     /// The texts of the `-S` options, applied in order.
     pub overrides: Vec<String>,
-    /// The folder that paths in `-S` options are relative to; absolute.
+    /// The directory that paths in `-S` options are relative to; absolute.
     pub current_dir: PathBuf,
 }
 
@@ -167,7 +167,7 @@ fn read(
     spec.map(|spec| (spec, root))
 }
 
-/// The folder that paths in a pipeline file are relative to.
+/// The directory that paths in a pipeline file are relative to.
 pub fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

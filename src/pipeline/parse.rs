@@ -187,7 +187,8 @@ impl Builder<'_> {
         serde_yaml::from_str(text).unwrap_or_else(|_| text.into())
     }
 
-    /// The place of a quoted scalar up to its closing quote; the parser's goes on to the line's end.
+    /// The place of a quoted scalar up to its closing quote; the parser's goes on to the line's
+    /// end.
     fn without_comment(&self, mut span: Span, style: ScalarStyle) -> Span {
         let quote = match style {
             ScalarStyle::SingleQuoted => '\'',

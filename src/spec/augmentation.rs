@@ -1,4 +1,4 @@
-//! Random changes to training pictures.
+//! Random changes to training images.
 
 use serde::Serialize;
 

@@ -1,11 +1,11 @@
 //! The fully resolved description of a run, as plain data.
 //!
-//! All code after the pipeline loader uses these types. Defaults have been filled in, so no field is
-//! optional just because it was not written. They serialize in the layout of the pipeline file, so
-//! that a resolved pipeline is itself a pipeline and can be hashed.
+//! All code after the pipeline loader uses these types. Defaults have been filled in, so no field
+//! is optional just because it was not written. They serialize in the layout of the pipeline file,
+//! so that a resolved pipeline is itself a pipeline and can be hashed.
 
-/// The keys of a pipeline that do not affect results: locations, names, and how much is done ahead or
-/// saved on the way. The contents of those locations do affect results.
+/// The keys of a pipeline that do not affect results: locations, names, and how much is done ahead
+/// or saved on the way. The contents of those locations do affect results.
 pub const HARMLESS: [&[&str]; 7] = [
     &["model", "base", "onnx"],
     &["name"],

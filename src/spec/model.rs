@@ -192,9 +192,9 @@ pub enum Pooling {
     Average,
 }
 
-/// How the authors of the weights built the base model: its padding, normalization and input scaling.
-/// Weights, graph and preprocessing must match, so the convention follows from the weights and is not
-/// a key of the pipeline.
+/// How the authors of the weights built the base model: its padding, normalization and input
+/// scaling. Weights, graph and preprocessing must match, so the convention follows from the weights
+/// and is not a key of the pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Convention {
     /// As in `keras.applications`.

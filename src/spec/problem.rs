@@ -50,7 +50,8 @@ impl Problem {
 /// Declares the codes with their numbers and the text that documents each.
 macro_rules! codes {
     ($($(#[doc = $text:literal])+ $name:ident = $number:literal;)+) => {
-        /// A stable name for a kind of problem. It can be searched for and never changes its meaning.
+        /// A stable name for a kind of problem. It can be searched for and never changes its
+        /// meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code {
             $($(#[doc = $text])+ $name,)+

@@ -1,4 +1,4 @@
-//! What a network says about pictures, and how well that fits.
+//! What a network says about images, and how well that fits.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,10 @@ use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::engine::Trainer;
 use crate::event::Evaluated;
 
-/// What the network says about one picture.
+/// What the network says about one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The picture's position in its dataset.
+    /// The image's position in its dataset.
     pub sample: usize,
     /// Its class.
     pub label: usize,
@@ -25,12 +25,12 @@ impl Prediction {
     }
 }
 
-/// Loss and accuracy over batches, and what was said about each picture.
+/// Loss and accuracy over batches, and what was said about each image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The figures.
     pub evaluated: Evaluated,
-    /// One entry a picture, in the order of the batches.
+    /// One entry an image, in the order of the batches.
     pub predictions: Vec<Prediction>,
 }
 
@@ -59,7 +59,7 @@ pub fn evaluate(
     Ok(Evaluation { evaluated: mean.value(), predictions })
 }
 
-/// Loss and accuracy over the pictures seen so far; batches count by their size, as in Keras.
+/// Loss and accuracy over the images seen so far; batches count by their size, as in Keras.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct RunningMean {
     loss_sum: f64,
@@ -75,7 +75,7 @@ impl RunningMean {
         self.n_images += n_images;
     }
 
-    /// The pictures seen so far.
+    /// The images seen so far.
     pub(super) fn n_images(&self) -> usize {
         self.n_images
     }

@@ -94,7 +94,7 @@ pub struct FitContext<'a> {
 ///
 /// # Errors
 /// When a batch cannot be made, an engine fails, the loss is no number, a result cannot be
-/// written, or the stage is cancelled.
+/// written, or the stage is canceled.
 pub fn fit(
     course: &Course<'_>,
     context: &mut FitContext<'_>,
@@ -260,8 +260,8 @@ fn check_loss(
     Err(TrainError::LossNotFinite { what, stage: course.stage.to_owned(), epoch, step, loss })
 }
 
-/// Whether an epoch beats another one; where they are equal the lower loss does, and of equal losses
-/// neither.
+/// Whether an epoch beats another one; where they are equal the lower loss does, and of equal
+/// losses neither.
 pub fn is_better(epoch: &EpochMetrics, best: &EpochMetrics, by: BestBy) -> bool {
     let [ours, theirs] = [epoch, best].map(|epoch| schedule::badness(epoch, by));
     ours < theirs || (ours <= theirs && epoch.validation.loss < best.validation.loss)

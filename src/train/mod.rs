@@ -1,6 +1,6 @@
 //! Training: objective, metrics, epochs and which of them was best, over the engines' traits.
 //!
-//! No files, no terminal, no pictures: what training decides on and finds leaves as events.
+//! No files, no terminal, no images: what training decides on and finds leaves as events.
 
 pub mod evaluate;
 pub mod fit;
@@ -14,16 +14,16 @@ use std::time::Duration;
 use crate::base::fs::FileError;
 use crate::engine::{EngineError, Features};
 
-/// What the frozen part makes of a batch, with what is known about its pictures.
+/// What the frozen part makes of a batch, with what is known about its images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureBatch {
     /// The features.
     pub features: Features,
-    /// The class of each picture.
+    /// The class of each image.
     pub labels: Vec<usize>,
-    /// The position of each picture in its dataset.
+    /// The position of each image in its dataset.
     pub samples: Vec<usize>,
-    /// How long the trainer waited for pictures.
+    /// How long the trainer waited for images.
     pub waiting: Duration,
     /// How long the frozen part took.
     pub frozen: Duration,
@@ -34,10 +34,10 @@ pub type FeatureBatches<'a> = Box<dyn Iterator<Item = Result<FeatureBatch, Train
 
 /// The features that a stage trains on.
 pub trait FeatureSource {
-    /// A pass over the training pictures, in the order and with the changes of an epoch, from the
+    /// A pass over the training images, in the order and with the changes of an epoch, from the
     /// batch behind the first `n_steps` on.
     fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_>;
-    /// A pass over the validation pictures.
+    /// A pass over the validation images.
     fn validation(&mut self) -> FeatureBatches<'_>;
 }
 

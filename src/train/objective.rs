@@ -12,13 +12,13 @@ use crate::base::tensor::Tensor;
 pub struct Outcome {
     /// The mean loss.
     pub loss: f64,
-    /// How many pictures got their own class.
+    /// How many images got their own class.
     pub n_correct: usize,
     /// The gradient of the mean loss with respect to the logits, `[n, outputs]`.
     pub slope: Tensor,
 }
 
-/// Evaluates logits `[n, outputs]` against the classes of the pictures, of whose labels a share of
+/// Evaluates logits `[n, outputs]` against the classes of the images, of whose labels a share of
 /// `smoothing` goes to all classes alike (Szegedy et al. 2016, arXiv 1512.00567, section 7).
 pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
     let n = labels.len() as f64;
@@ -46,11 +46,11 @@ pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
     Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
 }
 
-/// The losses of one picture, whichever class is its own.
+/// The losses of one image, whichever class is its own.
 struct Losses<'a> {
     row: &'a [f32],
-    /// The logarithm of what probabilities are divided by; of one logit, of what the likelier of the
-    /// two is.
+    /// The logarithm of what probabilities are divided by; of one logit, of what the likelier of
+    /// the two is.
     log_sum: f64,
 }
 

@@ -13,7 +13,7 @@ pub struct Schedule {
     pub spec: ScheduleSpec,
     /// How it rises at the start.
     pub warmup: Option<WarmupSpec>,
-    /// The rate of the optimiser.
+    /// The rate of the optimizer.
     pub rate: f64,
     /// Epochs of the stage.
     pub n_epochs: usize,
@@ -65,8 +65,8 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) * 0.5 * (1.0 + libm::cos(PI * share))
 }
 
-/// How often there were `patience` epochs in a row none of which was better by more than `min_delta`
-/// than the best before; counted anew behind each.
+/// How often there were `patience` epochs in a row none of which was better by more than
+/// `min_delta` than the best before; counted anew behind each.
 fn n_plateaus(epochs: &[EpochMetrics], by: BestBy, patience: usize, min_delta: f64) -> usize {
     let mut best = f64::INFINITY;
     let (mut waited, mut n) = (0, 0);

@@ -54,7 +54,7 @@ pub struct Best {
     pub metrics: EpochMetrics,
     /// The trainable part's weights at its end.
     pub weights: Weights,
-    /// What they say about the validation pictures.
+    /// What they say about the validation images.
     pub predictions: Vec<Prediction>,
 }
 

@@ -49,11 +49,7 @@ fn a_given_split_is_refused_and_what_is_said_to_do_works() {
     let given = format!("dataset.directory={}", split.display());
     let said = run(&workshop, &["-S", &given]);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(
-        said.err.contains("D002") && said.err.contains("is already split"),
-        "{}",
-        said.err
-    );
+    assert!(said.err.contains("D002") && said.err.contains("is already split"), "{}", said.err);
     let train = format!("dataset.directory={}", split.join("training_set").display());
     let test = split.join("validation set").display().to_string();
     assert!(said.err.contains(&train) && said.err.contains(&test), "{}", said.err);

@@ -84,8 +84,8 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Whether a file of this name is passed over rather than bad: it neither is an image nor claims
-    /// to be one.
+    /// Whether a file of this name is passed over rather than bad: it neither is an image nor
+    /// claims to be one.
     pub fn is_no_image(&self, name: &str) -> bool {
         if kind::is_system_file(name) {
             return true;

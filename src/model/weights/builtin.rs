@@ -1,4 +1,4 @@
-//! The weights that this program brings along: pre-trained on pictures drawn from formulas
+//! The weights that this program brings along: pre-trained on images drawn from formulas
 //! (data/weights/README.md).
 
 /// The width of the network they are for.

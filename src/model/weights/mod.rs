@@ -19,7 +19,7 @@ impl Weights {
     /// The tensor called `name`.
     ///
     /// # Panics
-    /// When there is none: weights are imported or initialised for all parameters of a network.
+    /// When there is none: weights are imported or initialized for all parameters of a network.
     pub fn get(&self, name: &str) -> &Tensor {
         match self.0.get(name) {
             Some(tensor) => tensor,

@@ -29,8 +29,8 @@ pub(in crate::pipeline) struct RawDataset {
     #[serde(default = "defaults::batch_size")]
     #[schemars(range(min = 1, max = 65536))]
     pub(in crate::pipeline) batch_size: usize,
-    /// Number of batches to decode and augment ahead of training, or `auto`. It changes the speed and
-    /// the memory, never the results.
+    /// Number of batches to decode and augment ahead of training, or `auto`. It changes the speed
+    /// and the memory, never the results.
     #[serde(default = "defaults::prefetch")]
     pub(in crate::pipeline) prefetch: RawPrefetch,
     /// What to do with files that are not readable images. All such files are listed either way.
@@ -103,8 +103,8 @@ pub(in crate::pipeline) struct RawResize {
     /// Filter that computes the new pixels.
     #[serde(default = "defaults::interpolation")]
     pub(in crate::pipeline) interpolation: RawInterpolation,
-    /// Whether to widen the filter when an image is made smaller. It prevents fine detail from turning
-    /// into noise, and matches Pillow and torchvision.
+    /// Whether to widen the filter when an image is made smaller. It prevents fine detail from
+    /// turning into noise, and matches Pillow and torchvision.
     #[serde(default = "defaults::antialias")]
     pub(in crate::pipeline) antialias: bool,
     /// What to do with images whose aspect ratio differs from that of `image_size`.
@@ -199,11 +199,11 @@ pub(in crate::pipeline) enum RawOnBadImage {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawDuplicates {
-    /// Do not start the run if the same image is in two classes or in two parts of the split. Copies
-    /// within one class and one part are kept.
+    /// Do not start the run if the same image is in two classes or in two parts of the split.
+    /// Copies within one class and one part are kept.
     Error,
-    /// Keep the first copy in each class, by path, and leave out images that are in two classes. All
-    /// images left out are listed and recorded.
+    /// Keep the first copy in each class, by path, and leave out images that are in two classes.
+    /// All images left out are listed and recorded.
     Drop,
     /// Keep all copies, and warn about those in two classes or two parts of the split.
     Keep,

@@ -47,7 +47,8 @@ pub(super) struct RawPipeline {
     pub(super) version: u32,
     /// Name of the run directories. The file name without its extension by default.
     pub(super) name: Option<String>,
-    /// Seed of all random numbers: split, initial weights, order of images, augmentation and dropout.
+    /// Seed of all random numbers: split, initial weights, order of images, augmentation and
+    /// dropout.
     #[serde(default = "defaults::seed")]
     pub(super) seed: u64,
     /// The images, and how they are split and resized.
@@ -69,8 +70,8 @@ pub(super) struct RawPipeline {
     /// limits how much an interrupted run repeats, and never changes the results.
     #[schemars(range(min = 1))]
     pub(super) checkpoint_every: Option<usize>,
-    /// The stages by name. Each stage runs after the one it starts from. Evaluations and exports run
-    /// after all training.
+    /// The stages by name. Each stage runs after the one it starts from. Evaluations and exports
+    /// run after all training.
     #[schemars(extend("minProperties" = 1))]
     pub(super) stages: IndexMap<String, RawStage>,
 }

@@ -15,8 +15,8 @@ pub(in crate::pipeline) struct RawModel {
     /// 1.3 and 1.4.
     #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
     pub(in crate::pipeline) width: Option<f64>,
-    /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), a file, or published
-    /// weights. A base model that is an ONNX file has its own.
+    /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), a file, or
+    /// published weights. A base model that is an ONNX file has its own.
     pub(in crate::pipeline) weights: Option<RawWeights>,
     /// Classifier on top of the base model: a new one, or the one that came with the weights.
     #[serde(default = "defaults::top")]
@@ -31,8 +31,8 @@ pub(in crate::pipeline) struct RawModel {
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawWeights {
     /// `builtin` for the weights included in this program, `imagenet` for those that Keras has
-    /// published, `none` for random weights, or the path of a file from Keras, torchvision, timm or an
-    /// ONNX exporter (.h5, .pth, .safetensors or .onnx).
+    /// published, `none` for random weights, or the path of a file from Keras, torchvision, timm or
+    /// an ONNX exporter (.h5, .pth, .safetensors or .onnx).
     Named(#[schemars(length(min = 1))] String),
     /// Weights that a library has published.
     Published(RawPublished),
@@ -52,11 +52,11 @@ pub(in crate::pipeline) struct RawRandom {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawInitializer {
-    /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere. Activations keep their scale
-    /// from layer to layer, even if batch normalization is frozen.
+    /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere. Activations keep their
+    /// scale from layer to layer, even if batch normalization is frozen.
     HeUniform,
-    /// Glorot and Bengio 2010 everywhere, with the fan-in and fan-out of Keras, whose layers use it by
-    /// default. With frozen batch normalization, depthwise layers let almost no signal through.
+    /// Glorot and Bengio 2010 everywhere, with the fan-in and fan-out of Keras, whose layers use it
+    /// by default. With frozen batch normalization, depthwise layers let almost no signal through.
     GlorotUniform,
 }
 
@@ -104,7 +104,8 @@ pub(in crate::pipeline) enum RawTorchvisionVersion {
 pub(in crate::pipeline) enum RawTop {
     /// A new classifier with random weights, to be trained.
     New,
-    /// The classifier that came with the weights. The classes of the dataset must be ImageNet classes.
+    /// The classifier that came with the weights. The classes of the dataset must be ImageNet
+    /// classes.
     Pretrained,
 }
 
@@ -126,16 +127,17 @@ pub(in crate::pipeline) enum RawArchitecture {
     MobilenetV2,
 }
 
-/// A network that another program exported as an ONNX file. ResNets, MobileNets and other plain CNNs
-/// can be fine-tuned. Every other network is used as a frozen feature extractor (docs/onnx.md).
+/// A network that another program exported as an ONNX file. ResNets, MobileNets and other plain
+/// CNNs can be fine-tuned. Every other network is used as a frozen feature extractor
+/// (docs/onnx.md).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawOnnx {
     /// Path of the ONNX file.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) onnx: String,
-    /// Node or value that outputs the features, as `[n, features]` or `[n, channels, height, width]`.
-    /// Nodes that do not contribute to it are dropped, including the original classifier.
+    /// Node or value that outputs the features, as `[n, features]` or `[n, channels, height,
+    /// width]`. Nodes that do not contribute to it are dropped, including the original classifier.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) features: String,
     /// How pixel values (0 to 255) are scaled before they enter the network. Use the scaling it was
@@ -154,8 +156,8 @@ pub(in crate::pipeline) enum RawPreprocessing {
     /// `x` unchanged, for networks that scale their input themselves.
     #[serde(rename = "zero_to_255")]
     ZeroTo255,
-    /// `(x / 255 - mean) / deviation` with the statistics of ImageNet, for torchvision and most networks
-    /// of timm.
+    /// `(x / 255 - mean) / deviation` with the statistics of ImageNet, for torchvision and most
+    /// networks of timm.
     ImagenetStatistics,
     /// `(x / 255 - mean) / deviation` with the given statistics.
     Statistics(RawStatistics),
@@ -171,8 +173,8 @@ pub(in crate::pipeline) struct RawStatistics {
     pub(in crate::pipeline) deviation: [f32; 3],
 }
 
-/// The classifier on top of the base model: pooling, dropout and one dense layer. It ends in a sigmoid
-/// for two classes and in a softmax for more.
+/// The classifier on top of the base model: pooling, dropout and one dense layer. It ends in a
+/// sigmoid for two classes and in a softmax for more.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawHead {

@@ -63,8 +63,8 @@ pub(in crate::pipeline) struct RawTrain {
     pub(in crate::pipeline) best_by: RawBestBy,
     /// End the stage early when `best_by` stops improving. By default it trains all `epochs`.
     pub(in crate::pipeline) early_stopping: Option<RawEarlyStopping>,
-    /// Number of parts that each batch is divided into for parallel computation. Gradients are summed
-    /// in a fixed order, so results depend on this number but not on the number of threads.
+    /// Number of parts that each batch is divided into for parallel computation. Gradients are
+    /// summed in a fixed order, so results depend on this number but not on the number of threads.
     #[serde(default = "defaults::micro_batches")]
     #[schemars(range(min = 1, max = 64))]
     pub(in crate::pipeline) micro_batches: usize,
@@ -129,7 +129,8 @@ pub(in crate::pipeline) struct RawAdam {
     #[serde(default = "defaults::beta_2")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_2: f64,
-    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by 0.
+    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by
+    /// 0.
     #[serde(default = "defaults::epsilon")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) epsilon: f64,
@@ -139,8 +140,8 @@ pub(in crate::pipeline) struct RawAdam {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawAdamw {
-    /// Weight decay per step, multiplied by the learning rate. It does not apply to biases and to the
-    /// scales and shifts of normalization.
+    /// Weight decay per step, multiplied by the learning rate. It does not apply to biases and to
+    /// the scales and shifts of normalization.
     #[serde(default = "defaults::weight_decay")]
     #[schemars(extend("minimum" = 0))]
     pub(in crate::pipeline) weight_decay: f64,
@@ -156,7 +157,8 @@ pub(in crate::pipeline) struct RawAdamw {
     #[serde(default = "defaults::beta_2")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_2: f64,
-    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by 0.
+    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by
+    /// 0.
     #[serde(default = "defaults::epsilon")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) epsilon: f64,
@@ -188,8 +190,8 @@ pub(in crate::pipeline) enum RawBestBy {
     /// Highest validation accuracy. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/accuracy")]
     ValidationAccuracy,
-    /// Highest mean recall over classes, for imbalanced datasets. Ties go to the lower loss, then to
-    /// the first epoch.
+    /// Highest mean recall over classes, for imbalanced datasets. Ties go to the lower loss, then
+    /// to the first epoch.
     #[serde(rename = "val/balanced_accuracy")]
     BalancedAccuracy,
     /// Highest mean F1 score over classes. Ties go to the lower loss, then to the first epoch.

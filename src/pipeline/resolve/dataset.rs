@@ -14,7 +14,7 @@ use crate::spec::{
     OnBadImage, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
-/// Pictures that a generator draws: each takes some hundred bytes before it is drawn.
+/// Images that a generator draws: each takes some hundred bytes before it is drawn.
 const MOST_DRAWN: usize = 10_000_000;
 /// Shares that differ from one by less than this are meant to sum to one.
 const SUM_TOLERANCE: f64 = 1e-6;

@@ -19,15 +19,16 @@ use crate::base::names;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, PipelineSpec};
 
-/// The folders that relative paths may start from.
+/// The directories that relative paths may start from.
 pub(super) struct Folders<'a> {
     /// The pipeline file.
     pub(super) file: &'a Path,
-    /// The folder that paths written in it start from.
+    /// The directory that paths written in it start from.
     pub(super) paths: &'a Path,
-    /// The folder that paths in `-S` options start from; absolute.
+    /// The directory that paths in `-S` options start from; absolute.
     pub(super) current_dir: &'a Path,
-    /// Whether values of the wrong shape were left out, so that what is missing may have been meant.
+    /// Whether values of the wrong shape were left out, so that what is missing may have been
+    /// meant.
     pub(super) is_partial: bool,
 }
 
@@ -100,12 +101,12 @@ fn name_of_file(file: &Path) -> String {
     if name.is_empty() { "pipeline".to_owned() } else { name }
 }
 
-/// Whether a character may be in the name of a folder or file that is made.
+/// Whether a character may be in the name of a directory or file that is made.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// Names become names of folders and files.
+/// Names become names of directories and files.
 fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) {
     if name.len() > LONGEST_NAME {
         let n = name.len();
@@ -121,7 +122,8 @@ fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) 
     }
 }
 
-/// A path that a shell would have expanded: it means another place for everybody who runs the pipeline.
+/// A path that a shell would have expanded: it means another place for everybody who runs the
+/// pipeline.
 fn home(at: &KeyPath, text: &str) -> Option<Problem> {
     let below = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let message = format!("`{text}` begins with `~`, which pipelines do not expand");
@@ -134,8 +136,8 @@ fn home(at: &KeyPath, text: &str) -> Option<Problem> {
     )
 }
 
-/// A path in a pipeline: relative to the file where the file names it, and to the current folder
-/// where the command line does. Recorded as seen from the file's folder either way.
+/// A path in a pipeline: relative to the file where the file names it, and to the current directory
+/// where the command line does. Recorded as seen from the file's directory either way.
 fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str) -> Location {
     let source = document.find(at).map_or(0, |span| span.source);
     let base = folders.paths;

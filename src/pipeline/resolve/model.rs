@@ -158,7 +158,7 @@ fn onnx(
     }
 }
 
-/// Keras's weights for pictures of this size: those trained on the same size where there are some,
+/// Keras's weights for images of this size: those trained on the same size where there are some,
 /// as `keras.applications` chooses.
 fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
     let own = (size.height == size.width && published::KERAS_SIZES.contains(&size.height))

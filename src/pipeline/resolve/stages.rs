@@ -26,7 +26,7 @@ pub(super) fn resolve(
     locate: &impl Fn(&KeyPath, &str) -> Location,
     problems: &mut Vec<Problem>,
 ) -> (Vec<StageSpec>, Vec<TaskSpec>) {
-    // Layer names do not depend on the size of pictures, which may be one of the problems.
+    // Layer names do not depend on the size of images, which may be one of the problems.
     let side = mobilenet_v2::SMALLEST_SIDE;
     let base = match model.base {
         BaseModel::MobilenetV2 => {

@@ -1,4 +1,4 @@
-//! The segments of a JPEG file (T.81, annex B): what they say of size, tables and colours.
+//! The segments of a JPEG file (T.81, annex B): what they say of size, tables and colors.
 
 use super::Fault;
 use super::colour::{Colours, Hints};
@@ -180,14 +180,14 @@ impl Tables {
     }
 }
 
-/// How a picture is coded.
+/// How an image is coded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) is_progressive: bool,
     pub(super) is_arithmetic: bool,
 }
 
-/// What the header of a picture says.
+/// What the header of an image says.
 pub(super) struct Frame {
     pub(super) process: Process,
     pub(super) width: usize,
@@ -204,7 +204,7 @@ pub(super) struct FrameComponent {
 }
 
 impl Frame {
-    /// Reads the header of a picture; nothing where the marker is another.
+    /// Reads the header of an image; nothing where the marker is another.
     pub(super) fn read(code: u8, mut segment: Segment<'_>) -> Result<Option<Self>, Fault> {
         let process = match code {
             0xc0..=0xc2 => Process { is_progressive: code == 0xc2, is_arithmetic: false },

@@ -12,7 +12,7 @@ pub(super) struct Component {
     /// Sampling factors.
     pub(super) across: usize,
     pub(super) down: usize,
-    /// Blocks that hold something of the picture.
+    /// Blocks that hold something of the image.
     blocks_across: usize,
     blocks_down: usize,
     /// Blocks in a row, with those that only fill up.
@@ -25,7 +25,7 @@ pub(super) struct Component {
     /// For each value the lowest bit that is known, 14 for nothing.
     known: [u8; 64],
     pub(super) samples: Vec<u8>,
-    /// Samples that belong to the picture.
+    /// Samples that belong to the image.
     pub(super) width: usize,
     pub(super) height: usize,
 }
@@ -38,7 +38,7 @@ impl Component {
     }
 }
 
-/// The largest sampling factors of a picture.
+/// The largest sampling factors of an image.
 pub(super) fn most(frame: &Frame) -> (usize, usize) {
     let across = frame.components.iter().map(|component| component.across).max();
     let down = frame.components.iter().map(|component| component.down).max();
@@ -55,7 +55,7 @@ pub(super) fn bytes(frame: &Frame) -> u64 {
     (64 * each * units * blocks + 6 * frame.width * frame.height) as u64
 }
 
-/// The components of a picture, with room for all they will hold.
+/// The components of an image, with room for all they will hold.
 pub(super) fn components(frame: &Frame) -> Vec<Component> {
     let (most_across, most_down) = most(frame);
     let units_across = frame.width.div_ceil(8 * most_across);
@@ -236,7 +236,7 @@ fn coder<'a>(
 }
 
 impl Work<'_> {
-    /// Decodes the blocks of all components at one place of the picture.
+    /// Decodes the blocks of all components at one place of the image.
     fn unit(&mut self, x: usize, y: usize, components: &mut [Component]) -> Result<(), Fault> {
         let scan = self.scan;
         let is_alone = scan.components.len() == 1;
@@ -426,7 +426,7 @@ impl Work<'_> {
 /// The most bytes that are taken for a slip: in damaged files there are mostly more.
 const LONGEST_SLIP: usize = 64;
 
-/// How many zeros in a row are no picture, unless they stand for even blocks.
+/// How many zeros in a row are no image, unless they stand for even blocks.
 const LOST_SECTOR: usize = 64;
 
 /// Whether there are zeros in the data of a scan where no writer writes them: a sector that was

@@ -1,5 +1,5 @@
-//! TIFF: the kinds that image editors, scanners and geographic tools write. What is not read is said
-//! to be unsupported, never taken for damaged.
+//! TIFF: the kinds that image editors, scanners and geographic tools write. What is not read is
+//! said to be unsupported, never taken for damaged.
 
 mod directory;
 mod pack;
@@ -331,7 +331,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Grey and palettes have one plane that counts; ink on ink would need all four at once.
+    /// Gray and palettes have one plane that counts; ink on ink would need all four at once.
     fn set_plane(&self, pixel: &mut [u8; 3], plane: usize, sample: u16, most: u32) {
         match &self.meaning {
             Meaning::Rgb => pixel[plane] = to_byte(sample, most),
@@ -345,7 +345,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Undoes the differences of neighbours.
+/// Undoes the differences of neighbors.
 fn add_up(row: &mut [u16], per_pixel: usize, n_bits: usize) {
     let mask = if n_bits == 8 { 0xff } else { 0xffff };
     for at in per_pixel..row.len() {

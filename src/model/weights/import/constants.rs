@@ -9,7 +9,7 @@ use super::{Kind, numbers};
 use crate::base::tensor::Tensor;
 use crate::model::weights::error::FormatError;
 
-/// The constant tensors of a graph by name: initialisers, and what nodes only pass on.
+/// The constant tensors of a graph by name: initializers, and what nodes only pass on.
 pub struct Constants<'a> {
     tensors: BTreeMap<&'a str, &'a TensorProto>,
 }

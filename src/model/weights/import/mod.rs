@@ -46,7 +46,7 @@ trait TensorFile {
     fn read(&self, name: &str) -> Result<Vec<f32>, FormatError>;
 }
 
-/// A file of weights that was opened and recognised.
+/// A file of weights that was opened and recognized.
 pub struct WeightsFile {
     path: PathBuf,
     digest: Digest,

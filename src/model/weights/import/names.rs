@@ -10,10 +10,11 @@ use crate::spec::{Convention, Source};
 pub enum Naming {
     /// `Conv1/kernel`, as it is: ours.
     Own,
-    /// `Conv1/kernel`: Keras's in `.h5` files, there with folders in front and `:0`
+    /// `Conv1/kernel`: Keras's in `.h5` files, there with directories in front and `:0`
     /// behind.
     Keras,
-    /// `layers/conv2d/vars/0`: Keras 3's in `.weights.h5` files, numbered within each kind of layer.
+    /// `layers/conv2d/vars/0`: Keras 3's in `.weights.h5` files, numbered within each kind of
+    /// layer.
     Keras3,
     /// `features.0.0.weight`: torchvision's.
     Torchvision,
@@ -119,7 +120,7 @@ impl Naming {
     }
 
     /// Whether a tensor may be there although it is no parameter of the base model: the classifier
-    /// that came with it, counters, and what an optimiser kept.
+    /// that came with it, counters, and what an optimizer kept.
     pub(super) fn is_beside(self, name: &str) -> bool {
         let name = name.strip_prefix(PARALLEL).unwrap_or(name);
         match self {

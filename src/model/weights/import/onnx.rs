@@ -1,5 +1,5 @@
 //! ONNX files of MobileNetV2: its convolutions in the order in which the graph computes them, with
-//! normalisations as exporters leave them, folded or not.
+//! normalizations as exporters leave them, folded or not.
 //!
 //! A graph does not say what its weights are called or what it wants of its input, so the tensors
 //! get torchvision's names by their place, and where the first convolution pads tells whose network
@@ -83,7 +83,7 @@ impl Onnx {
 }
 
 /// What torchvision calls the convolution at a place in the order of computation, and the
-/// normalisation behind it.
+/// normalization behind it.
 fn names(place: usize) -> (String, String) {
     match place {
         0 => ("features.0.0".to_owned(), "features.0.1".to_owned()),
@@ -125,7 +125,7 @@ fn batch_norm_behind<'a>(graph: &'a GraphProto, node: &NodeProto) -> Option<&'a 
         .find(|norm| norm.op_type == "BatchNormalization" && norm.input.first() == Some(output))
 }
 
-/// Scale, shift, mean and variance of a normalisation. The variance takes up what its epsilon
+/// Scale, shift, mean and variance of a normalization. The variance takes up what its epsilon
 /// differs from the convention's.
 fn batch_norm(
     constants: &Constants<'_>,
@@ -141,7 +141,7 @@ fn batch_norm(
     Ok([scale?, shift?, mean?, variance])
 }
 
-/// A normalisation that changes nothing but for the shift that an exporter folded into the
+/// A normalization that changes nothing but for the shift that an exporter folded into the
 /// convolution.
 fn folded(
     constants: &Constants<'_>,

@@ -310,7 +310,8 @@ impl Machine<'_> {
         let depth = deeper(&items)?;
         match self.stack.last_mut() {
             Some(Value::List(list, own)) => {
-                // A list that was kept meanwhile is copied; nothing that weights need reads it there.
+                // A list that was kept meanwhile is copied; nothing that weights need reads it
+                // there.
                 Rc::make_mut(list).extend(items);
                 *own = depth.max(*own);
                 Ok(())

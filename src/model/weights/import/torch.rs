@@ -1,5 +1,5 @@
-//! PyTorch's `.pth` files: a pickle of a dictionary of tensors, and their numbers; in a zip archive,
-//! or, before version 1.6, one after the other.
+//! PyTorch's `.pth` files: a pickle of a dictionary of tensors, and their numbers; in a zip
+//! archive, or, before version 1.6, one after the other.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -89,7 +89,7 @@ impl State {
 /// A file of PyTorch 1.6 or later.
 pub(super) struct Zipped {
     bytes: Vec<u8>,
-    /// The folder in the archive that everything lies in.
+    /// The directory in the archive that everything lies in.
     root: String,
     state: State,
 }
