@@ -1,4 +1,4 @@
-//! Rates, gradients and averages of a stage resolved.
+//! Resolves learning rates, gradients and weight averages of a stage.
 
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{

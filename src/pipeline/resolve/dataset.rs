@@ -1,4 +1,4 @@
-//! `dataset:` resolved.
+//! Resolves `dataset:`.
 
 use alpaca_painter::Kind;
 
@@ -14,9 +14,9 @@ use crate::spec::{
     OnBadImage, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
-/// Images that a generator draws: each takes some hundred bytes before it is drawn.
+/// Most images of a generator. Each takes some hundred bytes before it is drawn.
 const MOST_DRAWN: usize = 10_000_000;
-/// Shares that differ from one by less than this are meant to sum to one.
+/// Largest difference from one that the sum of the fractions may have.
 const SUM_TOLERANCE: f64 = 1e-6;
 
 /// Resolves the dataset of a pipeline.
@@ -174,7 +174,7 @@ fn split(raw: RawSplit, seed: u64, at: &KeyPath, problems: &mut Vec<Problem>) ->
     }
 }
 
-/// A share without the last digits of a difference: 0.8, not 0.7999999999999999.
+/// Rounds away the error of a difference: 0.8, not 0.7999999999999999.
 fn round(share: f64) -> f64 {
     (share * 1e9).round() / 1e9
 }

@@ -1,6 +1,5 @@
-//! Raw types to spec: defaults that depend on other values, and the checks that no schema can make.
-//!
-//! Problems are collected, never returned one at a time.
+//! Turns raw types into the spec: fills in defaults that depend on other values, and makes the
+//! checks that a schema cannot make. Problems are collected, never returned one at a time.
 
 mod course;
 mod dataset;
@@ -19,20 +18,19 @@ use crate::base::names;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, PipelineSpec};
 
-/// The directories that relative paths may start from.
+/// The directories that paths may be relative to.
 pub(super) struct Folders<'a> {
-    /// The pipeline file.
+    /// Path of the pipeline file.
     pub(super) file: &'a Path,
-    /// The directory that paths written in it start from.
+    /// Directory that paths in the file are relative to.
     pub(super) paths: &'a Path,
-    /// The directory that paths in `-S` options start from; absolute.
+    /// Absolute directory that paths in `-S` options are relative to.
     pub(super) current_dir: &'a Path,
-    /// Whether values of the wrong shape were left out, so that what is missing may have been
-    /// meant.
+    /// Whether invalid values were removed, so that a missing key may only seem to be missing.
     pub(super) is_partial: bool,
 }
 
-/// Resolves a pipeline; `None` where a problem leaves no spec to speak of.
+/// Resolves a pipeline. `None` if its problems leave no usable spec.
 pub(super) fn resolve(
     raw: RawPipeline,
     document: &Document,
@@ -85,10 +83,10 @@ pub(super) fn resolve(
     })
 }
 
-/// Bytes of a name: file systems take 255, and numbers and endings are put after it.
+/// Longest name in bytes. File systems allow 255, and numbers and extensions are appended.
 const LONGEST_NAME: usize = 200;
 
-/// The name of a pipeline without one: that of its file, with `-` for what a name cannot hold.
+/// The default name of a pipeline: that of its file, with `-` for characters that are not allowed.
 fn name_of_file(file: &Path) -> String {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let stem = stem.unwrap_or_default();
@@ -101,12 +99,12 @@ fn name_of_file(file: &Path) -> String {
     if name.is_empty() { "pipeline".to_owned() } else { name }
 }
 
-/// Whether a character may be in the name of a directory or file that is made.
+/// Whether a character is allowed in the name of a directory or file that is created.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// Names become names of directories and files.
+/// Checks a name that becomes the name of a directory or file.
 fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) {
     if name.len() > LONGEST_NAME {
         let n = name.len();
@@ -122,8 +120,7 @@ fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) 
     }
 }
 
-/// A path that a shell would have expanded: it means another place for everybody who runs the
-/// pipeline.
+/// A path that starts with `~`. It would mean a different place for everyone who runs the pipeline.
 fn home(at: &KeyPath, text: &str) -> Option<Problem> {
     let below = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let message = format!("`{text}` begins with `~`, which pipelines do not expand");
@@ -136,8 +133,8 @@ fn home(at: &KeyPath, text: &str) -> Option<Problem> {
     )
 }
 
-/// A path in a pipeline: relative to the file where the file names it, and to the current directory
-/// where the command line does. Recorded as seen from the file's directory either way.
+/// Resolves a path. It is relative to the pipeline file, or to the current directory if a `-S`
+/// option gives it. It is always recorded relative to the directory of the file.
 fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str) -> Location {
     let source = document.find(at).map_or(0, |span| span.source);
     let base = folders.paths;

@@ -1,4 +1,4 @@
-//! `model:` resolved.
+//! Resolves `model:`.
 
 use crate::base::key_path::KeyPath;
 use crate::model::mobilenet_v2;
@@ -15,7 +15,7 @@ use crate::spec::{
     Pooling, Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
-/// A side beyond which a batch of activations fills any memory.
+/// Largest image side in pixels. Beyond it a batch of activations does not fit into memory.
 const LARGEST_SIDE: usize = 8192;
 
 /// Resolves the model of a pipeline.
@@ -48,7 +48,7 @@ pub(super) fn resolve(
     let weights = if let Some(raw) = &raw.weights {
         weights(raw, width, dataset.image_size, &at_weights, locate, problems)
     } else {
-        // What was left out as misshapen may have been they.
+        // They may have been removed because they were invalid.
         if !is_partial {
             let problem = Problem::new(Code::MissingKey, at.clone(), "`model` has no `weights`");
             problems.push(
@@ -73,7 +73,7 @@ pub(super) fn resolve(
     ModelSpec { base, width: Some(width), weights, top, head }
 }
 
-/// What a base model starts from that has no weights of its own.
+/// Resolves the initial weights of a base model that is not a file.
 fn weights(
     raw: &RawWeights,
     width: f64,
@@ -107,7 +107,7 @@ fn weights(
     }
 }
 
-/// Says which keys of a model mean nothing where its base model is a file.
+/// Reports keys of a model that do not apply if its base model is a file.
 fn refuse_choices_of_architectures(raw: &RawModel, at: &KeyPath, problems: &mut Vec<Problem>) {
     for (key, is_given, why) in [
         ("width", raw.width.is_some(), "has a fixed number of channels"),
@@ -158,8 +158,8 @@ fn onnx(
     }
 }
 
-/// Keras's weights for images of this size: those trained on the same size where there are some,
-/// as `keras.applications` chooses.
+/// Keras's weights for images of this size: those trained at the same size if they exist, as in
+/// `keras.applications`.
 fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
     let own = (size.height == size.width && published::KERAS_SIZES.contains(&size.height))
         .then_some(size.height);
@@ -167,7 +167,7 @@ fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
     PublishedSpec { source: Source::Keras, version: None, trained_at, sha256: None }
 }
 
-/// Resolves a choice of published weights.
+/// Resolves published weights.
 fn published(
     raw: &RawPublished,
     size: ImageSize,

@@ -1,4 +1,4 @@
-//! `stages:` resolved: freeze points found, the order fixed.
+//! Resolves `stages:`: finds freeze points and orders the stages.
 
 use indexmap::IndexMap;
 
@@ -39,7 +39,7 @@ pub(super) fn resolve(
     for (name, raw) in raw {
         let at = KeyPath::of(&["stages"]).key(name);
         check_name(name, at.clone(), "a stage", problems);
-        // Of a task that names no stage and has none above it the name is empty.
+        // Empty for a task that names no stage and has none above it.
         let trained =
             |from: &Option<String>| from.as_deref().or(above).unwrap_or_default().to_owned();
         let (kind, at) = match raw {
@@ -126,7 +126,7 @@ fn freeze_rule(
     };
     let at = at.key("unfreeze_from");
     let found = match (layer, base) {
-        // The file is opened with the others that a run needs; its layers are looked for then.
+        // The layer is looked up later, when the files of the run are opened.
         (RawLayer::Name(name), None) => return FreezeSpec::Before { layer: name.clone() },
         (RawLayer::Index(_), None) => {
             let message = "layers of a base model from a file must be given by name";
@@ -185,7 +185,7 @@ fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Stages in an order in which each follows the one it starts from; otherwise as written.
+/// Sorts stages so that each follows the one it starts from, and otherwise keeps their order.
 fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageSpec> {
     let mut ordered: Vec<StageSpec> = vec![];
     loop {
@@ -213,7 +213,7 @@ fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageS
     ordered
 }
 
-/// The circle that following `from` leads into; in it no stage is ready.
+/// The cycle that is reached by following `from`.
 fn circle_from<'a>(start: &'a StageSpec, stages: &'a [StageSpec]) -> Vec<&'a StageSpec> {
     let mut seen = vec![start];
     let mut stage = start;

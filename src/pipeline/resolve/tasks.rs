@@ -1,4 +1,4 @@
-//! Tasks under `stages:` resolved: which model they take, and what they do with it.
+//! Resolves the tasks under `stages:`, which are evaluations and exports.
 
 use crate::base::key_path::KeyPath;
 use crate::base::text;
@@ -9,7 +9,7 @@ use crate::spec::{
     TaskSpec,
 };
 
-/// A task that measures.
+/// Resolves an evaluation.
 pub(super) fn evaluate(
     raw: &RawEvaluate,
     from: String,
@@ -41,7 +41,7 @@ pub(super) fn evaluate(
     EvaluateSpec { from, from_weights: from_weights(raw.from_weights), on }
 }
 
-/// A task that writes an ONNX file.
+/// Resolves an export.
 pub(super) fn export(raw: &RawExport, from: String) -> ExportSpec {
     let RawExport { normalised, .. } = *raw;
     ExportSpec { from, from_weights: from_weights(raw.from_weights), normalised }
@@ -54,7 +54,7 @@ fn from_weights(raw: Option<RawFromWeights>) -> FromWeights {
     }
 }
 
-/// A task takes the model of a stage that trains.
+/// Checks that each task uses the model of a training stage.
 pub(super) fn check_references(
     tasks: &[(TaskSpec, KeyPath)],
     stages: &[StageSpec],
