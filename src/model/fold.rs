@@ -1,4 +1,4 @@
-//! Batch normalization with fixed statistics, folded into the convolution in front of it.
+//! Folds batch normalization with fixed statistics into the preceding convolution.
 
 use crate::base::tensor::Tensor;
 use crate::model::fuse::{ConvolutionUnit, Unit};
@@ -31,7 +31,8 @@ pub fn fold(
         return Folded { kernel, bias };
     };
     let values = |role| weights.get(&norm.parameter(role)).values();
-    // In double precision: folding happens once, and each folded weight is rounded once.
+    // Folding is done once and in double precision, so that each folded weight is rounded only
+    // once.
     let scale: Vec<f64> = values(Role::Gamma)
         .iter()
         .zip(values(Role::MovingVariance))

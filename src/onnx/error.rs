@@ -1,4 +1,4 @@
-//! Files that cannot be base models.
+//! Errors of files that cannot be base models.
 
 use std::path::PathBuf;
 
@@ -12,45 +12,46 @@ pub enum BackboneError {
     /// It cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is no ONNX file, or lacks a part.
+    /// It is not an ONNX file, or lacks a part.
     #[error("`{}` cannot be read as an ONNX file: {reason}", path.display())]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         reason: String,
     },
-    /// No node and no value has the name.
+    /// No node or value has this name.
     #[error("the base model has no node or value `{wanted}`")]
     UnknownNode {
-        /// What was asked for.
+        /// Name that was given.
         wanted: String,
         /// Similar names.
         nearest: Vec<String>,
-        /// The last values that it computes.
+        /// Last values that it computes.
         last: Vec<String>,
     },
-    /// Nothing here computes some operators.
+    /// Some operators are not supported.
     #[error("tract, which runs ONNX files here, does not support {}", operators(.0))]
     Unsupported(
-        /// Each operator with the first node of it.
+        /// Each operator with its first node.
         Vec<(String, String)>,
     ),
-    /// Its input takes no images of the pipeline.
+    /// Its input does not accept the images of the pipeline.
     #[error("{reason}")]
     Input {
-        /// What it takes.
+        /// What the input accepts.
         reason: String,
-        /// What to do about it.
+        /// Hint on how to fix it.
         hint: String,
     },
-    /// What it computes is no image and no vector.
+    /// Its output is neither an image nor a vector.
     #[error("its features have the shape {}, which no head can use", shape_text(.0))]
     Shape(
-        /// The shape for one image, the number of images first.
+        /// Its features are neither a map nor a vector. The shape is for one image, with the number
+        /// of images first.
         Vec<usize>,
     ),
-    /// What it computes is no number.
+    /// Its features are not finite numbers.
     #[error(
         "its features of a black image contain {0}: a weight is not a number, or far too large"
     )]
@@ -71,7 +72,7 @@ fn operators(all: &[(String, String)]) -> String {
 }
 
 impl BackboneError {
-    /// Its code.
+    /// The problem code.
     pub fn code(&self) -> Code {
         match self {
             Self::File(_)
@@ -84,7 +85,7 @@ impl BackboneError {
         }
     }
 
-    /// What to do about it.
+    /// Hint on how to fix it.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::File(error) => vec![format!("the system reports: {}", error.source)],

@@ -1,4 +1,4 @@
-//! Tensors of an ONNX file that lie in other files beside it.
+//! Tensors of an ONNX file that are stored in other files next to it.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -8,10 +8,10 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 
 use crate::base::fs;
 
-/// Brings the tensors that lie in other files of a directory into the graph.
+/// Loads the tensors that are stored in other files of a directory into the graph.
 ///
 /// # Errors
-/// With what is wrong with one of them.
+/// With the problem of the first tensor that cannot be loaded.
 pub(super) fn bring_in(graph: &mut GraphProto, folder: &Path) -> Result<(), String> {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for tensor in &mut graph.initializer {

@@ -1,4 +1,5 @@
-//! ONNX files of operators that our own layers are made of, as a graph whose layers can be trained.
+//! Converts ONNX files to a graph whose layers can be trained, if this program has a layer for each
+//! of their operators.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -18,21 +19,21 @@ use crate::model::weights::import::Layout;
 use crate::model::weights::import::constants::{Constants, attribute};
 use crate::spec::{Convention, ImageSize};
 
-/// The names of layers that every classifier has, and of what comes of it.
+/// Names of layers that every classifier has, and of its outputs.
 const TAKEN: [&str; 5] =
     ["input", "global_average_pooling2d", "dropout", "head", super::PROBABILITIES];
-/// What an epsilon is where a node names none.
+/// Default of the epsilon in ONNX.
 const EPSILON: f32 = 1e-5;
 
-/// What keeps a file from being more than run as it is.
+/// The reason why the layers of a file cannot be trained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {why}", subject(node, operator))]
 pub struct Obstacle {
-    /// The node; empty where it is the graph as a whole.
+    /// Name of the node; empty for the graph as a whole.
     pub node: String,
-    /// Its operator.
+    /// Operator of the node.
     pub operator: String,
-    /// What about it.
+    /// Reason, as a predicate.
     pub why: String,
 }
 
@@ -40,16 +41,16 @@ fn subject(node: &str, operator: &str) -> String {
     if node.is_empty() { "graph".to_owned() } else { format!("node `{node}` ({operator})") }
 }
 
-/// An obstacle that is no node's.
+/// An obstacle that concerns the graph as a whole.
 fn broken(why: String) -> Obstacle {
     Obstacle { node: String::new(), operator: String::new(), why }
 }
 
-/// Makes layers of the nodes of a base model; those that take the mean over all places at its end
-/// are left to the head.
+/// Converts the nodes of a base model to layers. A global average pooling at its end is left to the
+/// head.
 ///
 /// # Errors
-/// With the first node that there is no layer for.
+/// With the first node that cannot be converted.
 pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
     let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
     let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
@@ -78,13 +79,13 @@ pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle
     Ok(Imported { graph: layers, weights, convention })
 }
 
-/// The name of a node, or of what it computes where it has none.
+/// The name of a node, or of its output if it has none.
 fn name_of(node: &NodeProto) -> &str {
     let output = node.output.first().map_or("", String::as_str);
     if node.name.is_empty() { output } else { &node.name }
 }
 
-/// The value that a graph of maps ends with: its output, or what that is the mean of.
+/// The feature map that a graph ends with: its output, or the input of a global average pooling.
 fn end(graph: &GraphProto) -> Option<String> {
     let output = &graph.output.first()?.name;
     let constants = Constants::of(graph);
@@ -117,13 +118,13 @@ fn is_over_places(node: &NodeProto, constants: &Constants<'_>) -> bool {
 struct Import<'a> {
     constants: Constants<'a>,
     readers: BTreeMap<&'a str, Vec<&'a NodeProto>>,
-    /// The image where its channels come last: only a transposition reads it.
+    /// The image if its channels come last. Only a transposition reads it.
     picture: Option<&'a str>,
-    /// The layer that each value is the output of.
+    /// Layer that computes each value.
     layer_of: BTreeMap<&'a str, LayerIdx>,
     graph: Graph,
     weights: Weights,
-    /// What convolutions add that the normalization behind them takes away again, by their output.
+    /// Biases of convolutions that the following normalization subtracts again, by their output.
     biases: BTreeMap<&'a str, Tensor>,
 }
 
@@ -151,7 +152,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Makes a layer of a node, or says why not.
+    /// Converts a node to a layer, or returns the reason why it cannot.
     fn take_up(&mut self, node: &'a NodeProto) -> Result<(), String> {
         let output = node.output.first().map_or("", String::as_str);
         if self.constants.has(output) {
@@ -195,7 +196,7 @@ impl<'a> Import<'a> {
         Ok(self.graph.add(name, kind, &inputs))
     }
 
-    /// Keeps a weight of a layer.
+    /// Stores a weight of a layer.
     fn keep(&mut self, layer: LayerIdx, role: Role, tensor: Tensor) -> Result<(), String> {
         let parameters = self.graph.parameters_of(layer);
         let parameter = parameters.into_iter().find(|parameter| parameter.role == role);
@@ -205,13 +206,14 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
-    /// Rows and columns of what a node reads.
+    /// Rows and columns of the input of a node.
     fn size(&self, node: &NodeProto) -> Result<[usize; 3], String> {
         let shape = &self.graph.layers()[self.input(node, 0)?].shape;
         shape[..].try_into().map_err(|_| "does not read an image".to_owned())
     }
 
-    /// An image whose channels are brought to the front: here they never are.
+    /// A transposition of an image to channels first. Here channels are always last, so it has no
+    /// effect.
     fn transposition(&self, node: &NodeProto) -> Result<LayerIdx, String> {
         let is_of_picture = self.picture.is_some_and(|picture| node.input == [picture]);
         if is_of_picture && integers(node, "perm").as_deref() == Some(&[0, 3, 1, 2]) {
@@ -326,7 +328,7 @@ impl<'a> Import<'a> {
         self.add(node, LayerKind::MaxPooling { window }, 1)
     }
 
-    /// Zeros that the convolution behind them takes up.
+    /// A padding with zeros, which the following convolution takes over.
     fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
         let readers = self.readers.get(output).map_or(&[][..], Vec::as_slice);
         if readers.is_empty() || !readers.iter().all(|reader| reader.op_type == "Conv") {
@@ -356,7 +358,7 @@ mod tests {
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
 
-    /// The layers that a graph becomes, which `build` makes behind its input `x`.
+    /// The layers of a graph that `build` creates after its input `x`.
     fn imported(build: impl FnOnce(&mut Builder) -> String) -> Result<Imported, String> {
         let mut builder = Builder::default();
         let sides = [3, 8, 8].map(Dimension::Fixed);

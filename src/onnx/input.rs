@@ -1,4 +1,4 @@
-//! The input of an ONNX file, and which images it takes.
+//! The input of an ONNX file, and the images it accepts.
 
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value;
@@ -13,7 +13,7 @@ use crate::spec::ImageSize;
 pub(super) struct Input {
     name: String,
     element: i32,
-    /// A length for each axis, where it is fixed.
+    /// The length of each axis, if it is fixed.
     axes: Vec<Option<usize>>,
 }
 
@@ -44,8 +44,8 @@ impl Input {
         Ok(Self { name, element, axes: axes.collect() })
     }
 
-    /// Whether it takes images of a size, and how. Where no axis has the length 3, channels come
-    /// first.
+    /// The order of axes in which the input accepts images of a size. If no axis has the length 3,
+    /// channels come first.
     pub(super) fn check(&self, size: ImageSize) -> Result<Channels, BackboneError> {
         let name = &self.name;
         if self.element != DataType::Float as i32 {

@@ -49,7 +49,8 @@ pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
 /// The losses of one image for each class that could be its own.
 struct Losses<'a> {
     row: &'a [f32],
-    /// The logarithm of the normalizer of the probabilities.
+    /// Logarithm of the sum that probabilities are divided by. For one logit it is that of `1 +
+    /// exp(-|z|)`.
     log_sum: f64,
 }
 

@@ -9,13 +9,13 @@ use super::{Kind, numbers};
 use crate::base::tensor::Tensor;
 use crate::model::weights::error::FormatError;
 
-/// The constant tensors of a graph by name: initializers, and what nodes only pass on.
+/// The constant tensors of a graph by name: initializers, and values that nodes only pass on.
 pub struct Constants<'a> {
     tensors: BTreeMap<&'a str, &'a TensorProto>,
 }
 
 impl<'a> Constants<'a> {
-    /// Those of a graph whose nodes stand behind those that they read.
+    /// The constants of a graph in which nodes follow those that they read.
     pub fn of(graph: &'a GraphProto) -> Self {
         let named = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
         let mut tensors: BTreeMap<&str, &TensorProto> = named.collect();
@@ -41,15 +41,15 @@ impl<'a> Constants<'a> {
     /// The constant input of a node, of floats.
     ///
     /// # Errors
-    /// When it is none, or cannot be read.
+    /// When it is not constant, or cannot be read.
     pub fn tensor(&self, node: &NodeProto, input: usize) -> Result<Tensor, FormatError> {
         read(self.find(node, input)?)
     }
 
-    /// The constant input of a node, of whole numbers of 64 bits.
+    /// The constant input of a node, of 64-bit integers.
     ///
     /// # Errors
-    /// When it is none, or of other numbers.
+    /// When it is not constant, or of another type.
     pub fn integers(&self, node: &NodeProto, input: usize) -> Result<Vec<i64>, FormatError> {
         let tensor = self.find(node, input)?;
         if tensor.data_type != DataType::Int64 as i32 || !tensor.external_data.is_empty() {
@@ -74,7 +74,7 @@ impl<'a> Constants<'a> {
     }
 }
 
-/// Reads a tensor; its numbers must lie in the file and be as many as its shape says.
+/// Reads a tensor. Its values must be in the file, and their number must match its shape.
 fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
     let name = &tensor.name;
     let failed = |what: &str| Err(FormatError::new(format!("tensor {name} {what}")));

@@ -1,9 +1,9 @@
-//! Weights of a base model as other libraries leave them.
+//! Imports weights of a base model from the files of other libraries.
 //!
-//! The kind of a file is told by its first bytes, the library by the names of its tensors. Import
-//! is strict: every parameter is there once, in its shape, and nothing else is but what is known
-//! not to belong to the base model. Nothing in a file is executed, and no more is read into memory
-//! than the file's own bytes and the parameters.
+//! The first bytes determine the format of a file, and the names of its tensors determine the
+//! library. Import is strict: every parameter must occur once and with its shape. Other tensors are
+//! allowed only if they are known not to belong to the base model. Nothing in a file is executed,
+//! and memory use is limited to the bytes of the file and the parameters.
 
 mod classifier;
 pub mod constants;
@@ -31,14 +31,15 @@ use crate::base::text;
 use crate::model::graph::{Parameter, Role};
 use crate::spec::Convention;
 
-/// The largest file that is read, in bytes: hundreds of times the largest MobileNetV2.
+/// Largest file that is read, in bytes. It is hundreds of times as large as the largest
+/// MobileNetV2.
 const LARGEST: u64 = 1 << 30;
 
 /// Tensors by name in a file.
 trait TensorFile {
     /// The shape of each tensor.
     fn shapes(&self) -> &BTreeMap<String, Vec<usize>>;
-    /// The convention that the file says its tensors belong to.
+    /// The convention of its tensors, as recorded in the file.
     fn convention(&self) -> Option<Convention> {
         None
     }
@@ -46,7 +47,7 @@ trait TensorFile {
     fn read(&self, name: &str) -> Result<Vec<f32>, FormatError>;
 }
 
-/// A file of weights that was opened and recognized.
+/// A weights file that was opened and recognized.
 pub struct WeightsFile {
     path: PathBuf,
     digest: Digest,
@@ -55,16 +56,16 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
-    /// Opens a file and finds out whose it is.
+    /// Opens a file and identifies its library.
     ///
     /// # Errors
-    /// When it cannot be read, is none of the known kinds, or its tensors have names of no known
+    /// When it cannot be read, has an unknown format, or its tensors have the names of no known
     /// library.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         Self::of(path, Self::bytes(path)?, None)
     }
 
-    /// Opens a file that a run wrote, which may hold no more than a head.
+    /// Opens a file that a run wrote, which may contain only a head.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -87,13 +88,13 @@ impl WeightsFile {
         Ok(fs::read(path)?)
     }
 
-    /// The weights that this program brings along.
+    /// The built-in weights.
     pub fn builtin() -> Self {
         let file = Self::of(Path::new("builtin"), builtin::BYTES.to_vec(), None);
         file.expect("the file that was compiled in is a file of weights")
     }
 
-    /// Finds out whose the bytes of a file are, where that is not known.
+    /// Identifies the library of a file, unless it is given.
     fn of(path: &Path, bytes: Vec<u8>, naming: Option<Naming>) -> Result<Self, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
@@ -114,7 +115,7 @@ impl WeightsFile {
         self.digest
     }
 
-    /// Whose names its tensors have.
+    /// The library that names its tensors.
     pub fn naming(&self) -> Naming {
         self.naming
     }
@@ -127,7 +128,7 @@ impl WeightsFile {
     /// The weights of `parameters`, under Keras's names and in Keras's layouts.
     ///
     /// # Errors
-    /// With everything that does not fit, or when a tensor cannot be read.
+    /// With all differences, or when a tensor cannot be read.
     pub fn weights(&self, parameters: &[Parameter]) -> Result<Weights, WeightsError> {
         let places = self.naming.places(parameters, self.file.shapes());
         let mismatch = self.compare(&places);
@@ -169,7 +170,7 @@ impl WeightsFile {
     }
 }
 
-/// No number of a network is infinite or none, and no variance is negative.
+/// Checks that all values are finite and that no variance is negative.
 fn check_numbers(name: &str, values: &[f32], role: Role) -> Result<(), FormatError> {
     let is_variance = role == Role::MovingVariance;
     let wrong = values.iter().find(|value| !value.is_finite() || is_variance && **value < 0.0);
@@ -184,7 +185,7 @@ fn check_numbers(name: &str, values: &[f32], role: Role) -> Result<(), FormatErr
     }
 }
 
-/// Opens the bytes of a file by what they begin with.
+/// Opens the bytes of a file in the format that they begin with.
 fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
     if bytes.starts_with(b"PK\x03\x04") {
         Ok(Box::new(torch::Zipped::open(bytes)?))
@@ -202,7 +203,7 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
     }
 }
 
-/// 32-bit numbers from little-endian bytes of one of the known types.
+/// Converts little-endian bytes of a known type to 32-bit floats.
 fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
     match kind {
         Kind::F32 => {
@@ -223,7 +224,7 @@ fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
     }
 }
 
-/// A type of numbers that weights come in.
+/// A number type of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     F32,
@@ -247,7 +248,7 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) as u32) << 23)
 }
 
-/// A number of IEEE 754's binary16, which every binary32 can hold.
+/// Converts an IEEE 754 binary16 number, which binary32 represents exactly.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));

@@ -1,5 +1,5 @@
-//! safetensors: a header of names, types and places, then bytes. The library checks that places
-//! follow each other without gaps or overlaps and agree with shapes.
+//! Reads safetensors files: a header with names, types and offsets, then bytes. The library checks
+//! that tensors follow each other without gaps or overlaps and match their shapes.
 
 use std::collections::BTreeMap;
 
