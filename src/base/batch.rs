@@ -1,14 +1,14 @@
-//! A batch: what the dataset hands to the engines.
+//! A batch: the unit that the dataset passes to the engines.
 
 use super::tensor::Tensor;
 
-/// Pictures with their classes, ready for a network.
+/// Images with their classes, ready for a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// The pictures, `[n, height, width, 3]`, scaled as the base model needs them.
+    /// Images, `[n, height, width, 3]`, scaled for the base model.
     pub images: Tensor,
-    /// The class of each picture.
+    /// Class of each image.
     pub labels: Vec<usize>,
-    /// The position of each picture in its dataset.
+    /// Position of each image in its dataset.
     pub samples: Vec<usize>,
 }

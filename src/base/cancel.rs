@@ -1,24 +1,24 @@
-//! A wish to stop, told by whoever has it to whoever can act on it.
+//! A request to stop, from any thread to the one that can act on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Shared by all its clones; once set it stays set.
+/// It is shared by all its clones. Once set, it stays set.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// A wish nobody has yet.
+    /// A request that has not been made yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks to stop; whether nobody asked before.
+    /// Asks to stop. Returns whether this is the first request.
     pub fn set(&self) -> bool {
         !self.0.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether somebody asked to stop.
+    /// Whether a stop has been requested.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

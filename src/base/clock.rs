@@ -1,4 +1,4 @@
-//! The time of day, for the volatile parts of records only.
+//! The time of day. It is used only for parts of records that differ between runs.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,12 +7,12 @@ pub fn now() -> String {
     at(system())
 }
 
-/// A time of the system, in UTC, as [`now`] writes it.
+/// A system time, in UTC, in the format of [`now`].
 pub fn at(time: SystemTime) -> String {
     utc(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
-/// Now, to compare with the times of files.
+/// The current time, to compare with the times of files.
 #[expect(clippy::disallowed_methods, reason = "the clock is read here")]
 pub fn system() -> SystemTime {
     SystemTime::now()
@@ -21,8 +21,8 @@ pub fn system() -> SystemTime {
 /// Seconds since 1970 as a date and time in the Gregorian calendar.
 fn utc(seconds: u64) -> String {
     let (days, time) = (seconds / 86_400, seconds % 86_400);
-    // Years are counted from March, so that the leap day is the last of its year; an era is the
-    // 146,097 days of 400 years, and 719,468 days lie between its start and 1970.
+    // Years are counted from March, so that the leap day is the last of its year. An era is the
+    // 146,097 days of 400 years, and 719,468 days are between its start and 1970.
     let day = days + 719_468;
     let (era, day) = (day / 146_097, day % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

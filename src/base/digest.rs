@@ -1,4 +1,4 @@
-//! Digests of bytes: BLAKE3, 32 bytes, written as lower-case hexadecimal.
+//! Digests of bytes: BLAKE3 with 32 bytes, written as lowercase hexadecimal.
 
 use std::fmt;
 use std::path::Path;
@@ -19,8 +19,8 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of several byte strings, each with its length, so that none can be taken for
-    /// a part of its neighbour.
+    /// The digest of several byte strings. Each is preceded by its length, so that different lists
+    /// never have equal bytes.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
@@ -46,7 +46,7 @@ impl Digest {
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
-    /// The digest of values, each as its little-endian bytes.
+    /// The digest of values as little-endian bytes.
     pub fn of_f32(values: &[f32]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for piece in values.chunks(1024) {
@@ -78,7 +78,7 @@ impl Serialize for Digest {
     }
 }
 
-/// Text that is no digest.
+/// Text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest has 64 hexadecimal digits")]
 pub struct NotADigest;

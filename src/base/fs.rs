@@ -1,7 +1,7 @@
 //! File operations whose errors name the file.
 //!
-//! The only place that creates, renames or lists files: what is written appears whole or not
-//! at all, and what is listed comes in one order on every machine.
+//! It is the only module that creates, renames or lists files. Files are written completely or not
+//! at all, and listed in the same order on every machine.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -10,15 +10,15 @@ use std::time::SystemTime;
 
 use super::{clock, names, text};
 
-/// An operation on a file that failed.
+/// A failed operation on a file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`", names::text_of_path(path))]
 pub struct FileError {
-    /// What was tried, as a verb: "read", "create".
+    /// Operation as a verb, such as "read" or "create".
     pub action: &'static str,
-    /// The file or folder.
+    /// Path of the file or directory.
     pub path: PathBuf,
-    /// Why the operating system refused.
+    /// Error of the operating system.
     pub source: io::Error,
 }
 
@@ -40,8 +40,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|source| FileError::new("read", path, source))
 }
 
-/// Reads a whole file that must be one with an end, of `most` bytes at most: a pipe would be waited
-/// for, and a device read until the memory ends.
+/// Reads a whole regular file of at most `most` bytes. Pipes and devices are refused: reading them
+/// may never end.
 pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let failed = |reason: String| FileError::new("read", path, io::Error::other(reason));
     let found = std::fs::metadata(path).map_err(|source| FileError::new("read", path, source))?;
@@ -51,17 +51,17 @@ pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     if !found.is_file() {
         return Err(failed("it is a pipe or a device, not a file".to_owned()));
     }
-    // A file says how long it is, and may grow meanwhile; one of /proc says zero.
+    // A file may grow after its size was read, and files in /proc have size zero.
     let mut bytes = Vec::with_capacity(found.len().min(most) as usize + 1);
     let read = open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|source| FileError::new("read", path, source))?;
     if bytes.len() as u64 > most {
-        return Err(failed(format!("it has more than {}", text::bytes(most))));
+        return Err(failed(format!("it is larger than {}", text::bytes(most))));
     }
     Ok(bytes)
 }
 
-/// Reads the start of a file: `n` bytes, or all where it has less.
+/// Reads the first `n` bytes of a file, or all of a shorter one.
 pub fn read_start(path: &Path, n: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = vec![];
     let read = open(path)?.take(n).read_to_end(&mut bytes);
@@ -69,7 +69,7 @@ pub fn read_start(path: &Path, n: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// The start of what standard input has: `n` bytes, or all where it has less.
+/// Reads the first `n` bytes of standard input, or all if it has fewer.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -84,30 +84,30 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(path).map_err(|source| FileError::new("read", path, source))
 }
 
-/// Creates a file for writing, replacing what was there.
+/// Creates a file for writing, and replaces an existing one.
 pub fn create(path: &Path) -> Result<File, FileError> {
     File::create(path).map_err(|source| FileError::new("create", path, source))
 }
 
-/// Opens a file for reading and writing as it is, or creates an empty one.
+/// Opens a file for reading and writing, or creates an empty one.
 pub fn open_or_create(path: &Path) -> Result<File, FileError> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     options.open(path).map_err(|source| FileError::new("open", path, source))
 }
 
-/// Opens a file for writing behind what it holds, or creates an empty one.
+/// Opens a file for appending, or creates an empty one.
 pub fn append(path: &Path) -> Result<File, FileError> {
     let opened = File::options().append(true).create(true).open(path);
     opened.map_err(|source| FileError::new("open", path, source))
 }
 
-/// Removes a folder with everything in it.
+/// Removes a directory with everything in it.
 pub fn remove_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::remove_dir_all(path).map_err(|source| FileError::new("remove", path, source))
 }
 
-/// Removes a folder unless something is in it.
+/// Removes an empty directory.
 pub fn remove_dir_if_empty(path: &Path) -> Result<(), FileError> {
     match std::fs::remove_dir(path) {
         Err(source) if source.kind() != io::ErrorKind::DirectoryNotEmpty => {
@@ -117,25 +117,25 @@ pub fn remove_dir_if_empty(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Removes a file, a link (not what it leads to), or a folder with everything in it.
+/// Removes a file, a link (not its target), or a directory with everything in it.
 pub fn remove_any(path: &Path) -> Result<(), FileError> {
     let failed = |source| FileError::new("remove", path, source);
     let found = std::fs::symlink_metadata(path).map_err(failed)?;
     if found.is_dir() { remove_dir_all(path) } else { std::fs::remove_file(path).map_err(failed) }
 }
 
-/// The size of a file in bytes, and when it was last changed or touched.
+/// The size of a file in bytes, and its modification time.
 pub fn size_and_time(path: &Path) -> Result<(u64, SystemTime), FileError> {
     let found = std::fs::metadata(path).and_then(|found| Ok((found.len(), found.modified()?)));
-    found.map_err(|source| FileError::new("look at", path, source))
+    found.map_err(|source| FileError::new("inspect", path, source))
 }
 
-/// Whether there is something at a path that is not a file with an end: a folder, a pipe, a device.
+/// Whether a path exists but is not a regular file: a directory, a pipe or a device.
 pub fn is_no_plain_file(path: &Path) -> bool {
     special_file(path).is_some()
 }
 
-/// What there is at a path in place of a file with an end, with its article.
+/// The kind of a path that is not a regular file, with its article.
 pub fn special_file(path: &Path) -> Option<&'static str> {
     let kind = std::fs::metadata(path).ok()?.file_type();
     #[cfg(unix)]
@@ -158,16 +158,17 @@ pub fn special_file(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Which folder lies at a path, links followed: another one in its place is not the same.
+/// The identity of the directory at a path, with links followed. Another directory in its place has
+/// a different identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderId {
     path: PathBuf,
     numbers: (u64, u64),
-    /// Numbers are given again; not every file system knows when a folder was made.
+    /// Inode numbers are reused, and not every file system records when a directory was created.
     created: Option<SystemTime>,
 }
 
-/// The folder that lies at a path, if there is one.
+/// The directory at a path, if there is one.
 pub fn folder_id(path: &Path) -> Option<FolderId> {
     let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
     let path = path.canonicalize().ok()?;
@@ -179,7 +180,7 @@ pub fn folder_id(path: &Path) -> Option<FolderId> {
     Some(FolderId { path, numbers, created: found.created().ok() })
 }
 
-/// Makes now the time when a file was last changed.
+/// Sets the modification time of a file to now.
 pub fn touch(path: &Path) -> Result<(), FileError> {
     let opened = File::options().append(true).open(path);
     opened
@@ -187,21 +188,21 @@ pub fn touch(path: &Path) -> Result<(), FileError> {
         .map_err(|source| FileError::new("touch", path, source))
 }
 
-/// Creates a folder and those above it.
+/// Creates a directory and its parents.
 pub fn create_dir_all(path: &Path) -> Result<(), FileError> {
     std::fs::create_dir_all(path).map_err(|source| FileError::new("create", path, source))
 }
 
-/// Whether [`create_dir`] made the folder or found something in its place.
+/// Whether [`create_dir`] created the directory or found something in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// The folder is new and belongs to the caller.
+    /// The directory is new and belongs to the caller.
     New,
     /// Something with that name exists already.
     Existing,
 }
 
-/// Creates one folder, or says that the name is taken: of two processes that try, one wins.
+/// Creates one directory, or reports that the name is taken. If two processes try, one succeeds.
 pub fn create_dir(path: &Path) -> Result<Created, FileError> {
     match std::fs::create_dir(path) {
         Ok(()) => Ok(Created::New),
@@ -210,11 +211,11 @@ pub fn create_dir(path: &Path) -> Result<Created, FileError> {
     }
 }
 
-/// How the name of a file ends while it is written.
+/// The extension of a file while it is written.
 const PARTIAL: &str = ".partial";
 
-/// Writes a file that is either complete or absent, also after a power cut: to a temporary name,
-/// synced, then renamed, and the folder synced.
+/// Writes a file that is either complete or absent, even after a power failure. It is written under
+/// a temporary name, synced and renamed, and then its directory is synced.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_atomic_parts(path, &[bytes])
 }
@@ -227,13 +228,13 @@ pub fn write_atomic_parts(path: &Path, parts: &[&[u8]]) -> Result<(), FileError>
     sync_folder_of(path)
 }
 
-/// Has the disk keep what a file holds.
+/// Syncs the content of a file to disk.
 pub fn sync(path: &Path) -> Result<(), FileError> {
     open(path)?.sync_all().map_err(|source| FileError::new("write", path, source))
 }
 
-/// Has the disk keep the names in the folder of a file or folder: that it is there, is called so,
-/// or is gone.
+/// Syncs the directory of a file or directory to disk, so that its creation, renaming or removal is
+/// permanent.
 pub fn sync_folder_of(path: &Path) -> Result<(), FileError> {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => sync_folder(Path::new(".")),
@@ -245,28 +246,28 @@ pub fn sync_folder_of(path: &Path) -> Result<(), FileError> {
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> Result<(), FileError> {
     match open(folder)?.sync_all() {
-        // Some network file systems cannot; then there is nothing more to be done.
+        // Some network file systems do not support it. Nothing more can be done then.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result.map_err(|source| FileError::new("write", folder, source)),
     }
 }
 
-/// Folders cannot be opened here; names are kept with the files.
+/// Directories cannot be opened here, and names are synced with the files.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "on other systems it can fail")]
 fn sync_folder(_folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Writes a file under a temporary name and renames it, without waiting for the disk: for what is
-/// checked when it is read and can be made again.
+/// Writes a file under a temporary name and renames it, without waiting for the disk. It is for
+/// files that are checked when they are read and can be written again.
 pub fn write_renamed(temporary: &Path, path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
     write_then_rename(temporary, path, |file| {
         parts.iter().try_for_each(|part| file.write_all(part))
     })
 }
 
-/// Leaves nothing behind where it fails.
+/// Leaves no file if it fails.
 fn write_then_rename(
     temporary: &Path,
     path: &Path,
@@ -277,21 +278,22 @@ fn write_then_rename(
     let written = write(&mut file).map_err(|source| FileError::new("write", path, source));
     let result = written.and_then(|()| rename(temporary, path));
     if result.is_err() {
-        // What is left would take room and help nobody; that it cannot be removed changes nothing.
+        // The temporary file is of no use. If it cannot be removed, the first error is still the
+        // one to report.
         let _ = std::fs::remove_file(temporary);
     }
     result
 }
 
-/// Gives a file another name, in place of what had that name.
+/// Renames a file, and replaces an existing one of that name.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     std::fs::rename(from, to).map_err(|source| FileError::new("create", to, source))
 }
 
-/// Gives an existing file a second name, in place of what had that name, or copies it where the
+/// Links a file under a second name, and replaces an existing file of that name. Copies it if the
 /// file system has no links.
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), FileError> {
-    // Both may be names of one file already: to copy one onto the other would empty it.
+    // Both may already be names of one file. Copying it onto itself would empty it.
     remove_if_there(to)?;
     if std::fs::hard_link(from, to).is_ok() {
         return Ok(());
@@ -312,19 +314,19 @@ pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// A path whose last name has `ending` behind it.
+/// A path with `ending` appended to its last name.
 pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
 }
 
-/// The name of a file, or the name it will have where it is still being written.
+/// The name of a file, or its final name if it is still being written.
 pub fn without_partial(name: &str) -> &str {
     name.strip_suffix(PARTIAL).unwrap_or(name)
 }
 
-/// All files below a folder, sorted.
+/// All files below a directory, sorted.
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut files = vec![];
     let mut folders = vec![folder.to_path_buf()];
@@ -338,7 +340,7 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(files)
 }
 
-/// Removes the files below a folder that a process was stopped in writing.
+/// Removes the files below a directory that were only partly written when a process stopped.
 pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
     let files = files_below(folder)?;
     for path in files {
@@ -349,7 +351,7 @@ pub fn remove_partial_files(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The entries of a folder, sorted by name.
+/// The entries of a directory, sorted by name.
 pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let error = |source| FileError::new("list", path, source);
     let mut entries = Vec::new();
@@ -362,8 +364,8 @@ pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(entries)
 }
 
-/// The path of `target` as seen from the folder `from`, both absolute; `None` where they share
-/// no root. Works on the text alone: links are not followed.
+/// The path of `target` relative to the directory `from`, both absolute. `None` if they have
+/// different roots. It works on the text only and does not follow links.
 pub fn relative_to(target: &Path, from: &Path) -> Option<PathBuf> {
     let (target, from) = (normalise(target), normalise(from));
     if !(target.is_absolute() && from.is_absolute()) {

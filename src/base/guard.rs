@@ -1,4 +1,4 @@
-//! Panics of other people's code on other people's data, caught where they happen.
+//! Catches panics of third-party code on untrusted data.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,8 +7,8 @@ thread_local! {
     static IS_EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does the work; nothing where it panics. `work` must not share state that it may leave half
-/// changed.
+/// Runs `work`, and returns `None` if it panics. `work` must not share state that it could leave
+/// half changed.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     let before = IS_EXPECTED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
@@ -16,8 +16,8 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
-/// Whether a panic of this thread is caught and reported as something else: a hook has nothing to
-/// print.
+/// Whether a panic of this thread will be caught and reported in another way, so that a panic hook
+/// should not print it.
 pub fn is_expected() -> bool {
     IS_EXPECTED.get()
 }

@@ -1,4 +1,4 @@
-//! Where a value stands in a tree of keys and lists: `stages.finetune.train.epochs`.
+//! The path of a value in a tree of keys and lists, such as `stages.finetune.train.epochs`.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ impl KeyPath {
         Self::default()
     }
 
-    /// A path of keys alone.
+    /// A path that consists only of keys.
     pub fn of(keys: &[&str]) -> Self {
         Self(keys.iter().map(|key| Segment::Key((*key).to_owned())).collect())
     }

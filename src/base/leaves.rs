@@ -1,4 +1,4 @@
-//! A tree of values as a list of its leaves, and what differs between two such trees.
+//! A tree of values as a list of its leaves, and the differences between two such trees.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::key_path::KeyPath;
 
-/// The leaves of a tree by their paths; lists of plain values count as leaves, empty trees have none.
+/// The leaves of a tree by their paths. Lists of plain values count as leaves, and empty trees have
+/// none.
 pub fn leaves(tree: &Value) -> BTreeMap<KeyPath, Value> {
     let mut found = BTreeMap::new();
     collect(tree, &KeyPath::root(), &mut found);
@@ -31,14 +32,14 @@ fn collect(tree: &Value, path: &KeyPath, found: &mut BTreeMap<KeyPath, Value>) {
     }
 }
 
-/// A leaf that is not the same in two trees.
+/// A leaf that differs between two trees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// Where.
+    /// Path of the leaf.
     pub path: KeyPath,
-    /// What it was; `None` where there was nothing.
+    /// Old value; `None` if there was none.
     pub before: Option<Value>,
-    /// What it is.
+    /// New value; `None` if there is none.
     pub now: Option<Value>,
 }
 
@@ -61,7 +62,7 @@ pub fn changes(before: &Value, now: &Value) -> Vec<Change> {
     changes
 }
 
-/// A leaf as people read it: text without quotes, nothing as a dash.
+/// Shows a leaf: text without quotes, and a dash if there is no value.
 pub fn plain(leaf: Option<&Value>) -> String {
     match leaf {
         None | Some(Value::Null) => "-".to_owned(),

@@ -1,6 +1,6 @@
-//! Words without a domain: digests, files, names, tensors, text.
+//! General building blocks: digests, files, names, tensors and text.
 //!
-//! Nothing here knows what a pipeline, a picture or a network is.
+//! Nothing here depends on pipelines, images or networks.
 
 pub mod batch;
 pub mod cancel;

@@ -1,8 +1,8 @@
-//! Names of files and directories as text: nothing lost, nothing that a terminal obeys.
+//! Names of files and directories as text, without loss and without control characters.
 //!
-//! Names on Linux are bytes, so they need not be UTF-8 and may hold escape sequences. As text such
-//! bytes are written `\xNN`, and then a backslash as `\\`; every other name stands for itself. So
-//! different names are different texts, and a text leads back to its name.
+//! Names on Linux are bytes, so they need not be UTF-8 and may contain escape sequences. As text
+//! such bytes are written `\xNN`, and then a backslash as `\\`. All other names are unchanged. So
+//! different names have different texts, and a text can be converted back to its name.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -27,7 +27,7 @@ pub fn text_of_path(path: &Path) -> String {
     text_of(path.as_os_str())
 }
 
-/// The path that a text stands for.
+/// The path that a text represents.
 pub fn path_of(text: &str) -> PathBuf {
     if !has_escape(text) {
         return PathBuf::from(text);
@@ -46,21 +46,21 @@ pub fn path_of(text: &str) -> PathBuf {
     PathBuf::from(of_bytes(bytes))
 }
 
-/// What makes two names one: two ways to write the same characters, as macOS and Linux do, are the
-/// same name (Unicode's normal form C).
+/// The key by which two names are the same (Unicode's normal form C). macOS and Linux encode the
+/// same characters in different ways.
 pub fn normal(name: &str) -> String {
     name.nfc().collect()
 }
 
-/// What a reader sees of a name: names that differ in case, in spaces at an end or in characters
-/// without a shape look the same.
+/// The key by which two names look the same to a reader, although they may differ in case, in
+/// spaces at an end or in invisible characters.
 pub fn look(name: &str) -> String {
     let shown = name.nfkc().filter(|c| !is_disguised(*c) && !is_shapeless(*c));
     let folded: String = shown.flat_map(char::to_lowercase).collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A name with every character that is not plain ASCII spelt out: `caf\u{e9}`.
+/// A name with every character outside ASCII escaped, as in `caf\u{e9}`.
 pub fn spelt_out(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {
@@ -73,8 +73,8 @@ pub fn spelt_out(name: &str) -> String {
     text
 }
 
-/// Whether a terminal or a reader of text would take a character for something else than itself:
-/// control characters, ends of lines, changes of the direction of writing.
+/// Whether a character is not safe to print: control characters, line ends and changes of the
+/// writing direction.
 pub fn is_disguised(c: char) -> bool {
     let is_direction = matches!(
         c,
@@ -87,13 +87,13 @@ fn is_shapeless(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
-/// Whether [`visible`] writes a character out.
+/// Whether [`visible`] escapes a character.
 fn is_hidden(c: char) -> bool {
     c != '\n' && is_disguised(c)
 }
 
-/// Text in which no character does anything but stand there: others are written as JSON writes
-/// them, `\u001b`. Ends of lines stay.
+/// Text that is safe to print. Other characters are escaped as in JSON, such as `\u001b`. Line ends
+/// stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -112,15 +112,15 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// Writes a path as text, for `serde(with)`.
 ///
 /// # Errors
-/// As the serialiser.
+/// When the serializer fails.
 pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text_of_path(path))
 }
 
-/// Writes a path as text where there is one, for `serde(serialize_with)`.
+/// Writes an optional path as text, for `serde(serialize_with)`.
 ///
 /// # Errors
-/// As the serialiser.
+/// When the serializer fails.
 pub fn serialize_some<S: Serializer>(
     path: &Option<PathBuf>,
     serializer: S,
@@ -131,7 +131,7 @@ pub fn serialize_some<S: Serializer>(
 /// Reads a path from its text, for `serde(with)`.
 ///
 /// # Errors
-/// As the deserialiser.
+/// When the deserializer fails.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     String::deserialize(deserializer).map(|text| path_of(&text))
 }
@@ -158,14 +158,14 @@ fn spell(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Whether a text has a byte in it as [`escaped`] writes them.
+/// Whether a text contains a byte as written by [`escaped`].
 fn has_escape(text: &str) -> bool {
-    // Elsewhere names are Unicode, and a backslash is between them.
+    // On other systems names are Unicode, and a backslash separates them.
     cfg!(unix)
         && text.match_indices("\\x").any(|(start, _)| hex(&text.as_bytes()[start..]).is_some())
 }
 
-/// The byte that `\xNN` at the start of a text stands for.
+/// The byte that `\xNN` at the start of a text represents.
 fn hex(text: &[u8]) -> Option<u8> {
     match text {
         [b'\\', b'x', high, low, ..] => Some(hex_digit(*high)? * 16 + hex_digit(*low)?),
@@ -188,7 +188,7 @@ fn of_bytes(bytes: Vec<u8>) -> OsString {
 
 #[cfg(not(unix))]
 fn of_bytes(bytes: Vec<u8>) -> OsString {
-    // Names are Unicode there.
+    // Names are Unicode on these systems.
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(text(b"a\\b\xff"), "a\\\\b\\xFF");
         assert_eq!(text(b"\x1b[31mRED\x07"), "\\x1B[31mRED\\x07");
         assert_eq!(text("a\u{202e}b\n".as_bytes()), "a\\xE2\\x80\\xAEb\\x0A");
-        // A name that is written as another one would be read is not that one.
+        // A text that would be read as a different name is not valid.
         assert_eq!(text(b"b\\xE4r.jpg"), "b\\\\xE4r.jpg");
     }
 
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(shown, "a\\u001b[2Jb\\u000d\\u0009c\n\\u009b31m\\u202ed\\u007f");
     }
 
-    /// Bytes among which the ones that matter are frequent.
+    /// Bytes in which backslashes and control characters are frequent.
     fn name() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop_oneof![prop::sample::select(&b"\\xE4a0Ff\x1b\n"[..]), any::<u8>(),];
         prop::collection::vec(byte, 0..12)

@@ -1,4 +1,5 @@
-//! Bytes with a digest in front, so that what is read is what was written, and under the same name.
+//! Bytes that begin with a digest, which proves that the content is the one written under the same
+//! name.
 
 use super::digest::Digest;
 use super::fs::{self, FileError};
@@ -7,12 +8,12 @@ use std::path::Path;
 /// The length of a digest.
 const DIGEST_LEN: usize = size_of::<[u8; 32]>();
 
-/// What goes in front of `content`, which is kept under `name`.
+/// The digest that precedes `content`, which is stored under `name`.
 pub fn seal(name: &[u8], content: &[u8]) -> Digest {
     Digest::of_parts(&[name, content])
 }
 
-/// The content of sealed bytes; none where it is not what was sealed under `name`.
+/// The content of sealed bytes. `None` if it is not the content that was sealed under `name`.
 pub fn open(name: &[u8], mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     if bytes.len() < DIGEST_LEN {
         return None;

@@ -1,4 +1,4 @@
-//! How many of how many things are done, for whoever looks on from another thread.
+//! A progress counter that other threads can read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,23 +14,23 @@ struct Counts {
 }
 
 impl Tally {
-    /// Begins to count to `all`.
+    /// Starts counting to `all`.
     pub fn begin(&self, all: usize) {
         self.0.done.store(0, Ordering::Relaxed);
         self.0.all.store(all, Ordering::Relaxed);
     }
 
-    /// One more is done.
+    /// Counts one more.
     pub fn add(&self) {
         self.0.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Nothing is counted any more.
+    /// Stops counting.
     pub fn end(&self) {
         self.begin(0);
     }
 
-    /// How many are done, and how many there are; none while nothing is counted.
+    /// How many are done, and how many there are. `None` while nothing is counted.
     pub fn read(&self) -> Option<(usize, usize)> {
         let (done, all) = (self.0.done.load(Ordering::Relaxed), self.0.all.load(Ordering::Relaxed));
         (all > 0).then_some((done.min(all), all))

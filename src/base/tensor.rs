@@ -2,14 +2,14 @@
 
 use super::digest::Digest;
 
-/// Rows of `n_columns` values as columns: pixels with their channels innermost become a plane for each
-/// channel, and with the number of pixels for `n_columns` planes become pixels again.
+/// Transposes rows of `n_columns` values. Pixels with interleaved channels become one plane per
+/// channel. With `n_columns` set to the number of pixels, planes become pixels again.
 pub fn transposed(values: &[f32], n_columns: usize) -> Vec<f32> {
     let columns = (0..n_columns).flat_map(|column| values.iter().skip(column).step_by(n_columns));
     columns.copied().collect()
 }
 
-/// Values of type `f32` with a shape, the last axis innermost.
+/// Values of type `f32` with a shape. The last axis is innermost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
@@ -50,12 +50,12 @@ impl Tensor {
         &self.values
     }
 
-    /// The values, row-major, to be changed in place.
+    /// The values, row-major and mutable.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// The values alone.
+    /// The values without the shape.
     pub fn into_values(self) -> Vec<f32> {
         self.values
     }
@@ -73,7 +73,7 @@ impl Tensor {
     }
 }
 
-/// A shape as people write it: `160×160×3`.
+/// A shape for messages, such as `160×160×3`.
 pub fn shape_text(shape: &[usize]) -> String {
     let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
     sides.join("×")

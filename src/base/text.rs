@@ -1,10 +1,10 @@
-//! Numbers, lists and near misses as people write them.
+//! Formats numbers and lists for people, and finds similar names.
 
 use std::time::Duration;
 
 use super::names;
 
-/// `1 image`, `2 images`.
+/// A number with its noun: `1 image`, `2 images`.
 pub fn count(n: usize, noun: &str) -> String {
     let plural = match noun {
         "class" => "classes".to_owned(),
@@ -14,7 +14,7 @@ pub fn count(n: usize, noun: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { noun } else { &plural })
 }
 
-/// An integer with thin groups of thousands: `1,624,896`.
+/// An integer with thousands separators: `1,624,896`.
 pub fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -27,7 +27,7 @@ pub fn thousands(n: usize) -> String {
     text
 }
 
-/// A number of bytes to the precision a reader wants: `512 B`, `22.0 MiB`.
+/// A number of bytes in a suitable unit: `512 B`, `22.0 MiB`.
 pub fn bytes(n: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut size = n as f64;
@@ -41,7 +41,7 @@ pub fn bytes(n: u64) -> String {
     if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") }
 }
 
-/// Columns side by side, those in `right` aligned to the right.
+/// A table with aligned columns. Those in `right` are aligned to the right.
 pub fn align(table: &[Vec<String>], right: &[usize]) -> String {
     let n_columns = table.first().map_or(0, Vec::len);
     let width =
@@ -62,8 +62,8 @@ pub fn align(table: &[Vec<String>], right: &[usize]) -> String {
     text
 }
 
-/// Text as it stands in XML and HTML, in attributes too. Characters that XML does not have, and those
-/// that would turn the text around, are spelt out.
+/// Text escaped for XML and HTML, including attributes. Characters that XML does not allow or that
+/// change the writing direction are written out.
 pub fn escape(text: &str) -> String {
     let text = names::visible(text);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
@@ -89,13 +89,13 @@ pub fn join(words: impl IntoIterator<Item = String>, conjunction: &str) -> Strin
     }
 }
 
-/// A sentence as the continuation of another.
+/// A sentence with its first letter in lower case, to continue another one.
 pub fn lower_first(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// The first few of `items` on lines of their own, then how many more there are.
+/// The first `most` of `items` on separate lines, then how many more there are.
 pub fn first_lines<T: ToString>(items: &[T], most: usize) -> String {
     let mut lines: Vec<String> =
         items.iter().take(most).map(|item| format!("  {}", item.to_string())).collect();
@@ -105,7 +105,7 @@ pub fn first_lines<T: ToString>(items: &[T], most: usize) -> String {
     lines.join("\n")
 }
 
-/// The names closest to `word`, nearest first, at most `most`; none that is far off.
+/// At most `most` names that are similar to `word`, nearest first.
 pub fn nearest<'a>(
     word: &str,
     names: impl IntoIterator<Item = &'a str>,
@@ -121,7 +121,7 @@ pub fn nearest<'a>(
     scored.into_iter().take(most).map(|(_, name)| name).collect()
 }
 
-/// A duration to the precision a reader wants: `340 ms`, `4.2 s`, `3 min 5 s`.
+/// A duration in suitable units: `340 ms`, `4.2 s`, `3 min 5 s`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 {

@@ -1,9 +1,9 @@
-//! A directory of entries by key, shared by all runs of a user.
+//! The cache directory: entries by key, shared by all runs of a user.
 //!
-//! An entry is one file that holds a digest of its key and content and then the content; it is
-//! written under another name and renamed, so it is complete or absent, and it is checked whenever
-//! it is read. Entries of one kind lie in a bucket with a version: a change of what a kind means gets a
-//! new bucket, and old entries are never misread.
+//! An entry is one file with a digest of its key and content, followed by the content. It is
+//! written under another name and renamed, so it is complete or absent. It is checked whenever it
+//! is read. Entries of one kind are in a bucket with a version. When the meaning of a kind changes,
+//! it gets a new bucket, so old entries are never misread.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,17 +13,17 @@ use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::sealed;
 
-/// Bytes that an entry may have: more than any result of a stage, less than memory.
+/// Largest entry in bytes: more than any result of a stage, less than memory.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// A kind of entries, with the version of what they mean.
+/// A kind of entries, with the version of its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {
-    /// Resized pixels of a picture.
+    /// Resized pixels of images.
     Pixels,
     /// Results of stages.
     Stages,
-    /// What the pipelines of this user were the last time they ran.
+    /// The last version of each pipeline that this user ran.
     LastTimes,
 }
 
@@ -43,37 +43,36 @@ impl Bucket {
 /// A file of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryFile {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// When it was written or last used.
+    /// Time it was written or last used.
     pub used: SystemTime,
 }
 
-/// What a look for an entry found.
+/// The result of looking up an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// The content, as it was written.
     Entry(Vec<u8>),
-    /// There is none.
+    /// There is no such entry.
     Nothing,
-    /// There is a file, but not with the content that was written.
+    /// There is a file, but its content is damaged.
     Damaged(PathBuf),
 }
 
-/// The files below a folder, those that were changed or used longest ago first; none where there is
-/// no folder.
+/// The files below a directory, least recently used first. Empty if the directory does not exist.
 ///
 /// # Errors
-/// When a folder cannot be read.
+/// When a directory cannot be read.
 pub fn entries_below(folder: &Path) -> Result<Vec<EntryFile>, FileError> {
     if !folder.exists() {
         return Ok(vec![]);
     }
     let mut entries = vec![];
     for path in fs::files_below(folder)? {
-        // Another process may have removed it meanwhile.
+        // Another process may have removed it in the meantime.
         if let Ok((bytes, used)) = fs::size_and_time(&path) {
             entries.push(EntryFile { path, bytes, used });
         }
@@ -89,34 +88,34 @@ pub struct CacheDirectory {
 }
 
 impl CacheDirectory {
-    /// The bucket `bucket` of the cache at `root`; made when the first entry is written.
+    /// The bucket `bucket` of the cache at `root`. It is created when the first entry is written.
     pub fn new(root: &Path, bucket: Bucket) -> Self {
         Self { folder: root.join(bucket.folder()) }
     }
 
-    /// The folder of the bucket.
+    /// The directory of the bucket.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Looks for the entry of a key. A file that cannot be read counts as none.
+    /// Looks up the entry of a key. A file that cannot be read counts as no entry.
     pub fn find(&self, key: Digest) -> Found {
         let path = self.path(key);
         let bytes = match fs::read_bounded(&path, MOST_BYTES) {
             Ok(bytes) => bytes,
-            // A pipe in the place of an entry is replaced by the next one.
+            // A pipe in place of an entry is replaced by the next write.
             Err(_) if fs::is_no_plain_file(&path) && !path.is_dir() => return Found::Damaged(path),
             Err(_) => return Found::Nothing,
         };
         sealed::open(key.as_bytes(), bytes).map_or(Found::Damaged(path), Found::Entry)
     }
 
-    /// Writes the entry of a key; of two that write it at once, both write the same.
+    /// Writes the entry of a key. Two processes that write it at once write the same content.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, key: Digest, content: &[u8]) -> Result<(), FileError> {
-        /// Tells writers of one process apart; their process numbers tell processes apart.
+        /// Distinguishes writers within one process. Process numbers distinguish processes.
         static WRITER: AtomicU64 = AtomicU64::new(0);
         let path = self.path(key);
         if let Some(folder) = path.parent() {
@@ -128,28 +127,28 @@ impl CacheDirectory {
         fs::write_renamed(&temporary, &path, &[digest.as_bytes(), content])
     }
 
-    /// Counts the entry of a key as used now.
+    /// Marks the entry of a key as used now.
     pub fn touch(&self, key: Digest) {
-        // Its place in the order of age is all that is at stake.
+        // A failure only affects its place in the order of age.
         let _ = fs::touch(&self.path(key));
     }
 
-    /// All files of the bucket, those that were used longest ago first.
+    /// All files of the bucket, least recently used first.
     ///
     /// # Errors
-    /// When a folder cannot be read.
+    /// When a directory cannot be read.
     pub fn entries(&self) -> Result<Vec<EntryFile>, FileError> {
         entries_below(&self.folder)
     }
 
-    /// Removes the entries that were used longest ago until the rest take no more than `room` bytes.
+    /// Removes the least recently used entries until the rest take at most `room` bytes.
     ///
     /// # Errors
     /// When the bucket cannot be listed or an entry cannot be removed.
     pub fn shrink(&self, room: u64) -> Result<(), FileError> {
         let entries = self.entries()?;
         let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
-        // The newest stays, whatever its size.
+        // The newest entry stays, whatever its size.
         for entry in entries.iter().rev().skip(1).rev() {
             if bytes <= room {
                 break;
@@ -160,7 +159,7 @@ impl CacheDirectory {
         Ok(())
     }
 
-    /// A folder for each first byte of keys, so that none has too many files.
+    /// One directory for each first byte of keys, so that no directory has too many files.
     fn path(&self, key: Digest) -> PathBuf {
         let key = key.to_string();
         self.folder.join(&key[..2]).join(&key[2..])

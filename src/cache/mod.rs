@@ -1,7 +1,7 @@
-//! What need not be computed twice: a directory of entries by key that outlives runs, and records
-//! that live as long as a stage.
+//! Caches: a directory of entries by key that outlives runs, and records that live as long as a
+//! stage.
 //!
-//! Knows bytes and digests, not pictures or stages.
+//! It deals with bytes and digests, not with images or stages.
 
 pub mod directory;
 pub mod records;

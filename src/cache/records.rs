@@ -1,4 +1,4 @@
-//! Records of one length that live as long as a stage: in memory up to a bound, then in a file
+//! Records of one length that live as long as a stage: in memory up to a limit, then in a file
 //! without a name.
 
 use std::fs::File;
@@ -7,28 +7,28 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FileError};
 
-/// How much room records may take.
+/// How much space records may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Bytes of memory.
+    /// Bytes in memory.
     pub memory: u64,
     /// Bytes on disk.
     pub disk: u64,
-    /// Where files without names may be made; without it nothing goes to disk.
+    /// Directory for files without names. If `None`, nothing is written to disk.
     pub folder: Option<PathBuf>,
 }
 
-/// How many records there is room for: those with lower numbers.
+/// How many records there is room for. Those with lower numbers come first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
-    /// In memory.
+    /// Number in memory.
     pub in_memory: usize,
-    /// On disk.
+    /// Number on disk.
     pub on_disk: usize,
 }
 
 impl Fit {
-    /// As many of `n` records of `len` numbers as the bounds of `room` allow.
+    /// As many of `n` records of `len` numbers as the limits of `room` allow.
     pub fn of(n: usize, len: usize, room: &Room) -> Self {
         let bytes = (len * size_of::<f32>()).max(1) as u64;
         let fitting = |bound: u64| usize::try_from(bound / bytes).unwrap_or(usize::MAX);
@@ -45,24 +45,25 @@ impl Fit {
 #[derive(Debug)]
 pub struct Records {
     len: usize,
-    /// The records in memory; empty where not written yet.
+    /// Records in memory; empty if not written yet.
     memory: Vec<Vec<f32>>,
     /// Whether each record on disk has been written, and the file.
     disk: Vec<bool>,
     file: Option<(File, PathBuf)>,
 }
 
-/// Where a record lies.
+/// The location of a record.
 enum Slot {
     Memory(usize),
     Disk(usize),
 }
 
 impl Records {
-    /// Room for as many of `n` records of `len` numbers as the bounds allow, the first ones first.
+    /// Creates room for as many of `n` records of `len` numbers as the limits allow, the first ones
+    /// first.
     ///
     /// # Errors
-    /// When a file is needed and cannot be made.
+    /// When a file is needed and cannot be created.
     pub fn new(n: usize, len: usize, room: &Room) -> Result<Self, FileError> {
         let Fit { in_memory, on_disk } = Fit::of(n, len, room);
         let file = match &room.folder {
@@ -87,7 +88,7 @@ impl Records {
     /// When its file cannot be written.
     ///
     /// # Panics
-    /// When it does not have the length of all records.
+    /// When it does not have the common length of the records.
     pub fn write(&mut self, number: usize, record: &[f32]) -> Result<(), FileError> {
         assert_eq!(record.len(), self.len, "all records have one length");
         match self.slot(number) {
@@ -108,7 +109,7 @@ impl Records {
     /// When its file cannot be read.
     ///
     /// # Panics
-    /// When it has not been written or `out` does not have the length of all records.
+    /// When it has not been written, or `out` does not have the common length of the records.
     pub fn read(&mut self, number: usize, out: &mut [f32]) -> Result<(), FileError> {
         assert!(self.has(number), "record {number} has been written");
         match self.slot(number) {
@@ -146,7 +147,7 @@ impl Records {
     }
 }
 
-/// A file that is gone when it is closed, whatever happens to the process.
+/// A file that is removed when it is closed, even if the process is killed.
 fn nameless_file(folder: &Path) -> Result<File, FileError> {
     fs::create_dir_all(folder)?;
     tempfile::tempfile_in(folder)

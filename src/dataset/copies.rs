@@ -128,8 +128,8 @@ pub struct LookAlike {
     pub training: String,
 }
 
-/// Images of other parts that look like training images and are not plain: each once, with the one it is most like, in
-/// the order of their paths.
+/// Images of other parts that look like training images and are not plain: each once, with the one
+/// it is most like, in the order of their paths.
 pub fn look_alikes(
     dataset: &Dataset,
     parts: &[Part],

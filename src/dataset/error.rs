@@ -12,24 +12,24 @@ use crate::spec::problem::Code;
 /// A dataset that cannot be used as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// The folder is not there or cannot be read.
+    /// The directory is not there or cannot be read.
     #[error("the dataset directory `{}` cannot be read", names::text_of_path(path))]
     Directory {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// A folder or link inside the dataset cannot be followed.
-    #[error("the dataset directory holds a folder that cannot be read: {reason}")]
+    /// A directory or link inside the dataset cannot be followed.
+    #[error("the dataset directory contains a directory that cannot be read: {reason}")]
     Walk {
         /// What and why, with the path.
         reason: String,
     },
-    /// There is not one folder per class.
+    /// There is not one directory per class.
     #[error("the dataset directory `{}` {what}", names::text_of_path(path))]
     Layout {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// What is wrong with what it holds.
         what: String,
@@ -39,13 +39,13 @@ pub enum DatasetError {
         help: Vec<String>,
     },
     /// Class directories whose names are written differently and are one name.
-    #[error("{} twice: {}", if pairs.len() == 1 { "a class name is there" } else { "class names are there" }, text::all_of(pairs.iter().map(|(name, _)| name.as_str())))]
+    #[error("{} more than once: {}", if pairs.len() == 1 { "a class name is used" } else { "class names are used" }, text::all_of(pairs.iter().map(|(name, _)| name.as_str())))]
     SameName {
         /// The names.
         pairs: Vec<(String, String)>,
     },
-    /// Classes without pictures.
-    #[error("{} without pictures: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
+    /// Classes without images.
+    #[error("{} without images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
     EmptyClass {
         /// Their names.
         classes: Vec<String>,
@@ -58,30 +58,30 @@ pub enum DatasetError {
         /// All bad files of the dataset.
         images: Vec<BadImage>,
     },
-    /// Files that are not readable pictures.
-    #[error("{} of the dataset cannot be read as pictures", text::count(images.len(), "file"))]
+    /// Files that are not readable images.
+    #[error("{} of the dataset cannot be read as images", text::count(images.len(), "file"))]
     BadImages {
         /// All of them.
         images: Vec<BadImage>,
     },
-    /// The same picture on both sides of a split.
-    #[error("{} in more than one part of the split", text::count(pairs.len(), "picture"))]
+    /// The same image on both sides of a split.
+    #[error("{} in more than one part of the split", text::count(pairs.len(), "image"))]
     SplitLeak {
         /// Files with equal content, and the part each fell into.
         pairs: Vec<String>,
     },
-    /// The same picture in more than one class.
+    /// The same image in more than one class.
     #[error("{} in more than one class", text::count(groups.len(), "image"))]
     TwoClasses {
         /// Files with equal content, a group a line.
         groups: Vec<String>,
     },
-    /// A part of the split without pictures.
-    #[error("the {part} part of the split has no pictures{}", of_classes(classes))]
+    /// A part of the split without images.
+    #[error("the {part} set has no images{}", of_classes(classes))]
     EmptySplit {
         /// The part.
         part: &'static str,
-        /// The classes that lack them, with the pictures that each has; none where all do.
+        /// The classes that lack them, with the images that each has; none where all do.
         classes: Vec<(String, usize)>,
         /// How many parts the split has.
         n_parts: usize,
@@ -92,7 +92,7 @@ pub enum DatasetError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Somebody asked to stop while the images were read.
-    #[error("interrupted while the images were read; no run was begun")]
+    #[error("interrupted while reading the images; no run was started")]
     Cancelled,
 }
 
@@ -113,21 +113,22 @@ fn of_classes(classes: &[(String, usize)]) -> String {
 /// Which classes are too small for a split, and what helps.
 fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -> Vec<String> {
     if classes.is_empty() {
-        return vec!["add images, or change the shares under `split`".to_owned()];
+        return vec!["add images, or change the fractions under `split`".to_owned()];
     }
     let lines: Vec<String> =
         classes.iter().map(|(name, n)| format!("{name}: {}", text::count(*n, "image"))).collect();
-    let mut hints = vec![format!("they have few images:\n{}", text::first_lines(&lines, 50))];
+    let mut hints =
+        vec![format!("these classes have few images:\n{}", text::first_lines(&lines, 50))];
     if is_stratified {
-        hints.push(format!("add images: each class needs at least {n_parts}, one for each part"));
+        hints.push(format!("add images: each class needs at least {n_parts}, one for each set"));
         hints.push("leave these classes out by moving their directories elsewhere".to_owned());
         hints.push(
-            "or write `by: random` under `split`: then images are drawn whatever their class, and a \
-             class may be missing in validation"
+            "or write `by: random` under `split`: images are then drawn regardless of their class, \
+             and a class may be missing from the validation set"
                 .to_owned(),
         );
     } else {
-        hints.push("add images: a class that has none to train on cannot be learned".to_owned());
+        hints.push("add images: a class without training images cannot be learned".to_owned());
         hints.push("or write `by: stratified` under `split`, or another `seed` there".to_owned());
     }
     hints
@@ -150,7 +151,7 @@ impl std::fmt::Display for Contents {
     }
 }
 
-/// A file that is not a readable picture.
+/// A file that is not a readable image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadImage {
     /// Its path below the dataset directory.
@@ -183,15 +184,15 @@ impl DatasetError {
 
     /// The details and what to do about them.
     pub fn hints(&self) -> Vec<String> {
-        const WANTED: &str = "one folder per class is needed, with the pictures of the class inside:\n  \
+        const WANTED: &str = "create one directory per class, with the images of the class inside:\n  \
                               dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
         match self {
-            Self::Directory { source, .. } => vec![format!("the system says: {source}")],
+            Self::Directory { source, .. } => vec![format!("the system reports: {source}")],
             Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
             Self::File(_) | Self::Cancelled => vec![],
             Self::Layout { seen, help, .. } => {
                 let seen = (!seen.is_empty())
-                    .then(|| format!("it holds:\n{}", text::first_lines(seen, 8)));
+                    .then(|| format!("it contains:\n{}", text::first_lines(seen, 8)));
                 let wanted = help.is_empty().then(|| WANTED.to_owned());
                 seen.into_iter().chain(help.iter().cloned()).chain(wanted).collect()
             }
@@ -202,17 +203,18 @@ impl DatasetError {
                 let pairs: Vec<String> = pairs.collect();
                 vec![
                     format!(
-                        "the same characters are written in two ways (macOS and Linux differ):\n{}",
+                        "the same characters are encoded in two ways (macOS and Linux differ):\n{}",
                         text::first_lines(&pairs, 20)
                     ),
                     "move the images of both into one directory".to_owned(),
                 ]
             }
             Self::EmptyClass { .. } => {
-                vec!["add pictures to the folder, or remove it: every folder is a class".to_owned()]
+                let hint = "add images to the directory, or remove it: every directory is a class";
+                vec![hint.to_owned()]
             }
             Self::Unreadable { classes, images } => {
-                let mut hints = vec![format!("it holds:\n{}", text::first_lines(classes, 20))];
+                let mut hints = vec![format!("it contains:\n{}", text::first_lines(classes, 20))];
                 if !images.is_empty() {
                     hints.push(format!("these files cannot be read:\n{}", text::first_lines(images, 50)));
                 }
@@ -224,18 +226,18 @@ impl DatasetError {
             }
             Self::BadImages { images } => vec![
                 format!("these files:\n{}", text::first_lines(images, 50)),
-                "mend or remove them, or write `on_bad_image: skip` under `dataset`".to_owned(),
+                "repair or remove them, or write `on_bad_image: skip` under `dataset`".to_owned(),
             ],
             Self::SplitLeak { pairs } => vec![
                 format!("these files are equal:\n{}", text::first_lines(pairs, 20)),
-                "a picture that has been trained on proves nothing in validation: remove all but one of \
-                 each, or write `duplicates: drop` under `dataset`"
+                "remove all but one of each, or write `duplicates: drop` under `dataset`: evaluating on \
+                 images that were trained on overstates the accuracy"
                     .to_owned(),
             ],
             Self::TwoClasses { groups } => vec![
                 format!("these files are equal:\n{}", text::first_lines(groups, 20)),
-                "remove each from all classes but its own; `duplicates: drop` under `dataset` leaves \
-                 them out, `duplicates: keep` trains on them as they are"
+                "keep each in its own class only; or write `duplicates: drop` under `dataset` to leave \
+                 them out, or `duplicates: keep` to train on them as they are"
                     .to_owned(),
             ],
             Self::EmptySplit { classes, n_parts, is_stratified, .. } => {

@@ -1,5 +1,5 @@
 //! Reads every file of a dataset once before anything runs: its digest, whether it is a readable
-//! picture, and its pixels. All bad files are known at once, not one an epoch.
+//! image, and its pixels. All bad files are known at once, not one an epoch.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use crate::base::digest::Digest;
 use crate::base::tally::Tally;
 use crate::spec::OnBadImage;
 
-/// A picture of a dataset.
+/// An image of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Where it is and which class it belongs to.
@@ -27,23 +27,23 @@ pub struct Sample {
     pub digest: Digest,
 }
 
-/// The pictures of a dataset.
+/// The images of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// The names of the classes, sorted.
     pub classes: Vec<String>,
-    /// The readable pictures, sorted by path.
+    /// The readable images, sorted by path.
     pub samples: Vec<Sample>,
-    /// Bad pictures that were left out because the pipeline says so.
+    /// Bad images that were left out because the pipeline says so.
     pub skipped: Vec<BadImage>,
-    /// Files that neither are pictures nor claim to be (`notes.txt`), by path.
+    /// Files that neither are images nor claim to be (`notes.txt`), by path.
     pub ignored: Vec<String>,
-    /// Pictures that were left out as copies of others, because the pipeline says so.
+    /// Images that were left out as copies of others, because the pipeline says so.
     pub copies: Vec<LeftOut>,
 }
 
 impl Dataset {
-    /// A digest of what the dataset is: classes, and path and content of each picture.
+    /// A digest of what the dataset is: classes, and path and content of each image.
     pub fn fingerprint(&self) -> Digest {
         let mut text = self.classes.join("\n");
         for Sample { candidate, digest } in &self.samples {
@@ -52,7 +52,7 @@ impl Dataset {
         Digest::of(text.as_bytes())
     }
 
-    /// How many pictures each class has.
+    /// How many images each class has.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for sample in &self.samples {
@@ -72,8 +72,8 @@ enum Finding {
 /// Reads every file in parallel, and decodes and resizes those whose pixels are not held yet.
 ///
 /// # Errors
-/// With all bad pictures, unless they are to be skipped; when a class is left without pictures; when
-/// it is cancelled, after the pictures in progress.
+/// With all bad images, unless they are to be skipped; when a class is left without images; when
+/// it is canceled, after the images in progress.
 pub fn examine(
     listing: Listing,
     on_bad_image: OnBadImage,
@@ -142,7 +142,7 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
     };
     let digest = Digest::of(&bytes);
     if pixels.find(digest).is_some() {
-        // They were made from a readable picture.
+        // They were made from a readable image.
         return Finding::Picture(digest);
     }
     let decoded =

@@ -1,9 +1,9 @@
-//! Images with some of their places coloured.
+//! Images with some of their places colored.
 
 use super::thumbnail;
 use crate::spec::ImageSize;
 
-/// An image in grey with its places coloured by the strength of `map`, as JPEG.
+/// An image in gray with its places colored by the strength of `map`, as JPEG.
 ///
 /// `pixels` are `[height, width, 3]` of `size`; `map` has values from 0 to 1, row by row, of
 /// `map_size`.

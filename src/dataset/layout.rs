@@ -233,7 +233,7 @@ fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String>
     let inner = || some_of(first.inner.iter());
     if directories.len() > 1 && directories.iter().all(|directory| is_split_inside(directory)) {
         return Some(format!(
-            "each class directory holds {}: their images are joined, and split anew",
+            "each class directory contains {}: their images are combined and split again",
             inner()
         ));
     }
@@ -243,7 +243,7 @@ fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String>
     is_alike.then(|| {
         let directories = some_of(directories.iter().map(|directory| &directory.name));
         format!(
-            "{directories} are read as classes, and each holds {}: if those are the classes, pass one \
+            "{directories} are read as classes, and each contains {}: if those are the classes, pass one \
              of the directories as `dataset.directory`",
             inner()
         )
@@ -266,7 +266,8 @@ fn is_split_inside(directory: &ClassDirectory) -> bool {
     roles.len() > 1
 }
 
-/// Whether two directories hold the same directories, as the parts of a split hold the same classes.
+/// Whether two directories hold the same directories, as the parts of a split hold the same
+/// classes.
 fn is_same_inside(a: &ClassDirectory, b: &ClassDirectory) -> bool {
     let n_shared = a.inner.intersection(&b.inner).count();
     // A part may lack a class.

@@ -1,27 +1,27 @@
-//! Pictures that look alike although their files differ: resized, recompressed, slightly cropped.
+//! Images that look alike although their files differ: resized, recompressed, slightly cropped.
 
 use image::RgbImage;
 use rayon::prelude::*;
 
-/// A digest of what a picture looks like: whether each place is brighter than its neighbour to the
-/// right and below, on a small grey copy (the difference hash of Krawetz, "Kind of like that", 2013,
-/// in both directions).
+/// A digest of what an image looks like: whether each place is brighter than its neighbor to the
+/// right and below, on a small gray copy (the difference hash of Krawetz, "Kind of like that",
+/// 2013, in both directions).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Likeness(u128);
 
-/// Places along a side of the small copy that are compared with their neighbours.
+/// Places along a side of the small copy that are compared with their neighbors.
 const SIDE: u32 = 8;
-/// The most places of 128 in which pictures that look alike differ. Of unrelated photographs about
+/// The most places of 128 in which images that look alike differ. Of unrelated photographs about
 /// 64 do.
 const ALIKE: u32 = 10;
-/// The fewest places of 128 that are brighter than their neighbours in both of two pictures that say
+/// The fewest places of 128 that are brighter than their neighbors in both of two images that say
 /// something. Photographs have about fifty.
 const SHAPE: u32 = 24;
 /// What counts as brighter, of 255: a difference that noise alone does not make.
 const STEP: i32 = 2;
 
 impl Likeness {
-    /// That of a picture.
+    /// That of an image.
     pub fn of(picture: &RgbImage) -> Self {
         let side = SIDE + 1;
         let grey = image::imageops::grayscale(picture);
@@ -40,12 +40,12 @@ impl Likeness {
         Self(bits)
     }
 
-    /// Places in which two pictures differ, of 128.
+    /// Places in which two images differ, of 128.
     pub fn distance(self, other: Self) -> u32 {
         (self.0 ^ other.0).count_ones()
     }
 
-    /// Whether two pictures that look alike show enough for that to mean something: plain shapes on a
+    /// Whether two images that look alike show enough for that to mean something: plain shapes on a
     /// plain ground all look alike.
     pub fn tells_with(self, other: Self) -> bool {
         (self.0 & other.0).count_ones() >= SHAPE
@@ -64,24 +64,24 @@ impl Likeness {
         bytes.try_into().ok().map(|bytes| Self(u128::from_le_bytes(bytes)))
     }
 
-    /// Every sixth bit from `at` on, so that neighbouring places are in different bands.
+    /// Every sixth bit from `at` on, so that neighboring places are in different bands.
     fn band(self, at: usize) -> u32 {
         (0..width(at)).fold(0, |key, i| key | ((self.0 >> (at + BANDS * i)) as u32 & 1) << i)
     }
 }
 
-/// Two pictures that look alike, by their positions, and the places in which they differ.
+/// Two images that look alike, by their positions, and the places in which they differ.
 pub type Pair = (usize, usize, u32);
 
-/// Bands that a likeness is cut into. Pictures that differ in at most ten places differ in at most
+/// Bands that a likeness is cut into. Images that differ in at most ten places differ in at most
 /// one of them in some band: were it two in each of six, they would differ in twelve (multi-index
 /// hashing: Norouzi, Punjani and Fleet 2012).
 const BANDS: usize = 6;
-/// Pictures whose neighbours are looked for at once.
+/// Images whose neighbors are looked for at once.
 const CHUNK: usize = 128;
 
 /// The pairs that look alike, in order, but no more than `most`. Time grows little faster than the
-/// number of pictures, unless very many look alike.
+/// number of images, unless very many look alike.
 pub fn pairs(pictures: &[Likeness], most: usize) -> Vec<Pair> {
     let bands: Vec<Band> = (0..BANDS).into_par_iter().map(|at| Band::new(at, pictures)).collect();
     let mut found: Vec<Pair> = vec![];
@@ -98,7 +98,7 @@ pub fn pairs(pictures: &[Likeness], most: usize) -> Vec<Pair> {
     found
 }
 
-/// The pairs of a picture with those behind it.
+/// The pairs of an image with those behind it.
 fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> Vec<Pair> {
     let mine = pictures[first];
     let mut found: Vec<Pair> = vec![];
@@ -122,7 +122,7 @@ fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> V
     found
 }
 
-/// Whether two pictures differ in at most one bit of the band `at`.
+/// Whether two images differ in at most one bit of the band `at`.
 fn is_near(a: Likeness, b: Likeness, at: usize) -> bool {
     (a.band(at) ^ b.band(at)).count_ones() <= 1
 }
@@ -132,7 +132,7 @@ fn width(at: usize) -> usize {
     (128 - at).div_ceil(BANDS)
 }
 
-/// Pictures by what they have in one band.
+/// Images by what they have in one band.
 struct Band {
     /// Keys with positions, sorted.
     entries: Vec<(u32, u32)>,
@@ -147,7 +147,7 @@ impl Band {
         let keyed = pictures.iter().enumerate().map(|(i, picture)| (picture.band(at), i as u32));
         let mut entries: Vec<(u32, u32)> = keyed.collect();
         entries.sort_unstable();
-        // About as many starts as pictures.
+        // About as many starts as images.
         let n_bits = (pictures.len().max(2).ilog2() as usize).min(width(at));
         let n_rest = width(at) - n_bits;
         let mut starts = vec![0; (1 << n_bits) + 1];
@@ -160,7 +160,7 @@ impl Band {
         Self { entries, starts, n_rest }
     }
 
-    /// The pictures of a key behind a position.
+    /// The images of a key behind a position.
     fn behind(&self, key: u32, first: usize) -> impl Iterator<Item = usize> {
         let start = (key >> self.n_rest) as usize;
         let entries = &self.entries[self.starts[start] as usize..self.starts[start + 1] as usize];
@@ -190,7 +190,7 @@ mod tests {
         found
     }
 
-    /// Pictures around a few centres, with differences of up to 14 places.
+    /// Images around a few centers, with differences of up to 14 places.
     fn likenesses() -> impl Strategy<Value = Vec<Likeness>> {
         let flips = prop::collection::vec(0u32..128, 0..14);
         let one = (0usize..4, flips);

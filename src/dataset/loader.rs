@@ -1,9 +1,9 @@
 //! Makes batches ahead of whoever consumes them.
 //!
-//! Worker threads take pictures in the order of the pass, take their pixels from where they are held
+//! Worker threads take images in the order of the pass, take their pixels from where they are held
 //! or decode them, augment and scale them, and put them where the consumer takes them out in the
 //! same order. A worker that is further ahead than the buffer allows waits, so memory holds a few
-//! batches and never the dataset. Which worker made a picture, and when, has no influence on it.
+//! batches and never the dataset. Which worker made an image, and when, has no influence on it.
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
@@ -30,20 +30,20 @@ use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocess
 /// How many batches [`Prefetch::Auto`] makes ahead.
 const AUTO_PREFETCH: usize = 4;
 
-/// A picture that could not be made.
+/// An image that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LoaderError {
     /// Its file could not be read.
     #[error(transparent)]
     File(#[from] FileError),
     /// Its file is another than at the start of the run.
-    #[error("`{path}` changed while the run was going on")]
+    #[error("`{path}` changed during the run")]
     Changed {
         /// The file.
         path: String,
     },
     /// Its file can no longer be decoded.
-    #[error("`{path}` can no longer be read as a picture: {source}")]
+    #[error("`{path}` can no longer be read as an image: {source}")]
     Decode {
         /// The file.
         path: String,
@@ -51,14 +51,14 @@ pub enum LoaderError {
         source: DecodeError,
     },
     /// The work on it stopped unexpectedly.
-    #[error("the work on `{path}` stopped unexpectedly; this is a bug of alpaca-run")]
+    #[error("processing `{path}` stopped unexpectedly; this is a bug in alpaca-run")]
     Panicked {
         /// The file.
         path: String,
     },
 }
 
-/// Makes batches from the pictures of one dataset.
+/// Makes batches from the images of one dataset.
 #[derive(Clone)]
 pub struct Loader {
     dataset: Arc<Dataset>,
@@ -74,12 +74,12 @@ pub struct Loader {
 pub struct Augmentation {
     /// What may change.
     pub changes: Arc<[AugmentationSpec]>,
-    /// The stream of the epoch; each picture draws from the child named by its path.
+    /// The stream of the epoch; each image draws from the child named by its path.
     pub stream: SeedStream,
 }
 
 impl Loader {
-    /// A loader of pictures whose values are scaled for the base model.
+    /// A loader of images whose values are scaled for the base model.
     pub fn new(
         dataset: Arc<Dataset>,
         pixels: Arc<Pixels>,
@@ -101,22 +101,22 @@ impl Loader {
         }
     }
 
-    /// How many batches `n_samples` pictures make.
+    /// How many batches `n_samples` images make.
     pub fn n_batches(&self, n_samples: usize) -> usize {
         n_samples.div_ceil(self.batch_size)
     }
 
-    /// Pictures of the dataset.
+    /// Images of the dataset.
     pub fn n_samples(&self) -> usize {
         self.dataset.samples.len()
     }
 
-    /// Pictures of a batch.
+    /// Images of a batch.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// Starts a pass over the pictures at `order`, in that order. Drawn pictures are those of a
+    /// Starts a pass over the images at `order`, in that order. Drawn images are those of a
     /// `round` of training, or of none (0).
     pub fn start(
         &self,
@@ -154,14 +154,14 @@ impl Loader {
 
 /// What the consumer and the workers of a pass share.
 struct Shared {
-    /// The pictures of the pass.
+    /// The images of the pass.
     order: Vec<usize>,
-    /// How many pictures the workers may be ahead of the consumer.
+    /// How many images the workers may be ahead of the consumer.
     window: usize,
     state: Mutex<State>,
-    /// Signalled by workers: a picture is done.
+    /// Signalled by workers: an image is done.
     has_done: Condvar,
-    /// Signalled by the consumer: a picture was taken, or the pass is over.
+    /// Signalled by the consumer: an image was taken, or the pass is over.
     has_room: Condvar,
 }
 
@@ -170,9 +170,9 @@ struct State {
     next: usize,
     /// How many places the consumer has taken out. Written by the consumer.
     taken: usize,
-    /// Finished pictures by place. Workers put in, the consumer takes out.
+    /// Finished images by place. Workers put in, the consumer takes out.
     done: BTreeMap<usize, Result<Vec<f32>, LoaderError>>,
-    /// Memory of pictures that the consumer has copied, for workers.
+    /// Memory of images that the consumer has copied, for workers.
     spare: Vec<Vec<f32>>,
     /// Set by the consumer when it wants no more; ends every worker.
     is_over: bool,
@@ -185,7 +185,7 @@ impl Shared {
     }
 }
 
-/// One pass over pictures.
+/// One pass over images.
 pub struct Pass {
     loader: Loader,
     shared: Arc<Shared>,
@@ -195,13 +195,13 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// The next `n` pictures of the pass as a batch.
+    /// The next `n` images of the pass as a batch.
     ///
     /// # Errors
-    /// When a picture cannot be made; the pass is then over.
+    /// When an image cannot be made; the pass is then over.
     ///
     /// # Panics
-    /// When fewer pictures are left.
+    /// When fewer images are left.
     pub fn take(&mut self, n: usize) -> Result<Batch, LoaderError> {
         let start = self.shared.lock().taken;
         let samples = self.shared.order[start..start + n].to_vec();
@@ -233,7 +233,7 @@ impl Pass {
         self.spare = batch.images.into_values();
     }
 
-    /// Waits for the picture at a place and takes it out.
+    /// Waits for the image at a place and takes it out.
     fn take_out(&self, place: usize) -> Result<Vec<f32>, LoaderError> {
         let mut state = self.shared.lock();
         loop {
@@ -258,7 +258,7 @@ impl Drop for Pass {
     fn drop(&mut self) {
         self.stop();
         for worker in self.workers.drain(..) {
-            // A worker catches its panics and reports them as a picture that failed.
+            // A worker catches its panics and reports them as an image that failed.
             let _ = worker.join();
         }
     }
@@ -301,7 +301,7 @@ impl Worker {
         }
     }
 
-    /// The pixels of a picture.
+    /// The pixels of an image.
     fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
         match &sample.candidate.origin {
             Origin::Drawn { generator, number } => {
@@ -311,7 +311,7 @@ impl Worker {
                     return Ok(generator.draw(class, in_round).into());
                 }
                 Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(|| {
-                    // Drawn pictures are not compared.
+                    // Drawn images are not compared.
                     let pixels = generator.draw(class, *number);
                     self.loader.pixels.insert(sample.digest, pixels, Likeness::default())
                 }))
@@ -393,7 +393,7 @@ mod tests {
         }
     }
 
-    /// A dataset of two classes of `n` pictures and a loader of it that keeps no pixels.
+    /// A dataset of two classes of `n` images and a loader of it that keeps no pixels.
     fn loader(folder: &Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
         for class in ["a", "b"] {
             std::fs::create_dir_all(folder.join(class)).unwrap();

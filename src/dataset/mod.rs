@@ -1,8 +1,8 @@
-//! From a folder of pictures to batches.
+//! From a directory of images to batches.
 //!
 //! [`scan`] lists files, [`examine`] reads each once (digest, readable or not), [`split`] draws,
 //! [`loader`] decodes, resizes, augments and batches ahead of whoever consumes the batches. What
-//! happens to a picture depends on its identity and the seed, never on the order of files,
+//! happens to an image depends on its identity and the seed, never on the order of files,
 //! threads or time. [`survey`] says what is there before anything trains.
 
 pub mod augment;

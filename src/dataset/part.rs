@@ -25,7 +25,7 @@ impl Part {
     }
 }
 
-/// The part of each picture, in the order of [`Dataset::samples`](super::examine::Dataset::samples).
+/// The part of each image, in the order of [`Dataset::samples`](super::examine::Dataset::samples).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split(Vec<Part>);
 
@@ -34,12 +34,12 @@ impl Split {
         Self(parts)
     }
 
-    /// The part of each picture.
+    /// The part of each image.
     pub fn parts(&self) -> &[Part] {
         &self.0
     }
 
-    /// The positions of the pictures of one part, in path order.
+    /// The positions of the images of one part, in path order.
     pub fn positions(&self, part: Part) -> Vec<usize> {
         let parts = self.0.iter().enumerate();
         parts.filter(|(_, of)| **of == part).map(|(position, _)| position).collect()

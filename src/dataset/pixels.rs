@@ -1,4 +1,4 @@
-//! The resized pixels of pictures, by the content of their files: made once, kept in memory up to a
+//! The resized pixels of images, by the content of their files: made once, kept in memory up to a
 //! bound and in the cache directory, so that later epochs, stages and runs decode nothing.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct PixelRoom {
     pub root: Option<PathBuf>,
 }
 
-/// The pixels of pictures at one size.
+/// The pixels of images at one size.
 #[derive(Debug)]
 pub struct Pixels {
     size: ImageSize,
@@ -39,12 +39,12 @@ pub struct Pixels {
 #[derive(Debug, Default)]
 struct Held {
     in_memory: BTreeMap<Digest, Arc<[u8]>>,
-    /// What pictures look like whose pixels were made or found.
+    /// What images look like whose pixels were made or found.
     likenesses: BTreeMap<Digest, Likeness>,
     memory_bytes: u64,
     /// Bytes that this run has added to the cache directory.
     disk_bytes: u64,
-    /// How many pictures are in the cache directory.
+    /// How many images are in the cache directory.
     n_on_disk: usize,
     damaged: Vec<PathBuf>,
     /// Why the cache directory takes no more.
@@ -54,25 +54,25 @@ struct Held {
 /// What pixels take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PixelFacts {
-    /// Bytes of one picture.
+    /// Bytes of one image.
     pub bytes_each: u64,
-    /// Pictures in memory.
+    /// Images in memory.
     pub n_in_memory: usize,
-    /// Pictures in the cache directory.
+    /// Images in the cache directory.
     pub n_on_disk: usize,
-    /// The folder they are in.
+    /// The directory they are in.
     pub folder: Option<PathBuf>,
 }
 
 impl Pixels {
-    /// Pixels of pictures that are brought to `size` by the rules of `resize`.
+    /// Pixels of images that are brought to `size` by the rules of `resize`.
     pub fn new(resize: ResizeSpec, size: ImageSize, room: PixelRoom) -> Self {
         let directory =
             room.root.as_deref().map(|root: &Path| CacheDirectory::new(root, Bucket::Pixels));
         Self { size, resize, room, directory, held: Mutex::default() }
     }
 
-    /// The size pictures are brought to.
+    /// The size images are brought to.
     pub fn size(&self) -> ImageSize {
         self.size
     }
@@ -106,12 +106,12 @@ impl Pixels {
         }
     }
 
-    /// What the picture of a file looks like, if its pixels were made or found.
+    /// What the image of a file looks like, if its pixels were made or found.
     pub fn likeness(&self, file: Digest) -> Option<Likeness> {
         self.lock().likenesses.get(&file).copied()
     }
 
-    /// Holds the pixels of a file, and what its picture looks like.
+    /// Holds the pixels of a file, and what its image looks like.
     pub fn insert(&self, file: Digest, pixels: Vec<u8>, likeness: Likeness) -> Arc<[u8]> {
         let bytes = pixels.len() as u64;
         let mut held = self.lock();
@@ -149,13 +149,13 @@ impl Pixels {
         let mut warnings: Vec<String> = damaged
             .iter()
             .map(|path| {
-                format!("the cache entry `{}` was damaged and is made again", path.display())
+                format!("the cache entry `{}` is damaged and will be rebuilt", path.display())
             })
             .collect();
         warnings.extend(held.refusal.take().map(|error| {
-            // Nothing more is written: the disk is full, or the folder is somebody else's.
+            // Nothing more is written: the disk is full, or the directory is somebody else's.
             held.disk_bytes = u64::MAX / 2;
-            format!("pixels are not kept on disk: {error}: {}", error.source)
+            format!("decoded images are not cached on disk: {error}: {}", error.source)
         }));
         warnings
     }

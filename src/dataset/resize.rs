@@ -1,4 +1,4 @@
-//! Brings a picture to the size the network takes.
+//! Brings an image to the size the network takes.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -7,7 +7,7 @@ use image::RgbImage;
 
 use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
 
-/// Resizes pictures to one size; keeps its working memory from one picture to the next.
+/// Resizes images to one size; keeps its working memory from one image to the next.
 pub struct Resizer {
     spec: ResizeSpec,
     size: ImageSize,
@@ -20,7 +20,7 @@ impl Resizer {
         Self { spec, size, engine: Engine::new() }
     }
 
-    /// The picture at the target size: `[height, width, 3]`, values from 0 to 255.
+    /// The image at the target size: `[height, width, 3]`, values from 0 to 255.
     pub fn resize(&mut self, picture: &RgbImage) -> Vec<u8> {
         let ImageSize { height, width } = self.size;
         if self.spec.fit != Fit::Pad {
@@ -66,7 +66,7 @@ fn algorithm(spec: ResizeSpec) -> ResizeAlg {
     if spec.antialias { ResizeAlg::Convolution(filter) } else { ResizeAlg::Interpolation(filter) }
 }
 
-/// The largest size of the picture's shape inside `size`: height, then width.
+/// The largest size of the image's shape inside `size`: height, then width.
 fn inside(picture: &RgbImage, size: ImageSize) -> (usize, usize) {
     let (height, width) = (f64::from(picture.height()), f64::from(picture.width()));
     let scale = (size.height as f64 / height).min(size.width as f64 / width);

@@ -1,5 +1,5 @@
-//! Lists a dataset directory: one folder per class, every visible file below it a candidate; or the
-//! pictures of a dataset that is drawn.
+//! Lists a dataset directory: one directory per class, every visible file below it a candidate; or
+//! the images of a dataset that is drawn.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,11 +18,11 @@ use crate::base::names;
 use crate::base::text;
 use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
 
-/// A file that may be a picture.
+/// A file that may be an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its path below the dataset directory, with forward slashes, as [`names`] writes paths. This is
-    /// its identity.
+    /// Its path below the dataset directory, with forward slashes, as [`names`] writes paths. This
+    /// is its identity.
     pub path: String,
     /// The position of its class among the sorted class names.
     pub class: usize,
@@ -30,7 +30,7 @@ pub struct Candidate {
     pub origin: Origin,
 }
 
-/// Where the pixels of a picture come from.
+/// Where the pixels of an image come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A file, by a path that can be opened.
@@ -55,7 +55,7 @@ pub struct Listing {
     pub warnings: Vec<String>,
 }
 
-/// Lists the pictures of a dataset, of files or drawn.
+/// Lists the images of a dataset, of files or drawn.
 ///
 /// # Errors
 /// As [`scan`].
@@ -68,7 +68,7 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     }
 }
 
-/// The pictures that are to be drawn.
+/// The images that are to be drawn.
 fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
     let classes: Vec<String> = (0..spec.classes).map(|class| generator.class_name(class)).collect();
     let n_digits = spec.images.saturating_sub(1).to_string().len();
@@ -93,7 +93,7 @@ pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
     scan_classes(directory, 2)
 }
 
-/// The same of a folder that need not have more than one class.
+/// The same of a directory that need not have more than one class.
 ///
 /// # Errors
 /// As [`scan`].
@@ -152,7 +152,7 @@ fn check_layout(
     let mut help = vec![];
     let what = match &names[..] {
         [] if loose.is_empty() => "is empty".to_owned(),
-        [] => format!("holds {} but no class folders", text::count(loose.len(), "file")),
+        [] => format!("contains {} but no class directories", text::count(loose.len(), "file")),
         [one] if least > 1 => {
             let inner = fs::read_dir_sorted(&folders[0]).unwrap_or_default();
             let classes = inner
@@ -164,7 +164,7 @@ fn check_layout(
                     "if the classes are inside it, pass it: `-S dataset.directory={inner}`"
                 ));
             }
-            format!("holds one class folder, `{one}`; a classifier needs at least two")
+            format!("contains only one class directory, `{one}`; a classifier needs at least two")
         }
         _ => return Ok(()),
     };
@@ -177,7 +177,7 @@ fn check_layout(
     Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen, help })
 }
 
-/// What a class folder has directly inside it.
+/// What a class directory has directly inside it.
 fn contents(folder: &Path, candidates: &[Candidate]) -> ClassDirectory {
     let mut found = ClassDirectory { name: name_of(folder), ..ClassDirectory::default() };
     for candidate in candidates {
@@ -214,18 +214,18 @@ fn split_layout(
                 inside(train)
             ),
             format!(
-                "then measure on the other: `alpaca-run evaluate RUN --data {other}`, or a stage with \
+                "then evaluate on the other: `alpaca-run evaluate RUN --data {other}`, or a stage with \
                  `evaluate: {{ directory: {other} }}`"
             ),
         ]
     } else {
-        vec![format!("measure on one of them: `{other}`")]
+        vec![format!("evaluate on one of them: `{other}`")]
     };
     if !has_classes {
         help.push(format!("in `{}`, put the images into one directory per class", inside(train)));
     }
     let names = text::all_of(std::iter::once(train).chain(others.iter().map(String::as_str)));
-    let what = format!("has been split already: {names} would be read as classes of these names");
+    let what = format!("is already split: {names} would be read as classes");
     DatasetError::Layout { path: directory.to_path_buf(), what, seen: vec![], help }
 }
 
@@ -264,7 +264,7 @@ fn spelt(name: &str) -> String {
     }
 }
 
-/// Images beside the class folders, which no class has.
+/// Images beside the class directories, which no class has.
 fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     let pictures: Vec<String> = loose
         .iter()
@@ -278,7 +278,7 @@ fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     (!pictures.is_empty()).then(|| {
         let (verb, each) = if pictures.len() == 1 { ("is", "it") } else { ("are", "each") };
         format!(
-            "{} beside the class directories {verb} not used; move {each} into the directory of its \
+            "{} next to the class directories {verb} not used; move {each} into the directory of its \
              class:\n{}",
             text::count(pictures.len(), "image"),
             text::first_lines(&pictures, 5)
@@ -286,13 +286,13 @@ fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// Folders that are passed over, but might be classes.
+/// Directories that are passed over, but might be classes.
 fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
     const MOST: usize = 5;
     let meant = passed_over.iter().filter(|path| system::may_be_meant(file_name(path)));
     let warnings = meant.filter(|path| path.is_dir()).take(MOST).map(|path| {
         format!(
-            "`{}` is passed over: photo programs keep small copies in directories of this name; if its \
+            "`{}` is skipped: photo programs store thumbnails in directories of this name; if its \
              images belong to the dataset, rename it",
             names::text_of_path(path.strip_prefix(root).unwrap_or(path))
         )
@@ -337,7 +337,7 @@ fn list_class(
     Ok(passed_over)
 }
 
-/// A link to a file that is gone: a bad picture like others, not a folder that cannot be read.
+/// A link to a file that is gone: a bad image like others, not a directory that cannot be read.
 fn lost_file(error: &walkdir::Error) -> Option<PathBuf> {
     let is_gone = error.io_error()?.kind() == std::io::ErrorKind::NotFound;
     error.path().filter(|path| is_gone && path.is_symlink()).map(Path::to_path_buf)
@@ -347,10 +347,7 @@ fn walk_reason(error: &walkdir::Error) -> String {
     let path = error.path().map(names::text_of_path).unwrap_or_default();
     match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => {
-            format!(
-                "the link `{path}` leads back to `{}`, in a circle",
-                names::text_of_path(ancestor)
-            )
+            format!("the link `{path}` points back to `{}`", names::text_of_path(ancestor))
         }
         (None, Some(io)) => format!("`{path}`: {io}"),
         (None, None) => format!("`{path}`"),
@@ -405,10 +402,10 @@ mod tests {
     #[test]
     fn other_layouts_are_named() {
         let what = |files: &[&str]| scan(folder(files).path()).unwrap_err().to_string();
-        assert!(what(&["1.jpg", "2.jpg"]).ends_with("holds 2 files but no class folders"));
-        assert!(what(&["one/1.jpg"]).contains("one class folder, `one`"));
-        assert!(what(&["train/a/1.jpg", "val/a/1.jpg"]).contains("has been split already"));
-        assert!(what(&["a/1.jpg", "b/.keep"]).contains("without pictures: `b`"));
+        assert!(what(&["1.jpg", "2.jpg"]).ends_with("contains 2 files but no class directories"));
+        assert!(what(&["one/1.jpg"]).contains("one class directory, `one`"));
+        assert!(what(&["train/a/1.jpg", "val/a/1.jpg"]).contains("is already split"));
+        assert!(what(&["a/1.jpg", "b/.keep"]).contains("without images: `b`"));
     }
 
     #[test]
@@ -448,7 +445,7 @@ mod tests {
         assert_eq!(listing.warnings, Vec::<String>::new());
         let root = folder(&["a/1.jpg", "b/1.jpg", "Thumbs/1.jpg", "b/up/Thumbs/1.jpg"]);
         let warnings = scan(root.path()).unwrap().warnings;
-        let names = ["`Thumbs` is passed over", "`b/up/Thumbs` is passed over"];
+        let names = ["`Thumbs` is skipped", "`b/up/Thumbs` is skipped"];
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings.iter().zip(names).all(|(warning, name)| warning.starts_with(name)));
     }
@@ -458,7 +455,7 @@ mod tests {
         let root = folder(&["a/1.jpg", "b/1.jpg", "2.jpg", "3.PNG", "notes.txt", ".4.jpg"]);
         fs::write_atomic(&root.path().join("nameless"), b"\xff\xd8\xff\xe0 and so on").unwrap();
         let warnings = scan(root.path()).unwrap().warnings;
-        assert!(warnings[0].starts_with("3 images beside the class directories"), "{warnings:?}");
+        assert!(warnings[0].starts_with("3 images next to the class directories"), "{warnings:?}");
         assert!(warnings[0].contains("3.PNG") && warnings[0].contains("nameless"), "{warnings:?}");
     }
 

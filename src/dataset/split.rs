@@ -1,8 +1,8 @@
 //! Divides a dataset into training, validation and test.
 //!
-//! Each picture draws a number from a stream named by its path; the lowest numbers validate, the
+//! Each image draws a number from a stream named by its path; the lowest numbers validate, the
 //! next test, the rest train. So the order in which files are listed has no influence, and adding a
-//! picture moves few others.
+//! image moves few others.
 
 use alpaca_random::SeedStream;
 
@@ -15,7 +15,7 @@ use crate::spec::{Duplicates, SplitBy, SplitSpec};
 /// Divides a dataset.
 ///
 /// # Errors
-/// When a part that should have pictures has none, or a picture's content is in two parts although
+/// When a part that should have images has none, or an image's content is in two parts although
 /// copies are not to be kept.
 pub fn split(
     dataset: &Dataset,
@@ -62,8 +62,8 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     Split::new(parts)
 }
 
-/// How many of `n` pictures validate and test: the nearest whole numbers, but at least one where
-/// the share is not zero and enough pictures are there.
+/// How many of `n` images validate and test: the nearest whole numbers, but at least one where
+/// the share is not zero and enough images are there.
 fn sizes(n: usize, spec: &SplitSpec) -> (usize, usize) {
     let n_parts = if spec.test > 0.0 { 3 } else { 2 };
     let size = |share: f64| {

@@ -1,4 +1,4 @@
-//! What a dataset holds, before anything trains on it: numbers, sizes, formats, bad files, pictures
+//! What a dataset holds, before anything trains on it: numbers, sizes, formats, bad files, images
 //! that are there twice.
 
 use std::collections::BTreeMap;
@@ -20,25 +20,25 @@ use crate::spec::{ImageSize, SplitSpec};
 /// What a dataset holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Survey {
-    /// Readable pictures.
+    /// Readable images.
     pub n_images: usize,
     /// Bytes of their files.
     pub bytes: u64,
-    /// Each class with its pictures.
+    /// Each class with its images.
     pub classes: Vec<ClassSurvey>,
-    /// Pictures of the largest class for each of the smallest.
+    /// Images of the largest class for each of the smallest.
     pub imbalance: f64,
-    /// Sizes in pixels; none of pictures that are drawn.
+    /// Sizes in pixels; none of images that are drawn.
     pub sizes: Option<Sizes>,
-    /// Pictures of each format.
+    /// Images of each format.
     pub formats: BTreeMap<String, usize>,
-    /// Files that are no readable pictures, with the reason.
+    /// Files that are no readable images, with the reason.
     pub bad: BTreeMap<String, String>,
-    /// Files whose names promise no picture.
+    /// Files whose names promise no image.
     pub ignored: Vec<String>,
     /// Files with the same content, group by group.
     pub duplicates: Vec<Alike>,
-    /// Pairs of pictures that look alike, but for those; a hundred thousand at most.
+    /// Pairs of images that look alike, but for those; a hundred thousand at most.
     pub near_duplicates: Vec<Alike>,
     /// What is odd about the dataset directory, in sentences.
     pub warnings: Vec<String>,
@@ -49,16 +49,16 @@ pub struct Survey {
 pub struct ClassSurvey {
     /// Its name.
     pub name: String,
-    /// Its pictures.
+    /// Its images.
     pub n_images: usize,
     /// Those in each part of the split.
     pub parts: BTreeMap<&'static str, usize>,
 }
 
-/// Sizes of pictures: width, then height.
+/// Sizes of images: width, then height.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// Of the picture with the fewest pixels.
+    /// Of the image with the fewest pixels.
     pub smallest: [u32; 2],
     /// Of the one in the middle.
     pub median: [u32; 2],
@@ -70,7 +70,7 @@ pub struct Sizes {
     pub n_sizes: usize,
 }
 
-/// Pictures that are the same, or look it.
+/// Images that are the same, or look it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alike {
     /// Each with its part of the split.
@@ -83,7 +83,7 @@ pub struct Alike {
     pub across_classes: bool,
 }
 
-/// A picture and where it is.
+/// An image and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// Its path below the dataset directory.
@@ -110,7 +110,7 @@ struct Look {
 /// Looks at every file of a listing, and tells after each.
 ///
 /// # Errors
-/// When no file is a readable picture.
+/// When no file is a readable image.
 pub fn survey(
     listing: Listing,
     split: &SplitSpec,
@@ -259,7 +259,8 @@ fn duplicates(dataset: &Dataset, parts: &[Part]) -> Vec<Alike> {
 }
 
 fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) -> Vec<Alike> {
-    // Copies are told elsewhere; of each file one is compared, and its pairs are those of its copies.
+    // Copies are told elsewhere; of each file one is compared, and its pairs are those of its
+    // copies.
     let mut copies: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
     let mut first: Vec<(usize, Likeness)> = vec![];
     for (position, (sample, look)) in dataset.samples.iter().zip(looks).enumerate() {

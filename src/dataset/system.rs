@@ -50,8 +50,8 @@ const ENDINGS: [&str; 8] = [
 /// A directory of small copies by older programs; in this spelling alone, since it is a word.
 const THUMBNAILS: &str = "Thumbs";
 
-/// Whether a file or directory of this name is passed over: hidden ones (`.DS_Store`, `._a.jpg`), and
-/// what systems and programs leave.
+/// Whether a file or directory of this name is passed over: hidden ones (`.DS_Store`, `._a.jpg`),
+/// and what systems and programs leave.
 pub fn is_passed_over(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let lower = name.to_lowercase();

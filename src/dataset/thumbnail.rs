@@ -1,4 +1,4 @@
-//! Small copies of pictures, for pages.
+//! Small copies of images, for pages.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -10,11 +10,11 @@ use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 use super::decode;
 use crate::spec::ImageSize;
 
-/// Of 100; no difference to the picture can be seen.
+/// Of 100; no difference to the image can be seen.
 const QUALITY: u8 = 85;
 
-/// A picture as a JPEG file that fits into a square of `size` pixels; none where the file is not a
-/// readable picture.
+/// An image as a JPEG file that fits into a square of `size` pixels; none where the file is not a
+/// readable image.
 pub fn thumbnail(file: &Path, size: u32) -> Option<Vec<u8>> {
     let picture = decode::decode(&decode::read_file(file).ok()?).ok()?;
     let longest = picture.width().max(picture.height()).max(1);

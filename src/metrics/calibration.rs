@@ -1,26 +1,26 @@
-//! Whether a probability means what it says.
+//! Calibration: whether probabilities match frequencies.
 
 use serde::{Deserialize, Serialize};
 
 use super::Scored;
 
-/// Bins of confidence.
+/// Number of bins of confidence.
 const N_BINS: usize = 15;
 
-/// Pictures whose highest probability is in a range.
+/// Images whose highest probability is in a range.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Bin {
-    /// The range, without its lower end.
+    /// Range of the bin, without its lower end.
     pub range: [f64; 2],
-    /// How many pictures.
+    /// Number of images.
     pub n_images: usize,
-    /// Their mean highest probability.
+    /// Mean of the highest probability of each image.
     pub confidence: f64,
-    /// The share of them that are given their own class.
+    /// Fraction of the images that are classified correctly.
     pub accuracy: f64,
 }
 
-/// The bins that have pictures.
+/// The bins that have images.
 pub fn bins(scored: &[Scored<'_>]) -> Vec<Bin> {
     let mut sums = [(0usize, 0.0, 0usize); N_BINS];
     for Scored { label, predicted, probabilities } in scored {
@@ -44,20 +44,21 @@ pub fn bins(scored: &[Scored<'_>]) -> Vec<Bin> {
         .collect()
 }
 
-/// The mean distance of confidence from accuracy over bins, each counting by its pictures.
+/// The expected calibration error: the mean distance of confidence from accuracy over bins,
+/// weighted by their images.
 pub(super) fn expected_error(bins: &[Bin], n_images: usize) -> f64 {
     let distances =
         bins.iter().map(|bin| (bin.confidence - bin.accuracy).abs() * bin.n_images as f64);
     distances.sum::<f64>() / n_images as f64
 }
 
-/// The surprise at what had a probability, in nats. A probability of zero counts as the smallest
+/// The negative logarithm of a probability, in nats. A probability of zero counts as the smallest
 /// step from one, as in scikit-learn.
 pub fn surprise(probability: f64) -> f64 {
     -libm::log(probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
 }
 
-/// The positions of the `most` probabilities that surprise most, the most surprising first.
+/// The positions of the `most` lowest probabilities, lowest first.
 pub fn most_surprising(probabilities: &[f64], most: usize) -> Vec<usize> {
     let mut positions: Vec<usize> = (0..probabilities.len()).collect();
     positions.sort_by(|&a, &b| surprise(probabilities[b]).total_cmp(&surprise(probabilities[a])));
@@ -65,14 +66,14 @@ pub fn most_surprising(probabilities: &[f64], most: usize) -> Vec<usize> {
     positions
 }
 
-/// The mean surprise at a picture's own class, in nats.
+/// The log loss: the mean negative logarithm of the probability of the true class, in nats.
 pub(super) fn log_loss(scored: &[Scored<'_>]) -> f64 {
     let surprises = scored.iter().map(|one| surprise(one.probabilities[one.label]));
     surprises.sum::<f64>() / scored.len() as f64
 }
 
-/// The mean squared distance of the probabilities from what is so: of two classes half the sum over
-/// both, as in scikit-learn.
+/// The Brier score: the mean squared distance of the probabilities from the true class. For two
+/// classes it is half the sum over both, as in scikit-learn.
 pub(super) fn brier_score(scored: &[Scored<'_>]) -> f64 {
     let distances = scored.iter().map(|one| {
         let squares = one.probabilities.iter().enumerate().map(|(class, probability)| {

@@ -1,4 +1,4 @@
-//! Which classes are taken for which.
+//! The confusion matrix.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use super::Scored;
 
-/// Classes up to which a file has the whole matrix; with more it has what is not zero.
+/// Most classes for which files contain the whole matrix. With more classes they contain only the
+/// counts that are not zero.
 const MOST_WHOLE: usize = 100;
 
-/// Counts of images by class and the class they are given. Of many classes most pairs never occur,
-/// so only those that do are held.
+/// Counts of images by true and predicted class. With many classes most pairs never occur, so only
+/// counts that are not zero are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct ConfusionMatrix {
     counts: BTreeMap<(usize, usize), usize>,
-    /// Images of each class.
+    /// Number of images of each class.
     of: Vec<usize>,
-    /// Images given each class.
+    /// Number of images predicted as each class.
     given: Vec<usize>,
 }
 
-/// The matrix as files have it.
+/// The matrix as it is stored in files.
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum Written {
-    /// A row for each class.
+    /// One row per class.
     Whole(Vec<Vec<usize>>),
-    /// The class, the class given and the count, where it is not zero.
+    /// True class, predicted class and count, for counts that are not zero.
     Sparse { n_classes: usize, counts: Vec<[usize; 3]> },
 }
 
 impl ConfusionMatrix {
-    /// Counts images.
+    /// Counts images by true and predicted class.
     pub fn count(n_classes: usize, scored: &[Scored<'_>]) -> Self {
         let mut matrix = Self::empty(n_classes);
         for Scored { label, predicted, .. } in scored {
@@ -46,7 +47,7 @@ impl ConfusionMatrix {
     }
 
     fn add(&mut self, label: usize, predicted: usize, count: usize) {
-        // A file may name classes that it does not have.
+        // A file may name classes that do not exist.
         if count == 0 || label.max(predicted) >= self.of.len() {
             return;
         }
@@ -55,37 +56,37 @@ impl ConfusionMatrix {
         self.given[predicted] += count;
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub fn n_classes(&self) -> usize {
         self.of.len()
     }
 
-    /// How many images of a class are given a class.
+    /// The number of images of one class that are predicted as another.
     pub fn get(&self, label: usize, predicted: usize) -> usize {
         self.counts.get(&(label, predicted)).copied().unwrap_or(0)
     }
 
-    /// The classes, the classes given and the counts that are not zero, row by row.
+    /// The true class, the predicted class and the count of each pair that occurs, row by row.
     pub fn cells(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         self.counts.iter().map(|(&(label, predicted), &count)| (label, predicted, count))
     }
 
-    /// How many images are given their own class.
+    /// The number of images that are classified correctly.
     pub fn n_correct(&self) -> usize {
         (0..self.of.len()).map(|class| self.get(class, class)).sum()
     }
 
-    /// How many images are of a class.
+    /// The number of images of a class.
     pub fn n_of(&self, class: usize) -> usize {
         self.of[class]
     }
 
-    /// How many images are given a class.
+    /// The number of images predicted as a class.
     pub fn n_given(&self, class: usize) -> usize {
         self.given[class]
     }
 
-    /// The mean recall over the classes that have images; zero where none has.
+    /// The mean recall over the classes that have images; zero if there are none.
     pub fn balanced_accuracy(&self) -> f64 {
         mean(
             (0..self.n_classes())
@@ -94,8 +95,8 @@ impl ConfusionMatrix {
         )
     }
 
-    /// The mean F1 score over the classes that have images or are given to one, as scikit-learn
-    /// has it.
+    /// The mean F1 score over the classes that have images or are predicted for one, as in
+    /// scikit-learn.
     pub fn macro_f1(&self) -> f64 {
         let n = |class: usize| self.of[class] + self.given[class];
         mean(
@@ -105,8 +106,8 @@ impl ConfusionMatrix {
         )
     }
 
-    /// The pairs of classes (own, given) that are mistaken for each other most often, with how often;
-    /// of equal ones the first.
+    /// The pairs of classes (true, predicted) that are confused most often, with their counts. The
+    /// first pair wins a tie.
     pub fn most_confused(&self, n: usize) -> Vec<(usize, usize, usize)> {
         let mut pairs: Vec<_> = self.cells().filter(|(own, given, _)| own != given).collect();
         pairs.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!([matrix.get(2, 1), matrix.get(1, 2), matrix.n_of(2)], [2, 0, 3]);
         assert_eq!([matrix.n_given(1), matrix.n_correct(), matrix.n_classes()], [4, 3, 3]);
         assert_eq!(matrix.most_confused(9), [(2, 1, 2), (0, 1, 1)]);
-        // As scikit-learn 1.9 has them; classes that do not occur do not count.
+        // As in scikit-learn 1.9; classes that do not occur do not count.
         for n_classes in [3, 5] {
             let matrix = self::matrix(n_classes);
             assert!((matrix.balanced_accuracy() - 11.0 / 18.0).abs() < 1e-15);

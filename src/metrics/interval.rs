@@ -1,10 +1,10 @@
-//! How sure a share is.
+//! Confidence intervals of proportions.
 
 /// The normal quantile of a two-sided 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % score interval of a share (Wilson, "Probable inference, the law of succession, and
-/// statistical inference", 1927): of no cases it is everything from 0 to 1.
+/// The 95 % score interval of a proportion (Wilson, "Probable inference, the law of succession, and
+/// statistical inference", 1927). Without any cases it is 0 to 1.
 pub fn wilson(n_hits: usize, n: usize) -> [f64; 2] {
     if n == 0 {
         return [0.0, 1.0];
@@ -15,7 +15,7 @@ pub fn wilson(n_hits: usize, n: usize) -> [f64; 2] {
     let middle = share + square / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + square / (4.0 * n * n)).sqrt();
     let factor = 1.0 + square / n;
-    // At the ends the sums would be off by their rounding.
+    // At the ends the sums would have rounding errors.
     let low = if n_hits == 0 { 0.0 } else { (middle - half) / factor };
     let high = if is_all { 1.0 } else { (middle + half) / factor };
     [low, high]

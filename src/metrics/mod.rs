@@ -1,8 +1,8 @@
-//! How well probabilities fit classes: the figures that a classifier is judged by.
+//! The metrics of a classifier.
 //!
-//! Where scikit-learn has a figure it is the same here, edge cases included: a precision or recall
-//! without any case is zero. Averages over classes ("macro") count each class once and set each
-//! against all others; as there, a class that no image has and no image is given is left out of them.
+//! Metrics agree with scikit-learn's, including edge cases: precision or recall without any case is
+//! zero. Averages over classes ("macro") weight all classes equally, each against all others. As in
+//! scikit-learn, they leave out a class that no image has and none is predicted as.
 
 pub mod calibration;
 pub mod confusion;
@@ -15,88 +15,89 @@ use serde::{Deserialize, Serialize};
 use self::calibration::Bin;
 use self::confusion::ConfusionMatrix;
 
-/// What a classifier says about one picture, and what the picture is.
+/// The prediction of a classifier for one image, and its true class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored<'a> {
-    /// The class of the picture.
+    /// True class of the image.
     pub label: usize,
-    /// The class it is given.
+    /// Predicted class.
     pub predicted: usize,
-    /// The probability of each class.
+    /// Probability of each class.
     pub probabilities: &'a [f64],
 }
 
-/// The figures over some pictures.
+/// The metrics over some images.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Metrics {
-    /// How many pictures.
+    /// Number of images.
     pub n_images: usize,
-    /// The share of pictures that are given their own class.
+    /// Fraction of the images that are classified correctly.
     pub accuracy: f64,
-    /// The 95 % interval of the accuracy (Wilson 1927).
+    /// 95 % confidence interval of the accuracy (Wilson 1927).
     pub accuracy_interval: [f64; 2],
-    /// The mean recall of the classes that have pictures.
+    /// Mean recall of the classes that have images.
     pub balanced_accuracy: f64,
-    /// The mean precision of the classes that images have or are given.
+    /// Mean precision of the classes that images have or are predicted as.
     pub macro_precision: f64,
-    /// The mean recall of the same classes.
+    /// Mean recall of the same classes.
     pub macro_recall: f64,
-    /// The mean F1 score of the same classes.
+    /// Mean F1 score of the same classes.
     pub macro_f1: f64,
-    /// The mean surprise at a picture's own class, in nats.
+    /// Log loss: mean negative logarithm of the probability of the true class, in nats.
     pub log_loss: f64,
-    /// The mean squared distance of the probabilities from what is so (Brier 1950); for two classes
-    /// that of the second one's probability, half the sum over both.
+    /// Brier score: mean squared distance of the probabilities from the true class (Brier 1950).
+    /// For two classes it uses the probability of the second, which is half the sum over both.
     pub brier_score: f64,
-    /// How far confidence is from accuracy, over fifteen bins (Guo et al. 2017, arXiv 1706.04599).
+    /// Expected calibration error over fifteen bins (Guo et al. 2017, arXiv 1706.04599).
     pub expected_calibration_error: f64,
-    /// The mean area under the ROC curves of the classes that have one: that have images, but not all.
+    /// Mean area under the ROC curves of the classes that have one, which have some images but not
+    /// all.
     pub roc_auc: Option<f64>,
-    /// The mean average precision of the classes that have images.
+    /// Mean average precision of the classes that have images.
     pub average_precision: Option<f64>,
-    /// The figures of each class, in the order of the outputs.
+    /// Metrics of each class, in the order of the outputs.
     pub classes: Vec<ClassMetrics>,
-    /// Pictures by class (rows) and the class they are given (columns).
+    /// Images by true class (rows) and predicted class (columns).
     pub confusion_matrix: ConfusionMatrix,
     /// Confidence and accuracy in each bin of the calibration.
     pub calibration: Vec<Bin>,
 }
 
 impl Metrics {
-    /// The classes that no image has.
+    /// Classes that no image has.
     pub fn absent(&self) -> Vec<&str> {
         let absent = self.classes.iter().filter(|class| class.n_images == 0);
         absent.map(|class| class.name.as_str()).collect()
     }
 }
 
-/// The figures of one class against all others.
+/// The metrics of one class against all others.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ClassMetrics {
-    /// Its name.
+    /// Name of the class.
     pub name: String,
-    /// How many pictures are of it: its support.
+    /// Number of images of the class (its support).
     pub n_images: usize,
-    /// Of the pictures that are given it, the share that are of it.
+    /// Precision: fraction of the images predicted as the class that are of it.
     pub precision: f64,
-    /// Of the pictures that are of it, the share that are given it.
+    /// Recall: fraction of the images of the class that are predicted as it.
     pub recall: f64,
-    /// The 95 % interval of the recall (Wilson 1927).
+    /// 95 % confidence interval of the recall (Wilson 1927).
     pub recall_interval: [f64; 2],
-    /// The harmonic mean of precision and recall.
+    /// Harmonic mean of precision and recall.
     pub f1: f64,
-    /// The area under the ROC curve.
+    /// Area under the ROC curve.
     pub roc_auc: Option<f64>,
-    /// The average precision: the mean of the precisions at each recall, without interpolation.
+    /// Average precision: mean of the precisions at each recall, without interpolation.
     pub average_precision: Option<f64>,
 }
 
-/// All figures over some pictures; `classes` names the outputs.
+/// Computes all metrics over some images. `classes` names the outputs.
 ///
 /// # Panics
-/// When there are no pictures.
+/// When there are no images.
 pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
-    assert!(!scored.is_empty(), "figures need at least one picture");
+    assert!(!scored.is_empty(), "metrics need at least one image");
     let confusion_matrix = ConfusionMatrix::count(classes.len(), scored);
     let n_correct = confusion_matrix.n_correct();
     let of_classes: Vec<ClassMetrics> = classes
@@ -162,7 +163,7 @@ fn of_class(
     }
 }
 
-/// The share that `n` are of `of`; of none it is zero.
+/// The fraction `n / of`; zero if `of` is zero.
 fn share(n: usize, of: usize) -> f64 {
     if of == 0 { 0.0 } else { n as f64 / of as f64 }
 }

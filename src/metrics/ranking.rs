@@ -1,9 +1,9 @@
-//! How well the probability of a class puts its pictures before all others.
+//! ROC and precision-recall curves of a class.
 
 use super::Scored;
 
-/// The pictures of a class and all others, by falling probability; pictures of equal probability
-/// are one step.
+/// The images of a class and all others, by decreasing probability. Images of equal probability
+/// form one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     steps: Vec<Step>,
@@ -11,7 +11,7 @@ pub struct Ranking {
     n_negative: usize,
 }
 
-/// Pictures at or above a probability.
+/// Images at or above a probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
     threshold: f64,
@@ -19,19 +19,19 @@ struct Step {
     n_false: usize,
 }
 
-/// A point of a curve, with the least probability that counts as the class.
+/// A point of a curve, with the lowest probability that counts as the class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// The horizontal share.
+    /// Horizontal position, from 0 to 1.
     pub x: f64,
-    /// The vertical share.
+    /// Vertical position, from 0 to 1.
     pub y: f64,
-    /// The threshold; infinite where nothing counts as the class.
+    /// Threshold; infinite if nothing counts as the class.
     pub threshold: f64,
 }
 
 impl Ranking {
-    /// Ranks pictures by the probability of a class.
+    /// Ranks images by the probability of a class.
     pub fn of_class(class: usize, scored: &[Scored<'_>]) -> Self {
         let mut ranked: Vec<(f64, bool)> =
             scored.iter().map(|one| (one.probabilities[class], one.label == class)).collect();
@@ -53,14 +53,14 @@ impl Ranking {
         Self { steps, n_positive: n_true, n_negative: n_false }
     }
 
-    /// The area under the ROC curve: how often a picture of the class has a higher probability than
-    /// another, ties counting half (Fawcett 2006). None without pictures of both kinds.
+    /// The area under the ROC curve: how often an image of the class has a higher probability than
+    /// another image, with ties counting half (Fawcett 2006). `None` without images of both kinds.
     pub fn roc_auc(&self) -> Option<f64> {
         if self.n_positive == 0 || self.n_negative == 0 {
             return None;
         }
         let mut before = (0, 0);
-        // Twice the area, in whole pictures, so that it is exact.
+        // Twice the area, in whole images, so that it is exact.
         let mut area = 0u128;
         for step in &self.steps {
             let width = (step.n_false - before.1) as u128;
@@ -70,8 +70,8 @@ impl Ranking {
         Some(area as f64 / 2.0 / (self.n_positive as f64 * self.n_negative as f64))
     }
 
-    /// The sum of precisions, each weighted by how much recall rises with it. None without pictures
-    /// of the class.
+    /// The average precision: the sum of precisions, each weighted by its increase of recall.
+    /// `None` without images of the class.
     pub fn average_precision(&self) -> Option<f64> {
         if self.n_positive == 0 {
             return None;
@@ -86,8 +86,8 @@ impl Ranking {
         Some(sum)
     }
 
-    /// The ROC curve: false positives (`x`) and true positives (`y`) as shares, from nothing to
-    /// everything. Empty without pictures of both kinds.
+    /// The ROC curve: false positive rate (`x`) and true positive rate (`y`). Empty without images
+    /// of both kinds.
     pub fn roc_curve(&self) -> Vec<Point> {
         if self.n_positive == 0 || self.n_negative == 0 {
             return vec![];
@@ -101,7 +101,7 @@ impl Ranking {
         std::iter::once(start).chain(points).collect()
     }
 
-    /// The precision (`y`) at each recall (`x`). Empty without pictures of the class.
+    /// The precision (`y`) at each recall (`x`). Empty without images of the class.
     pub fn precision_recall_curve(&self) -> Vec<Point> {
         if self.n_positive == 0 {
             return vec![];
@@ -116,7 +116,7 @@ impl Ranking {
             .collect()
     }
 
-    /// The share of pictures that are of the class.
+    /// The fraction of images that are of the class.
     pub fn prevalence(&self) -> f64 {
         self.n_positive as f64 / (self.n_positive + self.n_negative).max(1) as f64
     }

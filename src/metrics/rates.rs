@@ -1,9 +1,8 @@
-//! How often something is done in a second.
+//! Throughput: items per second.
 
 use std::time::Duration;
 
-/// Items a second of passes over `n` items that took these times: of the slowest pass, the median
-/// and the fastest.
+/// Items per second of the slowest, the median and the fastest of several passes over `n` items.
 ///
 /// # Panics
 /// When there is no pass.

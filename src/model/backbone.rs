@@ -1,5 +1,4 @@
-//! A base model that another program wrote: as the file that it is, and as layers of our own where it
-//! is made of such.
+//! A base model from an ONNX file: the file itself, and its layers if they can be trained here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use super::graph::Graph;
 use super::weights::Weights;
 use crate::spec::{Convention, ImageSize};
 
-/// Where the channels of a picture stand in a tensor.
+/// The position of the channels of an image in a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channels {
     /// `[n, channels, height, width]`.
@@ -18,7 +17,7 @@ pub enum Channels {
 }
 
 impl Channels {
-    /// The shape of one picture in a tensor.
+    /// The shape of one image in a tensor.
     pub fn of_one(self, ImageSize { height, width }: ImageSize) -> [usize; 4] {
         match self {
             Self::First => [1, 3, height, width],
@@ -27,15 +26,15 @@ impl Channels {
     }
 }
 
-/// A base model that is an ONNX file, cut down to what computes the features.
+/// A base model that is an ONNX file, reduced to the nodes that compute the features.
 #[derive(Clone, PartialEq)]
 pub struct Backbone {
     /// The bytes of the file.
     pub file: Arc<[u8]>,
-    /// How it takes pictures.
+    /// Order of axes of its input.
     pub channels: Channels,
-    /// The features of one picture, `[height, width, channels]`; of 1 by 1 pixel where the file gives
-    /// a vector.
+    /// Shape of the features of one image, `[height, width, channels]`. It is 1 by 1 pixel if the
+    /// file outputs a vector.
     pub shape: [usize; 3],
 }
 
@@ -51,13 +50,13 @@ impl fmt::Debug for Backbone {
     }
 }
 
-/// A base model that is an ONNX file, as a graph of our own layers.
+/// A base model from an ONNX file, as a graph of layers that can be trained.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// Its layers, by the names of the nodes.
     pub graph: Graph,
     /// Their weights.
     pub weights: Weights,
-    /// Whose rules its running means follow.
+    /// Convention that its running statistics follow.
     pub convention: Convention,
 }

@@ -1,4 +1,4 @@
-//! A network in two parts: what only runs forward, and what trains.
+//! Cuts a network into a frozen part, which only runs forward, and a trainable part.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use super::graph::{Graph, LayerIdx};
 /// A list of units in two parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The units that run forward only.
+    /// Units that only run forward.
     pub frozen: Range<usize>,
-    /// The units from the first on in which something trains.
+    /// Units from the first one with trained weights onwards.
     pub trainable: Range<usize>,
-    /// The values that the trainable part reads from the frozen part, in order.
+    /// Values that the trainable part reads from the frozen part, in order.
     pub boundary: Vec<Value>,
 }
 
-/// Cuts a list of units before the first unit that trains or is random in training.
+/// Cuts a list of units before the first unit that is trained or random in training.
 pub fn before_layer(units: &[Unit], graph: &Graph, first_trainable: LayerIdx) -> Cut {
     let at = units.iter().position(|unit| {
         matches!(unit.kind, UnitKind::Dropout { .. })

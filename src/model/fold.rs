@@ -1,11 +1,11 @@
-//! Batch normalisation with fixed statistics, folded into the convolution in front of it.
+//! Folds batch normalization with fixed statistics into the preceding convolution.
 
 use crate::base::tensor::Tensor;
 use crate::model::fuse::{ConvolutionUnit, Unit};
 use crate::model::graph::Role;
 use crate::model::weights::Weights;
 
-/// A convolution's weights with its normalisation folded in, channels of the output innermost.
+/// A convolution's weights with its normalization folded in, channels of the output innermost.
 pub struct Folded {
     /// `[kh · kw · inputs, outputs]`, or `[kh · kw, channels]` for a depthwise convolution.
     pub kernel: Vec<f32>,
@@ -31,7 +31,8 @@ pub fn fold(
         return Folded { kernel, bias };
     };
     let values = |role| weights.get(&norm.parameter(role)).values();
-    // In double precision: folding happens once, and each folded weight is rounded once.
+    // Folding is done once and in double precision, so that each folded weight is rounded only
+    // once.
     let scale: Vec<f64> = values(Role::Gamma)
         .iter()
         .zip(values(Role::MovingVariance))

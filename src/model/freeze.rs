@@ -1,27 +1,27 @@
-//! The freeze point: from which layer on a network trains.
+//! The freeze point: the first layer of a network that is trained.
 
 use super::graph::{Graph, Layer, LayerIdx};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::spec::problem::{Code, Problem};
 
-/// A freeze point as a user may write it.
+/// A freeze point as given by the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerRef<'a> {
-    /// A layer's name.
+    /// Name of the layer.
     Name(&'a str),
-    /// A layer's index in Keras's list. Its meaning moves between Keras releases, so the name it
-    /// stands for is what is recorded.
+    /// Index of the layer in Keras's list. Indices differ between Keras releases, so the name of
+    /// the layer is recorded.
     Index(u64),
 }
 
-/// A freeze point that does not name a place to train from.
+/// A freeze point that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreezeError {
     /// No layer has that name.
     #[error("the base model has no layer `{name}`")]
     UnknownName {
-        /// What was asked for.
+        /// Layer that was given.
         name: String,
         /// Layers with similar names.
         nearest: Vec<String>,
@@ -29,25 +29,25 @@ pub enum FreezeError {
     /// No layer has that index.
     #[error("the base model has no layer {index}; its {n_layers} layers are numbered from 0")]
     UnknownIndex {
-        /// What was asked for.
+        /// Layer that was given.
         index: u64,
-        /// How many layers there are.
+        /// Number of layers.
         n_layers: usize,
     },
-    /// No layer from there on has weights.
-    #[error("no layer of the base model from `{name}` on has weights to train")]
+    /// No layer from there onwards has weights.
+    #[error("no layer of the base model from `{name}` onwards has weights to train")]
     NothingToTrain {
-        /// The layer asked for.
+        /// Layer that was given.
         name: String,
-        /// The last layer that has weights.
+        /// Last layer that has weights.
         last_with_weights: String,
     },
 }
 
-/// Finds the layer of a base model that a freeze point means.
+/// Finds the layer of a base model that a freeze point refers to.
 ///
 /// # Errors
-/// When there is no such layer, or none from it on has weights.
+/// When there is no such layer, or no layer from it onwards has weights.
 pub fn find_layer(base: &Graph, layer: LayerRef<'_>) -> Result<LayerIdx, FreezeError> {
     let layers = base.layers();
     let idx = match layer {
@@ -69,10 +69,10 @@ pub fn find_layer(base: &Graph, layer: LayerRef<'_>) -> Result<LayerIdx, FreezeE
     }
 }
 
-/// Finds the layer of a base model that a freeze point at a place in the pipeline means.
+/// Finds the layer of a base model that a freeze point in the pipeline refers to.
 ///
 /// # Errors
-/// When there is none such, or nothing from it on can train.
+/// When there is no such layer, or nothing from it onwards can be trained.
 pub fn find_at<'a>(
     base: &'a Graph,
     layer: LayerRef<'_>,
@@ -100,14 +100,15 @@ fn problem(error: &FreezeError, at: KeyPath) -> Problem {
         FreezeError::NothingToTrain { last_with_weights, .. } => (
             Code::NothingToTrain,
             format!(
-                "the last layer with weights is `{last_with_weights}`; to train the head alone, write `freeze: all`"
+                "the last layer with weights is `{last_with_weights}`; to train only the head, write `freeze: all`"
             ),
         ),
     };
     Problem::new(code, at, error.to_string()).hint(hint)
 }
 
-/// The most similar layer names; those of the same block first, as `block_13` means all of it.
+/// The most similar layer names. Those of the same block come first, as `block_13` refers to all of
+/// its layers.
 fn nearest_names(base: &Graph, name: &str) -> Vec<String> {
     let names = || base.layers().iter().map(|layer| layer.name.as_str());
     let prefix = format!("{}_", name.trim_end_matches('_'));

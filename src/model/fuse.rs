@@ -1,9 +1,9 @@
-//! The network as engines run it: a convolution together with its padding, batch normalisation,
-//! activation and shortcut is one unit.
+//! Fuses layers into units, as engines run them. A convolution with its padding, batch
+//! normalization, activation and shortcut is one unit.
 //!
-//! Fusing is about structure only. Whether a batch normalisation is folded into the weights
-//! (frozen part) or stays an affine map with trained scale and shift (trainable part) is the
-//! engine's business.
+//! Fusing only concerns the structure. The engine decides whether a batch normalization is folded
+//! into the weights (frozen part) or stays an affine map with trained scale and shift (trainable
+//! part).
 
 use std::ops::Range;
 
@@ -11,26 +11,26 @@ use alpaca_kernels::{Activation, Window};
 
 use super::graph::{Graph, Layer, LayerIdx, LayerKind, Role};
 
-/// A tensor that units hand to each other.
+/// A tensor that units pass to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
-    /// The normalised pictures.
+    /// The normalized images.
     Image,
     /// The output of the unit with this position.
     Unit(usize),
 }
 
-/// The batch normalisation of a unit.
+/// The batch normalization of a unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Norm {
-    /// Its layer.
+    /// Name of its layer.
     pub layer: String,
     /// Added to the variance.
     pub epsilon: f32,
 }
 
 impl Norm {
-    /// The name of one of its parameters.
+    /// The name of a parameter.
     pub fn parameter(&self, role: Role) -> String {
         format!("{}/{}", self.layer, role.name())
     }
@@ -48,22 +48,22 @@ pub enum Connection {
 /// A convolution with everything that follows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvolutionUnit {
-    /// Its window, padding of a layer before it included.
+    /// Window, including the padding of a preceding layer.
     pub window: Window,
-    /// How its channels are connected.
+    /// How channels are connected.
     pub connection: Connection,
-    /// Whether something is added to each output channel; never with a normalisation.
+    /// Whether it has a bias; never with a normalization.
     pub has_bias: bool,
-    /// Its batch normalisation.
+    /// Batch normalization.
     pub norm: Option<Norm>,
-    /// Its activation.
+    /// Activation.
     pub activation: Activation,
-    /// Added at the very end.
+    /// Value that is added at the end.
     pub shortcut: Option<Value>,
 }
 
 impl ConvolutionUnit {
-    /// The part that its weights play in its first layer.
+    /// The role of its weights in its first layer.
     pub fn kernel_role(&self) -> Role {
         match self.connection {
             Connection::Full => Role::Kernel,
@@ -72,27 +72,27 @@ impl ConvolutionUnit {
     }
 }
 
-/// What a unit computes.
+/// The operation of a unit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UnitKind {
-    /// A base model that is not looked into.
+    /// A base model that is run as a whole.
     Backbone,
     /// A convolution and what follows it.
     Convolution(ConvolutionUnit),
-    /// The sum of two values, where it does not belong to a convolution.
+    /// The sum of two values that is not part of a convolution.
     Sum {
-        /// What is added.
+        /// Value that is added.
         other: Value,
-        /// The function behind it.
+        /// Activation of the sum.
         activation: Activation,
     },
-    /// The greatest number of each channel in a window.
+    /// The maximum of each channel in a window.
     MaxPooling(Window),
     /// The mean over all pixels.
     GlobalAveragePooling,
-    /// Dropout; nothing but in training.
+    /// Dropout, which has an effect only in training.
     Dropout {
-        /// The share of entries set to zero.
+        /// Fraction of the entries set to zero.
         rate: f32,
     },
     /// A fully connected layer with bias.
@@ -100,7 +100,7 @@ pub enum UnitKind {
 }
 
 impl UnitKind {
-    /// The value that it reads besides its input.
+    /// The value that it reads in addition to its input.
     pub fn second(&self) -> Option<Value> {
         match self {
             Self::Convolution(convolution) => convolution.shortcut,
@@ -109,7 +109,7 @@ impl UnitKind {
         }
     }
 
-    /// The same with other values for those that it reads besides its input.
+    /// The same operation with the additional values replaced.
     #[must_use]
     pub fn with_second(mut self, change: impl Fn(Value) -> Value) -> Self {
         match &mut self {
@@ -126,27 +126,27 @@ impl UnitKind {
 /// A unit of execution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
-    /// The name of its first layer with weights, or of its only layer.
+    /// Name of its first layer with weights, or of its only layer.
     pub name: String,
-    /// What it computes.
+    /// Operation of the unit.
     pub kind: UnitKind,
-    /// What it reads.
+    /// Input of the unit.
     pub input: Value,
-    /// The layers it stands for, in order.
+    /// Layers that it consists of, in order.
     pub layers: Vec<LayerIdx>,
-    /// Its input for one picture.
+    /// Shape of its input for one image.
     pub input_shape: Vec<usize>,
-    /// Its output for one picture.
+    /// Shape of its output for one image.
     pub output_shape: Vec<usize>,
 }
 
 impl Unit {
-    /// The name of the parameter of its first layer that plays the part `role`.
+    /// The name of the parameter of its first layer with this role.
     pub fn parameter(&self, role: Role) -> String {
         format!("{}/{}", self.name, role.name())
     }
 
-    /// Multiplications with a weight, each with an addition, for one picture.
+    /// Multiplications with a weight, each with an addition, for one image.
     pub fn n_multiply_adds(&self) -> f64 {
         let n_outputs = self.output_shape.iter().product::<usize>() as f64;
         let n_inputs = self.input_shape.last().copied().unwrap_or_default() as f64;
@@ -159,7 +159,7 @@ impl Unit {
                 }
             }
             UnitKind::Dense => n_outputs * n_inputs,
-            // What a backbone costs is not known.
+            // The cost of a backbone is not known.
             UnitKind::Backbone
             | UnitKind::Sum { .. }
             | UnitKind::MaxPooling(_)
@@ -174,20 +174,20 @@ impl Unit {
     }
 }
 
-/// A layer that no unit can take up.
+/// A layer that cannot be part of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("layer `{layer}` ({class}) does not follow a convolution it can be joined with")]
+#[error("layer `{layer}` ({class}) does not follow a convolution it can be fused with")]
 pub struct UnsupportedLayer {
-    /// Its name.
+    /// Name of the layer.
     pub layer: String,
     /// Its Keras class.
     pub class: &'static str,
 }
 
-/// Joins the layers of a graph into units.
+/// Fuses the layers of a graph into units.
 ///
 /// # Errors
-/// When a layer has a place in the graph that no unit provides for.
+/// When a layer is in a position that no unit supports.
 pub fn fuse(graph: &Graph) -> Result<Vec<Unit>, UnsupportedLayer> {
     let layers = graph.layers();
     let mut fusion = Fusion {
@@ -205,9 +205,9 @@ pub fn fuse(graph: &Graph) -> Result<Vec<Unit>, UnsupportedLayer> {
 /// The state of [`fuse`].
 struct Fusion<'a> {
     layers: &'a [Layer],
-    /// How many layers read each layer.
+    /// Number of layers that read each layer.
     n_readers: Vec<usize>,
-    /// The value each layer's output has become.
+    /// Value that corresponds to the output of each layer.
     value_of: Vec<Value>,
     units: Vec<Unit>,
 }
@@ -217,7 +217,7 @@ impl Fusion<'_> {
         let Layer { kind, inputs, .. } = &self.layers[idx];
         match *kind {
             LayerKind::Input => {}
-            // The convolution behind it adds the zeros.
+            // The following convolution adds the zeros.
             LayerKind::ZeroPadding(_) => self.value_of[idx] = self.value_of[inputs[0]],
             LayerKind::Convolution { window, has_bias, .. } => {
                 self.start(idx, convolution(window, Connection::Full, has_bias));
@@ -242,7 +242,7 @@ impl Fusion<'_> {
         Ok(())
     }
 
-    /// Begins a unit with a layer.
+    /// Starts a unit with a layer.
     fn start(&mut self, idx: LayerIdx, mut kind: UnitKind) {
         let layer = &self.layers[idx];
         let mut input = layer.inputs[0];
@@ -265,8 +265,7 @@ impl Fusion<'_> {
         });
     }
 
-    /// Whether a sum has nothing but an activation behind it, which no convolution has behind its
-    /// shortcut.
+    /// Whether only an activation follows a sum. A convolution cannot have one after its shortcut.
     fn is_activated(&self, sum: LayerIdx) -> bool {
         let mut readers = self.layers.iter().filter(|layer| layer.inputs.contains(&sum));
         self.n_readers[sum] == 1
@@ -293,8 +292,8 @@ impl Fusion<'_> {
     }
 }
 
-/// Makes a layer the end of a unit, of which `other` is the value that a sum reads besides; says
-/// whether the unit has room for it.
+/// Makes a layer the end of a unit, where `other` is the second input of a sum. Returns whether the
+/// unit has room for it.
 fn take_in(unit: &mut UnitKind, layer: &Layer, other: Option<Value>) -> bool {
     let convolution = match unit {
         UnitKind::Sum { activation, .. } => return activate(activation, layer.kind),
@@ -318,7 +317,7 @@ fn take_in(unit: &mut UnitKind, layer: &Layer, other: Option<Value>) -> bool {
     }
 }
 
-/// Sets an activation that is not there yet; says whether the layer is one, and the place free.
+/// Sets the activation of a unit. Returns whether the layer is an activation and the unit had none.
 fn activate(place: &mut Activation, kind: LayerKind) -> bool {
     let activation = match kind {
         LayerKind::Relu if *place == Activation::Linear => Activation::Relu,
@@ -348,10 +347,10 @@ fn n_readers(layers: &[Layer]) -> Vec<usize> {
     readers
 }
 
-/// Cuts the units of `range` into groups that may run as one: an inverted residual block, that is a
-/// convolution (if there is one), a depthwise convolution and a linear 1x1 convolution each of
-/// which alone reads the one before, and whose shortcut, if any, is the group's input; else a
-/// single unit. Values in `kept` are not hidden inside a group.
+/// Divides the units of `range` into groups that may run as one. A group is an inverted residual
+/// block: an optional convolution, a depthwise convolution and a linear 1x1 convolution, each the
+/// only reader of the one before. A shortcut, if any, is the input of the group. All other groups
+/// are single units. Values in `kept` are not hidden inside a group.
 pub fn groups(units: &[Unit], range: Range<usize>, kept: &[Value]) -> Vec<Range<usize>> {
     let mut groups = vec![];
     let mut at = range.start;
@@ -386,12 +385,12 @@ fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
         && (group.start..group.end - 1).all(|unit| is_inner(units, unit, kept))
 }
 
-/// Whether a convolution has nothing but `ReLU6` behind it.
+/// Whether a convolution is followed only by a `ReLU6`.
 fn is_plain(unit: &ConvolutionUnit, connection: Connection) -> bool {
     unit.connection == connection && unit.activation == Activation::Relu6 && unit.shortcut.is_none()
 }
 
-/// Whether the next unit alone reads the value of a unit, and nobody wants to keep it.
+/// Whether the value of a unit is read only by the next unit and need not be kept.
 fn is_inner(units: &[Unit], unit: usize, kept: &[Value]) -> bool {
     let value = Value::Unit(unit);
     units[unit + 1].input == value

@@ -1,7 +1,7 @@
 //! A network as a list of named layers, each after the layers it reads.
 //!
-//! Layers carry Keras's names and stand in Keras's order, because that is what freeze points and
-//! weight files name. Shapes are inferred while the list is built.
+//! Layers have Keras's names and Keras's order, because freeze points and weight files refer to
+//! them. Shapes are inferred while the list is built.
 
 use std::iter;
 
@@ -12,33 +12,33 @@ use crate::base::tensor::shape_text;
 /// The position of a layer in its [`Graph`]: Keras's layer index.
 pub type LayerIdx = usize;
 
-/// What a layer computes.
+/// The operation of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LayerKind {
-    /// The pictures, `[height, width, channels]`.
+    /// The images, `[height, width, channels]`.
     Input,
-    /// A base model that is not looked into.
+    /// A base model that is run as a whole.
     Backbone {
-        /// Its output for one picture, `[height, width, channels]`.
+        /// Shape of its output for one image, `[height, width, channels]`.
         output: [usize; 3],
     },
     /// A convolution.
     Convolution {
         /// Number of output channels.
         filters: usize,
-        /// Its window.
+        /// Window of the operation.
         window: Window,
-        /// Whether something is added to each output channel.
+        /// Whether it has a bias.
         has_bias: bool,
     },
-    /// A convolution of each channel by itself.
+    /// A depthwise convolution: each channel is convolved separately.
     DepthwiseConvolution {
-        /// Its window.
+        /// Window of the operation.
         window: Window,
-        /// Whether something is added to each channel.
+        /// Whether it has a bias.
         has_bias: bool,
     },
-    /// Normalisation of each channel by its mean and variance, then scale and shift.
+    /// Normalization of each channel by its mean and variance, then scale and shift.
     BatchNormalization {
         /// Added to the variance.
         epsilon: f32,
@@ -47,20 +47,20 @@ pub enum LayerKind {
     Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
-    /// Zeros around a picture.
+    /// Zeros around an image.
     ZeroPadding(Padding),
     /// The sum of two inputs of the same shape.
     Add,
-    /// The greatest number of each channel in a window; what lies outside counts for nothing.
+    /// The maximum of each channel in a window. Values outside the image are ignored.
     MaxPooling {
-        /// Its window.
+        /// Window of the operation.
         window: Window,
     },
     /// The mean over all pixels: `[h, w, c]` to `[c]`.
     GlobalAveragePooling,
-    /// In training, entries set to zero at random and the others scaled up.
+    /// Dropout: in training, random entries are set to zero and the others scaled up.
     Dropout {
-        /// The share of entries set to zero.
+        /// Fraction of the entries set to zero.
         rate: f32,
     },
     /// A fully connected layer with bias.
@@ -93,17 +93,17 @@ impl LayerKind {
 /// A layer of a [`Graph`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// Its name, unique in the graph.
+    /// Name, unique in the graph.
     pub name: String,
-    /// What it computes.
+    /// Operation of the layer.
     pub kind: LayerKind,
-    /// The layers it reads.
+    /// Layers that it reads.
     pub inputs: Vec<LayerIdx>,
-    /// Its output for one picture: `[height, width, channels]` or `[channels]`.
+    /// Shape of its output for one image: `[height, width, channels]` or `[channels]`.
     pub shape: Vec<usize>,
 }
 
-/// The part a [`Parameter`] plays in its layer.
+/// The role of a [`Parameter`] in its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Weights of a convolution, HWIO, or of a dense layer, `[inputs, units]`.
@@ -112,13 +112,13 @@ pub enum Role {
     DepthwiseKernel,
     /// Added to each output of a dense layer or a convolution.
     Bias,
-    /// The scale of a batch normalisation.
+    /// The scale of a batch normalization.
     Gamma,
-    /// The shift of a batch normalisation.
+    /// The shift of a batch normalization.
     Beta,
-    /// The mean that a batch normalisation subtracts; a statistic, not trained by gradients.
+    /// The mean that a batch normalization subtracts; a statistic, not trained by gradients.
     MovingMean,
-    /// The variance that a batch normalisation divides by; a statistic, not trained by gradients.
+    /// The variance that a batch normalization divides by; a statistic, not trained by gradients.
     MovingVariance,
 }
 
@@ -147,11 +147,11 @@ impl Role {
 pub struct Parameter {
     /// `<layer>/<role>`, as in `Conv1/kernel`.
     pub name: String,
-    /// Its shape in Keras's layout.
+    /// Shape in Keras's layout.
     pub shape: Vec<usize>,
-    /// The layer it belongs to.
+    /// Layer that it belongs to.
     pub layer: LayerIdx,
-    /// Its part in the layer.
+    /// Role in the layer.
     pub role: Role,
 }
 
@@ -174,7 +174,7 @@ impl Graph {
         &self.layers
     }
 
-    /// The layer called `name`.
+    /// The layer named `name`.
     pub fn find(&self, name: &str) -> Option<LayerIdx> {
         self.layers.iter().position(|layer| layer.name == name)
     }
@@ -182,8 +182,8 @@ impl Graph {
     /// Adds a layer that reads `inputs` and infers its shape.
     ///
     /// # Panics
-    /// When an input does not exist or does not have the number of axes the layer needs: graphs
-    /// are built by code whose layers fit by construction.
+    /// When an input does not exist or has the wrong number of axes for the layer. Code that builds
+    /// graphs must not let that happen.
     pub fn add(
         &mut self,
         name: impl Into<String>,

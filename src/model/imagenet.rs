@@ -1,19 +1,19 @@
-//! The 1,000 classes of ImageNet's challenge of 2012, in the order of every classifier trained on
-//! it: the order of their WordNet identifiers (Russakovsky et al. 2015, arXiv 1409.0575).
+//! The 1,000 classes of the ImageNet challenge of 2012, in the order of their WordNet identifiers
+//! (Russakovsky et al. 2015, arXiv 1409.0575). Every classifier trained on it uses this order.
 
 use std::sync::LazyLock;
 
 use crate::base::text;
 
-/// How many classes there are.
+/// The number of classes.
 pub const N_CLASSES: usize = 1000;
 
-/// A class.
+/// A class of ImageNet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImagenetClass {
-    /// Its WordNet identifier, as folders of ImageNet are called: `n02437616`.
+    /// WordNet identifier, which is the directory name in ImageNet: `n02437616`.
     pub id: &'static str,
-    /// The first of its WordNet names: `llama`. Two pairs of classes share one.
+    /// First of its WordNet names: `llama`. Two pairs of classes share a name.
     pub name: &'static str,
 }
 
@@ -29,7 +29,7 @@ pub fn classes() -> &'static [ImagenetClass] {
     &CLASSES
 }
 
-/// Names of classes that ImageNet does not have, or has twice.
+/// Class names that are unknown to ImageNet, ambiguous, or the same class.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.message())]
 pub struct NotImagenet {
@@ -47,15 +47,15 @@ impl NotImagenet {
     fn message(&self) -> String {
         if !self.unknown.is_empty() {
             let names = quoted(&self.unknown);
-            format!("the classifier that came with the weights does not know {names}")
+            format!("the classifier that came with the weights has no class for {names}")
         } else if !self.ambiguous.is_empty() {
             format!("ImageNet has two classes called {}", quoted(&self.ambiguous))
         } else {
-            format!("{} are one class of ImageNet", quoted(&self.twice))
+            format!("{} are the same ImageNet class", quoted(&self.twice))
         }
     }
 
-    /// The nearest names, and how a class can be named.
+    /// Similar names, and how to name a class.
     pub fn hints(&self) -> Vec<String> {
         let near = self.unknown.iter().take(5).filter_map(|name| {
             let names = classes().iter().map(|class| class.name);
@@ -67,17 +67,17 @@ impl NotImagenet {
             let same = classes().iter().filter(|class| plain(class.name) == plain(name));
             format!("`{name}` is {}", text::any_of(same.map(|class| class.id)))
         });
-        let how = "folders are called as classes of ImageNet, such as `llama` or `n02437616`; with \
-                   `top: new` they may be called anything";
+        let how = "name the directories after ImageNet classes, such as `llama` or `n02437616`; with \
+                   `top: new` any names will do";
         near.chain(ids).chain([how.to_owned()]).collect()
     }
 }
 
-/// The outputs of the classes with these identifiers or names; case, spaces, `_` and `-` count for
-/// nothing.
+/// The outputs of the classes with these identifiers or names. Case, spaces, `_` and `-` are
+/// ignored.
 ///
 /// # Errors
-/// With all names that are none, or of two classes.
+/// With all names that are unknown or ambiguous.
 pub fn indices(names: &[String]) -> Result<Vec<usize>, NotImagenet> {
     let mut indices: Vec<usize> = vec![];
     let mut error = NotImagenet { unknown: vec![], ambiguous: vec![], twice: vec![] };
@@ -126,7 +126,7 @@ mod tests {
             |names: &[&str]| indices(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(find(&["llama", "n01440764", "Great_White-Shark"]).unwrap(), [355, 0, 2]);
         let twice = find(&["llama", "tench", "n02437616"]).unwrap_err().to_string();
-        assert_eq!(twice, "`llama` and `n02437616` are one class of ImageNet");
+        assert_eq!(twice, "`llama` and `n02437616` are the same ImageNet class");
         let error = find(&["alpaca", "crane"]).unwrap_err();
         assert_eq!(
             (&error.unknown[..], &error.ambiguous[..]),

@@ -1,4 +1,4 @@
-//! Weights before training: random kernels, neutral normalisations.
+//! Initial weights: random kernels and neutral normalizations.
 
 use alpaca_kernels::Activation;
 use alpaca_random::SeedStream;
@@ -12,11 +12,11 @@ use crate::spec::Initializer;
 
 /// Initial values of the given parameters of a network.
 ///
-/// With [`Initializer::HeUniform`] kernels in front of a `ReLU6` follow He et al. 2015 (arXiv
-/// 1502.01852), uniform with variance `2 / fan_in`; linear ones and the head follow Glorot and Bengio
-/// 2010, uniform with variance `2 / (fan_in + fan_out)`, as all do with
-/// [`Initializer::GlorotUniform`]. Normalisations start neutral, biases at zero. Each tensor has a
-/// random stream of its own name.
+/// With [`Initializer::HeUniform`], kernels before a `ReLU6` follow He et al. 2015 (arXiv
+/// 1502.01852): uniform with variance `2 / fan_in`. Linear ones and the head follow Glorot and
+/// Bengio 2010: uniform with variance `2 / (fan_in + fan_out)`. With [`Initializer::GlorotUniform`]
+/// all kernels do. Normalizations start neutral, biases at zero. Each tensor has a random stream of
+/// its own name.
 pub fn initialise(
     network: &Network,
     parameters: &[Parameter],

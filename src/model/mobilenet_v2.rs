@@ -9,14 +9,14 @@ use alpaca_kernels::{Padding, Window};
 use super::graph::{Graph, LayerIdx, LayerKind};
 use crate::spec::Convention;
 
-/// The smallest picture the network takes, in pixels a side: five halvings of it leave one pixel.
+/// Smallest image side in pixels. Halving it five times leaves one pixel.
 pub const SMALLEST_SIDE: usize = 32;
 
 /// The widths for which ImageNet weights have been published by Keras.
 pub const PUBLISHED_WIDTHS: [f64; 6] = [0.35, 0.5, 0.75, 1.0, 1.3, 1.4];
 
 impl Convention {
-    /// The epsilon of every batch normalisation.
+    /// The epsilon of every batch normalization.
     pub fn epsilon(self) -> f32 {
         match self {
             Self::Keras => 1e-3,
@@ -24,8 +24,8 @@ impl Convention {
         }
     }
 
-    /// The zeros around the input of a convolution: with stride two and an even input Keras puts
-    /// the odd ones at the bottom and the right, PyTorch has as many on all sides.
+    /// The zeros around the input of a convolution. With stride two and an even input, Keras adds
+    /// the odd ones at the bottom and the right, while PyTorch adds the same number on all sides.
     fn padding(self, [height, width]: [usize; 2], kernel: usize, stride: usize) -> Padding {
         match self {
             Self::Keras => Padding::same(height, width, kernel, stride),
@@ -40,7 +40,7 @@ struct Builder {
     convention: Convention,
 }
 
-/// The inverted residual blocks: table 2 of the paper, one row a stage.
+/// The inverted residual blocks: table 2 of the paper, one row per stage.
 #[rustfmt::skip]
 const STAGES: [Stage; 7] = [
     Stage { expansion: 1, channels:  16, repeats: 1, stride: 1 },
@@ -60,12 +60,12 @@ struct Stage {
     stride: usize,
 }
 
-/// Builds the network for pictures of `height` by `width` pixels and three channels. Layers have
-/// the same names in each convention.
+/// Builds the network for images of `height` by `width` pixels and three channels. Layers have the
+/// same names in each convention.
 ///
 /// # Panics
-/// When a side is below [`SMALLEST_SIDE`] or `multiplier` is not positive; pipelines are checked
-/// for both.
+/// When a side is below [`SMALLEST_SIDE`] or `multiplier` is not positive. Both are checked when a
+/// pipeline is loaded.
 pub fn build(convention: Convention, multiplier: f64, height: usize, width: usize) -> Graph {
     assert!(height.min(width) >= SMALLEST_SIDE && multiplier > 0.0, "checked with the pipeline");
     let graph = Graph::with_input("input_layer", [height, width, 3]);
@@ -96,8 +96,8 @@ fn round_channels(channels: usize, multiplier: f64) -> usize {
 }
 
 impl Builder {
-    /// Expansion, depthwise convolution and linear projection, with a shortcut around all three
-    /// where shapes allow (section 3.3 of the paper).
+    /// Expansion, depthwise convolution and linear projection, with a shortcut around all three if
+    /// shapes allow (section 3.3 of the paper).
     fn inverted_residual(
         &mut self,
         input: LayerIdx,

@@ -1,5 +1,5 @@
-//! The network as data: named layers with inferred shapes, their weights, and where they are cut
-//! into a frozen and a trainable part. No arithmetic on activations happens here.
+//! The network as data: named layers with inferred shapes, their weights, and the cut into a frozen
+//! and a trainable part. It does no arithmetic on activations.
 
 pub mod backbone;
 pub mod cut;

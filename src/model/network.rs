@@ -11,31 +11,31 @@ use crate::spec::{
     BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
 };
 
-/// A classifier, ready to be given weights and cut.
+/// A classifier without weights, to be cut into a frozen and a trainable part.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// All its layers: those of the base model, then those of the head.
+    /// All layers: those of the base model, then those of the head.
     pub graph: Graph,
-    /// How many layers belong to the base model.
+    /// Number of layers that belong to the base model.
     pub n_base_layers: usize,
-    /// Its layers as engines run them.
+    /// Layers fused into units, as engines run them.
     pub units: Vec<Unit>,
-    /// How it is built.
+    /// Convention that it is built by.
     pub convention: Convention,
-    /// What its input needs.
+    /// How pixel values are scaled for its input.
     pub preprocessing: Preprocessing,
-    /// The file that its base model is, if it is one.
+    /// File of the base model, if it is run as a whole.
     pub backbone: Option<Arc<Backbone>>,
 }
 
-/// What a base model is built from, besides its spec.
+/// The source of a base model, in addition to its spec.
 #[derive(Clone, Debug)]
 pub enum Base {
-    /// How the authors of its weights built it.
+    /// An architecture, built by the convention of its weights.
     Convention(Convention),
-    /// A file that is run as it is.
+    /// A file that is run as a whole and stays frozen.
     Backbone(Arc<Backbone>),
-    /// A file, and its layers.
+    /// A file whose layers can be trained.
     Layers(Arc<Backbone>, Graph, Convention),
 }
 
@@ -46,13 +46,13 @@ impl From<Convention> for Base {
 }
 
 impl Network {
-    /// Builds the classifier of a spec. Two classes need one output, more need one each.
+    /// Builds the classifier of a spec. Two classes need one output; more classes need one each.
     ///
     /// # Errors
     /// When an engine has no unit for one of its layers.
     ///
     /// # Panics
-    /// When the base is a file in the spec and not here, or the other way round.
+    /// When the spec and the source disagree on whether the base model is a file.
     pub fn build(
         spec: &ModelSpec,
         base: impl Into<Base>,
@@ -88,10 +88,10 @@ impl Network {
         Ok(Self { graph, n_base_layers, units, convention, preprocessing, backbone })
     }
 
-    /// The first layer that trains under a freeze rule.
+    /// The first layer that is trained under a freeze rule.
     ///
     /// # Panics
-    /// When the rule names no layer of this network; pipelines are checked for that.
+    /// When the rule names a layer that does not exist. This is checked when a pipeline is loaded.
     pub fn first_trainable(&self, freeze: &FreezeSpec) -> LayerIdx {
         match freeze {
             FreezeSpec::All => self.n_base_layers,
@@ -102,7 +102,7 @@ impl Network {
         }
     }
 
-    /// Whether its base model is a file that is run as it is.
+    /// Whether the base model is a file that is run as a whole.
     pub fn is_opaque(&self) -> bool {
         self.units.iter().any(|unit| unit.kind == UnitKind::Backbone)
     }
@@ -112,7 +112,7 @@ impl Network {
         cut::before_layer(&self.units, &self.graph, first_trainable)
     }
 
-    /// The units before and behind the pooling of the head.
+    /// The units before and after the pooling of the head.
     ///
     /// # Panics
     /// When the network has no pooling, which every classifier has.
@@ -121,7 +121,7 @@ impl Network {
         cut::before_unit(&self.units, at.expect("a classifier pools"))
     }
 
-    /// The shape of a value between units, for one picture.
+    /// The shape of a value between units, for one image.
     pub fn value_shape(&self, value: Value) -> Vec<usize> {
         match value {
             Value::Image => self.graph.layers()[0].shape.clone(),
@@ -141,8 +141,8 @@ impl Network {
         })
     }
 
-    /// The running means that move when normalisations go by the batch and training starts at
-    /// `first_trainable`.
+    /// The running statistics that change when batch normalization uses the statistics of the batch
+    /// and training starts at `first_trainable`.
     pub fn running_means(&self, first_trainable: LayerIdx) -> Vec<Parameter> {
         self.parameters_where(|parameter| {
             let is_mean = matches!(parameter.role, Role::MovingMean | Role::MovingVariance);

@@ -1,21 +1,21 @@
-//! Weights that libraries have published: which there are, where they lie, and which digest their
-//! names promise.
+//! Weights that libraries have published: which exist, their URLs, and their digests as far as they
+//! are published.
 //!
-//! No digest stands here that its publisher does not give: torchvision's names carry the first
-//! eight digits of each file's SHA-256; Keras and timm publish none.
+//! Only digests that the publisher gives are used. The names of torchvision's files contain the
+//! first eight digits of their SHA-256. Keras and timm publish none.
 
 use super::mobilenet_v2;
 use super::weights::import::WeightsFile;
 use crate::base::digest::Digest;
 use crate::spec::{PublishedSpec, Source, TopSpec, TorchvisionVersion};
 
-/// The sides of the pictures that Keras trained its weights on, in pixels.
+/// Image sizes in pixels that Keras trained its weights at.
 pub const KERAS_SIZES: [usize; 5] = [96, 128, 160, 192, 224];
-/// The side of pictures for which Keras has weights of every width, in pixels.
+/// Image size in pixels for which Keras has weights of every width.
 pub const KERAS_LARGEST: usize = 224;
-/// The widths for which Keras has weights of all sizes.
+/// Widths for which Keras has weights of all sizes.
 const KERAS_WIDTHS: [f64; 4] = [0.35, 0.5, 0.75, 1.0];
-/// The widths for which Keras has weights of the largest size alone.
+/// Widths for which Keras has weights of the largest size only.
 const KERAS_WIDE: [f64; 2] = [1.3, 1.4];
 /// The widths of timm's weights, with the names of its models.
 const TIMM: [(f64, &str); 3] = [
@@ -27,42 +27,42 @@ const TIMM: [(f64, &str); 3] = [
 /// A file that a library has published.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedFile {
-    /// The library.
+    /// Library that published it.
     pub source: Source,
-    /// The name it is kept under; no other file of the library has it.
+    /// Name it is cached under, unique among the files of the library.
     pub name: String,
-    /// Where its publisher has it.
+    /// URL of the file.
     pub url: String,
-    /// The first digits of its SHA-256, where its publisher says them, in lower case.
+    /// First digits of its SHA-256 in lower case, if the publisher gives them.
     pub sha256_start: Option<&'static str>,
-    /// The whole SHA-256 that the pipeline asks for, in lower case.
+    /// Full SHA-256 in lower case, if the pipeline gives it.
     pub sha256: Option<String>,
-    /// The digest of the file that a recorded run had.
+    /// Digest of the file that a recorded run used.
     pub digest: Option<Digest>,
-    /// The width of the MobileNetV2 that its weights are of.
+    /// Width of the MobileNetV2 that its weights are for.
     pub width: f64,
-    /// Whether its classifier is wanted.
+    /// Whether its classifier is needed.
     pub top: TopSpec,
 }
 
 impl PublishedFile {
-    /// Why a file cannot be this one; none where it can.
+    /// The reason why a file cannot be this one; `None` if it can.
     pub fn differs(&self, file: &WeightsFile) -> Option<String> {
         let source = file.naming().source();
         if source != self.source {
             return Some(format!(
-                "its tensors have the names of {}, not of {}",
+                "its tensor names are those of {}, not of {}",
                 source.name(),
                 self.source.name()
             ));
         }
         if let Some(digest) = self.digest.filter(|digest| *digest != file.digest()) {
             return Some(format!(
-                "the run had a file with the digest {digest}, and this one has {}",
+                "the run used a file with the digest {digest}, but this one has {}",
                 file.digest()
             ));
         }
-        // Shapes of weights do not depend on the size of pictures.
+        // Shapes of weights do not depend on the size of images.
         let side = mobilenet_v2::SMALLEST_SIDE;
         let graph = mobilenet_v2::build(file.convention(), self.width, side, side);
         let error = file.weights(&graph.parameters()).err().or_else(|| {
@@ -88,7 +88,7 @@ pub struct NotPublished {
 }
 
 impl NotPublished {
-    /// Which widths there are.
+    /// The widths that exist.
     pub fn hint(&self) -> String {
         "keras has the widths 0.35, 0.5, 0.75 and 1.0 trained at 96, 128, 160, 192 and 224, and 1.3 \
          and 1.4 trained at 224; torchvision has 1.0; timm has 0.5, 1.0 and 1.4"
@@ -118,7 +118,7 @@ pub fn find(width: f64, spec: &PublishedSpec, top: TopSpec) -> Result<PublishedF
             let is_there = KERAS_WIDTHS.contains(&width) && KERAS_SIZES.contains(&size)
                 || KERAS_WIDE.contains(&width) && size == KERAS_LARGEST;
             if !is_there {
-                return Err(none(format!(" trained on pictures of {size} pixels")));
+                return Err(none(format!(" trained on images of {size} pixels")));
             }
             // Python writes 1.0 where Rust writes 1.
             let alpha = format!("{width:?}");

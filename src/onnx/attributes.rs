@@ -5,29 +5,28 @@ use tract_onnx::pb::NodeProto;
 
 use crate::model::weights::import::constants::{Constants, attribute};
 
-/// A whole number.
+/// An integer attribute.
 pub(super) fn integer(node: &NodeProto, name: &str) -> Option<i64> {
     attribute(node, name).map(|attribute| attribute.i)
 }
 
-/// A list of whole numbers.
+/// An attribute that is a list of integers.
 pub(super) fn integers(node: &NodeProto, name: &str) -> Option<Vec<i64>> {
     attribute(node, name).map(|attribute| attribute.ints.clone())
 }
 
-/// A list of whole numbers that older operators have as an attribute and newer ones as their second
+/// A list of integers that older operators have as an attribute and newer ones as their second
 /// input.
 pub(super) fn list(node: &NodeProto, name: &str, constants: &Constants<'_>) -> Option<Vec<i64>> {
     integers(node, name).or_else(|| constants.integers(node, 1).ok())
 }
 
-/// A text.
+/// A text attribute.
 pub(super) fn text<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
     attribute(node, name).and_then(|attribute| str::from_utf8(&attribute.s).ok())
 }
 
-/// The window of a convolution or a pooling of a picture, `[rows, columns]` each, or why it is none
-/// of ours.
+/// The window of a convolution or a pooling layer. The error states why it is not supported.
 pub(super) fn window(
     node: &NodeProto,
     [height, width]: [usize; 2],
@@ -38,12 +37,12 @@ pub(super) fn window(
     };
     let [kernel, other] = sides;
     if kernel != other {
-        return Err(format!("has a window of {kernel}×{other} pixels, which is no square"));
+        return Err(format!("has a window of {kernel}×{other} pixels, which is not square"));
     }
     let stride = match whole("strides").unwrap_or_default()[..] {
         [] => 1,
         [rows, columns] if rows == columns && rows > 0 => rows,
-        _ => return Err("has different steps for rows and columns".to_owned()),
+        _ => return Err("has different strides for rows and columns".to_owned()),
     };
     if whole("dilations").unwrap_or_default().iter().any(|n| *n != 1) {
         return Err("has a window with gaps (`dilations`)".to_owned());
@@ -52,7 +51,7 @@ pub(super) fn window(
         "NOTSET" => match whole("pads").as_deref() {
             None | Some([]) => Padding::default(),
             Some(&[top, left, bottom, right]) => Padding { top, bottom, left, right },
-            Some(_) => return Err("has a padding of other than two axes".to_owned()),
+            Some(_) => return Err("does not pad exactly two axes".to_owned()),
         },
         "VALID" => Padding::default(),
         "SAME_UPPER" => Padding::same(height, width, kernel, stride),

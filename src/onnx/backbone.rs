@@ -1,4 +1,4 @@
-//! ONNX files as base models: cut down to what computes the features, and checked.
+//! ONNX files as base models: reduced to the nodes that compute the features, and checked.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -19,11 +19,11 @@ use crate::model::backbone::{Backbone, Channels};
 use crate::model::weights::import::constants::Constants;
 use crate::spec::ImageSize;
 
-/// Values that are named where one was asked for that is not there.
+/// Most values that are listed when an unknown one was given.
 const N_LAST: usize = 5;
 
-/// Reads a file for pictures of a size, and cuts it down to what computes `features`: a node, or a
-/// value by its name.
+/// Reads a file for images of a size, and reduces it to the nodes that compute `features`, which
+/// names a node or a value.
 ///
 /// # Errors
 /// When it cannot be a base model.
@@ -40,7 +40,7 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     check_pads(graph)?;
     check_layout(graph, &wanted)?;
     let channels = Input::of(graph)?.check(size)?;
-    // Shapes that were noted for another size of pictures would contradict this one.
+    // Shapes that are stored for another image size would contradict this one.
     graph.value_info.clear();
     graph.output = vec![ValueInfoProto { name: wanted, ..ValueInfoProto::default() }];
     model.metadata_props.clear();
@@ -49,12 +49,12 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     Ok(Backbone { file: file.into(), channels, shape })
 }
 
-/// The values that a node computes; those that nobody wants have no name.
+/// The values that a node computes. Unused ones have no name.
 fn outputs(node: &NodeProto) -> Vec<String> {
     node.output.iter().filter(|name| !name.is_empty()).cloned().collect()
 }
 
-/// The name of the value that is meant by a name of a node or of a value.
+/// The value that the name of a node or of a value refers to.
 fn find(graph: &GraphProto, wanted: &str) -> Result<String, BackboneError> {
     let values: Vec<String> = graph.node.iter().flat_map(outputs).collect();
     if values.iter().any(|name| name == wanted) {
@@ -74,7 +74,7 @@ fn find(graph: &GraphProto, wanted: &str) -> Result<String, BackboneError> {
     })
 }
 
-/// What a node reads, the graphs inside it included.
+/// The values that a node reads, including those read by graphs inside it.
 fn reads(node: &NodeProto) -> Vec<&str> {
     let inner =
         node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
@@ -88,10 +88,10 @@ fn reads(node: &NodeProto) -> Vec<&str> {
     node.input.iter().map(String::as_str).chain(inner).filter(|name| !name.is_empty()).collect()
 }
 
-/// Leaves out of a graph what computes nothing for a value.
+/// Removes all nodes from a graph that do not contribute to a value.
 pub(super) fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
     let mut needed = BTreeSet::from([wanted.to_owned()]);
-    // Nodes stand behind those that they read.
+    // Nodes follow those that they read.
     let mut kept: Vec<NodeProto> = vec![];
     for node in std::mem::take(&mut graph.node).into_iter().rev() {
         if node.output.iter().any(|output| needed.contains(output)) {
@@ -110,7 +110,7 @@ pub(super) fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
     });
 }
 
-/// Every operator must be one that tract knows.
+/// Checks that tract supports every operator.
 fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
     let known = tract_onnx::onnx().op_register.0;
     let mut unknown: Vec<(String, String)> = vec![];
@@ -124,7 +124,7 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
     if unknown.is_empty() { Ok(()) } else { Err(BackboneError::Unsupported(unknown)) }
 }
 
-/// tract adds rows and columns, and stops at an order to cut some off.
+/// tract can add rows and columns but fails if some are to be cut off.
 fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
     let constants = Constants::of(graph);
     let cutting = graph.node.iter().find(|node| {
@@ -140,10 +140,10 @@ fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
     }
 }
 
-/// Features of which the channels are known to come last would be taken for rows.
+/// Rejects features whose channels are known to come last, because they would be read as rows.
 fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
     let mut value = wanted;
-    // Nodes stand behind those that they read.
+    // Nodes follow those that they read.
     for node in graph.node.iter().rev() {
         if node.output.iter().all(|output| output != value) {
             continue;
@@ -152,7 +152,7 @@ fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
         match node.op_type.as_str() {
             "Transpose" if attributes::integers(node, "perm").as_deref() == Some(&[0, 2, 3, 1]) => {
                 let reason = format!("its features `{wanted}` have their channels last");
-                let hint = format!("name `{before}`, which has them first");
+                let hint = format!("use `{before}`, which has them first");
                 return Err(BackboneError::Input { reason, hint });
             }
             "Identity" | "Dropout" | "Relu" | "Clip" | "Add" | "Mul" | "Sigmoid" => value = before,
@@ -162,7 +162,7 @@ fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
     Ok(())
 }
 
-/// The features of one picture, found by running the file on a black one.
+/// The shape of the features of one image, found by running the file on a black one.
 fn shape(file: &[u8], channels: Channels, size: ImageSize) -> Result<[usize; 3], BackboneError> {
     let shape = channels.of_one(size);
     let black = vec![0.0; shape.iter().product()];

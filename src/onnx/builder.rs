@@ -1,4 +1,4 @@
-//! An ONNX graph while it is built: nodes in the order they run, tensors by name.
+//! Builds an ONNX graph: nodes in the order in which they run, and tensors by name.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use tract_onnx::pb::{
     type_proto,
 };
 
-/// The version of the operators.
+/// Version of the operators.
 const OPSET: i64 = 17;
-/// The version of the format that came with it.
+/// Version of the file format that was published with it.
 const IR_VERSION: i64 = 8;
 
-/// Elements of a tensor.
+/// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ElementType {
-    /// Of eight bits.
+    /// Unsigned 8-bit integers.
     Bytes,
-    /// In single precision.
+    /// 32-bit floats.
     Floats,
-    /// Of 64 bits.
+    /// 64-bit integers.
     Integers,
 }
 
@@ -40,20 +40,19 @@ impl ElementType {
 /// An axis of an input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dimension {
-    /// Always as long.
+    /// Fixed length.
     Fixed(usize),
-    /// As long as whoever runs the graph likes.
+    /// Length that the caller of the graph chooses.
     Named(&'static str),
 }
 
-/// A value of an attribute.
+/// The value of an attribute.
 pub(super) enum Attribute {
     Integer(i64),
     Integers(Vec<i64>),
 }
 
-/// A graph while it is built. What is added gets the name it is given, or, where something has that
-/// name already, one like it.
+/// A graph that is being built. Names that are already taken are made unique.
 #[derive(Default)]
 pub(super) struct Builder {
     graph: GraphProto,
@@ -69,12 +68,12 @@ impl Builder {
         name
     }
 
-    /// Makes a value an output.
+    /// Declares a value as an output.
     pub(super) fn output(&mut self, name: &str, shape: &[Dimension]) {
         self.graph.output.push(value_info(name, ElementType::Floats, shape));
     }
 
-    /// Adds a node; its output has the name of the node.
+    /// Adds a node. Its output has the name of the node.
     pub(super) fn node(
         &mut self,
         operator: &str,
@@ -94,19 +93,19 @@ impl Builder {
         name
     }
 
-    /// Adds a tensor of numbers.
+    /// Adds a tensor of floats.
     pub(super) fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) -> String {
         let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.tensor(name, ElementType::Floats, shape, data)
     }
 
-    /// Adds a tensor of whole numbers.
+    /// Adds a tensor of integers.
     pub(super) fn integers(&mut self, name: &str, shape: &[usize], values: &[i64]) -> String {
         let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.tensor(name, ElementType::Integers, shape, data)
     }
 
-    /// Adds one number.
+    /// Adds a scalar.
     pub(super) fn float(&mut self, name: &str, value: f32) -> String {
         self.floats(name, &[], &[value])
     }
@@ -131,7 +130,7 @@ impl Builder {
         name
     }
 
-    /// Notes something about the model.
+    /// Adds an entry to the metadata.
     pub(super) fn metadata(&mut self, key: &str, value: &str) {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.metadata.push(StringStringEntryProto { key, value });

@@ -1,4 +1,4 @@
-//! Files that cannot be base models.
+//! Errors of files that cannot be base models.
 
 use std::path::PathBuf;
 
@@ -12,47 +12,48 @@ pub enum BackboneError {
     /// It cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is no ONNX file, or lacks a part.
+    /// It is not an ONNX file, or lacks a part.
     #[error("`{}` cannot be read as an ONNX file: {reason}", path.display())]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         reason: String,
     },
-    /// No node and no value has the name.
-    #[error("the base model has no node and no value `{wanted}`")]
+    /// No node or value has this name.
+    #[error("the base model has no node or value `{wanted}`")]
     UnknownNode {
-        /// What was asked for.
+        /// Name that was given.
         wanted: String,
         /// Similar names.
         nearest: Vec<String>,
-        /// The last values that it computes.
+        /// Last values that it computes.
         last: Vec<String>,
     },
-    /// Nothing here computes some operators.
-    #[error("tract, which runs ONNX files here, does not know {}", operators(.0))]
+    /// Some operators are not supported.
+    #[error("tract, which runs ONNX files here, does not support {}", operators(.0))]
     Unsupported(
-        /// Each operator with the first node of it.
+        /// Each operator with its first node.
         Vec<(String, String)>,
     ),
-    /// Its input takes no pictures of the pipeline.
+    /// Its input does not accept the images of the pipeline.
     #[error("{reason}")]
     Input {
-        /// What it takes.
+        /// What the input accepts.
         reason: String,
-        /// What to do about it.
+        /// Hint on how to fix it.
         hint: String,
     },
-    /// What it computes is no picture and no vector.
-    #[error("its features have the shape {}, of which no head can be made", shape_text(.0))]
+    /// Its output is neither an image nor a vector.
+    #[error("its features have the shape {}, which no head can use", shape_text(.0))]
     Shape(
-        /// The shape for one picture, the number of pictures first.
+        /// Its features are neither a map nor a vector. The shape is for one image, with the number
+        /// of images first.
         Vec<usize>,
     ),
-    /// What it computes is no number.
+    /// Its features are not finite numbers.
     #[error(
-        "its features of a black picture hold {0}: a weight of it is no number, or far too large"
+        "its features of a black image contain {0}: a weight is not a number, or far too large"
     )]
     NotFinite(f32),
     /// It cannot be run.
@@ -71,7 +72,7 @@ fn operators(all: &[(String, String)]) -> String {
 }
 
 impl BackboneError {
-    /// Its code.
+    /// The problem code.
     pub fn code(&self) -> Code {
         match self {
             Self::File(_)
@@ -84,18 +85,18 @@ impl BackboneError {
         }
     }
 
-    /// What to do about it.
+    /// Hint on how to fix it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::File(error) => vec![format!("the system reports: {}", error.source)],
             Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
             Self::UnknownNode { nearest, last, .. } => {
                 let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", quoted(nearest)));
-                let last = format!("the last values that it computes are {}", quoted(last));
+                let last = format!("its last values are {}", quoted(last));
                 meant.into_iter().chain([last]).collect()
             }
             Self::Unsupported(_) => vec![
-                "give a node in front of them as `features`, or export the network with other operators"
+                "name an earlier node as `features`, or export the network with other operators"
                     .to_owned(),
             ],
             Self::Input { hint, .. } => vec![hint.clone()],

@@ -1,4 +1,4 @@
-//! Classifiers that this program wrote as ONNX files, read again.
+//! Reads classifiers that this program exported as ONNX files.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,22 @@ use crate::base::fs::{self, FileError};
 use crate::base::tensor::transposed;
 use crate::spec::ResizeSpec;
 
-/// A file that is no classifier of this program.
+/// A file that is not a classifier exported by this program.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportedError {
     /// It cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is no ONNX file.
-    #[error("`{}` is neither the directory of a run nor an ONNX file: {reason}", path.display())]
+    /// It is not an ONNX file.
+    #[error("`{}` is neither a run directory nor an ONNX file: {reason}", path.display())]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         reason: String,
     },
-    /// Another program wrote it.
-    #[error("`{}` does not say what its outputs are called and what its input needs", .0.display())]
+    /// Another program wrote it, so its metadata is missing.
+    #[error("`{}` has no metadata about its classes and its input", .0.display())]
     Foreign(PathBuf),
     /// It cannot be run.
     #[error(transparent)]
@@ -38,13 +38,13 @@ pub enum ExportedError {
 }
 
 impl ExportedError {
-    /// What to do about it.
+    /// Hints on how to fix it.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Foreign(_) => vec![
-                "files that `alpaca-run export` wrote say it".to_owned(),
-                "a network of another program can be the base model of a pipeline: `model: { base: { \
-                 onnx: FILE, features: NODE, preprocessing: … } }`"
+                "files written by `alpaca-run export` have it".to_owned(),
+                "to use a network of another program, make it the base model of a pipeline: `model: { \
+                 base: { onnx: FILE, features: NODE, preprocessing: … } }`"
                     .to_owned(),
             ],
             Self::File(_) | Self::Format { .. } | Self::Run(_) => vec![],
@@ -52,41 +52,40 @@ impl ExportedError {
     }
 }
 
-/// A classifier in a file.
+/// A classifier in an ONNX file.
 pub struct Exported {
-    /// The names of its classes, in the order of the output.
+    /// Names of the classes, in the order of the output.
     pub classes: Vec<String>,
-    /// What it takes.
+    /// Input of the graph.
     pub input: ExportedInput,
-    /// The file, ready to be made ready for a size.
+    /// File, to be prepared for an image size.
     pub model: Model,
 }
 
-/// What a classifier in a file takes.
+/// The input of an exported classifier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ExportedInput {
-    /// Images as bytes: of any size, or of one.
+    /// Images as bytes, of any size or of one fixed size.
     Pixels(Option<Size>),
-    /// Numbers that a recipe makes of pictures.
+    /// Values that are computed from images by a recipe.
     Normalised(ReadRecipe),
 }
 
-/// What has to be done with a picture in front of the network.
+/// The preprocessing of an image for the network.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct ReadRecipe {
-    /// The size that it is brought to, in pixels.
+    /// Size that images are resized to, in pixels.
     pub size: Size,
-    /// How.
+    /// How images are resized.
     pub resize: ResizeSpec,
-    /// What each value from 0 to 255 is multiplied by, for red, green and blue.
+    /// Factor for values from 0 to 255, for red, green and blue.
     pub scale: [f32; 3],
-    /// What is added then.
+    /// Offset that is added after multiplication.
     pub shift: [f32; 3],
 }
 
 impl ReadRecipe {
-    /// What the network takes of pixels that were brought to size: of `[height, width, 3]`,
-    /// `[3, height, width]`.
+    /// Scales resized pixels for the network: from `[height, width, 3]` to `[3, height, width]`.
     pub fn numbers(&self, pixels: &[u8]) -> Vec<f32> {
         let scaled = pixels.iter().enumerate();
         let scaled =
@@ -119,7 +118,7 @@ impl Exported {
     }
 }
 
-/// The size of images, `[n, height, width, 3]`, where an input says it.
+/// The image size of an input `[n, height, width, 3]`, if it is fixed.
 fn fixed_size(input: &ValueInfoProto) -> Option<Size> {
     let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref()?.value.as_ref() else {
         return None;
@@ -131,7 +130,7 @@ fn fixed_size(input: &ValueInfoProto) -> Option<Size> {
     Some(Size { height: length(1)?, width: length(2)? })
 }
 
-/// An entry of the metadata that is JSON.
+/// A metadata entry that contains JSON.
 fn entry<T: DeserializeOwned>(model: &ModelProto, key: &str) -> Option<T> {
     let entry = model.metadata_props.iter().find(|entry| entry.key == key)?;
     serde_json::from_str(&entry.value).ok()

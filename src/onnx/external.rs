@@ -1,4 +1,4 @@
-//! Tensors of an ONNX file that lie in other files beside it.
+//! Tensors of an ONNX file that are stored in other files next to it.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -8,21 +8,25 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 
 use crate::base::fs;
 
-/// Brings the tensors that lie in other files of a folder into the graph.
+/// Loads the tensors that are stored in other files of a directory into the graph.
 ///
 /// # Errors
-/// With what is wrong with one of them.
+/// With the problem of the first tensor that cannot be loaded.
 pub(super) fn bring_in(graph: &mut GraphProto, folder: &Path) -> Result<(), String> {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for tensor in &mut graph.initializer {
         if tensor.data_location != Some(DataLocation::External as i32) {
             continue;
         }
-        let location = entry(tensor, "location").ok_or("a tensor lies in a file without a name")?;
+        let location =
+            entry(tensor, "location").ok_or("a tensor is stored in a file without a name")?;
         let is_beside =
             Path::new(&location).components().all(|c| matches!(c, Component::Normal(_)));
         if !is_beside {
-            return Err(format!("tensor {} lies in `{location}`, outside its folder", tensor.name));
+            return Err(format!(
+                "tensor {} is in `{location}`, outside its directory",
+                tensor.name
+            ));
         }
         if !files.contains_key(&location) {
             let bytes = fs::read(&folder.join(&location));

@@ -1,4 +1,5 @@
-//! ONNX files of operators that our own layers are made of, as a graph whose layers can be trained.
+//! Converts ONNX files to a graph whose layers can be trained, if this program has a layer for each
+//! of their operators.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -18,21 +19,21 @@ use crate::model::weights::import::Layout;
 use crate::model::weights::import::constants::{Constants, attribute};
 use crate::spec::{Convention, ImageSize};
 
-/// The names of layers that every classifier has, and of what comes of it.
+/// Names of layers that every classifier has, and of its outputs.
 const TAKEN: [&str; 5] =
     ["input", "global_average_pooling2d", "dropout", "head", super::PROBABILITIES];
-/// What an epsilon is where a node names none.
+/// Default of the epsilon in ONNX.
 const EPSILON: f32 = 1e-5;
 
-/// What keeps a file from being more than run as it is.
+/// The reason why the layers of a file cannot be trained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {why}", subject(node, operator))]
 pub struct Obstacle {
-    /// The node; empty where it is the graph as a whole.
+    /// Name of the node; empty for the graph as a whole.
     pub node: String,
-    /// Its operator.
+    /// Operator of the node.
     pub operator: String,
-    /// What about it.
+    /// Reason, as a predicate.
     pub why: String,
 }
 
@@ -40,16 +41,16 @@ fn subject(node: &str, operator: &str) -> String {
     if node.is_empty() { "graph".to_owned() } else { format!("node `{node}` ({operator})") }
 }
 
-/// An obstacle that is no node's.
+/// An obstacle that concerns the graph as a whole.
 fn broken(why: String) -> Obstacle {
     Obstacle { node: String::new(), operator: String::new(), why }
 }
 
-/// Makes layers of the nodes of a base model; those that take the mean over all places at its end
-/// are left to the head.
+/// Converts the nodes of a base model to layers. A global average pooling at its end is left to the
+/// head.
 ///
 /// # Errors
-/// With the first node that there is no layer for.
+/// With the first node that cannot be converted.
 pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
     let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
     let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
@@ -78,13 +79,13 @@ pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle
     Ok(Imported { graph: layers, weights, convention })
 }
 
-/// The name of a node, or of what it computes where it has none.
+/// The name of a node, or of its output if it has none.
 fn name_of(node: &NodeProto) -> &str {
     let output = node.output.first().map_or("", String::as_str);
     if node.name.is_empty() { output } else { &node.name }
 }
 
-/// The value that a graph of maps ends with: its output, or what that is the mean of.
+/// The feature map that a graph ends with: its output, or the input of a global average pooling.
 fn end(graph: &GraphProto) -> Option<String> {
     let output = &graph.output.first()?.name;
     let constants = Constants::of(graph);
@@ -117,13 +118,13 @@ fn is_over_places(node: &NodeProto, constants: &Constants<'_>) -> bool {
 struct Import<'a> {
     constants: Constants<'a>,
     readers: BTreeMap<&'a str, Vec<&'a NodeProto>>,
-    /// The picture where its channels come last: only a transposition reads it.
+    /// The image if its channels come last. Only a transposition reads it.
     picture: Option<&'a str>,
-    /// The layer that each value is the output of.
+    /// Layer that computes each value.
     layer_of: BTreeMap<&'a str, LayerIdx>,
     graph: Graph,
     weights: Weights,
-    /// What convolutions add that the normalisation behind them takes away again, by their output.
+    /// Biases of convolutions that the following normalization subtracts again, by their output.
     biases: BTreeMap<&'a str, Tensor>,
 }
 
@@ -151,7 +152,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Makes a layer of a node, or says why not.
+    /// Converts a node to a layer, or returns the reason why it cannot.
     fn take_up(&mut self, node: &'a NodeProto) -> Result<(), String> {
         let output = node.output.first().map_or("", String::as_str);
         if self.constants.has(output) {
@@ -167,7 +168,7 @@ impl<'a> Import<'a> {
             "Add" => self.sum(node)?,
             "MaxPool" => self.max_pooling(node)?,
             "Pad" => self.padding(node, output)?,
-            _ => return Err("is of an operator that there is no layer for".to_owned()),
+            _ => return Err("uses an operator that cannot be trained here".to_owned()),
         };
         self.layer_of.insert(output, layer);
         Ok(())
@@ -180,7 +181,7 @@ impl<'a> Import<'a> {
             if self.constants.has(name) {
                 format!("reads the constant `{name}`")
             } else {
-                format!("reads `{name}`, which is no picture with channels first")
+                format!("reads `{name}`, which is not an image with channels first")
             }
         })
     }
@@ -195,36 +196,37 @@ impl<'a> Import<'a> {
         Ok(self.graph.add(name, kind, &inputs))
     }
 
-    /// Keeps a weight of a layer.
+    /// Stores a weight of a layer.
     fn keep(&mut self, layer: LayerIdx, role: Role, tensor: Tensor) -> Result<(), String> {
         let parameters = self.graph.parameters_of(layer);
         let parameter = parameters.into_iter().find(|parameter| parameter.role == role);
         let parameter = parameter.filter(|parameter| parameter.shape == tensor.shape());
-        let parameter = parameter.ok_or_else(|| "has weights of another shape".to_owned())?;
+        let parameter = parameter.ok_or_else(|| "has weights of an unexpected shape".to_owned())?;
         self.weights.insert(parameter.name, tensor);
         Ok(())
     }
 
-    /// Rows and columns of what a node reads.
+    /// Rows and columns of the input of a node.
     fn size(&self, node: &NodeProto) -> Result<[usize; 3], String> {
         let shape = &self.graph.layers()[self.input(node, 0)?].shape;
-        shape[..].try_into().map_err(|_| "reads no picture".to_owned())
+        shape[..].try_into().map_err(|_| "does not read an image".to_owned())
     }
 
-    /// A picture whose channels are brought to the front: here they never are.
+    /// A transposition of an image to channels first. Here channels are always last, so it has no
+    /// effect.
     fn transposition(&self, node: &NodeProto) -> Result<LayerIdx, String> {
         let is_of_picture = self.picture.is_some_and(|picture| node.input == [picture]);
         if is_of_picture && integers(node, "perm").as_deref() == Some(&[0, 3, 1, 2]) {
             return Ok(0);
         }
-        Err("turns what is no picture with channels last".to_owned())
+        Err("transposes a value that is not an image with channels last".to_owned())
     }
 
     fn convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<LayerIdx, String> {
         let [height, width, n_inputs] = self.size(node)?;
         let kernel = self.constants.tensor(node, 1).map_err(|error| error.to_string())?;
         let &[n_outputs, n_per_group, rows, columns] = kernel.shape() else {
-            return Err("has no kernel of four axes".to_owned());
+            return Err("has no kernel with four axes".to_owned());
         };
         let window = window(node, [height, width], [rows, columns])?;
         let bias = match node.input.get(2).filter(|name| !name.is_empty()) {
@@ -242,7 +244,7 @@ impl<'a> Import<'a> {
         } else if [group, n_outputs as i64] == [n_inputs as i64; 2] && n_per_group == 1 {
             if !window.fits_depthwise() {
                 return Err(format!(
-                    "has a window of {rows}×{columns} in steps of {}, for which there is no depthwise kernel",
+                    "has a window of {rows}×{columns} with stride {}, which has no depthwise kernel",
                     window.stride
                 ));
             }
@@ -250,8 +252,8 @@ impl<'a> Import<'a> {
             (kind, Role::DepthwiseKernel, Layout::Depthwise)
         } else {
             return Err(format!(
-                "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups, and ours \
-                 connect all channels or each with itself"
+                "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups; only \
+                 ordinary and depthwise convolutions can be trained"
             ));
         };
         let layer = self.add(node, kind, 1)?;
@@ -270,7 +272,7 @@ impl<'a> Import<'a> {
 
     fn normalisation(&mut self, node: &'a NodeProto) -> Result<LayerIdx, String> {
         if integer(node, "training_mode").unwrap_or(0) != 0 {
-            return Err("was exported in training".to_owned());
+            return Err("was exported in training mode".to_owned());
         }
         let epsilon = attribute(node, "epsilon").map_or(EPSILON, |epsilon| epsilon.f);
         let layer = self.add(node, LayerKind::BatchNormalization { epsilon }, 1)?;
@@ -296,7 +298,7 @@ impl<'a> Import<'a> {
         let kind = match (bound(1, "min"), bound(2, "max")) {
             (Some(0.0), Some(6.0)) => LayerKind::Relu6,
             (Some(0.0), None) => LayerKind::Relu,
-            _ => return Err("has other bounds than 0 and 6".to_owned()),
+            _ => return Err("has bounds other than 0 and 6".to_owned()),
         };
         self.add(node, kind, 1)
     }
@@ -305,7 +307,7 @@ impl<'a> Import<'a> {
         let [a, b] = [self.input(node, 0)?, self.input(node, 1)?];
         let layers = self.graph.layers();
         if layers[a].shape != layers[b].shape {
-            return Err("adds what has different shapes".to_owned());
+            return Err("adds values of different shapes".to_owned());
         }
         self.add(node, LayerKind::Add, 2)
     }
@@ -321,16 +323,16 @@ impl<'a> Import<'a> {
         }
         let Padding { top, bottom, left, right } = window.padding;
         if [top, bottom, left, right].iter().any(|n| *n >= window.kernel) {
-            return Err("has windows that lie outside".to_owned());
+            return Err("has windows outside the image".to_owned());
         }
         self.add(node, LayerKind::MaxPooling { window }, 1)
     }
 
-    /// Zeros that the convolution behind them takes up.
+    /// A padding with zeros, which the following convolution takes over.
     fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
         let readers = self.readers.get(output).map_or(&[][..], Vec::as_slice);
         if readers.is_empty() || !readers.iter().all(|reader| reader.op_type == "Conv") {
-            return Err("has something else than a convolution behind it".to_owned());
+            return Err("is not followed by a convolution".to_owned());
         }
         let value = self.constants.tensor(node, 2).ok();
         let is_zero = value.is_none_or(|value| value.values() == [0.0]);
@@ -344,7 +346,7 @@ impl<'a> Import<'a> {
                 let padding = Padding { top, bottom, left, right };
                 self.add(node, LayerKind::ZeroPadding(padding), 1)
             }
-            _ => Err("adds something else than rows and columns of zeros".to_owned()),
+            _ => Err("adds something other than rows and columns of zeros".to_owned()),
         }
     }
 }
@@ -356,7 +358,7 @@ mod tests {
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
 
-    /// The layers that a graph becomes, which `build` makes behind its input `x`.
+    /// The layers of a graph that `build` creates after its input `x`.
     fn imported(build: impl FnOnce(&mut Builder) -> String) -> Result<Imported, String> {
         let mut builder = Builder::default();
         let sides = [3, 8, 8].map(Dimension::Fixed);
@@ -413,7 +415,7 @@ mod tests {
             let x = convolution(builder, "c", "x");
             pad(builder, &x)
         });
-        assert!(at_the_end.unwrap_err().contains("else than a convolution behind it"));
+        assert!(at_the_end.unwrap_err().contains("not followed by a convolution"));
     }
 
     #[test]
@@ -429,7 +431,7 @@ mod tests {
     #[test]
     fn windows_that_no_layer_has_are_named() {
         for (name, numbers, expected) in
-            [("strides", vec![1, 2], "different steps"), ("dilations", vec![2, 2], "gaps")]
+            [("strides", vec![1, 2], "different strides"), ("dilations", vec![2, 2], "gaps")]
         {
             let said = imported(|builder| {
                 let kernel = builder.floats("k", &[3, 3, 3, 3], &[0.1; 81]);

@@ -1,4 +1,4 @@
-//! The input of an ONNX file, and which pictures it takes.
+//! The input of an ONNX file, and the images it accepts.
 
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value;
@@ -13,7 +13,7 @@ use crate::spec::ImageSize;
 pub(super) struct Input {
     name: String,
     element: i32,
-    /// A length for each axis, where it is fixed.
+    /// The length of each axis, if it is fixed.
     axes: Vec<Option<usize>>,
 }
 
@@ -29,7 +29,7 @@ impl Input {
                 [] => "its features do not depend on any input".to_owned(),
                 _ => format!("its features need the inputs {}", text::all_of(names)),
             };
-            return Err(refused(reason, "a base model has one input, for pictures"));
+            return Err(refused(reason, "a base model has one input, for images"));
         };
         let tensor = input.r#type.as_ref().and_then(|of| of.value.as_ref());
         let Some(Value::TensorType(tensor)) = tensor else {
@@ -44,12 +44,12 @@ impl Input {
         Ok(Self { name, element, axes: axes.collect() })
     }
 
-    /// Whether it takes pictures of a size, and how. Where no axis has the length 3, channels come
-    /// first.
+    /// The order of axes in which the input accepts images of a size. If no axis has the length 3,
+    /// channels come first.
     pub(super) fn check(&self, size: ImageSize) -> Result<Channels, BackboneError> {
         let name = &self.name;
         if self.element != DataType::Float as i32 {
-            let reason = format!("its input `{name}` takes other numbers than 32-bit floats");
+            let reason = format!("its input `{name}` does not take 32-bit floats");
             return Err(refused(reason, "export it with a float input and without preprocessing"));
         }
         let (channels, n, height, width) = match self.axes[..] {
@@ -58,16 +58,16 @@ impl Input {
             [_, n, height, width] => (Channels::First, n.unwrap_or(3), height, width),
             _ => {
                 let n = self.axes.len();
-                let reason = format!("its input `{name}` has {n} axes, and pictures have four");
+                let reason = format!("its input `{name}` has {n} axes, but images need four");
                 return Err(refused(
                     reason,
-                    "they are [n, 3, height, width] or [n, height, width, 3]",
+                    "the axes are [n, 3, height, width] or [n, height, width, 3]",
                 ));
             }
         };
         if n != 3 {
-            let reason = format!("its input `{name}` has {n} channels, and pictures have three");
-            return Err(refused(reason, "they are red, green and blue"));
+            let reason = format!("its input `{name}` has {n} channels, but images have three");
+            return Err(refused(reason, "the channels are red, green and blue"));
         }
         if height.is_none_or(|height| height == size.height)
             && width.is_none_or(|width| width == size.width)
@@ -77,7 +77,7 @@ impl Input {
         let [height, width] =
             [height, width].map(|length| length.map_or("any".to_owned(), |n| n.to_string()));
         let reason = format!(
-            "its input `{name}` takes pictures of {height}×{width} pixels, and those of the pipeline have {}×{}",
+            "its input `{name}` takes images of {height}×{width} pixels, but the pipeline uses {}×{}",
             size.height, size.width
         );
         let wanted = if height == width { height } else { format!("[{height}, {width}]") };

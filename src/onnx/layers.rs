@@ -1,4 +1,4 @@
-//! The units of a network as nodes, normalisations folded into convolutions.
+//! Converts the units of a network to nodes, with normalizations folded into convolutions.
 
 use alpaca_kernels::{Activation, Padding, Window};
 
@@ -8,7 +8,7 @@ use crate::model::fuse::{Connection, ConvolutionUnit, Unit, UnitKind, Value};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 
-/// Adds a network behind `input`, `[n, channels, height, width]`; gives the name of its logits.
+/// Adds a network after `input`, `[n, channels, height, width]`. Returns the name of its logits.
 pub(super) fn network(
     builder: &mut Builder,
     input: &str,
@@ -76,7 +76,7 @@ pub(super) fn network(
     values.pop().expect("a network has units")
 }
 
-/// Adds an activation behind `x`; `bounds` are the names of those of a `ReLU6`.
+/// Adds an activation after `x`. `bounds` are the names of the bounds of a `ReLU6`.
 fn activate(
     builder: &mut Builder,
     unit: &str,
@@ -94,7 +94,7 @@ fn activate(
     }
 }
 
-/// How a window slides.
+/// The attributes of a sliding window.
 fn slides(window: &Window) -> [(&'static str, Attribute); 3] {
     let Padding { top, bottom, left, right } = window.padding;
     [
@@ -121,7 +121,7 @@ fn convolve(
     let n_inputs = unit.input_shape[2];
     let n_outputs = unit.output_shape[2];
     let side = convolution.window.kernel;
-    // Ours has output channels innermost: height, width, inputs, outputs; ONNX has them outermost.
+    // Kernels here are height, width, inputs, outputs. ONNX has the output channels outermost.
     let (group, n_per_group) = match convolution.connection {
         Connection::Full => (1, n_inputs),
         Connection::Depthwise => (n_outputs, 1),
@@ -142,7 +142,8 @@ fn convolve(
     builder.node("Conv", &unit.name, &[x, &kernel, &bias], &attributes)
 }
 
-/// Adds what turns logits into the probability of each class; one logit stands for two classes.
+/// Adds the nodes that convert logits to the probability of each class. One logit stands for two
+/// classes.
 pub(super) fn probabilities(builder: &mut Builder, logits: &str, n_classes: usize, name: &str) {
     if n_classes > 2 {
         builder.node("Softmax", name, &[logits], &[("axis", Attribute::Integer(1))]);

@@ -1,8 +1,9 @@
-//! Classifiers as ONNX files: written with everything between a picture and its probabilities, and
+//! Classifiers as ONNX files: exported with everything between an image and its probabilities, and
 //! run by tract.
 //!
-//! A graph takes pictures of any size as bytes and does with them what is done before training, to the rounding of each pixel; or it takes numbers that are ready for the network. Operators
-//! are those of opset 17, which every common runtime has.
+//! A graph takes images of any size as bytes and preprocesses them exactly as in training,
+//! including the rounding of each pixel. Or it takes values that are already scaled for the
+//! network. It uses the operators of opset 17, which every common runtime supports.
 
 mod attributes;
 pub mod backbone;
@@ -23,7 +24,7 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
 
-/// The name of the input: pictures, `[n, height, width, 3]`, values from 0 to 255.
+/// Name of the input: images, `[n, height, width, 3]`, values from 0 to 255.
 pub const IMAGES: &str = "images";
 /// The name of the input of a graph without preprocessing: `[n, 3, height, width]`.
 pub const NORMALISED: &str = "input";
@@ -35,26 +36,26 @@ const CLASSES: &str = "classes";
 /// The entry of the metadata with the recipe, as JSON.
 const RECIPE: &str = "recipe";
 
-/// A classifier to be written.
+/// A classifier to be exported.
 pub struct Classifier<'a> {
-    /// The names of its classes, in the order of the output.
+    /// Names of the classes, in the order of the output.
     pub classes: &'a [String],
-    /// The network.
+    /// Network.
     pub network: &'a Network,
-    /// Its weights.
+    /// Weights of the network.
     pub weights: &'a Weights,
-    /// The size of the pictures that the network takes.
+    /// Size of the images that the network takes.
     pub size: ImageSize,
-    /// How pictures are brought to it.
+    /// How images are resized to it.
     pub resize: ResizeSpec,
 }
 
-/// Pictures that a graph cannot be taught to resize.
+/// A way of resizing that the graph does not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an ONNX file with the resizing of {0} in it cannot be written")]
+#[error("an ONNX file cannot include the resizing of {0}")]
 pub struct UnsupportedResize(&'static str);
 
-/// Whether a graph can be taught to resize pictures in this way.
+/// Checks that the graph can resize images in this way.
 ///
 /// # Errors
 /// When it cannot.
@@ -71,11 +72,11 @@ pub fn check_resize(resize: ResizeSpec) -> Result<(), UnsupportedResize> {
 }
 
 impl Classifier<'_> {
-    /// The bytes of a file whose graph takes images as bytes: any number of any size, or one at a
-    /// time of the size given, for runtimes that must know all shapes beforehand.
+    /// The bytes of a file whose graph takes images as bytes: any number of any size, or one image
+    /// of a given size, for runtimes that need fixed shapes.
     ///
     /// # Errors
-    /// When images are resized in a way that the graph does not know.
+    /// When images are resized in a way that the graph does not support.
     pub fn with_pixels(&self, of: Option<ImageSize>) -> Result<Vec<u8>, UnsupportedResize> {
         check_resize(self.resize)?;
         let mut builder = Builder::default();
@@ -89,7 +90,7 @@ impl Classifier<'_> {
         Ok(self.finish(builder, &input, n))
     }
 
-    /// The bytes of a file whose graph takes numbers that are ready for the network.
+    /// The bytes of a file whose graph takes values that are already scaled for the network.
     pub fn normalised(&self) -> Vec<u8> {
         let mut builder = Builder::default();
         let ImageSize { height, width } = self.size;
@@ -103,7 +104,7 @@ impl Classifier<'_> {
         self.finish(builder, &input, Dimension::Named("n"))
     }
 
-    /// Adds the network; `n` is how many images it takes at once.
+    /// Adds the network. `n` is the number of images per call.
     fn finish(&self, mut builder: Builder, input: &str, n: Dimension) -> Vec<u8> {
         let logits = layers::network(&mut builder, input, self.network, self.weights);
         layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
@@ -115,7 +116,7 @@ impl Classifier<'_> {
         builder.encode()
     }
 
-    /// What has to be done with a picture in front of a graph without preprocessing, exactly.
+    /// The recipe for preprocessing: the exact steps that a graph without preprocessing needs.
     pub fn recipe(&self) -> Recipe<'_> {
         let (scale, shift) = pixels::affine(self.network.preprocessing);
         Recipe {
@@ -130,41 +131,41 @@ impl Classifier<'_> {
     }
 }
 
-/// What has to be done with a picture in front of the network.
+/// A recipe for preprocessing: the steps that an image needs before the network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe<'a> {
-    /// The size that it is brought to, in pixels.
+    /// Size that images are resized to, in pixels.
     pub size: Size,
-    /// How.
+    /// How images are resized.
     pub resize: ResizeSpec,
-    /// What is done, in order.
+    /// Steps, in order.
     pub order: [&'static str; 4],
-    /// What each value from 0 to 255 is multiplied by, for red, green and blue.
+    /// Factor for values from 0 to 255, for red, green and blue.
     pub scale: [f32; 3],
-    /// What is added then.
+    /// Offset that is added after multiplication.
     pub shift: [f32; 3],
-    /// The names of the classes in the order of the output.
+    /// Names of the classes, in the order of the output.
     pub classes: &'a [String],
-    /// What is easily done wrong.
+    /// Warning about a step that is often done in a different way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'static str>,
 }
 
-/// What is easily done wrong where images are resized in front of a graph: few programs resize
-/// without antialiasing.
+/// A warning for images that are resized before the graph: few programs resize without
+/// antialiasing.
 pub fn warning(resize: ResizeSpec) -> Option<&'static str> {
     let is_rare = !resize.antialias && resize.interpolation != Interpolation::Nearest;
     is_rare.then_some(
         "this model was trained on images resized without antialiasing; Pillow, torchvision and most \
-         other programs resize with it, and the accuracy falls behind them",
+         other programs resize with it, which lowers the accuracy",
     )
 }
 
 /// A size in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Size {
-    /// Rows.
+    /// Height.
     pub height: usize,
-    /// Columns.
+    /// Width.
     pub width: usize,
 }

@@ -1,28 +1,28 @@
-//! From images of any size to what the network takes, as nodes.
+//! Nodes that resize and scale images of any size for the network.
 //!
-//! Resizing is a product with a matrix for each axis: so it is what this program does, antialiasing
-//! and the rounding of weights and pixels included, in any runtime, while the operator `Resize`
-//! differs from one to the next.
+//! Resizing is a product with one matrix per axis. So it gives the results of this program in any
+//! runtime, including antialiasing and the rounding of weights and pixels. The operator `Resize`
+//! differs between runtimes.
 //!
-//! Every number is exact. Weights are whole numbers made in 64-bit arithmetic. A product of a whole
-//! row can need 29 bits and single precision has 24, so weights are cut into two parts whose
-//! products fit; then no order of sums and no fused operation changes anything.
+//! Every number is exact. Weights are integers computed in 64-bit arithmetic. A product over a
+//! whole row can need 29 bits but single precision has 24, so weights are split into two parts
+//! whose products fit. Then neither the order of sums nor fused operations change the result.
 
 use super::Classifier;
 use super::builder::{Attribute, Builder, ElementType};
 use crate::spec::{ImageSize, Preprocessing};
 
-/// The low part of a weight has this many bits: few enough for the sums of the high parts, and for
-/// those of the low parts of up to two thousand weights.
+/// Number of bits of the low part of a weight. It is small enough for exact sums of the high parts,
+/// and of the low parts of up to two thousand weights.
 const LOW_BITS: u32 = 5;
 /// Weights are multiples of 2^-n for the largest n up to this for which they fit into sixteen bits,
 /// as the resizer has them.
 const MOST_BITS: u32 = 21;
-/// Twice the number that no weight may be rounded to.
+/// Twice the limit that rounded weights must stay below.
 const LIMIT: i64 = 65_535;
 
-/// Adds what is done with images, `[n, height, width, 3]`; gives the name of the network's input,
-/// `[n, 3, height, width]`. Images are of any size, or one at a time of the size given.
+/// Adds the preprocessing of images, `[n, height, width, 3]`. Returns the name of the network's
+/// input, `[n, 3, height, width]`. Images are of any size, or one at a time of a given size.
 pub(super) fn prepare(
     builder: &mut Builder,
     images: &str,
@@ -41,7 +41,7 @@ pub(super) fn prepare(
     builder.node("Add", "input", &[&scaled, &shift], &[])
 }
 
-/// Resizes images of any size, as many as there are.
+/// Resizes any number of images of any size.
 fn any_size(
     builder: &mut Builder,
     images: &str,
@@ -67,7 +67,7 @@ fn any_size(
     transpose(builder, "small", &small, &[0, 2, 1, 3])
 }
 
-/// Resizes one image of a known size, with matrices only and no shape that is found out later.
+/// Resizes one image of a known size, with constant matrices and fixed shapes.
 fn one_size(
     builder: &mut Builder,
     floats: &str,
@@ -105,9 +105,9 @@ fn cast(builder: &mut Builder, name: &str, value: &str, to: ElementType) -> Stri
     builder.node("Cast", name, &[value], &to)
 }
 
-/// What pixel values are multiplied by, and what is added then.
+/// The factor and the offset that scale pixel values.
 pub(super) fn affine(preprocessing: Preprocessing) -> ([f32; 3], [f32; 3]) {
-    // What is done is linear, so two values say everything.
+    // The scaling is linear, so two values determine it.
     let [low, high] = [0.0, 255.0].map(|value: f32| {
         let mut values = [value; 3];
         preprocessing.apply(&mut values);
@@ -117,29 +117,29 @@ pub(super) fn affine(preprocessing: Preprocessing) -> ([f32; 3], [f32; 3]) {
     (scale, low.map(|value| value as f32))
 }
 
-/// An axis of images that is brought to a length.
+/// An axis of images that is resized.
 struct Axis {
     name: &'static str,
-    /// What it is brought to.
+    /// Length after resizing.
     length: usize,
     antialias: bool,
 }
 
-/// On which side of the values the weights of a product stand.
+/// On which side of the product the weights are.
 #[derive(Clone, Copy)]
 enum Side {
     Left,
     Right,
 }
 
-/// The weights of each source pixel in each target pixel, `[length, n]`, as whole numbers in single
-/// precision, and what divides sums of weighted pixels.
+/// The weights of each source pixel in each target pixel, `[length, n]`, as integers in single
+/// precision, and the divisor of the sums of weighted pixels.
 struct AxisWeights {
-    /// Multiples of 2^[`LOW_BITS`], divided by that; or whole weights, where there is no low part.
+    /// Multiples of 2^[`LOW_BITS`], divided by that; or whole weights if there is no low part.
     high: String,
-    /// What is left of them; none where sums of whole weights fit.
+    /// Remainders of the weights; `None` if sums of whole weights fit.
     low: Option<String>,
-    /// What stands for one in `high`.
+    /// Value that represents one in `high`.
     unit: String,
     /// Half of it.
     half: String,
@@ -155,8 +155,8 @@ impl AxisWeights {
         Self { high, low, ..self }
     }
 
-    /// Adds the product of weights and pixels, and what turns its sums into pixels: whole numbers
-    /// from 0 to 255, halves up.
+    /// Adds the product of weights and pixels, and the rounding of its sums to pixels: integers
+    /// from 0 to 255, with halves rounded up.
     fn apply(&self, builder: &mut Builder, name: &str, values: &str, side: Side) -> String {
         let at = |what: &str| format!("{name}/{what}");
         let product = |builder: &mut Builder, what: &str, weights: &str| match side {
@@ -165,8 +165,8 @@ impl AxisWeights {
         };
         let mut sums = product(builder, "high_product", &self.high);
         if let Some(low) = &self.low {
-            // What the low parts are worth in units of the high ones; the rest decides nothing,
-            // because `half` and `unit` are whole in these units.
+            // The low parts in units of the high ones. The remainder does not matter, because
+            // `half` and `unit` are integers in these units.
             let low = product(builder, "low_product", low);
             let base = builder.float(&at("low_base"), (1_u32 << LOW_BITS) as f32);
             let carry = builder.node("Div", &at("low_share"), &[&low, &base], &[]);
@@ -182,7 +182,7 @@ impl AxisWeights {
 }
 
 impl Axis {
-    /// Adds the weights for a length that is known now.
+    /// Adds the weights for a length that is known at export.
     fn of_length(&self, builder: &mut Builder, n: usize) -> AxisWeights {
         let at = |what: &str| format!("{}/{what}", self.name);
         let (weights, bits) = weights(n, self.length, self.antialias);
@@ -201,8 +201,8 @@ impl Axis {
         AxisWeights { high, low, unit, half }
     }
 
-    /// Adds what makes the same weights from the length of an axis of the images, `position` in
-    /// their `shape`.
+    /// Adds the nodes that compute the same weights from the length of an axis of the images, at
+    /// `position` in their `shape`.
     fn of_any_length(&self, builder: &mut Builder, shape: &str, position: i64) -> AxisWeights {
         let at = |what: &str| format!("{}/{what}", self.name);
         let (triangle, sums) = self.triangle(builder, shape, position);
@@ -267,7 +267,7 @@ impl Axis {
         (triangle, sums)
     }
 
-    /// Adds twice what stands for one in whole weights: the largest power of two up to
+    /// Adds twice the value that represents one in whole weights: the largest power of two up to
     /// 2^[`MOST_BITS`] for which the largest weight still fits into sixteen bits, times two.
     fn two_units(&self, builder: &mut Builder, triangle: &str, sums: &str) -> String {
         let at = |what: &str| format!("{}/{what}", self.name);
@@ -293,8 +293,8 @@ impl Axis {
     }
 }
 
-/// The weights that the graph makes for an axis of `n` pixels that is brought to `length`: whole
-/// numbers, `[length, n]`, and how many bits stand for one.
+/// The weights that the graph computes to resize an axis of `n` pixels to `length`: integers,
+/// `[length, n]`, and the number of bits that represent one.
 pub fn weights(n: usize, length: usize, antialias: bool) -> (Vec<i64>, u32) {
     let (n, length) = (n as i64, length as i64);
     let step = 2 * length;

@@ -1,4 +1,4 @@
-//! ONNX files run by tract.
+//! Runs ONNX files with tract.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ impl GraphError {
     }
 }
 
-/// A file that has been read, before it is made ready for inputs of one shape.
+/// A file that has been read but not yet prepared for inputs of one shape.
 pub struct Model {
     model: InferenceModel,
 }
 
-/// A model for inputs of one shape.
+/// A model prepared for inputs of one shape.
 pub struct Runnable {
     plan: Arc<TypedRunnableModel>,
 }
@@ -35,24 +35,24 @@ impl Model {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it is no ONNX file, or has operators that tract does not know.
+    /// When it is not an ONNX file, or has operators that tract does not support.
     pub fn read(bytes: &[u8]) -> Result<Self, GraphError> {
         let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(bytes));
         Ok(Self { model: model.map_err(|error| GraphError::new(&error))? })
     }
 
-    /// Makes it ready for pictures as bytes, `[n, height, width, 3]`.
+    /// Prepares it for images as bytes, `[n, height, width, 3]`.
     ///
     /// # Errors
-    /// When tract cannot.
+    /// When tract fails.
     pub fn for_pixels(&self, shape: [usize; 4]) -> Result<Runnable, GraphError> {
         self.ready(InferenceFact::dt_shape(u8::datum_type(), shape))
     }
 
-    /// Makes it ready for numbers, `[n, 3, height, width]`.
+    /// Prepares it for scaled values, `[n, 3, height, width]`.
     ///
     /// # Errors
-    /// When tract cannot.
+    /// When tract fails.
     pub fn for_numbers(&self, shape: [usize; 4]) -> Result<Runnable, GraphError> {
         self.ready(InferenceFact::dt_shape(f32::datum_type(), shape))
     }
@@ -65,7 +65,7 @@ impl Model {
 }
 
 impl Runnable {
-    /// The output for pictures as bytes.
+    /// The output for images as bytes.
     ///
     /// # Errors
     /// When tract fails.
@@ -74,7 +74,7 @@ impl Runnable {
         self.run(input.map_err(|error| GraphError::new(&error))?)
     }
 
-    /// The output for numbers.
+    /// The output for scaled values.
     ///
     /// # Errors
     /// When tract fails.

@@ -1,22 +1,22 @@
-//! What is wrong with a pipeline, and where.
+//! Diagnostics: problems with a pipeline, and where they are.
 
 use super::document::{Document, Span};
 use crate::spec::problem::{Code, Problem};
 
-/// A problem with its place in the text.
+/// A problem with its location in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Its stable code.
+    /// Stable code.
     pub code: Code,
-    /// What is wrong, in one sentence without a full stop.
+    /// Message that states the problem, as one sentence without a full stop.
     pub message: String,
-    /// The text it is about.
+    /// Text it is about.
     pub span: Span,
-    /// A few words beside that text.
+    /// Short text shown next to it.
     pub label: String,
-    /// Other places that belong to it, each with a few words.
+    /// Related locations, each with a short text.
     pub related: Vec<(Span, String)>,
-    /// What to do about it.
+    /// Hints on how to fix it.
     pub hints: Vec<String>,
 }
 
@@ -27,27 +27,27 @@ impl Diagnostic {
         Self { code, message: message.into(), span, label, related, hints }
     }
 
-    /// Places a problem in a document.
+    /// Gives a problem its location in a document.
     pub fn of_problem(document: &Document, problem: Problem) -> Self {
         let Problem { code, at, message, label, hints } = problem;
         Self { code, message, span: document.locate(&at), label, related: vec![], hints }
     }
 
-    /// Adds a few words beside the text.
+    /// Adds the short text shown next to the source text.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Adds another place that belongs to it.
+    /// Adds a related location.
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related.push((span, label.into()));
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds a hint on how to fix it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -55,7 +55,7 @@ impl Diagnostic {
     }
 }
 
-/// Puts diagnostics in the order of the text and drops repeated ones.
+/// Sorts diagnostics by location and removes duplicates.
 pub fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by_key(|d| (d.span.source, d.span.range.start, d.code));
     diagnostics.dedup();

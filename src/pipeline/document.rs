@@ -1,36 +1,36 @@
-//! A YAML text as a tree in which every value knows where it was written.
+//! A YAML text as a tree in which every value has its location.
 
 use std::ops::Range;
 
 use crate::base::key_path::{KeyPath, Segment};
 
-/// Where a piece of a pipeline was written.
+/// The kind of source that a value was written in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceKind {
-    /// In the pipeline file.
+    /// The pipeline file.
     File,
-    /// In a `-S` option.
+    /// A `-S` option.
     Override,
 }
 
-/// A text that values come from.
+/// A text that contains values.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What it is.
+    /// Kind of the source.
     pub kind: SourceKind,
-    /// How it is named in messages: the file's path, or `-S`.
+    /// Name in messages: the path of the file, or `-S`.
     pub name: String,
-    /// The text.
+    /// Full text.
     pub text: String,
 }
 
 impl Source {
-    /// Line and column of a byte, both from one; columns count characters.
+    /// Line and column of a byte, both from 1. Columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         self.lines().position(offset)
     }
 
-    /// Where its lines begin, for many positions.
+    /// The starts of its lines, for looking up many positions.
     pub fn lines(&self) -> Lines<'_> {
         let starts = self.text.match_indices('\n').map(|(newline, _)| newline + 1);
         Lines { text: &self.text, starts: std::iter::once(0).chain(starts).collect() }
@@ -44,7 +44,7 @@ pub struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Line and column of a byte, both from one; columns count characters.
+    /// Line and column of a byte, both from 1. Columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
         let line = self.starts.partition_point(|start| *start <= offset);
@@ -52,25 +52,25 @@ impl Lines<'_> {
     }
 }
 
-/// A piece of a source.
+/// A range of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Position of the source in [`Document::sources`].
     pub source: usize,
-    /// The bytes.
+    /// Range of bytes.
     pub range: Range<usize>,
 }
 
-/// A value and its place.
+/// A value and its location.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// Its place.
+    /// Location.
     pub(super) span: Span,
     /// The value.
     pub(super) value: NodeValue,
 }
 
-/// A value.
+/// The value of a node.
 #[derive(Clone, Debug)]
 pub(super) enum NodeValue {
     /// A null, boolean, number or string.
@@ -86,7 +86,7 @@ pub(super) enum NodeValue {
 pub(super) struct Entry {
     /// The key.
     pub(super) key: String,
-    /// Its place.
+    /// Location.
     pub(super) key_span: Span,
     /// The value.
     pub(super) value: Node,
@@ -98,7 +98,7 @@ impl Node {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
-    /// The entries of a mapping; none of anything else.
+    /// The entries of a mapping; empty for any other value.
     pub(super) fn entries(&self) -> &[Entry] {
         match &self.value {
             NodeValue::Mapping(entries) => entries,
@@ -106,7 +106,7 @@ impl Node {
         }
     }
 
-    /// The same value as serde's YAML knows it, without places.
+    /// The same value as a `serde_yaml` value, without locations.
     pub(super) fn to_value(&self) -> serde_yaml::Value {
         match &self.value {
             NodeValue::Scalar(value) => value.clone(),
@@ -123,7 +123,7 @@ impl Node {
     }
 }
 
-/// A pipeline's tree with the texts it comes from.
+/// The tree of a pipeline with its sources.
 #[derive(Clone, Debug)]
 pub struct Document {
     sources: Vec<Source>,
@@ -135,12 +135,12 @@ impl Document {
         Self { sources, root }
     }
 
-    /// The texts that [`Span`]s point into; the file is the first.
+    /// The sources that [`Span`]s refer to. The file is the first.
     pub fn sources(&self) -> &[Source] {
         &self.sources
     }
 
-    /// The place of a value; of the nearest value around it that was written, if it was not.
+    /// The location of a value, or of the nearest enclosing value if it was not written.
     pub fn locate(&self, path: &KeyPath) -> Span {
         let mut place = &self.root.span;
         let mut node = &self.root;
@@ -154,7 +154,7 @@ impl Document {
         }
     }
 
-    /// The place of a value that was written; `None` for one that was not.
+    /// The location of a value; `None` if it was not written.
     pub fn find(&self, path: &KeyPath) -> Option<&Span> {
         let mut node = &self.root;
         for segment in path.segments() {
@@ -164,7 +164,7 @@ impl Document {
     }
 }
 
-/// The value one step below `node`, with the span that stands for it: of a key, or of an item.
+/// The value one step below `node`, with the span of its key or item.
 fn step<'a>(node: &'a Node, segment: &Segment) -> Option<(&'a Span, &'a Node)> {
     match (segment, &node.value) {
         (Segment::Key(key), _) => node.entry(key).map(|entry| (&entry.key_span, &entry.value)),

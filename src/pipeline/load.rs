@@ -1,4 +1,4 @@
-//! Loading a pipeline: the one way from a file to a spec.
+//! Loading a pipeline: from a file to a spec.
 
 use std::path::{Path, PathBuf};
 
@@ -13,45 +13,46 @@ use crate::base::names;
 use crate::spec::PipelineSpec;
 use crate::spec::problem::Problem;
 
-/// Bytes that a pipeline file may have.
+/// Largest pipeline file in bytes.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// What a pipeline is loaded from.
+/// The input that a pipeline is loaded from.
 #[derive(Clone, Debug)]
 pub struct PipelineInput {
-    /// The file, as the user named it.
+    /// Path of the file, as given by the user.
     pub file: PathBuf,
-    /// The folder that its paths are relative to; its own folder unless it was moved.
+    /// Directory that paths in the file are relative to. It is the directory of the file, unless
+    /// the file was moved.
     pub folder: PathBuf,
-    /// The texts of the `-S` options, applied in order.
+    /// Texts of the `-S` options, in the order they are applied.
     pub overrides: Vec<String>,
-    /// The folder that paths in `-S` options are relative to; absolute.
+    /// Absolute directory that paths in `-S` options are relative to.
     pub current_dir: PathBuf,
 }
 
-/// A pipeline that can run, and the text it came from.
+/// A valid pipeline and its text.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What to do.
+    /// Resolved pipeline.
     pub spec: PipelineSpec,
-    /// Where each value was written.
+    /// Location of each value.
     pub document: Document,
 }
 
-/// A pipeline that cannot run.
+/// A pipeline that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is no text that pipelines are written in.
+    /// The file is not UTF-8 text.
     #[error("`{}` {what}", names::text_of_path(path))]
     Encoding {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it, in a fragment.
+        /// Predicate that states the problem.
         what: String,
-        /// What to do about it.
+        /// Hint on how to fix it.
         hint: &'static str,
     },
     /// The pipeline has problems.
@@ -59,17 +60,17 @@ pub enum LoadError {
     Rejected(Rejected),
 }
 
-/// Everything that is wrong with a pipeline.
+/// All problems of a pipeline.
 #[derive(Clone, Debug)]
 pub struct Rejected {
-    /// The texts that the diagnostics point into.
+    /// Sources that the diagnostics refer to.
     pub sources: Vec<Source>,
-    /// The problems, in the order of the text.
+    /// Problems in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Loaded {
-    /// Places problems that were found later, by looking at the dataset or the weights.
+    /// Gives a location to problems that were found later, in the dataset or the weights.
     pub fn reject(&self, problems: Vec<Problem>) -> Rejected {
         let placed =
             problems.into_iter().map(|problem| Diagnostic::of_problem(&self.document, problem));
@@ -83,35 +84,35 @@ impl Loaded {
 /// Reads, checks and resolves a pipeline.
 ///
 /// # Errors
-/// When the file cannot be read, or with everything that is wrong in it.
+/// When the file cannot be read, or with all problems in it.
 pub fn load(input: &PipelineInput) -> Result<Loaded, LoadError> {
     let text = text_of(fs::read_bounded(&input.file, MOST_BYTES)?, &input.file)?;
     from_text(&text, input).map_err(LoadError::Rejected)
 }
 
-/// Bytes as text; says which text they are if not UTF-8.
+/// Decodes bytes as UTF-8. The error names the likely encoding if they are not.
 fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, LoadError> {
     let error = |what: String, hint| LoadError::Encoding { path: path.to_path_buf(), what, hint };
-    // Every other byte of Latin letters is zero in UTF-16, with or without a mark at the start.
+    // In UTF-16 every other byte of Latin letters is zero, with or without a byte order mark.
     let start = &bytes[..bytes.len().min(64)];
     let n_zeros = start.split(|byte| *byte == 0).count() - 1;
     let is_wide = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
     if is_wide || (start.len() >= 4 && 3 * n_zeros >= start.len()) {
         let hint = "save it as UTF-8; in PowerShell: `… | Set-Content -Encoding utf8 FILE`";
-        return Err(error("is UTF-16 text; pipelines are UTF-8".to_owned(), hint));
+        return Err(error("is UTF-16 text, but pipelines must be UTF-8".to_owned(), hint));
     }
     String::from_utf8(bytes).map_err(|wrong| {
         let (bytes, at) = (wrong.as_bytes(), wrong.utf8_error().valid_up_to());
         let line = bytes[..at].split(|byte| *byte == b'\n').count();
-        let what = format!("is not UTF-8: in line {line} there is the byte 0x{:02X}", bytes[at]);
-        error(what, "save it as UTF-8; it may be Latin-1 or Windows-1252 now")
+        let what = format!("is not UTF-8: line {line} contains the byte 0x{:02X}", bytes[at]);
+        error(what, "save it as UTF-8; it may be Latin-1 or Windows-1252")
     })
 }
 
 /// Checks and resolves the text of a pipeline file.
 ///
 /// # Errors
-/// With everything that is wrong in it.
+/// With all problems in it.
 pub fn from_text(text: &str, input: &PipelineInput) -> Result<Loaded, Rejected> {
     let name = names::text_of_path(&input.file);
     let mut sources = vec![Source { kind: SourceKind::File, name, text: text.to_owned() }];
@@ -167,7 +168,7 @@ fn read(
     spec.map(|spec| (spec, root))
 }
 
-/// The folder that paths in a pipeline file are relative to.
+/// The directory that paths in a pipeline file are relative to.
 pub fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -1,10 +1,10 @@
-//! From the text of a pipeline file to a [`PipelineSpec`](crate::spec::PipelineSpec), or to the
-//! list of everything that is wrong with it.
+//! Turns the text of a pipeline file into a [`PipelineSpec`](crate::spec::PipelineSpec), or into a
+//! list of all its problems.
 //!
-//! The only module that knows YAML. The text passes through four hands:
-//! [`parse`] makes a tree in which every value knows its place, [`overrides`] changes it as the
-//! command line asks, [`shape`] holds it against the JSON schema of the [`raw`] types, and
-//! [`resolve`] turns the raw types into the spec. Each adds to one list of diagnostics.
+//! This is the only module that knows YAML. Loading has four steps: [`parse`] builds a tree in
+//! which every value has its location, [`overrides`] applies `-S` options to it, [`shape`] checks
+//! it against the JSON schema of the [`raw`] types, and [`resolve`] turns the raw types into the
+//! spec. All steps add to one list of diagnostics.
 
 pub mod diagnostic;
 pub mod document;

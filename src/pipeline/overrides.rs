@@ -1,7 +1,7 @@
-//! `-S stages.finetune.epochs=10`: values from the command line, put into the tree.
+//! Overrides from the command line, such as `-S stages.finetune.epochs=10`, applied to the tree.
 //!
-//! A path leads through keys and list positions. Where the file has made a choice by a key
-//! (`train:`, `adam:`) the path may leave that key out.
+//! A path consists of keys and list positions. It may leave out a key that only makes a choice,
+//! such as `train` or `adam`.
 
 use super::diagnostic::Diagnostic;
 use super::document::{Entry, Node, NodeValue, Source, SourceKind, Span};
@@ -10,7 +10,7 @@ use super::schema::SchemaView;
 use crate::base::text;
 use crate::spec::problem::Code;
 
-/// A step of an override's path, with its place in the option's text.
+/// A step of an override's path, with its location in the option's text.
 #[derive(Clone, Debug)]
 struct Step {
     text: String,
@@ -45,7 +45,7 @@ pub(super) fn apply(
             let span = Span { source, range: text.len() - rest.len()..text.len() };
             let message = "there is more text after the value of this override";
             return Err(Diagnostic::new(Code::BadOverride, span, message)
-                .hint("a command line has no comments; put the whole value in quotes"));
+                .hint("put the whole value in quotes; an override has no comments"));
         }
         put(root, Some(SchemaView::root()), &steps, value)
     });
@@ -54,8 +54,8 @@ pub(super) fn apply(
     }
 }
 
-/// A text with ` #` in it, which in a file would begin a comment. There are none on a command line.
-/// Quotes, lists and mappings are left to YAML.
+/// Whether a text contains ` #` as part of a plain value. In a file it would begin a comment, but a
+/// command line has none. Quotes, lists and mappings are left to YAML.
 fn with_number_sign(text: &str) -> Option<&str> {
     let text = text.trim();
     let is_plain = !text.starts_with(['\'', '"', '[', '{', '|', '>', '&', '*', '!']);
@@ -84,7 +84,7 @@ fn split(text: &str, source: usize) -> Result<(Vec<Step>, &str, usize), Diagnost
         let name = part.strip_suffix(']').unwrap_or(part);
         let trimmed = name.trim();
         if trimmed.is_empty() {
-            return Err(malformed("the path of this override has an empty step"));
+            return Err(malformed("the path of this override has an empty key"));
         }
         let span = Span { source, range: start..start + name.len() };
         steps.push(Step { text: trimmed.to_owned(), span });
@@ -93,7 +93,7 @@ fn split(text: &str, source: usize) -> Result<(Vec<Step>, &str, usize), Diagnost
     Ok((steps, value, path.len() + 1))
 }
 
-/// Moves the places of a value that was parsed by itself to where it stands in the option.
+/// Shifts the locations of a value that was parsed separately to its position in the option.
 fn shift(node: &mut Node, by: usize) {
     let moved = |span: &mut Span| span.range = span.range.start + by..span.range.end + by;
     moved(&mut node.span);
@@ -109,7 +109,7 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-/// Puts `value` at the end of the path, making mappings on the way.
+/// Sets the value at the end of the path and creates missing mappings on the way.
 fn put(
     node: &mut Node,
     schema: Option<SchemaView>,
@@ -139,7 +139,7 @@ fn put(
             let schema = schema.and_then(|schema| child(schema, &step.text));
             let entry = entry_or_new(entries, step);
             if rest.is_empty() {
-                // What is replaced is written here now, its key as well.
+                // The replaced value and its key are now located in the override.
                 entry.key_span = step.span.clone();
             }
             put(&mut entry.value, schema, rest, value)
@@ -151,7 +151,7 @@ fn put(
     }
 }
 
-/// The key by which the file has made a choice, if the path leaves it out.
+/// The key that makes a choice in the file, if the path leaves it out.
 fn chosen_tag(
     node: &Node,
     schema: Option<SchemaView>,
@@ -165,8 +165,8 @@ fn chosen_tag(
     tags.into_iter().find(|(tag, _)| *tag == entry.key)
 }
 
-/// Where any name is allowed (`stages`), a path that leads on through a name that is not there is a
-/// slip, not a new entry.
+/// Whether a path goes through an unknown name where any name is allowed, as in `stages`. That is a
+/// typing error, not a new entry.
 fn check_name(
     entries: &[Entry],
     schema: Option<SchemaView>,
@@ -183,7 +183,7 @@ fn check_name(
     let message = format!("there is no `{}` here", step.text);
     let hint = match text::nearest(&step.text, names(), 1)[..] {
         [nearest] => format!("did you mean `{nearest}`?"),
-        _ => format!("there are {}", text::all_of(names())),
+        _ => format!("the keys here are {}", text::all_of(names())),
     };
     Err(Diagnostic::new(Code::BadOverride, step.span.clone(), message).hint(hint))
 }

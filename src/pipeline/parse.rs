@@ -1,8 +1,8 @@
-//! YAML text to a tree of values with places.
+//! Parses YAML text to a tree of values with locations.
 //!
-//! The event parser supplies structure and places; what a plain scalar means (`1e-4` a number,
-//! `no` a string, as in YAML 1.2) is decided by `serde_yaml`, which also builds the raw types
-//! later, so that there is one opinion about types.
+//! The event parser provides structure and locations. `serde_yaml` decides the type of plain
+//! scalars (`1e-4` is a number and `no` a string, as in YAML 1.2). It also builds the raw types
+//! later, so both agree on types.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use super::diagnostic::Diagnostic;
 use super::document::{Entry, Node, NodeValue, Span};
 use crate::spec::problem::Code;
 
-/// How many values aliases may stand for: a few nested aliases can stand for billions.
+/// Most values that aliases may expand to. A few nested aliases can expand to billions.
 const MOST_COPIED: usize = 100_000;
 
 /// Parses one YAML document.
 ///
 /// # Errors
-/// When the text is not YAML: then nothing more can be said about it. Problems that leave a tree
-/// standing (duplicate keys, tags) are added to `diagnostics` instead.
+/// When the text is not YAML, so that there is no tree to check. Other problems (duplicate keys,
+/// tags) are added to `diagnostics`.
 pub(super) fn parse<'a>(
     text: &'a str,
     source: usize,
@@ -46,7 +46,7 @@ pub(super) fn parse<'a>(
         .unwrap_or(Node { span: end, value: NodeValue::Scalar(serde_yaml::Value::Null) }))
 }
 
-/// A list or mapping whose end has not been seen.
+/// A list or mapping that is still open.
 struct Open {
     span: Span,
     anchor: usize,
@@ -57,7 +57,7 @@ enum Content {
     Sequence(Vec<Node>),
     Mapping {
         entries: Vec<Entry>,
-        /// The position of each key among them.
+        /// Position of each key among the entries.
         known: BTreeMap<String, usize>,
         key: Option<(String, Span)>,
     },
@@ -110,7 +110,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Puts a complete node where it belongs.
+    /// Adds a complete node to the open list or mapping.
     fn finish(&mut self, node: Node, anchor: usize) {
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -133,8 +133,8 @@ impl Builder<'_> {
         }
     }
 
-    /// What an alias stands for. The parser has refused an alias without an anchor; one inside its
-    /// own anchor would be an endless tree and becomes nothing.
+    /// The value that an alias refers to. The parser has already rejected aliases without an
+    /// anchor. An alias inside its own anchor would make the tree infinite, so it has no value.
     fn copy_of(&mut self, anchor: usize, span: &Span) -> NodeValue {
         const NOTHING: NodeValue = NodeValue::Scalar(serde_yaml::Value::Null);
         let Some(node) = self.anchors.get(&anchor) else { return NOTHING };
@@ -146,14 +146,14 @@ impl Builder<'_> {
         if !was_within {
             return NOTHING;
         }
-        let message = "the aliases of this file stand for more values than a pipeline could need";
+        let message = "the aliases of this file expand to more values than a pipeline can need";
         self.diagnostics.push(Diagnostic::new(Code::UnsupportedYaml, span.clone(), message));
         NOTHING
     }
 
     fn close(&mut self, end: &Span) {
         let Some(Open { mut span, anchor, content }) = self.open.pop() else { return };
-        // A list or mapping in brackets ends with its bracket, another with its last value.
+        // A list or mapping in brackets ends with its bracket, any other with its last value.
         let is_bracketed = self.text[end.range.start..].starts_with([']', '}']);
         let last = match &content {
             Content::Sequence(items) => items.last(),
@@ -187,7 +187,8 @@ impl Builder<'_> {
         serde_yaml::from_str(text).unwrap_or_else(|_| text.into())
     }
 
-    /// The place of a quoted scalar up to its closing quote; the parser's goes on to the line's end.
+    /// The location of a quoted scalar up to its closing quote. The parser's own extends to the end
+    /// of the line.
     fn without_comment(&self, mut span: Span, style: ScalarStyle) -> Span {
         let quote = match style {
             ScalarStyle::SingleQuoted => '\'',
@@ -213,7 +214,7 @@ impl Builder<'_> {
 
     fn reject_tag(&mut self, tag: Option<&Tag>, span: &Span) {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
-            let message = format!("pipeline files do not use YAML tags such as `{tag}`");
+            let message = format!("pipeline files cannot use YAML tags such as `{tag}`");
             self.diagnostics.push(Diagnostic::new(Code::UnsupportedYaml, span.clone(), message));
         }
     }
@@ -234,12 +235,10 @@ impl Builder<'_> {
             error.info().split(|c: char| !c.is_alphabetic()).any(|w| ["tab", "tabs"].contains(&w));
         match strange {
             Some(c) => diagnostic.hint(format!(
-                "remove the character U+{:04X}, which text does not have; is this a text file?",
+                "remove the character U+{:04X}, which is not allowed in text; is this a text file?",
                 c as u32
             )),
-            None if speaks_of_tabs => {
-                diagnostic.hint("YAML is indented with spaces, not with tabs")
-            }
+            None if speaks_of_tabs => diagnostic.hint("indent YAML with spaces, not with tabs"),
             None => diagnostic,
         }
     }

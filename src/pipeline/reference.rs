@@ -1,5 +1,5 @@
-//! The reference of pipeline files and of problem codes, as Markdown made from the same words that
-//! the schema and the messages use.
+//! The reference of pipeline files and problem codes as Markdown, generated from the schema and the
+//! codes.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::schema::SchemaView;
 use super::shape::wording::{describe, range};
 use crate::spec::problem::Code;
 
-/// Every key of a pipeline file: what it takes, its default and its meaning.
+/// The reference of pipeline files: every key with its type, default and meaning.
 pub fn pipeline_reference() -> String {
     let mut page = Page { text: String::new() };
     page.text.push_str(
@@ -21,11 +21,11 @@ pub fn pipeline_reference() -> String {
     page.text
 }
 
-/// Every code by which a problem is known.
+/// The reference of problem codes.
 pub fn codes_reference() -> String {
     let mut text = "# Problem codes\n\n\
                     <!-- Generated from the list of codes: UPDATE=1 cargo test -->\n\n\
-                    A code may be searched for, and never changes its meaning.\n\n\
+                    Each problem has a code that can be searched for. A code never changes its meaning.\n\n\
                     | code | what is wrong |\n| --- | --- |\n"
         .to_owned();
     for code in Code::ALL {
@@ -71,7 +71,7 @@ impl Page {
         }
     }
 
-    /// A section of its own for a value that is more than a scalar.
+    /// A section for a value that is not a scalar.
     fn section(&mut self, schema: SchemaView, path: &str) {
         if let Some(items) = schema.items().filter(|items| !items.tags().is_empty()) {
             self.section(items, &format!("{path}[]"));
@@ -110,7 +110,7 @@ impl Page {
         }
     }
 
-    /// The words that a value may be, each with its meaning.
+    /// A list of the words that a value may be, each with its meaning.
     fn words(&mut self, schema: SchemaView) {
         for branch in schema.branches() {
             let name = match branch.words()[..] {
@@ -124,7 +124,7 @@ impl Page {
     }
 }
 
-/// What a value may be; where that has a section of its own, with a link to it.
+/// The type of a value, with a link to its section if it has one.
 fn link(schema: SchemaView, path: &str) -> String {
     if schema.properties().is_empty() {
         return takes(schema);
@@ -133,7 +133,7 @@ fn link(schema: SchemaView, path: &str) -> String {
     format!("[these keys](#{})", anchor.to_lowercase())
 }
 
-/// What a value may be, with the range of a number.
+/// The type of a value, with the range of a number.
 fn takes(schema: SchemaView) -> String {
     match range(schema) {
         Some(range) => format!("{}, {range}", describe(schema)),
@@ -145,7 +145,7 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// A default as it may be written.
+/// A default as it is written in a pipeline file.
 fn inline(value: &Value) -> String {
     match value {
         Value::Object(_) | Value::Array(_) => "–".to_owned(),

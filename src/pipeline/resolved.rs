@@ -1,6 +1,6 @@
-//! The resolved pipeline as text: every value, and where it came from.
+//! The resolved pipeline as text: every value with its origin.
 //!
-//! The text is a pipeline itself and loads to the same spec; origins stand in comments.
+//! The text is itself a pipeline that loads to the same spec. Origins are comments.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use crate::base::key_path::KeyPath;
 use crate::base::leaves;
 use crate::spec::PipelineSpec;
 
-/// The column at which comments begin, where the value leaves room.
+/// Column at which comments begin, if the value is short enough.
 const COMMENT_COLUMN: usize = 52;
 
 /// Renders the spec of a document.
@@ -22,7 +22,7 @@ pub fn render(spec: &PipelineSpec, document: &Document) -> String {
         serde_yaml::with::singleton_map_recursive::serialize(spec, serde_yaml::value::Serializer)
             .expect("a spec is plain data");
     let mut writer = Writer { document, text: String::new() };
-    writer.text.push_str("# Every value of this run and where it came from. Paths are relative to the folder of the\n");
+    writer.text.push_str("# Every value of this run and where it came from. Paths are relative to the directory of the\n");
     writer.text.push_str("# pipeline file.\n");
     writer.entries(&value, &KeyPath::root(), 0);
     writer.text
@@ -31,13 +31,13 @@ pub fn render(spec: &PipelineSpec, document: &Document) -> String {
 /// A resolved pipeline as it was recorded.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Its values.
+    /// Values of the pipeline.
     pub values: serde_json::Value,
-    /// Where each value came from, as the text says.
+    /// Origin of each value, as given in the text.
     pub origins: BTreeMap<KeyPath, String>,
 }
 
-/// Reads the text that [`render`] wrote, by this version or another; `None` where it is no YAML.
+/// Reads a text that [`render`] wrote in this or another version. `None` if it is not YAML.
 pub fn read(text: &str) -> Option<Recorded> {
     let root = parse::parse(text, 0, &mut vec![]).ok()?;
     let values = serde_json::to_value(root.to_value()).ok()?;
@@ -60,7 +60,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The entries of a mapping or list, one a line.
+    /// Writes the entries of a mapping or list, one per line.
     fn entries(&mut self, value: &Value, path: &KeyPath, indent: usize) {
         match value {
             Value::Mapping(mapping) => {
@@ -110,7 +110,7 @@ impl Writer<'_> {
     }
 }
 
-/// Where the value at a path was written, or what it follows from.
+/// The origin of a value: where it was written, or how it was derived.
 pub fn origin(document: &Document, path: &KeyPath) -> String {
     let Some(span) = document.find(path) else {
         let weights = KeyPath::of(&["model", "weights"]);
@@ -131,12 +131,12 @@ pub fn origin(document: &Document, path: &KeyPath) -> String {
     }
 }
 
-/// Where a value comes from that was not written but follows from others.
+/// The origin of a value that was not written but derived from others.
 fn derivation(path: &KeyPath) -> Option<&'static str> {
     match path.to_string().as_str() {
-        "name" => Some("derived: the name of the file"),
-        "dataset.split.train" => Some("derived: what the other shares leave"),
-        "dataset.split.seed" => Some("derived: the seed of the pipeline"),
+        "name" => Some("derived: the file name"),
+        "dataset.split.train" => Some("derived: the remainder of the split"),
+        "dataset.split.seed" => Some("derived: the pipeline's seed"),
         path if path.ends_with(".train.from") => Some("derived: the stage above"),
         _ => None,
     }

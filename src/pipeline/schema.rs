@@ -1,4 +1,5 @@
-//! The JSON schema of pipeline files, made from the raw types, and a view of it for the loader.
+//! The JSON schema of pipeline files, generated from the raw types, and a view of it for the
+//! loader.
 
 use std::sync::LazyLock;
 
@@ -24,8 +25,7 @@ pub fn pipeline_schema() -> &'static Value {
     &SCHEMA
 }
 
-/// A key that may be left out is left out, never null; and formats such as `uint64` say nothing
-/// that `minimum` does not say.
+/// Optional keys are left out and never null. Formats such as `uint64` add nothing to `minimum`.
 fn tidy(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     object.remove("format");
@@ -48,7 +48,7 @@ fn tidy(schema: &mut Schema) {
     }
 }
 
-/// A schema, references followed.
+/// A schema with its references resolved.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SchemaView(&'static Value);
 
@@ -73,7 +73,7 @@ impl SchemaView {
         self.0.get(name)
     }
 
-    /// The type, where the schema names one.
+    /// The type, if the schema has one.
     pub(super) fn kind(self) -> Option<&'static str> {
         self.keyword("type").and_then(Value::as_str)
     }
@@ -88,19 +88,19 @@ impl SchemaView {
             .collect()
     }
 
-    /// The schema of the value under `key`: declared by name, or for any name.
+    /// The schema of the value under `key`, which may be declared for this name or for any name.
     pub(super) fn property(self, key: &str) -> Option<Self> {
         let named = self.properties().into_iter().find(|(name, _)| *name == key);
         named.map(|(_, schema)| schema).or_else(|| self.any_property())
     }
 
-    /// What the value under `key` is, in the first sentence of its documentation.
+    /// The first sentence of the documentation of the value under `key`.
     pub(super) fn meaning_of(self, key: &str) -> Option<&'static str> {
         let text = self.documentation_of(key)?;
         text.split(". ").next().map(|sentence| sentence.trim_end_matches('.'))
     }
 
-    /// The documentation of the value under `key`: of the key, else of what it takes.
+    /// The documentation of the value under `key`: that of the key, or else that of its type.
     pub(super) fn documentation_of(self, key: &str) -> Option<&'static str> {
         let property = self.keyword("properties")?.get(key)?;
         let own = property.get("description").and_then(Value::as_str);
@@ -112,7 +112,7 @@ impl SchemaView {
         self.keyword("properties")?.get(key)?.get("default")
     }
 
-    /// Its documentation.
+    /// The documentation of the schema.
     pub(super) fn documentation(self) -> Option<&'static str> {
         self.keyword("description").and_then(Value::as_str)
     }
@@ -133,7 +133,7 @@ impl SchemaView {
         self.keyword("items").map(Self::follow)
     }
 
-    /// The alternatives of a choice; none where the schema is not a choice.
+    /// The alternatives of a choice; empty if the schema is not a choice.
     pub(super) fn branches(self) -> Vec<Self> {
         let branches = self.keyword("oneOf").or_else(|| self.keyword("anyOf"));
         branches.and_then(Value::as_array).into_iter().flatten().map(Self::follow).collect()
@@ -148,7 +148,7 @@ impl SchemaView {
         own.chain(branches).collect()
     }
 
-    /// The alternatives that are chosen by a key: `adam: …`, `sgd: …`.
+    /// The alternatives that are chosen by a key, such as `adam: …` and `sgd: …`.
     pub(super) fn tags(self) -> Vec<(&'static str, Self)> {
         let mappings = self.branches().into_iter().filter(|branch| branch.kind() == Some("object"));
         let tags: Option<Vec<_>> = mappings
@@ -165,8 +165,8 @@ impl SchemaView {
 mod tests {
     use super::*;
 
-    /// The keywords that the loader checks; a schema that used another would be checked by editors
-    /// and not by us.
+    /// The keywords that the loader checks. Any other keyword would be checked by editors but not
+    /// by the loader.
     const CHECKED: [&str; 19] = [
         "type",
         "properties",

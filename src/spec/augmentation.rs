@@ -1,4 +1,4 @@
-//! Random changes to training pictures.
+//! Random changes to training images.
 
 use serde::Serialize;
 
@@ -6,39 +6,39 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AugmentationSpec {
-    /// A mirror image, half the time in each direction.
+    /// A flip with probability 0.5 in each direction.
     RandomFlip(Flip),
-    /// A rotation by a share of a full turn.
+    /// A rotation by a fraction of a full turn.
     RandomRotation {
-        /// Share of a full turn, counter-clockwise.
+        /// Fraction of a full turn, counterclockwise.
         factor: FactorRange,
-        /// What stands where the picture does not reach.
+        /// How areas that the image does not cover are filled.
         fill: Fill,
     },
-    /// A change of size around the centre, the same in both directions.
+    /// A zoom around the center, the same in both directions.
     RandomZoom {
-        /// Change of size: positive shows more than the picture, negative less.
+        /// Change of size. Positive factors zoom out, negative ones zoom in.
         factor: FactorRange,
-        /// What stands where the picture does not reach.
+        /// How areas that the image does not cover are filled.
         fill: Fill,
     },
-    /// A shift.
+    /// A shift by fractions of the height and the width.
     RandomTranslation {
-        /// Share of the height, downwards.
+        /// Fraction of the height, downward.
         height: FactorRange,
-        /// Share of the width, to the right.
+        /// Fraction of the width, to the right.
         width: FactorRange,
-        /// What stands where the picture does not reach.
+        /// How areas that the image does not cover are filled.
         fill: Fill,
     },
-    /// A number added to all values.
+    /// A random number added to all pixel values.
     RandomBrightness {
-        /// Share of the full range of 255.
+        /// Fraction of the full range of 255.
         factor: FactorRange,
     },
-    /// Distances from each channel's mean, made larger or smaller.
+    /// The distance of each value from its channel's mean, scaled.
     RandomContrast {
-        /// Change of the distances.
+        /// Scale of the distances, less one.
         factor: FactorRange,
     },
 }
@@ -47,9 +47,9 @@ pub enum AugmentationSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(into = "[f64; 2]")]
 pub struct FactorRange {
-    /// Its lower end.
+    /// Lower end.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end.
     pub high: f64,
 }
 
@@ -59,26 +59,26 @@ impl From<FactorRange> for [f64; 2] {
     }
 }
 
-/// Directions of a mirror image.
+/// Directions of a flip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flip {
-    /// Left and right change places.
+    /// Left to right.
     Horizontal,
-    /// Top and bottom change places.
+    /// Top to bottom.
     Vertical,
-    /// Each of the two, independently.
+    /// Both directions, each independently.
     Both,
 }
 
-/// What stands where a moved picture does not reach.
+/// How areas that a moved image does not cover are filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fill {
-    /// Its mirror image at the edge: `d c b a | a b c d | d c b a`.
+    /// With the image mirrored at its edge: `d c b a | a b c d | d c b a`.
     Reflect,
-    /// Black.
+    /// With black.
     Constant,
-    /// Its nearest pixel: `a a a a | a b c d | d d d d`.
+    /// With the nearest pixel of the edge: `a a a a | a b c d | d d d d`.
     Nearest,
 }

@@ -1,97 +1,96 @@
-//! How a stage goes through its steps: rates, gradients, averages, and when it ends.
+//! The settings of a stage that change over its steps: learning rate, gradients, weight averages
+//! and early stopping.
 
 use serde::Serialize;
 
-/// What normalisations of layers that train go by.
+/// Which statistics the batch normalization of trained layers uses.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchNormSpec {
-    /// Their running means, which stand still.
+    /// The running statistics, which stay fixed.
     Frozen,
-    /// The mean and variance of each batch (Ioffe and Szegedy 2015, arXiv 1502.03167), which the
-    /// running means follow.
+    /// The mean and variance of each batch (Ioffe and Szegedy 2015, arXiv 1502.03167), which also
+    /// update the running statistics.
     Train {
-        /// The share of the old running mean that is kept in a step.
+        /// Weight of the old running statistics in each update.
         momentum: f64,
     },
 }
 
-/// How the learning rate changes from step to step, from the rate of the optimiser on.
+/// How the learning rate changes from step to step, starting from the optimizer's rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleSpec {
-    /// Not at all.
+    /// The learning rate stays the same.
     Constant,
-    /// Multiplied by a factor every few epochs.
+    /// Multiply it by a factor every few epochs.
     Step {
         /// Epochs between changes.
         every: usize,
-        /// The factor.
+        /// Factor of each change.
         factor: f64,
     },
-    /// Multiplied by a factor an epoch, a part of it a step.
+    /// Multiply it by a factor per epoch, spread over the steps.
     Exponential {
-        /// The factor of an epoch.
+        /// Factor per epoch.
         factor: f64,
     },
-    /// Half a cosine down to a share of the rate (Loshchilov and Hutter 2017, arXiv 1608.03983).
+    /// Decrease it along half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983).
     Cosine {
-        /// The share at the end.
+        /// Rate at the end, as a fraction of the optimizer's.
         end: f64,
     },
-    /// Up and down along half cosines (Smith 2018, arXiv 1803.09820; as in fastai).
+    /// Increase, then decrease it along half cosines (Smith 2018, arXiv 1803.09820; as in fastai).
     OneCycle {
-        /// The share of the steps that go up.
+        /// Fraction of the steps in which the rate increases.
         rise: f64,
-        /// The share of the rate at the start.
+        /// Rate at the start, as a fraction of the optimizer's.
         start: f64,
-        /// The share of the rate at the end.
+        /// Rate at the end, as a fraction of the optimizer's.
         end: f64,
     },
-    /// Multiplied by a factor where the measure of the best epoch has not become better for some
-    /// epochs.
+    /// Multiply it by a factor when the metric of the best epoch has not improved for some epochs.
     ReduceOnPlateau {
-        /// The factor.
+        /// Factor of each change.
         factor: f64,
-        /// Epochs without a better one.
+        /// Epochs without improvement before it takes effect.
         patience: usize,
-        /// By how much an epoch must be better to count.
+        /// Smallest change that counts as an improvement.
         min_delta: f64,
     },
 }
 
-/// Steps at the start in which the learning rate rises along a line.
+/// Length of the linear increase of the learning rate at the start of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarmupSpec {
-    /// This many epochs.
+    /// In epochs.
     Epochs(usize),
-    /// This many steps.
+    /// In steps.
     Steps(usize),
 }
 
-/// A bound on gradients.
+/// A limit on gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ClippingSpec {
-    /// The largest length that all gradients of a step have together (Pascanu et al. 2013, arXiv
-    /// 1211.5063).
+    /// Largest L2 norm of all gradients of a step together (Pascanu et al. 2013, arXiv 1211.5063).
     pub norm: f64,
 }
 
-/// An exponential moving average of weights, which is what is evaluated and kept (Polyak and
-/// Juditsky 1992).
+/// An exponential moving average of the weights, which is evaluated and saved instead of them
+/// (Polyak and Juditsky 1992).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AverageSpec {
-    /// The share of the average that is kept in a step, once there have been enough; after `n` steps
-    /// `(1 + n) / (10 + n)` where that is less.
+    /// Weight of the old average in each step. In step `n` it is at most `(1 + n) / (10 + n)`, so
+    /// that the initial weights are soon forgotten.
     pub decay: f64,
 }
 
 /// When a stage ends before its last epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EarlyStoppingSpec {
-    /// Epochs without a better one.
+    /// Epochs without improvement before it takes effect.
     pub patience: usize,
-    /// By how much an epoch must be better to count.
+    /// Smallest change that counts as an improvement.
     pub min_delta: f64,
 }

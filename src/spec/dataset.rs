@@ -1,4 +1,4 @@
-//! Pictures: where they are, how they are split, sized and batched.
+//! The dataset: where its images come from, and how they are split, resized and batched.
 
 use alpaca_painter::Kind;
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,58 +8,58 @@ use super::Location;
 /// The dataset of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatasetSpec {
-    /// Where they come from.
+    /// Where the images come from.
     #[serde(flatten)]
     pub source: DatasetSource,
-    /// The size every picture is brought to.
+    /// Size that every image is resized to.
     pub image_size: ImageSize,
-    /// How it is brought to that size.
+    /// How images are resized.
     pub resize: ResizeSpec,
-    /// Training, validation and test shares.
+    /// Fractions of the training, validation and test sets.
     pub split: SplitSpec,
-    /// Pictures a step.
+    /// Images per step.
     pub batch_size: usize,
-    /// How far decoding runs ahead. Not part of any result.
+    /// Number of batches decoded ahead. It does not affect results.
     pub prefetch: Prefetch,
-    /// What happens when a file is not a readable picture.
+    /// What to do with files that are not readable images.
     pub on_bad_image: OnBadImage,
-    /// What happens to copies of an image.
+    /// What to do with copies of an image.
     pub duplicates: Duplicates,
 }
 
-/// Where the pictures of a dataset come from.
+/// Where the images of a dataset come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetSource {
-    /// A folder with one folder per class.
+    /// A directory with one subdirectory per class.
     Directory(Location),
-    /// They are drawn.
+    /// They are drawn from formulas.
     Generator(GeneratorSpec),
 }
 
 impl DatasetSource {
-    /// Whether training pictures are others in each epoch.
+    /// Whether new training images are drawn in each epoch.
     pub fn is_afresh(&self) -> bool {
         matches!(self, Self::Generator(generator) if generator.afresh)
     }
 }
 
-/// Pictures that are drawn from formulas.
+/// Images that are drawn from formulas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GeneratorSpec {
-    /// What is drawn; classes take turns among the kinds.
+    /// Kinds of images. Classes alternate between them.
     pub kinds: Vec<Kind>,
-    /// How many classes there are.
+    /// Number of classes.
     pub classes: usize,
-    /// How many pictures each class has.
+    /// Number of images per class.
     pub images: usize,
-    /// The root of all that is drawn.
+    /// Seed of the drawn images.
     pub seed: u64,
-    /// Whether training pictures are others in each epoch.
+    /// Whether new training images are drawn in each epoch.
     pub afresh: bool,
 }
 
-/// A picture's size in pixels; written as one number where it is square.
+/// The size of an image in pixels, written as one number if it is square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageSize {
     /// Rows.
@@ -78,14 +78,15 @@ impl Serialize for ImageSize {
     }
 }
 
-/// How a picture is brought to size.
+/// How an image is resized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ResizeSpec {
-    /// The filter.
+    /// Filter that computes the new pixels.
     pub interpolation: Interpolation,
-    /// Whether the filter widens when a picture shrinks, so that no detail turns into noise.
+    /// Whether to widen the filter when an image is made smaller, so that detail does not turn into
+    /// noise.
     pub antialias: bool,
-    /// What happens to pictures of another shape.
+    /// What to do with images of another aspect ratio.
     pub fit: Fit,
 }
 
@@ -100,49 +101,49 @@ pub enum Interpolation {
     Lanczos3,
 }
 
-/// What happens to a picture whose shape is not that of the target.
+/// What to do with an image whose aspect ratio differs from that of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// It is stretched.
+    /// Stretch it.
     Stretch,
-    /// Its centre is cut out.
+    /// Crop it around the center.
     Crop,
-    /// It is centred on black.
+    /// Center it and pad it with black.
     Pad,
 }
 
-/// The shares of the dataset; they sum to one.
+/// The fractions of the dataset, which sum to one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SplitSpec {
-    /// Share that trains.
+    /// Fraction in the training set.
     pub train: f64,
-    /// Share that validates.
+    /// Fraction in the validation set.
     pub validation: f64,
-    /// Share that is set aside; may be zero.
+    /// Fraction in the test set; may be zero.
     pub test: f64,
-    /// How pictures are drawn.
+    /// How images are drawn for each part.
     pub by: SplitBy,
-    /// The root of the draw.
+    /// Seed of the split.
     pub seed: u64,
 }
 
-/// How pictures are drawn for a split.
+/// How images are drawn for each part of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitBy {
-    /// The same shares within each class.
+    /// The same fractions of each class.
     Stratified,
-    /// Shares of the whole dataset.
+    /// Fractions of the whole dataset, regardless of the classes.
     Random,
 }
 
-/// How many batches are made ahead of training.
+/// Number of batches to prepare ahead of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefetch {
     /// As many as keep the threads busy.
     Auto,
-    /// This many.
+    /// A fixed number.
     Batches(usize),
 }
 
@@ -155,24 +156,24 @@ impl Serialize for Prefetch {
     }
 }
 
-/// What happens when a file is not a readable picture.
+/// What to do with files that are not readable images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBadImage {
-    /// All such files are listed and nothing runs.
+    /// List all of them and do not start the run.
     Error,
-    /// All such files are listed and left out.
+    /// List all of them and leave them out.
     Skip,
 }
 
-/// What happens to copies of an image: files with the same content.
+/// What to do with copies of an image, which are files with the same content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Duplicates {
-    /// Nothing runs where the same image is in two classes, or in two parts of the split.
+    /// Do not start the run if the same image is in two classes, or in two parts of the split.
     Error,
-    /// The first of them stays; none where they are in two classes.
+    /// Keep the first copy, or none if the copies are in two classes.
     Drop,
-    /// All stay.
+    /// Keep all copies.
     Keep,
 }

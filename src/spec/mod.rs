@@ -1,11 +1,11 @@
 //! The fully resolved description of a run, as plain data.
 //!
-//! Everything behind the pipeline file speaks these types. No field is optional because nobody
-//! wrote it: defaults have been filled in. They serialise in the layout of the pipeline file, so
-//! that a resolved pipeline is a pipeline again, and so that they can be hashed.
+//! All code after the pipeline loader uses these types. Defaults have been filled in, so no field
+//! is optional just because it was not written. They serialize in the layout of the pipeline file,
+//! so that a resolved pipeline is itself a pipeline and can be hashed.
 
-/// The values of a pipeline that change no result: where things lie and what they are called, and
-/// how much is done ahead or kept on the way. What the places hold does count.
+/// The keys of a pipeline that do not affect results: locations, names, and how much is done ahead
+/// or saved on the way. The contents of those locations do affect results.
 pub const HARMLESS: [&[&str]; 7] = [
     &["model", "base", "onnx"],
     &["name"],

@@ -1,4 +1,4 @@
-//! The network.
+//! The network: a base model, its initial weights, and the classifier on top.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use super::Location;
 /// The model of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelSpec {
-    /// The architecture of the base model.
+    /// Architecture of the base model.
     pub base: BaseModel,
-    /// The factor on the number of channels; none where the base model is a file, which has as many
-    /// as it has.
+    /// Factor on the number of channels. `None` for a base model from a file, whose channels are
+    /// fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<f64>,
-    /// What the base model starts from.
+    /// Initial weights of the base model.
     #[serde(skip_serializing_if = "WeightsSpec::is_in_base")]
     pub weights: WeightsSpec,
-    /// Where the classifier on top begins.
+    /// Initial weights of the classifier on top.
     pub top: TopSpec,
-    /// What is put on top of it.
+    /// The classifier on top of it.
     pub head: HeadSpec,
 }
 
 impl ModelSpec {
-    /// The factor on the number of channels; 1 where there is none.
+    /// Factor on the number of channels; 1 if there is none.
     pub fn width(&self) -> f64 {
         self.width.unwrap_or(1.0)
     }
 }
 
-/// An architecture.
+/// The architecture of a base model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BaseModel {
     /// MobileNetV2, as in Keras.
     MobilenetV2,
-    /// Whatever a file says, run as it is.
+    /// A network in an ONNX file.
     Onnx(OnnxSpec),
 }
 
@@ -49,39 +49,39 @@ impl Serialize for BaseModel {
     }
 }
 
-/// A base model that is an ONNX file: frozen, with weights of its own.
+/// A base model that is an ONNX file, with its own weights.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OnnxSpec {
-    /// The file.
+    /// Path of the file.
     pub onnx: Location,
-    /// The node, or the value, whose output is what the head reads.
+    /// Node or value that outputs the features for the head.
     pub features: String,
-    /// What its input needs.
+    /// How pixel values are scaled for its input.
     pub preprocessing: Preprocessing,
 }
 
-/// What the base model starts from.
+/// Initial weights of the base model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightsSpec {
-    /// Random numbers.
+    /// Random weights.
     Random(Initializer),
-    /// What this program brings along.
+    /// Weights that are included in this program.
     Builtin,
-    /// A file of Keras, torchvision or timm.
+    /// A weights file from Keras, torchvision, timm or an ONNX exporter.
     File(Location),
-    /// A file that one of them has published.
+    /// Weights that a library has published.
     Published(PublishedSpec),
-    /// The file that is the base model.
+    /// Weights inside the file of the base model.
     InBase,
 }
 
 impl WeightsSpec {
-    /// How what no file brings is drawn.
+    /// How weights that do not come from a file are drawn.
     pub fn initializer(&self) -> Initializer {
         if let Self::Random(initializer) = self { *initializer } else { Initializer::default() }
     }
 
-    /// Whether the base model brings them along.
+    /// Whether the weights are inside the file of the base model.
     pub fn is_in_base(&self) -> bool {
         matches!(self, Self::InBase)
     }
@@ -102,29 +102,29 @@ impl Serialize for WeightsSpec {
     }
 }
 
-/// How random kernels are drawn.
+/// How random weights are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Initializer {
-    /// He et al. 2015 in front of a `ReLU6`, Glorot and Bengio 2010 elsewhere, by the numbers that
-    /// one output sums.
+    /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere, with the number of inputs
+    /// that each output sums as the fan-in.
     #[default]
     HeUniform,
-    /// Glorot and Bengio 2010 everywhere, as Keras counts.
+    /// Glorot and Bengio 2010 everywhere, with the fan-in and fan-out of Keras.
     GlorotUniform,
 }
 
 /// Weights that a library has published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PublishedSpec {
-    /// The library.
+    /// Library that published the weights.
     pub source: Source,
-    /// Which of torchvision's weights.
+    /// Version of torchvision's weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<TorchvisionVersion>,
-    /// The side of the pictures that Keras's weights were trained on, in pixels.
+    /// Image size in pixels that Keras's weights were trained at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_at: Option<usize>,
-    /// The SHA-256 that the file must have, as 64 hexadecimal digits in lower case.
+    /// SHA-256 that the file must have, as 64 hexadecimal digits in lower case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -145,7 +145,7 @@ impl Source {
     /// All libraries.
     pub const ALL: [Self; 3] = [Self::Keras, Self::Torchvision, Self::Timm];
 
-    /// Its name in pipelines, and the name of the folder for its files.
+    /// Its name in pipelines, and the name of the directory for its files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Keras => "keras",
@@ -155,7 +155,7 @@ impl Source {
     }
 }
 
-/// One of torchvision's weights.
+/// A version of torchvision's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TorchvisionVersion {
@@ -165,26 +165,26 @@ pub enum TorchvisionVersion {
     V2,
 }
 
-/// Where the classifier on top of the base model begins.
+/// Initial weights of the classifier on top of the base model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TopSpec {
-    /// At random weights.
+    /// Random weights.
     New,
-    /// At what the classifier that came with the weights says about the classes of the dataset.
+    /// The classifier that came with the weights, for the classes of the dataset.
     Pretrained,
 }
 
 /// The classifier on top of the base model: pooling, dropout, one dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct HeadSpec {
-    /// How a picture's features become a vector.
+    /// How the features of an image are reduced to a vector.
     pub pooling: Pooling,
-    /// The share of features dropped in training.
+    /// Fraction of the features dropped in training.
     pub dropout: f64,
 }
 
-/// How a picture's features become a vector.
+/// How the features of an image are reduced to a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
@@ -192,9 +192,9 @@ pub enum Pooling {
     Average,
 }
 
-/// How the authors of a base model's weights built it: where it pads, how it normalises, what its
-/// input is. Weights, graph and preprocessing are one thing. Not a choice of the pipeline: it
-/// belongs to the weights.
+/// How the authors of the weights built the base model: its padding, normalization and input
+/// scaling. Weights, graph and preprocessing must match, so the convention follows from the weights
+/// and is not a key of the pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Convention {
     /// As in `keras.applications`.
@@ -216,7 +216,7 @@ impl Convention {
         }
     }
 
-    /// What pixel values become in front of the base model.
+    /// How pixel values are scaled before they enter the base model.
     pub fn preprocessing(self) -> Preprocessing {
         match self {
             Self::Keras => Preprocessing::MinusOneToOne,
@@ -225,7 +225,7 @@ impl Convention {
     }
 }
 
-/// How pixel values from 0 to 255 become the numbers a base model was trained on.
+/// How pixel values `x` from 0 to 255 are scaled before they enter a base model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preprocessing {
@@ -233,7 +233,7 @@ pub enum Preprocessing {
     MinusOneToOne,
     /// `x / 255`.
     ZeroToOne,
-    /// `x`.
+    /// `x` unchanged.
     #[serde(rename = "zero_to_255")]
     ZeroTo255,
     /// `(x / 255 - mean) / deviation`, with the mean and standard deviation of each channel over
@@ -241,20 +241,20 @@ pub enum Preprocessing {
     ImagenetStatistics,
     /// `(x / 255 - mean) / deviation`, with numbers for red, green and blue.
     Statistics {
-        /// What is subtracted.
+        /// Mean of each channel.
         mean: [f32; 3],
-        /// What is divided by.
+        /// Standard deviation of each channel.
         deviation: [f32; 3],
     },
 }
 
-/// The mean of red, green and blue over `ImageNet`, as torchvision and timm have it.
+/// The mean of red, green and blue over `ImageNet`, as in torchvision and timm.
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-/// Their standard deviation.
+/// The standard deviation of red, green and blue over `ImageNet`.
 const IMAGENET_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 impl Preprocessing {
-    /// Turns the network's values into pixel values.
+    /// Converts the network's values to pixel values.
     pub fn undo(self, values: &[f32]) -> Vec<u8> {
         let pixels = values.iter().enumerate().map(|(position, value)| {
             let value = match self {
@@ -272,7 +272,7 @@ impl Preprocessing {
         pixels.collect()
     }
 
-    /// Turns pixel values into the network's values, in place; channels innermost.
+    /// Converts pixel values to the network's values, in place. Channels are the innermost axis.
     pub fn apply(self, values: &mut [f32]) {
         match self {
             Self::MinusOneToOne => {
@@ -291,7 +291,7 @@ impl Preprocessing {
         }
     }
 
-    /// The mean and the standard deviation that values between 0 and 1 are normalised by.
+    /// The mean and the standard deviation of values between 0 and 1.
     fn statistics(self) -> ([f32; 3], [f32; 3]) {
         match self {
             Self::Statistics { mean, deviation } => (mean, deviation),

@@ -1,4 +1,4 @@
-//! A whole run.
+//! A whole pipeline.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,31 @@ use serde::{Serialize, Serializer};
 
 use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageSpec, TaskSpec};
 
-/// A pipeline with every value decided.
+/// A pipeline in which every value is resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineSpec {
-    /// The version of the file format.
+    /// Version of the file format.
     pub version: u32,
-    /// The name of its run directories. Not part of any result.
+    /// Name of the run directories. It does not affect results.
     pub name: String,
-    /// The root of all random numbers.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// The pictures and their split.
+    /// The images, and how they are split and resized.
     pub dataset: DatasetSpec,
-    /// Random changes to training pictures, in order.
+    /// Random changes to training images, in order.
     pub augmentation: Vec<AugmentationSpec>,
-    /// How many changed versions each training picture has, where that is fixed; else it is changed
-    /// anew in each epoch.
+    /// Number of augmented versions of each training image. `None` to augment anew in each epoch.
     pub augmentation_views: Option<usize>,
-    /// The network.
+    /// The base model and the classifier on top.
     pub model: ModelSpec,
-    /// What runs the trainable part.
+    /// Where the trainable part of the network runs.
     pub device: Device,
-    /// After how many steps the state of a stage is kept, besides at the end of each epoch. Not part
-    /// of any result.
+    /// Number of steps between checkpoints, in addition to those at the end of each epoch. It does
+    /// not affect results.
     pub checkpoint_every: Option<usize>,
     /// The stages, each after the one it starts from.
     pub stages: Vec<StageSpec>,
-    /// What is done with their models once all of them have trained.
+    /// Evaluations and exports, which run after all stages have been trained.
     pub tasks: Vec<TaskSpec>,
 }
 
@@ -57,7 +56,7 @@ impl Serialize for PipelineSpec {
     }
 }
 
-/// Stages and tasks as the pipeline file has them: in one mapping.
+/// Stages and tasks in one mapping, as in the pipeline file.
 struct ByName<'a>(&'a PipelineSpec);
 
 impl Serialize for ByName<'_> {
@@ -75,28 +74,28 @@ impl Serialize for ByName<'_> {
 }
 
 impl PipelineSpec {
-    /// The stage called `name`.
+    /// The stage named `name`.
     pub fn stage(&self, name: &str) -> Option<&StageSpec> {
         self.stages.iter().find(|stage| stage.name == name)
     }
 }
 
-/// What runs the trainable part of the network.
+/// Where the trainable part of the network runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
-    /// The processor, on layers of our own.
+    /// The CPU, with the kernels of this program.
     Cpu,
-    /// `LibTorch` on the processor.
+    /// `LibTorch` on the CPU.
     Libtorch,
 }
 
-/// A file or folder named by a pipeline.
+/// A file or directory named by a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// As seen from the folder of the pipeline file, with forward slashes: this is recorded.
+    /// Path relative to the directory of the pipeline file, with forward slashes. It is recorded.
     pub written: String,
-    /// A path that can be opened: this is used, and not part of any result.
+    /// Path that can be opened. It does not affect results.
     pub path: PathBuf,
 }
 

@@ -1,21 +1,21 @@
-//! Something wrong with what the user asked for, and the codes by which it is known.
+//! Problems with a pipeline or with the files it names, and their codes.
 
 use std::fmt;
 
 use crate::base::key_path::KeyPath;
 
-/// A problem of a pipeline, located by the key it is about.
+/// A problem with a pipeline, located by the key it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Its stable code.
+    /// Stable code.
     pub code: Code,
-    /// The value it is about.
+    /// Path of the value it is about.
     pub at: KeyPath,
-    /// What is wrong, in one sentence without a full stop.
+    /// Message that states the problem, as one sentence without a full stop.
     pub message: String,
-    /// A few words to stand beside the value.
+    /// Short text shown next to the value.
     pub label: String,
-    /// What to do about it.
+    /// Hints on how to fix it.
     pub hints: Vec<String>,
 }
 
@@ -25,21 +25,21 @@ impl Problem {
         Self { code, at, message: message.into(), label: String::new(), hints: vec![] }
     }
 
-    /// Adds a few words that stand beside the value.
+    /// Adds a short text shown next to the value.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds a hint on how to fix it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Adds what to do about it, if there is anything to say.
+    /// Adds any number of hints.
     #[must_use]
     pub fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
         self.hints.extend(hints);
@@ -47,10 +47,11 @@ impl Problem {
     }
 }
 
-/// Declares the codes with their numbers and the sentence that documents each.
+/// Declares the codes with their numbers and the text that documents each.
 macro_rules! codes {
     ($($(#[doc = $text:literal])+ $name:ident = $number:literal;)+) => {
-        /// A stable name of a kind of problem: it may be searched for, and never changes meaning.
+        /// A stable name for a kind of problem. It can be searched for and never changes its
+        /// meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code {
             $($(#[doc = $text])+ $name,)+
@@ -60,12 +61,12 @@ macro_rules! codes {
             /// All codes in order.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The code as printed.
+            /// The code as printed, such as `P001`.
             pub fn number(self) -> &'static str {
                 match self { $(Self::$name => $number),+ }
             }
 
-            /// What the code means.
+            /// Explanation of the code.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => concat!($($text),+).trim_ascii()),+ }
             }
@@ -74,79 +75,79 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The text is not valid YAML.
+    /// The pipeline file is not valid YAML.
     Syntax = "P001";
-    /// A key is given twice in one mapping.
+    /// A key occurs twice in one mapping.
     DuplicateKey = "P002";
-    /// A key that pipelines do not have.
+    /// A key is not known to pipelines.
     UnknownKey = "P003";
-    /// A key that must be there is not.
+    /// A required key is missing.
     MissingKey = "P004";
-    /// A value of another type than the key takes.
+    /// A value has a different type than its key takes.
     WrongType = "P005";
-    /// A word that is not among the choices of its key.
+    /// A word is not one of the choices of its key.
     UnknownChoice = "P006";
-    /// A number or list outside the range of its key.
+    /// A number, or the length of a list, is outside the range of its key.
     OutOfRange = "P007";
-    /// Keys that exclude each other, or a choice made twice.
+    /// Keys exclude each other, have no effect together, or make a choice twice.
     Conflict = "P008";
-    /// YAML that pipelines do not use: tags, several documents, merge keys.
+    /// The file uses YAML that pipelines do not support: tags, several documents or merge keys.
     UnsupportedYaml = "P009";
-    /// A `-S` option that is not `KEY=VALUE` or leads nowhere.
+    /// A `-S` option is not `KEY=VALUE`, or its key does not exist.
     BadOverride = "P010";
-    /// A name that cannot be a folder or file name.
+    /// A name cannot be used as a directory or file name.
     BadName = "P011";
-    /// A path that begins with `~`, which is not expanded.
+    /// A path begins with `~`, which is not expanded.
     HomeDirectory = "P012";
-    /// Shares of the split that do not sum to one.
+    /// The fractions of the split do not sum to one.
     SplitSum = "P020";
-    /// A stage that starts from a stage that does not exist.
+    /// A stage starts from a stage that does not exist.
     UnknownStage = "P030";
-    /// Stages that start from each other in a circle.
+    /// Stages start from each other in a cycle.
     StageCycle = "P031";
-    /// A freeze point that names no layer.
+    /// A freeze point names a layer that does not exist.
     UnknownLayer = "P040";
-    /// A freeze point that leaves nothing of the base model to train.
+    /// A freeze point leaves nothing of the base model to train.
     NothingToTrain = "P041";
-    /// A size of pictures that the network cannot take.
+    /// The network cannot take images of this size.
     ImageSize = "P042";
-    /// A dataset directory that cannot be read.
+    /// The dataset directory cannot be read.
     DatasetDirectory = "D001";
-    /// A dataset directory without one folder per class.
+    /// The dataset directory does not have one subdirectory per class.
     DatasetLayout = "D002";
-    /// A class without pictures.
+    /// A class has no images.
     EmptyClass = "D003";
-    /// Files that are not readable pictures.
+    /// Files of the dataset are not readable images.
     BadImages = "D004";
-    /// The same picture in training and in validation.
+    /// The same image is in more than one part of the split.
     SplitLeak = "D005";
-    /// A split that leaves a class without pictures on one side.
+    /// A part of the split has no images of a class.
     EmptySplit = "D006";
-    /// Class directories of one name, which is written in two ways.
+    /// Two class directories have the same name, encoded in two ways.
     SameName = "D007";
-    /// The same image in more than one class.
+    /// The same image is in more than one class.
     TwoClasses = "D008";
-    /// A weights file that cannot be read.
+    /// A weights file cannot be read.
     WeightsFile = "W001";
-    /// Weights that do not fit the model.
+    /// The weights do not fit the model.
     WeightsMismatch = "W002";
-    /// Weights that were never published, or that have not been downloaded.
+    /// The weights were never published, or have not been downloaded.
     WeightsUnavailable = "W003";
-    /// Classes that a classifier of ImageNet does not know.
+    /// Classes of the dataset are not classes of ImageNet, which `top: pretrained` needs.
     NotInImagenet = "W004";
-    /// Weights that cannot be downloaded.
+    /// The weights cannot be downloaded.
     Download = "W005";
-    /// A base model that cannot be read or run.
+    /// The base model cannot be read or run.
     BaseFile = "M001";
-    /// A node that a base model does not have.
+    /// The base model does not have this node.
     UnknownNode = "M002";
-    /// A base model that does not fit the pictures or the head.
+    /// The base model does not fit the images or the head.
     BaseMismatch = "M003";
-    /// A device that this build does not have.
+    /// This build does not support the device.
     DeviceUnavailable = "E001";
-    /// The loss stopped being a number.
+    /// The loss became infinite or not a number (NaN).
     LossNotFinite = "T001";
-    /// A frozen weight that changed.
+    /// A frozen weight changed during training.
     FrozenChanged = "T002";
 }
 

@@ -1,4 +1,4 @@
-//! Stages: what is trained, from where, and how.
+//! Stages: which layers are trained, from which weights, and how.
 
 use serde::{Serialize, Serializer};
 
@@ -9,71 +9,71 @@ use super::course::{
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StageSpec {
-    /// Its name, unique in the pipeline, where it is the key.
+    /// Name, unique in the pipeline, where it is the key.
     #[serde(skip)]
     pub name: String,
-    /// How it trains.
+    /// How it is trained.
     pub train: TrainSpec,
 }
 
 impl StageSpec {
-    /// The stage it goes on from.
+    /// The stage whose weights it starts from.
     pub fn from(&self) -> Option<&str> {
         self.train.from.as_deref()
     }
 }
 
-/// A stage that trains.
+/// The settings of a training stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainSpec {
-    /// The stage it goes on from; the first stage of a chain goes on from none.
+    /// Stage whose weights it starts from. `None` for the first stage of a chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Which of that stage's weights it goes on from; nothing to choose in the first.
+    /// Which weights of that stage it starts from. `None` for the first stage of a chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_weights: Option<FromWeights>,
-    /// Which layers stand still.
+    /// Which layers are frozen.
     #[serde(flatten)]
     pub freeze: FreezeSpec,
-    /// Passes over the training pictures.
+    /// Number of passes over the training set.
     pub epochs: usize,
-    /// How weights follow their gradients.
+    /// How the weights are updated from their gradients.
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes.
     pub schedule: ScheduleSpec,
-    /// How it rises at the start.
+    /// How it increases at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<WarmupSpec>,
-    /// What normalisations that train go by.
+    /// Which statistics the batch normalization of trained layers uses.
     pub batch_norm: BatchNormSpec,
-    /// The share of each picture's label that goes to all classes alike (Szegedy et al. 2016, arXiv
-    /// 1512.00567).
+    /// Part of each training label that is spread evenly over all classes (Szegedy et al. 2016,
+    /// arXiv 1512.00567).
     pub label_smoothing: f64,
-    /// A bound on gradients.
+    /// Limit on the gradients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gradient_clipping: Option<ClippingSpec>,
-    /// An average of weights that takes their place.
+    /// Average of the weights that is evaluated and saved instead of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_average: Option<AverageSpec>,
-    /// Which epoch's weights count as the best.
+    /// Metric that selects the best epoch.
     pub best_by: BestBy,
-    /// When the stage ends before its last epoch.
+    /// When the stage ends early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStoppingSpec>,
-    /// Parts of a batch whose gradients are added in a fixed tree.
+    /// Number of parts of each batch, whose gradients are summed in a fixed order.
     pub micro_batches: usize,
 }
 
-/// Which layers stand still; the head always trains.
+/// Which layers are frozen. The head is always trained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FreezeSpec {
     /// The whole base model.
     All,
-    /// Nothing.
+    /// No layer.
     None,
     /// The layers before this one.
     Before {
-        /// The first layer that trains, by name.
+        /// Name of the first layer that is trained.
         layer: String,
     },
 }
@@ -91,13 +91,13 @@ impl Serialize for FreezeSpec {
     }
 }
 
-/// Which weights of a stage the next one goes on from.
+/// Which weights of a stage to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromWeights {
-    /// Those of its best epoch.
+    /// The weights of its best epoch.
     Best,
-    /// Those of its last epoch.
+    /// The weights of its last epoch.
     Last,
 }
 
@@ -111,7 +111,7 @@ impl FromWeights {
     }
 }
 
-/// How weights follow their gradients.
+/// How the weights are updated from their gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerSpec {
@@ -119,9 +119,9 @@ pub enum OptimizerSpec {
     Adam(AdamSpec),
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
     Adamw {
-        /// The share of each weight taken away in a step of rate one.
+        /// Weight decay per step, multiplied by the learning rate.
         weight_decay: f64,
-        /// As in Adam.
+        /// The other settings, as in Adam.
         #[serde(flatten)]
         adam: AdamSpec,
     },
@@ -139,44 +139,43 @@ impl OptimizerSpec {
     }
 }
 
-/// The numbers of Adam.
+/// The settings of Adam.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AdamSpec {
-    /// Size of a step.
+    /// Learning rate.
     pub learning_rate: f64,
-    /// Decay of the mean of gradients.
+    /// Decay rate of the mean of gradients.
     pub beta_1: f64,
-    /// Decay of the mean of squared gradients.
+    /// Decay rate of the mean of squared gradients.
     pub beta_2: f64,
-    /// Added to the root of the mean of squared gradients.
+    /// Added to the square root of the mean of squared gradients.
     pub epsilon: f64,
 }
 
-/// The numbers of stochastic gradient descent.
+/// The settings of stochastic gradient descent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SgdSpec {
-    /// Size of a step.
+    /// Learning rate.
     pub learning_rate: f64,
-    /// Share of the last step that is kept.
+    /// Weight of the previous update in each step.
     pub momentum: f64,
-    /// Whether the gradient is taken ahead of the momentum (Nesterov 1983).
+    /// Whether to use Nesterov momentum (Nesterov 1983).
     pub nesterov: bool,
 }
 
-/// Which epoch's weights count as the best.
+/// The metric that selects the best epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum BestBy {
-    /// The lowest validation loss; of equal ones the first.
+    /// Lowest validation loss. The first epoch wins a tie.
     #[serde(rename = "val/loss")]
     ValidationLoss,
-    /// The highest validation accuracy; of equal ones that with the lower loss, then the first.
+    /// Highest validation accuracy. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/accuracy")]
     ValidationAccuracy,
-    /// The highest mean recall over classes; of equal ones that with the lower loss, then the first.
+    /// Highest mean recall over classes. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/balanced_accuracy")]
     BalancedAccuracy,
-    /// The highest mean F1 score over classes; of equal ones that with the lower loss, then the
-    /// first.
+    /// Highest mean F1 score over classes. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/macro_f1")]
     MacroF1,
 }
@@ -192,7 +191,7 @@ impl BestBy {
         }
     }
 
-    /// What the best epoch has, for people.
+    /// Why an epoch is the best, in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::ValidationLoss => "lowest validation loss",

@@ -1,5 +1,5 @@
-//! Tasks: what is done with the model of a stage once all stages have trained. Nothing goes on from
-//! them.
+//! Tasks: evaluations and exports of a stage's model, which run after all stages have been trained.
+//! No stage starts from a task.
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use super::{FromWeights, Location};
 /// A task of a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskSpec {
-    /// Its name, unique among stages and tasks.
+    /// Name, unique among stages and tasks.
     pub name: String,
-    /// What it does.
+    /// Kind of the task, with its settings.
     pub kind: TaskKind,
 }
 
-/// What a task does.
+/// The kind of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
-    /// Measures the model on pictures.
+    /// Evaluate the model on images.
     Evaluate(EvaluateSpec),
-    /// Writes the model for other software.
+    /// Export the model as an ONNX file.
     Export(ExportSpec),
 }
 
 impl TaskSpec {
-    /// The stage whose model it takes.
+    /// The stage whose model it uses.
     pub fn from(&self) -> &str {
         match &self.kind {
             TaskKind::Evaluate(EvaluateSpec { from, .. })
@@ -37,53 +37,53 @@ impl TaskSpec {
 }
 
 impl fmt::Display for TaskSpec {
-    /// What it does, as a predicate: `measures the best weights of finetune on …`.
+    /// Describes the task as a predicate: `evaluates the best weights of finetune on …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             TaskKind::Evaluate(EvaluateSpec { from, from_weights, on }) => {
-                write!(f, "measures the {} weights of {from} on ", from_weights.name())?;
+                write!(f, "evaluates the {} weights of {from} on ", from_weights.name())?;
                 match on {
-                    EvaluateOn::Split(part) => write!(f, "the {} pictures", part.name()),
+                    EvaluateOn::Split(part) => write!(f, "the {} set", part.name()),
                     EvaluateOn::Directory(folder) => write!(f, "{}", folder.written),
                 }
             }
             TaskKind::Export(ExportSpec { from, from_weights, normalised }) => {
                 write!(f, "exports the {} weights of {from}", from_weights.name())?;
-                f.write_str(if *normalised { ", normalised" } else { "" })
+                f.write_str(if *normalised { ", without resizing and scaling" } else { "" })
             }
         }
     }
 }
 
-/// A task that measures.
+/// The settings of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EvaluateSpec {
-    /// The stage whose model is measured.
+    /// Stage whose model is evaluated.
     pub from: String,
-    /// Which of its weights.
+    /// Which weights of that stage.
     pub from_weights: FromWeights,
-    /// On which pictures.
+    /// Images to evaluate on.
     #[serde(flatten)]
     pub on: EvaluateOn,
 }
 
-/// The pictures that a model is measured on.
+/// The images that a model is evaluated on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluateOn {
-    /// A part of the dataset.
+    /// The validation set or the test set.
     Split(SplitPart),
-    /// A folder of its own, with a folder for each class.
+    /// Another directory, with one subdirectory per class.
     Directory(Location),
 }
 
-/// A part of the dataset that does not train.
+/// A part of the dataset outside the training set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitPart {
-    /// What the best epoch is chosen by.
+    /// The validation set, which selects the best epoch.
     Validation,
-    /// What nothing has been chosen by.
+    /// The test set, which has not influenced any choice.
     Test,
 }
 
@@ -97,13 +97,13 @@ impl SplitPart {
     }
 }
 
-/// A task that writes an ONNX file.
+/// The settings of an export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExportSpec {
-    /// The stage whose model is written.
+    /// Stage whose model is exported.
     pub from: String,
-    /// Which of its weights.
+    /// Which weights of that stage.
     pub from_weights: FromWeights,
-    /// Whether the graph takes numbers that are ready for the network instead of pictures.
+    /// Whether the graph takes scaled values that are ready for the network, instead of images.
     pub normalised: bool,
 }

@@ -1,4 +1,4 @@
-//! What a network says about pictures, and how well that fits.
+//! Predictions of a network, with loss and accuracy.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,37 +7,37 @@ use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::engine::Trainer;
 use crate::event::Evaluated;
 
-/// What the network says about one picture.
+/// The prediction for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The picture's position in its dataset.
+    /// Position of the image in its dataset.
     pub sample: usize,
-    /// Its class.
+    /// True class.
     pub label: usize,
-    /// The probability of each class.
+    /// Probability of each class.
     pub probabilities: Vec<f64>,
 }
 
 impl Prediction {
-    /// The class with the highest probability; of equal ones the first.
+    /// The class with the highest probability. The first class wins a tie.
     pub fn predicted(&self) -> usize {
         objective::predicted(&self.probabilities)
     }
 }
 
-/// Loss and accuracy over batches, and what was said about each picture.
+/// Loss and accuracy over batches, and the prediction for each image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// The figures.
+    /// Loss and accuracy.
     pub evaluated: Evaluated,
-    /// One entry a picture, in the order of the batches.
+    /// One entry per image, in the order of the batches.
     pub predictions: Vec<Prediction>,
 }
 
 /// Runs the trainable part of a network over batches, without dropout.
 ///
 /// # Errors
-/// When a batch cannot be made or an engine fails.
+/// When a batch cannot be prepared or an engine fails.
 pub fn evaluate(
     trainer: &mut dyn Trainer,
     batches: FeatureBatches<'_>,
@@ -59,7 +59,7 @@ pub fn evaluate(
     Ok(Evaluation { evaluated: mean.value(), predictions })
 }
 
-/// Loss and accuracy over the pictures seen so far; batches count by their size, as in Keras.
+/// Loss and accuracy over the images seen so far. Batches are weighted by their size, as in Keras.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct RunningMean {
     loss_sum: f64,
@@ -75,7 +75,7 @@ impl RunningMean {
         self.n_images += n_images;
     }
 
-    /// The pictures seen so far.
+    /// The number of images seen so far.
     pub(super) fn n_images(&self) -> usize {
         self.n_images
     }

@@ -17,84 +17,84 @@ use crate::metrics::confusion::ConfusionMatrix;
 use crate::model::weights::Weights;
 use crate::spec::{BestBy, EarlyStoppingSpec, FromWeights};
 
-/// Which of a stage's weights are kept.
+/// Which weights of a stage are saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// Those of the best epoch so far.
+    /// The weights of the best epoch so far.
     Best,
-    /// Those of the epoch just finished.
+    /// The weights of the latest epoch.
     Last,
 }
 
-/// Keeps what must outlive the process.
+/// Saves weights and checkpoints.
 pub trait Checkpointer {
-    /// Keeps the weights of the trainable part at the end of an epoch.
+    /// Saves the weights of the trainable part at the end of an epoch.
     ///
     /// # Errors
     /// When they cannot be written.
     fn keep(&mut self, which: FromWeights, weights: &Weights) -> Result<(), FileError>;
 
-    /// Keeps how far the stage has come, in place of what was kept before.
+    /// Saves a checkpoint of the stage, in place of the one before.
     ///
     /// # Errors
     /// When it cannot be written.
     fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError>;
 }
 
-/// What a stage runs.
+/// The settings of a stage.
 pub struct Course<'a> {
-    /// The stage's name.
+    /// Name of the stage.
     pub stage: &'a str,
-    /// How many epochs the weights have seen before.
+    /// Number of epochs that the weights have been trained for before.
     pub n_epochs_before: usize,
-    /// How many epochs to run.
+    /// Number of epochs to run.
     pub n_epochs: usize,
-    /// Steps of an epoch.
+    /// Number of steps per epoch.
     pub n_steps: usize,
-    /// The size of each step.
+    /// Learning rate of each step.
     pub schedule: Schedule,
-    /// The share of labels that goes to all classes alike.
+    /// Part of each label that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// Which epoch counts as the best.
+    /// Metric that selects the best epoch.
     pub best_by: BestBy,
-    /// When the stage ends before its last epoch.
+    /// When the stage ends early.
     pub early_stopping: Option<EarlyStoppingSpec>,
-    /// Where the stage's randomness comes from.
+    /// Random stream of the stage.
     pub stream: SeedStream,
-    /// After how many steps its state is kept, besides at the end of each epoch.
+    /// Number of steps between checkpoints, in addition to those at the end of each epoch.
     pub checkpoint_every: Option<usize>,
-    /// Ends the stage after the step in progress.
+    /// Set to end the stage after the step in progress.
     pub cancel: &'a Cancel,
 }
 
 /// The result of a stage.
 #[derive(Clone, Debug)]
 pub struct Fitted {
-    /// What was measured in each epoch.
+    /// Metrics of each epoch.
     pub epochs: Vec<FinishedEpoch>,
-    /// The best epoch.
+    /// Best epoch.
     pub best: Best,
-    /// The trainable part's weights at the end of the last epoch.
+    /// Weights of the trainable part at the end of the last epoch.
     pub last_weights: Weights,
 }
 
-/// Who takes part in a stage.
+/// The components that a stage works with.
 pub struct FitContext<'a> {
-    /// Gives batches.
+    /// Provides batches.
     pub source: &'a mut dyn FeatureSource,
-    /// Learns from them.
+    /// Trains on batches.
     pub trainer: &'a mut dyn Trainer,
-    /// Hears what happens.
+    /// Receives events.
     pub sink: &'a mut dyn EventSink,
-    /// Keeps what must outlive the process.
+    /// Saves weights and checkpoints.
     pub checkpointer: &'a mut dyn Checkpointer,
 }
 
-/// Runs the epochs of a stage, or the rest of them from `state` on.
+/// Runs the epochs of a stage, or the remaining ones after `state`.
 ///
 /// # Errors
-/// When a batch cannot be made, an engine fails, the loss is no number, a result cannot be
-/// written, or the stage is cancelled.
+/// When a batch cannot be prepared, an engine fails, the loss is not a finite number, a result
+/// cannot be written, or the stage is canceled.
 pub fn fit(
     course: &Course<'_>,
     context: &mut FitContext<'_>,
@@ -124,13 +124,13 @@ pub fn fit(
     Ok(Fitted { epochs, best, last_weights: context.trainer.weights() })
 }
 
-/// Whether there is no epoch left.
+/// Whether no epoch is left.
 fn is_over(course: &Course<'_>, done: &Done) -> bool {
     done.epochs.len() >= course.n_epochs
         || schedule::ends(&done.metrics(), course.best_by, course.early_stopping)
 }
 
-/// The steps of an epoch that are not done yet.
+/// Runs the remaining steps of an epoch.
 fn train_epoch(
     course: &Course<'_>,
     epoch: usize,
@@ -178,7 +178,7 @@ fn train_epoch(
     Ok(())
 }
 
-/// Validation, and what an epoch leaves.
+/// Validates, and records the results of an epoch.
 fn finish_epoch(
     course: &Course<'_>,
     epoch: usize,
@@ -260,8 +260,8 @@ fn check_loss(
     Err(TrainError::LossNotFinite { what, stage: course.stage.to_owned(), epoch, step, loss })
 }
 
-/// Whether an epoch beats another one; where they are equal the lower loss does, and of equal losses
-/// neither.
+/// Whether an epoch is better than another. A tie goes to the lower loss, and with equal losses
+/// neither is better.
 pub fn is_better(epoch: &EpochMetrics, best: &EpochMetrics, by: BestBy) -> bool {
     let [ours, theirs] = [epoch, best].map(|epoch| schedule::badness(epoch, by));
     ours < theirs || (ours <= theirs && epoch.validation.loss < best.validation.loss)

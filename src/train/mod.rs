@@ -1,6 +1,5 @@
-//! Training: objective, metrics, epochs and which of them was best, over the engines' traits.
-//!
-//! No files, no terminal, no pictures: what training decides on and finds leaves as events.
+//! Training: objective, metrics, epochs and the choice of the best one, based on the engines'
+//! traits. It uses no files, terminal or images. Decisions and results are reported as events.
 
 pub mod evaluate;
 pub mod fit;
@@ -14,65 +13,65 @@ use std::time::Duration;
 use crate::base::fs::FileError;
 use crate::engine::{EngineError, Features};
 
-/// What the frozen part makes of a batch, with what is known about its pictures.
+/// The features that the frozen part computes for a batch, with the labels of its images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureBatch {
-    /// The features.
+    /// Features.
     pub features: Features,
-    /// The class of each picture.
+    /// Class of each image.
     pub labels: Vec<usize>,
-    /// The position of each picture in its dataset.
+    /// Position of each image in its dataset.
     pub samples: Vec<usize>,
-    /// How long the trainer waited for pictures.
+    /// Time that the trainer waited for images.
     pub waiting: Duration,
-    /// How long the frozen part took.
+    /// Time that the frozen part took.
     pub frozen: Duration,
 }
 
-/// Batches of one pass, or why the next one could not be made.
+/// Batches of one pass, or the error that ended it.
 pub type FeatureBatches<'a> = Box<dyn Iterator<Item = Result<FeatureBatch, TrainError>> + 'a>;
 
 /// The features that a stage trains on.
 pub trait FeatureSource {
-    /// A pass over the training pictures, in the order and with the changes of an epoch, from the
-    /// batch behind the first `n_steps` on.
+    /// A pass over the training images, in the order and with the augmentation of an epoch. It
+    /// starts after the first `n_steps` batches.
     fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_>;
-    /// A pass over the validation pictures.
+    /// A pass over the validation images.
     fn validation(&mut self) -> FeatureBatches<'_>;
 }
 
-/// Training that could not go on.
+/// An error that ended training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A batch could not be made.
-    #[error("a batch could not be made")]
+    /// A batch could not be prepared.
+    #[error("a batch could not be prepared")]
     Batch(#[source] Box<dyn Error + Send + Sync>),
     /// An engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The loss is not a number any more.
+    /// The loss became infinite or not a number.
     #[error("the {what} loss of stage `{stage}` became {loss} in epoch {epoch}{}", at_step(*step))]
     LossNotFinite {
         /// "training" or "validation".
         what: &'static str,
-        /// The stage.
+        /// Name of the stage.
         stage: String,
-        /// The epoch, from one.
+        /// Epoch, from one.
         epoch: usize,
-        /// The step in the epoch, from one; none in validation.
+        /// Step in the epoch, from one; `None` in validation.
         step: Option<usize>,
-        /// What it became.
+        /// Value of the loss.
         loss: f64,
     },
-    /// Somebody asked to stop; how far the stage came is kept.
+    /// The user asked to stop. A checkpoint of the stage has been saved.
     #[error("interrupted in stage `{stage}`, epoch {epoch}")]
     Cancelled {
-        /// The stage.
+        /// Name of the stage.
         stage: String,
-        /// The epoch that would have gone on.
+        /// Epoch in progress.
         epoch: usize,
     },
-    /// A result could not be written down.
+    /// A result could not be written.
     #[error(transparent)]
     Record(#[from] FileError),
 }
@@ -82,11 +81,11 @@ fn at_step(step: Option<usize>) -> String {
 }
 
 impl TrainError {
-    /// What to do about it.
+    /// Hints on how to fix it.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::LossNotFinite { .. } => vec![
-                "the epochs before are kept in the run directory; a smaller `learning_rate` is the usual remedy"
+                "try a smaller `learning_rate`; the epochs before this one are saved in the run directory"
                     .to_owned(),
             ],
             Self::Batch(_) | Self::Engine(_) | Self::Cancelled { .. } | Self::Record(_) => vec![],

@@ -1,25 +1,25 @@
-//! The function that training makes small, and its gradient.
+//! The loss function that training minimizes, and its gradient.
 //!
 //! One logit means two classes: binary cross-entropy of its sigmoid, the probability of the second
 //! class. More logits mean as many classes: cross-entropy of their softmax. Both are computed from
-//! logits in double precision, without the overflow of computing probabilities first, and
-//! averaged over the batch.
+//! logits in double precision, without the overflow of computing probabilities first, and averaged
+//! over the batch.
 
 use crate::base::tensor::Tensor;
 
-/// What a batch's logits are worth.
+/// The loss of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The mean loss.
+    /// Mean loss.
     pub loss: f64,
-    /// How many pictures got their own class.
+    /// Number of images that are classified correctly.
     pub n_correct: usize,
-    /// The gradient of the mean loss with respect to the logits, `[n, outputs]`.
+    /// Gradient of the mean loss with respect to the logits, `[n, outputs]`.
     pub slope: Tensor,
 }
 
-/// Evaluates logits `[n, outputs]` against the classes of the pictures, of whose labels a share of
-/// `smoothing` goes to all classes alike (Szegedy et al. 2016, arXiv 1512.00567, section 7).
+/// Evaluates logits `[n, outputs]` against the classes of the images, with label smoothing (Szegedy
+/// et al. 2016, arXiv 1512.00567, section 7).
 pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
     let n = labels.len() as f64;
     let mut loss = 0.0;
@@ -46,11 +46,11 @@ pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
     Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
 }
 
-/// The losses of one picture, whichever class is its own.
+/// The losses of one image for each class that could be its own.
 struct Losses<'a> {
     row: &'a [f32],
-    /// The logarithm of what probabilities are divided by; of one logit, of what the likelier of the
-    /// two is.
+    /// Logarithm of the sum that probabilities are divided by. For one logit it is that of `1 +
+    /// exp(-|z|)`.
     log_sum: f64,
 }
 
@@ -91,7 +91,7 @@ pub fn probabilities(row: &[f32]) -> Vec<f64> {
     }
 }
 
-/// The class with the highest probability; of equal ones the first.
+/// The class with the highest probability. The first class wins a tie.
 pub fn predicted(probabilities: &[f64]) -> usize {
     let mut best = 0;
     for (class, probability) in probabilities.iter().enumerate() {
@@ -106,7 +106,7 @@ pub fn predicted(probabilities: &[f64]) -> usize {
 mod tests {
     use super::*;
 
-    /// The gradient against central differences of the loss.
+    /// Compares the gradient with central differences of the loss.
     fn check(logits: Vec<f32>, outputs: usize, labels: &[usize], smoothing: f64) {
         let logits = Tensor::new(&[labels.len(), outputs], logits);
         let slope = evaluate(&logits, labels, smoothing).slope;
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// By hand: the mean of the losses of all classes counts for a fifth.
+    /// Computed by hand: the mean of the losses of all classes counts for a fifth.
     #[test]
     fn a_smoothed_label_is_shared_among_all_classes() {
         let logits = Tensor::new(&[1, 3], vec![0.3, -1.2, 2.0]);

@@ -1,28 +1,28 @@
-//! The learning rate of each step, and whether a stage goes on: functions of how far it is and of
-//! what its epochs came to, so that there is no state to keep.
+//! The learning rate of each step, and whether a stage continues. Both are functions of the
+//! position in the stage and of the metrics of its epochs, so there is no state to save.
 
 use std::f64::consts::PI;
 
 use crate::event::EpochMetrics;
 use crate::spec::{BestBy, EarlyStoppingSpec, ScheduleSpec, WarmupSpec};
 
-/// The rates of a stage.
+/// The learning rates of a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
-    /// How the rate changes.
+    /// How the learning rate changes.
     pub spec: ScheduleSpec,
-    /// How it rises at the start.
+    /// How it increases at the start.
     pub warmup: Option<WarmupSpec>,
-    /// The rate of the optimiser.
+    /// Learning rate of the optimizer.
     pub rate: f64,
-    /// Epochs of the stage.
+    /// Number of epochs of the stage.
     pub n_epochs: usize,
-    /// What makes an epoch better than another.
+    /// Metric that selects the best epoch.
     pub best_by: BestBy,
 }
 
 impl Schedule {
-    /// The rate of a step: `step` of `n_steps` in the epoch behind those that are `done`.
+    /// The learning rate of a step: `step` of `n_steps` in the epoch after those that are `done`.
     pub fn rate(&self, done: &[EpochMetrics], step: usize, n_steps: usize) -> f64 {
         let n_steps = n_steps.max(1);
         let at = done.len() * n_steps + step;
@@ -34,7 +34,7 @@ impl Schedule {
         if at < n_warmup {
             return self.rate * (at + 1) as f64 / n_warmup as f64;
         }
-        // Epochs and shares of the stage are counted behind the warm-up.
+        // Epochs and fractions of the stage are counted after the warm-up.
         let at = (at - n_warmup) as f64;
         let n = (self.n_epochs * n_steps).saturating_sub(n_warmup).max(1) as f64;
         let (epochs, share) = (at / n_steps as f64, at / n);
@@ -60,13 +60,13 @@ impl Schedule {
     }
 }
 
-/// From one value to another along half a cosine.
+/// Interpolates between two values along half a cosine.
 fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) * 0.5 * (1.0 + libm::cos(PI * share))
 }
 
-/// How often there were `patience` epochs in a row none of which was better by more than `min_delta`
-/// than the best before; counted anew behind each.
+/// How often `patience` consecutive epochs have passed without an improvement of more than
+/// `min_delta` over the best one. Counting restarts after each time.
 fn n_plateaus(epochs: &[EpochMetrics], by: BestBy, patience: usize, min_delta: f64) -> usize {
     let mut best = f64::INFINITY;
     let (mut waited, mut n) = (0, 0);
@@ -84,13 +84,13 @@ fn n_plateaus(epochs: &[EpochMetrics], by: BestBy, patience: usize, min_delta: f
     n
 }
 
-/// Whether a stage ends behind these epochs.
+/// Whether a stage ends after these epochs.
 pub fn ends(epochs: &[EpochMetrics], by: BestBy, stopping: Option<EarlyStoppingSpec>) -> bool {
     stopping
         .is_some_and(|stopping| n_plateaus(epochs, by, stopping.patience, stopping.min_delta) > 0)
 }
 
-/// What is lower in a better epoch.
+/// A value that is lower for a better epoch.
 pub(super) fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
     match by {
         BestBy::ValidationLoss => epoch.validation.loss,

@@ -1,6 +1,6 @@
-//! How far a stage has come: everything that the rest of it depends on, and nothing else.
+//! The state of a stage: everything that the rest of it depends on, and nothing else.
 //!
-//! Random numbers are functions of where they are used, so there is no generator to remember.
+//! Random numbers depend only on where they are used, so there is no generator state to save.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,59 +12,59 @@ use crate::model::weights::Weights;
 /// A stage between two steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageState {
-    /// The epochs that are done.
+    /// Finished epochs.
     pub done: Done,
     /// The epoch in progress.
     pub partial: PartialEpoch,
-    /// The trainer.
+    /// State of the trainer.
     pub trainer: TrainerState,
 }
 
-/// What finished epochs leave.
+/// The results of finished epochs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Done {
-    /// What was measured in each.
+    /// Metrics of each epoch.
     pub epochs: Vec<FinishedEpoch>,
-    /// The best of them.
+    /// Best epoch.
     pub best: Option<Best>,
 }
 
 impl Done {
-    /// What was measured in each epoch.
+    /// Metrics of each epoch.
     pub fn metrics(&self) -> Vec<EpochMetrics> {
         self.epochs.iter().map(|epoch| epoch.metrics).collect()
     }
 }
 
-/// An epoch that is done.
+/// A finished epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct FinishedEpoch {
-    /// What was measured.
+    /// Metrics.
     pub metrics: EpochMetrics,
-    /// Whether it was the best so far.
+    /// Whether it is the best so far.
     pub is_best: bool,
-    /// How long it took. Volatile.
+    /// Duration. It differs between runs.
     pub times: EpochTimes,
 }
 
 /// The best epoch so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// What was measured.
+    /// Metrics.
     pub metrics: EpochMetrics,
-    /// The trainable part's weights at its end.
+    /// Weights of the trainable part at its end.
     pub weights: Weights,
-    /// What they say about the validation pictures.
+    /// Predictions for the validation images.
     pub predictions: Vec<Prediction>,
 }
 
 /// The epoch in progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct PartialEpoch {
-    /// Steps that are done.
+    /// Number of finished steps.
     pub n_steps: usize,
-    /// Loss and accuracy over them.
+    /// Loss and accuracy over these steps.
     pub mean: RunningMean,
-    /// How long they took. Volatile.
+    /// Duration of these steps. It differs between runs.
     pub times: EpochTimes,
 }

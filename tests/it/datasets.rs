@@ -49,11 +49,7 @@ fn a_given_split_is_refused_and_what_is_said_to_do_works() {
     let given = format!("dataset.directory={}", split.display());
     let said = run(&workshop, &["-S", &given]);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(
-        said.err.contains("D002") && said.err.contains("has been split already"),
-        "{}",
-        said.err
-    );
+    assert!(said.err.contains("D002") && said.err.contains("is already split"), "{}", said.err);
     let train = format!("dataset.directory={}", split.join("training_set").display());
     let test = split.join("validation set").display().to_string();
     assert!(said.err.contains(&train) && said.err.contains(&test), "{}", said.err);
@@ -68,7 +64,7 @@ fn images_beside_the_classes_are_told_by_run_check_and_data() {
     let workshop = Workshop::new(PIPELINE, 2);
     copy(&workshop, "disc/001.png", "loose.png");
     let pipeline = workshop.text("small.yaml");
-    let what = "1 image beside the class directories is not used";
+    let what = "1 image next to the class directories is not used";
     assert!(run(&workshop, &[]).err.contains(what));
     assert!(alpaca_run(&["check", &pipeline]).err.contains(what));
     assert!(alpaca_run(&["data", &pipeline]).out.contains(what));

@@ -377,7 +377,7 @@ fn a_run_downloads_what_it_needs_once_and_then_needs_no_network() {
     let fresh = place.workshop.text("fresh");
     let said = alpaca_run(&["reproduce", &second, "--cache-dir", &fresh, "--mirror", &other.url()]);
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
-    assert!(said.err.contains("the run had a file with the digest"), "{}", said.err);
+    assert!(said.err.contains("the run used a file with the digest"), "{}", said.err);
     assert!(!place.workshop.path("fresh").join("weights/keras").join(KERAS).exists());
 }
 

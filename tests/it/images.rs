@@ -191,7 +191,7 @@ fn what_is_no_file_is_a_bad_image_at_once() {
     for line in [
         "disc/pipe.jpg: a pipe, not a file",
         "disc/zero.jpg: a device, not a file",
-        "disc/long.jpg: the file is larger than 1 GiB, the most that is read of an image",
+        "disc/long.jpg: the file is larger than 1 GiB, the limit for images",
     ] {
         assert!(said.err.contains(line), "{line} is not in {}", said.err);
     }

@@ -23,7 +23,7 @@ fn pipelines_of_other_encodings_are_named() {
     for (bytes, what) in [
         (marked, "is UTF-16 text"),
         (wide, "is UTF-16 text"),
-        (latin, "in line 2 there is the byte 0xE4"),
+        (latin, "line 2 contains the byte 0xE4"),
         (zero, "remove the character U+0000"),
     ] {
         std::fs::write(workshop.path("other.yaml"), bytes).unwrap();

@@ -247,7 +247,7 @@ fn a_cache_directory_that_cannot_be_made_is_a_warning() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     let said = run(&workshop, &["--cache-dir", &workshop.text("small.yaml")]);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    let warnings = said.err.matches("warning: pixels are not kept on disk").count();
+    let warnings = said.err.matches("warning: decoded images are not cached on disk").count();
     assert_eq!(warnings, 1, "{}", said.err);
 }
 

@@ -4,7 +4,7 @@ use alpaca_random::Generator;
 
 use crate::spec::{Flip, ImageSize};
 
-/// Which directions of a picture change places.
+/// Which directions of an image change places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mirror {
     /// Left and right.
@@ -14,7 +14,7 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    /// Turns the picture over half the time, in each direction that `flip` names.
+    /// Turns the image over half the time, in each direction that `flip` names.
     pub(super) fn draw(&mut self, flip: Flip, generator: &mut Generator) {
         let mut coin = || generator.uniform() < 0.5;
         if flip != Flip::Vertical {
@@ -25,7 +25,7 @@ impl Mirror {
         }
     }
 
-    /// Mirrors a picture in place.
+    /// Mirrors an image in place.
     pub(super) fn apply(self, picture: &mut [f32], size: ImageSize) {
         if self.columns {
             picture.chunks_exact_mut(size.width * 3).for_each(mirror_row);

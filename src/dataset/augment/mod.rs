@@ -1,9 +1,9 @@
-//! Random changes to training pictures, with the meaning and the ranges of Keras's layers of the
+//! Random changes to training images, with the meaning and the ranges of Keras's layers of the
 //! same names.
 //!
-//! All work on one picture of `[height, width, 3]` values from 0 to 255, and draw only from the
-//! generator of that picture in that epoch. Mirror images cost nothing: they wait until the next
-//! change reads the picture, which then reads it mirrored.
+//! All work on one image of `[height, width, 3]` values from 0 to 255, and draw only from the
+//! generator of that image in that epoch. Mirror images cost nothing: they wait until the next
+//! change reads the image, which then reads it mirrored.
 
 mod mirror;
 mod tone;
@@ -15,17 +15,17 @@ use warp::{Map, Pixel};
 
 use crate::spec::{AugmentationSpec, FactorRange, Fill, ImageSize};
 
-/// Applies a list of changes to pictures of one size; keeps its working memory.
+/// Applies a list of changes to images of one size; keeps its working memory.
 pub struct Augmenter {
     changes: Vec<AugmentationSpec>,
     size: ImageSize,
     scratch: Vec<Pixel>,
 }
 
-/// A picture on its way through the changes.
+/// An image on its way through the changes.
 struct Picture<'a> {
     size: ImageSize,
-    /// The picture as it was given; once something has changed it, it lies in `values`.
+    /// The image as it was given; once something has changed it, it lies in `values`.
     pixels: Option<&'a [u8]>,
     values: &'a mut Vec<f32>,
     scratch: &'a mut Vec<Pixel>,
@@ -34,12 +34,12 @@ struct Picture<'a> {
 }
 
 impl Augmenter {
-    /// An augmenter for pictures of `size`.
+    /// An augmenter for images of `size`.
     pub fn new(changes: &[AugmentationSpec], size: ImageSize) -> Self {
         Self { changes: changes.to_vec(), size, scratch: vec![] }
     }
 
-    /// Writes the changed picture to `values`. Each change draws from the child of `stream` with its
+    /// Writes the changed image to `values`. Each change draws from the child of `stream` with its
     /// position in the list, so that changing one does not change what the others draw.
     pub fn apply(&mut self, pixels: &[u8], values: &mut Vec<f32>, stream: SeedStream) {
         let mut picture = Picture {
@@ -97,7 +97,7 @@ impl Picture<'_> {
         warp::warp(self.scratch, self.values, self.size, &map, fill);
     }
 
-    /// The picture as values, mirrored as it should be.
+    /// The image as values, mirrored as it should be.
     fn settle(&mut self) -> &mut [f32] {
         if let Some(pixels) = self.pixels.take() {
             self.values.clear();

@@ -1,4 +1,4 @@
-//! Rotation, zoom and translation: one affine map from places in the new picture to places in the
+//! Rotation, zoom and translation: one affine map from places in the new image to places in the
 //! old one, read bilinearly.
 //!
 //! Maps, the order of interpolation and what lies outside follow Keras 3 on TensorFlow, that is,
@@ -16,7 +16,7 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// A rotation around the centre by `turns` of a full turn.
+    /// A rotation around the center by `turns` of a full turn.
     pub(super) fn rotation(turns: f32, size: ImageSize) -> Self {
         let (sin, cos) = libm::sincosf(turns * std::f32::consts::TAU);
         let (w, h) = (size.width as f32 - 1.0, size.height as f32 - 1.0);
@@ -25,7 +25,7 @@ impl Map {
         Self { column: [cos, -sin, x], row: [sin, cos, y] }
     }
 
-    /// A change of size around the centre; a positive factor shows more.
+    /// A change of size around the center; a positive factor shows more.
     pub(super) fn zoom(factor: f32, size: ImageSize) -> Self {
         let scale = 1.0 + factor;
         let x = (size.width as f32 - 1.0) / 2.0 * (1.0 - scale);
@@ -38,7 +38,7 @@ impl Map {
         Self { column: [1.0, 0.0, -right], row: [0.0, 1.0, -down] }
     }
 
-    /// The same map of the picture's mirror image, as a map of the picture.
+    /// The same map of the image's mirror image, as a map of the image.
     #[must_use]
     pub(super) fn of_mirrored(self, mirror: Mirror, size: ImageSize) -> Self {
         Self {
@@ -56,7 +56,7 @@ fn turned([a, b, c]: [f32; 3], length: usize) -> [f32; 3] {
 /// Red, green and blue from 0 to 255, and nothing: four values fill a register, three do not.
 pub(super) type Pixel = [f32; 4];
 
-/// Writes to `out`, `[height, width, 3]`, what `map` reads from a picture of `size`.
+/// Writes to `out`, `[height, width, 3]`, what `map` reads from an image of `size`.
 pub(super) fn warp(source: &[Pixel], out: &mut Vec<f32>, size: ImageSize, map: &Map, fill: Fill) {
     // One more, for the fourth value of the last pixel.
     out.resize(source.len() * 3 + 1, 0.0);
@@ -76,7 +76,7 @@ pub(super) fn warp(source: &[Pixel], out: &mut Vec<f32>, size: ImageSize, map: &
     out.truncate(source.len() * 3);
 }
 
-/// Places along one axis that a line of the new picture reads: between a pixel and the next one.
+/// Places along one axis that a line of the new image reads: between a pixel and the next one.
 struct Line {
     pixels: Vec<i32>,
     /// How far from the pixel to the next, from 0 to 1.
@@ -112,7 +112,7 @@ impl Line {
     }
 }
 
-/// The width or the height of a picture.
+/// The width or the height of an image.
 struct Side {
     length: f32,
     /// The place of the last pixel.
@@ -141,7 +141,7 @@ impl Side {
     }
 }
 
-/// A number so large that its neighbours are one apart: what is added to it is rounded. This takes
+/// A number so large that its neighbors are one apart: what is added to it is rounded. This takes
 /// instructions that every processor has for several numbers at once.
 const ROUNDING: f32 = 12_582_912.0;
 
@@ -214,7 +214,7 @@ mod tests {
 
     const SIZE: ImageSize = ImageSize { height: 4, width: 4 };
 
-    /// The first channel of the picture that counts its pixels, warped.
+    /// The first channel of the image that counts its pixels, warped.
     fn warped(map: &Map, fill: Fill) -> Vec<f32> {
         let picture: Vec<Pixel> = (0u8..16).map(|i| [f32::from(i), 0.0, 0.0, 9.0]).collect();
         let mut out = vec![7.0; 3];

@@ -22,13 +22,13 @@ pub enum DecodeError {
     #[error("{0}, not a file")]
     NotAFile(&'static str),
     /// The file is too long to be read into memory.
-    #[error("the file is larger than 1 GiB, the most that is read of an image")]
+    #[error("the file is larger than 1 GiB, the limit for images")]
     TooLong,
     /// The file ends before the image does.
     #[error("the file ends early")]
     Truncated,
     /// Too small to show anything.
-    #[error("{width}×{height} pixels; the smallest side that is read is {SMALLEST_SIDE}")]
+    #[error("{width}×{height} pixels; the smallest side allowed is {SMALLEST_SIDE}")]
     TooSmall {
         /// Columns.
         width: u32,
@@ -44,7 +44,7 @@ pub enum DecodeError {
         height: u32,
     },
     /// It would take too much memory.
-    #[error("{width}×{height} pixels of {n_bits} bits take more memory than an image may")]
+    #[error("{width}×{height} pixels of {n_bits} bits need more memory than the limit for images")]
     TooHeavy {
         /// Columns.
         width: u32,
@@ -62,7 +62,7 @@ pub enum DecodeError {
         reason: String,
     },
     /// A kind of the format that is not read.
-    #[error("a {format} image of a kind that cannot be read ({what}): save it as PNG")]
+    #[error("a {format} image of an unsupported kind ({what}): save it as PNG")]
     Unsupported {
         /// The format.
         format: &'static str,
@@ -84,8 +84,8 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Whether a file of this name is passed over rather than bad: it neither is an image nor claims
-    /// to be one.
+    /// Whether a file of this name is passed over rather than bad: it neither is an image nor
+    /// claims to be one.
     pub fn is_no_image(&self, name: &str) -> bool {
         if kind::is_system_file(name) {
             return true;

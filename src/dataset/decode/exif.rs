@@ -42,7 +42,8 @@ pub(super) fn orientation(exif: &[u8]) -> Option<Orientation> {
     None
 }
 
-/// The `eXIf` chunk of a PNG file, before or behind the pixels: `ImageMagick` writes it behind them.
+/// The `eXIf` chunk of a PNG file, before or behind the pixels: `ImageMagick` writes it behind
+/// them.
 pub(super) fn of_png(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = bytes.get(8..)?;
     loop {

@@ -245,8 +245,8 @@ pub(super) fn has_ending(name: &str) -> bool {
     !ending(name).is_empty()
 }
 
-/// Whether a file belongs to the system it was on and never is an image: these are left in folders
-/// that people look at.
+/// Whether a file belongs to the system it was on and never is an image: these are left in
+/// directories that people look at.
 pub(super) fn is_system_file(name: &str) -> bool {
     const NAMES: [&str; 6] =
         ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r", ".directory"];

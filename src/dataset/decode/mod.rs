@@ -1,7 +1,7 @@
 //! A file's bytes to an upright RGB image.
 //!
-//! The rules, for every format: the format is recognised by content; EXIF orientation is applied;
-//! grey becomes equal red, green and blue; CMYK is converted; alpha is dropped, as Keras and
+//! The rules, for every format: the format is recognized by content; EXIF orientation is applied;
+//! gray becomes equal red, green and blue; CMYK is converted; alpha is dropped, as Keras and
 //! torchvision do; 16-bit values are rounded to 8; of an animation the first frame counts. An
 //! image that ends early is an error, not half an image.
 
@@ -220,7 +220,7 @@ mod tests {
     use super::kind::FORMATS;
     use super::*;
 
-    /// A picture with a dark upper left corner, to see which way is up.
+    /// An image with a dark upper left corner, to see which way is up.
     fn picture() -> RgbImage {
         RgbImage::from_fn(24, 16, |x, y| {
             if x < 8 && y < 8 { image::Rgb([10, 20, 30]) } else { image::Rgb([200, 150, 100]) }

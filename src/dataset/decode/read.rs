@@ -63,7 +63,7 @@ mod tests {
         let long = root.path().join("long.jpg");
         fs::create(&long).unwrap().set_len(MOST_FILE_BYTES + 1).unwrap();
         let error = read_file(&long).unwrap_err().to_string();
-        assert_eq!(error, "the file is larger than 1 GiB, the most that is read of an image");
+        assert_eq!(error, "the file is larger than 1 GiB, the limit for images");
         assert!(matches!(read_file(root.path()), Err(DecodeError::NotAFile("a directory"))));
         if cfg!(unix) {
             let zeros = read_file(Path::new("/dev/zero"));

@@ -1,10 +1,9 @@
-//! The weights that this program brings along: pre-trained on pictures drawn from formulas
-//! (data/weights/README.md).
+//! The built-in weights, pre-trained on images drawn from formulas (data/weights/README.md).
 
 /// The width of the network they are for.
 pub const WIDTH: f64 = 0.35;
 
-/// The safetensors file.
+/// Bytes of the safetensors file.
 pub const BYTES: &[u8] = include_bytes!("../../../data/weights/mobilenet_v2_0.35_160.safetensors");
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Facts, several sets of weights and other numbers in one file: a safetensors file whose tensors
-//! are called `SET/NAME` (weights), `facts` (JSON) or anything else without a slash (numbers).
-//! Headers of such files are small by rule, so nothing that grows with a dataset goes there.
+//! Bundles: facts, several sets of weights and other numbers in one safetensors file. Its tensors
+//! are named `SET/NAME` (weights), `facts` (JSON) or anything else without a slash (numbers). The
+//! headers of such files must be small, so nothing that grows with the dataset is stored there.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use super::{Weights, file};
 /// The tensor that holds the facts.
 const FACTS: &str = "facts";
 
-/// Bytes that are no bundle, or not one with these facts.
+/// Bytes that are not a bundle, or not one with these facts.
 #[derive(Debug, thiserror::Error)]
-#[error("not a file of ours: {reason}")]
+#[error("not an alpaca-run file: {reason}")]
 pub struct BundleError {
     reason: String,
 }
@@ -37,11 +37,11 @@ impl BundleError {
 pub enum Numbers {
     /// In double precision.
     Floats(Vec<f64>),
-    /// Whole numbers.
+    /// Integers.
     Integers(Vec<u64>),
 }
 
-/// What a file holds.
+/// The content of a bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contents<T> {
     /// The facts.
@@ -52,7 +52,7 @@ pub struct Contents<T> {
     pub numbers: BTreeMap<String, Numbers>,
 }
 
-/// Facts, weights and numbers as bytes; equal ones give equal bytes.
+/// Writes facts, weights and numbers as bytes. Equal content gives equal bytes.
 pub fn encode(
     facts: &impl Serialize,
     sets: &[(&str, &Weights)],
@@ -92,10 +92,10 @@ fn view<'a>(kind: Dtype, shape: &[usize], bytes: &'a [u8]) -> TensorView<'a> {
     TensorView::new(kind, shape.to_vec(), bytes).expect("the bytes are those of the shape")
 }
 
-/// Facts, weights and numbers from bytes.
+/// Reads facts, weights and numbers from bytes.
 ///
 /// # Errors
-/// When the bytes are no bundle, or its facts are of another kind.
+/// When the bytes are not a bundle, or its facts are of another kind.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Contents<T>, BundleError> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| BundleError::of(&error))?;
     let facts = tensors.tensor(FACTS).map_err(|error| BundleError::of(&error))?;
@@ -117,7 +117,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Contents<T>, BundleEr
                 contents.numbers.insert(name.to_owned(), Numbers::Integers(values));
             }
             (None, Dtype::U8) if name == FACTS => {}
-            _ => return Err(BundleError::new(format!("a tensor `{name}` that has no place"))),
+            _ => return Err(BundleError::new(format!("an unexpected tensor `{name}`"))),
         }
     }
     Ok(contents)

@@ -1,11 +1,11 @@
-//! What can be wrong with files of weights.
+//! Errors of weights files.
 
 use std::path::PathBuf;
 
 use crate::base::fs::FileError;
 use crate::base::text;
 
-/// A file that is not what its first bytes promise, or holds what tensors do not need.
+/// A file that is damaged, or contains something that tensors do not need.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct FormatError(String);
@@ -22,43 +22,45 @@ pub enum WeightsError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is not a file of weights.
+    /// The file is not a weights file.
     #[error("`{}` cannot be used as weights", path.display())]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem of the file.
         source: FormatError,
     },
     /// The tensors are not those of the model.
     #[error("the weights in `{}` do not fit the model", path.display())]
     Mismatch {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Every difference.
+        /// All differences.
         mismatch: Mismatch,
     },
-    /// There is no classifier of ImageNet among the tensors.
-    #[error("`{}` holds no classifier of ImageNet's 1,000 classes", path.display())]
+    /// The tensors do not include an ImageNet classifier.
+    #[error("`{}` contains no classifier of ImageNet's 1,000 classes", path.display())]
     NoClassifier {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
 }
 
 impl WeightsError {
-    /// What the message leaves out: the differences, or what to do.
+    /// Details and hints: the differences, or how to fix the problem.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(error) => vec![format!("the system says: {}", error.source)],
+            Self::File(error) => vec![format!("the system reports: {}", error.source)],
             Self::Format { source, .. } => vec![
                 source.to_string(),
-                "weights are read from safetensors, PyTorch's .pth, Keras's .h5 and ONNX files"
-                    .to_owned(),
+                "use weights in a safetensors, PyTorch (.pth), Keras (.h5) or ONNX file".to_owned(),
             ],
             Self::Mismatch { mismatch, .. } => mismatch.explain(),
             Self::NoClassifier { .. } => {
-                vec!["files called `no_top`, and the weights of a run, leave it out".to_owned()]
+                vec![
+                    "use a file that includes it; `no_top` files and the weights of a run do not"
+                        .to_owned(),
+                ]
             }
         }
     }
@@ -67,25 +69,25 @@ impl WeightsError {
 /// How the tensors of a file differ from the parameters of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Parameters that the file lacks.
+    /// Parameters that are missing from the file.
     pub missing: Vec<String>,
     /// Tensors that the model does not have.
     pub unexpected: Vec<String>,
-    /// Tensors of another shape or type, with both.
+    /// Tensors of a different shape or type, with both.
     pub different: Vec<String>,
 }
 
 impl Mismatch {
-    /// Whether there is none.
+    /// Whether there is no difference.
     pub(super) fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.different.is_empty()
     }
 
     fn explain(&self) -> Vec<String> {
         [
-            part(&self.different, "of another shape or type than the model's"),
+            part(&self.different, "of a different shape or type than the model's"),
             part(&self.missing, "missing from the file"),
-            part(&self.unexpected, "in the file that the model does not have"),
+            part(&self.unexpected, "in the file but not in the model"),
         ]
         .into_iter()
         .flatten()
@@ -93,7 +95,7 @@ impl Mismatch {
     }
 }
 
-/// How many tensors are so, and which; nothing of none.
+/// The number of tensors and their names; `None` if there are none.
 fn part(names: &[String], what: &str) -> Option<String> {
     let lines = text::first_lines(names, 5);
     (!names.is_empty()).then(|| format!("{} {what}:\n{lines}", text::count(names.len(), "tensor")))

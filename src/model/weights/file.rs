@@ -1,4 +1,4 @@
-//! Weights in safetensors files, under Keras's names: how they are written.
+//! Writes weights as safetensors files, under Keras's names.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(super) fn tensor(view: &TensorView<'_>) -> Tensor {
     Tensor::new(view.shape(), values.collect())
 }
 
-/// The values of a tensor as a file has them.
+/// The values of a tensor as bytes of a file.
 pub(super) fn bytes(tensor: &Tensor) -> Vec<u8> {
     tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect()
 }
@@ -25,10 +25,10 @@ pub(super) fn view<'a>(bytes: &'a [u8], shape: &[usize]) -> TensorView<'a> {
     TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("a tensor has four bytes a value")
 }
 
-/// The entry of a file's metadata that says how its network is built.
+/// The metadata entry with the convention of the network.
 pub(super) const CONVENTION: &str = "convention";
 
-/// Weights as the bytes of a safetensors file, with the convention that they belong to.
+/// Weights as the bytes of a safetensors file, with the convention of their network.
 pub fn encode(weights: &Weights, convention: Convention) -> Vec<u8> {
     let tensors: Vec<(&str, Vec<u8>, &[usize])> =
         weights.iter().map(|(name, tensor)| (name, bytes(tensor), tensor.shape())).collect();

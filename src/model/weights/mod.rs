@@ -16,10 +16,10 @@ use crate::base::tensor::Tensor;
 pub struct Weights(BTreeMap<String, Tensor>);
 
 impl Weights {
-    /// The tensor called `name`.
+    /// The tensor named `name`.
     ///
     /// # Panics
-    /// When there is none: weights are imported or initialised for all parameters of a network.
+    /// When it does not exist. Weights are imported or initialized for all parameters of a network.
     pub fn get(&self, name: &str) -> &Tensor {
         match self.0.get(name) {
             Some(tensor) => tensor,
@@ -27,12 +27,12 @@ impl Weights {
         }
     }
 
-    /// Sets the tensor called `name`.
+    /// Sets the tensor named `name`.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         self.0.insert(name.into(), tensor);
     }
 
-    /// Takes over all tensors of `other`, replacing those of the same name.
+    /// Adds all tensors of `other`, and replaces those of the same name.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }

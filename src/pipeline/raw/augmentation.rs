@@ -6,77 +6,77 @@ use serde::{Deserialize, Serialize};
 use super::NumberOrRange;
 use super::defaults;
 
-/// One random change to training pictures, with the meaning of Keras's layer of the same name.
+/// One random change to training images, with the meaning of the Keras layer of the same name.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::enum_variant_names, reason = "these are the names of Keras's layers")]
 pub(in crate::pipeline) enum RawAugmentation {
-    /// A mirror image, half the time in each direction that is named.
+    /// Flip the image with probability 0.5, in each direction given.
     RandomFlip(RawFlip),
-    /// A rotation by a random share of a full turn.
+    /// Rotate by a random fraction of a full turn.
     RandomRotation(RawMove),
-    /// A change of size around the centre. A positive factor shows more than the picture, a negative one less.
+    /// Zoom around the center of the image. A positive factor zooms out, a negative one zooms in.
     RandomZoom(RawMove),
-    /// A shift by random shares of height and width.
+    /// Shift by random fractions of the height and the width.
     RandomTranslation(RawShift),
-    /// A number added to all values, as a share of their full range.
+    /// Add one random number to all pixel values, as a fraction of their range (0 to 255).
     RandomBrightness(RawFactor),
-    /// Distances from each channel's mean multiplied by one plus a random factor.
+    /// Multiply the distance of each value from its channel's mean by one plus a random factor.
     RandomContrast(RawFactor),
 }
 
-/// Directions of a mirror image.
+/// Directions in which images are flipped.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawFlip {
-    /// Left and right change places.
+    /// Left to right.
     Horizontal,
-    /// Top and bottom change places.
+    /// Top to bottom.
     Vertical,
-    /// Each of the two, independently.
+    /// Both directions, each independently with probability 0.5.
     Both,
 }
 
-/// A change that moves pixels.
+/// The range of the factor, and how uncovered areas are filled.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawMove {
-    /// The range of the random factor; one number `f` stands for `[-f, f]`.
+    /// Range that the random factor is drawn from. One number `f` stands for `[-f, f]`.
     pub(in crate::pipeline) factor: NumberOrRange,
-    /// What stands where the picture does not reach.
+    /// How areas that the moved image does not cover are filled.
     #[serde(default = "defaults::fill")]
     pub(in crate::pipeline) fill: RawFill,
 }
 
-/// A shift.
+/// The ranges of the shift, and how uncovered areas are filled.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawShift {
-    /// Share of the height, downwards; one number `f` stands for `[-f, f]`.
+    /// Downward shift as a fraction of the height. One number `f` stands for `[-f, f]`.
     pub(in crate::pipeline) height: NumberOrRange,
-    /// Share of the width, to the right; one number `f` stands for `[-f, f]`.
+    /// Shift to the right as a fraction of the width. One number `f` stands for `[-f, f]`.
     pub(in crate::pipeline) width: NumberOrRange,
-    /// What stands where the picture does not reach.
+    /// How areas that the moved image does not cover are filled.
     #[serde(default = "defaults::fill")]
     pub(in crate::pipeline) fill: RawFill,
 }
 
-/// A change of values.
+/// The range of the factor.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawFactor {
-    /// The range of the random factor; one number `f` stands for `[-f, f]`.
+    /// Range that the random factor is drawn from. One number `f` stands for `[-f, f]`.
     pub(in crate::pipeline) factor: NumberOrRange,
 }
 
-/// What stands where a moved picture does not reach.
+/// How areas that a moved image does not cover are filled.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawFill {
-    /// The picture's mirror image at the edge.
+    /// With the image mirrored at its edge.
     Reflect,
-    /// Black.
+    /// With black.
     Constant,
-    /// The nearest pixel of the edge.
+    /// With the nearest pixel of the edge.
     Nearest,
 }

@@ -1,152 +1,154 @@
-//! Rates, gradients and averages of a stage as written.
+//! Learning rates, gradients and weight averages of a stage, as written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
 
-/// What batch normalisations of layers that train go by.
+/// Which statistics the batch normalization of trained layers uses.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawBatchNorm {
-    /// Their running means, which stand still: right for fine-tuning.
+    /// The running statistics, which stay fixed. Use it for fine-tuning, where batches are small.
     Frozen,
-    /// The statistics of each batch, which the running means follow: needed to train from scratch.
+    /// The statistics of each batch, which also update the running statistics. Use it to train from
+    /// scratch.
     Train(RawBatchNormTrain),
 }
 
-/// Normalisation by the batch.
+/// Normalization by the statistics of each batch.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawBatchNormTrain {
-    /// The share of the old running mean that is kept in a step, as Keras counts it (PyTorch's is what is left).
+    /// Weight of the old running statistics in each update, as in Keras. PyTorch's `momentum` is
+    /// one minus this number.
     #[serde(default = "defaults::batch_norm_momentum")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) momentum: f64,
 }
 
-/// How the learning rate changes, from the optimizer's rate on.
+/// How the learning rate changes during the stage. It starts from the optimizer's rate.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawSchedule {
-    /// Not at all.
+    /// The learning rate stays the same.
     Constant,
-    /// Multiplied by a factor every few epochs.
+    /// Multiply the learning rate by a factor every few epochs.
     Step(RawStepSchedule),
-    /// Multiplied by a factor an epoch, a part of it in each step.
+    /// Multiply the learning rate by a factor per epoch, spread over the steps of the epoch.
     Exponential(RawExponential),
-    /// Half a cosine down to a share of the rate, a part of it in each step.
+    /// Decrease the learning rate along half a cosine, a little in each step.
     Cosine(RawCosine),
-    /// Up and down along half cosines (Smith 2018).
+    /// Increase, then decrease the learning rate along half cosines (Smith 2018), as in fastai.
     OneCycle(RawOneCycle),
-    /// Multiplied by a factor where `best_by` has not become better for some epochs.
+    /// Multiply the learning rate by a factor when `best_by` has not improved for some epochs.
     ReduceOnPlateau(RawPlateau),
 }
 
-/// A factor every few epochs.
+/// Multiply the learning rate by a factor every few epochs.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawStepSchedule {
-    /// Epochs between changes.
+    /// Number of epochs between two changes.
     #[schemars(range(min = 1))]
     pub(in crate::pipeline) every: usize,
-    /// The factor.
+    /// Factor that the learning rate is multiplied by.
     #[serde(default = "defaults::schedule_factor")]
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
     pub(in crate::pipeline) factor: f64,
 }
 
-/// A factor an epoch.
+/// Multiply the learning rate by a factor per epoch.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawExponential {
-    /// The factor of an epoch.
+    /// Factor that the learning rate is multiplied by over one epoch.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
     pub(in crate::pipeline) factor: f64,
 }
 
-/// Half a cosine.
+/// Decrease the learning rate along half a cosine.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawCosine {
-    /// The share of the rate at the end.
+    /// Learning rate at the end of the stage, as a fraction of the optimizer's.
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "maximum" = 1))]
     pub(in crate::pipeline) end: f64,
 }
 
-/// Up and down.
+/// Increase, then decrease the learning rate. The defaults are those of fastai.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawOneCycle {
-    /// The share of the steps that go up.
+    /// Fraction of the steps in which the learning rate increases.
     #[serde(default = "defaults::one_cycle_rise")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) rise: f64,
-    /// The share of the rate at the start.
+    /// Learning rate at the start of the stage, as a fraction of the optimizer's.
     #[serde(default = "defaults::one_cycle_start")]
     #[schemars(extend("minimum" = 0, "maximum" = 1))]
     pub(in crate::pipeline) start: f64,
-    /// The share of the rate at the end.
+    /// Learning rate at the end of the stage, as a fraction of the optimizer's.
     #[serde(default = "defaults::one_cycle_end")]
     #[schemars(extend("minimum" = 0, "maximum" = 1))]
     pub(in crate::pipeline) end: f64,
 }
 
-/// A factor where nothing becomes better.
+/// Multiply the learning rate by a factor when `best_by` stops improving.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawPlateau {
-    /// The factor.
+    /// Factor that the learning rate is multiplied by.
     #[serde(default = "defaults::schedule_factor")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) factor: f64,
-    /// Epochs without a better one.
+    /// Number of epochs without improvement before the learning rate changes.
     #[serde(default = "defaults::plateau_patience")]
     #[schemars(range(min = 1))]
     pub(in crate::pipeline) patience: usize,
-    /// By how much an epoch must be better to count.
+    /// Smallest change of `best_by` that counts as an improvement.
     #[serde(default)]
     #[schemars(extend("minimum" = 0))]
     pub(in crate::pipeline) min_delta: f64,
 }
 
-/// Steps at the start of a stage in which the learning rate rises along a line.
+/// Increase the learning rate linearly at the start of the stage.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawWarmup {
-    /// This many epochs.
+    /// Length of the warm-up in epochs.
     Epochs(#[schemars(range(min = 1))] usize),
-    /// This many steps.
+    /// Length of the warm-up in steps.
     Steps(#[schemars(range(min = 1))] usize),
 }
 
-/// A bound on the gradients of a step.
+/// Limit the gradients of each step.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawClipping {
-    /// The largest length that all gradients have together; longer ones are shortened to it.
+    /// Largest L2 norm of all gradients together. Larger gradients are scaled down to it.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) norm: f64,
 }
 
-/// An exponential moving average of the weights, which is what is evaluated and kept.
+/// Evaluate and save an exponential moving average (EMA) of the weights instead of the weights.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawAverage {
-    /// The share of the average that is kept in a step; less in the first steps.
+    /// Weight of the old average in each step, such as 0.999. The first steps use a smaller one.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) decay: f64,
 }
 
-/// When a stage ends before its last epoch; its best weights are kept in any case.
+/// End the stage early when `best_by` stops improving. The best weights are saved in any case.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawEarlyStopping {
-    /// Epochs without a better one.
+    /// Number of epochs without improvement before the stage ends.
     #[schemars(range(min = 1))]
     pub(in crate::pipeline) patience: usize,
-    /// By how much an epoch must be better to count.
+    /// Smallest change of `best_by` that counts as an improvement.
     #[serde(default)]
     #[schemars(extend("minimum" = 0))]
     pub(in crate::pipeline) min_delta: f64,

@@ -5,82 +5,86 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults;
 
-/// The pictures and their split.
+/// The images, and how they are split and resized.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawDataset {
-    /// The folder with one folder per class. Classes are numbered in the order of their sorted names.
+    /// Directory with one subdirectory of images per class. Classes are numbered in the order of
+    /// their sorted names.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) directory: Option<String>,
-    /// Pictures drawn from formulas, in place of a folder.
+    /// Draw images from formulas instead of reading a directory.
     pub(in crate::pipeline) generator: Option<RawGenerator>,
-    /// The size every picture is brought to: one number for a square, or `[height, width]`.
+    /// Size in pixels that every image is resized to: one number for a square, or
+    /// `[height, width]`.
     #[serde(default)]
     pub(in crate::pipeline) image_size: RawImageSize,
-    /// How pictures are brought to that size.
+    /// How images are resized to `image_size`.
     #[serde(default = "defaults::resize")]
     pub(in crate::pipeline) resize: RawResize,
-    /// How pictures are divided into training, validation and test.
+    /// How the images are split into training set, validation set and test set.
     #[serde(default = "defaults::split")]
     pub(in crate::pipeline) split: RawSplit,
-    /// Pictures a step.
+    /// Number of images per training step.
     #[serde(default = "defaults::batch_size")]
     #[schemars(range(min = 1, max = 65536))]
     pub(in crate::pipeline) batch_size: usize,
-    /// How many batches are decoded and augmented ahead of training: `auto`, or a number.
+    /// Number of batches to decode and augment ahead of training, or `auto`. It changes the speed
+    /// and the memory, never the results.
     #[serde(default = "defaults::prefetch")]
     pub(in crate::pipeline) prefetch: RawPrefetch,
-    /// What happens when a file is not a readable picture. All such files are listed either way.
+    /// What to do with files that are not readable images. All such files are listed either way.
     #[serde(default = "defaults::on_bad_image")]
     pub(in crate::pipeline) on_bad_image: RawOnBadImage,
-    /// What happens to copies of an image: files with the same content.
+    /// What to do with copies of an image, which are files with the same content.
     #[serde(default = "defaults::duplicates")]
     pub(in crate::pipeline) duplicates: RawDuplicates,
 }
 
-/// Pictures drawn from formulas while they are needed.
+/// Images drawn from formulas when they are needed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawGenerator {
-    /// What is drawn; classes take turns among the kinds.
+    /// Kinds of images to draw. Classes alternate between the kinds.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) kinds: Vec<RawKind>,
-    /// How many classes there are.
+    /// Number of classes.
     #[schemars(range(min = 2, max = 100_000))]
     pub(in crate::pipeline) classes: usize,
-    /// How many pictures each class has.
+    /// Number of images per class.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub(in crate::pipeline) images: usize,
-    /// The root of all that is drawn; the pipeline's seed where it is left out.
+    /// Seed of the drawn images. The pipeline's `seed` by default.
     pub(in crate::pipeline) seed: Option<u64>,
-    /// Whether training pictures are others in each epoch; validation pictures never are.
+    /// Whether to draw new training images in each epoch. Validation images stay the same.
     #[serde(default)]
     pub(in crate::pipeline) afresh: bool,
 }
 
-/// A kind of drawn pictures.
+/// A kind of drawn images.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawKind {
-    /// Figures of affine maps, in colours.
+    /// Fractals of affine maps, in color.
     Fractals,
-    /// Outlines filled with cloth.
+    /// Outlines filled with fabric.
     Contours,
-    /// Surfaces: cells, stripes, spots, strands, weaves.
+    /// Surfaces of cells, stripes, spots, strands or weaves.
     Textures,
-    /// Things of a few rounded parts, lit and seen from any side.
+    /// Objects of a few rounded parts, lit and seen from any side.
     Solids,
-    /// Four-legged animals of made-up species in landscapes.
+    /// Four-legged animals of invented species in landscapes.
     Animals,
-    /// The build and the coat of a made-up animal, painted in a scene; about twelve times slower to draw than the others.
+    /// Invented animals that differ in build and coat, painted in a scene. They take about twelve
+    /// times as long to draw as the others.
     Species,
 }
 
-/// A size in pixels: one number for a square, or `[height, width]`.
+/// Size in pixels: one number for a square, or `[height, width]`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawImageSize {
-    /// A square.
+    /// Height and width of a square.
     Side(usize),
     /// Height and width.
     HeightWidth([usize; 2]),
@@ -92,22 +96,23 @@ impl Default for RawImageSize {
     }
 }
 
-/// How pictures are brought to size.
+/// How images are resized.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawResize {
-    /// The filter.
+    /// Filter that computes the new pixels.
     #[serde(default = "defaults::interpolation")]
     pub(in crate::pipeline) interpolation: RawInterpolation,
-    /// Whether the filter widens when a picture shrinks, so that fine detail does not turn into noise.
+    /// Whether to widen the filter when an image is made smaller. It prevents fine detail from
+    /// turning into noise, and matches Pillow and torchvision.
     #[serde(default = "defaults::antialias")]
     pub(in crate::pipeline) antialias: bool,
-    /// What happens to pictures of another shape.
+    /// What to do with images whose aspect ratio differs from that of `image_size`.
     #[serde(default = "defaults::fit")]
     pub(in crate::pipeline) fit: RawFit,
 }
 
-/// A filter.
+/// A filter for resizing.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawInterpolation {
@@ -117,59 +122,59 @@ pub(in crate::pipeline) enum RawInterpolation {
     Lanczos3,
 }
 
-/// What happens to pictures of another shape than `image_size`.
+/// What to do with images whose aspect ratio differs from that of `image_size`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawFit {
-    /// They are stretched, as Keras does by default.
+    /// Stretch them, as Keras does by default.
     Stretch,
-    /// Their centre is cut out.
+    /// Crop them around the center.
     Crop,
-    /// They are centred on black.
+    /// Center them and pad them with black.
     Pad,
 }
 
-/// Shares of the dataset. They sum to one; `train` is what the others leave where it is left out.
+/// Fractions of the dataset, which sum to one, and how images are assigned to them.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawSplit {
-    /// Share of the pictures that train.
+    /// Fraction of the images in the training set. By default everything outside the other two.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) train: Option<f64>,
-    /// Share of the pictures that validate.
+    /// Fraction of the images in the validation set, which selects the best epoch.
     #[serde(default = "defaults::validation")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) validation: f64,
-    /// Share of the pictures that no stage looks at.
+    /// Fraction held out from training and validation, for a final test.
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) test: f64,
-    /// How pictures are drawn.
+    /// How images are drawn for each set.
     #[serde(default = "defaults::split_by")]
     pub(in crate::pipeline) by: RawSplitBy,
-    /// The root of the draw; the pipeline's seed where it is left out.
+    /// Seed of the split. The pipeline's `seed` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::pipeline) seed: Option<u64>,
 }
 
-/// How pictures are drawn.
+/// How images are drawn for each set.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawSplitBy {
-    /// The same shares within each class.
+    /// The same fractions of each class.
     Stratified,
-    /// Shares of the whole dataset, whatever the classes.
+    /// Fractions of the whole dataset, regardless of the classes.
     Random,
 }
 
-/// How many batches are made ahead of training.
+/// Number of batches to decode and augment ahead of training.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawPrefetch {
-    /// As many as keep the threads busy.
+    /// As many as keep all threads busy.
     Auto(Auto),
-    /// This many.
+    /// A fixed number of batches.
     Batches(#[schemars(range(min = 1, max = 1024))] usize),
 }
 
@@ -180,24 +185,26 @@ pub(in crate::pipeline) enum Auto {
     Auto,
 }
 
-/// What happens when a file is not a readable picture.
+/// What to do with files that are not readable images.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawOnBadImage {
-    /// Nothing runs.
+    /// Report all of them and do not start the run.
     Error,
-    /// The files are left out.
+    /// Leave them out.
     Skip,
 }
 
-/// What happens to copies of an image.
+/// What to do with copies of an image.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawDuplicates {
-    /// Nothing runs where the same image is in two classes, or in two parts of the split. Copies in one class and one part stay.
+    /// Do not start the run if the same image is in two classes or in two parts of the split.
+    /// Copies within one class and one part are kept.
     Error,
-    /// Of copies in one class the first by path stays; an image in two classes is left out of both. What is left out is listed and recorded.
+    /// Keep the first copy in each class, by path, and leave out images that are in two classes.
+    /// All images left out are listed and recorded.
     Drop,
-    /// All stay, with a warning about those in two classes or two parts of the split.
+    /// Keep all copies, and warn about those in two classes or two parts of the split.
     Keep,
 }

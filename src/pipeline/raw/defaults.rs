@@ -1,5 +1,5 @@
-//! The value of every key that a pipeline file may leave out. One home for all of them: the JSON
-//! schema, the reference and the loader read them from here.
+//! The default of every key that a pipeline file may leave out. The JSON schema, the reference and
+//! the loader all read them from here.
 
 use super::{
     RawAdam, RawBatchNorm, RawBestBy, RawDevice, RawDuplicates, RawFill, RawFit, RawHead,

@@ -1,6 +1,6 @@
-//! The pipeline file as serde reads it: what may be written, documented where it is declared.
+//! The pipeline file as serde reads it, documented where it is declared.
 //!
-//! The comments on fields and variants become the JSON schema and the reference, so they speak to
+//! The comments on fields and variants become the JSON schema and the reference, so they address
 //! the author of a pipeline. Raw types never leave [`pipeline`](super).
 
 mod augmentation;
@@ -35,61 +35,63 @@ pub(super) use stage::{
 };
 pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};
 
-/// A pipeline for alpaca-run: a dataset, a model, and the stages that train it.
+/// A pipeline for alpaca-run: a dataset, a model and the stages that train it.
 ///
 /// Paths are relative to this file. Unknown keys are errors.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "alpaca-run pipeline")]
 pub(super) struct RawPipeline {
-    /// The version of the file format.
+    /// Version of the file format.
     #[schemars(range(min = 1, max = 1))]
     pub(super) version: u32,
-    /// The name of the run directories; the name of the file where it is left out.
+    /// Name of the run directories. The file name without its extension by default.
     pub(super) name: Option<String>,
-    /// The root of all random numbers: split, initial weights, order of pictures, augmentation, dropout.
+    /// Seed of all random numbers: split, initial weights, order of images, augmentation and
+    /// dropout.
     #[serde(default = "defaults::seed")]
     pub(super) seed: u64,
-    /// The pictures and their split.
+    /// The images, and how they are split and resized.
     pub(super) dataset: RawDataset,
-    /// Random changes to training pictures, in this order. Validation pictures are never changed.
+    /// Random changes to the training images, applied in this order. Validation and test images are
+    /// never changed.
     #[serde(default)]
     pub(super) augmentation: Vec<RawAugmentation>,
-    /// How many changed versions each training picture has: with a number the features of all
-    /// versions can be kept; where it is left out pictures are changed anew in each epoch.
+    /// Number of augmented versions of each training image. With a number, the features of all
+    /// versions can be cached. By default every image is augmented anew in each epoch.
     #[schemars(range(min = 1, max = 1000))]
     pub(super) augmentation_views: Option<usize>,
-    /// The network.
+    /// The network: a base model and the classifier on top of it.
     pub(super) model: RawModel,
-    /// What runs the trainable part of the network. The frozen part always runs on the processor.
+    /// Where the trainable part of the network runs. The frozen part always runs on the CPU.
     #[serde(default = "defaults::device")]
     pub(super) device: RawDevice,
-    /// After how many steps a run that may be cut short keeps how far it is, besides at the end of
-    /// each epoch. Not part of any result.
+    /// Number of steps between checkpoints, in addition to the one at the end of each epoch. It
+    /// limits how much an interrupted run repeats, and never changes the results.
     #[schemars(range(min = 1))]
     pub(super) checkpoint_every: Option<usize>,
-    /// The stages by name. Each runs after the stage it starts from; what measures or exports a model
-    /// comes after all that train.
+    /// The stages by name. Each stage runs after the one it starts from. Evaluations and exports
+    /// run after all training.
     #[schemars(extend("minProperties" = 1))]
     pub(super) stages: IndexMap<String, RawStage>,
 }
 
-/// What runs the trainable part of the network.
+/// Where the trainable part of the network runs.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RawDevice {
-    /// The processor: fast, and the same bits at any number of threads.
+    /// The CPU, with results that are bit for bit the same for any number of threads.
     Cpu,
-    /// LibTorch on the processor, in builds with the feature `libtorch`.
+    /// LibTorch on the CPU, in builds with the feature `libtorch`.
     Libtorch,
 }
 
-/// A number, or the lower and upper end of a range.
+/// One number, or the lower and the upper end of a range.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum NumberOrRange {
-    /// One number: the range from its negative to itself.
+    /// One number `f`, which stands for the range `[-f, f]`.
     Number(f64),
-    /// The lower and the upper end.
+    /// The lower and the upper end of the range.
     Range([f64; 2]),
 }

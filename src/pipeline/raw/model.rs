@@ -5,34 +5,38 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults;
 
-/// The network.
+/// The network: a base model and the classifier on top of it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawModel {
-    /// The architecture of the base model, or a file that is one.
+    /// Architecture of the base model, or an ONNX file.
     pub(in crate::pipeline) base: RawBase,
-    /// The factor on the number of channels ("alpha"); 1.0 where it is left out. ImageNet weights exist for 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
+    /// Factor on the number of channels ("alpha"). ImageNet weights exist for 0.35, 0.5, 0.75, 1.0,
+    /// 1.3 and 1.4.
     #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
     pub(in crate::pipeline) width: Option<f64>,
-    /// What the base model starts from: `builtin`, `imagenet`, `none` for random numbers, a file of weights, or a choice among published ones. A base model that is a file brings its own.
+    /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), a file, or
+    /// published weights. A base model that is an ONNX file has its own.
     pub(in crate::pipeline) weights: Option<RawWeights>,
-    /// The classifier on top: a new one, or the one that came with the weights.
+    /// Classifier on top of the base model: a new one, or the one that came with the weights.
     #[serde(default = "defaults::top")]
     pub(in crate::pipeline) top: RawTop,
-    /// What is put on top of the base model.
+    /// Pooling and dropout between the base model and the classifier.
     #[serde(default = "defaults::head")]
     pub(in crate::pipeline) head: RawHead,
 }
 
-/// What a base model starts from.
+/// Initial weights of the base model.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawWeights {
-    /// `builtin` for what this program brings along, `imagenet` for what Keras has published, `none` for random numbers, or a file of weights as Keras, torchvision, timm or an exporter to ONNX leaves it (.h5, .pth, .safetensors, .onnx).
+    /// `builtin` for the weights included in this program, `imagenet` for those that Keras has
+    /// published, `none` for random weights, or the path of a file from Keras, torchvision, timm or
+    /// an ONNX exporter (.h5, .pth, .safetensors or .onnx).
     Named(#[schemars(length(min = 1))] String),
-    /// Published weights.
+    /// Weights that a library has published.
     Published(RawPublished),
-    /// Random numbers.
+    /// Random weights.
     Random(RawRandom),
 }
 
@@ -40,32 +44,35 @@ pub(in crate::pipeline) enum RawWeights {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawRandom {
-    /// How they are drawn. `none` in place of all this is `he_uniform`.
+    /// How the weights are drawn. `weights: none` is short for `he_uniform`.
     pub(in crate::pipeline) random: RawInitializer,
 }
 
-/// How random kernels are drawn.
+/// How random weights are drawn.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawInitializer {
-    /// He et al. 2015 in front of a `ReLU6`, Glorot and Bengio 2010 elsewhere: numbers keep their size from layer to layer, with or without normalisations that train.
+    /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere. Activations keep their
+    /// scale from layer to layer, even if batch normalization is frozen.
     HeUniform,
-    /// Glorot and Bengio 2010 everywhere, as Keras counts inputs and outputs: what its layers start with. In front of frozen normalisations depthwise layers let next to nothing through.
+    /// Glorot and Bengio 2010 everywhere, with the fan-in and fan-out of Keras, whose layers use it
+    /// by default. With frozen batch normalization, depthwise layers let almost no signal through.
     GlorotUniform,
 }
 
-/// Weights that a library has published, trained on ImageNet. They are downloaded once, before a
-/// run begins, and kept.
+/// Weights that a library has published, trained on ImageNet. They are downloaded once, before the
+/// run starts, and cached.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawPublished {
-    /// The library.
+    /// Library that published the weights.
     pub(in crate::pipeline) source: RawSource,
-    /// Which of torchvision's weights; the newer ones where it is left out.
+    /// Version of torchvision's weights. The newer one, `v2`, by default.
     pub(in crate::pipeline) version: Option<RawTorchvisionVersion>,
-    /// The side of the pictures that Keras's weights were trained on, in pixels: 96, 128, 160, 192 or 224. The side of the pipeline's pictures where it is one of them, else 224.
+    /// Image size that Keras's weights were trained at: 96, 128, 160, 192 or 224 pixels. By default
+    /// the `image_size` of the pipeline if it is one of them, otherwise 224.
     pub(in crate::pipeline) trained_at: Option<usize>,
-    /// The SHA-256 that the file must have, as 64 hexadecimal digits.
+    /// SHA-256 that the file must have, as 64 hexadecimal digits.
     pub(in crate::pipeline) sha256: Option<String>,
 }
 
@@ -81,7 +88,7 @@ pub(in crate::pipeline) enum RawSource {
     Timm,
 }
 
-/// One of torchvision's weights.
+/// A version of torchvision's weights.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawTorchvisionVersion {
@@ -91,13 +98,14 @@ pub(in crate::pipeline) enum RawTorchvisionVersion {
     V2,
 }
 
-/// The classifier on top of the base model.
+/// Initial weights of the classifier on top of the base model.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawTop {
-    /// Random weights, to be trained.
+    /// A new classifier with random weights, to be trained.
     New,
-    /// What the weights say about the classes of the dataset, which must be classes of ImageNet.
+    /// The classifier that came with the weights. The classes of the dataset must be ImageNet
+    /// classes.
     Pretrained,
 }
 
@@ -105,9 +113,9 @@ pub(in crate::pipeline) enum RawTop {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawBase {
-    /// An architecture of this program.
+    /// An architecture that this program implements.
     Named(RawArchitecture),
-    /// A network that another program wrote, run as it is: all of it stays frozen.
+    /// A network in an ONNX file.
     Onnx(RawOnnx),
 }
 
@@ -119,62 +127,67 @@ pub(in crate::pipeline) enum RawArchitecture {
     MobilenetV2,
 }
 
-/// A network that another program wrote as an ONNX file. Where it is made of layers that this program has, they can be trained; any other is run as it is and stays frozen (docs/onnx.md).
+/// A network that another program exported as an ONNX file. ResNets, MobileNets and other plain
+/// CNNs can be fine-tuned. Every other network is used as a frozen feature extractor
+/// (docs/onnx.md).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawOnnx {
-    /// The file.
+    /// Path of the ONNX file.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) onnx: String,
-    /// The node or the value whose output is the features, `[n, features]` or `[n, channels, height, width]`; what computes nothing for it is left out.
+    /// Node or value that outputs the features, as `[n, features]` or `[n, channels, height,
+    /// width]`. Nodes that do not contribute to it are dropped, including the original classifier.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) features: String,
-    /// What pixel values from 0 to 255 become in front of it: as it was trained.
+    /// How pixel values (0 to 255) are scaled before they enter the network. Use the scaling it was
+    /// trained with.
     pub(in crate::pipeline) preprocessing: RawPreprocessing,
 }
 
-/// What pixel values become in front of a network.
+/// How pixel values `x` (0 to 255) are scaled before they enter a network.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawPreprocessing {
-    /// `x / 127.5 - 1`: most networks of `keras.applications`.
+    /// `x / 127.5 - 1`, for most networks of `keras.applications`.
     MinusOneToOne,
     /// `x / 255`.
     ZeroToOne,
-    /// `x`: the network does it itself.
+    /// `x` unchanged, for networks that scale their input themselves.
     #[serde(rename = "zero_to_255")]
     ZeroTo255,
-    /// `(x / 255 - mean) / deviation` with those of ImageNet: torchvision, and most networks of timm.
+    /// `(x / 255 - mean) / deviation` with the statistics of ImageNet, for torchvision and most
+    /// networks of timm.
     ImagenetStatistics,
-    /// `(x / 255 - mean) / deviation`.
+    /// `(x / 255 - mean) / deviation` with the given statistics.
     Statistics(RawStatistics),
 }
 
-/// The mean and the standard deviation of pixel values between 0 and 1.
+/// Mean and standard deviation of pixel values scaled to 0 to 1.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawStatistics {
-    /// Of red, green and blue.
+    /// Mean of red, green and blue.
     pub(in crate::pipeline) mean: [f32; 3],
-    /// Of red, green and blue; not 0.
+    /// Standard deviation of red, green and blue; not 0.
     pub(in crate::pipeline) deviation: [f32; 3],
 }
 
-/// The classifier on top of the base model: pooling, dropout, and one dense layer with a sigmoid
-/// for two classes or a softmax for more.
+/// The classifier on top of the base model: pooling, dropout and one dense layer. It ends in a
+/// sigmoid for two classes and in a softmax for more.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawHead {
-    /// How a picture's features become a vector.
+    /// How the features of an image are reduced to a vector.
     #[serde(default = "defaults::pooling")]
     pub(in crate::pipeline) pooling: RawPooling,
-    /// The share of features dropped in training.
+    /// Fraction of the features dropped in training.
     #[serde(default = "defaults::dropout")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) dropout: f64,
 }
 
-/// How a picture's features become a vector.
+/// How the features of an image are reduced to a vector.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawPooling {

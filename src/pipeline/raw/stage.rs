@@ -1,4 +1,4 @@
-//! A stage under `stages:` as written.
+//! A stage under `stages:`, as written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,78 +13,80 @@ use super::task::{RawEvaluate, RawExport};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawStage {
-    /// Trains part of the model.
+    /// Train part of the model.
     Train(RawTrain),
-    /// Measures the model of a stage on pictures that did not train it.
+    /// Evaluate the model of a stage on images it was not trained on.
     Evaluate(RawEvaluate),
-    /// Writes the model of a stage for other software, as an ONNX file.
+    /// Export the model of a stage as an ONNX file.
     Export(RawExport),
 }
 
-/// A stage that trains. The head always trains; batch normalisation keeps its statistics unless
-/// `batch_norm` says otherwise, and its scale and shift train where the layer does.
+/// A training stage. The head is always trained. Batch normalization keeps its statistics unless
+/// `batch_norm` is `train`. Its scale and shift are trained with their layer.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawTrain {
-    /// The stage this one goes on from; the stage written above it where it is left out.
+    /// Stage whose weights this one starts from. The training stage above it by default.
     pub(in crate::pipeline) from: Option<String>,
-    /// Which of that stage's weights this one goes on from; `best` where it is left out.
+    /// Which weights of that stage to start from. `best` by default.
     pub(in crate::pipeline) from_weights: Option<RawFromWeights>,
-    /// Which part of the base model stands still; `all` where this and `unfreeze_from` are left out.
+    /// Part of the base model to freeze. `all` by default, unless `unfreeze_from` is given.
     pub(in crate::pipeline) freeze: Option<RawFreeze>,
-    /// The first layer of the base model that trains: its name, or its index in Keras's list.
+    /// First layer of the base model to train: its name, or its index in Keras's list. All layers
+    /// before it are frozen. `alpaca-run layers` lists the layers.
     pub(in crate::pipeline) unfreeze_from: Option<RawLayer>,
-    /// Passes over the training pictures.
+    /// Number of passes over the training set.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(in crate::pipeline) epochs: usize,
-    /// How weights follow their gradients.
+    /// How the weights are updated from their gradients.
     #[serde(default = "defaults::optimizer")]
     pub(in crate::pipeline) optimizer: RawOptimizer,
-    /// How the learning rate changes, from the optimizer's rate on.
+    /// How the learning rate changes during the stage. It starts from the optimizer's rate.
     #[serde(default = "defaults::schedule")]
     pub(in crate::pipeline) schedule: RawSchedule,
-    /// Steps at the start in which the learning rate rises along a line.
+    /// Increase the learning rate linearly at the start of the stage.
     pub(in crate::pipeline) warmup: Option<RawWarmup>,
-    /// What batch normalisations of layers that train go by.
+    /// Which statistics the batch normalization of trained layers uses.
     #[serde(default = "defaults::batch_norm")]
     pub(in crate::pipeline) batch_norm: RawBatchNorm,
-    /// The share of each picture's label that goes to all classes alike, in training.
+    /// Part of each training label that is spread evenly over all classes. It keeps the model from
+    /// becoming overconfident.
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) label_smoothing: f64,
-    /// A bound on the gradients of a step.
+    /// Limit the gradients of each step.
     pub(in crate::pipeline) gradient_clipping: Option<RawClipping>,
-    /// An exponential moving average of the weights, which is what is evaluated and kept.
+    /// Evaluate and save an exponential moving average (EMA) of the weights instead of the weights.
     pub(in crate::pipeline) weight_average: Option<RawAverage>,
-    /// Which epoch's weights count as the best.
+    /// Validation metric that selects the best epoch.
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,
-    /// When the stage ends before its last epoch.
+    /// End the stage early when `best_by` stops improving. By default it trains all `epochs`.
     pub(in crate::pipeline) early_stopping: Option<RawEarlyStopping>,
-    /// Parts that a batch is cut into; their gradients are added in a fixed tree. Results depend on
-    /// this number, not on how many threads compute the parts.
+    /// Number of parts that each batch is divided into for parallel computation. Gradients are
+    /// summed in a fixed order, so results depend on this number but not on the number of threads.
     #[serde(default = "defaults::micro_batches")]
     #[schemars(range(min = 1, max = 64))]
     pub(in crate::pipeline) micro_batches: usize,
 }
 
-/// Which weights of a stage the next one goes on from.
+/// Which weights of a stage to use.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawFromWeights {
-    /// Those of its best epoch.
+    /// The weights of its best epoch.
     Best,
-    /// Those of its last epoch.
+    /// The weights of its last epoch.
     Last,
 }
 
-/// Which part of the base model stands still.
+/// Part of the base model to freeze.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawFreeze {
-    /// All of it: only the head trains.
+    /// All of it, so that only the head is trained.
     All,
-    /// Nothing: everything trains.
+    /// None of it, so that all weights are trained.
     None,
 }
 
@@ -92,13 +94,14 @@ pub(in crate::pipeline) enum RawFreeze {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawLayer {
-    /// Its index in Keras's list. Indices moved between Keras releases; the name is what is recorded.
+    /// Index of the layer in Keras's list. Indices differ between Keras releases, so the name is
+    /// recorded.
     Index(u64),
-    /// Its name.
+    /// Name of the layer.
     Name(String),
 }
 
-/// How weights follow their gradients.
+/// How the weights are updated from their gradients.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawOptimizer {
@@ -106,90 +109,92 @@ pub(in crate::pipeline) enum RawOptimizer {
     Adam(RawAdam),
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw(RawAdamw),
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with optional momentum.
     Sgd(RawSgd),
 }
 
-/// The numbers of Adam.
+/// Adam. The defaults are those of Keras.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawAdam {
-    /// Size of a step.
+    /// Learning rate.
     #[serde(default = "defaults::adam_learning_rate")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) learning_rate: f64,
-    /// Decay of the mean of gradients.
+    /// Decay rate of the mean of gradients.
     #[serde(default = "defaults::beta_1")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_1: f64,
-    /// Decay of the mean of squared gradients.
+    /// Decay rate of the mean of squared gradients.
     #[serde(default = "defaults::beta_2")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_2: f64,
-    /// Added to the root of the mean of squared gradients, as Keras adds it.
+    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by
+    /// 0.
     #[serde(default = "defaults::epsilon")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) epsilon: f64,
 }
 
-/// The numbers of Adam with decoupled weight decay.
+/// Adam with decoupled weight decay. The defaults are those of Keras.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawAdamw {
-    /// The share of each weight taken away in a step of rate one; scales, shifts and biases keep theirs.
+    /// Weight decay per step, multiplied by the learning rate. It does not apply to biases and to
+    /// the scales and shifts of normalization.
     #[serde(default = "defaults::weight_decay")]
     #[schemars(extend("minimum" = 0))]
     pub(in crate::pipeline) weight_decay: f64,
-    /// Size of a step.
+    /// Learning rate.
     #[serde(default = "defaults::adam_learning_rate")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) learning_rate: f64,
-    /// Decay of the mean of gradients.
+    /// Decay rate of the mean of gradients.
     #[serde(default = "defaults::beta_1")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_1: f64,
-    /// Decay of the mean of squared gradients.
+    /// Decay rate of the mean of squared gradients.
     #[serde(default = "defaults::beta_2")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_2: f64,
-    /// Added to the root of the mean of squared gradients, as Keras adds it.
+    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by
+    /// 0.
     #[serde(default = "defaults::epsilon")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) epsilon: f64,
 }
 
-/// The numbers of stochastic gradient descent.
+/// Stochastic gradient descent. The defaults are those of Keras.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawSgd {
-    /// Size of a step.
+    /// Learning rate.
     #[serde(default = "defaults::sgd_learning_rate")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) learning_rate: f64,
-    /// Share of the last step that is kept.
+    /// Momentum: weight of the previous update in each step.
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) momentum: f64,
-    /// Whether the gradient is taken ahead of the momentum.
+    /// Whether to use Nesterov momentum.
     #[serde(default)]
     pub(in crate::pipeline) nesterov: bool,
 }
 
-/// Which epoch's weights count as the best.
+/// Validation metric that selects the best epoch.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 pub(in crate::pipeline) enum RawBestBy {
-    /// The lowest validation loss; of equal ones the first.
+    /// Lowest validation loss. The first epoch wins a tie.
     #[serde(rename = "val/loss")]
     ValidationLoss,
-    /// The highest validation accuracy; of equal ones that with the lower loss, then the first.
+    /// Highest validation accuracy. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/accuracy")]
     ValidationAccuracy,
-    /// The highest mean recall over classes, for uneven classes; of equal ones that with the lower
-    /// loss, then the first.
+    /// Highest mean recall over classes, for imbalanced datasets. Ties go to the lower loss, then
+    /// to the first epoch.
     #[serde(rename = "val/balanced_accuracy")]
     BalancedAccuracy,
-    /// The highest mean F1 score over classes; of equal ones that with the lower loss, then the
-    /// first.
+    /// Highest mean F1 score over classes. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/macro_f1")]
     MacroF1,
 }

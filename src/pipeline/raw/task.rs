@@ -1,43 +1,43 @@
-//! A task under `stages:` as written.
+//! A task under `stages:`, as written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RawFromWeights;
 
-/// Measures the model of a stage. The validation pictures of the last stage are measured anyway.
+/// Evaluate the model of a stage. The last stage is always evaluated on the validation set.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawEvaluate {
-    /// The stage whose model is measured; the last one that trains above it where it is left out.
+    /// Stage whose model is evaluated. The training stage above it by default.
     pub(in crate::pipeline) from: Option<String>,
-    /// Which of that stage's weights; `best` where it is left out.
+    /// Which weights of that stage to use. `best` by default.
     pub(in crate::pipeline) from_weights: Option<RawFromWeights>,
-    /// The part of the dataset; `test` where this and `directory` are left out.
+    /// Part of the dataset to evaluate on. `test` by default, unless `directory` is given.
     pub(in crate::pipeline) split: Option<RawSplitPart>,
-    /// A folder of other pictures, with a folder for each class.
+    /// Directory of other images to evaluate on, with one subdirectory per class.
     pub(in crate::pipeline) directory: Option<String>,
 }
 
-/// A part of the dataset that does not train.
+/// A part of the dataset outside the training set.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawSplitPart {
-    /// What the best epoch is chosen by.
+    /// The validation set, which selects the best epoch.
     Validation,
-    /// What nothing has been chosen by.
+    /// The test set, which has not influenced any choice.
     Test,
 }
 
-/// Writes the model of a stage as an ONNX file, and proves that it says the same.
+/// Export the model of a stage as an ONNX file, and verify that it predicts the same.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawExport {
-    /// The stage whose model is written; the last one that trains above it where it is left out.
+    /// Stage whose model is exported. The training stage above it by default.
     pub(in crate::pipeline) from: Option<String>,
-    /// Which of that stage's weights; `best` where it is left out.
+    /// Which weights of that stage to use. `best` by default.
     pub(in crate::pipeline) from_weights: Option<RawFromWeights>,
-    /// Leave resizing and scaling out of the graph, and write a recipe for them beside it.
+    /// Leave resizing and scaling out of the graph, and write a recipe for them next to the file.
     #[serde(default)]
     pub(in crate::pipeline) normalised: bool,
 }

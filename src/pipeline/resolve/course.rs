@@ -1,4 +1,4 @@
-//! Rates, gradients and averages of a stage resolved.
+//! Resolves learning rates, gradients and weight averages of a stage.
 
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
@@ -21,7 +21,7 @@ pub(super) fn batch_norm(
         RawBatchNorm::Frozen => BatchNormSpec::Frozen,
         RawBatchNorm::Train(train) => {
             if *freeze == FreezeSpec::All {
-                let message = "`batch_norm` has no effect where the whole base model is frozen";
+                let message = "`batch_norm` has no effect when the whole base model is frozen";
                 let problem = Problem::new(Code::Conflict, at.key("batch_norm"), message);
                 problems
                     .push(problem.hint("remove it, or write `freeze: none` or `unfreeze_from`"));
@@ -56,13 +56,13 @@ pub(super) fn schedule(
     });
     match (warmup, schedule) {
         (Some(_), ScheduleSpec::OneCycle { .. }) => {
-            let message = "`one_cycle` rises by itself, so there is no `warmup` before it";
+            let message = "`one_cycle` includes a warm-up, so `warmup` cannot be added to it";
             let problem = Problem::new(Code::Conflict, at.key("warmup"), message);
             problems.push(problem.hint("remove it, or write `schedule: { cosine: {} }`"));
         }
         (Some(WarmupSpec::Epochs(n)), _) if n >= raw.epochs => {
             let message =
-                format!("a warm-up of {n} epochs leaves none of the stage's {}", raw.epochs);
+                format!("a warm-up of {n} epochs takes up the whole stage of {}", raw.epochs);
             problems.push(Problem::new(Code::OutOfRange, at.key("warmup").key("epochs"), message));
         }
         _ => {}

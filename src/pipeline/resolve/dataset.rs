@@ -1,4 +1,4 @@
-//! `dataset:` resolved.
+//! Resolves `dataset:`.
 
 use alpaca_painter::Kind;
 
@@ -14,9 +14,9 @@ use crate::spec::{
     OnBadImage, Prefetch, ResizeSpec, SplitBy, SplitSpec,
 };
 
-/// Pictures that a generator draws: each takes some hundred bytes before it is drawn.
+/// Most images of a generator. Each takes some hundred bytes before it is drawn.
 const MOST_DRAWN: usize = 10_000_000;
-/// Shares that differ from one by less than this are meant to sum to one.
+/// Largest difference from one that the sum of the fractions may have.
 const SUM_TOLERANCE: f64 = 1e-6;
 
 /// Resolves the dataset of a pipeline.
@@ -65,7 +65,7 @@ fn source(
         }
         (None, Some(generator)) => DatasetSource::Generator(generator),
         (Some(directory), Some(_)) => {
-            let message = "`directory` and `generator` both say where pictures come from";
+            let message = "`directory` and `generator` both specify where the images come from";
             let problem = Problem::new(Code::Conflict, at.key("generator"), message);
             problems.push(problem.hint("keep one of the two"));
             DatasetSource::Directory(locate(&at.key("directory"), directory))
@@ -75,8 +75,8 @@ fn source(
             let message = "`dataset` has no `directory`";
             problems.push(
                 Problem::new(Code::MissingKey, at.clone(), message)
-                    .hint("`directory`: the folder with one folder per class")
-                    .hint("`generator`, in place of it: pictures drawn from formulas"),
+                    .hint("`directory`: a directory with one subdirectory of images per class")
+                    .hint("or `generator`: images drawn from formulas"),
             );
             DatasetSource::Directory(locate(&at, "."))
         }
@@ -92,9 +92,9 @@ fn generator(
     let n = raw.classes.saturating_mul(raw.images);
     if n > MOST_DRAWN {
         let message = format!(
-            "{} of {} are {} pictures, and at most {} can be drawn",
+            "{} of {} each are {} images, but at most {} can be drawn",
             text::count(raw.classes, "class"),
-            text::count(raw.images, "picture"),
+            text::count(raw.images, "image"),
             text::thousands(n),
             text::thousands(MOST_DRAWN)
         );
@@ -151,15 +151,15 @@ fn split(raw: RawSplit, seed: u64, at: &KeyPath, problems: &mut Vec<Problem>) ->
     let train = raw.train.unwrap_or(1.0 - set_aside);
     let sum = train + set_aside;
     if raw.train.is_none() && train <= SUM_TOLERANCE {
-        let message = "`validation` and `test` take all pictures and leave none to train on";
+        let message = "`validation` and `test` take all images and leave none for training";
         problems.push(Problem::new(Code::SplitSum, at.clone(), message));
     } else if (sum - 1.0).abs() > SUM_TOLERANCE {
         let parts = format!("{train} + {} + {}", raw.validation, raw.test);
-        let message = format!("the shares of the split sum to {}, not to 1", round(sum));
+        let message = format!("the fractions of the split sum to {}, not 1", round(sum));
         problems.push(
             Problem::new(Code::SplitSum, at.clone(), message)
                 .label(format!("train + validation + test = {parts}"))
-                .hint("leave out `train`, and it is what the others leave"),
+                .hint("leave out `train` to use the remainder"),
         );
     }
     SplitSpec {
@@ -174,7 +174,7 @@ fn split(raw: RawSplit, seed: u64, at: &KeyPath, problems: &mut Vec<Problem>) ->
     }
 }
 
-/// A share without the last digits of a difference: 0.8, not 0.7999999999999999.
+/// Rounds away the error of a difference: 0.8, not 0.7999999999999999.
 fn round(share: f64) -> f64 {
     (share * 1e9).round() / 1e9
 }

@@ -1,6 +1,5 @@
-//! Raw types to spec: defaults that depend on other values, and the checks that no schema can make.
-//!
-//! Problems are collected, never returned one at a time.
+//! Turns raw types into the spec: fills in defaults that depend on other values, and makes the
+//! checks that a schema cannot make. Problems are collected, never returned one at a time.
 
 mod course;
 mod dataset;
@@ -19,19 +18,19 @@ use crate::base::names;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, PipelineSpec};
 
-/// The folders that relative paths may start from.
+/// The directories that paths may be relative to.
 pub(super) struct Folders<'a> {
-    /// The pipeline file.
+    /// Path of the pipeline file.
     pub(super) file: &'a Path,
-    /// The folder that paths written in it start from.
+    /// Directory that paths in the file are relative to.
     pub(super) paths: &'a Path,
-    /// The folder that paths in `-S` options start from; absolute.
+    /// Absolute directory that paths in `-S` options are relative to.
     pub(super) current_dir: &'a Path,
-    /// Whether values of the wrong shape were left out, so that what is missing may have been meant.
+    /// Whether invalid values were removed, so that a missing key may only seem to be missing.
     pub(super) is_partial: bool,
 }
 
-/// Resolves a pipeline; `None` where a problem leaves no spec to speak of.
+/// Resolves a pipeline. `None` if its problems leave no usable spec.
 pub(super) fn resolve(
     raw: RawPipeline,
     document: &Document,
@@ -59,7 +58,10 @@ pub(super) fn resolve(
     if raw.augmentation_views.is_some() && raw.augmentation.is_empty() {
         let message = "`augmentation_views` has no effect without `augmentation`";
         let at = KeyPath::of(&["augmentation_views"]);
-        problems.push(Problem::new(Code::Conflict, at, message).hint("remove it, or add changes"));
+        problems.push(
+            Problem::new(Code::Conflict, at, message)
+                .hint("remove it, or add changes to `augmentation`"),
+        );
     }
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
     problems.extend(homes.take());
@@ -81,10 +83,10 @@ pub(super) fn resolve(
     })
 }
 
-/// Bytes of a name: file systems take 255, and numbers and endings are put after it.
+/// Longest name in bytes. File systems allow 255, and numbers and extensions are appended.
 const LONGEST_NAME: usize = 200;
 
-/// The name of a pipeline without one: that of its file, with `-` for what a name cannot hold.
+/// The default name of a pipeline: that of its file, with `-` for characters that are not allowed.
 fn name_of_file(file: &Path) -> String {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let stem = stem.unwrap_or_default();
@@ -97,16 +99,16 @@ fn name_of_file(file: &Path) -> String {
     if name.is_empty() { "pipeline".to_owned() } else { name }
 }
 
-/// Whether a character may be in the name of a folder or file that is made.
+/// Whether a character is allowed in the name of a directory or file that is created.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// Names become names of folders and files.
+/// Checks a name that becomes the name of a directory or file.
 fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) {
     if name.len() > LONGEST_NAME {
         let n = name.len();
-        let message = format!("the name of {what} has {n} bytes; it may have {LONGEST_NAME}");
+        let message = format!("the name of {what} has {n} bytes; the limit is {LONGEST_NAME}");
         problems.push(Problem::new(Code::BadName, at, message).hint("shorten it"));
     } else if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
         let message = format!("`{name}` cannot be the name of {what}");
@@ -118,23 +120,21 @@ fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) 
     }
 }
 
-/// A path that a shell would have expanded: it means another place for everybody who runs the pipeline.
+/// A path that starts with `~`. It would mean a different place for everyone who runs the pipeline.
 fn home(at: &KeyPath, text: &str) -> Option<Problem> {
     let below = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let message = format!("`{text}` begins with `~`, which pipelines do not expand");
     let key = at.to_string();
     Some(
         Problem::new(Code::HomeDirectory, at.clone(), message)
-            .hint(
-                "`~` means nothing here: write the path in full, or relative to the pipeline file",
-            )
+            .hint("write the full path, or a path relative to the pipeline file")
             .hint(format!("or let the shell expand it: `-S {key}=\"$HOME{below}\"`"))
-            .hint(format!("a directory that is named `~` is `./{text}`")),
+            .hint(format!("for a directory that is named `~`, write `./{text}`")),
     )
 }
 
-/// A path in a pipeline: relative to the file where the file names it, and to the current folder
-/// where the command line does. Recorded as seen from the file's folder either way.
+/// Resolves a path. It is relative to the pipeline file, or to the current directory if a `-S`
+/// option gives it. It is always recorded relative to the directory of the file.
 fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str) -> Location {
     let source = document.find(at).map_or(0, |span| span.source);
     let base = folders.paths;
@@ -212,7 +212,7 @@ fn factor_range(
         let is_in_degrees = at.to_string().contains("random_rotation") && high.abs() <= 360.0;
         let problem = Problem::new(Code::OutOfRange, at, message);
         problems.push(problem.hints(is_in_degrees.then(|| {
-            format!("a factor is a share of a full turn: {high} degrees are {}", high / 360.0)
+            format!("a factor is a fraction of a full turn: {high} degrees are {}", high / 360.0)
         })));
     }
     FactorRange { low, high }

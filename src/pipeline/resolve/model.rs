@@ -1,4 +1,4 @@
-//! `model:` resolved.
+//! Resolves `model:`.
 
 use crate::base::key_path::KeyPath;
 use crate::model::mobilenet_v2;
@@ -15,7 +15,7 @@ use crate::spec::{
     Pooling, Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
-/// A side beyond which a batch of activations fills any memory.
+/// Largest image side in pixels. Beyond it a batch of activations does not fit into memory.
 const LARGEST_SIDE: usize = 8192;
 
 /// Resolves the model of a pipeline.
@@ -48,12 +48,11 @@ pub(super) fn resolve(
     let weights = if let Some(raw) = &raw.weights {
         weights(raw, width, dataset.image_size, &at_weights, locate, problems)
     } else {
-        // What was left out as misshapen may have been they.
+        // They may have been removed because they were invalid.
         if !is_partial {
             let problem = Problem::new(Code::MissingKey, at.clone(), "`model` has no `weights`");
             problems.push(
-                problem
-                    .hint("write `builtin`, `imagenet`, `none`, or the name of a file of weights"),
+                problem.hint("write `builtin`, `imagenet`, `none`, or the path of a weights file"),
             );
         }
         WeightsSpec::Random(Initializer::default())
@@ -65,16 +64,16 @@ pub(super) fn resolve(
         problems.push(problem.hint(error.hint()));
     }
     if let (TopSpec::Pretrained, WeightsSpec::Random(_) | WeightsSpec::Builtin) = (top, &weights) {
-        let message = "these weights come with no classifier of ImageNet";
+        let message = "these weights do not include an ImageNet classifier";
         problems.push(
             Problem::new(Code::Conflict, at.key("top"), message)
-                .hint("write `top: new`, or give weights that were trained on ImageNet"),
+                .hint("write `top: new`, or use weights that were trained on ImageNet"),
         );
     }
     ModelSpec { base, width: Some(width), weights, top, head }
 }
 
-/// What a base model starts from that has no weights of its own.
+/// Resolves the initial weights of a base model that is not a file.
 fn weights(
     raw: &RawWeights,
     width: f64,
@@ -89,8 +88,7 @@ fn weights(
             "imagenet" => WeightsSpec::Published(keras(size, None)),
             "builtin" => {
                 if width != builtin::WIDTH {
-                    let message =
-                        format!("the built-in weights are those of width {}", builtin::WIDTH);
+                    let message = format!("the built-in weights are for width {}", builtin::WIDTH);
                     let problem = Problem::new(Code::WeightsUnavailable, at.clone(), message);
                     problems.push(problem.hint(format!(
                         "write `width: {}`, or `weights: imagenet`",
@@ -109,15 +107,15 @@ fn weights(
     }
 }
 
-/// Says which keys of a model mean nothing where its base model is a file.
+/// Reports keys of a model that do not apply if its base model is a file.
 fn refuse_choices_of_architectures(raw: &RawModel, at: &KeyPath, problems: &mut Vec<Problem>) {
     for (key, is_given, why) in [
-        ("width", raw.width.is_some(), "has as many channels as it has"),
-        ("weights", raw.weights.is_some(), "brings its weights along"),
+        ("width", raw.width.is_some(), "has a fixed number of channels"),
+        ("weights", raw.weights.is_some(), "contains its weights"),
         ("top", !matches!(raw.top, RawTop::New), "always gets a new classifier"),
     ] {
         if is_given {
-            let message = format!("`{key}` has no meaning here: a base model that is a file {why}");
+            let message = format!("`{key}` cannot be chosen: a base model from a file {why}");
             problems.push(Problem::new(Code::Conflict, at.key(key), message).hint("remove it"));
         }
     }
@@ -142,12 +140,12 @@ fn onnx(
             {
                 if !values.iter().all(|value| (least..=1.0).contains(value)) {
                     let message = if values.contains(&0.0) && key == "deviation" {
-                        "no value can be divided by a `deviation` of zero".to_owned()
+                        "`deviation` must not be zero".to_owned()
                     } else {
-                        format!("`{key}` is that of values between 0 and 1")
+                        format!("`{key}` must be that of values between 0 and 1")
                     };
                     let problem = Problem::new(Code::OutOfRange, at.key(key), message);
-                    problems.push(problem.hint("divide what was measured from 0 to 255 by 255"));
+                    problems.push(problem.hint("divide statistics of values from 0 to 255 by 255"));
                 }
             }
             Preprocessing::Statistics { mean, deviation }
@@ -160,8 +158,8 @@ fn onnx(
     }
 }
 
-/// Keras's weights for pictures of this size: those trained on the same size where there are some,
-/// as `keras.applications` chooses.
+/// Keras's weights for images of this size: those trained at the same size if they exist, as in
+/// `keras.applications`.
 fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
     let own = (size.height == size.width && published::KERAS_SIZES.contains(&size.height))
         .then_some(size.height);
@@ -169,7 +167,7 @@ fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
     PublishedSpec { source: Source::Keras, version: None, trained_at, sha256: None }
 }
 
-/// Resolves a choice of published weights.
+/// Resolves published weights.
 fn published(
     raw: &RawPublished,
     size: ImageSize,
@@ -178,7 +176,7 @@ fn published(
 ) -> PublishedSpec {
     let mut only = |key: &str, is_given: bool, of: RawSource, name: &str| {
         if is_given && raw.source != of {
-            let message = format!("`{key}` is a choice among {name}'s weights alone");
+            let message = format!("`{key}` applies only to {name}'s weights");
             let problem = Problem::new(Code::Conflict, at.key(key), message);
             problems.push(problem.hint(format!("remove it, or write `source: {name}`")));
         }
@@ -189,10 +187,9 @@ fn published(
     if let Some(text) = &sha256
         && (text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
-        let message = format!("`{text}` is no SHA-256");
+        let message = format!("`{text}` is not a SHA-256");
         let problem = Problem::new(Code::OutOfRange, at.key("sha256"), message);
-        problems
-            .push(problem.hint("it has 64 hexadecimal digits, as `sha256sum FILE` prints them"));
+        problems.push(problem.hint("write 64 hexadecimal digits, as printed by `sha256sum FILE`"));
     }
     let spec = match raw.source {
         RawSource::Keras => keras(size, raw.trained_at),
@@ -219,10 +216,10 @@ fn head(raw: RawHead) -> HeadSpec {
 fn check_sides(smallest: usize, size: ImageSize, problems: &mut Vec<Problem>) {
     let ImageSize { height, width } = size;
     if height.min(width) < smallest || height.max(width) > LARGEST_SIDE {
-        let message = format!("the network cannot take pictures of {height}×{width} pixels");
+        let message = format!("the network cannot take images of {height}×{width} pixels");
         problems.push(
             Problem::new(Code::ImageSize, KeyPath::of(&["dataset", "image_size"]), message)
-                .hint(format!("each side must have between {smallest} and {LARGEST_SIDE} pixels")),
+                .hint(format!("each side must be between {smallest} and {LARGEST_SIDE} pixels")),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `stages:` resolved: freeze points found, the order fixed.
+//! Resolves `stages:`: finds freeze points and orders the stages.
 
 use indexmap::IndexMap;
 
@@ -26,7 +26,7 @@ pub(super) fn resolve(
     locate: &impl Fn(&KeyPath, &str) -> Location,
     problems: &mut Vec<Problem>,
 ) -> (Vec<StageSpec>, Vec<TaskSpec>) {
-    // Layer names do not depend on the size of pictures, which may be one of the problems.
+    // Layer names do not depend on the size of images, which may be one of the problems.
     let side = mobilenet_v2::SMALLEST_SIDE;
     let base = match model.base {
         BaseModel::MobilenetV2 => {
@@ -39,7 +39,7 @@ pub(super) fn resolve(
     for (name, raw) in raw {
         let at = KeyPath::of(&["stages"]).key(name);
         check_name(name, at.clone(), "a stage", problems);
-        // Of a task that names no stage and has none above it the name is empty.
+        // Empty for a task that names no stage and has none above it.
         let trained =
             |from: &Option<String>| from.as_deref().or(above).unwrap_or_default().to_owned();
         let (kind, at) = match raw {
@@ -75,7 +75,7 @@ fn train(
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
     if from.is_none() && raw.from_weights.is_some() {
-        let message = "the first stage goes on from no other, so it has no `from_weights`";
+        let message = "the first stage starts from no other, so `from_weights` has no effect";
         problems.push(Problem::new(Code::Conflict, at.key("from_weights"), message));
     }
     let from_weights = from.is_some().then_some(match raw.from_weights {
@@ -115,7 +115,7 @@ fn freeze_rule(
 ) -> FreezeSpec {
     let layer = match (&raw.freeze, &raw.unfreeze_from) {
         (Some(_), Some(_)) => {
-            let message = "`freeze` and `unfreeze_from` both say which layers train";
+            let message = "`freeze` and `unfreeze_from` both specify which layers are trained";
             let problem = Problem::new(Code::Conflict, at.key("unfreeze_from"), message);
             problems.push(problem.hint("keep one of the two"));
             return FreezeSpec::All;
@@ -126,10 +126,10 @@ fn freeze_rule(
     };
     let at = at.key("unfreeze_from");
     let found = match (layer, base) {
-        // The file is opened with the others that a run needs; its layers are looked for then.
+        // The layer is looked up later, when the files of the run are opened.
         (RawLayer::Name(name), None) => return FreezeSpec::Before { layer: name.clone() },
         (RawLayer::Index(_), None) => {
-            let message = "the layers of a base model that is a file go by their names";
+            let message = "layers of a base model from a file must be given by name";
             let problem = Problem::new(Code::UnknownLayer, at, message);
             Err(problem.hint("`alpaca-run layers` lists all layers"))
         }
@@ -180,12 +180,12 @@ fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
             _ if stages.len() == 1 => "this is the only stage; leave `from` out".to_owned(),
             _ => format!("the other stages are {}", text::any_of(others)),
         };
-        let message = format!("stage `{}` starts from `{from}`, which is no stage", stage.name);
+        let message = format!("stage `{}` starts from `{from}`, which is not a stage", stage.name);
         problems.push(Problem::new(Code::UnknownStage, from_path(stage), message).hint(hint));
     }
 }
 
-/// Stages in an order in which each follows the one it starts from; otherwise as written.
+/// Sorts stages so that each follows the one it starts from, and otherwise keeps their order.
 fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageSpec> {
     let mut ordered: Vec<StageSpec> = vec![];
     loop {
@@ -202,21 +202,18 @@ fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageS
         } else {
             let names: Vec<String> =
                 circle.iter().map(|stage| format!("`{}`", stage.name)).collect();
-            format!(
-                "stages start from each other in a circle: {} → {}",
-                names.join(" → "),
-                names[0]
-            )
+            format!("stages start from each other in a cycle: {} → {}", names.join(" → "), names[0])
         };
         let problem = Problem::new(Code::StageCycle, from_path(circle[0]), message);
-        problems.push(problem.hint(
-            "one of them must start from another stage, or be the first and start from none",
-        ));
+        problems.push(
+            problem
+                .hint("make one of them start from another stage, or put it first without `from`"),
+        );
     }
     ordered
 }
 
-/// The circle that following `from` leads into; in it no stage is ready.
+/// The cycle that is reached by following `from`.
 fn circle_from<'a>(start: &'a StageSpec, stages: &'a [StageSpec]) -> Vec<&'a StageSpec> {
     let mut seen = vec![start];
     let mut stage = start;

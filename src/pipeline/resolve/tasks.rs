@@ -1,4 +1,4 @@
-//! Tasks under `stages:` resolved: which model they take, and what they do with it.
+//! Resolves the tasks under `stages:`, which are evaluations and exports.
 
 use crate::base::key_path::KeyPath;
 use crate::base::text;
@@ -9,7 +9,7 @@ use crate::spec::{
     TaskSpec,
 };
 
-/// A task that measures.
+/// Resolves an evaluation.
 pub(super) fn evaluate(
     raw: &RawEvaluate,
     from: String,
@@ -20,7 +20,7 @@ pub(super) fn evaluate(
 ) -> EvaluateSpec {
     let on = match (raw.split, &raw.directory) {
         (Some(_), Some(_)) => {
-            let message = "`split` and `directory` both say which pictures are measured";
+            let message = "`split` and `directory` both specify the images to evaluate on";
             let problem = Problem::new(Code::Conflict, at.key("directory"), message);
             problems.push(problem.hint("keep one of the two"));
             EvaluateOn::Split(SplitPart::Validation)
@@ -30,9 +30,9 @@ pub(super) fn evaluate(
         (Some(RawSplitPart::Test) | None, None) => {
             if dataset.split.test == 0.0 {
                 let at = if raw.split.is_some() { at.key("split") } else { at.clone() };
-                let message = "no pictures are set aside for testing";
+                let message = "the dataset has no test set";
                 problems.push(Problem::new(Code::Conflict, at, message).hint(
-                    "set some aside with `dataset.split.test`, or write `split: validation`",
+                    "hold out images with `dataset.split.test`, or write `split: validation`",
                 ));
             }
             EvaluateOn::Split(SplitPart::Test)
@@ -41,7 +41,7 @@ pub(super) fn evaluate(
     EvaluateSpec { from, from_weights: from_weights(raw.from_weights), on }
 }
 
-/// A task that writes an ONNX file.
+/// Resolves an export.
 pub(super) fn export(raw: &RawExport, from: String) -> ExportSpec {
     let RawExport { normalised, .. } = *raw;
     ExportSpec { from, from_weights: from_weights(raw.from_weights), normalised }
@@ -54,7 +54,7 @@ fn from_weights(raw: Option<RawFromWeights>) -> FromWeights {
     }
 }
 
-/// A task takes the model of a stage that trains.
+/// Checks that each task uses the model of a training stage.
 pub(super) fn check_references(
     tasks: &[(TaskSpec, KeyPath)],
     stages: &[StageSpec],
@@ -67,15 +67,15 @@ pub(super) fn check_references(
             continue;
         }
         let problem = if from.is_empty() {
-            let message = format!("no stage above `{name}` trains a model for it");
+            let message = format!("no training stage above `{name}` provides a model for it");
             Problem::new(Code::UnknownStage, at.clone(), message)
-                .hint("write it below a stage that trains, or name that stage with `from`")
+                .hint("move it below a training stage, or name one with `from`")
         } else {
             let message =
-                format!("`{name}` takes the model of `{from}`, which is no stage that trains");
+                format!("`{name}` takes the model of `{from}`, which is not a training stage");
             let hint = match text::nearest(from, names(), 1)[..] {
                 [nearest] => format!("did you mean `{nearest}`?"),
-                _ => format!("the stages that train are {}", text::all_of(names())),
+                _ => format!("the training stages are {}", text::all_of(names())),
             };
             Problem::new(Code::UnknownStage, at.key("from"), message).hint(hint)
         };

@@ -1,7 +1,7 @@
-//! Holds a tree against the JSON schema and reports every difference at its place.
+//! Checks a tree against the JSON schema and reports every difference with its location.
 //!
-//! The walk also repairs what it can: unknown keys and wrong values of keys that may be left out
-//! are taken out, so that later checks see the rest of the pipeline and report on it too.
+//! It also repairs the tree where possible: unknown keys and invalid values of optional keys are
+//! removed, so that later checks can report on the rest of the pipeline too.
 
 pub(super) mod wording;
 
@@ -15,13 +15,13 @@ use crate::base::text;
 use crate::spec::problem::Code;
 use wording::{describe, describe_node, written};
 
-/// Whether a value has the shape its schema asks for, possibly after repair.
+/// Whether a value matches its schema, possibly after repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Shape {
-    /// It can be read.
+    /// It can be deserialized.
     Sound,
-    /// It cannot; the reason is among the diagnostics.
+    /// It cannot be deserialized. The reason is among the diagnostics.
     Broken,
 }
 
@@ -31,19 +31,19 @@ impl Shape {
     }
 }
 
-/// Holds the root of a pipeline, for which `place` stands in messages, against the schema.
+/// Checks the root of a pipeline against the schema. Messages about the root refer to `place`.
 pub(super) fn check(node: &mut Node, place: &Span, diagnostics: &mut Vec<Diagnostic>) -> Shape {
     let named = Named { subject: "the pipeline file".to_owned(), key: "", place };
     Check { diagnostics }.value(node, SchemaView::root(), &named)
 }
 
-/// How a value is called in messages, and where they point if not at the value itself.
+/// How messages refer to a value, and the location they use if it is not that of the value.
 struct Named<'a> {
-    /// As the subject of a sentence.
+    /// Subject of the sentence.
     subject: String,
-    /// Its key, or that of the list it is in.
+    /// Key of the value, or of the list it is in.
     key: &'a str,
-    /// The place of its key.
+    /// Location of the key.
     place: &'a Span,
 }
 
@@ -76,7 +76,7 @@ impl Check<'_> {
         }
     }
 
-    /// A value with alternatives: words, a key that chooses, or types.
+    /// Checks a value with alternatives: words, a key that makes a choice, or types.
     fn choice(&mut self, node: &mut Node, schema: SchemaView, named: &Named<'_>) -> Shape {
         let tags = schema.tags();
         if let (NodeValue::Mapping(entries), false) = (&mut node.value, tags.is_empty()) {
@@ -84,7 +84,7 @@ impl Check<'_> {
         }
         let mut fitting = schema.branches();
         fitting.retain(|branch| fits_kind(node, *branch));
-        // Of several mappings the one that a key speaks for.
+        // Of several mappings, the one that has this key.
         let meant = fitting.iter().find(|branch| has_required_key(node, **branch));
         match meant.or(fitting.first()).copied() {
             Some(branch) if branch.words().is_empty() => self.value(node, branch, named),
@@ -93,7 +93,7 @@ impl Check<'_> {
         }
     }
 
-    /// A mapping of one key that says which alternative it is.
+    /// Checks a mapping with one key, which selects the alternative.
     fn tagged(
         &mut self,
         entries: &mut [Entry],
@@ -141,7 +141,7 @@ impl Check<'_> {
                 return false;
             };
             let found = self.value(value, property, &Named::under_key(key, key_span));
-            // A key of any name is part of what was meant; so is one that must be there.
+            // A key that may have any name counts as known, and so does a required one.
             let is_optional = schema.properties().iter().any(|(name, _)| name == key)
                 && !required.contains(&key.as_str());
             if found == Shape::Broken && !is_optional {
@@ -160,8 +160,7 @@ impl Check<'_> {
         shape.and(self.count(entries.len(), ["minProperties", ""], schema, named))
     }
 
-    /// Reports a key that the schema does not have; gives the key it was meant to be, if that can
-    /// be guessed.
+    /// Reports an unknown key. Returns the key that was probably meant, if there is one.
     fn unknown_key(&mut self, key: &str, place: &Span, schema: SchemaView) -> Option<String> {
         let known: Vec<&str> = schema.properties().into_iter().map(|(name, _)| name).collect();
         let nearest = text::nearest(key, known.iter().copied(), 1).first().copied();
@@ -232,7 +231,7 @@ impl Check<'_> {
         Shape::Sound
     }
 
-    /// A string that must be one of a few words.
+    /// Checks a string that must be one of a few words.
     fn word(&mut self, node: &Node, schema: SchemaView, named: &Named<'_>) -> Shape {
         let NodeValue::Scalar(Yaml::String(word)) = &node.value else {
             return self.wrong_type(node, schema, named);
@@ -272,7 +271,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether a mapping has a key that a schema must have.
+/// Whether a mapping has a key that a schema requires.
 fn has_required_key(node: &Node, schema: SchemaView) -> bool {
     let NodeValue::Mapping(entries) = &node.value else { return false };
     let required = schema.required();

@@ -1,4 +1,4 @@
-//! Schemas and values in words, and hints for the slips that YAML invites.
+//! Schemas and values in words, and hints for common mistakes in YAML.
 
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
@@ -7,11 +7,11 @@ use crate::base::text;
 use crate::pipeline::document::{Node, NodeValue};
 use crate::pipeline::schema::SchemaView;
 
-/// What to do about `<<: *defaults`.
+/// The hint for `<<: *defaults`.
 pub(super) const NO_MERGE_KEYS: &str = "YAML merge keys are not part of YAML 1.2; write the keys out, \
                                         or use an alias for a whole value";
 
-/// What a schema takes, as the object of "must be".
+/// Describes the values that a schema accepts, as the object of "must be".
 pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
     let tags = schema.tags();
     let words = schema.words().into_iter().map(|word| format!("`{word}`"));
@@ -55,7 +55,7 @@ fn item_noun(schema: SchemaView) -> &'static str {
     }
 }
 
-/// What stands in the file, as the object of "not".
+/// Describes a value in the file, as the object of "not".
 pub(super) fn describe_node(node: &Node) -> String {
     match &node.value {
         NodeValue::Mapping(_) => "a mapping".to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn describe_node(node: &Node) -> String {
     }
 }
 
-/// A scalar as it may be written.
+/// A scalar as it is written in YAML.
 pub(super) fn written(value: &Yaml) -> String {
     match value {
         Yaml::String(text) => format!("`{text}`"),
@@ -74,7 +74,7 @@ pub(super) fn written(value: &Yaml) -> String {
     }
 }
 
-/// What a number should be, if it is outside the range of its schema.
+/// The range of the schema, if a number is outside it.
 pub(super) fn range_missed(number: f64, schema: SchemaView) -> Option<String> {
     let bound = |name| schema.keyword(name).and_then(Json::as_f64);
     let is_inside = bound("minimum").is_none_or(|least| number >= least)
@@ -102,7 +102,7 @@ pub(in crate::pipeline) fn range(schema: SchemaView) -> Option<String> {
     })
 }
 
-/// The name that was probably meant, and all there are.
+/// A hint with the name that was probably meant, and all names.
 pub(super) fn nearest_or_all<'a>(
     word: &str,
     names: impl Iterator<Item = &'a str> + Clone,
@@ -117,7 +117,7 @@ pub(super) fn nearest_or_all<'a>(
     }
 }
 
-/// How to write what was probably meant by a value of the wrong type.
+/// A hint on how to write the value that was probably meant, for a value of the wrong type.
 pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<String> {
     let takes = |kinds: &[&str]| {
         let own = schema.kind().into_iter();
@@ -141,7 +141,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             let number = text.trim_end_matches('%').parse::<f64>().ok()?;
             let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
             Some(if text.ends_with('%') {
-                format!("write {} as a share of one", number / 100.0)
+                format!("write {} (a fraction of one)", number / 100.0)
             } else if is_whole && text.parse::<u64>().is_err() {
                 format!("numbers go up to {}", u64::MAX)
             } else {

@@ -1,7 +1,7 @@
-//! From the channels of a JPEG to red, green and blue, by the rules of libjpeg: which colours they
+//! From the channels of a JPEG to red, green and blue, by the rules of libjpeg: which colors they
 //! are is nowhere said, so markers and the numbers of the channels are clues.
 
-/// What markers say of colours.
+/// What markers say of colors.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Hints {
     /// Whether there is a JFIF marker.

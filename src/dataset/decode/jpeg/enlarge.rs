@@ -2,12 +2,12 @@
 
 use super::Fault;
 
-/// How a channel becomes as large as the picture.
+/// How a channel becomes as large as the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Enlarge {
     /// It is.
     No,
-    /// Twice as wide: a quarter of the neighbour is mixed in.
+    /// Twice as wide: a quarter of the neighbor is mixed in.
     Across,
     /// Twice as high, likewise.
     Down,
@@ -27,7 +27,7 @@ impl Enlarge {
     ) -> Result<Self, Fault> {
         let (across, down) = (most.0 / own.0, most.1 / own.1);
         if across * own.0 != most.0 || down * own.1 != most.1 {
-            return Err(Fault::Unsupported("channels whose sizes are no multiples of each other"));
+            return Err(Fault::Unsupported("channel sizes that are not multiples of each other"));
         }
         Ok(match (across, down) {
             (1, 1) => Self::No,
@@ -43,7 +43,7 @@ impl Enlarge {
 pub(super) struct Plane<'a> {
     pub(super) samples: &'a [u8],
     pub(super) stride: usize,
-    /// How many columns and rows of them belong to the picture.
+    /// How many columns and rows of them belong to the image.
     pub(super) width: usize,
     pub(super) height: usize,
 }
@@ -53,7 +53,7 @@ impl Plane<'_> {
         &self.samples[row * self.stride..][..self.stride]
     }
 
-    /// The row of the picture at height `y`, in `buffer` where it is not there as it is.
+    /// The row of the image at height `y`, in `buffer` where it is not there as it is.
     pub(super) fn enlarged<'a>(
         &'a self,
         how: Enlarge,

@@ -1,4 +1,4 @@
-//! The segments of a JPEG file (T.81, annex B): what they say of size, tables and colours.
+//! The segments of a JPEG file (T.81, annex B): what they say of size, tables and colors.
 
 use super::Fault;
 use super::colour::{Colours, Hints};
@@ -146,13 +146,13 @@ impl Tables {
         let is_wide = which >> 4 > 0;
         let n_bytes = if is_wide { 128 } else { 64 };
         if segment.rest().len() < n_bytes {
-            return Err(Fault::Damaged("a quantisation table that ends early"));
+            return Err(Fault::Damaged("a quantization table that ends early"));
         }
         for value in &mut table {
             *value = if is_wide { segment.short()? } else { u16::from(segment.byte()?) };
         }
         let place = self.quantisation.get_mut(usize::from(which & 15));
-        *place.ok_or(Fault::Damaged("a wrong quantisation table"))? = Some(table);
+        *place.ok_or(Fault::Damaged("a wrong quantization table"))? = Some(table);
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Tables {
             .conditions
             .get_mut(usize::from(which & 15))
             .filter(|_| which < 0x20)
-            .ok_or(Fault::Damaged("a wrong table of arithmetic coding"))?;
+            .ok_or(Fault::Damaged("a wrong arithmetic coding table"))?;
         if which < 0x10 {
             (conditions.dc_low, conditions.dc_high) = (value & 15, value >> 4);
         } else {
@@ -180,14 +180,14 @@ impl Tables {
     }
 }
 
-/// How a picture is coded.
+/// How an image is coded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) is_progressive: bool,
     pub(super) is_arithmetic: bool,
 }
 
-/// What the header of a picture says.
+/// What the header of an image says.
 pub(super) struct Frame {
     pub(super) process: Process,
     pub(super) width: usize,
@@ -204,7 +204,7 @@ pub(super) struct FrameComponent {
 }
 
 impl Frame {
-    /// Reads the header of a picture; nothing where the marker is another.
+    /// Reads the header of an image; nothing where the marker is another.
     pub(super) fn read(code: u8, mut segment: Segment<'_>) -> Result<Option<Self>, Fault> {
         let process = match code {
             0xc0..=0xc2 => Process { is_progressive: code == 0xc2, is_arithmetic: false },
@@ -255,7 +255,7 @@ pub(super) struct Scan {
 
 impl Scan {
     pub(super) fn read(frame: &Frame, mut segment: Segment<'_>) -> Result<Self, Fault> {
-        const WRONG: Fault = Fault::Damaged("a wrong header of a scan");
+        const WRONG: Fault = Fault::Damaged("a wrong scan header");
         let n = segment.byte()?;
         if !(1..=4).contains(&n) {
             return Err(WRONG);

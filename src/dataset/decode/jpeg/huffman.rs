@@ -265,7 +265,7 @@ impl Table {
                 break;
             }
             if size > 1 {
-                return Err(Fault::Damaged("a value that is new and large in a later scan"));
+                return Err(Fault::Damaged("a large new value in a refinement scan"));
             }
             let is_positive = size == 1 && bits.take(1) == 1;
             let new = if is_positive { 1 } else { -1 } << band.low;

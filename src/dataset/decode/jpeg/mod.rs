@@ -1,12 +1,12 @@
-//! JPEG, decoded to the numbers of libjpeg-turbo, which Pillow, `OpenCV` and torchvision use: the same
-//! inverse transform, enlargement of colour and rules for which colours there are, bit for bit.
+//! JPEG, decoded to the numbers of libjpeg-turbo, which Pillow, `OpenCV` and torchvision use: the
+//! same inverse transform, enlargement of color and rules for which colors there are, bit for bit.
 //!
-//! Other decoders differ by a level here and there, which is enough to change a prediction in fifty;
-//! and they fill what is missing or damaged with grey. Here data that contradicts itself or ends
-//! early is an error: a code that is in no table, values out of range, restart markers out of order,
-//! data that goes on where the picture ends, a progressive picture without its last scans. What does
-//! no harm is passed over, as libjpeg does: bytes between segments, unknown segments, anything behind
-//! the end.
+//! Other decoders differ by a level here and there, which is enough to change a prediction in
+//! fifty; and they fill what is missing or damaged with gray. Here data that contradicts itself or
+//! ends early is an error: a code that is in no table, values out of range, restart markers out of
+//! order, data that goes on where the image ends, a progressive image without its last scans. What
+//! does no harm is passed over, as libjpeg does: bytes between segments, unknown segments, anything
+//! behind the end.
 
 #![expect(
     clippy::inline_always,
@@ -31,7 +31,7 @@ use scan::Component;
 
 use super::Reserve;
 
-/// The most scans that are read; writers use ten. Each takes as long as the picture is large, and
+/// The most scans that are read; writers use ten. Each takes as long as the image is large, and
 /// next to no bytes.
 const MOST_SCANS: usize = 128;
 
@@ -50,13 +50,13 @@ const NATURAL_ORDER: [u8; 64] = [
 /// Why a JPEG cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The file ends before the picture does.
+    /// The file ends before the image does.
     Truncated,
     /// The content contradicts itself.
     Damaged(&'static str),
     /// It is sound, as far as known, but of a kind that is not read.
     Unsupported(&'static str),
-    /// The caller does not want a picture of this size.
+    /// The caller does not want an image of this size.
     Refused(super::DecodeError),
 }
 
@@ -65,7 +65,7 @@ impl Fault {
     const MISSING_SCAN: Self = Self::Damaged("a scan is missing");
 }
 
-/// A decoded picture, as it lies in the file.
+/// A decoded image, as it lies in the file.
 pub(super) struct Jpeg {
     pub(super) width: u32,
     pub(super) height: u32,
@@ -89,13 +89,13 @@ struct Reader<'a> {
     is_padded: bool,
 }
 
-/// Decodes a JPEG, whose first two bytes are taken for granted. `reserve` is asked for memory before
-/// anything large is made.
+/// Decodes a JPEG, whose first two bytes are taken for granted. `reserve` is asked for memory
+/// before anything large is made.
 pub(super) fn decode(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Jpeg, Fault> {
     Reader::read_all(bytes, reserve)?.finish(None)
 }
 
-/// The same where something else says which colours there are.
+/// The same where something else says which colors there are.
 pub(super) fn decode_as(
     bytes: &[u8],
     colours: Colours,
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
                 None if reader.is_padded => break,
                 None => return Err(Fault::Truncated),
                 Some(code::START) => {
-                    return Err(Fault::Damaged("an image begins within the image"));
+                    return Err(Fault::Damaged("a second image begins inside the image"));
                 }
                 Some(marker) => reader.read(marker, reserve)?,
             }
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         self.components.iter_mut().try_for_each(scan::complete)?;
         let colours = colours.unwrap_or_else(|| frame.colours(self.hints));
         if colours.n_channels() != frame.components.len() {
-            return Err(Fault::Damaged("another number of channels"));
+            return Err(Fault::Damaged("an unexpected number of channels"));
         }
         let pixels = pixels(&frame, &self.components, colours)?;
         let (width, height) = (frame.width as u32, frame.height as u32);

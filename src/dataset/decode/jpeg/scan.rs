@@ -12,7 +12,7 @@ pub(super) struct Component {
     /// Sampling factors.
     pub(super) across: usize,
     pub(super) down: usize,
-    /// Blocks that hold something of the picture.
+    /// Blocks that hold something of the image.
     blocks_across: usize,
     blocks_down: usize,
     /// Blocks in a row, with those that only fill up.
@@ -25,7 +25,7 @@ pub(super) struct Component {
     /// For each value the lowest bit that is known, 14 for nothing.
     known: [u8; 64],
     pub(super) samples: Vec<u8>,
-    /// Samples that belong to the picture.
+    /// Samples that belong to the image.
     pub(super) width: usize,
     pub(super) height: usize,
 }
@@ -38,7 +38,7 @@ impl Component {
     }
 }
 
-/// The largest sampling factors of a picture.
+/// The largest sampling factors of an image.
 pub(super) fn most(frame: &Frame) -> (usize, usize) {
     let across = frame.components.iter().map(|component| component.across).max();
     let down = frame.components.iter().map(|component| component.down).max();
@@ -55,7 +55,7 @@ pub(super) fn bytes(frame: &Frame) -> u64 {
     (64 * each * units * blocks + 6 * frame.width * frame.height) as u64
 }
 
-/// The components of a picture, with room for all they will hold.
+/// The components of an image, with room for all they will hold.
 pub(super) fn components(frame: &Frame) -> Vec<Component> {
     let (most_across, most_down) = most(frame);
     let units_across = frame.width.div_ceil(8 * most_across);
@@ -184,7 +184,7 @@ fn start(
     if is_new {
         let table = frame.components[position].quantisation;
         let table = tables.quantisation.get(table).copied().flatten();
-        let table = table.ok_or(Fault::Damaged("a quantisation table is missing"))?;
+        let table = table.ok_or(Fault::Damaged("a quantization table is missing"))?;
         let mut steps = [0; 64];
         for (place, step) in NATURAL_ORDER.iter().zip(table) {
             steps[usize::from(*place)] = step as i16;
@@ -192,7 +192,7 @@ fn start(
         component.steps = Some(steps);
     }
     if !frame.process.is_progressive {
-        return if is_new { Ok(()) } else { Err(Fault::Damaged("a channel that is there twice")) };
+        return if is_new { Ok(()) } else { Err(Fault::Damaged("a channel that occurs twice")) };
     }
     if scan.first > 0 && component.known[0] == UNKNOWN {
         return Err(Fault::Damaged("a scan is missing"));
@@ -200,7 +200,7 @@ fn start(
     for known in &mut component.known[scan.first..=scan.last] {
         let expected = if *known == UNKNOWN { 0 } else { *known };
         if scan.high != expected || scan.high == 0 && *known != UNKNOWN {
-            return Err(Fault::Damaged("a scan is missing or there twice"));
+            return Err(Fault::Damaged("a scan is missing or repeated"));
         }
         *known = scan.low;
     }
@@ -236,7 +236,7 @@ fn coder<'a>(
 }
 
 impl Work<'_> {
-    /// Decodes the blocks of all components at one place of the picture.
+    /// Decodes the blocks of all components at one place of the image.
     fn unit(&mut self, x: usize, y: usize, components: &mut [Component]) -> Result<(), Fault> {
         let scan = self.scan;
         let is_alone = scan.components.len() == 1;
@@ -364,7 +364,7 @@ impl Work<'_> {
         let is_last = self.bytes.get(rest.end + 1) == Some(&code::END);
         let may_be_slip = rest.is_padded_with_ones && rest.bytes.len() <= LONGEST_SLIP;
         if !may_be_slip || self.is_progressive && !is_last || self.is_more_blocks() {
-            return Err(Fault::Damaged("image data goes on where the image ends"));
+            return Err(Fault::Damaged("image data continues past the end of the image"));
         }
         Ok(rest)
     }
@@ -426,7 +426,7 @@ impl Work<'_> {
 /// The most bytes that are taken for a slip: in damaged files there are mostly more.
 const LONGEST_SLIP: usize = 64;
 
-/// How many zeros in a row are no picture, unless they stand for even blocks.
+/// How many zeros in a row are no image, unless they stand for even blocks.
 const LOST_SECTOR: usize = 64;
 
 /// Whether there are zeros in the data of a scan where no writer writes them: a sector that was

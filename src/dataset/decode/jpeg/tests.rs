@@ -1,9 +1,9 @@
-//! What is accepted and what is not. That pixels equal libjpeg's is tested on files of many kinds in
-//! `tests/it/images.rs`.
+//! What is accepted and what is not. That pixels equal libjpeg's is tested on files of many kinds
+//! in `tests/it/images.rs`.
 
 use super::*;
 
-/// A 16x16 picture with a red, a green, a blue and a white quarter, each colour in a scan of its own
+/// A 16x16 image with a red, a green, a blue and a white quarter, each color in a scan of its own
 /// at half the resolution of brightness (`jpegtran -scans`, libjpeg-turbo 2.1).
 const SEPARATE_SCANS: &[u8] = include_bytes!("separate_scans.jpg");
 

@@ -48,7 +48,7 @@ const AC_COLOUR: [u8; 162] = [
     0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
 ];
 
-/// Those of brightness and of colour, each for first and other values.
+/// Those of brightness and of color, each for first and other values.
 pub(super) fn tables() -> [(HuffmanCodes, HuffmanCodes); 2] {
     let dc: Vec<u8> = (0..12).collect();
     [

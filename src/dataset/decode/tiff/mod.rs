@@ -1,5 +1,5 @@
-//! TIFF: the kinds that image editors, scanners and geographic tools write. What is not read is said
-//! to be unsupported, never taken for damaged.
+//! TIFF: the kinds that image editors, scanners and geographic tools write. What is not read is
+//! said to be unsupported, never taken for damaged.
 
 mod directory;
 mod pack;
@@ -155,7 +155,7 @@ impl<'a> Layout<'a> {
         if piece.0 == 0 || piece.1 == 0 || piece.0 * piece.1 > 4 * width * height + (1 << 20) {
             return Err(damaged("the size of its pieces"));
         }
-        let offsets = directory.values(offsets).ok_or(damaged("the places of its pieces"))?;
+        let offsets = directory.values(offsets).ok_or(damaged("the offsets of its pieces"))?;
         let lengths = directory.values(lengths).unwrap_or_default();
         let is_planar = of(tag::PLANAR, 1) == 2 && n_samples > 1;
         Ok(Self {
@@ -274,7 +274,7 @@ impl<'a> Layout<'a> {
         let (width, rows) = self.piece;
         let decoded = jpeg::decode_as(&whole, colours, &mut |across, down, _| {
             let is_fit = across as usize == width && down as usize <= rows.next_multiple_of(32);
-            if is_fit { Ok(()) } else { Err(damaged("a piece of another size")) }
+            if is_fit { Ok(()) } else { Err(damaged("a piece of unexpected size")) }
         });
         let decoded = decoded.map_err(|fault| super::of_fault(fault, "TIFF"))?;
         let is_rgb = colours != Colours::Grey;
@@ -331,7 +331,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Grey and palettes have one plane that counts; ink on ink would need all four at once.
+    /// Gray and palettes have one plane that counts; ink on ink would need all four at once.
     fn set_plane(&self, pixel: &mut [u8; 3], plane: usize, sample: u16, most: u32) {
         match &self.meaning {
             Meaning::Rgb => pixel[plane] = to_byte(sample, most),
@@ -345,7 +345,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Undoes the differences of neighbours.
+/// Undoes the differences of neighbors.
 fn add_up(row: &mut [u16], per_pixel: usize, n_bits: usize) {
     let mask = if n_bits == 8 { 0xff } else { 0xffff };
     for at in per_pixel..row.len() {

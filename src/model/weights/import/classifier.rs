@@ -19,8 +19,8 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// The weights of a head with an output for each of these classes; for two, with the one
-    /// output that tells the second from the first.
+    /// The weights of a head with one output per class. For two classes it has a single output, for
+    /// the second class against the first.
     pub fn head_for(&self, classes: &[usize]) -> Weights {
         let n_classes = self.bias.values().len();
         let n_features = self.kernel.values().len() / n_classes;
@@ -46,7 +46,7 @@ impl WeightsFile {
     /// The classifier of the file.
     ///
     /// # Errors
-    /// When it has none over ImageNet's 1,000 classes, or it cannot be read.
+    /// When it has no classifier over ImageNet's 1,000 classes, or it cannot be read.
     pub fn classifier(&self) -> Result<Classifier, WeightsError> {
         let none = || WeightsError::NoClassifier { path: self.path.clone() };
         let failed = |source| WeightsError::Format { path: self.path.clone(), source };

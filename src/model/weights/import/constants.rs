@@ -9,13 +9,13 @@ use super::{Kind, numbers};
 use crate::base::tensor::Tensor;
 use crate::model::weights::error::FormatError;
 
-/// The constant tensors of a graph by name: initialisers, and what nodes only pass on.
+/// The constant tensors of a graph by name: initializers, and values that nodes only pass on.
 pub struct Constants<'a> {
     tensors: BTreeMap<&'a str, &'a TensorProto>,
 }
 
 impl<'a> Constants<'a> {
-    /// Those of a graph whose nodes stand behind those that they read.
+    /// The constants of a graph in which nodes follow those that they read.
     pub fn of(graph: &'a GraphProto) -> Self {
         let named = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
         let mut tensors: BTreeMap<&str, &TensorProto> = named.collect();
@@ -41,20 +41,20 @@ impl<'a> Constants<'a> {
     /// The constant input of a node, of floats.
     ///
     /// # Errors
-    /// When it is none, or cannot be read.
+    /// When it is not constant, or cannot be read.
     pub fn tensor(&self, node: &NodeProto, input: usize) -> Result<Tensor, FormatError> {
         read(self.find(node, input)?)
     }
 
-    /// The constant input of a node, of whole numbers of 64 bits.
+    /// The constant input of a node, of 64-bit integers.
     ///
     /// # Errors
-    /// When it is none, or of other numbers.
+    /// When it is not constant, or of another type.
     pub fn integers(&self, node: &NodeProto, input: usize) -> Result<Vec<i64>, FormatError> {
         let tensor = self.find(node, input)?;
         if tensor.data_type != DataType::Int64 as i32 || !tensor.external_data.is_empty() {
             let name = &tensor.name;
-            return Err(FormatError::new(format!("tensor {name} holds no whole numbers")));
+            return Err(FormatError::new(format!("tensor {name} does not contain integers")));
         }
         if tensor.raw_data.is_empty() {
             return Ok(tensor.int64_data.clone());
@@ -67,26 +67,26 @@ impl<'a> Constants<'a> {
         let name = node.input.get(input).map(String::as_str).unwrap_or_default();
         self.tensors.get(name).copied().ok_or_else(|| {
             FormatError::new(format!(
-                "input {input} of node `{}` ({}) is no constant",
+                "input {input} of node `{}` ({}) is not a constant",
                 node.name, node.op_type
             ))
         })
     }
 }
 
-/// Reads a tensor; its numbers must lie in the file and be as many as its shape says.
+/// Reads a tensor. Its values must be in the file, and their number must match its shape.
 fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
     let name = &tensor.name;
     let failed = |what: &str| Err(FormatError::new(format!("tensor {name} {what}")));
     if !tensor.external_data.is_empty() {
-        return failed("lies in another file; export the model into one file");
+        return failed("is stored in another file; export the model as one file");
     }
     let kind = match tensor.data_type {
         1 => Kind::F32,
         10 => Kind::F16,
         11 => Kind::F64,
         16 => Kind::Bf16,
-        _ => return failed("holds no floats"),
+        _ => return failed("does not contain floats"),
     };
     let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| usize::try_from(n).ok()).collect();
     let n = shape
@@ -100,7 +100,7 @@ fn read(tensor: &TensorProto) -> Result<Tensor, FormatError> {
     };
     match shape {
         Some(shape) if n == Some(values.len()) && n != Some(0) => Ok(Tensor::new(&shape, values)),
-        _ => failed("has not as many numbers as its shape says"),
+        _ => failed("does not match its shape"),
     }
 }
 

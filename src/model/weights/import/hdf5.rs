@@ -1,4 +1,4 @@
-//! HDF5, as Keras writes it.
+//! Reads HDF5 files as written by Keras.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use hdf5_reader::{Hdf5File, OpenOptions};
 use super::TensorFile;
 use crate::model::weights::error::FormatError;
 
-/// Bytes of one tensor, at most: several times the largest of any network here.
+/// Largest tensor in bytes: several times the largest one of any supported network.
 const MOST_BYTES: usize = 64 << 20;
-/// Groups within groups, at most.
+/// Deepest nesting of groups.
 const DEEPEST: usize = 8;
-/// Groups and datasets, at most.
+/// Most groups and datasets.
 const MOST_MEMBERS: usize = 20_000;
 
 /// An HDF5 file.
@@ -49,10 +49,10 @@ fn collect(
     let (groups, datasets) = group.members().map_err(|e| failed(&e))?;
     *n_members += groups.len() + datasets.len();
     if depth > DEEPEST || *n_members > MOST_MEMBERS {
-        return Err(FormatError::new("it has more groups than weights need"));
+        return Err(FormatError::new("it has more groups than a weights file needs"));
     }
     let join = |name: &str| {
-        // Some versions of the library give whole paths, some the last part.
+        // Some versions of the library return whole paths, others only the last part.
         let name = name.rsplit('/').next().unwrap_or(name);
         if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
     };

@@ -1,9 +1,9 @@
-//! Weights of a base model as other libraries leave them.
+//! Imports weights of a base model from the files of other libraries.
 //!
-//! The kind of a file is told by its first bytes, the library by the names of its tensors. Import
-//! is strict: every parameter is there once, in its shape, and nothing else is but what is known
-//! not to belong to the base model. Nothing in a file is executed, and no more is read into memory
-//! than the file's own bytes and the parameters.
+//! The first bytes determine the format of a file, and the names of its tensors determine the
+//! library. Import is strict: every parameter must occur once and with its shape. Other tensors are
+//! allowed only if they are known not to belong to the base model. Nothing in a file is executed,
+//! and memory use is limited to the bytes of the file and the parameters.
 
 mod classifier;
 pub mod constants;
@@ -31,14 +31,15 @@ use crate::base::text;
 use crate::model::graph::{Parameter, Role};
 use crate::spec::Convention;
 
-/// The largest file that is read, in bytes: hundreds of times the largest MobileNetV2.
+/// Largest file that is read, in bytes. It is hundreds of times as large as the largest
+/// MobileNetV2.
 const LARGEST: u64 = 1 << 30;
 
 /// Tensors by name in a file.
 trait TensorFile {
     /// The shape of each tensor.
     fn shapes(&self) -> &BTreeMap<String, Vec<usize>>;
-    /// The convention that the file says its tensors belong to.
+    /// The convention of its tensors, as recorded in the file.
     fn convention(&self) -> Option<Convention> {
         None
     }
@@ -46,7 +47,7 @@ trait TensorFile {
     fn read(&self, name: &str) -> Result<Vec<f32>, FormatError>;
 }
 
-/// A file of weights that was opened and recognised.
+/// A weights file that was opened and recognized.
 pub struct WeightsFile {
     path: PathBuf,
     digest: Digest,
@@ -55,16 +56,16 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
-    /// Opens a file and finds out whose it is.
+    /// Opens a file and identifies its library.
     ///
     /// # Errors
-    /// When it cannot be read, is none of the known kinds, or its tensors have names of no known
+    /// When it cannot be read, has an unknown format, or its tensors have the names of no known
     /// library.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         Self::of(path, Self::bytes(path)?, None)
     }
 
-    /// Opens a file that a run wrote, which may hold no more than a head.
+    /// Opens a file that a run wrote, which may contain only a head.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -75,24 +76,25 @@ impl WeightsFile {
     fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         if fs::is_no_plain_file(path) {
-            return Err(failed(FormatError::new("it is a folder, a pipe or a device")));
+            return Err(failed(FormatError::new("it is a directory, a pipe or a device")));
         }
         let (n_bytes, _) =
             fs::size_and_time(path).map_err(|error| FileError { action: "read", ..error })?;
         if n_bytes > LARGEST {
             let (size, most) = (text::bytes(n_bytes), text::bytes(LARGEST));
-            return Err(failed(FormatError::new(format!("it has {size}, and no weights {most}"))));
+            let what = format!("it is {size}; weight files over {most} are not read");
+            return Err(failed(FormatError::new(what)));
         }
         Ok(fs::read(path)?)
     }
 
-    /// The weights that this program brings along.
+    /// The built-in weights.
     pub fn builtin() -> Self {
         let file = Self::of(Path::new("builtin"), builtin::BYTES.to_vec(), None);
         file.expect("the file that was compiled in is a file of weights")
     }
 
-    /// Finds out whose the bytes of a file are, where that is not known.
+    /// Identifies the library of a file, unless it is given.
     fn of(path: &Path, bytes: Vec<u8>, naming: Option<Naming>) -> Result<Self, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
@@ -101,7 +103,7 @@ impl WeightsFile {
         let naming = naming.ok_or_else(|| {
             let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
             failed(FormatError::new(format!(
-                "its tensors have names of no known library, such as {}",
+                "its tensor names are not those of a known library: {}",
                 if some.is_empty() { "none at all".to_owned() } else { some.join(", ") }
             )))
         })?;
@@ -113,7 +115,7 @@ impl WeightsFile {
         self.digest
     }
 
-    /// Whose names its tensors have.
+    /// The library that names its tensors.
     pub fn naming(&self) -> Naming {
         self.naming
     }
@@ -126,7 +128,7 @@ impl WeightsFile {
     /// The weights of `parameters`, under Keras's names and in Keras's layouts.
     ///
     /// # Errors
-    /// With everything that does not fit, or when a tensor cannot be read.
+    /// With all differences, or when a tensor cannot be read.
     pub fn weights(&self, parameters: &[Parameter]) -> Result<Weights, WeightsError> {
         let places = self.naming.places(parameters, self.file.shapes());
         let mismatch = self.compare(&places);
@@ -168,22 +170,22 @@ impl WeightsFile {
     }
 }
 
-/// No number of a network is infinite or none, and no variance is negative.
+/// Checks that all values are finite and that no variance is negative.
 fn check_numbers(name: &str, values: &[f32], role: Role) -> Result<(), FormatError> {
     let is_variance = role == Role::MovingVariance;
     let wrong = values.iter().find(|value| !value.is_finite() || is_variance && **value < 0.0);
     match wrong {
         None => Ok(()),
         Some(value) if value.is_finite() => {
-            Err(FormatError::new(format!("tensor {name} holds a negative variance, {value}")))
+            Err(FormatError::new(format!("tensor {name} contains a negative variance, {value}")))
         }
-        Some(value) => {
-            Err(FormatError::new(format!("tensor {name} holds {value}, which is no weight")))
-        }
+        Some(value) => Err(FormatError::new(format!(
+            "tensor {name} contains {value}, which is not a valid weight"
+        ))),
     }
 }
 
-/// Opens the bytes of a file by what they begin with.
+/// Opens the bytes of a file in the format that they begin with.
 fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
     if bytes.starts_with(b"PK\x03\x04") {
         Ok(Box::new(torch::Zipped::open(bytes)?))
@@ -197,13 +199,11 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
         // The version of the format comes first.
         Ok(Box::new(onnx::Onnx::open(bytes)?))
     } else {
-        Err(FormatError::new(
-            "it is none of the known kinds: safetensors, PyTorch (.pth), HDF5 (.h5), ONNX",
-        ))
+        Err(FormatError::new("it is not a safetensors, PyTorch (.pth), HDF5 (.h5) or ONNX file"))
     }
 }
 
-/// 32-bit numbers from little-endian bytes of one of the known types.
+/// Converts little-endian bytes of a known type to 32-bit floats.
 fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
     match kind {
         Kind::F32 => {
@@ -224,7 +224,7 @@ fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
     }
 }
 
-/// A type of numbers that weights come in.
+/// A number type of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     F32,
@@ -248,7 +248,7 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) as u32) << 23)
 }
 
-/// A number of IEEE 754's binary16, which every binary32 can hold.
+/// Converts an IEEE 754 binary16 number, which binary32 represents exactly.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
@@ -330,7 +330,7 @@ mod tests {
         let large = folder.path().join("large.h5");
         // Takes no room on the disk.
         std::fs::File::create(&large).unwrap().set_len(LARGEST + 1).unwrap();
-        for (path, said) in [(large.as_path(), "no weights"), (folder.path(), "a folder")] {
+        for (path, said) in [(large.as_path(), "are not read"), (folder.path(), "a directory")] {
             let Err(WeightsError::Format { source, .. }) = WeightsFile::open(path) else {
                 panic!()
             };

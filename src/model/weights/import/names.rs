@@ -1,19 +1,18 @@
-//! Where each library keeps the parameters of MobileNetV2.
+//! The names of the parameters of MobileNetV2 in the files of each library.
 
 use std::collections::BTreeMap;
 
 use crate::model::graph::{Parameter, Role};
 use crate::spec::{Convention, Source};
 
-/// Whose names the tensors of a file have.
+/// The naming scheme of the tensors of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// `Conv1/kernel`, as it is: ours.
+    /// `Conv1/kernel`: files of this program.
     Own,
-    /// `Conv1/kernel`: Keras's in `.h5` files, there with folders in front and `:0`
-    /// behind.
+    /// `Conv1/kernel`: Keras's `.h5` files, with a path as prefix and `:0` as suffix.
     Keras,
-    /// `layers/conv2d/vars/0`: Keras 3's in `.weights.h5` files, numbered within each kind of layer.
+    /// `layers/conv2d/vars/0`: Keras 3's `.weights.h5` files, numbered within each kind of layer.
     Keras3,
     /// `features.0.0.weight`: torchvision's.
     Torchvision,
@@ -21,10 +20,10 @@ pub enum Naming {
     Timm,
 }
 
-/// How a tensor lies in a file.
+/// The layout of a tensor in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// As Keras has it.
+    /// As in Keras.
     Keras,
     /// A convolution of PyTorch, `[out, in, height, width]`, which is `[height, width, in, out]`.
     Convolution,
@@ -33,20 +32,20 @@ pub enum Layout {
     Depthwise,
 }
 
-/// Where a parameter lies in a file.
+/// The location of a parameter in a file.
 pub(super) struct Place<'a> {
     pub(super) parameter: &'a Parameter,
     pub(super) name: String,
     pub(super) layout: Layout,
 }
 
-/// The prefix that PyTorch's `DataParallel` puts in front of all names.
+/// The prefix that PyTorch's `DataParallel` adds to all names.
 const PARALLEL: &str = "module.";
 /// Repeats of the blocks in each stage (table 2 of the paper).
 const REPEATS: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
 
 impl Naming {
-    /// Whose names these are.
+    /// The naming scheme that these names follow.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Option<Self> {
         names.into_iter().find_map(|name| match name.strip_prefix(PARALLEL).unwrap_or(name) {
             "features.0.0.weight" => Some(Self::Torchvision),
@@ -66,7 +65,7 @@ impl Naming {
         }
     }
 
-    /// How the library builds the network.
+    /// The convention by which the library builds the network.
     pub(super) fn convention(self) -> Convention {
         match self {
             Self::Own | Self::Keras | Self::Keras3 => Convention::Keras,
@@ -74,8 +73,8 @@ impl Naming {
         }
     }
 
-    /// Where each of `parameters`, which come in the order of their layers, lies in a file with
-    /// tensors of these names.
+    /// The location of each of `parameters` in a file with tensors of these names. Parameters come
+    /// in the order of their layers.
     pub(super) fn places<'a>(
         self,
         parameters: &'a [Parameter],
@@ -96,7 +95,7 @@ impl Naming {
                 let (name, layout) = match self {
                     Self::Own => (parameter.name.clone(), Layout::Keras),
                     Self::Keras => {
-                        // Keras 3 calls the weights of a depthwise convolution `kernel` too.
+                        // Keras 3 also names the weights of a depthwise convolution `kernel`.
                         let newer = format!("{layer}/kernel");
                         let found = keras.get(keras_name(&parameter.name)).or_else(|| {
                             (parameter.role == Role::DepthwiseKernel)
@@ -118,8 +117,8 @@ impl Naming {
             .collect()
     }
 
-    /// Whether a tensor may be there although it is no parameter of the base model: the classifier
-    /// that came with it, counters, and what an optimiser kept.
+    /// Whether a tensor is allowed although it is not a parameter of the base model: the original
+    /// classifier, counters, and the state of an optimizer.
     pub(super) fn is_beside(self, name: &str) -> bool {
         let name = name.strip_prefix(PARALLEL).unwrap_or(name);
         match self {
@@ -137,7 +136,7 @@ impl Naming {
         }
     }
 
-    /// A layer of Keras's by its name in PyTorch's libraries.
+    /// The name of a Keras layer in PyTorch's libraries.
     fn torch_layer(self, layer: &str) -> Option<String> {
         let is_timm = self == Self::Timm;
         let ends = [
@@ -185,7 +184,7 @@ impl Naming {
     }
 }
 
-/// The last two parts of a name, without the `:0` that TensorFlow puts behind.
+/// The last two parts of a name, without the `:0` that TensorFlow appends.
 fn keras_name(name: &str) -> &str {
     let name = name.strip_suffix(":0").unwrap_or(name);
     let start = name.rmatch_indices('/').nth(1).map_or(0, |(slash, _)| slash + 1);
@@ -209,7 +208,7 @@ fn torch_layout(parameter: &Parameter) -> Layout {
     }
 }
 
-/// Numbers layers within their kind, as Keras 3 does.
+/// Numbers layers within their kind, as in Keras 3.
 #[derive(Default)]
 struct Counter {
     last: Option<usize>,
@@ -248,7 +247,7 @@ impl Layout {
         }
     }
 
-    /// Values of a tensor that has `shape` in a file, in Keras's order.
+    /// The values of a tensor that has `shape` in a file, in Keras's order.
     pub fn to_keras(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
         let (Self::Convolution | Self::Depthwise, &[a, b, h, w]) = (self, shape) else {
             return values;

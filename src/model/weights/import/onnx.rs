@@ -1,9 +1,9 @@
-//! ONNX files of MobileNetV2: its convolutions in the order in which the graph computes them, with
-//! normalisations as exporters leave them, folded or not.
+//! Reads ONNX files of MobileNetV2: its convolutions in the order of computation, with
+//! normalizations that exporters have folded or left as they are.
 //!
-//! A graph does not say what its weights are called or what it wants of its input, so the tensors
-//! get torchvision's names by their place, and where the first convolution pads tells whose network
-//! it was. Only the tensors of the graph are used; it is never executed.
+//! A graph has no standard names of its weights and no description of its input. So tensors get
+//! torchvision's names by their position, and the padding of the first convolution tells which
+//! library built the network. Only the tensors of the graph are used; it is never executed.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -17,8 +17,8 @@ use crate::base::tensor::Tensor;
 use crate::model::weights::error::FormatError;
 use crate::spec::Convention;
 
-/// The convolutions of MobileNetV2: the first and the last, two in the first block and three in
-/// each of sixteen.
+/// Number of convolutions of MobileNetV2: the first and the last, two in the first block and three
+/// in each of sixteen others.
 const N_CONVOLUTIONS: usize = 2 + 2 + 3 * 16;
 
 /// An ONNX file.
@@ -46,9 +46,9 @@ impl Onnx {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
         let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
         let model = model.map_err(|error| {
-            FormatError::new(format!("it is no ONNX file: {}", error.root_cause()))
+            FormatError::new(format!("it is not an ONNX file: {}", error.root_cause()))
         })?;
-        let graph = model.graph.ok_or_else(|| FormatError::new("an ONNX file without a graph"))?;
+        let graph = model.graph.ok_or_else(|| FormatError::new("the ONNX file has no graph"))?;
         let constants = Constants::of(&graph);
         let convolutions: Vec<&NodeProto> =
             graph.node.iter().filter(|node| node.op_type == "Conv").collect();
@@ -82,8 +82,8 @@ impl Onnx {
     }
 }
 
-/// What torchvision calls the convolution at a place in the order of computation, and the
-/// normalisation behind it.
+/// The names in torchvision of the convolution at a position in the order of computation, and of
+/// the normalization after it.
 fn names(place: usize) -> (String, String) {
     match place {
         0 => ("features.0.0".to_owned(), "features.0.1".to_owned()),
@@ -102,8 +102,8 @@ fn names(place: usize) -> (String, String) {
     }
 }
 
-/// Whose network it is, by its first convolution: PyTorch pads one on all sides, Keras in a layer
-/// of its own, or below and to the right.
+/// The library that built the network, by its first convolution. PyTorch pads one pixel on all
+/// sides; Keras pads in a separate layer, or below and to the right.
 fn convention(graph: &GraphProto, first: &NodeProto) -> Convention {
     let pads = attribute(first, "pads").map(|pads| &pads.ints[..]);
     let is_padded_before = graph
@@ -125,8 +125,8 @@ fn batch_norm_behind<'a>(graph: &'a GraphProto, node: &NodeProto) -> Option<&'a 
         .find(|norm| norm.op_type == "BatchNormalization" && norm.input.first() == Some(output))
 }
 
-/// Scale, shift, mean and variance of a normalisation. The variance takes up what its epsilon
-/// differs from the convention's.
+/// Scale, shift, mean and variance of a normalization. The variance is adjusted by the difference
+/// of its epsilon from that of the convention.
 fn batch_norm(
     constants: &Constants<'_>,
     node: &NodeProto,
@@ -141,8 +141,7 @@ fn batch_norm(
     Ok([scale?, shift?, mean?, variance])
 }
 
-/// A normalisation that changes nothing but for the shift that an exporter folded into the
-/// convolution.
+/// A neutral normalization, except for the shift that an exporter folded into the convolution.
 fn folded(
     constants: &Constants<'_>,
     node: &NodeProto,

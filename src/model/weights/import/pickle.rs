@@ -1,8 +1,8 @@
-//! The part of Python's pickle that a dictionary of tensors needs, read as data.
+//! Reads the part of Python's pickle format that a dictionary of tensors needs, as data.
 //!
-//! A pickle is a program for a stack machine. This one knows how to build numbers, text, lists,
-//! tuples and dictionaries, and the few names that PyTorch's tensors consist of; it calls nothing.
-//! Whatever else a file asks for is an error that says what it asked for.
+//! A pickle is a program for a stack machine. This machine can build numbers, text, lists, tuples
+//! and dictionaries, and knows the few names that PyTorch's tensors need. It never calls anything.
+//! Any other instruction or name is an error that reports it.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,27 +10,27 @@ use std::rc::Rc;
 use super::Kind;
 use crate::model::weights::error::FormatError;
 
-/// Tuples and lists within each other, at most.
+/// Deepest nesting of tuples and lists.
 const DEEPEST: usize = 16;
-/// Values on the stack, at most.
+/// Most values on the stack.
 const LONGEST_STACK: usize = 1 << 20;
 
-/// A value of a pickle. Containers are shared, so that copying one costs nothing.
+/// A value of a pickle. Containers are shared, so copying one is cheap.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     None,
     Bool,
     Int(i64),
-    /// A whole number too large to count with.
+    /// An integer that is too large to be a size.
     Huge(Rc<[u8]>),
     Float,
     Text(Rc<str>),
     Tuple(Rc<Vec<Self>>, usize),
     List(Rc<Vec<Self>>, usize),
     Dict(Rc<BTreeMap<Rc<str>, Self>>, usize),
-    /// A name of a module.
+    /// A name in a module.
     Name(&'static str),
-    /// A storage: its key in the file, the type of its numbers and how many there are.
+    /// A storage: its key in the file, its number type and its length.
     Storage(Rc<str>, Kind, usize),
     Tensor(Rc<Tensor>),
     Mark,
@@ -41,15 +41,15 @@ pub(super) enum Value {
 pub(super) struct Tensor {
     pub(super) storage: Rc<str>,
     pub(super) kind: Kind,
-    /// Numbers in the storage.
+    /// Storage of the numbers.
     pub(super) n_stored: usize,
-    /// The first number of the view.
+    /// Offset of the first number.
     pub(super) offset: usize,
     pub(super) shape: Vec<usize>,
     pub(super) strides: Vec<usize>,
 }
 
-/// What a global of a pickle may be.
+/// The globals that a pickle may name.
 const KNOWN: [&str; 10] = [
     "collections.OrderedDict",
     "torch._utils._rebuild_tensor_v2",
@@ -63,7 +63,7 @@ const KNOWN: [&str; 10] = [
     "torch.Size",
 ];
 
-/// Reads the pickle at the start of `bytes`; its value, and where it ends.
+/// Reads the pickle at the start of `bytes`. Returns its value and its end.
 pub(super) fn read(bytes: &[u8]) -> Result<(Value, usize), FormatError> {
     let mut machine = Machine { bytes, at: 0, stack: vec![], memo: BTreeMap::new() };
     loop {
@@ -88,7 +88,7 @@ fn wrong(what: &str) -> FormatError {
 }
 
 impl Value {
-    /// How many containers are within each other at this one.
+    /// Nesting depth of this container.
     fn depth(&self) -> usize {
         match self {
             Self::Tuple(_, depth) | Self::List(_, depth) | Self::Dict(_, depth) => *depth,
@@ -112,7 +112,7 @@ impl Value {
 }
 
 impl Machine<'_> {
-    /// Runs one instruction; the value at the end.
+    /// Runs one instruction. Returns the value at the end of the pickle.
     fn step(&mut self) -> Result<Option<Value>, FormatError> {
         let code = self.byte()?;
         if code == b'.' {
@@ -163,11 +163,11 @@ impl Machine<'_> {
         Ok(true)
     }
 
-    /// Instructions about what was built before.
+    /// Instructions on values that were built before.
     fn memory(&mut self, code: u8) -> Result<bool, FormatError> {
         match code {
             b'(' => self.stack.push(Value::Mark),
-            // What an object is told about itself changes nothing here.
+            // The state of an object is not needed here.
             b'0' | b'b' => drop(self.pop()?),
             b'q' => {
                 let place = self.byte()?.into();
@@ -191,7 +191,7 @@ impl Machine<'_> {
         Ok(true)
     }
 
-    /// Instructions that build something of what is on the stack.
+    /// Instructions that build a value from those on the stack.
     fn container(&mut self, code: u8) -> Result<bool, FormatError> {
         match code {
             b')' => self.tuple(vec![])?,
@@ -276,7 +276,7 @@ impl Machine<'_> {
         }
     }
 
-    /// The values behind the last mark.
+    /// The values after the last mark.
     fn marked(&mut self) -> Result<Vec<Value>, FormatError> {
         let mark = self.stack.iter().rposition(|value| matches!(value, Value::Mark));
         let items = self.stack.split_off(mark.ok_or_else(|| wrong("no mark"))? + 1);
@@ -292,7 +292,10 @@ impl Machine<'_> {
     }
 
     fn recall(&mut self, place: u32) -> Result<(), FormatError> {
-        let value = self.memo.get(&place).ok_or_else(|| wrong("it recalls what it never had"))?;
+        let value = self
+            .memo
+            .get(&place)
+            .ok_or_else(|| wrong("it recalls a value that was never stored"))?;
         self.stack.push(value.clone());
         Ok(())
     }
@@ -307,25 +310,25 @@ impl Machine<'_> {
         let depth = deeper(&items)?;
         match self.stack.last_mut() {
             Some(Value::List(list, own)) => {
-                // A list that was kept meanwhile is copied; nothing that weights need reads it there.
+                // A list that is also in the memo is copied. Weights never read it there.
                 Rc::make_mut(list).extend(items);
                 *own = depth.max(*own);
                 Ok(())
             }
-            _ => Err(wrong("it appends to what is no list")),
+            _ => Err(wrong("it appends to a value that is not a list")),
         }
     }
 
     fn set(&mut self, items: Vec<Value>) -> Result<(), FormatError> {
         let depth = deeper(&items)?;
         let Some(Value::Dict(dict, own)) = self.stack.last_mut() else {
-            return Err(wrong("it sets an item of what is no dictionary"));
+            return Err(wrong("it sets an item of a value that is not a dictionary"));
         };
         *own = depth.max(*own);
         let dict = Rc::make_mut(dict);
         let mut items = items.into_iter();
         while let (Some(key), Some(value)) = (items.next(), items.next()) {
-            // Other keys than text name no tensors.
+            // Keys that are not text cannot name tensors.
             if let Value::Text(key) = key {
                 dict.insert(key, value);
             }
@@ -342,7 +345,7 @@ impl Machine<'_> {
             return Err(wrong("a storage"));
         };
         let kind = match *kind {
-            // Counters are passed over, so of them only their size matters.
+            // Counters are skipped, so only their size matters.
             "torch.FloatStorage" | "torch.IntStorage" => Kind::F32,
             "torch.DoubleStorage" | "torch.LongStorage" => Kind::F64,
             "torch.HalfStorage" => Kind::F16,
@@ -353,7 +356,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// What the known names make of their arguments.
+    /// The results of calling the known names.
     fn call(&mut self) -> Result<(), FormatError> {
         let Value::Tuple(arguments, _) = self.pop()? else { return Err(wrong("a call")) };
         let made = match self.pop()? {
@@ -365,7 +368,7 @@ impl Machine<'_> {
                 arguments.first().cloned().ok_or_else(|| wrong("a parameter"))?
             }
             Value::Name("torch.Size") => arguments.first().cloned().unwrap_or(Value::None),
-            _ => return Err(wrong("it calls what is no function")),
+            _ => return Err(wrong("it calls a value that is not a function")),
         };
         self.stack.push(made);
         Ok(())
@@ -397,7 +400,7 @@ fn rebuild(arguments: &[Value]) -> Result<Value, FormatError> {
     Ok(Value::Tensor(Rc::new(Tensor { storage, kind, n_stored, offset, shape, strides })))
 }
 
-/// A whole number of any length, little-endian with a sign.
+/// A signed little-endian integer of any length.
 fn long(bytes: &[u8]) -> Value {
     if bytes.len() > 8 {
         return Value::Huge(bytes.into());

@@ -1,5 +1,5 @@
-//! safetensors: a header of names, types and places, then bytes. The library checks that places
-//! follow each other without gaps or overlaps and agree with shapes.
+//! Reads safetensors files: a header with names, types and offsets, then bytes. The library checks
+//! that tensors follow each other without gaps or overlaps and match their shapes.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(super) struct Safe {
 impl Safe {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
         let file = SafeTensors::deserialize(&bytes)
-            .map_err(|error| FormatError::new(format!("it is no safetensors file: {error}")))?;
+            .map_err(|error| FormatError::new(format!("it is not a safetensors file: {error}")))?;
         let shapes =
             file.iter().map(|(name, view)| (name.to_owned(), view.shape().to_vec())).collect();
         let (_, header) = SafeTensors::read_metadata(&bytes)

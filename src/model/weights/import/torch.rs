@@ -1,5 +1,5 @@
-//! PyTorch's `.pth` files: a pickle of a dictionary of tensors, and their numbers; in a zip archive,
-//! or, before version 1.6, one after the other.
+//! Reads PyTorch's `.pth` files: a pickled dictionary of tensors, and their numbers. They are in a
+//! zip archive, or, before version 1.6, one after the other.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -11,9 +11,9 @@ use super::pickle::{self, Tensor, Value};
 use super::{TensorFile, numbers};
 use crate::model::weights::error::FormatError;
 
-/// Bytes of the pickle of a zipped file, at most.
+/// Largest pickle of a zipped file in bytes.
 const LARGEST_PICKLE: u64 = 16 << 20;
-/// The number that files of the older kind begin with.
+/// Magic number of files of the older format.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// The tensors of a state dictionary.
@@ -34,8 +34,8 @@ fn tensors(value: &Value) -> BTreeMap<String, Tensor> {
 }
 
 impl State {
-    /// The tensors in the dictionary of a pickle, or in the one that it keeps under `state_dict` or
-    /// `model`, as training scripts leave it.
+    /// The tensors in the dictionary of a pickle, or in the one under `state_dict` or `model`,
+    /// where training scripts store them.
     fn of(value: &Value) -> Result<Self, FormatError> {
         let mut found = tensors(value);
         if let Value::Dict(dict, _) = value
@@ -46,7 +46,7 @@ impl State {
         }
         if found.is_empty() {
             return Err(FormatError::new(
-                "it holds no dictionary of tensors; save `model.state_dict()`, not the model",
+                "it contains no dictionary of tensors; save `model.state_dict()`, not the model",
             ));
         }
         let shapes =
@@ -54,7 +54,7 @@ impl State {
         Ok(Self { tensors: found, shapes })
     }
 
-    /// The numbers of a tensor out of those of its storage.
+    /// The values of a tensor, taken from its storage.
     fn view(&self, name: &str, storage: &[u8]) -> Result<Vec<f32>, FormatError> {
         let tensor = &self.tensors[name];
         let beyond = || FormatError::new(format!("tensor {name} reaches beyond its storage"));
@@ -89,7 +89,7 @@ impl State {
 /// A file of PyTorch 1.6 or later.
 pub(super) struct Zipped {
     bytes: Vec<u8>,
-    /// The folder in the archive that everything lies in.
+    /// Directory in the archive that contains all files.
     root: String,
     state: State,
 }
@@ -118,8 +118,8 @@ fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, FormatError> {
         .map_err(|error| FormatError::new(format!("its zip archive cannot be read: {error}")))
 }
 
-/// A file of the archive. PyTorch stores without compression, so a file is never larger than the
-/// archive.
+/// Reads a file of the archive. PyTorch stores without compression, so a file is never larger than
+/// the archive.
 fn entry(
     archive: &mut ZipArchive<Cursor<&[u8]>>,
     name: &str,
@@ -133,7 +133,7 @@ fn entry(
         return Err(failed(&"is compressed, which PyTorch never does"));
     }
     if file.size() > most {
-        return Err(failed(&"is larger than it may be"));
+        return Err(failed(&"is larger than allowed"));
     }
     let mut bytes = vec![];
     file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
@@ -155,7 +155,7 @@ impl TensorFile for Zipped {
 /// A file of PyTorch before 1.6.
 pub(super) struct Legacy {
     bytes: Vec<u8>,
-    /// Where the numbers of each storage lie.
+    /// Location of the numbers of each storage.
     storages: BTreeMap<String, Range<usize>>,
     state: State,
 }
@@ -169,7 +169,7 @@ impl Legacy {
             Ok(value)
         };
         if !matches!(next()?, Value::Huge(number) if number[..] == MAGIC) {
-            return Err(FormatError::new("it is a pickle, but none of PyTorch's"));
+            return Err(FormatError::new("it is a pickle, but not one of PyTorch's"));
         }
         // The version of the protocol, and sizes of types.
         next()?;
@@ -207,7 +207,7 @@ impl TensorFile for Legacy {
     fn read(&self, name: &str) -> Result<Vec<f32>, FormatError> {
         let key = &*self.state.tensors[name].storage;
         let place = self.storages.get(key).ok_or_else(|| {
-            FormatError::new(format!("tensor {name} lies in a storage that is not there"))
+            FormatError::new(format!("tensor {name} is in a storage that does not exist"))
         })?;
         self.state.view(name, &self.bytes[place.clone()])
     }
