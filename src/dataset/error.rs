@@ -211,8 +211,7 @@ impl DatasetError {
                 ]
             }
             Self::EmptyClass { .. } => {
-                let hint = "add images to the directory, or remove it: every directory is a class";
-                vec![hint.to_owned()]
+                vec!["add images, or remove the directory: every directory is a class".to_owned()]
             }
             Self::Unreadable { classes, images } => {
                 let mut hints = vec![format!("it contains:\n{}", text::first_lines(classes, 20))];

@@ -40,18 +40,18 @@ impl Resizer {
     fn stretch(&mut self, picture: &RgbImage, height: usize, width: usize) -> Vec<u8> {
         let source: TypedImageRef<'_, U8x3> =
             TypedImageRef::from_buffer(picture.width(), picture.height(), picture.as_raw())
-                .expect("a picture has three bytes a pixel");
+                .expect("an image has three bytes per pixel");
         let mut values = vec![0; height * width * 3];
         let mut target: TypedImage<'_, U8x3> =
             TypedImage::from_buffer(width as u32, height as u32, &mut values)
-                .expect("the target has three bytes a pixel");
+                .expect("the target has three bytes per pixel");
         let options = ResizeOptions::new().resize_alg(algorithm(self.spec)).use_alpha(false);
         let options = match self.spec.fit {
             Fit::Crop => options.fit_into_destination(Some((0.5, 0.5))),
             Fit::Stretch | Fit::Pad => options,
         };
         let result = self.engine.resize_typed(&source, &mut target, &options);
-        result.expect("decoded pictures and targets have pixels");
+        result.expect("decoded images and targets have pixels");
         values
     }
 }

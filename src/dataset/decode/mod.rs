@@ -139,7 +139,7 @@ fn of_fault(fault: Fault, format: &'static str) -> DecodeError {
 
 fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> DynamicImage {
     let picture = RgbImage::from_raw(width, height, pixels);
-    DynamicImage::ImageRgb8(picture.expect("there are three values a pixel"))
+    DynamicImage::ImageRgb8(picture.expect("there are three values per pixel"))
 }
 
 fn decode_tiff(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Picture, DecodeError> {

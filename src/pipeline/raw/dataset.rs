@@ -15,7 +15,7 @@ pub(in crate::pipeline) struct RawDataset {
     pub(in crate::pipeline) directory: Option<String>,
     /// Draw images from formulas instead of reading a directory.
     pub(in crate::pipeline) generator: Option<RawGenerator>,
-    /// Size in pixels that every image is resized to: one number for a square, or
+    /// Size in pixels that every image is resized to. One number is a square, otherwise give
     /// `[height, width]`.
     #[serde(default)]
     pub(in crate::pipeline) image_size: RawImageSize,

@@ -54,7 +54,7 @@ fn what_does_no_harm_is_passed_over() {
     assert_eq!(pixels(PROGRESSIVE), sound);
     let end = PLAIN.len() - 2;
     let cases: [(&str, Vec<u8>); 9] = [
-        ("bytes behind the end", with(PLAIN, PLAIN.len(), b"\0\0trailing \xff\xd8 garbage")),
+        ("bytes after the end", with(PLAIN, PLAIN.len(), b"\0\0trailing \xff\xd8 garbage")),
         ("a second image", [PLAIN, PROGRESSIVE].concat()),
         ("bytes between headers", with(PLAIN, 2, b"\0\x01\x02\x03")),
         ("an unknown segment", with(PLAIN, 2, b"\xff\xf3\0\x05abc")),
