@@ -149,7 +149,7 @@ impl Pixels {
         let mut warnings: Vec<String> = damaged
             .iter()
             .map(|path| {
-                format!("the cache entry `{}` is damaged and will be rebuilt", path.display())
+                format!("the cache entry `{}` was damaged and will be rebuilt", path.display())
             })
             .collect();
         warnings.extend(held.refusal.take().map(|error| {
