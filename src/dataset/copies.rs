@@ -1,5 +1,4 @@
-//! Images that are there more than once: what is done about copies, and which images of different
-//! parts of a split look alike.
+//! Duplicates: copies of images, and images of different parts of a split that look alike.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +12,10 @@ use crate::base::digest::Digest;
 use crate::base::text;
 use crate::spec::Duplicates;
 
-/// Pairs of images that look alike which are looked for.
+/// Most pairs of similar images that are searched for.
 pub const MOST_PAIRS: usize = 100_000;
 
-/// Leaves copies out where the pipeline says so.
+/// Removes copies if the pipeline says so.
 ///
 /// # Errors
 /// When a class is left without images.
@@ -27,10 +26,10 @@ pub fn settle(dataset: &mut Dataset, rule: Duplicates) -> Result<(), DatasetErro
     }
 }
 
-/// Whether a run may train on a dataset.
+/// Checks whether a run may train on a dataset.
 ///
 /// # Errors
-/// When the same image is in more than one class, unless the pipeline says that it may stay.
+/// When the same image is in more than one class, unless the pipeline allows it.
 pub fn check(dataset: &Dataset, rule: Duplicates) -> Result<(), DatasetError> {
     let groups = match rule {
         Duplicates::Keep => vec![],
@@ -39,7 +38,7 @@ pub fn check(dataset: &Dataset, rule: Duplicates) -> Result<(), DatasetError> {
     if groups.is_empty() { Ok(()) } else { Err(DatasetError::TwoClasses { groups }) }
 }
 
-/// The images that are in more than one class, in words, a group of copies a line.
+/// The images that are in more than one class, one line per group of copies.
 pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
     groups(dataset)
         .iter()
@@ -51,7 +50,8 @@ pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
         .collect()
 }
 
-/// Copies of one class in different parts of a split, in words. Those of two classes are worse off.
+/// Describes copies in different parts of a split that are in one class. Copies in two classes are
+/// reported separately.
 pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
     let mut pairs = vec![];
     for group in groups(dataset).into_iter().filter(|group| !is_in_two(dataset, group)) {
@@ -69,7 +69,7 @@ pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
     pairs
 }
 
-/// Groups of images with the same content, in the order of their first ones.
+/// Groups of images with the same content, in the order of their first images.
 fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
     for (position, sample) in dataset.samples.iter().enumerate() {
@@ -85,8 +85,8 @@ fn is_in_two(dataset: &Dataset, group: &[usize]) -> bool {
     group.iter().any(|&position| class(position) != class(group[0]))
 }
 
-/// Leaves all but the first of equal images out; all where they are in more than one class, since
-/// nobody knows which is right.
+/// Removes all but the first of equal images. Removes all of them if they are in more than one
+/// class, because the right class is unknown.
 fn drop_copies(dataset: &mut Dataset) -> Result<(), DatasetError> {
     let mut reasons = BTreeMap::new();
     for group in groups(dataset) {
@@ -117,19 +117,19 @@ fn drop_copies(dataset: &mut Dataset) -> Result<(), DatasetError> {
     if empty.is_empty() { Ok(()) } else { Err(DatasetError::EmptyClass { classes: empty }) }
 }
 
-/// An image outside the training part that looks like one that trains.
+/// An image outside the training set that looks like a training image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LookAlike {
-    /// Its path below the dataset directory.
+    /// Path below the dataset directory.
     pub path: String,
-    /// Its part of the split.
+    /// Part of the split.
     pub part: &'static str,
-    /// The path of the training image.
+    /// Path of the training image.
     pub training: String,
 }
 
-/// Images of other parts that look like training images and are not plain: each once, with the one
-/// it is most like, in the order of their paths.
+/// Images of other parts that look like training images and are not plain. Each occurs once, with
+/// the training image it is most similar to, in the order of paths.
 pub fn look_alikes(
     dataset: &Dataset,
     parts: &[Part],

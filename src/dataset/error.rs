@@ -1,4 +1,4 @@
-//! What can be wrong with a dataset.
+//! Errors of datasets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,86 +12,87 @@ use crate::spec::problem::Code;
 /// A dataset that cannot be used as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// The directory is not there or cannot be read.
+    /// The directory does not exist or cannot be read.
     #[error("the dataset directory `{}` cannot be read", names::text_of_path(path))]
     Directory {
-        /// The directory.
+        /// Path of the directory.
         path: PathBuf,
-        /// Why not.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// A directory or link inside the dataset cannot be followed.
     #[error("the dataset directory contains a directory that cannot be read: {reason}")]
     Walk {
-        /// What and why, with the path.
+        /// The path and the reason.
         reason: String,
     },
     /// There is not one directory per class.
     #[error("the dataset directory `{}` {what}", names::text_of_path(path))]
     Layout {
-        /// The directory.
+        /// Path of the directory.
         path: PathBuf,
-        /// What is wrong with what it holds.
+        /// Predicate that states the problem.
         what: String,
-        /// What was seen, a line an entry.
+        /// Entries that were found, one per line.
         seen: Vec<String>,
-        /// What to do about it.
+        /// Hints on how to fix it.
         help: Vec<String>,
     },
-    /// Class directories whose names are written differently and are one name.
+    /// Class directories with the same name, encoded in different ways.
     #[error("{} more than once: {}", if pairs.len() == 1 { "a class name is used" } else { "class names are used" }, text::all_of(pairs.iter().map(|(name, _)| name.as_str())))]
     SameName {
-        /// The names.
+        /// Pairs of names.
         pairs: Vec<(String, String)>,
     },
     /// Classes without images.
     #[error("{} without images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
     EmptyClass {
-        /// Their names.
+        /// Names of the classes.
         classes: Vec<String>,
     },
-    /// Classes none of whose files is a readable image.
+    /// Classes without a readable image.
     #[error("{} without readable images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(|class| class.name.as_str())))]
     Unreadable {
-        /// What is in the directory of each.
+        /// Contents of the directory of each class.
         classes: Vec<Contents>,
-        /// All bad files of the dataset.
+        /// All unreadable files of the dataset.
         images: Vec<BadImage>,
     },
     /// Files that are not readable images.
     #[error("{} of the dataset cannot be read as images", text::count(images.len(), "file"))]
     BadImages {
-        /// All of them.
+        /// All such files.
         images: Vec<BadImage>,
     },
-    /// The same image on both sides of a split.
+    /// The same image in different parts of the split.
     #[error("{} in more than one part of the split", text::count(pairs.len(), "image"))]
     SplitLeak {
-        /// Files with equal content, and the part each fell into.
+        /// Files with equal content, each with its part of the split.
         pairs: Vec<String>,
     },
     /// The same image in more than one class.
     #[error("{} in more than one class", text::count(groups.len(), "image"))]
     TwoClasses {
-        /// Files with equal content, a group a line.
+        /// Files with equal content, one group per line.
         groups: Vec<String>,
     },
     /// A part of the split without images.
     #[error("the {part} set has no images{}", of_classes(classes))]
     EmptySplit {
-        /// The part.
+        /// Name of the part.
         part: &'static str,
-        /// The classes that lack them, with the images that each has; none where all do.
+        /// Classes without images in this part, with their number of images. Empty if no class has
+        /// any.
         classes: Vec<(String, usize)>,
-        /// How many parts the split has.
+        /// Number of parts of the split.
         n_parts: usize,
-        /// Whether each class is divided by itself.
+        /// Whether each class is split separately.
         is_stratified: bool,
     },
     /// A file that cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Somebody asked to stop while the images were read.
+    /// The user asked to stop while the images were read.
     #[error("interrupted while reading the images; no run was started")]
     Cancelled,
 }
@@ -110,7 +111,7 @@ fn of_classes(classes: &[(String, usize)]) -> String {
     }
 }
 
-/// Which classes are too small for a split, and what helps.
+/// Hints about classes that are too small for a split.
 fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -> Vec<String> {
     if classes.is_empty() {
         return vec!["add images, or change the fractions under `split`".to_owned()];
@@ -134,12 +135,12 @@ fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -
     hints
 }
 
-/// What is in the directory of a class that has no readable image.
+/// The contents of the directory of a class without readable images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// The name of the class.
+    /// Name of the class.
     pub name: String,
-    /// What there is, as it is counted: "HEIC image".
+    /// Number of files of each kind, such as "HEIC image".
     pub files: BTreeMap<&'static str, usize>,
 }
 
@@ -154,9 +155,9 @@ impl std::fmt::Display for Contents {
 /// A file that is not a readable image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadImage {
-    /// Its path below the dataset directory.
+    /// Path below the dataset directory.
     pub path: String,
-    /// What is wrong with it.
+    /// Reason why it is not readable.
     pub reason: DecodeError,
 }
 
@@ -167,7 +168,7 @@ impl std::fmt::Display for BadImage {
 }
 
 impl DatasetError {
-    /// The stable code of the problem, where it has one.
+    /// The stable code of the problem, if it has one.
     pub fn code(&self) -> Option<Code> {
         Some(match self {
             Self::Directory { .. } | Self::Walk { .. } | Self::File(_) => Code::DatasetDirectory,
@@ -182,7 +183,7 @@ impl DatasetError {
         })
     }
 
-    /// The details and what to do about them.
+    /// The details, and hints on how to fix them.
     pub fn hints(&self) -> Vec<String> {
         const WANTED: &str = "create one directory per class, with the images of the class inside:\n  \
                               dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
@@ -210,8 +211,7 @@ impl DatasetError {
                 ]
             }
             Self::EmptyClass { .. } => {
-                let hint = "add images to the directory, or remove it: every directory is a class";
-                vec![hint.to_owned()]
+                vec!["add images, or remove the directory: every directory is a class".to_owned()]
             }
             Self::Unreadable { classes, images } => {
                 let mut hints = vec![format!("it contains:\n{}", text::first_lines(classes, 20))];
@@ -250,9 +250,9 @@ impl DatasetError {
 /// An image that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Its path below the dataset directory.
+    /// Path below the dataset directory.
     pub path: String,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 

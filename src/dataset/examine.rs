@@ -1,5 +1,5 @@
-//! Reads every file of a dataset once before anything runs: its digest, whether it is a readable
-//! image, and its pixels. All bad files are known at once, not one an epoch.
+//! Reads every file of a dataset once before training: its digest, its pixels, and whether it is a
+//! readable image. So all unreadable files are reported at once, not one by one during training.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,29 +21,30 @@ use crate::spec::OnBadImage;
 /// An image of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Where it is and which class it belongs to.
+    /// Location and class.
     pub candidate: Candidate,
-    /// The digest of the file.
+    /// Digest of the file.
     pub digest: Digest,
 }
 
 /// The images of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
-    /// The names of the classes, sorted.
+    /// Names of the classes, sorted.
     pub classes: Vec<String>,
-    /// The readable images, sorted by path.
+    /// Readable images, sorted by path.
     pub samples: Vec<Sample>,
-    /// Bad images that were left out because the pipeline says so.
+    /// Unreadable images that were left out, with `on_bad_image: skip`.
     pub skipped: Vec<BadImage>,
-    /// Files that neither are images nor claim to be (`notes.txt`), by path.
+    /// Files that are not images by name or content, such as `notes.txt`, sorted by path.
     pub ignored: Vec<String>,
-    /// Images that were left out as copies of others, because the pipeline says so.
+    /// Images that were left out as copies of others, with `duplicates: drop`.
     pub copies: Vec<LeftOut>,
 }
 
 impl Dataset {
-    /// A digest of what the dataset is: classes, and path and content of each image.
+    /// The fingerprint of the dataset: a digest of its classes, and of the path and content of each
+    /// image.
     pub fn fingerprint(&self) -> Digest {
         let mut text = self.classes.join("\n");
         for Sample { candidate, digest } in &self.samples {
@@ -52,7 +53,7 @@ impl Dataset {
         Digest::of(text.as_bytes())
     }
 
-    /// How many images each class has.
+    /// The number of images of each class.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for sample in &self.samples {
@@ -62,18 +63,18 @@ impl Dataset {
     }
 }
 
-/// What one file turned out to be.
+/// The result of reading one file.
 enum Finding {
     Picture(Digest),
     Bad(DecodeError),
     Ignored(DecodeError),
 }
 
-/// Reads every file in parallel, and decodes and resizes those whose pixels are not held yet.
+/// Reads all files in parallel, and decodes and resizes those whose pixels are not cached yet.
 ///
 /// # Errors
-/// With all bad images, unless they are to be skipped; when a class is left without images; when
-/// it is canceled, after the images in progress.
+/// With all unreadable images, unless they are skipped; when a class has no images left; when it is
+/// canceled.
 pub fn examine(
     listing: Listing,
     on_bad_image: OnBadImage,
@@ -142,7 +143,7 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
     };
     let digest = Digest::of(&bytes);
     if pixels.find(digest).is_some() {
-        // They were made from a readable image.
+        // Cached pixels are those of a readable image.
         return Finding::Picture(digest);
     }
     let decoded =

@@ -1,4 +1,4 @@
-//! A dataset of images that are drawn while they are needed.
+//! A dataset of images that are drawn when they are needed.
 
 use crate::base::digest::Digest;
 use crate::spec::{GeneratorSpec, ImageSize};
@@ -16,24 +16,24 @@ impl ImageGenerator {
         Self { spec: spec.clone(), size }
     }
 
-    /// The kind of a class. Classes take turns among the kinds.
+    /// The kind of a class. Classes alternate between the kinds.
     fn kind(&self, class: usize) -> alpaca_painter::Kind {
         self.spec.kinds[class % self.spec.kinds.len()]
     }
 
-    /// The name of a class; names sort in the order of classes.
+    /// The name of a class. Names sort in the order of classes.
     pub fn class_name(&self, class: usize) -> String {
         let digits = self.spec.classes.saturating_sub(1).to_string().len();
         format!("{class:0digits$}-{}", self.kind(class).name())
     }
 
-    /// The number of the image that takes the place of image `number` in a round of training; in
-    /// round 0 and where images are not drawn afresh that image itself.
+    /// The number of the image that replaces image `number` in a round of training. In round 0, and
+    /// if images are not drawn afresh, it is `number` itself.
     pub fn number_in(&self, round: usize, number: usize) -> usize {
         if self.spec.afresh { number + round * self.spec.images } else { number }
     }
 
-    /// What decides an image, digested: the same digest, the same pixels.
+    /// A digest of everything that determines an image. The same digest means the same pixels.
     pub fn digest(&self, class: usize, number: usize) -> Digest {
         let ImageSize { height, width } = self.size;
         let (kind, seed) = (self.kind(class).name(), self.spec.seed);

@@ -1,9 +1,9 @@
-//! Images with some of their places colored.
+//! Heat maps on images.
 
 use super::thumbnail;
 use crate::spec::ImageSize;
 
-/// An image in gray with its places colored by the strength of `map`, as JPEG.
+/// A gray image, colored by the strength of `map`, as JPEG.
 ///
 /// `pixels` are `[height, width, 3]` of `size`; `map` has values from 0 to 1, row by row, of
 /// `map_size`.
@@ -30,7 +30,7 @@ pub fn over(pixels: &[u8], size: ImageSize, map: &[f32], map_size: ImageSize) ->
     thumbnail::encode(&marked, size)
 }
 
-/// The value between the nearest four, at a place from 0 to 1.
+/// The value at a position from 0 to 1, interpolated between the nearest four.
 fn at(map: &[f32], size: ImageSize, y: f32, x: f32) -> f32 {
     let ImageSize { height, width } = size;
     let ((top, bottom, down), (left, right, along)) = (around(y, height), around(x, width));
@@ -42,14 +42,14 @@ fn at(map: &[f32], size: ImageSize, y: f32, x: f32) -> f32 {
     )
 }
 
-/// The two of `n` values that a place from 0 to 1 lies between, and how far from the first.
+/// The two of `n` values around a position from 0 to 1, and its distance from the first.
 fn around(place: f32, n: usize) -> (usize, usize, f32) {
     let place = (place * n as f32 - 0.5).clamp(0.0, (n - 1) as f32);
     let first = place as usize;
     (first, (first + 1).min(n - 1), place - first as f32)
 }
 
-/// What lies between two numbers, by the share of the second.
+/// Interpolates between two numbers, by the weight of the second.
 fn mix(a: f32, b: f32, share: f32) -> f32 {
     a + (b - a) * share
 }

@@ -1,32 +1,32 @@
-//! Tells directories of a split (`train`, `validation_set`, `Test Images`) from classes, by their
-//! names and by what is inside them.
+//! Distinguishes directories of a split (`train`, `validation_set`, `Test Images`) from classes, by
+//! their names and their contents.
 //!
-//! A name alone proves little: `train` is a vehicle, `test` may stand beside `control`. It is two
-//! different parts of a split side by side that are not classes.
+//! A single name proves little: `train` is a vehicle, and `test` may occur next to `control`. But
+//! two different parts of a split next to each other are not classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::text;
 
-/// A directory in the place of a class.
+/// A directory that would be read as a class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ClassDirectory {
-    /// Its name.
+    /// Name of the directory.
     pub(super) name: String,
-    /// The directories directly inside it.
+    /// Directories directly inside it.
     pub(super) inner: BTreeSet<String>,
-    /// The files directly inside it.
+    /// Files directly inside it.
     pub(super) n_files: usize,
 }
 
-/// What the directories of a dataset are if they are not classes.
+/// Whether the directories of a dataset are classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Parts of a split: that which trains, and the others.
+    /// They are parts of a split: the training set, and the others.
     Split { train: String, others: Vec<String> },
-    /// They may be no classes.
+    /// They may not be classes.
     Doubtful(String),
-    /// Nothing speaks against classes.
+    /// They are probably classes.
     Classes,
 }
 
@@ -81,7 +81,7 @@ const ROLES: [(&str, Role); 39] = [
     ("teste", Role::Test),
 ];
 
-/// Words that say nothing beside one of those: `train data`, `test set`.
+/// Words that have no meaning next to one of those, as in `train data` and `test set`.
 const FILLERS: [&str; 24] = [
     "set",
     "sets",
@@ -109,7 +109,7 @@ const FILLERS: [&str; 24] = [
     "samples",
 ];
 
-/// Directories that lie beside the parts of a split and are neither.
+/// Directories that occur next to the parts of a split and are neither parts nor classes.
 const COMPANIONS: [&str; 30] = [
     "image",
     "images",
@@ -143,20 +143,20 @@ const COMPANIONS: [&str; 30] = [
     "models",
 ];
 
-/// How many directories may be parts of a split that nothing but their content tells of.
+/// Most directories that can be recognized as parts of a split by their contents alone.
 const MOST_PARTS: usize = 10;
 
-/// A directory whose name is that of a part.
+/// A directory that is named like a part of a split.
 struct Part<'a> {
     directory: &'a ClassDirectory,
     role: Role,
-    /// What else the name says.
+    /// Rest of the name.
     stem: String,
     /// Whether the name is a word that a class may have, such as `train`.
     is_plain_word: bool,
 }
 
-/// Judges the directories of a dataset.
+/// Decides whether the directories of a dataset are classes.
 pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
     let parts: Vec<Part<'_>> = directories.iter().filter_map(part).collect();
     let is_part = |name: &str| parts.iter().any(|part| part.directory.name == name);
@@ -189,7 +189,7 @@ pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
     doubts(&meant, &parts).map_or(Verdict::Classes, Verdict::Doubtful)
 }
 
-/// The part that trains, where there are parts of one split that are not classes among others.
+/// The training set, if the directories are parts of one split and not classes among others.
 fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> {
     let first = parts.iter().min_by_key(|part| part.role)?;
     let has_pair = parts
@@ -219,7 +219,7 @@ fn split(parts: &[Part<'_>], train: &Part<'_>) -> Verdict {
     }
 }
 
-/// What makes it likely that directories are no classes, without proving it.
+/// A warning if the directories are probably not classes.
 fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String> {
     let roles: BTreeSet<Role> = parts.iter().map(|part| part.role).collect();
     if roles.len() > 1 {
@@ -250,7 +250,7 @@ fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String>
     })
 }
 
-/// Names, of which two stand for many.
+/// Names for a message, of which at most two are written out.
 fn some_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let all: Vec<&str> = names.map(String::as_str).collect();
     match all.len() {
@@ -259,14 +259,14 @@ fn some_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
-/// Whether a directory holds different parts of a split.
+/// Whether a directory contains different parts of a split.
 fn is_split_inside(directory: &ClassDirectory) -> bool {
     let roles: BTreeSet<Role> =
         directory.inner.iter().filter_map(|name| role_of(name)).map(|(role, ..)| role).collect();
     roles.len() > 1
 }
 
-/// Whether two directories hold the same directories, as the parts of a split hold the same
+/// Whether two directories contain the same directories, as the parts of a split contain the same
 /// classes.
 fn is_same_inside(a: &ClassDirectory, b: &ClassDirectory) -> bool {
     let n_shared = a.inner.intersection(&b.inner).count();
@@ -292,7 +292,7 @@ fn part(directory: &ClassDirectory) -> Option<Part<'_>> {
     Some(Part { directory, role, stem, is_plain_word })
 }
 
-/// The part of a split that a name speaks of, what else it says, and how many words it has.
+/// The part of a split in a name, the rest of the name, and its number of words.
 fn role_of(name: &str) -> Option<(Role, String, usize)> {
     let words = words(name);
     let mut roles = vec![];
@@ -308,7 +308,7 @@ fn role_of(name: &str) -> Option<(Role, String, usize)> {
     Some((role, stem.join(" "), words.len()))
 }
 
-/// `trainset`, `TESTDATA`: the word that is left without a filler at its end or start.
+/// The word without a filler at its end or start, as in `trainset` and `TESTDATA`.
 fn role_of_word(word: &str) -> Option<Role> {
     let ends = FILLERS.iter().filter_map(|filler| word.strip_suffix(filler));
     let starts = FILLERS.iter().filter_map(|filler| word.strip_prefix(filler));

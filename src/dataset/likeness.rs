@@ -3,25 +3,25 @@
 use image::RgbImage;
 use rayon::prelude::*;
 
-/// A digest of what an image looks like: whether each place is brighter than its neighbor to the
-/// right and below, on a small gray copy (the difference hash of Krawetz, "Kind of like that",
-/// 2013, in both directions).
+/// A perceptual hash of an image: whether each position of a small gray copy is brighter than its
+/// neighbors to the right and below (the difference hash of Krawetz, "Kind of like that", 2013, in
+/// both directions).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Likeness(u128);
 
-/// Places along a side of the small copy that are compared with their neighbors.
+/// Positions along a side of the small copy that are compared with their neighbors.
 const SIDE: u32 = 8;
-/// The most places of 128 in which images that look alike differ. Of unrelated photographs about
-/// 64 do.
+/// Largest number of 128 bits in which similar images differ. Unrelated photographs differ in about
+/// 64.
 const ALIKE: u32 = 10;
-/// The fewest places of 128 that are brighter than their neighbors in both of two images that say
-/// something. Photographs have about fifty.
+/// Smallest number of 128 bits that must be set in both of two images for a similarity to be
+/// meaningful. Photographs have about fifty.
 const SHAPE: u32 = 24;
-/// What counts as brighter, of 255: a difference that noise alone does not make.
+/// Smallest difference of 255 that counts as brighter. Noise alone does not reach it.
 const STEP: i32 = 2;
 
 impl Likeness {
-    /// That of an image.
+    /// The likeness of an image.
     pub fn of(picture: &RgbImage) -> Self {
         let side = SIDE + 1;
         let grey = image::imageops::grayscale(picture);
@@ -40,26 +40,26 @@ impl Likeness {
         Self(bits)
     }
 
-    /// Places in which two images differ, of 128.
+    /// The number of 128 bits in which two images differ.
     pub fn distance(self, other: Self) -> u32 {
         (self.0 ^ other.0).count_ones()
     }
 
-    /// Whether two images that look alike show enough for that to mean something: plain shapes on a
-    /// plain ground all look alike.
+    /// Whether two similar images have enough detail for the similarity to be meaningful. Plain
+    /// shapes on a plain background all look alike.
     pub fn tells_with(self, other: Self) -> bool {
         (self.0 & other.0).count_ones() >= SHAPE
     }
 
-    /// How many bytes it takes.
+    /// Size in bytes.
     pub const BYTES: usize = size_of::<u128>();
 
-    /// It as bytes.
+    /// The likeness as bytes.
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         self.0.to_le_bytes()
     }
 
-    /// The one of such bytes, if they are as many.
+    /// The likeness from bytes, if their number is right.
     pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes| Self(u128::from_le_bytes(bytes)))
     }
@@ -70,18 +70,18 @@ impl Likeness {
     }
 }
 
-/// Two images that look alike, by their positions, and the places in which they differ.
+/// Two similar images by their positions, and the number of bits in which they differ.
 pub type Pair = (usize, usize, u32);
 
-/// Bands that a likeness is cut into. Images that differ in at most ten places differ in at most
-/// one of them in some band: were it two in each of six, they would differ in twelve (multi-index
-/// hashing: Norouzi, Punjani and Fleet 2012).
+/// Number of bands of a likeness. Images that differ in at most ten bits differ in at most one bit
+/// in some band: with two in each of six bands they would differ in twelve (multi-index hashing:
+/// Norouzi, Punjani and Fleet 2012).
 const BANDS: usize = 6;
-/// Images whose neighbors are looked for at once.
+/// Number of images that are searched at once.
 const CHUNK: usize = 128;
 
-/// The pairs that look alike, in order, but no more than `most`. Time grows little faster than the
-/// number of images, unless very many look alike.
+/// At most `most` pairs of similar images, in order. Time grows only slightly faster than the
+/// number of images, unless very many are similar.
 pub fn pairs(pictures: &[Likeness], most: usize) -> Vec<Pair> {
     let bands: Vec<Band> = (0..BANDS).into_par_iter().map(|at| Band::new(at, pictures)).collect();
     let mut found: Vec<Pair> = vec![];
@@ -98,7 +98,7 @@ pub fn pairs(pictures: &[Likeness], most: usize) -> Vec<Pair> {
     found
 }
 
-/// The pairs of an image with those behind it.
+/// The pairs of an image with later ones.
 fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> Vec<Pair> {
     let mine = pictures[first];
     let mut found: Vec<Pair> = vec![];
@@ -108,7 +108,7 @@ fn behind(first: usize, pictures: &[Likeness], bands: &[Band], most: usize) -> V
         for key in std::iter::once(key).chain(neighbours) {
             for other in band.behind(key, first) {
                 let distance = mine.distance(pictures[other]);
-                // What an earlier band is near in has been found there.
+                // Pairs that are close in an earlier band have already been found.
                 if distance <= ALIKE
                     && !(0..at).any(|earlier| is_near(mine, pictures[other], earlier))
                 {
@@ -132,7 +132,7 @@ fn width(at: usize) -> usize {
     (128 - at).div_ceil(BANDS)
 }
 
-/// Images by what they have in one band.
+/// Images indexed by the bits of one band.
 struct Band {
     /// Keys with positions, sorted.
     entries: Vec<(u32, u32)>,
@@ -160,7 +160,7 @@ impl Band {
         Self { entries, starts, n_rest }
     }
 
-    /// The images of a key behind a position.
+    /// The images of a key after a position.
     fn behind(&self, key: u32, first: usize) -> impl Iterator<Item = usize> {
         let start = (key >> self.n_rest) as usize;
         let entries = &self.entries[self.starts[start] as usize..self.starts[start + 1] as usize];
@@ -176,7 +176,7 @@ mod tests {
     use image::Rgb;
     use proptest::prelude::*;
 
-    /// All pairs, one by one: the definition.
+    /// Compares all pairs, which is the definition.
     fn all_pairs(pictures: &[Likeness]) -> Vec<Pair> {
         let mut found = vec![];
         for (first, mine) in pictures.iter().enumerate() {

@@ -1,9 +1,9 @@
-//! Makes batches ahead of whoever consumes them.
+//! Prepares batches ahead of their consumer.
 //!
-//! Worker threads take images in the order of the pass, take their pixels from where they are held
-//! or decode them, augment and scale them, and put them where the consumer takes them out in the
-//! same order. A worker that is further ahead than the buffer allows waits, so memory holds a few
-//! batches and never the dataset. Which worker made an image, and when, has no influence on it.
+//! Worker threads process images in the order of the pass. They read pixels from the cache or
+//! decode them, augment and scale them, and put them into a buffer, from which the consumer takes
+//! them in the same order. A worker that is too far ahead waits, so memory holds a few batches and
+//! never the whole dataset. An image does not depend on which worker prepared it, or when.
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
@@ -27,38 +27,38 @@ use crate::base::names;
 use crate::base::tensor::Tensor;
 use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
 
-/// How many batches [`Prefetch::Auto`] makes ahead.
+/// Number of batches that [`Prefetch::Auto`] prepares ahead.
 const AUTO_PREFETCH: usize = 4;
 
-/// An image that could not be made.
+/// An image that could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum LoaderError {
     /// Its file could not be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Its file is another than at the start of the run.
+    /// Its file has changed since the start of the run.
     #[error("`{path}` changed during the run")]
     Changed {
-        /// The file.
+        /// Path of the file.
         path: String,
     },
     /// Its file can no longer be decoded.
     #[error("`{path}` can no longer be read as an image: {source}")]
     Decode {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// What is wrong.
+        /// Error of the decoder.
         source: DecodeError,
     },
-    /// The work on it stopped unexpectedly.
+    /// Processing it stopped unexpectedly.
     #[error("processing `{path}` stopped unexpectedly; this is a bug in alpaca-run")]
     Panicked {
-        /// The file.
+        /// Path of the file.
         path: String,
     },
 }
 
-/// Makes batches from the images of one dataset.
+/// Prepares batches from the images of one dataset.
 #[derive(Clone)]
 pub struct Loader {
     dataset: Arc<Dataset>,
@@ -72,9 +72,9 @@ pub struct Loader {
 /// Random changes in one epoch.
 #[derive(Clone)]
 pub struct Augmentation {
-    /// What may change.
+    /// Random changes, in order.
     pub changes: Arc<[AugmentationSpec]>,
-    /// The stream of the epoch; each image draws from the child named by its path.
+    /// Random stream of the epoch. Each image uses the child stream named by its path.
     pub stream: SeedStream,
 }
 
@@ -101,23 +101,23 @@ impl Loader {
         }
     }
 
-    /// How many batches `n_samples` images make.
+    /// The number of batches of `n_samples` images.
     pub fn n_batches(&self, n_samples: usize) -> usize {
         n_samples.div_ceil(self.batch_size)
     }
 
-    /// Images of the dataset.
+    /// The number of images of the dataset.
     pub fn n_samples(&self) -> usize {
         self.dataset.samples.len()
     }
 
-    /// Images of a batch.
+    /// The number of images per batch.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// Starts a pass over the images at `order`, in that order. Drawn images are those of a
-    /// `round` of training, or of none (0).
+    /// Starts a pass over the images at `order`, in that order. Drawn images are those of a `round`
+    /// of training; 0 is for passes outside training.
     pub fn start(
         &self,
         order: Vec<usize>,
@@ -152,35 +152,35 @@ impl Loader {
     }
 }
 
-/// What the consumer and the workers of a pass share.
+/// The state that the consumer and the workers of a pass share.
 struct Shared {
     /// The images of the pass.
     order: Vec<usize>,
-    /// How many images the workers may be ahead of the consumer.
+    /// Number of images that the workers may be ahead of the consumer.
     window: usize,
     state: Mutex<State>,
-    /// Signalled by workers: an image is done.
+    /// Signaled by workers when an image is done.
     has_done: Condvar,
-    /// Signalled by the consumer: an image was taken, or the pass is over.
+    /// Signaled by the consumer when an image was taken or the pass is over.
     has_room: Condvar,
 }
 
 struct State {
-    /// The next place in the order to be worked on. Written by workers.
+    /// Next position in the order to be processed. Written by workers.
     next: usize,
-    /// How many places the consumer has taken out. Written by the consumer.
+    /// Number of images that the consumer has taken. Written by the consumer.
     taken: usize,
-    /// Finished images by place. Workers put in, the consumer takes out.
+    /// Finished images by position. Workers insert them, the consumer removes them.
     done: BTreeMap<usize, Result<Vec<f32>, LoaderError>>,
-    /// Memory of images that the consumer has copied, for workers.
+    /// Memory of images that the consumer has copied, for reuse by workers.
     spare: Vec<Vec<f32>>,
-    /// Set by the consumer when it wants no more; ends every worker.
+    /// Set by the consumer to end all workers.
     is_over: bool,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A worker catches its panics, so no thread can die while it holds the lock.
+        // A worker catches its panics, so the lock is never poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -190,7 +190,7 @@ pub struct Pass {
     loader: Loader,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// The memory of an earlier batch.
+    /// Memory of an earlier batch.
     spare: Vec<f32>,
 }
 
@@ -198,7 +198,7 @@ impl Pass {
     /// The next `n` images of the pass as a batch.
     ///
     /// # Errors
-    /// When an image cannot be made; the pass is then over.
+    /// When an image cannot be prepared. The pass is then over.
     ///
     /// # Panics
     /// When fewer images are left.
@@ -227,13 +227,13 @@ impl Pass {
         Ok(Batch { images, labels, samples })
     }
 
-    /// Takes the memory of a batch that is no longer needed, for the next one: new memory comes
-    /// from the system page by page, which takes longer than filling it.
+    /// Takes the memory of a batch that is no longer needed, for the next one. The system provides
+    /// new memory page by page, which takes longer than filling it.
     pub fn give_back(&mut self, batch: Batch) {
         self.spare = batch.images.into_values();
     }
 
-    /// Waits for the image at a place and takes it out.
+    /// Waits for the image at a position and takes it.
     fn take_out(&self, place: usize) -> Result<Vec<f32>, LoaderError> {
         let mut state = self.shared.lock();
         loop {
@@ -258,7 +258,7 @@ impl Drop for Pass {
     fn drop(&mut self) {
         self.stop();
         for worker in self.workers.drain(..) {
-            // A worker catches its panics and reports them as an image that failed.
+            // A worker catches its panics and reports them as a failed image.
             let _ = worker.join();
         }
     }
@@ -286,7 +286,7 @@ impl Worker {
         }
     }
 
-    /// Waits until there is room and takes the next place, if there is one.
+    /// Waits until there is room and takes the next position, if there is one.
     fn next_place(&self) -> Option<usize> {
         let mut state = self.shared.lock();
         loop {
@@ -323,7 +323,7 @@ impl Worker {
         }
     }
 
-    /// The pixels of a file, which must be the file it was.
+    /// The pixels of a file, which must not have changed.
     fn decode(&mut self, sample: &Sample, file: &Path) -> Result<Arc<[u8]>, LoaderError> {
         let path = || names::text_of_path(file);
         let failed = |source| LoaderError::Decode { path: path(), source };
@@ -338,7 +338,7 @@ impl Worker {
         Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
-    /// From pixels to the network's values.
+    /// Converts pixels to the network's values.
     fn make(&mut self, sample: &Sample) -> Result<Vec<f32>, LoaderError> {
         let pixels = self.pixels(sample)?;
         let mut values = self.shared.lock().spare.pop().unwrap_or_default();
@@ -393,7 +393,7 @@ mod tests {
         }
     }
 
-    /// A dataset of two classes of `n` images and a loader of it that keeps no pixels.
+    /// A dataset of two classes of `n` images, and a loader for it that caches no pixels.
     fn loader(folder: &Path, n: u8, prefetch: usize, n_threads: usize) -> Loader {
         for class in ["a", "b"] {
             std::fs::create_dir_all(folder.join(class)).unwrap();

@@ -1,9 +1,9 @@
 //! From a directory of images to batches.
 //!
-//! [`scan`] lists files, [`examine`] reads each once (digest, readable or not), [`split`] draws,
-//! [`loader`] decodes, resizes, augments and batches ahead of whoever consumes the batches. What
-//! happens to an image depends on its identity and the seed, never on the order of files,
-//! threads or time. [`survey`] says what is there before anything trains.
+//! [`scan`] lists files, [`examine`] reads each once (digest, readable or not), [`split`] draws the
+//! parts, and [`loader`] decodes, resizes, augments and batches images ahead of their consumer. The
+//! processing of an image depends on its identity and the seed, never on the order of files, on
+//! threads or on time. [`survey`] describes a dataset before training.
 
 pub mod augment;
 pub mod copies;

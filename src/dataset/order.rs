@@ -4,8 +4,8 @@ use alpaca_random::SeedStream;
 
 use super::examine::Dataset;
 
-/// `positions` in the random order of one epoch: each image sorts by a number from the stream of
-/// its path, so that the order is a function of the stream and the images alone.
+/// Sorts `positions` into the random order of one epoch. Each image sorts by a number from the
+/// stream of its path, so the order depends only on the stream and the images.
 pub fn shuffled(dataset: &Dataset, positions: &[usize], epoch: SeedStream) -> Vec<usize> {
     let mut order = positions.to_vec();
     order.sort_by_cached_key(|&position| {

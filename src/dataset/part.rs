@@ -3,11 +3,11 @@
 /// A part of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// Weights follow its gradients.
+    /// The training set, which the weights are fitted to.
     Train,
-    /// The best epoch is chosen by it.
+    /// The validation set, which selects the best epoch.
     Validation,
-    /// No stage looks at it.
+    /// The test set, which no stage uses.
     Test,
 }
 
@@ -15,7 +15,7 @@ impl Part {
     /// All parts.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// Its name in splits.csv and in messages.
+    /// The name in splits.csv and in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -34,7 +34,7 @@ impl Split {
         Self(parts)
     }
 
-    /// The part of each image.
+    /// Part of each image.
     pub fn parts(&self) -> &[Part] {
         &self.0
     }

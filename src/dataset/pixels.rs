@@ -1,5 +1,5 @@
-//! The resized pixels of images, by the content of their files: made once, kept in memory up to a
-//! bound and in the cache directory, so that later epochs, stages and runs decode nothing.
+//! Caches the resized pixels of images by the content of their files, in memory up to a limit and
+//! in the cache directory. Later epochs, stages and runs need not decode the images again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use crate::base::fs::FileError;
 use crate::cache::directory::{Bucket, CacheDirectory, Found};
 use crate::spec::{ImageSize, ResizeSpec};
 
-/// The version of what decoding and resizing make of a file: a change of the rules raises it.
+/// Version of decoding and resizing. It must be raised when their results change.
 const RULES: u32 = 2;
 
-/// How much pixels may take.
+/// How much space pixels may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PixelRoom {
     /// Bytes of memory.
     pub memory: u64,
     /// Bytes that one run may add to the cache directory.
     pub disk: u64,
-    /// The root of the cache directory; without it nothing goes to disk.
+    /// Root of the cache directory. If `None`, nothing is written to disk.
     pub root: Option<PathBuf>,
 }
 
@@ -35,23 +35,23 @@ pub struct Pixels {
     held: Mutex<Held>,
 }
 
-/// What is held. Whoever makes or needs pixels writes, under the lock.
+/// Cached pixels. Written under the lock by all threads that prepare or need pixels.
 #[derive(Debug, Default)]
 struct Held {
     in_memory: BTreeMap<Digest, Arc<[u8]>>,
-    /// What images look like whose pixels were made or found.
+    /// Likenesses of the images whose pixels are cached.
     likenesses: BTreeMap<Digest, Likeness>,
     memory_bytes: u64,
-    /// Bytes that this run has added to the cache directory.
+    /// Number of bytes that this run has added to the cache directory.
     disk_bytes: u64,
-    /// How many images are in the cache directory.
+    /// Number of images in the cache directory.
     n_on_disk: usize,
     damaged: Vec<PathBuf>,
-    /// Why the cache directory takes no more.
+    /// Error after which nothing is written to the cache directory any more.
     refusal: Option<FileError>,
 }
 
-/// What pixels take.
+/// How much space pixels take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PixelFacts {
     /// Bytes of one image.
@@ -60,29 +60,29 @@ pub struct PixelFacts {
     pub n_in_memory: usize,
     /// Images in the cache directory.
     pub n_on_disk: usize,
-    /// The directory they are in.
+    /// Directory that contains them.
     pub folder: Option<PathBuf>,
 }
 
 impl Pixels {
-    /// Pixels of images that are brought to `size` by the rules of `resize`.
+    /// A cache for pixels of images that are resized to `size` by the rules of `resize`.
     pub fn new(resize: ResizeSpec, size: ImageSize, room: PixelRoom) -> Self {
         let directory =
             room.root.as_deref().map(|root: &Path| CacheDirectory::new(root, Bucket::Pixels));
         Self { size, resize, room, directory, held: Mutex::default() }
     }
 
-    /// The size images are brought to.
+    /// The size that images are resized to.
     pub fn size(&self) -> ImageSize {
         self.size
     }
 
-    /// How they are brought to it.
+    /// How images are resized.
     pub fn resize(&self) -> ResizeSpec {
         self.resize
     }
 
-    /// The pixels of the file with this digest, `[height, width, 3]`, if they are held.
+    /// The pixels of the file with this digest, `[height, width, 3]`, if they are cached.
     pub fn find(&self, file: Digest) -> Option<Arc<[u8]>> {
         if let Some(pixels) = self.lock().in_memory.get(&file) {
             return Some(Arc::clone(pixels));
@@ -106,12 +106,12 @@ impl Pixels {
         }
     }
 
-    /// What the image of a file looks like, if its pixels were made or found.
+    /// The likeness of the image in a file, if its pixels are cached.
     pub fn likeness(&self, file: Digest) -> Option<Likeness> {
         self.lock().likenesses.get(&file).copied()
     }
 
-    /// Holds the pixels of a file, and what its image looks like.
+    /// Caches the pixels of a file and the likeness of its image.
     pub fn insert(&self, file: Digest, pixels: Vec<u8>, likeness: Likeness) -> Arc<[u8]> {
         let bytes = pixels.len() as u64;
         let mut held = self.lock();
@@ -131,7 +131,7 @@ impl Pixels {
         self.keep(&mut held, file, pixels)
     }
 
-    /// What is held.
+    /// The space that pixels take.
     pub fn facts(&self) -> PixelFacts {
         let held = self.lock();
         PixelFacts {
@@ -142,18 +142,18 @@ impl Pixels {
         }
     }
 
-    /// What went wrong with the cache directory, as warnings; each is said once.
+    /// Warnings about problems with the cache directory. Each is returned once.
     pub fn warnings(&self) -> Vec<String> {
         let mut held = self.lock();
         let damaged = std::mem::take(&mut held.damaged);
         let mut warnings: Vec<String> = damaged
             .iter()
             .map(|path| {
-                format!("the cache entry `{}` is damaged and will be rebuilt", path.display())
+                format!("the cache entry `{}` was damaged and will be rebuilt", path.display())
             })
             .collect();
         warnings.extend(held.refusal.take().map(|error| {
-            // Nothing more is written: the disk is full, or the directory is somebody else's.
+            // Nothing more is written: the disk is full, or the directory is not writable.
             held.disk_bytes = u64::MAX / 2;
             format!("decoded images are not cached on disk: {error}: {}", error.source)
         }));
@@ -175,8 +175,8 @@ impl Pixels {
         (self.size.height * self.size.width * 3) as u64
     }
 
-    /// Whatever decides pixels besides the file: the rules, and the architecture whose decoders
-    /// made them.
+    /// Everything that determines pixels in addition to the file: the rules, and the architecture
+    /// whose decoders were used.
     fn key(&self, file: Digest) -> Digest {
         let parts = (RULES, std::env::consts::ARCH, self.size, self.resize, file);
         Digest::of(&serde_json::to_vec(&parts).expect("keys are plain data"))

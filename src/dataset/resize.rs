@@ -1,4 +1,4 @@
-//! Brings an image to the size the network takes.
+//! Resizes images to the size that the network takes.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -7,7 +7,7 @@ use image::RgbImage;
 
 use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
 
-/// Resizes images to one size; keeps its working memory from one image to the next.
+/// Resizes images to one size, and reuses its working memory for each.
 pub struct Resizer {
     spec: ResizeSpec,
     size: ImageSize,
@@ -15,7 +15,7 @@ pub struct Resizer {
 }
 
 impl Resizer {
-    /// A resizer to `size` by the rules of `spec`.
+    /// A resizer for `size` by the rules of `spec`.
     pub fn new(spec: ResizeSpec, size: ImageSize) -> Self {
         Self { spec, size, engine: Engine::new() }
     }
@@ -40,18 +40,18 @@ impl Resizer {
     fn stretch(&mut self, picture: &RgbImage, height: usize, width: usize) -> Vec<u8> {
         let source: TypedImageRef<'_, U8x3> =
             TypedImageRef::from_buffer(picture.width(), picture.height(), picture.as_raw())
-                .expect("a picture has three bytes a pixel");
+                .expect("an image has three bytes per pixel");
         let mut values = vec![0; height * width * 3];
         let mut target: TypedImage<'_, U8x3> =
             TypedImage::from_buffer(width as u32, height as u32, &mut values)
-                .expect("the target has three bytes a pixel");
+                .expect("the target has three bytes per pixel");
         let options = ResizeOptions::new().resize_alg(algorithm(self.spec)).use_alpha(false);
         let options = match self.spec.fit {
             Fit::Crop => options.fit_into_destination(Some((0.5, 0.5))),
             Fit::Stretch | Fit::Pad => options,
         };
         let result = self.engine.resize_typed(&source, &mut target, &options);
-        result.expect("decoded pictures and targets have pixels");
+        result.expect("decoded images and targets have pixels");
         values
     }
 }
@@ -66,7 +66,7 @@ fn algorithm(spec: ResizeSpec) -> ResizeAlg {
     if spec.antialias { ResizeAlg::Convolution(filter) } else { ResizeAlg::Interpolation(filter) }
 }
 
-/// The largest size of the image's shape inside `size`: height, then width.
+/// The largest size with the aspect ratio of the image that fits into `size`: height, then width.
 fn inside(picture: &RgbImage, size: ImageSize) -> (usize, usize) {
     let (height, width) = (f64::from(picture.height()), f64::from(picture.width()));
     let scale = (size.height as f64 / height).min(size.width as f64 / width);

@@ -1,5 +1,5 @@
-//! Lists a dataset directory: one directory per class, every visible file below it a candidate; or
-//! the images of a dataset that is drawn.
+//! Lists the files of a dataset directory, which has one subdirectory per class, or the images of a
+//! generated dataset. Every visible file below a class directory is a candidate.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -21,25 +21,25 @@ use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
 /// A file that may be an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its path below the dataset directory, with forward slashes, as [`names`] writes paths. This
-    /// is its identity.
+    /// Path below the dataset directory, with forward slashes, as [`names`] writes paths. It is the
+    /// identity of the image.
     pub path: String,
-    /// The position of its class among the sorted class names.
+    /// Position of its class among the sorted class names.
     pub class: usize,
-    /// Where its pixels come from.
+    /// Source of its pixels.
     pub origin: Origin,
 }
 
-/// Where the pixels of an image come from.
+/// The source of the pixels of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A file, by a path that can be opened.
+    /// A file, with a path that can be opened.
     File(PathBuf),
-    /// It is drawn.
+    /// A generator that draws it.
     Drawn {
-        /// What draws it.
+        /// Generator.
         generator: Arc<ImageGenerator>,
-        /// Its number in its class.
+        /// Number of the image in its class.
         number: usize,
     },
 }
@@ -47,11 +47,11 @@ pub enum Origin {
 /// The files of a dataset directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The names of the classes, sorted.
+    /// Names of the classes, sorted.
     pub classes: Vec<String>,
-    /// The files, sorted by path.
+    /// Files, sorted by path.
     pub candidates: Vec<Candidate>,
-    /// What is odd about the directory, in sentences.
+    /// Warnings about the directory.
     pub warnings: Vec<String>,
 }
 
@@ -83,17 +83,17 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
     Listing { classes, candidates, warnings: vec![] }
 }
 
-/// Lists a dataset directory. Hidden names (`.ipynb_checkpoints`, `.DS_Store`) and what systems and
-/// photo programs leave are passed over; links are followed.
+/// Lists a dataset directory. Hidden names (`.ipynb_checkpoints`, `.DS_Store`) and files of systems
+/// and photo programs are skipped. Links are followed.
 ///
 /// # Errors
-/// When the directory cannot be read, a link leads in a circle, there are fewer than two class
-/// directories, they are the parts of a split, two have one name, or one holds no file.
+/// When the directory cannot be read, a link points back to a parent, there are fewer than two
+/// class directories, they are the parts of a split, two have the same name, or one has no files.
 pub fn scan(directory: &Path) -> Result<Listing, DatasetError> {
     scan_classes(directory, 2)
 }
 
-/// The same of a directory that need not have more than one class.
+/// As [`scan`], for a directory that may have a single class.
 ///
 /// # Errors
 /// As [`scan`].
@@ -177,7 +177,7 @@ fn check_layout(
     Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen, help })
 }
 
-/// What a class directory has directly inside it.
+/// The direct contents of a class directory.
 fn contents(folder: &Path, candidates: &[Candidate]) -> ClassDirectory {
     let mut found = ClassDirectory { name: name_of(folder), ..ClassDirectory::default() };
     for candidate in candidates {
@@ -194,7 +194,7 @@ fn contents(folder: &Path, candidates: &[Candidate]) -> ClassDirectory {
     found
 }
 
-/// A dataset that was split before, and how to use its parts.
+/// The error for a dataset that is already split, with hints on how to use its parts.
 fn split_layout(
     directory: &Path,
     directories: &[ClassDirectory],
@@ -229,7 +229,8 @@ fn split_layout(
     DatasetError::Layout { path: directory.to_path_buf(), what, seen: vec![], help }
 }
 
-/// Class names that are one name, as an error; that look like one, as warnings.
+/// Checks class names. The same name in two encodings is an error, names that look the same are
+/// warnings.
 fn check_names(classes: &[String]) -> Result<Vec<String>, DatasetError> {
     let same = pairs(classes, names::normal);
     if !same.is_empty() {
@@ -243,7 +244,7 @@ fn check_names(classes: &[String]) -> Result<Vec<String>, DatasetError> {
         .collect())
 }
 
-/// Names of which `of` makes the same, each with the first of these.
+/// Names that have the same key `of`, each with the first such name.
 fn pairs(names: &[String], of: fn(&str) -> String) -> Vec<(String, String)> {
     let mut first_with = BTreeMap::new();
     let mut pairs = vec![];
@@ -256,7 +257,7 @@ fn pairs(names: &[String], of: fn(&str) -> String) -> Vec<(String, String)> {
     pairs
 }
 
-/// A name, and spelt out where it has characters that cannot be told apart by looking.
+/// A name, also in escaped form if it has characters that look like others.
 fn spelt(name: &str) -> String {
     match names::spelt_out(name) {
         spelt if spelt == name => format!("`{name}`"),
@@ -264,7 +265,7 @@ fn spelt(name: &str) -> String {
     }
 }
 
-/// Images beside the class directories, which no class has.
+/// A warning about images next to the class directories, which belong to no class.
 fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     let pictures: Vec<String> = loose
         .iter()
@@ -286,7 +287,7 @@ fn loose_pictures(loose: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// Directories that are passed over, but might be classes.
+/// Warnings about directories that are skipped but might be classes.
 fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
     const MOST: usize = 5;
     let meant = passed_over.iter().filter(|path| system::may_be_meant(file_name(path)));
@@ -300,7 +301,7 @@ fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
     warnings.collect()
 }
 
-/// Lists the files of a class; gives the directories that are passed over but may be meant.
+/// Lists the files of a class. Returns the directories that are skipped but may have been meant.
 fn list_class(
     root: &Path,
     folder: &Path,
@@ -337,7 +338,8 @@ fn list_class(
     Ok(passed_over)
 }
 
-/// A link to a file that is gone: a bad image like others, not a directory that cannot be read.
+/// Whether a path is a link to a missing file. It counts as an unreadable image, not as an
+/// unreadable directory.
 fn lost_file(error: &walkdir::Error) -> Option<PathBuf> {
     let is_gone = error.io_error()?.kind() == std::io::ErrorKind::NotFound;
     error.path().filter(|path| is_gone && path.is_symlink()).map(Path::to_path_buf)
@@ -362,7 +364,7 @@ fn name_of(path: &Path) -> String {
     names::text_of(file_name(path))
 }
 
-/// A path as it may be typed.
+/// A path as it may be typed in a shell.
 fn shown(path: &Path) -> String {
     names::text_of_path(&fs::normalise(path))
 }

@@ -1,8 +1,8 @@
-//! Divides a dataset into training, validation and test.
+//! Splits a dataset into training set, validation set and test set.
 //!
-//! Each image draws a number from a stream named by its path; the lowest numbers validate, the
-//! next test, the rest train. So the order in which files are listed has no influence, and adding a
-//! image moves few others.
+//! Each image draws a number from a stream named by its path. The lowest numbers form the
+//! validation set, the next ones the test set, and the rest the training set. So the order of files
+//! has no influence, and adding an image moves few others.
 
 use alpaca_random::SeedStream;
 
@@ -12,11 +12,11 @@ use super::examine::Dataset;
 use super::part::{Part, Split};
 use crate::spec::{Duplicates, SplitBy, SplitSpec};
 
-/// Divides a dataset.
+/// Splits a dataset.
 ///
 /// # Errors
-/// When a part that should have images has none, or an image's content is in two parts although
-/// copies are not to be kept.
+/// When a part that should have images has none, or copies of an image are in two parts and the
+/// pipeline does not allow it.
 pub fn split(
     dataset: &Dataset,
     spec: &SplitSpec,
@@ -31,7 +31,7 @@ pub fn split(
     if pairs.is_empty() { Ok(split) } else { Err(DatasetError::SplitLeak { pairs }) }
 }
 
-/// Divides a dataset, whatever comes of it.
+/// Splits a dataset without checking the result.
 pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     let stream = SeedStream::new(spec.seed).child("split");
     let groups: Vec<Vec<usize>> = match spec.by {
@@ -62,8 +62,8 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     Split::new(parts)
 }
 
-/// How many of `n` images validate and test: the nearest whole numbers, but at least one where
-/// the share is not zero and enough images are there.
+/// The number of validation and test images of `n`: the nearest integers, but at least one if the
+/// fraction is not zero and there are enough images.
 fn sizes(n: usize, spec: &SplitSpec) -> (usize, usize) {
     let n_parts = if spec.test > 0.0 { 3 } else { 2 };
     let size = |share: f64| {

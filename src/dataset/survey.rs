@@ -1,5 +1,4 @@
-//! What a dataset holds, before anything trains on it: numbers, sizes, formats, bad files, images
-//! that are there twice.
+//! Describes a dataset before training: numbers, sizes, formats, unreadable files and duplicates.
 
 use std::collections::BTreeMap;
 
@@ -17,89 +16,89 @@ use super::split;
 use crate::base::digest::Digest;
 use crate::spec::{ImageSize, SplitSpec};
 
-/// What a dataset holds.
+/// The description of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Survey {
-    /// Readable images.
+    /// Number of readable images.
     pub n_images: usize,
-    /// Bytes of their files.
+    /// Size of their files in bytes.
     pub bytes: u64,
-    /// Each class with its images.
+    /// Classes with their numbers of images.
     pub classes: Vec<ClassSurvey>,
-    /// Images of the largest class for each of the smallest.
+    /// Size of the largest class divided by that of the smallest.
     pub imbalance: f64,
-    /// Sizes in pixels; none of images that are drawn.
+    /// Sizes in pixels; `None` for images that are drawn.
     pub sizes: Option<Sizes>,
-    /// Images of each format.
+    /// Number of images of each format.
     pub formats: BTreeMap<String, usize>,
-    /// Files that are no readable images, with the reason.
+    /// Files that are not readable images, with the reason.
     pub bad: BTreeMap<String, String>,
-    /// Files whose names promise no image.
+    /// Files that are not images by name or content.
     pub ignored: Vec<String>,
-    /// Files with the same content, group by group.
+    /// Groups of files with the same content.
     pub duplicates: Vec<Alike>,
-    /// Pairs of images that look alike, but for those; a hundred thousand at most.
+    /// Pairs of other images that look alike; a hundred thousand at most.
     pub near_duplicates: Vec<Alike>,
-    /// What is odd about the dataset directory, in sentences.
+    /// Warnings about the dataset directory.
     pub warnings: Vec<String>,
 }
 
 /// A class of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ClassSurvey {
-    /// Its name.
+    /// Name of the class.
     pub name: String,
-    /// Its images.
+    /// Number of images.
     pub n_images: usize,
-    /// Those in each part of the split.
+    /// Number of images in each part of the split.
     pub parts: BTreeMap<&'static str, usize>,
 }
 
 /// Sizes of images: width, then height.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// Of the image with the fewest pixels.
+    /// Size of the image with the fewest pixels.
     pub smallest: [u32; 2],
-    /// Of the one in the middle.
+    /// Size of the median image.
     pub median: [u32; 2],
-    /// Of the one with the most.
+    /// Size of the image with the most pixels.
     pub largest: [u32; 2],
-    /// How many have a side that is shorter than the pipeline asks for.
+    /// Number of images with a side shorter than `image_size`.
     pub n_enlarged: usize,
-    /// How many different sizes there are.
+    /// Number of different sizes.
     pub n_sizes: usize,
 }
 
-/// Images that are the same, or look it.
+/// Images that are the same or look alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alike {
-    /// Each with its part of the split.
+    /// Images with their parts of the split.
     pub pictures: Vec<Place>,
-    /// Places in which they differ, of 128.
+    /// Number of 128 bits in which they differ; see the likeness.
     pub distance: u32,
-    /// Whether they are in more than one part, so that validation sees what has trained.
+    /// Whether they are in more than one part, so that the validation set contains training images.
     pub across_parts: bool,
     /// Whether they are in more than one class.
     pub across_classes: bool,
 }
 
-/// An image and where it is.
+/// An image and its part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// Its path below the dataset directory.
+    /// Path below the dataset directory.
     pub path: String,
-    /// Its part of the split.
+    /// Part of the split.
     pub part: &'static str,
 }
 
-/// A file that was looked at.
+/// The result of reading a file.
 enum Found {
     Picture { digest: Digest, bytes: u64, look: Option<Look> },
     Bad(DecodeError),
     Ignored,
 }
 
-/// What a file shows.
+/// The content of a file.
 #[derive(Clone, Copy)]
 struct Look {
     size: [u32; 2],
@@ -107,7 +106,7 @@ struct Look {
     likeness: Likeness,
 }
 
-/// Looks at every file of a listing, and tells after each.
+/// Reads every file of a listing, and reports progress after each.
 ///
 /// # Errors
 /// When no file is a readable image.
@@ -259,8 +258,8 @@ fn duplicates(dataset: &Dataset, parts: &[Part]) -> Vec<Alike> {
 }
 
 fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) -> Vec<Alike> {
-    // Copies are told elsewhere; of each file one is compared, and its pairs are those of its
-    // copies.
+    // Copies are reported separately. One file of each group is compared, and its pairs hold for
+    // its copies too.
     let mut copies: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
     let mut first: Vec<(usize, Likeness)> = vec![];
     for (position, (sample, look)) in dataset.samples.iter().zip(looks).enumerate() {
@@ -287,7 +286,7 @@ fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) ->
         .into_iter()
         .map(|(a, b, distance)| alike(dataset, parts, &[a, b], distance))
         .collect();
-    // What spoils figures first.
+    // Pairs that distort metrics come first.
     found.sort_by_key(|pair| (!pair.across_parts, !pair.across_classes, pair.distance));
     found
 }

@@ -1,8 +1,8 @@
-//! Names that belong to systems and programs, not to the person who collected the images.
+//! Names of files and directories that systems and programs create, not the owner of the images.
 
 use std::ffi::OsStr;
 
-/// Directories and files of systems, network storage and photo programs; in lower case.
+/// Directories and files of systems, network storage and photo programs, in lower case.
 const NAMES: [&str; 25] = [
     // Synology, QNAP
     "@eadir",
@@ -35,7 +35,7 @@ const NAMES: [&str; 25] = [
     "iphoto library",
 ];
 
-/// Endings of directories and files that programs keep their own copies in; in lower case.
+/// Extensions of directories and files in which programs store their own copies, in lower case.
 const ENDINGS: [&str; 8] = [
     ".lrdata",
     ".photoslibrary",
@@ -47,11 +47,11 @@ const ENDINGS: [&str; 8] = [
     "@synoresource",
 ];
 
-/// A directory of small copies by older programs; in this spelling alone, since it is a word.
+/// A directory of thumbnails by older programs. Only this spelling counts, since it is also a word.
 const THUMBNAILS: &str = "Thumbs";
 
-/// Whether a file or directory of this name is passed over: hidden ones (`.DS_Store`, `._a.jpg`),
-/// and what systems and programs leave.
+/// Whether a file or directory of this name is skipped: hidden ones (`.DS_Store`, `._a.jpg`), and
+/// those of systems and programs.
 pub fn is_passed_over(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let lower = name.to_lowercase();
@@ -61,7 +61,7 @@ pub fn is_passed_over(name: &OsStr) -> bool {
         || ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
-/// Whether a directory that is passed over might have been meant as a class.
+/// Whether a skipped directory might have been meant as a class.
 pub fn may_be_meant(name: &OsStr) -> bool {
     name == THUMBNAILS
 }

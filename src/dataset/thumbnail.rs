@@ -1,4 +1,4 @@
-//! Small copies of images, for pages.
+//! Thumbnails of images, for HTML pages.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -10,10 +10,10 @@ use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 use super::decode;
 use crate::spec::ImageSize;
 
-/// Of 100; no difference to the image can be seen.
+/// JPEG quality of 100; no difference to the image is visible.
 const QUALITY: u8 = 85;
 
-/// An image as a JPEG file that fits into a square of `size` pixels; none where the file is not a
+/// An image as a JPEG file that fits into a square of `size` pixels. `None` if the file is not a
 /// readable image.
 pub fn thumbnail(file: &Path, size: u32) -> Option<Vec<u8>> {
     let picture = decode::decode(&decode::read_file(file).ok()?).ok()?;
@@ -29,7 +29,7 @@ pub fn thumbnail(file: &Path, size: u32) -> Option<Vec<u8>> {
 /// Pixels `[height, width, 3]` as a JPEG file.
 ///
 /// # Panics
-/// When there are not as many pixels as the size says.
+/// When the number of pixels does not match the size.
 pub fn encode(pixels: &[u8], size: ImageSize) -> Vec<u8> {
     let mut bytes = vec![];
     let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);

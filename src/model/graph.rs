@@ -259,7 +259,7 @@ impl Graph {
         let input = |i: usize| &self.layers[inputs[i]].shape;
         let map = || match input(0)[..] {
             [h, w, c] => (h, w, c),
-            _ => unreachable!("{kind:?} needs a picture, not {}", shape_text(input(0))),
+            _ => unreachable!("{kind:?} needs an image, not {}", shape_text(input(0))),
         };
         match *kind {
             LayerKind::Input => unreachable!("a graph has one input, made by `with_input`"),

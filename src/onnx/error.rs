@@ -47,8 +47,7 @@ pub enum BackboneError {
     /// Its output is neither an image nor a vector.
     #[error("its features have the shape {}, which no head can use", shape_text(.0))]
     Shape(
-        /// Its features are neither a map nor a vector. The shape is for one image, with the number
-        /// of images first.
+        /// Shape for one image, with the number of images first.
         Vec<usize>,
     ),
     /// Its features are not finite numbers.

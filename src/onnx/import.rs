@@ -90,7 +90,7 @@ fn end(graph: &GraphProto) -> Option<String> {
     let output = &graph.output.first()?.name;
     let constants = Constants::of(graph);
     let mut value = output;
-    // Nodes stand behind those that they read.
+    // Nodes follow those that they read.
     for node in graph.node.iter().rev() {
         if node.output.first() != Some(value) {
             continue;

@@ -54,8 +54,8 @@ pub(super) fn apply(
     }
 }
 
-/// Whether a text contains ` #` as part of a plain value. In a file it would begin a comment, but a
-/// command line has none. Quotes, lists and mappings are left to YAML.
+/// A plain value that contains ` #`. In a file it would begin a comment, but a command line has
+/// none. Quotes, lists and mappings are left to YAML.
 fn with_number_sign(text: &str) -> Option<&str> {
     let text = text.trim();
     let is_plain = !text.starts_with(['\'', '"', '[', '{', '|', '>', '&', '*', '!']);

@@ -134,5 +134,5 @@ fn a_file_without_a_classifier_is_said_to_have_none() {
     assert!(best.iter().any(|(name, _)| name == "small/weights/best.safetensors"));
     let said = predict(&workshop, "runs/small/weights/best.safetensors", &[]);
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("holds no classifier"), "{}", said.err);
+    assert!(said.err.contains("contains no classifier"), "{}", said.err);
 }

@@ -196,7 +196,7 @@ fn its_layers_train_like_those_of_other_base_models() {
         assert!(said.contains("small.yaml:"), "{said}");
         edit("12");
         let said = complaint(&workshop);
-        assert!(said.contains("go by their names"), "{said}");
+        assert!(said.contains("must be given by name"), "{said}");
         edit(from);
         let said = alpaca_run(&["layers", &workshop.text("small.yaml")]);
         assert!(said.out.contains(from) && said.out.contains("MaxPooling2D"), "{}", said.out);

@@ -377,5 +377,5 @@ fn an_exported_file_answers_like_its_run() {
     let foreign = project().join("tests/it/data/onnx/script.onnx").display().to_string();
     let said = alpaca_run(&["predict", &foreign, &pictures]);
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("does not say what its outputs are called"), "{}", said.err);
+    assert!(said.err.contains("has no metadata about its classes"), "{}", said.err);
 }

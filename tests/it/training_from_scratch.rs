@@ -63,7 +63,7 @@ fn what_has_no_effect_or_cannot_be_is_said() {
     let workshop = Workshop::new(FROM_SCRATCH, 2);
     for (change, message) in [
         ("stages.first.freeze=all", "`batch_norm` has no effect"),
-        ("stages.first.schedule={one_cycle: {}}", "`one_cycle` rises by itself"),
+        ("stages.first.schedule={one_cycle: {}}", "`one_cycle` includes a warm-up"),
         ("stages.first.warmup={epochs: 3}", "leaves none of the stage's 3"),
     ] {
         let said = run(&workshop, &["-S", change]);

@@ -176,7 +176,7 @@ fn features_are_those_of_the_library_that_wrote_the_file() {
             assert!(said < 1e-4, "{name}: {said}");
         } else {
             let error = file.classifier().unwrap_err().to_string();
-            assert!(error.contains("holds no classifier"), "{error}");
+            assert!(error.contains("contains no classifier"), "{error}");
         }
     }
 }

@@ -4,7 +4,7 @@ use alpaca_random::Generator;
 
 use crate::spec::{Flip, ImageSize};
 
-/// Which directions of an image change places.
+/// The directions in which an image is flipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mirror {
     /// Left and right.
@@ -14,7 +14,7 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    /// Turns the image over half the time, in each direction that `flip` names.
+    /// Flips the image with probability 0.5, in each direction of `flip`.
     pub(super) fn draw(&mut self, flip: Flip, generator: &mut Generator) {
         let mut coin = || generator.uniform() < 0.5;
         if flip != Flip::Vertical {

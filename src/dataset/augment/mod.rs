@@ -1,9 +1,9 @@
-//! Random changes to training images, with the meaning and the ranges of Keras's layers of the
-//! same names.
+//! Random changes to training images, with the meaning and the ranges of Keras's layers of the same
+//! names.
 //!
 //! All work on one image of `[height, width, 3]` values from 0 to 255, and draw only from the
-//! generator of that image in that epoch. Mirror images cost nothing: they wait until the next
-//! change reads the image, which then reads it mirrored.
+//! random stream of that image in that epoch. Flips cost nothing: the next change reads the image
+//! mirrored.
 
 mod mirror;
 mod tone;
@@ -15,21 +15,21 @@ use warp::{Map, Pixel};
 
 use crate::spec::{AugmentationSpec, FactorRange, Fill, ImageSize};
 
-/// Applies a list of changes to images of one size; keeps its working memory.
+/// Applies a list of changes to images of one size, and reuses its working memory.
 pub struct Augmenter {
     changes: Vec<AugmentationSpec>,
     size: ImageSize,
     scratch: Vec<Pixel>,
 }
 
-/// An image on its way through the changes.
+/// An image while changes are applied.
 struct Picture<'a> {
     size: ImageSize,
-    /// The image as it was given; once something has changed it, it lies in `values`.
+    /// Original image; `None` once a change has been applied, and the image is in `values`.
     pixels: Option<&'a [u8]>,
     values: &'a mut Vec<f32>,
     scratch: &'a mut Vec<Pixel>,
-    /// How it is to be mirrored before anything else.
+    /// Flips to be applied before the next change.
     mirror: Mirror,
 }
 
@@ -97,7 +97,7 @@ impl Picture<'_> {
         warp::warp(self.scratch, self.values, self.size, &map, fill);
     }
 
-    /// The image as values, mirrored as it should be.
+    /// The image as values, with pending flips applied.
     fn settle(&mut self) -> &mut [f32] {
         if let Some(pixels) = self.pixels.take() {
             self.values.clear();

@@ -1,8 +1,8 @@
-//! Rotation, zoom and translation: one affine map from places in the new image to places in the
-//! old one, read bilinearly.
+//! Rotation, zoom and translation: one affine map from positions in the new image to positions in
+//! the old one, with bilinear interpolation.
 //!
-//! Maps, the order of interpolation and what lies outside follow Keras 3 on TensorFlow, that is,
-//! the operation `ImageProjectiveTransformV3`.
+//! Maps, the order of interpolation and the filling of uncovered areas follow Keras 3 on
+//! TensorFlow, that is, the operation `ImageProjectiveTransformV3`.
 
 use super::mirror::Mirror;
 use crate::spec::{Fill, ImageSize};
@@ -25,7 +25,7 @@ impl Map {
         Self { column: [cos, -sin, x], row: [sin, cos, y] }
     }
 
-    /// A change of size around the center; a positive factor shows more.
+    /// A zoom around the center. A positive factor zooms out.
     pub(super) fn zoom(factor: f32, size: ImageSize) -> Self {
         let scale = 1.0 + factor;
         let x = (size.width as f32 - 1.0) / 2.0 * (1.0 - scale);
@@ -48,15 +48,16 @@ impl Map {
     }
 }
 
-/// The axis of a map that reads from the other end.
+/// The axis of a map, reversed.
 fn turned([a, b, c]: [f32; 3], length: usize) -> [f32; 3] {
     [-a, -b, length as f32 - 1.0 - c]
 }
 
-/// Red, green and blue from 0 to 255, and nothing: four values fill a register, three do not.
+/// Red, green and blue from 0 to 255, and an unused value: four values fill a register, three do
+/// not.
 pub(super) type Pixel = [f32; 4];
 
-/// Writes to `out`, `[height, width, 3]`, what `map` reads from an image of `size`.
+/// Applies `map` to an image of `size`, and writes the result to `out`, `[height, width, 3]`.
 pub(super) fn warp(source: &[Pixel], out: &mut Vec<f32>, size: ImageSize, map: &Map, fill: Fill) {
     // One more, for the fourth value of the last pixel.
     out.resize(source.len() * 3 + 1, 0.0);
@@ -76,10 +77,10 @@ pub(super) fn warp(source: &[Pixel], out: &mut Vec<f32>, size: ImageSize, map: &
     out.truncate(source.len() * 3);
 }
 
-/// Places along one axis that a line of the new image reads: between a pixel and the next one.
+/// Positions along one axis that a line of the new image reads: between a pixel and the next one.
 struct Line {
     pixels: Vec<i32>,
-    /// How far from the pixel to the next, from 0 to 1.
+    /// Distance from the pixel towards the next, from 0 to 1.
     shares: Vec<f32>,
 }
 
@@ -92,7 +93,8 @@ impl Line {
         self.pixels.iter().copied().zip(self.shares.iter().copied())
     }
 
-    /// Steps from `first` on; what lies outside is brought inside, unless it shall be black.
+    /// Positions in steps from `first`. Positions outside are mapped inside, unless they are filled
+    /// with black.
     fn follow(&mut self, step: f32, first: f32, side: &Side, fill: Fill) {
         match fill {
             Fill::Constant => self.set(step, first, |at| at),
@@ -115,9 +117,9 @@ impl Line {
 /// The width or the height of an image.
 struct Side {
     length: f32,
-    /// The place of the last pixel.
+    /// Position of the last pixel.
     last: f32,
-    /// After how many pixels mirror images repeat, and its inverse.
+    /// Period of the mirrored image in pixels, and its inverse.
     period: (f32, f32),
 }
 
@@ -131,8 +133,8 @@ impl Side {
         at.clamp(0.0, self.last)
     }
 
-    /// The place inside whose mirror image stands at a place:
-    /// `d c b a | a b c d | d c b a`, mirrored at the outer edges of the outermost pixels.
+    /// The position inside the image that is mirrored to a position: `d c b a | a b c d | d c b a`,
+    /// mirrored at the outer edges of the outermost pixels.
     fn mirrored(&self, at: f32) -> f32 {
         let shifted = at + 0.5;
         let place = shifted - self.period.0 * floor(shifted * self.period.1);
@@ -141,20 +143,20 @@ impl Side {
     }
 }
 
-/// A number so large that its neighbors are one apart: what is added to it is rounded. This takes
-/// instructions that every processor has for several numbers at once.
+/// A number so large that its neighbors are one apart, so adding a value to it rounds the value.
+/// Every CPU has vector instructions for it.
 const ROUNDING: f32 = 12_582_912.0;
 
 /// The range in which [`ROUNDING`] works.
 const REACH: f32 = 4_000_000.0;
 
-/// The largest whole number that is not above `value`, which is in [`REACH`].
+/// The largest integer that is not above `value`, which is in [`REACH`].
 fn floor(value: f32) -> f32 {
     let nearest = value + ROUNDING - ROUNDING;
     if nearest > value { nearest - 1.0 } else { nearest }
 }
 
-/// A whole number in [`REACH`] as an integer.
+/// Converts a whole number in [`REACH`] to an integer type.
 fn integer(value: f32) -> i32 {
     (value + ROUNDING).to_bits() as i32 - ROUNDING.to_bits() as i32
 }
@@ -202,7 +204,7 @@ fn between(corners: [&Pixel; 4], from_left: f32, from_top: f32, out: &mut [f32])
     out.copy_from_slice(&mix(&upper, &lower, from_top));
 }
 
-/// What lies between two pixels, by the share of the second.
+/// Interpolates between two pixels, by the weight of the second.
 #[inline]
 fn mix(a: &Pixel, b: &Pixel, share: f32) -> Pixel {
     std::array::from_fn(|c| (1.0 - share) * a[c] + share * b[c])

@@ -1,10 +1,10 @@
-//! Memory for decoding, shared by all workers: small images are decoded side by side, very large
-//! ones after each other. Who waits for whom has no part in what comes out.
+//! Memory for decoding, shared by all workers. Small images are decoded in parallel, very large
+//! ones one after the other. The order does not affect results.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Bytes that images may take together while they are decoded and resized. One that needs more is
-/// decoded alone.
+/// Bytes that all images may take together while they are decoded and resized. An image that needs
+/// more is decoded alone.
 const SHARED: u64 = 1 << 30;
 
 static BUDGET: Budget = Budget { taken: Mutex::new(0), freed: Condvar::new() };
@@ -14,7 +14,7 @@ struct Budget {
     freed: Condvar,
 }
 
-/// Memory that is taken until this is dropped.
+/// Memory that is reserved until this is dropped.
 #[derive(Debug)]
 pub(super) struct Permit(u64);
 

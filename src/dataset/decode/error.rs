@@ -9,16 +9,16 @@ pub enum DecodeError {
     /// The file has no bytes.
     #[error("the file is empty")]
     Empty,
-    /// The content is none of the known formats.
+    /// The content is not in a known format.
     #[error("not a JPEG, PNG, WebP, BMP, GIF or TIFF image")]
     UnknownFormat,
-    /// An image of a format that is not read.
+    /// An image in a format that is not supported.
     #[error("{}, which cannot be read: {}", .0.what, .0.advice)]
     Unread(Unread),
-    /// Something that is known, and is not an image.
+    /// A known kind of file that is not an image.
     #[error("{0}, not an image")]
     Other(&'static str),
-    /// What has this name is not a file.
+    /// The path is not a file.
     #[error("{0}, not a file")]
     NotAFile(&'static str),
     /// The file is too long to be read into memory.
@@ -27,78 +27,78 @@ pub enum DecodeError {
     /// The file ends before the image does.
     #[error("the file ends early")]
     Truncated,
-    /// Too small to show anything.
+    /// The image is too small to show anything.
     #[error("{width}×{height} pixels; the smallest side allowed is {SMALLEST_SIDE}")]
     TooSmall {
-        /// Columns.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
     },
-    /// More pixels than are decoded.
+    /// The image has too many pixels.
     #[error("{width}×{height} pixels; at most {} megapixels are read", MOST_PIXELS / 1_000_000)]
     TooLarge {
-        /// Columns.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
     },
-    /// It would take too much memory.
+    /// The image would take too much memory.
     #[error("{width}×{height} pixels of {n_bits} bits need more memory than the limit for images")]
     TooHeavy {
-        /// Columns.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// Bits a pixel.
+        /// Bits per pixel.
         n_bits: u64,
     },
     /// The content contradicts its format.
     #[error("a damaged {format} file: {reason}")]
     Damaged {
-        /// The format.
+        /// Name of the format.
         format: &'static str,
-        /// What the decoder found.
+        /// Reason given by the decoder.
         reason: String,
     },
-    /// A kind of the format that is not read.
+    /// The format is supported, but not this kind of it.
     #[error("a {format} image of an unsupported kind ({what}): save it as PNG")]
     Unsupported {
-        /// The format.
+        /// Name of the format.
         format: &'static str,
-        /// What is special about it.
+        /// Feature that is not supported.
         what: String,
     },
-    /// The decoder gave up in disorder.
+    /// The decoder panicked.
     #[error("a {format} image that the decoder cannot handle: save it as PNG")]
     Panicked {
-        /// The format.
+        /// Name of the format.
         format: &'static str,
     },
     /// The file could not be read at all.
     #[error("{reason}")]
     Unreadable {
-        /// Why not.
+        /// Error of the operating system.
         reason: String,
     },
 }
 
 impl DecodeError {
-    /// Whether a file of this name is passed over rather than bad: it neither is an image nor
-    /// claims to be one.
+    /// Whether a file of this name is skipped and not reported as unreadable, because it is not an
+    /// image by name or content.
     pub fn is_no_image(&self, name: &str) -> bool {
         if kind::is_system_file(name) {
             return true;
         }
         match self {
             Self::UnknownFormat | Self::Other(_) => !kind::has_image_name(name),
-            // Without an ending it may be an image that was lost.
+            // Without an extension it may be an image whose name was lost.
             Self::Empty => !kind::has_image_name(name) && kind::has_ending(name),
             _ => false,
         }
     }
 
-    /// What the file is, in a few words that can be counted: "HEIC image".
+    /// A short name for the kind of file that can be counted, such as "HEIC image".
     pub fn what(&self) -> &'static str {
         let named = match self {
             Self::Unread(unread) => unread.what,

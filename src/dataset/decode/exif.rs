@@ -1,4 +1,4 @@
-//! Which way is up: the orientation that cameras write, in each kind of file.
+//! The EXIF orientation that cameras write, for each file format.
 
 use image::metadata::Orientation;
 
@@ -42,8 +42,7 @@ pub(super) fn orientation(exif: &[u8]) -> Option<Orientation> {
     None
 }
 
-/// The `eXIf` chunk of a PNG file, before or behind the pixels: `ImageMagick` writes it behind
-/// them.
+/// The `eXIf` chunk of a PNG file, before or after the pixels. `ImageMagick` writes it after them.
 pub(super) fn of_png(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = bytes.get(8..)?;
     loop {
@@ -58,7 +57,7 @@ pub(super) fn of_png(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The `EXIF` chunk of a WebP file, if its header says that there is one.
+/// The `EXIF` chunk of a WebP file, if its header announces one.
 pub(super) fn of_webp(bytes: &[u8]) -> Option<&[u8]> {
     const HAS_EXIF: u8 = 0x08;
     let mut rest = bytes.get(12..)?;

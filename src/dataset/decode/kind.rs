@@ -1,11 +1,11 @@
-//! What a file is, by its first bytes; its name counts where they do not tell.
+//! Identifies files by their first bytes, or by their name if the bytes do not suffice.
 
 use image::ImageFormat;
 
-/// How many of the first bytes are looked at.
+/// Number of bytes that are examined.
 pub(super) const N_TELLING: u64 = 1024;
 
-/// The formats that are read.
+/// Formats that are supported.
 pub(super) const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Jpeg,
     ImageFormat::Png,
@@ -15,24 +15,24 @@ pub(super) const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Tiff,
 ];
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An image of a format that is read.
+    /// An image in a supported format.
     Read(ImageFormat),
-    /// An image of another format.
+    /// An image in another format.
     Unread(Unread),
     /// Something else, with its article.
     Other(&'static str),
     Unknown,
 }
 
-/// An image format that is not read.
+/// An image format that is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread {
     /// With its article: "a HEIC image".
     pub what: &'static str,
-    /// What to do with it.
+    /// Hint on how to convert it.
     pub advice: &'static str,
 }
 
@@ -72,7 +72,7 @@ const QOI: Unread = Unread { what: "a QOI image", advice: MAGICK };
 const DICOM: Unread =
     Unread { what: "a DICOM image", advice: "convert it to PNG, for example with `dcm2pnm +on`" };
 
-/// Formats by the bytes at a place.
+/// Formats by the bytes at an offset.
 const UNREAD: [(usize, &[u8], Unread); 28] = [
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", JPEG_XL),
     (0, b"\xff\x0a", JPEG_XL),
@@ -131,13 +131,13 @@ const OTHER: [(usize, &[u8], &str); 22] = [
 ];
 
 impl Kind {
-    /// Of a file with this name that starts with these bytes.
+    /// The kind of a file with this name that starts with these bytes.
     pub(super) fn of(start: &[u8], name: &str) -> Self {
         match Self::by_content(start) {
             Self::Read(ImageFormat::Tiff) if RAW_ENDINGS.contains(&&ending(name)[..]) => {
                 Self::Unread(RAW)
             }
-            // Neither has a mark of its own; a TGA file may look like anything.
+            // Neither has a signature, and a TGA file may look like anything.
             Self::Unknown | Self::Other("a text file") => match &ending(name)[..] {
                 "tga" => Self::Unread(TGA),
                 "svg" | "svgz" => Self::Unread(SVG),
@@ -165,7 +165,7 @@ impl Kind {
     }
 }
 
-/// Of a file in the box format of MPEG-4, by its brands.
+/// The kind of a file in the box format of MPEG-4, by its brands.
 fn of_brands(start: &[u8]) -> Kind {
     let length = start.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
     let end = length.clamp(12, start.len().max(12)).min(start.len());
@@ -183,11 +183,11 @@ fn of_brands(start: &[u8]) -> Kind {
     }
 }
 
-/// Of a file that may be text.
+/// The kind of a file that may be text.
 fn of_text(start: &[u8]) -> Kind {
     let text = match std::str::from_utf8(start) {
         Ok(text) => text,
-        // The start may end within a letter.
+        // The start may end within a multi-byte character.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -213,13 +213,13 @@ fn of_text(start: &[u8]) -> Kind {
     }
 }
 
-/// How names of raw images of cameras end; many have the content of a TIFF file.
+/// Extensions of camera raw images. Many have the content of a TIFF file.
 const RAW_ENDINGS: [&str; 24] = [
     "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw",
     "nef", "nrw", "orf", "pef", "raf", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
 ];
 
-/// How names of other images end that are not read.
+/// Extensions of other image formats that are not supported.
 const UNREAD_ENDINGS: [&str; 27] = [
     "avif", "avifs", "cur", "dcm", "dds", "exr", "hdr", "heic", "heics", "heif", "hif", "ico",
     "j2c", "j2k", "jp2", "jpc", "jpf", "jpx", "jxl", "pbm", "pgm", "pnm", "ppm", "psb", "psd",
@@ -231,7 +231,7 @@ fn ending(name: &str) -> String {
     file.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default()
 }
 
-/// Whether a file name promises an image, of whatever format.
+/// Whether a file name has the extension of an image, in any format.
 pub fn has_image_name(name: &str) -> bool {
     let ending = &ending(name)[..];
     FORMATS.iter().any(|format| format.extensions_str().contains(&ending))
@@ -240,13 +240,13 @@ pub fn has_image_name(name: &str) -> bool {
         || UNREAD_ENDINGS.contains(&ending)
 }
 
-/// Whether a name has an ending at all.
+/// Whether a name has an extension.
 pub(super) fn has_ending(name: &str) -> bool {
     !ending(name).is_empty()
 }
 
-/// Whether a file belongs to the system it was on and never is an image: these are left in
-/// directories that people look at.
+/// Whether a file is created by a file manager in directories that are opened with it, and is never
+/// an image.
 pub(super) fn is_system_file(name: &str) -> bool {
     const NAMES: [&str; 6] =
         ["thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r", ".directory"];
@@ -254,12 +254,12 @@ pub(super) fn is_system_file(name: &str) -> bool {
     NAMES.contains(&&file[..])
 }
 
-/// Whether a file that starts with these bytes is an image, of a format that is read or not.
+/// Whether a file that starts with these bytes is an image, in any format.
 pub(super) fn is_image(start: &[u8], name: &str) -> bool {
     matches!(Kind::of(start, name), Kind::Read(_) | Kind::Unread(_))
 }
 
-/// The name of a format that is read.
+/// The name of a supported format.
 pub(super) fn format_name(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Jpeg => "JPEG",
@@ -307,7 +307,7 @@ mod tests {
             (b"%PDF-1.4\n", "a PDF document"),
         ];
         for (start, expected) in cases {
-            // Whatever the name is.
+            // The name does not matter.
             for name in ["a.jpg", "a.bin", "a"] {
                 assert_eq!(what(start, name), expected);
             }

@@ -1,9 +1,9 @@
-//! A file's bytes to an upright RGB image.
+//! Decodes the bytes of a file to an upright RGB image.
 //!
-//! The rules, for every format: the format is recognized by content; EXIF orientation is applied;
-//! gray becomes equal red, green and blue; CMYK is converted; alpha is dropped, as Keras and
-//! torchvision do; 16-bit values are rounded to 8; of an animation the first frame counts. An
-//! image that ends early is an error, not half an image.
+//! The same rules apply to every format. The format is recognized by content. EXIF orientation is
+//! applied. Gray becomes equal red, green and blue; CMYK is converted. Alpha is dropped, as in
+//! Keras and torchvision. 16-bit values are rounded to 8 bits. The first frame of an animation is
+//! used. An image that ends early is an error, not half an image.
 
 mod budget;
 mod error;
@@ -30,26 +30,27 @@ use crate::base::guard;
 /// An image as pixels of red, green and blue.
 pub type Picture = RgbImage;
 
-/// The smallest side that can show something.
+/// Smallest side of an image in pixels.
 pub const SMALLEST_SIDE: u32 = 8;
-/// The most pixels that are decoded: more than the largest cameras make.
+/// Most pixels that are decoded. It is more than the largest cameras produce.
 pub const MOST_PIXELS: u64 = 256_000_000;
-/// The most memory that one image may take while it is decoded.
+/// Most memory that one image may take while it is decoded.
 const MOST_BYTES: u64 = 3 << 30;
 
-/// Decodes a file to an upright RGB image. It has been accepted before, so its name does not count.
+/// Decodes a file to an upright RGB image. It has been accepted before, so its name does not
+/// matter.
 ///
 /// # Errors
-/// When the bytes are not a complete image of a known format and a bearable size.
+/// When the bytes are not a complete image in a known format and within the size limits.
 pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     decode_then("", bytes, |picture| picture)
 }
 
-/// Decodes the content of a file of this name to an upright RGB image, and hands it to `then` while
-/// its memory is accounted for. `then` must not decode.
+/// Decodes the content of a file of this name to an upright RGB image, and passes it to `then`
+/// while its memory is reserved. `then` must not decode another image.
 ///
 /// # Errors
-/// When the bytes are not a complete image of a known format and a bearable size.
+/// When the bytes are not a complete image in a known format and within the size limits.
 pub fn decode_then<T>(
     name: &str,
     bytes: &[u8],
@@ -68,7 +69,7 @@ pub fn decode_then<T>(
     guarded(format, || {
         decode_format(bytes, format, &mut |width, height, bytes| {
             check_bytes(width, height, bytes)?;
-            // One that asks twice means the second.
+            // If a decoder asks twice, the second request counts.
             drop(permit.take());
             permit = Some(budget::take(bytes));
             Ok(())
@@ -86,8 +87,7 @@ fn check_bytes(width: u32, height: u32, bytes: u64) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Decoders are other people's code, and meet other people's files: one that panics is the end of
-/// the file, not of the run.
+/// Decoders are third-party code that reads untrusted files. A panic fails the file, not the run.
 fn guarded(
     format: ImageFormat,
     decode: impl FnOnce() -> Result<Picture, DecodeError>,
@@ -95,7 +95,7 @@ fn guarded(
     guard::catch(decode).unwrap_or(Err(DecodeError::Panicked { format: kind::format_name(format) }))
 }
 
-/// Asks for the memory that an image takes, by its width and height.
+/// Reserves the memory for an image, by its width and height.
 type Reserve<'a> = dyn FnMut(u32, u32, u64) -> Result<(), DecodeError> + 'a;
 
 fn decode_format(
@@ -139,7 +139,7 @@ fn of_fault(fault: Fault, format: &'static str) -> DecodeError {
 
 fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> DynamicImage {
     let picture = RgbImage::from_raw(width, height, pixels);
-    DynamicImage::ImageRgb8(picture.expect("there are three values a pixel"))
+    DynamicImage::ImageRgb8(picture.expect("there are three values per pixel"))
 }
 
 fn decode_tiff(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Picture, DecodeError> {
@@ -156,12 +156,12 @@ fn decode_other(
         return Err(DecodeError::Truncated);
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    // The memory is asked for below; headers alone are not to take more.
+    // The memory is reserved below. The limit here is only for headers.
     reader.no_limits();
     let decoder = reader.into_decoder().map_err(|error| wrong(&error, format))?;
     let (width, height) = decoder.dimensions();
     let n_pixels = u64::from(width) * u64::from(height);
-    // These decoders hold a canvas of their own besides.
+    // These decoders also hold a canvas of their own.
     let canvas =
         if matches!(format, ImageFormat::Gif | ImageFormat::WebP) { 4 * n_pixels } else { 0 };
     reserve(width, height, decoder.total_bytes() + canvas + 3 * n_pixels)?;
@@ -175,7 +175,7 @@ fn decode_other(
     Ok(upright(picture, exif.and_then(exif::orientation)))
 }
 
-/// Whether a WebP file has fewer bytes than its header says.
+/// Whether a WebP file is shorter than its header claims.
 fn is_cut_webp(bytes: &[u8]) -> bool {
     let length = bytes.get(4..).and_then(<[u8]>::first_chunk).copied().map(u32::from_le_bytes);
     length.is_some_and(|length| bytes.len() < 8 + length as usize)
@@ -184,7 +184,7 @@ fn is_cut_webp(bytes: &[u8]) -> bool {
 fn wrong(error: &image::ImageError, format: ImageFormat) -> DecodeError {
     let format = kind::format_name(format);
     let reason = error.to_string();
-    // The decoder of GIF has no kind of error of its own for it.
+    // The GIF decoder has no separate error for it.
     if reason.to_lowercase().contains("unexpected end of file") {
         return DecodeError::Truncated;
     }

@@ -1,4 +1,4 @@
-//! From a path to the bytes of an image file: only of files that have an end, and a bearable one.
+//! Reads the bytes of image files. Only regular files below a size limit are read.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use super::DecodeError;
 use super::kind::{N_TELLING, is_image};
 use crate::base::fs;
 
-/// The longest file that is read: ten times what the largest cameras write.
+/// Largest file that is read: ten times as large as the files of the largest cameras.
 const MOST_FILE_BYTES: u64 = 1 << 30;
 
 /// Reads a file.
 ///
 /// # Errors
-/// When it is not a file (a pipe would be waited for, a device has no end), is too long, or cannot
+/// When it is not a regular file (reading a pipe or a device may never end), is too long, or cannot
 /// be read.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
     let unreadable =
@@ -24,14 +24,15 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
     if bytes > MOST_FILE_BYTES {
         return Err(DecodeError::TooLong);
     }
-    // What grows while it is read, or tells no length, is cut and found to be so.
+    // A file that grows while it is read, or has no known length, is read up to the limit and then
+    // refused.
     fs::read_start(path, MOST_FILE_BYTES + 1).map_err(unreadable).and_then(check_length)
 }
 
-/// Reads what standard input has.
+/// Reads standard input.
 ///
 /// # Errors
-/// When there is too much of it, or it cannot be read.
+/// When it is too long or cannot be read.
 pub fn read_standard_input() -> Result<Vec<u8>, DecodeError> {
     let read = fs::read_standard_input(MOST_FILE_BYTES + 1);
     read.map_err(|error| DecodeError::Unreadable { reason: error.to_string() })
@@ -46,7 +47,7 @@ fn check_length(content: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
     Ok(content)
 }
 
-/// Whether there is an image at a path, of whatever format, by the first bytes.
+/// Whether there is an image at a path, in any format, by its first bytes.
 pub fn is_image_file(path: &Path) -> bool {
     fs::special_file(path).is_none()
         && fs::read_start(path, N_TELLING)

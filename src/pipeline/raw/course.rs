@@ -9,7 +9,7 @@ use super::defaults;
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawBatchNorm {
-    /// The running statistics, which stay fixed. Use it for fine-tuning, where batches are small.
+    /// The running statistics, which stay fixed. Use it for fine-tuning.
     Frozen,
     /// The statistics of each batch, which also update the running statistics. Use it to train from
     /// scratch.

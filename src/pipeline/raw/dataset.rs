@@ -15,8 +15,8 @@ pub(in crate::pipeline) struct RawDataset {
     pub(in crate::pipeline) directory: Option<String>,
     /// Draw images from formulas instead of reading a directory.
     pub(in crate::pipeline) generator: Option<RawGenerator>,
-    /// Size in pixels that every image is resized to: one number for a square, or
-    /// `[height, width]`.
+    /// Size in pixels that every image is resized to. One number means a square; write `[height,
+    /// width]` for any other shape.
     #[serde(default)]
     pub(in crate::pipeline) image_size: RawImageSize,
     /// How images are resized to `image_size`.

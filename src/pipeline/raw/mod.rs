@@ -47,8 +47,8 @@ pub(super) struct RawPipeline {
     pub(super) version: u32,
     /// Name of the run directories. The file name without its extension by default.
     pub(super) name: Option<String>,
-    /// Seed of all random numbers: split, initial weights, order of images, augmentation and
-    /// dropout.
+    /// Seed of all random numbers. They decide the split, the initial weights, the order of images,
+    /// augmentation and dropout.
     #[serde(default = "defaults::seed")]
     pub(super) seed: u64,
     /// The images, and how they are split and resized.

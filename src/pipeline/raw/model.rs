@@ -15,8 +15,9 @@ pub(in crate::pipeline) struct RawModel {
     /// 1.3 and 1.4.
     #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
     pub(in crate::pipeline) width: Option<f64>,
-    /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), a file, or
-    /// published weights. A base model that is an ONNX file has its own.
+    /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), or a file. A
+    /// mapping with `source` selects other published weights. A base model that is an ONNX file has
+    /// its own.
     pub(in crate::pipeline) weights: Option<RawWeights>,
     /// Classifier on top of the base model: a new one, or the one that came with the weights.
     #[serde(default = "defaults::top")]
@@ -55,8 +56,8 @@ pub(in crate::pipeline) enum RawInitializer {
     /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere. Activations keep their
     /// scale from layer to layer, even if batch normalization is frozen.
     HeUniform,
-    /// Glorot and Bengio 2010 everywhere, with the fan-in and fan-out of Keras, whose layers use it
-    /// by default. With frozen batch normalization, depthwise layers let almost no signal through.
+    /// Glorot and Bengio 2010 everywhere, as Keras does by default. With frozen batch
+    /// normalization, depthwise layers let almost no signal through.
     GlorotUniform,
 }
 
@@ -127,8 +128,8 @@ pub(in crate::pipeline) enum RawArchitecture {
     MobilenetV2,
 }
 
-/// A network that another program exported as an ONNX file. ResNets, MobileNets and other plain
-/// CNNs can be fine-tuned. Every other network is used as a frozen feature extractor
+/// A network that another program exported as an ONNX file. Residual networks, MobileNetV2 and other
+/// plain CNNs can be fine-tuned. Every other network is used as a frozen feature extractor
 /// (docs/onnx.md).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -136,8 +137,9 @@ pub(in crate::pipeline) struct RawOnnx {
     /// Path of the ONNX file.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) onnx: String,
-    /// Node or value that outputs the features, as `[n, features]` or `[n, channels, height,
-    /// width]`. Nodes that do not contribute to it are dropped, including the original classifier.
+    /// Node or value that outputs the features. Its shape must be `[n, features]` or `[n, channels,
+    /// height, width]`. Nodes that do not contribute to it are dropped, including the original
+    /// classifier.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) features: String,
     /// How pixel values (0 to 255) are scaled before they enter the network. Use the scaling it was

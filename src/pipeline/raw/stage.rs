@@ -129,8 +129,7 @@ pub(in crate::pipeline) struct RawAdam {
     #[serde(default = "defaults::beta_2")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_2: f64,
-    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by
-    /// 0.
+    /// Added to the square root of the mean of squared gradients, to avoid division by zero.
     #[serde(default = "defaults::epsilon")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) epsilon: f64,
@@ -157,8 +156,7 @@ pub(in crate::pipeline) struct RawAdamw {
     #[serde(default = "defaults::beta_2")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) beta_2: f64,
-    /// Added to the square root of the mean of squared gradients, as in Keras, to avoid division by
-    /// 0.
+    /// Added to the square root of the mean of squared gradients, to avoid division by zero.
     #[serde(default = "defaults::epsilon")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub(in crate::pipeline) epsilon: f64,

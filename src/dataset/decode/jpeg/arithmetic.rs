@@ -42,10 +42,10 @@ const STATES: [(u16, u8, u8, u8); 114] = [
     (0x59eb, 112, 111, 1), (0x5a1d, 113, 113, 0),
 ];
 
-/// An estimate that stays.
+/// An estimate that does not change.
 const FIXED: u8 = 113;
 
-/// The decoder of bits (T.81, figures D.14 to D.20), as libjpeg lays it out.
+/// The decoder of bits (T.81, figures D.14 to D.20), structured as in libjpeg.
 struct Decisions<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -55,7 +55,7 @@ struct Decisions<'a> {
 }
 
 impl Decisions<'_> {
-    /// Behind the data there are zeros, which encoders may leave out.
+    /// After the data there are zeros, which encoders may leave out.
     fn byte(&mut self) -> u64 {
         match self.bytes.get(self.at..) {
             Some([0xff, 0x00, ..]) => {
@@ -147,7 +147,7 @@ pub(super) struct Arithmetic<'a> {
     conditions: [Conditions; 4],
     dc_bins: [[u8; 64]; 4],
     ac_bins: [[u8; 256]; 4],
-    /// Of each component of the scan, where the bins for its next difference begin.
+    /// Start of the bins for the next difference of each component of the scan.
     contexts: [usize; 4],
 }
 
@@ -162,7 +162,7 @@ impl<'a> Arithmetic<'a> {
         }
     }
 
-    /// Where the data that was not needed begins.
+    /// Start of the data that was not needed.
     pub(super) fn at(&self) -> usize {
         self.decisions.at
     }
@@ -213,7 +213,7 @@ impl<'a> Arithmetic<'a> {
         }
     }
 
-    /// The other values of a block, or the first bits of some; and the place of the last.
+    /// The other values of a block, or the first bits of some, and the position of the last.
     pub(super) fn first_ac(
         &mut self,
         table: usize,

@@ -4,8 +4,8 @@ use super::Fault;
 
 /// Reads bits from the most significant down.
 ///
-/// Behind the last byte zeros are handed out, so that a decoder need not ask before each bit; what
-/// was taken of them is known ([`Bits::check`]).
+/// After the last byte the reader returns zeros, so that a decoder need not check before each bit.
+/// [`Bits::check`] tells whether any of them were used.
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
@@ -13,7 +13,7 @@ pub(super) struct Bits<'a> {
     /// The next bits, the first of them the most significant.
     held: u64,
     n_held: u32,
-    /// How many of the last held bits are zeros that are not in the data.
+    /// Number of the last held bits that are zeros after the end of the data.
     n_made_up: u32,
 }
 
@@ -101,10 +101,10 @@ impl<'a> Bits<'a> {
         if bits < 1 << (n - 1) { bits - (1 << n) + 1 } else { bits }
     }
 
-    /// Whether everything taken was in the data.
+    /// Whether all bits that were taken are part of the data.
     #[inline(always)]
     pub(super) fn check(&self) -> Result<(), Fault> {
-        // A `n_held` that went below zero has wrapped and is no multiple of what is possible.
+        // An `n_held` below zero has wrapped to an impossible value.
         if self.n_held < self.n_made_up || self.n_held > 64 {
             if self.bytes.len() <= self.at + 1 {
                 return Err(Fault::Truncated);
@@ -114,7 +114,7 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// Whether the next marker follows, behind a byte that is filled up with ones.
+    /// Whether the next marker follows, after a byte that is padded with ones.
     pub(super) fn is_at_end(&self) -> bool {
         let n_real = self.n_held - self.n_made_up;
         n_real < 8 && {
@@ -123,7 +123,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// What is left of the data in front of the next marker.
+    /// The rest of the data before the next marker.
     pub(super) fn rest(&self) -> Rest {
         let n_real = self.n_held - self.n_made_up;
         let n_padding = n_real % 8;
@@ -138,7 +138,7 @@ impl<'a> Bits<'a> {
                     bytes.push(0xff);
                     at += 2;
                 }
-                // Fill bytes in front of a marker.
+                // Fill bytes before a marker.
                 Some([0xff, 0xff, ..]) => at += 1,
                 Some([byte, ..]) if *byte != 0xff => {
                     bytes.push(*byte);
@@ -156,13 +156,13 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// What follows the last bit that was needed.
+/// The data after the last bit that was needed.
 pub(super) struct Rest {
-    /// Whether the byte it is in is filled up with ones, as encoders do, or ends with it.
+    /// Whether its byte ends with it or is padded with ones, as by encoders.
     pub(super) is_padded_with_ones: bool,
     /// The same with zeros.
     pub(super) is_padded_with_zeros: bool,
-    /// The whole bytes behind that.
+    /// The whole bytes after it.
     pub(super) bytes: Vec<u8>,
     /// Where the next marker is, or the end of the file.
     pub(super) end: usize,

@@ -1,12 +1,12 @@
-//! From the channels of a JPEG to red, green and blue, by the rules of libjpeg: which colors they
-//! are is nowhere said, so markers and the numbers of the channels are clues.
+//! Converts the channels of a JPEG to red, green and blue, by the rules of libjpeg. The file does
+//! not state the color space, so it is inferred from markers and channel numbers.
 
-/// What markers say of colors.
+/// Information about colors from markers.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Hints {
     /// Whether there is a JFIF marker.
     pub(super) is_jfif: bool,
-    /// What an Adobe marker says.
+    /// Transform of an Adobe marker, if there is one.
     pub(super) adobe: Option<u8>,
 }
 
@@ -22,7 +22,7 @@ impl Hints {
     }
 }
 
-/// What the channels are.
+/// The color space of the channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Colours {
     Grey,
@@ -78,7 +78,7 @@ impl Colours {
             (Self::Ycck, [y, cb, cr, black, ..]) => {
                 from_ycbcr(y, cb, cr, pixels);
                 for (pixel, black) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(*black) {
-                    // What was made is the complement of cyan, magenta and yellow.
+                    // The result is the complement of cyan, magenta and yellow.
                     *pixel = pixel.map(|light| light_through(255 - light, *black));
                 }
             }
@@ -87,8 +87,8 @@ impl Colours {
     }
 }
 
-/// The light that comes through an ink and black, both given as what they let through: with the
-/// rounding of Pillow.
+/// The light that passes an ink and black, both given as transmittance, with the rounding of
+/// Pillow.
 pub(crate) fn light_through(ink: u8, black: u8) -> u8 {
     let product = (255 - u32::from(ink)) * u32::from(black) + 128;
     let covered = ((product >> 8) + product) >> 8;

@@ -2,10 +2,10 @@
 
 use super::Fault;
 
-/// How a channel becomes as large as the image.
+/// How a channel is enlarged to the size of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Enlarge {
-    /// It is.
+    /// The channel has the size of the image.
     No,
     /// Twice as wide: a quarter of the neighbor is mixed in.
     Across,
@@ -43,7 +43,7 @@ impl Enlarge {
 pub(super) struct Plane<'a> {
     pub(super) samples: &'a [u8],
     pub(super) stride: usize,
-    /// How many columns and rows of them belong to the image.
+    /// Number of columns and rows that belong to the image.
     pub(super) width: usize,
     pub(super) height: usize,
 }
@@ -53,7 +53,7 @@ impl Plane<'_> {
         &self.samples[row * self.stride..][..self.stride]
     }
 
-    /// The row of the image at height `y`, in `buffer` where it is not there as it is.
+    /// The row of the image at height `y`. It is computed in `buffer` if it is not stored.
     pub(super) fn enlarged<'a>(
         &'a self,
         how: Enlarge,
@@ -65,7 +65,7 @@ impl Plane<'_> {
             Enlarge::Across => across(&self.row(y)[..self.width], &mut buffer.row),
             Enlarge::Down => {
                 let (near, far) = self.two_rows(y);
-                // Halves are rounded down and up in turn.
+                // Halves are rounded down and up alternately.
                 let bias = if y.is_multiple_of(2) { 1 } else { 2 };
                 for ((value, near), far) in buffer.row.iter_mut().zip(near).zip(far) {
                     *value = ((3 * u16::from(*near) + u16::from(*far) + bias) >> 2) as u8;
@@ -88,7 +88,7 @@ impl Plane<'_> {
         &buffer.row
     }
 
-    /// Of a channel of half the height, the row that `y` falls into and the one next to it.
+    /// For a channel of half the height: the row that contains `y` and the one next to it.
     fn two_rows(&self, y: usize) -> (&[u8], &[u8]) {
         let near = y / 2;
         let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
@@ -96,7 +96,7 @@ impl Plane<'_> {
     }
 }
 
-/// Room for a row that is made.
+/// Memory for a computed row.
 pub(super) struct Buffer {
     row: Vec<u8>,
     sums: Vec<u16>,

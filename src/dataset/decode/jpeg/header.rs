@@ -1,4 +1,4 @@
-//! The segments of a JPEG file (T.81, annex B): what they say of size, tables and colors.
+//! The segments of a JPEG file (T.81, annex B): size, tables and colors.
 
 use super::Fault;
 use super::colour::{Colours, Hints};
@@ -43,14 +43,14 @@ impl<'a> Segment<'a> {
         Ok(bytes)
     }
 
-    /// All that is left.
+    /// The rest of the segment.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.0
     }
 }
 
-/// The code of the next marker, with `at` behind it: whatever stands before it, fill bytes and
-/// restart markers are passed over, as libjpeg does. Nothing where the file ends.
+/// The code of the next marker, and moves `at` after it. Other bytes before it, fill bytes and
+/// restart markers are skipped, as in libjpeg. `None` at the end of the file.
 pub(super) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
         let &[first, code] = bytes.get(*at..*at + 2)? else { return None };
@@ -62,7 +62,7 @@ pub(super) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     }
 }
 
-/// The content of the segment at `at`, which moves behind it.
+/// The content of the segment at `at`, and moves `at` after it.
 pub(super) fn segment<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Segment<'a>, Fault> {
     let length = bytes.get(*at..*at + 2).ok_or(Fault::Truncated)?;
     let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
@@ -82,7 +82,7 @@ pub(super) struct Conditions {
     pub(super) ac_k: u8,
 }
 
-/// The tables that hold from here on.
+/// The current tables.
 pub(super) struct Tables {
     pub(super) dc: [Option<HuffmanCodes>; 4],
     pub(super) ac: [Option<HuffmanCodes>; 4],
@@ -142,7 +142,7 @@ impl Tables {
     fn read_quantisation(&mut self, segment: &mut Segment<'_>) -> Result<(), Fault> {
         let which = segment.byte()?;
         let mut table = [0; 64];
-        // Some writers leave out the end of a table; it counts as ones.
+        // Some encoders leave out the end of a table. Missing values are ones.
         let is_wide = which >> 4 > 0;
         let n_bytes = if is_wide { 128 } else { 64 };
         if segment.rest().len() < n_bytes {
@@ -171,7 +171,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Frames of Motion JPEG leave out the tables that everybody uses (T.81, annex K).
+    /// Frames of Motion JPEG leave out the standard tables (T.81, annex K).
     pub(super) fn add_usual_huffman(&mut self) {
         for (place, (dc, ac)) in usual::tables().into_iter().enumerate() {
             self.dc[place].get_or_insert(dc);
@@ -187,7 +187,7 @@ pub(super) struct Process {
     pub(super) is_arithmetic: bool,
 }
 
-/// What the header of an image says.
+/// The header of an image.
 pub(super) struct Frame {
     pub(super) process: Process,
     pub(super) width: usize,
@@ -195,7 +195,7 @@ pub(super) struct Frame {
     pub(super) components: Vec<FrameComponent>,
 }
 
-/// What it says of a component.
+/// A component in the header.
 pub(super) struct FrameComponent {
     pub(super) id: u8,
     pub(super) across: usize,
@@ -204,7 +204,7 @@ pub(super) struct FrameComponent {
 }
 
 impl Frame {
-    /// Reads the header of an image; nothing where the marker is another.
+    /// Reads the header of an image. `None` for other markers.
     pub(super) fn read(code: u8, mut segment: Segment<'_>) -> Result<Option<Self>, Fault> {
         let process = match code {
             0xc0..=0xc2 => Process { is_progressive: code == 0xc2, is_arithmetic: false },
@@ -263,7 +263,7 @@ impl Scan {
         let mut components: Vec<(usize, usize, usize)> = vec![];
         for _ in 0..n {
             let (id, tables) = (segment.byte()?, segment.byte()?);
-            // Of equal numbers the first that is not in the scan yet is meant.
+            // If numbers are equal, the first component that is not in the scan yet is meant.
             let (position, _) = frame
                 .components
                 .iter()
@@ -281,7 +281,7 @@ impl Scan {
             return Err(WRONG);
         }
         if !frame.process.is_progressive {
-            // Some writers put other numbers here; libjpeg does not mind either.
+            // Some encoders write other numbers here, and libjpeg ignores them too.
             return Ok(Self { components, first: 0, last: 63, high: 0, low: 0 });
         }
         let is_band = if first == 0 { last == 0 } else { first <= last && last < 64 && n == 1 };

@@ -21,9 +21,9 @@ pub(super) struct Table {
     symbols: Vec<u8>,
 }
 
-/// What some bits begin with, in one number: the value behind the code (16 bits), the symbol (8),
-/// the bits of the code (4; none for a longer code), and the bits of code and value (4; none where
-/// the value is not all there).
+/// An entry of the lookup table in one number: the value after the code (16 bits), the symbol (8),
+/// the length of the code (4; zero for a longer code), and the length of code and value (4; zero if
+/// the value is incomplete).
 #[derive(Clone, Copy, Default)]
 struct Start(u32);
 
@@ -306,14 +306,14 @@ fn refine(bits: &mut Bits<'_>, band: &Band, value: &mut i16) {
     bits.fill();
     if bits.take(1) == 1 {
         let step = 1i16 << band.low;
-        // The bit may be there already in a scan that is told twice.
+        // The bit may already be set if a scan is repeated.
         if *value & step == 0 {
             *value = value.wrapping_add(if *value < 0 { -step } else { step });
         }
     }
 }
 
-/// The values that a progressive scan is about, in the order of the file.
+/// The values that a progressive scan contains, in the order of the file.
 pub(super) struct Band {
     pub(super) first: usize,
     pub(super) last: usize,

@@ -1,12 +1,12 @@
-//! JPEG, decoded to the numbers of libjpeg-turbo, which Pillow, `OpenCV` and torchvision use: the
-//! same inverse transform, enlargement of color and rules for which colors there are, bit for bit.
+//! A JPEG decoder with bit-for-bit the results of libjpeg-turbo, which Pillow, `OpenCV` and
+//! torchvision use: the same inverse transform, chroma upsampling and rules for the color space.
 //!
-//! Other decoders differ by a level here and there, which is enough to change a prediction in
-//! fifty; and they fill what is missing or damaged with gray. Here data that contradicts itself or
+//! Other decoders differ by a level in some pixels, which is enough to change one prediction in
+//! fifty. They also fill missing or damaged areas with gray. Here data that contradicts itself or
 //! ends early is an error: a code that is in no table, values out of range, restart markers out of
-//! order, data that goes on where the image ends, a progressive image without its last scans. What
-//! does no harm is passed over, as libjpeg does: bytes between segments, unknown segments, anything
-//! behind the end.
+//! order, data after the end of the image, a progressive image without its last scans. Harmless
+//! data is skipped, as in libjpeg: bytes between segments, unknown segments, anything after the
+//! end.
 
 #![expect(
     clippy::inline_always,
@@ -31,8 +31,8 @@ use scan::Component;
 
 use super::Reserve;
 
-/// The most scans that are read; writers use ten. Each takes as long as the image is large, and
-/// next to no bytes.
+/// Most scans that are read; encoders use ten. The time for each grows with the size of the image,
+/// but it may take almost no bytes in the file.
 const MOST_SCANS: usize = 128;
 
 /// The values of a block.
@@ -54,9 +54,9 @@ pub(super) enum Fault {
     Truncated,
     /// The content contradicts itself.
     Damaged(&'static str),
-    /// It is sound, as far as known, but of a kind that is not read.
+    /// The file may be valid, but its kind is not supported.
     Unsupported(&'static str),
-    /// The caller does not want an image of this size.
+    /// The caller refused an image of this size.
     Refused(super::DecodeError),
 }
 
@@ -65,13 +65,13 @@ impl Fault {
     const MISSING_SCAN: Self = Self::Damaged("a scan is missing");
 }
 
-/// A decoded image, as it lies in the file.
+/// A decoded image, before its orientation is applied.
 pub(super) struct Jpeg {
     pub(super) width: u32,
     pub(super) height: u32,
     /// Red, green and blue of each pixel.
     pub(super) pixels: Vec<u8>,
-    /// What the first EXIF segment holds.
+    /// Content of the first EXIF segment.
     pub(super) exif: Option<Vec<u8>>,
 }
 
@@ -89,13 +89,13 @@ struct Reader<'a> {
     is_padded: bool,
 }
 
-/// Decodes a JPEG, whose first two bytes are taken for granted. `reserve` is asked for memory
-/// before anything large is made.
+/// Decodes a JPEG, without checking its first two bytes. `reserve` is called before memory for the
+/// image is allocated.
 pub(super) fn decode(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Jpeg, Fault> {
     Reader::read_all(bytes, reserve)?.finish(None)
 }
 
-/// The same where something else says which colors there are.
+/// As [`decode`], with the color space given by the caller.
 pub(super) fn decode_as(
     bytes: &[u8],
     colours: Colours,
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         loop {
             match header::next_marker(bytes, &mut reader.at) {
                 Some(code::END) => break,
-                // A copy that was cut from a sector full of zeros is whole if its last scan is.
+                // A copy that ends in a sector of zeros is complete if its last scan is.
                 None if reader.is_padded => break,
                 None => return Err(Fault::Truncated),
                 Some(code::START) => {

@@ -12,17 +12,17 @@ pub(super) struct Component {
     /// Sampling factors.
     pub(super) across: usize,
     pub(super) down: usize,
-    /// Blocks that hold something of the image.
+    /// Blocks that contain part of the image.
     blocks_across: usize,
     blocks_down: usize,
-    /// Blocks in a row, with those that only fill up.
+    /// Blocks in a row, including padding.
     blocks_stride: usize,
     blocks_high: usize,
     /// The steps of the values, in natural order, as they were when the first scan began.
     steps: Option<Block>,
-    /// What progressive scans have told so far.
+    /// Values from progressive scans so far.
     values: Vec<Block>,
-    /// For each value the lowest bit that is known, 14 for nothing.
+    /// Lowest known bit of each value; 14 if none is known.
     known: [u8; 64],
     pub(super) samples: Vec<u8>,
     /// Samples that belong to the image.
@@ -45,8 +45,8 @@ pub(super) fn most(frame: &Frame) -> (usize, usize) {
     (across.unwrap_or(1), down.unwrap_or(1))
 }
 
-/// Bytes that decoding takes: samples, what progressive scans tell of them, and the pixels, which
-/// are there twice while they are turned.
+/// Bytes that decoding takes: samples, values from progressive scans, and the pixels, which are
+/// stored twice while the orientation is applied.
 pub(super) fn bytes(frame: &Frame) -> u64 {
     let (most_across, most_down) = most(frame);
     let units = frame.width.div_ceil(8 * most_across) * frame.height.div_ceil(8 * most_down);
@@ -55,7 +55,7 @@ pub(super) fn bytes(frame: &Frame) -> u64 {
     (64 * each * units * blocks + 6 * frame.width * frame.height) as u64
 }
 
-/// The components of an image, with room for all they will hold.
+/// The components of an image, with memory for all their values.
 pub(super) fn components(frame: &Frame) -> Vec<Component> {
     let (most_across, most_down) = most(frame);
     let units_across = frame.width.div_ceil(8 * most_across);
@@ -87,7 +87,7 @@ pub(super) fn components(frame: &Frame) -> Vec<Component> {
         .collect()
 }
 
-/// What decodes the blocks of a scan.
+/// The decoder for the blocks of a scan.
 enum Coder<'a> {
     Huffman(Box<Huffman<'a>>),
     Arithmetic(Box<Arithmetic<'a>>),
@@ -97,25 +97,25 @@ struct Huffman<'a> {
     bits: Bits<'a>,
     dc: [Option<Table>; 4],
     ac: [Option<Table>; 4],
-    /// Blocks of a progressive scan that are known to hold nothing more.
+    /// Blocks of a progressive scan that are known to have no more values.
     n_ended: u32,
 }
 
-/// A scan at work.
+/// A scan that is being decoded.
 struct Work<'a> {
     bytes: &'a [u8],
     scan: &'a Scan,
     tables: &'a Tables,
     is_progressive: bool,
     coder: Coder<'a>,
-    /// The first value of the block before, of each component of the scan.
+    /// First value of the previous block of each component of the scan.
     before: [i32; 4],
     band: Band,
-    /// For each block of a unit, which component of the scan it belongs to.
+    /// Component of the scan that each block of a unit belongs to.
     slots: Vec<usize>,
 }
 
-/// Decodes the scan that begins at `at`, and says what follows it.
+/// Decodes the scan that begins at `at`. Returns the position after it.
 pub(super) fn decode(
     bytes: &[u8],
     at: usize,
@@ -143,7 +143,7 @@ pub(super) fn decode(
         before: [0; 4],
         band: Band { first: scan.first.max(1), last: scan.last, low: scan.low },
     };
-    // A component alone in its scan has no blocks that only fill up.
+    // A scan with a single component has no padding blocks.
     let (n_across, n_down) = if let [(position, ..)] = scan.components[..] {
         (components[position].blocks_across, components[position].blocks_down)
     } else {
@@ -172,7 +172,7 @@ pub(super) fn decode(
     Ok(rest)
 }
 
-/// Notes that a scan tells of a component, and whether it may.
+/// Records that a scan contains a component, and checks that it may.
 fn start(
     component: &mut Component,
     frame: &Frame,
@@ -259,7 +259,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A block that is told once.
+    /// Decodes a block of a sequential scan.
     #[inline]
     fn sequential(
         &mut self,
@@ -295,7 +295,7 @@ impl Work<'_> {
         }
     }
 
-    /// What a progressive scan tells of a block.
+    /// Decodes the values of a block in a progressive scan.
     fn refine(&mut self, slot: usize, block: &mut Block) -> Result<(), Fault> {
         let (_, dc_table, ac_table) = self.scan.components[slot];
         let (is_dc, is_first) = (self.scan.first == 0, self.scan.high == 0);
@@ -327,7 +327,7 @@ impl Work<'_> {
         }
     }
 
-    /// Begins anew behind the restart marker of this number, which must be there.
+    /// Restarts after the restart marker of this number, which must be present.
     fn restart(&mut self, number: u8) -> Result<(), Fault> {
         let rest = self.finish()?;
         let marker = self.bytes.get(rest.end..rest.end + 2);
@@ -348,7 +348,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What follows the data that was needed: nothing, or what does no harm.
+    /// Checks the data after the scan: nothing, or harmless bytes.
     fn finish(&mut self) -> Result<Rest, Fault> {
         let rest = match &self.coder {
             Coder::Huffman(huffman) => {
@@ -360,7 +360,8 @@ impl Work<'_> {
         if rest.is_padded_with_zeros && rest.bytes.is_empty() || self.is_filling(&rest) {
             return Ok(rest);
         }
-        // Other bytes are a slip of the writer, or the mark of a decoder that has lost its thread.
+        // Other bytes are a mistake of the encoder, or a sign that decoding has lost
+        // synchronization.
         let is_last = self.bytes.get(rest.end + 1) == Some(&code::END);
         let may_be_slip = rest.is_padded_with_ones && rest.bytes.len() <= LONGEST_SLIP;
         if !may_be_slip || self.is_progressive && !is_last || self.is_more_blocks() {
@@ -369,8 +370,8 @@ impl Work<'_> {
         Ok(rest)
     }
 
-    /// Whether nothing follows but bytes that fill up. Zeros behind a zero may as well be a lost
-    /// end that was taken for data.
+    /// Whether only padding bytes follow. Zeros after a zero may also be a lost end that was read
+    /// as data.
     fn is_filling(&self, rest: &Rest) -> bool {
         let n = rest.bytes.len();
         let is_zeros = rest.bytes.iter().all(|byte| *byte == 0);
@@ -381,7 +382,7 @@ impl Work<'_> {
                 || is_zeros && before.is_some_and(|byte| *byte != 0))
     }
 
-    /// Whether what is left over is whole blocks to its end, beginning with any block of a unit.
+    /// Whether the remaining data consists of whole blocks, beginning with any block of a unit.
     fn is_more_blocks(&mut self) -> bool {
         let Coder::Huffman(huffman) = &self.coder else { return true };
         if self.is_progressive {
@@ -423,14 +424,14 @@ impl Work<'_> {
     }
 }
 
-/// The most bytes that are taken for a slip: in damaged files there are mostly more.
+/// Most bytes that count as a mistake of the encoder. In damaged files there are usually more.
 const LONGEST_SLIP: usize = 64;
 
-/// How many zeros in a row are no image, unless they stand for even blocks.
+/// Number of consecutive zeros that cannot be image data, unless they encode even blocks.
 const LOST_SECTOR: usize = 64;
 
-/// Whether there are zeros in the data of a scan where no writer writes them: a sector that was
-/// lost. Decoders make noise of it.
+/// Whether the data of a scan contains zeros that no encoder writes, as from a lost sector.
+/// Decoders would show noise.
 fn has_lost_sector(data: &[u8], scan: &Scan, tables: &Tables) -> bool {
     let mut n_zeros = 0;
     let has_run = data.iter().any(|byte| {
@@ -443,15 +444,15 @@ fn has_lost_sector(data: &[u8], scan: &Scan, tables: &Tables) -> bool {
         })
 }
 
-/// Whether zero bits stand for a zero, so that even blocks are a run of zeros.
+/// Whether zero bits encode a zero, so that even blocks are a run of zeros.
 fn writes_zeros(codes: Option<&HuffmanCodes>) -> bool {
     codes.is_some_and(|codes| codes.symbols.first() == Some(&0))
 }
 
-/// Transforms what progressive scans have told.
+/// Transforms the values from progressive scans.
 ///
 /// # Errors
-/// Where something was not told to the last bit.
+/// When a value is not known to its last bit.
 pub(super) fn complete(component: &mut Component) -> Result<(), Fault> {
     let steps = component.steps.as_ref().ok_or(Fault::MISSING_SCAN)?;
     if component.values.is_empty() {

@@ -1,5 +1,5 @@
-//! What is accepted and what is not. That pixels equal libjpeg's is tested on files of many kinds
-//! in `tests/it/images.rs`.
+//! Tests which files are accepted. `tests/it/images.rs` compares pixels with libjpeg's for many
+//! kinds of files.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn pixels(bytes: &[u8]) -> Vec<u8> {
     read(bytes).map(|jpeg| jpeg.pixels).unwrap()
 }
 
-/// Where the data of the first scan begins.
+/// Start of the data of the first scan.
 fn data_at(bytes: &[u8]) -> usize {
     let at = bytes.windows(2).position(|pair| pair == [0xff, code::START_OF_SCAN]).unwrap();
     at + 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]))
@@ -54,7 +54,7 @@ fn what_does_no_harm_is_passed_over() {
     assert_eq!(pixels(PROGRESSIVE), sound);
     let end = PLAIN.len() - 2;
     let cases: [(&str, Vec<u8>); 9] = [
-        ("bytes behind the end", with(PLAIN, PLAIN.len(), b"\0\0trailing \xff\xd8 garbage")),
+        ("bytes after the end", with(PLAIN, PLAIN.len(), b"\0\0trailing \xff\xd8 garbage")),
         ("a second image", [PLAIN, PROGRESSIVE].concat()),
         ("bytes between headers", with(PLAIN, 2, b"\0\x01\x02\x03")),
         ("an unknown segment", with(PLAIN, 2, b"\xff\xf3\0\x05abc")),
@@ -142,7 +142,7 @@ fn of_flipped_bits_those_that_show_are_noticed() {
         }
     }
     assert!(n_noticed * 7 > n_tried, "{n_noticed} of {n_tried}");
-    // What is left changes the brightness of all that follows without losing the thread.
+    // The other cases change the brightness of all that follows but do not lose synchronization.
     assert!(n_bad * 4 < n_tried, "{n_bad} of {n_tried}");
 }
 

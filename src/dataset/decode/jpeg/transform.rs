@@ -68,13 +68,13 @@ fn transposed(rows: &[Row; 8]) -> [Row; 8] {
     std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]))
 }
 
-/// The highest first value there can be: encoders stay below 1024 and half a step.
+/// Highest possible first value: encoders stay below 1024 and half a step.
 const HIGHEST_DC: i32 = 2048;
 
 /// Transforms a block whose last value is at place `last`, and writes its samples into a plane.
 ///
 /// # Errors
-/// Where the first value is out of range: the mark of data that has lost its thread.
+/// When the first value is out of range, which is a sign of damaged data.
 #[inline]
 pub(super) fn inverse(
     block: &Block,
@@ -172,7 +172,7 @@ mod tests {
             let (block, steps) = (&block, &steps);
             Inverse { block, steps, last, plane: &mut other, stride: 8 }.call();
             assert_eq!(one, other, "up to {last}");
-            // Values beyond the corner are not looked at where there are none.
+            // Values outside the corner are skipped if they are all zero.
             let mut whole = [0; 64];
             Inverse { block, steps, last: 63, plane: &mut whole, stride: 8 }.call();
             assert_eq!(one, whole, "up to {last}");

@@ -1,4 +1,4 @@
-//! The Huffman tables that everybody uses (T.81, annex K.3).
+//! The standard Huffman tables (T.81, annex K.3).
 
 /// How many codes of each length a Huffman table has, and what they stand for.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ const AC_COLOUR: [u8; 162] = [
     0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
 ];
 
-/// Those of brightness and of color, each for first and other values.
+/// The tables of luma and chroma, each for first and other values.
 pub(super) fn tables() -> [(HuffmanCodes, HuffmanCodes); 2] {
     let dc: Vec<u8> = (0..12).collect();
     [

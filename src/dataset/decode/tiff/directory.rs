@@ -31,12 +31,12 @@ pub(super) mod tag {
 pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     pub(super) is_little: bool,
-    /// Where each entry is, by its tag.
+    /// Position of each entry, by its tag.
     entries: Vec<(u16, usize)>,
 }
 
 impl<'a> Directory<'a> {
-    /// Nothing where it is cut short.
+    /// `None` if it ends early.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut directory = Self { bytes, is_little: bytes.first()? == &b'I', entries: vec![] };
         let start = directory.long(4)? as usize;
@@ -95,7 +95,7 @@ impl<'a> Directory<'a> {
         Some(values.collect())
     }
 
-    /// The first value of a tag, or what is meant where it is missing.
+    /// The first value of a tag, or the default if it is missing.
     pub(super) fn value_or(&self, tag: u16, default: usize) -> usize {
         self.values(tag).and_then(|values| values.first().copied()).unwrap_or(default)
     }

@@ -1,5 +1,5 @@
-//! TIFF: the kinds that image editors, scanners and geographic tools write. What is not read is
-//! said to be unsupported, never taken for damaged.
+//! A TIFF decoder for the kinds of files that image editors, scanners and geographic tools write.
+//! Other kinds are reported as unsupported, never as damaged.
 
 mod directory;
 mod pack;
@@ -10,7 +10,7 @@ use pack::Compression;
 use super::jpeg::{self, Colours};
 use super::{DecodeError, Reserve, kind};
 
-/// What the samples of a pixel are.
+/// The color space of the samples of a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Meaning {
     /// From black to white, or the other way round.
@@ -25,7 +25,7 @@ enum Meaning {
 }
 
 impl Meaning {
-    /// Samples that are looked at; others (alpha, a selection) follow.
+    /// Number of samples that are used. Others (alpha, a selection) follow.
     fn n_samples(&self) -> usize {
         match self {
             Self::Grey { .. } | Self::Palette(_) => 1,
@@ -46,7 +46,7 @@ struct Layout<'a> {
     meaning: Meaning,
     compression: Compression,
     has_predictor: bool,
-    /// Whether each sample has pieces of its own.
+    /// Whether each sample has separate pieces.
     is_planar: bool,
     /// The size of a piece (a strip or a tile) in pixels.
     piece: (usize, usize),
@@ -77,7 +77,7 @@ pub(super) fn is_fax(bytes: &[u8]) -> Result<bool, DecodeError> {
     Ok(is_fax)
 }
 
-/// Decodes the first image of a file, as it lies there.
+/// Decodes the first image of a file, before its orientation is applied.
 pub(super) fn decode(
     bytes: &[u8],
     reserve: &mut Reserve<'_>,
@@ -109,7 +109,7 @@ struct Piece {
     per_pixel: usize,
     /// The largest a sample can be.
     most: u32,
-    /// What they are: pieces that are JPEG come as red, green and blue.
+    /// Color space. Pieces in JPEG compression are already red, green and blue.
     is_rgb: bool,
 }
 
@@ -196,7 +196,7 @@ impl<'a> Layout<'a> {
     fn piece(&self, number: usize, n_rows: usize) -> Result<Piece, DecodeError> {
         let from = *self.offsets.get(number).ok_or(damaged("a piece is missing"))?;
         let wanted = self.row_bytes() * n_rows.min(self.piece.1);
-        // Writers leave the length out where it is plain.
+        // Encoders leave out the length if it is obvious.
         let length = self.lengths.get(number).copied().unwrap_or(wanted);
         let end = from.saturating_add(length).min(self.bytes.len());
         let packed = self.bytes.get(from..end).ok_or(DecodeError::Truncated)?;
@@ -285,7 +285,7 @@ impl<'a> Layout<'a> {
         Ok(Piece { samples, per_row: per_pixel * width, per_pixel, most: 255, is_rgb })
     }
 
-    /// Puts a piece in its place.
+    /// Copies a piece to its position.
     fn place(
         &self,
         piece: &Piece,
@@ -331,7 +331,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Gray and palettes have one plane that counts; ink on ink would need all four at once.
+    /// Gray and palettes have one plane that is used. CMYK would need all four at once.
     fn set_plane(&self, pixel: &mut [u8; 3], plane: usize, sample: u16, most: u32) {
         match &self.meaning {
             Meaning::Rgb => pixel[plane] = to_byte(sample, most),
@@ -400,7 +400,7 @@ fn meaning(
     Ok(meaning)
 }
 
-/// The colors that numbers stand for: all red values, then green, then blue, of 16 bits.
+/// The colors of a palette: all red values, then green, then blue, in 16 bits.
 fn palette(directory: &Directory<'_>, n_bits: usize) -> Result<Vec<[u8; 3]>, DecodeError> {
     let values = directory.values(tag::PALETTE).unwrap_or_default();
     let n = 1 << n_bits;

@@ -1,4 +1,4 @@
-//! Compressions of TIFF files that are no images of their own.
+//! Compression methods of TIFF files, except JPEG.
 
 use std::io::Read;
 
@@ -17,7 +17,7 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// By its number in the file, or what it is where it cannot be undone.
+    /// The method by its number in the file, or its name if it is not supported.
     pub(super) fn of(number: usize) -> Result<Self, String> {
         Ok(match number {
             1 => Self::None,
@@ -36,7 +36,7 @@ impl Compression {
         })
     }
 
-    /// The first `n` bytes that some bytes hold; fewer where they end early.
+    /// Decompresses the first `n` bytes; fewer if the data ends early.
     pub(super) fn unpack(self, bytes: &[u8], n: usize) -> Vec<u8> {
         match self {
             Self::None | Self::Jpeg => bytes[..bytes.len().min(n)].to_vec(),
@@ -44,7 +44,7 @@ impl Compression {
             Self::PackBits => pack_bits(bytes, n),
             Self::Deflate => {
                 let mut unpacked = vec![];
-                // What came before an error is too short, which is noticed.
+                // Data before an error is too short, which the caller checks.
                 let _ = ZlibDecoder::new(bytes).take(n as u64).read_to_end(&mut unpacked);
                 unpacked
             }
