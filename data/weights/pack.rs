@@ -1,7 +1,9 @@
 //! Makes the built-in weights file from a run of `pipelines/pretrain_larger.yaml`: the weights of
 //! the base model, with a record of their origin.
 //!
+//! ```sh
 //! cargo run --release --example pack_weights -- runs/pretrain_larger data/weights/FILE.safetensors
+//! ```
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::path::{Path, PathBuf};
