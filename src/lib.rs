@@ -5,7 +5,7 @@
 //! Modules in reading order. A module uses only modules above it. ARCHITECTURE.md has the table of
 //! dependencies, and a test enforces it.
 //!
-//! - [`base`]: digests, files, random streams, tensors, text.
+//! - [`base`]: digests, files, names, tensors, text.
 //! - [`spec`]: the resolved description of a run, as plain data.
 //! - [`event`]: progress of a run, sent to listeners.
 //! - [`metrics`]: metrics of predicted probabilities.
