@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory of a run on 5,000 and on 50,000 images, which the script generates.
 
-    benches/memory.py [--width 0.35] [--threads N]
+    benches/memory.py [--width 0.35] [--threads N] [--images FEW MANY] [--program FILE]
 
 A run caches at most 256 MiB of pixels and 32 MiB of features in memory; the rest is on disk. Both
 datasets are larger, so their peaks should be within 10 % of each other. Needs a release build.
@@ -38,7 +38,7 @@ def bitmap(noise):
     return header + noise.randbytes(768)
 
 
-def peak(n, width, threads):
+def peak(program, n, width, threads):
     """Peak MiB and seconds of a run on `n` images."""
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
@@ -50,7 +50,7 @@ def peak(n, width, threads):
                 (folder / f"{number:06}.bmp").write_bytes(bitmap(noise))
         pipeline = place / "memory.yaml"
         pipeline.write_text(PIPELINE.format(width=width))
-        command = [OURS, "run", pipeline, "--quiet", "--runs-dir", place / "runs"]
+        command = [program, "run", pipeline, "--quiet", "--runs-dir", place / "runs"]
         command += ["--cache-dir", place / "cache", "--threads", str(threads)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
@@ -64,9 +64,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", default="0.35")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--images", type=int, nargs=2, default=[5_000, 50_000])
+    parser.add_argument("--program", type=Path, default=OURS)
     arguments = parser.parse_args()
-    few, many = (peak(n, arguments.width, arguments.threads) for n in (5_000, 50_000))
-    print(f"5,000 images: {few:.0f} MiB; 50,000 images: {many:.0f} MiB; ratio {many / few:.3f}")
+    options = arguments.width, arguments.threads
+    few, many = (peak(arguments.program, n, *options) for n in arguments.images)
+    first, second = (f"{n:,} images" for n in arguments.images)
+    print(f"{first}: {few:.0f} MiB; {second}: {many:.0f} MiB; ratio {many / few:.3f}")
 
 
 if __name__ == "__main__":

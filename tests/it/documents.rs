@@ -133,3 +133,17 @@ fn the_benchmark_against_the_peers_runs() {
         assert!(out.contains(job), "{job}: {out}");
     }
 }
+
+/// On a few images; the figures it prints are those of small datasets.
+#[test]
+fn the_benchmark_of_memory_runs() {
+    let output = Command::new("python3")
+        .arg(project().join("benches/memory.py"))
+        .args(["--images", "20", "40", "--threads", "1", "--program"])
+        .arg(env!("CARGO_BIN_EXE_alpaca-run"))
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out.starts_with("20 images: ") && out.contains("40 images: "), "{out}");
+}

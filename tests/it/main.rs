@@ -47,5 +47,7 @@ mod runs_command;
 mod schema;
 mod support;
 mod training_from_scratch;
+mod usual_slips;
 mod watch;
 mod weight_files;
+mod words;

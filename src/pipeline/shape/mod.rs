@@ -3,6 +3,7 @@
 //! It also repairs the tree where possible: unknown keys and invalid values of optional keys are
 //! removed, so that later checks can report on the rest of the pipeline too.
 
+mod slips;
 pub(super) mod wording;
 
 use serde_json::Value as Json;
@@ -108,8 +109,9 @@ impl Check<'_> {
                     return self.value(value, *schema, &Named::under_key(key, key_span));
                 }
                 let message = format!("{subject} has no choice `{key}`");
+                let hint = below_a_tag(key, tags);
                 Diagnostic::new(Code::UnknownChoice, key_span.clone(), message)
-                    .hint(wording::nearest_or_all(key, names()))
+                    .hint(hint.unwrap_or_else(|| wording::nearest_or_all(key, names())))
             }
             [] => {
                 let message = format!("{subject} is empty");
@@ -118,9 +120,10 @@ impl Check<'_> {
             }
             [first, second, ..] => {
                 let message = format!("{subject} is a choice and takes one key, not several");
+                let hint = below_a_tag(&first.key, tags).or_else(|| below_a_tag(&second.key, tags));
                 Diagnostic::new(Code::Conflict, second.key_span.clone(), message)
                     .related(first.key_span.clone(), "chosen first here")
-                    .hint(format!("keep one of {}", text::any_of(names())))
+                    .hint(hint.unwrap_or_else(|| format!("keep one of {}", text::any_of(names()))))
             }
         })
     }
@@ -164,14 +167,16 @@ impl Check<'_> {
     fn unknown_key(&mut self, key: &str, place: &Span, schema: SchemaView) -> Option<String> {
         let known: Vec<&str> = schema.properties().into_iter().map(|(name, _)| name).collect();
         let nearest = text::nearest(key, known.iter().copied(), 1).first().copied();
+        let slip = slips::hint(key, &known);
         let hint = match nearest {
             _ if key == "<<" => wording::NO_MERGE_KEYS.to_owned(),
+            _ if slip.is_some() => slip.clone().unwrap_or_default(),
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("the keys here are {}", text::all_of(known)),
         };
         let message = format!("unknown key `{key}`");
         self.diagnostics.push(Diagnostic::new(Code::UnknownKey, place.clone(), message).hint(hint));
-        nearest.map(str::to_owned)
+        nearest.filter(|_| slip.is_none()).map(str::to_owned)
     }
 
     fn missing_keys(&mut self, keys: &[&str], schema: SchemaView, named: &Named<'_>) -> Shape {
@@ -269,6 +274,13 @@ impl Check<'_> {
         self.diagnostics.push(diagnostic);
         Shape::Broken
     }
+}
+
+/// The hint for a key that was written beside the choice it belongs to.
+fn below_a_tag(key: &str, tags: &[(&str, SchemaView)]) -> Option<String> {
+    let is_choice = tags.iter().any(|(tag, _)| *tag == key);
+    let (tag, _) = tags.iter().find(|(_, schema)| !is_choice && schema.property(key).is_some())?;
+    Some(format!("write `{key}` under `{tag}`: `{tag}: {{ {key}: … }}`"))
 }
 
 /// Whether a mapping has a key that a schema requires.

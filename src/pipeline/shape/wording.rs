@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
 
+use super::slips;
 use crate::base::text;
 use crate::pipeline::document::{Node, NodeValue};
 use crate::pipeline::schema::SchemaView;
@@ -35,7 +36,9 @@ pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
             format!("a list of {least}{}", text::count(n as usize, item_noun(schema)))
         }
         (Some("array"), ..) => "a list".to_owned(),
-        (Some("object"), _, Some(n)) => format!("at least {}", text::count(n as usize, "entry")),
+        (Some("object"), _, Some(n)) => {
+            format!("a mapping with at least {}", text::count(n as usize, "entry"))
+        }
         (Some("object"), ..) if !schema.required().is_empty() => {
             format!("a mapping with {}", text::all_of(schema.required()))
         }
@@ -117,6 +120,19 @@ pub(super) fn nearest_or_all<'a>(
     }
 }
 
+/// A hint on how to write the number that a text holds, if it holds one.
+fn number_in_text(text: &str) -> Option<String> {
+    let number = text.trim_end_matches('%').parse::<f64>().ok()?;
+    let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
+    Some(if text.ends_with('%') {
+        format!("write {} (a fraction of one)", number / 100.0)
+    } else if is_whole && text.parse::<u64>().is_err() {
+        format!("numbers go up to {}", u64::MAX)
+    } else {
+        format!("write {text} without quotes")
+    })
+}
+
 /// A hint on how to write the value that was probably meant, for a value of the wrong type.
 pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<String> {
     let takes = |kinds: &[&str]| {
@@ -124,7 +140,16 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         own.chain(schema.branches().into_iter().filter_map(SchemaView::kind))
             .any(|kind| kinds.contains(&kind))
     };
+    if let NodeValue::Scalar(value @ Yaml::Number(_)) = &node.value
+        && takes(&["object"])
+        && let Some(hint) = slips::in_mapping(key, &written(value))
+    {
+        return Some(hint);
+    }
     match &node.value {
+        NodeValue::Sequence(_) if schema.any_property().is_some() => {
+            Some("write names in place of the dashes: `transfer: { train: { … } }`".to_owned())
+        }
         NodeValue::Mapping(_) if takes(&["array"]) => {
             Some("put a dash in front of each entry".to_owned())
         }
@@ -138,15 +163,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             Some(format!("in YAML 1.2 `{text}` is a string; write `{value}`"))
         }
         NodeValue::Scalar(Yaml::String(text)) if takes(&["number", "integer"]) => {
-            let number = text.trim_end_matches('%').parse::<f64>().ok()?;
-            let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
-            Some(if text.ends_with('%') {
-                format!("write {} (a fraction of one)", number / 100.0)
-            } else if is_whole && text.parse::<u64>().is_err() {
-                format!("numbers go up to {}", u64::MAX)
-            } else {
-                format!("write {text} without quotes")
-            })
+            number_in_text(text)
         }
         NodeValue::Scalar(value)
             if schema.items().is_some_and(|items| super::fits_kind(node, items)) =>

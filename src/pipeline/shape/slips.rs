@@ -1,0 +1,250 @@
+//! Names that other libraries have for keys of a pipeline, and keys in the wrong place: a hint for
+//! each.
+//!
+//! The names are those of Keras, Ultralytics, timm, Hugging Face and scikit-learn.
+
+use crate::base::text;
+use crate::pipeline::schema::SchemaView;
+
+/// A usual name, in mappings that know the key `home`.
+struct Slip {
+    home: &'static str,
+    names: &'static [&'static str],
+    hint: &'static str,
+}
+
+/// Keys that tell mappings apart: of the pipeline, its dataset, its model, a stage that trains.
+const PIPELINE: &str = "stages";
+const DATASET: &str = "image_size";
+const MODEL: &str = "base";
+const TRAIN: &str = "early_stopping";
+
+const SLIPS: [Slip; 34] = [
+    // The dataset.
+    Slip {
+        home: DATASET,
+        names: &["path", "root", "dir", "data_dir", "image_dir", "train_dir", "source", "location"],
+        hint: "write the directory of the images as `directory`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["validation_split", "val_split", "valid_pct", "validation", "val_size", "val"],
+        hint: "write `split: { validation: 0.2 }`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["test_size", "test_split", "test"],
+        hint: "write `split: { validation: 0.2, test: 0.1 }`",
+    },
+    Slip {
+        home: DATASET,
+        names: &[
+            "img_size",
+            "imgsz",
+            "input_size",
+            "target_size",
+            "input_shape",
+            "image_shape",
+            "resolution",
+            "size",
+        ],
+        hint: "write the size of the images as `image_size: 160`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["batch", "bs", "per_device_train_batch_size"],
+        hint: "write `batch_size: 32`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["num_workers", "workers", "n_jobs", "dataloader_num_workers"],
+        hint: "threads are not part of a pipeline: pass `--threads N`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["shuffle"],
+        hint: "remove it: training images are shuffled in each epoch, by `seed`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["label_mode", "class_mode", "class_names", "num_classes", "nc", "names"],
+        hint: "remove it: the classes are the directories below `directory`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["cache"],
+        hint: "remove it: decoded images are cached; `--no-cache` turns the cache off",
+    },
+    Slip {
+        home: DATASET,
+        names: &["random_state", "random_seed", "seed"],
+        hint: "write `seed` at the top level, or under `split` for the split alone",
+    },
+    Slip {
+        home: DATASET,
+        names: &["augment", "augmentation", "augmentations", "transform", "transforms"],
+        hint: "write `augmentation` at the top level, as a list",
+    },
+    // The model.
+    Slip {
+        home: MODEL,
+        names: &["name", "arch", "architecture", "model", "model_name", "backbone", "network"],
+        hint: "write the architecture as `base: mobilenet_v2`",
+    },
+    Slip {
+        home: MODEL,
+        names: &["alpha", "width_mult", "width_multiplier"],
+        hint: "write `width: 0.35`",
+    },
+    Slip {
+        home: MODEL,
+        names: &["pretrained", "checkpoint", "pretrained_weights"],
+        hint: "write `weights: imagenet`, `weights: builtin` or `weights: FILE`",
+    },
+    Slip { home: MODEL, names: &["include_top"], hint: "write `top: new` or `top: pretrained`" },
+    Slip {
+        home: MODEL,
+        names: &["dropout", "drop_rate", "pooling", "global_pool"],
+        hint: "write it under `head`: `head: { dropout: 0.2 }`",
+    },
+    Slip {
+        home: MODEL,
+        names: &["num_classes", "classes", "n_classes", "num_labels"],
+        hint: "remove it: the number of classes is that of the dataset",
+    },
+    // A stage that trains.
+    Slip {
+        home: TRAIN,
+        names: &["learning_rate", "lr", "lr0", "base_lr", "eta", "learning_rate_init"],
+        hint: "write it under the optimizer: `optimizer: { adam: { learning_rate: 1e-3 } }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["weight_decay", "wd"],
+        hint: "write it under the optimizer: `optimizer: { adamw: { weight_decay: 0.004 } }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["momentum", "nesterov"],
+        hint: "write it under the optimizer: `optimizer: { sgd: { momentum: 0.9 } }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["num_epochs", "n_epochs", "num_train_epochs", "max_epochs", "max_iter", "n_epoch"],
+        hint: "write `epochs: 5`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["patience", "early_stop", "n_iter_no_change"],
+        hint: "write `early_stopping: { patience: 5 }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["scheduler", "lr_scheduler", "lr_scheduler_type", "sched", "cos_lr"],
+        hint: "write `schedule: { cosine: {} }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["warmup_epochs", "warmup_steps", "warmup_ratio"],
+        hint: "write `warmup: { epochs: 1 }` or `warmup: { steps: 100 }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["trainable", "fine_tune_at", "unfreeze", "freeze_layers", "freeze_until"],
+        hint: "write `unfreeze_from: LAYER`, `freeze: all` or `freeze: none`; `alpaca-run layers` \
+               lists the layers",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["monitor", "metric_for_best_model", "save_best_only"],
+        hint: "write `best_by: val/accuracy`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["loss", "criterion", "loss_function"],
+        hint: "remove it: the loss is the cross-entropy; `label_smoothing` changes its targets",
+    },
+    Slip { home: TRAIN, names: &["smoothing"], hint: "write `label_smoothing: 0.1`" },
+    Slip {
+        home: TRAIN,
+        names: &["clipnorm", "clip_grad", "max_grad_norm", "global_clipnorm", "clipvalue"],
+        hint: "write `gradient_clipping: { norm: 1.0 }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["ema", "use_ema", "model_ema", "ema_momentum"],
+        hint: "write `weight_average: { decay: 0.999 }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["class_weight", "class_weights", "sample_weight"],
+        hint: "classes have equal weights per image; for uneven classes, write `best_by: \
+               val/balanced_accuracy`",
+    },
+    Slip { home: TRAIN, names: &["metrics"], hint: "remove it: all metrics are computed" },
+    // The pipeline.
+    Slip { home: PIPELINE, names: &["data", "datasets"], hint: "write `dataset`" },
+    Slip {
+        home: PIPELINE,
+        names: &["train", "training", "steps", "jobs"],
+        hint: "write stages by name: `stages: { transfer: { train: { epochs: 5 } } }`",
+    },
+];
+
+/// What to write in place of an unknown key, if it is a usual name for something, or a key that
+/// belongs somewhere else.
+pub(super) fn hint(key: &str, known: &[&str]) -> Option<String> {
+    let word = key.to_lowercase().replace('-', "_");
+    let slip = SLIPS.iter().find(|slip| {
+        known.contains(&slip.home) && slip.names.contains(&word.as_str()) && !known.contains(&key)
+    });
+    slip.map(|slip| slip.hint.to_owned()).or_else(|| elsewhere(&word))
+}
+
+/// Where in a pipeline a key belongs that is not known where it is.
+fn elsewhere(key: &str) -> Option<String> {
+    let root = SchemaView::root();
+    if root.property(key).is_some() {
+        return Some(format!("write `{key}` at the top level"));
+    }
+    let model = root.property("model");
+    let places = [
+        ("dataset", root.property("dataset")),
+        ("model", model),
+        ("model.head", model.and_then(|model| model.property("head"))),
+        ("stages.NAME.train", train()),
+    ];
+    let fitting = places
+        .into_iter()
+        .filter(|(_, schema)| schema.is_some_and(|schema| schema.property(key).is_some()))
+        .map(|(place, _)| format!("{place}.{key}"));
+    let mut places: Vec<String> = fitting.collect();
+    if ["learning_rate", "lr"].contains(&key) {
+        places.push("stages.NAME.train.optimizer.adam.learning_rate".to_owned());
+    }
+    let names = text::any_of(places.iter().map(String::as_str));
+    (!places.is_empty()).then(|| format!("its place is {names}"))
+}
+
+/// The schema of a stage that trains.
+fn train() -> Option<SchemaView> {
+    let stages = SchemaView::root().property("stages")?;
+    let stage = stages.any_property()?;
+    stage.tags().into_iter().find(|(tag, _)| *tag == "train").map(|(_, schema)| schema)
+}
+
+/// How to write a value that stands where a mapping is expected: the key that it is usually meant
+/// for.
+pub(super) fn in_mapping(key: &str, value: &str) -> Option<String> {
+    let inner = match key {
+        "split" => "validation",
+        "adam" | "adamw" | "sgd" => "learning_rate",
+        "early_stopping" => "patience",
+        "head" => "dropout",
+        "gradient_clipping" => "norm",
+        "weight_average" => "decay",
+        "warmup" | "train" => "epochs",
+        _ => return None,
+    };
+    Some(format!("write `{key}: {{ {inner}: {value} }}`"))
+}
