@@ -182,7 +182,7 @@ fn a_digest_that_was_promised_or_recorded_is_kept() {
     for (weights, width, reason) in [
         (asks.as_str(), "0.35", "the pipeline requires the SHA-256 abab"),
         ("{ source: torchvision, version: v1 }", "1.0", "its SHA-256 begins with b0353104"),
-        ("{ source: timm }", "1.0", "have the names of keras, not of timm"),
+        ("{ source: timm }", "1.0", "names are those of keras, not of timm"),
         ("imagenet", "0.5", "does not fit MobileNetV2 of width 0.5: "),
     ] {
         let (place, server) = (Place::new(weights), Server::start(&file, &[Answer::File]));
@@ -260,7 +260,7 @@ fn what_cannot_be_meant_is_said() {
         ("imagenett", "did you mean `imagenet`?"),
         ("torchvision", "`{ source: torchvision }`"),
         ("https://example.com/x.h5", "cannot be downloaded from an address"),
-        ("~/x.h5", "`~` is not expanded"),
+        ("~/x.h5", "which pipelines do not expand"),
     ] {
         let mut arguments = place.arguments(&server);
         arguments.extend(["-S".to_owned(), format!("model.weights={weights}")]);

@@ -120,7 +120,7 @@ fn classes_that_the_classifier_does_not_know_are_named() {
     let said = run_pretrained(&workshop);
     assert_eq!(said.code, Some(2), "{}", said.err);
     for part in
-        ["error[W004]", "does not know `alpaca`", "for `alpaca`, did you mean", "`n02437616`"]
+        ["error[W004]", "has no class for `alpaca`", "for `alpaca`, did you mean", "`n02437616`"]
     {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }

@@ -39,7 +39,7 @@ fn a_pipeline_is_a_file_with_an_end() {
     let large = std::fs::File::create(workshop.path("large.yaml")).unwrap();
     large.set_len((16 << 20) + 1).unwrap();
     let said = alpaca_run(&["check", &workshop.text("large.yaml")]);
-    assert!(said.err.contains("more than 16.0 MiB"), "{}", said.err);
+    assert!(said.err.contains("larger than 16.0 MiB"), "{}", said.err);
     #[cfg(unix)]
     {
         pipe(&workshop.path("pipe.yaml"));

@@ -172,7 +172,11 @@ fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
         assert_eq!(said.code, Some(0), "{}", said.err);
         let said = alpaca_run(&["reproduce", &run]);
         assert_eq!(said.code, Some(0), "{}", said.err);
-        assert!(said.out.contains("identical") && said.err.contains("is gone"), "{}", said.err);
+        assert!(
+            said.out.contains("identical") && said.err.contains("no longer exists"),
+            "{}",
+            said.err
+        );
     }
 }
 
@@ -256,7 +260,7 @@ fn a_changed_base_model_is_another_model() {
 fn an_operator_that_nothing_here_computes_is_named() {
     let said = complaint(&workshop("unknown_operator.onnx", "active"));
     assert!(said.contains("error[M001]"), "{said}");
-    assert!(said.contains("does not know Wobble (node `wobble`)"), "{said}");
+    assert!(said.contains("does not support Wobble (node `wobble`)"), "{said}");
     // What is not needed for the features may be unknown.
     let workshop = workshop("unknown_operator.onnx", "turned");
     let said = run(&workshop, &[]);

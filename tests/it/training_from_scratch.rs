@@ -64,7 +64,7 @@ fn what_has_no_effect_or_cannot_be_is_said() {
     for (change, message) in [
         ("stages.first.freeze=all", "`batch_norm` has no effect"),
         ("stages.first.schedule={one_cycle: {}}", "`one_cycle` includes a warm-up"),
-        ("stages.first.warmup={epochs: 3}", "leaves none of the stage's 3"),
+        ("stages.first.warmup={epochs: 3}", "takes up the whole stage of 3"),
     ] {
         let said = run(&workshop, &["-S", change]);
         assert_eq!(said.code, Some(2), "{change}: {}", said.err);

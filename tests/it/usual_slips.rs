@@ -86,7 +86,7 @@ const LINES: [(&str, &str, &str); 8] = [
     (
         "{ epochs: 1 }",
         "{ epochs: 1, optimizer: { adam: 1e-4 } }",
-        "`adam: { learning_rate: 1e-4 }`",
+        "`adam: { learning_rate: 0.0001 }`",
     ),
     ("image_size: 32 }", "image_size: 32, split: 0.2 }", "`split: { validation: 0.2 }`"),
     ("{ train: { epochs: 1 } }", "{ train: 5 }", "`train: { epochs: 5 }`"),

@@ -259,7 +259,8 @@ impl Check<'_> {
     }
 
     fn wrong_type(&mut self, node: &Node, schema: SchemaView, named: &Named<'_>) -> Shape {
-        let wanted = describe(schema);
+        let is_of_names = schema.any_property().is_some();
+        let wanted = if is_of_names { "a mapping of names".to_owned() } else { describe(schema) };
         let message = format!("{} must be {wanted}, not {}", named.subject, describe_node(node));
         let is_empty = matches!(&node.value, NodeValue::Scalar(Yaml::Null));
         let span = if is_empty { named.place } else { &node.span };

@@ -36,9 +36,7 @@ pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
             format!("a list of {least}{}", text::count(n as usize, item_noun(schema)))
         }
         (Some("array"), ..) => "a list".to_owned(),
-        (Some("object"), _, Some(n)) => {
-            format!("a mapping with at least {}", text::count(n as usize, "entry"))
-        }
+        (Some("object"), _, Some(n)) => format!("at least {}", text::count(n as usize, "entry")),
         (Some("object"), ..) if !schema.required().is_empty() => {
             format!("a mapping with {}", text::all_of(schema.required()))
         }

@@ -150,7 +150,7 @@ def make_jpeg():
     add("zeros.jpg", "JPEG, a sector of zeros", bytes(lost), "damaged")
     lossless = bytearray(base)
     lossless[base.index(b"\xff\xc0") + 1] = 0xC3
-    add("lossless.jpg", "JPEG, lossless or 12 bits", bytes(lossless), "cannot be read (lossless")
+    add("lossless.jpg", "JPEG, lossless or 12 bits", bytes(lossless), "unsupported kind (lossless")
 
 
 def cjpeg(name, what, *options, expected="equal"):
