@@ -2,14 +2,17 @@
 
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::diagnostics;
 use super::terminal::Terminal;
+use crate::base::fs;
 use crate::base::guard;
 use crate::base::names;
 use crate::pipeline::load::{LoadError, Rejected};
 use crate::run_dir::verify::ManifestError;
+use crate::run_dir::{catalog, layout};
 use crate::spec::problem::Code;
 
 /// The documented exit codes.
@@ -119,8 +122,29 @@ impl From<ManifestError> for Failure {
             ManifestError::Changed(_) | ManifestError::Gone(_) => Exit::Failed,
             _ => Exit::Usage,
         };
-        let hints = error.hints();
+        let mut hints = error.hints();
+        hints.extend(meant(&error));
         Self::Other { exit, code: None, error: error.into(), hints }
+    }
+}
+
+/// The run that somebody may have meant, or how to finish the one that they named.
+fn meant(error: &ManifestError) -> Option<String> {
+    let shown = |path: &Path| names::text_of_path(path);
+    match error {
+        ManifestError::NotThere(path) => {
+            let below = Path::new("runs").join(path);
+            below.is_dir().then(|| format!("did you mean `{}`?", shown(&below)))
+        }
+        ManifestError::Missing(path) if catalog::has_files_of_a_run(path) => {
+            Some(format!("run `alpaca-run resume {}` to finish it", shown(path)))
+        }
+        ManifestError::Missing(path) => {
+            let runs = fs::read_dir_sorted(path).unwrap_or_default();
+            let run = runs.into_iter().find(|run| run.join(layout::MANIFEST).is_file())?;
+            Some(format!("name one of the runs in it, such as `{}`", shown(&run)))
+        }
+        _ => None,
     }
 }
 

@@ -21,7 +21,7 @@ pub enum ManifestError {
     #[error("`{}` is a file, not a run directory", .0.display())]
     IsFile(PathBuf),
     /// The run is not finished, or the directory is not a run directory.
-    #[error("`{}` has no {}, so this run did not finish", .0.display(), layout::MANIFEST)]
+    #[error("`{}` has no {}, so it is not a finished run", .0.display(), layout::MANIFEST)]
     Missing(PathBuf),
     /// A file cannot be read.
     #[error(transparent)]

@@ -183,7 +183,7 @@ fn trouble_is_told_apart_from_a_difference() {
     let workshop = workshop(&[&[]]);
     let run = workshop.text("runs/small");
     for (other, why) in
-        [("pictures", "so this run did not finish"), ("nothing", "there is no directory")]
+        [("pictures", "so it is not a finished run"), ("nothing", "there is no directory")]
     {
         let said = alpaca_run(&["diff", &run, &workshop.text(other)]);
         assert_eq!(said.code, Some(2), "{}", said.err);

@@ -421,5 +421,26 @@ fn verify_finds_every_file_that_is_not_as_it_was_written() {
     std::fs::remove_file(path("manifest.json")).unwrap();
     let said = verify();
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("so this run did not finish"), "{}", said.err);
+    assert!(said.err.contains("so it is not a finished run"), "{}", said.err);
+}
+
+#[test]
+fn a_run_that_was_named_by_half_or_not_finished_has_a_way_on() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let directory = cut_short(&workshop, "runs");
+    let image = workshop.text("pictures/disc/000.png");
+    let hint_of = |run: &str| {
+        let mut command = command(&["predict", run, &image]);
+        let said = Said::of(command.current_dir(workshop.path("")).spawn().unwrap());
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        said.err
+    };
+    let path = directory.display().to_string();
+    let hint = hint_of(&path);
+    assert!(hint.contains(&format!("run `alpaca-run resume {path}` to finish it")), "{hint}");
+    assert_eq!(Said::of(resume(&directory)).code, Some(0));
+    let hint = hint_of("small");
+    assert!(hint.contains("did you mean `runs/small`?"), "{hint}");
+    let hint = hint_of("runs");
+    assert!(hint.contains("name one of the runs in it, such as `runs/small`"), "{hint}");
 }

@@ -54,7 +54,8 @@ fn help(command: &[&str], all: &mut String) {
     writeln!(all, "$ alpaca-run {} --help\n{}", command.join(" "), said.out).unwrap();
     let commands = said.out.split("\nCommands:\n").nth(1).unwrap_or_default();
     let names = commands.lines().take_while(|line| line.starts_with("  "));
-    for name in names.filter_map(|line| line.split_whitespace().next()) {
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    for name in names.filter(|name| *name != "help") {
         help(&[command, &[name]].concat(), all);
     }
 }

@@ -25,7 +25,6 @@ pub(in crate::cli) use tools::{
     name = "alpaca-run",
     version,
     override_usage = "alpaca-run [OPTIONS] PIPELINE\n       alpaca-run COMMAND",
-    disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Examples:\n  \
                   alpaca-run pipelines/finetune.yaml\n  \
