@@ -33,12 +33,15 @@ pub(crate) const COMPUTING: [&str; 16] = [
 const WORDS: &str = "error.rs";
 
 /// The files that declare the libraries of the computing code, and how they are built.
-const MANIFESTS: [&str; 4] = [
+pub(crate) const MANIFESTS: [&str; 4] = [
     "Cargo.toml",
     "crates/kernels/Cargo.toml",
     "crates/painter/Cargo.toml",
     "crates/random/Cargo.toml",
 ];
+
+/// The file with the versions of all libraries.
+pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
 pub(crate) const SHOWING: [&str; 18] = [
@@ -67,31 +70,42 @@ const TESTING: [&str; 4] = ["criterion", "insta", "jsonschema", "proptest"];
 
 /// A digest of everything that computes in the directory of the main package.
 pub(crate) fn digest(root: &Path) -> u64 {
+    // A package may be published without a lock file.
     let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
     let others: Vec<&str> = SHOWING.into_iter().chain(TESTING).collect();
     let mut files = vec![];
     for place in COMPUTING {
         collect(&root.join(place), &mut files);
     }
-    let mut parts: Vec<(String, String)> = files
+    let mut parts: Vec<(String, Vec<u8>)> = files
         .iter()
         .map(|path| {
             let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-            let text = lines::that_compute(&read(&name));
-            (name, text)
+            (name, content(path))
         })
         .collect();
     parts.sort();
     for manifest in MANIFESTS {
         let declared = locked::declared(&read(manifest), &others);
-        parts.push((manifest.to_owned(), declared.join("\n")));
+        parts.push((manifest.to_owned(), declared.join("\n").into_bytes()));
     }
-    // A package may be published without a lock file.
-    let lock = "Cargo.lock";
-    parts.push((lock.to_owned(), locked::used(&read(lock), "alpaca-run", &others).join("\n")));
-    parts.iter().fold(OFFSET, |digest, (name, text)| {
-        add(add(add(digest, name.as_bytes()), &[0]), text.as_bytes())
+    let used = locked::used(&read(LOCK), "alpaca-run", &others);
+    parts.push((LOCK.to_owned(), used.join("\n").into_bytes()));
+    parts.iter().fold(OFFSET, |digest, (name, content)| {
+        add(add(add(digest, name.as_bytes()), &[0]), content)
     })
+}
+
+/// The part of a file that affects results; of data files, all of it.
+fn content(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap_or_default();
+    match String::from_utf8(bytes) {
+        Ok(text) if path.extension().is_some_and(|ending| ending == "rs") => {
+            lines::that_compute(&text).into_bytes()
+        }
+        Ok(text) => text.into_bytes(),
+        Err(error) => error.into_bytes(),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the list is sorted afterwards")]

@@ -3,39 +3,47 @@
 
 /// A source file without comments, `#[error(…)]` attributes and tests.
 ///
-/// Parses just enough Rust to tell string literals from comments. Everything else is retained.
+/// Parses just enough Rust to tell literals from comments. Everything else is retained.
 pub(crate) fn that_compute(source: &str) -> String {
     let source = source.split("\nmod tests {").next().unwrap_or_default();
     let mut kept = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let len = if rest.starts_with("//") {
-            let len = rest.find('\n').unwrap_or(rest.len());
-            rest = &rest[len..];
-            continue;
-        } else if rest.starts_with("/*") {
-            rest = &rest[block_comment(rest)..];
-            continue;
-        } else if rest.starts_with("#[error(") {
-            rest = &rest[attribute(rest)..];
-            continue;
-        } else if first == '"' {
-            text(rest)
-        } else if let Some(len) = raw_text(rest) {
-            // The content of a raw string is never a comment.
-            len
-        } else if first == '\'' {
-            character(rest)
-        } else if first.is_alphanumeric() || first == '_' {
-            rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
-        } else {
-            first.len_utf8()
-        };
-        kept.push_str(&rest[..len]);
-        rest = &rest[len..];
+        let (len, literal) = (omitted(rest), literal(rest));
+        let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let taken = len.or(literal).unwrap_or(word.max(first.len_utf8()));
+        match (len, literal) {
+            (Some(_), _) => {}
+            // The lines of a literal are its own, with their spaces.
+            (None, Some(_)) => kept.push_str(&rest[..taken].replace('\n', "\0")),
+            (None, None) => kept.push_str(&rest[..taken]),
+        }
+        rest = &rest[taken..];
     }
     let lines = kept.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The length of a comment or an error message, if there is one.
+fn omitted(rest: &str) -> Option<usize> {
+    if rest.starts_with("//") {
+        Some(rest.find('\n').unwrap_or(rest.len()))
+    } else if rest.starts_with("/*") {
+        Some(block_comment(rest))
+    } else if rest.starts_with("#[error(") {
+        Some(attribute(rest))
+    } else {
+        None
+    }
+}
+
+/// The length of a literal in quotes, or of the quote of a lifetime, if there is one.
+fn literal(rest: &str) -> Option<usize> {
+    match rest.chars().next() {
+        Some('"') => Some(text(rest)),
+        Some('\'') => Some(character(rest)),
+        _ => raw_text(rest),
+    }
 }
 
 /// The length of a block comment, which may be nested.

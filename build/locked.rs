@@ -58,7 +58,9 @@ pub(crate) fn used(lock: &str, root: &str, others: &[&str]) -> Vec<String> {
         for dependency in &package.dependencies {
             let mut words = dependency.split(' ');
             let (name, version) = (words.next().unwrap_or_default(), words.next());
-            if package.name == root && others.contains(&name) {
+            // A library of tests is listed with those of the package that tests with it.
+            let is_own = package.checksum.is_empty();
+            if is_own && others.contains(&name) {
                 continue;
             }
             let candidates = by_name.get(name).into_iter().flatten();

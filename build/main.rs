@@ -9,11 +9,11 @@ use std::path::Path;
 
 fn main() {
     let root = Path::new(".");
-    for path in identity::COMPUTING.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
+    for path in identity::COMPUTING.iter().chain(&identity::MANIFESTS).chain(&[identity::LOCK]) {
         println!("cargo:rerun-if-changed={path}");
     }
     println!("cargo:rustc-env=ALPACA_RUN_BUILD={:016x}", identity::digest(root));
-    let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
+    let lock = std::fs::read_to_string(identity::LOCK).unwrap_or_default();
     let burn = locked::version(&lock, "burn").unwrap_or("unknown");
     println!("cargo:rustc-env=ALPACA_RUN_BURN={burn}");
 }

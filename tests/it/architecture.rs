@@ -196,5 +196,10 @@ fn files_stay_short_and_say_what_they_are_for() {
         let path = path.display();
         assert!(n_lines <= MOST_LINES, "{path} has {n_lines} lines");
         assert!(text.starts_with("//! "), "{path} does not begin with what it is for");
+        // What follows its tests would be no part of the name of a build.
+        let tests = text.split("\nmod tests {").nth(1).unwrap_or("}");
+        let outermost: Vec<&str> =
+            tests.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')).collect();
+        assert_eq!(outermost, ["}"], "{path} goes on after its tests");
     }
 }

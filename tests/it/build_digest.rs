@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::pictures::Workshop;
 use crate::support::program::{files_below, project};
 use crate::support::runs::{TWO_STAGES, manifest, run};
-use crate::{identity, locked};
+use crate::{identity, lines, locked};
 
 /// A copy of the project's sources.
 fn copied() -> tempfile::TempDir {
@@ -47,7 +47,7 @@ fn words_keep_the_name_of_a_build_and_arithmetic_changes_it() {
         let version = locked::version(&lock, name).unwrap();
         format!("name = \"{name}\"\nversion = \"{version}\"")
     };
-    let [clap, burn] = ["clap", "burn-autodiff"].map(version);
+    let [clap, burn, proptest] = ["clap", "burn-autodiff", "proptest"].map(version);
     for (file, from, to) in [
         ("src/cli/command/plan.rs", "reuse", "use again"),
         ("src/run_dir/plot/rate.rs", "Learning rate", "Rate"),
@@ -57,6 +57,8 @@ fn words_keep_the_name_of_a_build_and_arithmetic_changes_it() {
         ("src/metrics/rates.rs", "Duration::from_secs", "Duration::from_millis"),
         ("Cargo.toml", "version = \"0.1.0\"", "version = \"0.1.1\""),
         ("Cargo.lock", &clap, "name = \"clap\"\nversion = \"99.0.0\""),
+        ("Cargo.lock", &proptest, "name = \"proptest\"\nversion = \"99.0.0\""),
+        ("crates/kernels/Cargo.toml", "proptest", "proptest # of tests"),
     ] {
         assert_eq!(after(copy.path(), file, from, to), before, "{file}: {from}");
     }
@@ -66,9 +68,38 @@ fn words_keep_the_name_of_a_build_and_arithmetic_changes_it() {
         ("src/dataset/resize.rs", "0.5", "0.6"),
         ("src/exec/run/stage.rs", "SeedStream::new(", "SeedStream::new(1 + "),
         ("Cargo.toml", "\"simd\", ", ""),
+        ("src/model/imagenet_classes.csv", "n01440764", "n01440765"),
+        ("crates/painter/Cargo.toml", "\"no-std-float\"", ""),
         ("Cargo.lock", &burn, "name = \"burn-autodiff\"\nversion = \"99.0.0\""),
     ] {
         assert_ne!(after(copy.path(), file, from, to), before, "{file}: {from}");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_source_is_no_part_of_its_literals() {
+    let same = [
+        ("a(); // b", "a();"),
+        ("a();\n\n    b();", "a();\nb();"),
+        ("/* a /* b */ \" */ c", "c"),
+        ("#[error(\"a ] {b}\")]\nc", "c"),
+        ("fn a<'a>(b: &'a str) {} // '", "fn a<'a>(b: &'a str) {}"),
+        ("a\nmod tests {\n b\n}", "a"),
+    ];
+    for (source, kept) in same {
+        assert_eq!(lines::that_compute(source), kept, "{source}");
+    }
+    let others = [
+        ("\"// a\"", "\"// b\""),
+        ("\"a\\\" // b\"", "\"a\\\" // c\""),
+        ("\"a\n  b\"", "\"a\n    b\""),
+        ("\"a\n\nb\"", "\"a\nb\""),
+        ("r#\"a \" // b\"#", "r#\"a \" // c\"#"),
+        ("('\"', \"// a\")", "('\"', \"// b\")"),
+        ("('\\'', \"// a\")", "('\\'', \"// b\")"),
+    ];
+    for (one, other) in others {
+        assert_ne!(lines::that_compute(one), lines::that_compute(other), "{one}");
     }
 }
 
