@@ -223,7 +223,7 @@ fn elsewhere(key: &str) -> Option<String> {
         places.push("stages.NAME.train.optimizer.adam.learning_rate".to_owned());
     }
     let names = text::any_of(places.iter().map(String::as_str));
-    (!places.is_empty()).then(|| format!("its place is {names}"))
+    (!places.is_empty()).then(|| format!("it belongs at {names}"))
 }
 
 /// The schema of a stage that trains.
@@ -239,11 +239,8 @@ pub(super) fn in_mapping(key: &str, value: &str) -> Option<String> {
     let inner = match key {
         "split" => "validation",
         "adam" | "adamw" | "sgd" => "learning_rate",
-        "early_stopping" => "patience",
         "head" => "dropout",
-        "gradient_clipping" => "norm",
-        "weight_average" => "decay",
-        "warmup" | "train" => "epochs",
+        "warmup" => "epochs",
         _ => return None,
     };
     Some(format!("write `{key}: {{ {inner}: {value} }}`"))
