@@ -20,6 +20,7 @@ use crate::dataset::split;
 use crate::engine::inference::Inference;
 use crate::exec::error::RunError;
 use crate::exec::prepare::classes::check_classes;
+use crate::exec::prepare::images_read::ImagesRead;
 use crate::exec::prepare::overlap::RunImages;
 use crate::metrics::{self, Metrics, Scored};
 use crate::run_dir::manifest::Manifest;
@@ -63,8 +64,9 @@ impl EvaluationImages {
         room: &PixelRoom,
     ) -> Result<Self, RunError> {
         let listing = scan::list(&spec.dataset)?;
-        let (mut dataset, pixels) = read(spec, listing, spec.dataset.on_bad_image, room)?;
-        copies::settle(&mut dataset, spec.dataset.duplicates)?;
+        let (tally, cancel) = (Tally::default(), Cancel::new());
+        let images = ImagesRead::examine(spec, &listing, room, None, &tally, &cancel)?;
+        let (dataset, pixels) = images.pictures();
         if dataset.fingerprint() != fingerprint {
             let details = vec![
                 "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
@@ -105,10 +107,15 @@ impl EvaluationImages {
         let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
         let mut warnings = std::mem::take(&mut listing.warnings);
         let (mut dataset, pixels) = read(spec, listing, on_bad_image, room)?;
+        let places: Vec<usize> = found
+            .iter()
+            .map(|name| {
+                let name = names::normal(name);
+                normal.iter().position(|class| *class == name).expect("all classes are known")
+            })
+            .collect();
         for Sample { candidate, .. } in &mut dataset.samples {
-            let name = names::normal(&found[candidate.class]);
-            let place = normal.iter().position(|class| *class == name);
-            candidate.class = place.expect("all classes are known");
+            candidate.class = places[candidate.class];
         }
         dataset.classes = classes.to_vec();
         let in_two = copies::in_two_classes(&dataset);
