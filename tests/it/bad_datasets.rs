@@ -7,15 +7,7 @@ use image::{ImageFormat, RgbImage};
 
 use crate::support::pictures::{Workshop, picture};
 use crate::support::program::{Said, alpaca_run};
-
-const PIPELINE: &str = "\
-version: 1
-dataset: { directory: pictures, image_size: 32 }
-model: { base: mobilenet_v2, width: 0.35, weights: none }
-stages:
-  transfer:
-    train: { epochs: 1 }
-";
+use crate::support::runs::ONE_STAGE;
 
 fn run(workshop: &Workshop, more: &[&str]) -> Said {
     let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
@@ -67,7 +59,7 @@ fn spoil(folder: &Path) {
 
 #[test]
 fn all_bad_pictures_are_listed_at_once() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     spoil(&workshop.path("pictures/disc"));
     let said = run(&workshop, &[]);
     assert_eq!(said.code, Some(1));
@@ -77,7 +69,7 @@ fn all_bad_pictures_are_listed_at_once() {
 
 #[test]
 fn bad_pictures_are_left_out_where_the_pipeline_says_so() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     spoil(&workshop.path("pictures/disc"));
     let said = run(&workshop, &["-S", "dataset.on_bad_image=skip"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -123,7 +115,7 @@ fn unusable_directories_are_explained() {
         }),
     ];
     for (name, spoil) in cases {
-        let workshop = Workshop::new(PIPELINE, 2);
+        let workshop = Workshop::new(ONE_STAGE, 2);
         spoil(&workshop.path(""));
         let said = run(&workshop, &[]);
         assert_eq!(said.code, Some(2), "{name}: {}", said.err);
@@ -133,7 +125,7 @@ fn unusable_directories_are_explained() {
 
 #[test]
 fn a_picture_on_both_sides_of_the_split_is_an_error() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     for i in 0..6 {
         let copy = workshop.path(&format!("pictures/disc/copy{i}.png"));
         std::fs::copy(workshop.path("pictures/disc/000.png"), copy).unwrap();
@@ -145,7 +137,7 @@ fn a_picture_on_both_sides_of_the_split_is_an_error() {
 
 #[test]
 fn a_class_too_small_to_divide_is_named() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     for i in 1..12 {
         std::fs::remove_file(workshop.path(&format!("pictures/disc/{i:03}.png"))).unwrap();
     }
@@ -156,7 +148,7 @@ fn a_class_too_small_to_divide_is_named() {
 
 #[test]
 fn weights_of_another_model_are_refused_with_every_difference() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     assert_eq!(run(&workshop, &[]).code, Some(0));
     // A run's own weights have a head, which a base model has not.
     let weights = workshop.text("runs/small/weights/best.safetensors");
@@ -168,7 +160,7 @@ fn weights_of_another_model_are_refused_with_every_difference() {
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     std::fs::write(workshop.path("runs"), b"a file").unwrap();
     let said = run(&workshop, &[]);
     assert_eq!(said.code, Some(1));

@@ -6,22 +6,7 @@ use serde_json::Value;
 
 use crate::support::pictures::{Workshop, picture};
 use crate::support::program::{Said, alpaca_run, files_below};
-
-const PIPELINE: &str = "\
-version: 1
-dataset: { directory: pictures, image_size: 32 }
-model: { base: mobilenet_v2, width: 0.35, weights: none }
-stages:
-  transfer:
-    train: { epochs: 1 }
-";
-
-fn run(workshop: &Workshop, more: &[&str]) -> Said {
-    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
-    let mut arguments = vec![pipeline.as_str(), "--no-cache", "--runs-dir", &runs];
-    arguments.extend(more);
-    alpaca_run(&arguments)
-}
+use crate::support::runs::{ONE_STAGE, run};
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
@@ -35,7 +20,7 @@ fn copy(workshop: &Workshop, from: &str, to: &str) {
 
 #[test]
 fn a_given_split_is_refused_and_what_is_said_to_do_works() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     let split = workshop.path("split");
     std::fs::create_dir_all(split.join("__MACOSX")).unwrap();
     std::fs::create_dir_all(split.join("labels")).unwrap();
@@ -61,7 +46,7 @@ fn a_given_split_is_refused_and_what_is_said_to_do_works() {
 
 #[test]
 fn images_beside_the_classes_are_told_by_run_check_and_data() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     copy(&workshop, "disc/001.png", "loose.png");
     let pipeline = workshop.text("small.yaml");
     let what = "1 image next to the class directories is not used";
@@ -75,7 +60,7 @@ fn images_beside_the_classes_are_told_by_run_check_and_data() {
 
 #[test]
 fn an_image_in_two_classes_stops_a_run_unless_it_may_stay_or_go() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     copy(&workshop, "disc/003.png", "ring/copy.png");
     copy(&workshop, "disc/004.png", "disc/copy.png");
     let said = run(&workshop, &[]);
@@ -106,7 +91,7 @@ fn an_image_in_two_classes_stops_a_run_unless_it_may_stay_or_go() {
 
 #[test]
 fn copies_and_look_alikes_across_the_split_are_told() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     for i in 0..8 {
         copy(&workshop, "disc/000.png", &format!("disc/copy{i}.png"));
         let larger = image::imageops::resize(
@@ -132,7 +117,7 @@ fn copies_and_look_alikes_across_the_split_are_told() {
 
 #[test]
 fn images_that_trained_are_told_where_they_measure() {
-    let text = format!("{PIPELINE}  field:\n    evaluate: {{ directory: pictures }}\n");
+    let text = format!("{ONE_STAGE}  field:\n    evaluate: {{ directory: pictures }}\n");
     let workshop = Workshop::new(&text, 2);
     let said = run(&workshop, &[]);
     let what =
@@ -152,7 +137,7 @@ fn images_that_trained_are_told_where_they_measure() {
 
 #[test]
 fn classes_without_images_are_left_out_of_averages_and_named() {
-    let workshop = Workshop::new(PIPELINE, 3);
+    let workshop = Workshop::new(ONE_STAGE, 3);
     assert_eq!(run(&workshop, &[]).code, Some(0));
     let some = workshop.path("some");
     std::fs::create_dir_all(some.join("ring")).unwrap();
@@ -165,7 +150,7 @@ fn classes_without_images_are_left_out_of_averages_and_named() {
 
 #[test]
 fn two_ways_to_write_a_class_are_one_class() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     let [decomposed, composed] = ["pictures/cafe\u{301}", "pictures/caf\u{e9}"];
     std::fs::rename(workshop.path("pictures/disc"), workshop.path(decomposed)).unwrap();
     assert_eq!(run(&workshop, &[]).code, Some(0));
@@ -185,7 +170,7 @@ fn two_ways_to_write_a_class_are_one_class() {
 
 #[test]
 fn images_that_were_moved_are_one_error_with_what_to_write() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     assert_eq!(run(&workshop, &[]).code, Some(0));
     std::fs::rename(workshop.path("pictures"), workshop.path("elsewhere")).unwrap();
     let run = workshop.text("runs/small");
@@ -244,7 +229,7 @@ mod strange_names {
 
     #[test]
     fn every_command_takes_them_and_prints_none_raw() {
-        let workshop = Workshop::new(PIPELINE, 2);
+        let workshop = Workshop::new(ONE_STAGE, 2);
         let place = &place(&workshop);
         let (runs, cache) = (name(b"r\xff"), name(b"c\xff"));
         let shared: [&OsStr; 4] =
@@ -280,7 +265,7 @@ mod strange_names {
 
     #[test]
     fn tables_and_plots_have_each_in_a_form_of_its_own() {
-        let workshop = Workshop::new(PIPELINE, 2);
+        let workshop = Workshop::new(ONE_STAGE, 2);
         let place = &place(&workshop);
         with(place, "run small.yaml --no-cache --runs-dir r", &[]);
         let splits = read(&place.join("r/small/splits.csv"));
@@ -299,7 +284,7 @@ mod strange_names {
     /// A run directory comes from somebody else.
     #[test]
     fn what_a_run_directory_says_is_printed_none_raw() {
-        let workshop = Workshop::new(PIPELINE, 2);
+        let workshop = Workshop::new(ONE_STAGE, 2);
         assert_eq!(run(&workshop, &[]).code, Some(0));
         for file in ["manifest.json", "metrics.json", "classes.json"] {
             let path = workshop.path("runs/small").join(file);

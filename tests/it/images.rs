@@ -8,15 +8,7 @@ use alpaca_run::dataset::decode;
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{alpaca_run, project};
-
-const PIPELINE: &str = "\
-version: 1
-dataset: { directory: pictures, image_size: 32 }
-model: { base: mobilenet_v2, width: 0.35, weights: none }
-stages:
-  transfer:
-    train: { epochs: 1 }
-";
+use crate::support::runs::ONE_STAGE;
 
 const HEIC: &[u8] = b"\0\0\0\x24ftypheic\0\0\0\0mif1heic and more";
 
@@ -91,7 +83,7 @@ fn files_of_many_kinds_decode_as_in_other_programs() {
 
 #[test]
 fn images_of_other_formats_do_not_fall_out_of_a_dataset() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     let disc = workshop.path("pictures/disc");
     for (name, bytes) in [
         ("IMG_1.HEIC", HEIC),
@@ -135,7 +127,7 @@ fn images_of_other_formats_do_not_fall_out_of_a_dataset() {
 #[test]
 fn a_class_without_readable_images_is_told_with_what_it_holds() {
     for more in [&[][..], &["-S", "dataset.on_bad_image=skip"]] {
-        let workshop = Workshop::new(PIPELINE, 2);
+        let workshop = Workshop::new(ONE_STAGE, 2);
         let phone = workshop.path("pictures/phone");
         std::fs::create_dir(&phone).unwrap();
         for i in 0..12 {
@@ -154,7 +146,7 @@ fn a_class_without_readable_images_is_told_with_what_it_holds() {
 
 #[test]
 fn predict_names_images_that_cannot_be_read() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
     let said = alpaca_run(&[&pipeline[..], "--runs-dir", &runs]);
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -179,7 +171,7 @@ fn predict_names_images_that_cannot_be_read() {
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_a_bad_image_at_once() {
-    let workshop = Workshop::new(PIPELINE, 2);
+    let workshop = Workshop::new(ONE_STAGE, 2);
     let pipe = workshop.path("pictures/disc/pipe.jpg");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     std::os::unix::fs::symlink("/dev/zero", workshop.path("pictures/disc/zero.jpg")).unwrap();

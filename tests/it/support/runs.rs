@@ -22,6 +22,16 @@ stages:
     train: { unfreeze_from: 138, epochs: 2, optimizer: { adam: { learning_rate: 1e-4 } } }
 ";
 
+/// One short stage, for what comes before or after training.
+pub const ONE_STAGE: &str = "\
+version: 1
+dataset: { directory: pictures, image_size: 32 }
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  transfer:
+    train: { epochs: 1 }
+";
+
 /// Two stages that train everything, with all that training from scratch can have.
 pub const FROM_SCRATCH: &str = "\
 version: 1
