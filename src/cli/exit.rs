@@ -4,6 +4,9 @@ use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use super::diagnostics;
 use super::terminal::Terminal;
@@ -62,6 +65,40 @@ pub(super) fn report_bug(panic: &PanicHookInfo<'_>) {
     );
     // If standard error cannot be written, nobody can be told.
     let _ = io::stderr().lock().write_all(names::visible(&text).as_bytes());
+}
+
+/// Ends the process when no memory is left for a request of `size` bytes. Allocates nothing.
+pub fn out_of_memory(size: usize) -> ! {
+    static IS_REPORTED: AtomicBool = AtomicBool::new(false);
+    if IS_REPORTED.swap(true, Ordering::SeqCst) {
+        // Another thread prints the message and ends the process, or printing it failed.
+        thread::sleep(Duration::from_millis(200));
+    } else {
+        let mut text = [0; 320];
+        let mut rest = &mut text[..];
+        let _ = write!(
+            rest,
+            "error: out of memory: {size} more bytes are not available\n\
+             hint: an interrupted run continues with `alpaca-run resume RUN`; `--threads 1`, and a \
+             smaller `batch_size` or `image_size`, need less memory\n"
+        );
+        let n_left = rest.len();
+        let written = text.len() - n_left;
+        // If standard error cannot be written, nobody can be told.
+        let _ = io::stderr().lock().write_all(&text[..written]);
+    }
+    end_at_once(Exit::Failed)
+}
+
+/// Ends the process without cleaning up, which might allocate.
+#[cfg(unix)]
+fn end_at_once(exit: Exit) -> ! {
+    signal_hook::low_level::exit(exit.code().into())
+}
+
+#[cfg(not(unix))]
+fn end_at_once(_: Exit) -> ! {
+    std::process::abort()
 }
 
 /// The exit code of a command line that clap rejected, or of `--help` and `--version`.

@@ -18,6 +18,7 @@ mod downloads;
 use std::process::ExitCode;
 
 use args::{Arguments, Command};
+pub use exit::out_of_memory;
 use exit::{Exit, Failure};
 use settings::Settings;
 use terminal::Terminal;

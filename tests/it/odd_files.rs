@@ -2,6 +2,7 @@
 //! directory that is gone.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, files_below};
@@ -9,7 +10,7 @@ use crate::support::runs::{TWO_STAGES, run};
 
 #[cfg(unix)]
 fn pipe(path: &Path) {
-    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_working_directory_that_is_gone_matters_to_relative_paths_alone() {
         let program = env!("CARGO_BIN_EXE_alpaca-run");
         let script = format!("rmdir ../gone; exec '{program}' check {arguments}");
         let _ = std::fs::create_dir(&gone);
-        let output = std::process::Command::new("sh")
+        let output = Command::new("sh")
             .args(["-c", &script])
             .current_dir(&gone)
             .env("PWD", &gone)
@@ -155,4 +156,45 @@ fn thousands_of_problems_are_told_in_seconds() {
     );
     // It took minutes; a machine that is busy with other tests takes some seconds.
     assert!(start.elapsed() < std::time::Duration::from_mins(1), "{:?}", start.elapsed());
+}
+
+/// Address space, in KiB, from too little for anything to enough for a run.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_runs_out_ends_in_a_sentence_and_the_run_can_be_resumed() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+    let program = command::<&str>(&[]);
+    let mut n_reported = 0;
+    for limit in (40..400).step_by(20).map(|mib| mib * 1024) {
+        let said = Said::of(
+            Command::new("sh")
+                .args(["-c", &format!("ulimit -v {limit}; exec \"$@\""), "sh"])
+                .arg(program.get_program())
+                .args([&pipeline, "--runs-dir", &runs, "--no-cache", "--threads", "1"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        );
+        if said.code == Some(0) {
+            break;
+        }
+        if said.code.is_none() {
+            // The system cannot even load the program.
+            assert_eq!(said.err, "", "{limit} KiB: a signal ended it");
+            continue;
+        }
+        if said.err.starts_with("error: out of memory: ") || said.err.contains("\nerror: out of") {
+            assert_eq!(said.code, Some(1), "{limit} KiB: {}", said.err);
+            assert!(said.err.contains("alpaca-run resume RUN"), "{}", said.err);
+            n_reported += 1;
+        }
+    }
+    assert!(n_reported > 0, "no limit was too small for the run alone");
+    let begun = workshop.path("runs/small");
+    if begun.join("checkpoint/run.json").exists() {
+        let said = alpaca_run(&["resume", &begun.display().to_string(), "--no-cache"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
 }

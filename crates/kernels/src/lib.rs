@@ -20,6 +20,7 @@
 
 mod activation;
 mod aligned;
+mod allocator;
 mod depthwise;
 mod depthwise_gradient;
 mod elements;
@@ -39,6 +40,7 @@ use std::ops::Range;
 
 pub use activation::Activation;
 pub use aligned::with_scratch;
+pub use allocator::Reporting;
 pub use depthwise::{Depthwise, DepthwiseFilter, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::{AdamNumbers, Gate};

@@ -48,7 +48,12 @@ use crate::spec::{BaseModel, FromWeights, OnnxSpec};
 /// Runs work on the number of threads in the settings.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
-    Ok(pool.map_err(Failure::usage)?.install(work))
+    let pool = pool.map_err(|error| {
+        let threads = text::count(settings.threads, "thread");
+        let error = anyhow::Error::new(error).context(format!("cannot start {threads}"));
+        Failure::usage_with(error, vec!["use fewer threads, such as `--threads 1`".to_owned()])
+    })?;
+    Ok(pool.install(work))
 }
 
 /// Whether missing published weights are downloaded.

@@ -1,0 +1,56 @@
+//! An allocator that reports when no memory is left.
+
+use std::alloc::{GlobalAlloc, Layout};
+
+/// The largest request whose failure is reported, in bytes. A larger one may come from a damaged
+/// file, and its reader expects an error.
+const LARGEST: usize = 1 << 30;
+
+/// An allocator that calls a function if it has no memory left, instead of aborting the process
+/// with a backtrace.
+#[derive(Debug)]
+pub struct Reporting<A> {
+    inner: A,
+    report: fn(usize) -> !,
+}
+
+impl<A> Reporting<A> {
+    /// Wraps an allocator. `report` takes the size of the request in bytes. It must end the process
+    /// without allocating.
+    pub const fn new(inner: A, report: fn(usize) -> !) -> Self {
+        Self { inner, report }
+    }
+
+    fn checked(&self, memory: *mut u8, size: usize) -> *mut u8 {
+        if memory.is_null() && size <= LARGEST {
+            (self.report)(size);
+        }
+        memory
+    }
+}
+
+// SAFETY: memory comes from the inner allocator, unchanged, and goes back to it.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Reporting<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on to the caller; so in all functions below.
+        let memory = unsafe { self.inner.alloc(layout) };
+        self.checked(memory, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        let memory = unsafe { self.inner.alloc_zeroed(layout) };
+        self.checked(memory, layout.size())
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        let memory = unsafe { self.inner.realloc(memory, layout, size) };
+        self.checked(memory, size)
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { self.inner.dealloc(memory, layout) }
+    }
+}
