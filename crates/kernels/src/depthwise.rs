@@ -273,7 +273,7 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
 ) {
     let is_inside = job.geometry.holds_window::<K, STRIDE, T>(x);
     let mut channel = 0;
-    // SAFETY: channels stay inside the job's sizes; the caller guarantees for the rest.
+    // SAFETY: channels stay inside the job's sizes; the caller guarantees the rest.
     unsafe {
         while channel + S::LANES <= job.geometry.channels {
             if is_inside {
@@ -305,7 +305,7 @@ unsafe fn outputs<
 ) {
     let Geometry { width, left, channels, .. } = job.geometry;
     let n = channels - channel;
-    // SAFETY: the caller guarantees for the instruction set and the place; columns outside the
+    // SAFETY: the caller guarantees the instruction set and the place; columns outside the
     // input are skipped.
     unsafe {
         let mut sums = [start::<S, PART>(job, channel, n); T];

@@ -181,7 +181,7 @@ unsafe fn weight_channels<S: Simd, const K: usize, const STRIDE: usize, const PA
 ) {
     let Geometry { out_width, channels, .. } = job.geometry;
     let n = channels - channel;
-    // SAFETY: the caller guarantees for the instruction set and the channels; places stay inside
+    // SAFETY: the caller guarantees the instruction set and the channels; places stay inside
     // the row.
     unsafe {
         let mut sums = [[S::splat(0.0); K]; K];
@@ -307,7 +307,7 @@ unsafe fn input_tile<S: Simd, const PART: bool>(job: &InputJob, x: usize, channe
     let Geometry { left, channels, .. } = job.geometry;
     let n = channels - channel;
     let first = usize::midpoint(x, left) - 1;
-    // SAFETY: the caller guarantees for the instruction set and the place.
+    // SAFETY: the caller guarantees the instruction set and the place.
     unsafe {
         let mut sums = [S::splat(0.0); INPUT_TILE];
         for tap in 0..job.n_taps {

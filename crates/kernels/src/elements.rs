@@ -127,7 +127,7 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
     column: usize,
 ) {
     let n = job.n - column;
-    // SAFETY: the caller guarantees for the instruction set, rows and columns.
+    // SAFETY: the caller guarantees the instruction set, rows and columns.
     unsafe {
         let mut sum = load::<S, PART>(job.sums.add(column), n);
         for row in row..row + n_rows {
@@ -257,7 +257,7 @@ pub(super) unsafe fn adam<S: Simd>(job: &AdamJob) {
 unsafe fn adam_vector<S: Simd, const PART: bool>(job: &AdamJob, at: usize) {
     let AdamNumbers { rate, new_share_1, new_share_2, epsilon } = job.numbers;
     let n = job.n - at;
-    // SAFETY: the caller guarantees for the instruction set and the place.
+    // SAFETY: the caller guarantees the instruction set and the place.
     unsafe {
         let g = load::<S, PART>(job.gradient.add(at), n);
         let m = load::<S, PART>(job.first.add(at), n);

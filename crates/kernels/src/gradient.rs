@@ -223,7 +223,7 @@ unsafe fn add_tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     if MR > S::TILE_ROWS[NV - 1] {
         return;
     }
-    // SAFETY: the caller guarantees for the instruction set and for `MR` rows of `G` from `first`
+    // SAFETY: the caller guarantees the instruction set and `MR` rows of `G` from `first`
     // on.
     unsafe {
         let sums = read::<S, MR, NV, TAIL>(&job.operands, first);
@@ -238,7 +238,7 @@ unsafe fn pack<S: Simd, const NV: usize, const TAIL: bool>(job: &TreeJob<'_>) {
     let Operands { dz, dz_stride, tail, .. } = job.operands;
     for row in 0..job.rows {
         for j in 0..NV {
-            // SAFETY: the caller guarantees for the instruction set, the rows and the room.
+            // SAFETY: the caller guarantees the instruction set, the rows and the room.
             unsafe {
                 let from = dz.add(row * dz_stride + j * S::LANES);
                 let value =
@@ -289,7 +289,7 @@ unsafe fn add_tiles<S: Simd, const MR: usize, const NV: usize>(
 ) {
     for i in 0..MR {
         for j in 0..NV {
-            // SAFETY: the caller guarantees for the instruction set.
+            // SAFETY: the caller guarantees the instruction set.
             right[i][j] = unsafe { S::add(left[i][j], right[i][j]) };
         }
     }
@@ -304,7 +304,7 @@ unsafe fn chain<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     rows: usize,
     mut sums: Tile<S, MR, NV>,
 ) -> Tile<S, MR, NV> {
-    // SAFETY: the caller guarantees for the instruction set, the rows and the columns.
+    // SAFETY: the caller guarantees the instruction set, the rows and the columns.
     unsafe {
         let mut x = operands.x.wrapping_add(row * operands.x_stride + first);
         let mut dz = operands.dz.wrapping_add(row * operands.dz_stride);
@@ -336,7 +336,7 @@ unsafe fn read<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     operands: &Operands,
     first: usize,
 ) -> Tile<S, MR, NV> {
-    // SAFETY: the caller guarantees for the instruction set and the entries of `G`.
+    // SAFETY: the caller guarantees the instruction set and the entries of `G`.
     unsafe {
         let mut sums = [[S::splat(0.0); NV]; MR];
         for i in 0..MR {
@@ -361,7 +361,7 @@ unsafe fn write<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
 ) {
     for i in 0..MR {
         for j in 0..NV {
-            // SAFETY: the caller guarantees for the instruction set and the entries of `G`.
+            // SAFETY: the caller guarantees the instruction set and the entries of `G`.
             unsafe {
                 let to = operands.g.add((first + i) * operands.g_stride + j * S::LANES);
                 if TAIL && j + 1 == NV {

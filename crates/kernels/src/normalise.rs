@@ -67,7 +67,7 @@ pub(super) unsafe fn moments_of<S: Simd>(job: &MomentsJob) {
 #[inline(always)]
 unsafe fn moments_column<S: Simd, const PART: bool>(job: &MomentsJob, column: usize) {
     let n = job.n - column;
-    // SAFETY: the caller guarantees for the instruction set and the column.
+    // SAFETY: the caller guarantees the instruction set and the column.
     unsafe {
         let pivot = load::<S, PART>(job.pivot.add(column), n);
         let mut sum = load::<S, PART>(job.sums.add(column), n);
@@ -150,7 +150,7 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
     column: usize,
 ) {
     let (n, at) = (job.n - column, row * job.n + column);
-    // SAFETY: the caller guarantees for the instruction set, row and column.
+    // SAFETY: the caller guarantees the instruction set, row and column.
     unsafe {
         let x = load::<S, PART>(job.x.add(at), n);
         let scale = load::<S, PART>(job.scale.add(column), n);
@@ -243,7 +243,7 @@ pub(super) unsafe fn slopes_of<S: Simd>(job: &SlopesJob) {
 #[inline(always)]
 unsafe fn slopes_column<S: Simd, const PART: bool>(job: &SlopesJob, column: usize) {
     let n = job.n - column;
-    // SAFETY: the caller guarantees for the instruction set and the column.
+    // SAFETY: the caller guarantees the instruction set and the column.
     unsafe {
         let mean = load::<S, PART>(job.mean.add(column), n);
         let mut sum = load::<S, PART>(job.sums.add(column), n);
@@ -331,7 +331,7 @@ pub(super) unsafe fn normalise_back_rows<S: Simd>(job: &BackJob) {
 #[inline(always)]
 unsafe fn back_vector<S: Simd, const PART: bool>(job: &BackJob, row: usize, column: usize) {
     let (n, at) = (job.n - column, row * job.n + column);
-    // SAFETY: the caller guarantees for the instruction set, row and column.
+    // SAFETY: the caller guarantees the instruction set, row and column.
     unsafe {
         let mut dz = load::<S, PART>(job.dy.add(at), n);
         if !job.y.is_null() {

@@ -156,7 +156,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
         // Never taken, because no tile exceeds the registers; avoids generating the code.
         return;
     }
-    // SAFETY: the caller guarantees for the instruction set, for `MR` rows from `row` on and for
+    // SAFETY: the caller guarantees the instruction set, `MR` rows from `row` on and
     // the columns of the panel.
     unsafe {
         let mut sums = [[S::splat(0.0); NV]; MR];

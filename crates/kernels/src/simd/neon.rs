@@ -27,7 +27,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> float32x4_t {
-        // SAFETY: the caller guarantees for four values.
+        // SAFETY: the caller guarantees four values.
         unsafe { vld1q_f32(from) }
     }
 
@@ -35,7 +35,7 @@ impl Simd for Neon {
     unsafe fn load_first(from: *const f32, n: usize) -> float32x4_t {
         let mut lanes = [0.0; LANES];
         for (lane, value) in lanes.iter_mut().enumerate().take(n) {
-            // SAFETY: the caller guarantees for `n` values.
+            // SAFETY: the caller guarantees `n` values.
             *value = unsafe { *from.add(lane) };
         }
         // SAFETY: `lanes` has four values.
@@ -44,7 +44,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, vector: float32x4_t) {
-        // SAFETY: the caller guarantees for four values.
+        // SAFETY: the caller guarantees four values.
         unsafe { vst1q_f32(to, vector) }
     }
 
@@ -54,7 +54,7 @@ impl Simd for Neon {
         // SAFETY: `lanes` has four values.
         unsafe { vst1q_f32(lanes.as_mut_ptr(), vector) }
         for (lane, value) in lanes.into_iter().enumerate().take(n) {
-            // SAFETY: the caller guarantees for `n` values.
+            // SAFETY: the caller guarantees `n` values.
             unsafe { *to.add(lane) = value }
         }
     }

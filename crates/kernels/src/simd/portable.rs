@@ -28,26 +28,26 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Vector {
-        // SAFETY: the caller guarantees for `LANES` values.
+        // SAFETY: the caller guarantees `LANES` values.
         unsafe { from.cast::<Vector>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> Vector {
-        // SAFETY: the caller guarantees for `n` values.
+        // SAFETY: the caller guarantees `n` values.
         std::array::from_fn(|lane| if lane < n { unsafe { *from.add(lane) } } else { 0.0 })
     }
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, vector: Vector) {
-        // SAFETY: the caller guarantees for `LANES` values.
+        // SAFETY: the caller guarantees `LANES` values.
         unsafe { to.cast::<Vector>().write_unaligned(vector) }
     }
 
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, n: usize, vector: Vector) {
         for (lane, value) in vector.into_iter().enumerate().take(n) {
-            // SAFETY: the caller guarantees for `n` values.
+            // SAFETY: the caller guarantees `n` values.
             unsafe { *to.add(lane) = value }
         }
     }

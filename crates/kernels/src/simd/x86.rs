@@ -27,7 +27,7 @@ static LANE_MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0
 unsafe fn first_lanes(n: usize) -> __m256i {
     debug_assert!(0 < n && n <= 8);
     // SAFETY: the table has eight values after each of its first nine places; the caller
-    // guarantees for AVX2.
+    // guarantees AVX2.
     unsafe { _mm256_loadu_si256(LANE_MASKS.as_ptr().add(8 - n).cast()) }
 }
 
@@ -40,31 +40,31 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> __m256 {
-        // SAFETY: the caller guarantees for AVX2; so in all functions below.
+        // SAFETY: the caller guarantees AVX2; so in all functions below.
         unsafe { _mm256_set1_ps(value) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> __m256 {
-        // SAFETY: the caller guarantees for eight values.
+        // SAFETY: the caller guarantees eight values.
         unsafe { _mm256_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> __m256 {
-        // SAFETY: lanes that are not set are not read; the caller guarantees for `n` values.
+        // SAFETY: lanes that are not set are not read; the caller guarantees `n` values.
         unsafe { _mm256_maskload_ps(from, first_lanes(n)) }
     }
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, vector: __m256) {
-        // SAFETY: the caller guarantees for eight values.
+        // SAFETY: the caller guarantees eight values.
         unsafe { _mm256_storeu_ps(to, vector) }
     }
 
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, n: usize, vector: __m256) {
-        // SAFETY: lanes that are not set are not written; the caller guarantees for `n` values.
+        // SAFETY: lanes that are not set are not written; the caller guarantees `n` values.
         unsafe { _mm256_maskstore_ps(to, first_lanes(n), vector) }
     }
 
@@ -134,31 +134,31 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> __m512 {
-        // SAFETY: the caller guarantees for AVX-512; so in all functions below.
+        // SAFETY: the caller guarantees AVX-512; so in all functions below.
         unsafe { _mm512_set1_ps(value) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> __m512 {
-        // SAFETY: the caller guarantees for sixteen values.
+        // SAFETY: the caller guarantees sixteen values.
         unsafe { _mm512_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> __m512 {
-        // SAFETY: lanes that are not set are not read; the caller guarantees for `n` values.
+        // SAFETY: lanes that are not set are not read; the caller guarantees `n` values.
         unsafe { _mm512_maskz_loadu_ps(first_bits(n), from) }
     }
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, vector: __m512) {
-        // SAFETY: the caller guarantees for sixteen values.
+        // SAFETY: the caller guarantees sixteen values.
         unsafe { _mm512_storeu_ps(to, vector) }
     }
 
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, n: usize, vector: __m512) {
-        // SAFETY: lanes that are not set are not written; the caller guarantees for `n` values.
+        // SAFETY: lanes that are not set are not written; the caller guarantees `n` values.
         unsafe { _mm512_mask_storeu_ps(to, first_bits(n), vector) }
     }
 
