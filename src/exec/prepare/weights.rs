@@ -108,7 +108,7 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
         Err(error) => {
             let hints = match &error {
                 FetchError::File(error) => {
-                    vec![format!("the operating system reports: {}", error.source)]
+                    vec![format!("the system reports: {}", error.source)]
                 }
                 error => error.hints(cache, file),
             };
