@@ -4,9 +4,10 @@
 //! runtime, including antialiasing and the rounding of weights and pixels. The operator `Resize`
 //! differs between runtimes.
 //!
-//! Every number is exact. Weights are integers computed in 64-bit arithmetic. A product over a
-//! whole row can need 29 bits but single precision has 24, so weights are split into two parts
-//! whose products fit. Then neither the order of sums nor fused operations change the result.
+//! Every number is an integer that single precision represents exactly, because some runtimes have
+//! nothing else: OpenVINO and TensorRT compute 64-bit integers with less. Weights and their sums are
+//! split into parts whose products have at most 24 bits. Then neither the order of sums nor fused
+//! operations change the result.
 
 use super::Classifier;
 use super::builder::{Attribute, Builder, ElementType};
@@ -206,29 +207,20 @@ impl Axis {
     fn of_any_length(&self, builder: &mut Builder, shape: &str, position: i64) -> AxisWeights {
         let at = |what: &str| format!("{}/{what}", self.name);
         let (triangle, sums) = self.triangle(builder, shape, position);
-        let two_units = self.two_units(builder, &triangle, &sums);
-        // Rounded: (triangle · 2 unit + sum) / 2 sum.
-        let scaled = builder.node("Mul", &at("scaled"), &[&triangle, &two_units], &[]);
-        let up = builder.node("Add", &at("up"), &[&scaled, &sums], &[]);
-        let two = builder.integers(&at("two"), &[], &[2]);
-        let twice = builder.node("Mul", &at("twice_sums"), &[&sums, &two], &[]);
-        let weights = builder.node("Div", &at("matrix"), &[&up, &twice], &[]);
-        let base = builder.integers(&at("base"), &[], &[1 << LOW_BITS]);
-        let high = builder.node("Div", &at("high_whole"), &[&weights, &base], &[]);
+        let bits = self.bits(builder, &triangle, &sums);
+        let table: Vec<f32> = (0..=MOST_BITS).map(|bits| (1_u32 << bits) as f32).collect();
+        let table = builder.floats(&at("units"), &[table.len()], &table);
+        let axis = [("axis", Attribute::Integer(0))];
+        let one = builder.node("Gather", &at("one"), &[&table, &bits], &axis);
+        let weights = self.quotients(builder, &triangle, &one, &sums);
+        let base = builder.float(&at("base"), (1_u32 << LOW_BITS) as f32);
+        let high = self.share(builder, "high", &weights, &base);
         let back = builder.node("Mul", &at("high_back"), &[&high, &base], &[]);
-        let low = builder.node("Sub", &at("low_whole"), &[&weights, &back], &[]);
-        let four_base = builder.integers(&at("four_base"), &[], &[4 << LOW_BITS]);
-        let two_base = builder.integers(&at("two_base"), &[], &[2 << LOW_BITS]);
-        let unit = builder.node("Div", &at("unit_whole"), &[&two_units, &two_base], &[]);
-        let half = builder.node("Div", &at("half_whole"), &[&two_units, &four_base], &[]);
-        let mut floats =
-            |what: &str, value: &str| cast(builder, &at(what), value, ElementType::Floats);
-        AxisWeights {
-            high: floats("high", &high),
-            low: Some(floats("low", &low)),
-            unit: floats("unit", &unit),
-            half: floats("half", &half),
-        }
+        let low = builder.node("Sub", &at("low"), &[&weights, &back], &[]);
+        let two_base = builder.float(&at("two_base"), (2_u32 << LOW_BITS) as f32);
+        let unit = builder.node("Div", &at("unit"), &[&one, &base], &[]);
+        let half = builder.node("Div", &at("half"), &[&one, &two_base], &[]);
+        AxisWeights { high, low: Some(low), unit, half }
     }
 
     /// Adds the weights before they are divided by their sums, `[length, n]`: a triangle around the
@@ -240,8 +232,8 @@ impl Axis {
         let position = builder.integers(&at("position"), &[], &[position]);
         let axis = [("axis", Attribute::Integer(0))];
         let n = builder.node("Gather", &at("n"), &[shape, &position], &axis);
-        let [zero, one, two] =
-            [0, 1, 2].map(|value| builder.integers(&at(&format!("number_{value}")), &[], &[value]));
+        let [zero, one] =
+            [0, 1].map(|value| builder.integers(&at(&format!("number_{value}")), &[], &[value]));
         let sources = builder.node("Range", &at("sources"), &[&zero, &n, &one], &[]);
         // The distance of source x from the middle of target i, times twice the length:
         // (2i + 1) n - length - 2 length x.
@@ -255,41 +247,85 @@ impl Axis {
         let distance = builder.node("Sub", &at("difference"), &[&middle, &place], &[]);
         let distance = builder.node("Abs", &at("distance"), &[&distance], &[]);
         let radius = if self.antialias {
+            let two = builder.integers(&at("number_2"), &[], &[2]);
             let wide = builder.node("Mul", &at("wide"), &[&n, &two], &[]);
             builder.node("Max", &at("radius"), &[&wide, &step], &[])
         } else {
             step
         };
         let slope = builder.node("Sub", &at("slope"), &[&radius, &distance], &[]);
+        let slope = cast(builder, &at("slope_number"), &slope, ElementType::Floats);
+        let zero = builder.float(&at("outside"), 0.0);
         let triangle = builder.node("Max", &at("triangle"), &[&slope, &zero], &[]);
         let along = builder.integers(&at("along"), &[1], &[1]);
         let sums = builder.node("ReduceSum", &at("row_sums"), &[&triangle, &along], &[]);
         (triangle, sums)
     }
 
-    /// Adds twice the value that represents one in whole weights: the largest power of two up to
-    /// 2^[`MOST_BITS`] for which the largest weight still fits into sixteen bits, times two.
-    fn two_units(&self, builder: &mut Builder, triangle: &str, sums: &str) -> String {
+    /// Adds the number of bits that represent one in whole weights: the most, up to [`MOST_BITS`],
+    /// for which the largest weight still fits into sixteen bits.
+    fn bits(&self, builder: &mut Builder, triangle: &str, sums: &str) -> String {
         let at = |what: &str| format!("{}/{what}", self.name);
         let along = [("axes", Attribute::Integers(vec![1]))];
         let most = builder.node("ReduceMax", &at("most"), &[triangle], &along);
-        // Whether the largest weight of each row fits with each number of bits, `[length, bits]`.
-        let powers: Vec<i64> = (1..=MOST_BITS).map(|bits| 2 << bits).collect();
-        let powers = builder.integers(&at("powers"), &[1, powers.len()], &powers);
-        let scaled = builder.node("Mul", &at("most_scaled"), &[&most, &powers], &[]);
-        let limit = builder.integers(&at("limit"), &[], &[LIMIT]);
-        let limits = builder.node("Mul", &at("limits"), &[sums, &limit], &[]);
-        let fits = builder.node("Less", &at("fits"), &[&scaled, &limits], &[]);
+        // Whether the largest weight of each row fits with each number of bits, `[length, bits]`:
+        // 2 most 2^bits < (2^16 - 1) sum, divided by 2^(bits + 1). Then the difference is exact
+        // where it decides.
+        let powers = |first: i32| (0..MOST_BITS as i32).map(move |bits| 2_f32.powi(first - bits));
+        let shape = [1, MOST_BITS as usize];
+        let less = builder.floats(&at("shares"), &shape, &powers(-2).collect::<Vec<f32>>());
+        let more = builder.floats(&at("limits"), &shape, &powers(14).collect::<Vec<f32>>());
+        let less = builder.node("Mul", &at("sum_shares"), &[sums, &less], &[]);
+        let more = builder.node("Mul", &at("sum_limits"), &[sums, &more], &[]);
+        let more = builder.node("Sub", &at("room"), &[&more, &most], &[]);
+        let fits = builder.node("Less", &at("fits"), &[&less, &more], &[]);
         let fits = cast(builder, &at("fits_number"), &fits, ElementType::Integers);
         let down = [("axes", Attribute::Integers(vec![0])), ("keepdims", Attribute::Integer(0))];
         let fits = builder.node("ReduceMin", &at("all_fit"), &[&fits], &down);
         let bits = builder.integers(&at("bits"), &[1], &[0]);
         let keep = [("keepdims", Attribute::Integer(0))];
-        let bits = builder.node("ReduceSum", &at("precision"), &[&fits, &bits], &keep);
-        let table: Vec<i64> = (0..=MOST_BITS).map(|bits| 2 << bits).collect();
-        let table = builder.integers(&at("units"), &[table.len()], &table);
-        let axis = [("axis", Attribute::Integer(0))];
-        builder.node("Gather", &at("two_units"), &[&table, &bits], &axis)
+        builder.node("ReduceSum", &at("precision"), &[&fits, &bits], &keep)
+    }
+
+    /// Adds `triangle · one / sums`, rounded to integers, with halves rounded up.
+    fn quotients(&self, builder: &mut Builder, triangle: &str, one: &str, sums: &str) -> String {
+        let at = |what: &str| format!("{}/{what}", self.name);
+        // Division is not exact, so the first quotient can be one off.
+        let scaled = builder.node("Mul", &at("scaled"), &[triangle, one], &[]);
+        let quotient = builder.node("Div", &at("quotient"), &[&scaled, sums], &[]);
+        let quotient = builder.node("Round", &at("rounded"), &[&quotient], &[]);
+        // The remainder, scaled - quotient · sum. Products with eight bits of the sum are exact,
+        // and so are all differences.
+        let mut remainder = scaled;
+        let mut rest = sums.to_owned();
+        for bits in [16_u32, 8, 0] {
+            let at = |what: &str| format!("{}/{what}_{bits}", self.name);
+            let unit = builder.float(&at("sum_unit"), (1_u32 << bits) as f32);
+            let share = self.share(builder, &format!("sum_share_{bits}"), &rest, &unit);
+            let part = builder.node("Mul", &at("sum_part"), &[&share, &unit], &[]);
+            let product = builder.node("Mul", &at("product"), &[&quotient, &part], &[]);
+            remainder = builder.node("Sub", &at("remainder"), &[&remainder, &product], &[]);
+            rest = builder.node("Sub", &at("sum_rest"), &[&rest, &part], &[]);
+        }
+        // One more where twice the remainder reaches the sum, one less where it is below -sum.
+        let two = builder.float(&at("two"), 2.0);
+        let twice = builder.node("Mul", &at("twice"), &[&remainder, &two], &[]);
+        let below = builder.node("Neg", &at("negative_sums"), &[sums], &[]);
+        let below = builder.node("Less", &at("is_below"), &[&twice, &below], &[]);
+        let short = builder.node("Less", &at("is_short"), &[&twice, sums], &[]);
+        let below = cast(builder, &at("below"), &below, ElementType::Floats);
+        let short = cast(builder, &at("short"), &short, ElementType::Floats);
+        let more = builder.float(&at("one_more"), 1.0);
+        let up = builder.node("Add", &at("up"), &[&quotient, &more], &[]);
+        let up = builder.node("Sub", &at("at_most"), &[&up, &short], &[]);
+        builder.node("Sub", &at("matrix"), &[&up, &below], &[])
+    }
+
+    /// Adds the quotient of integers and a power of two, rounded down.
+    fn share(&self, builder: &mut Builder, what: &str, values: &str, unit: &str) -> String {
+        let at = |what: &str| format!("{}/{what}", self.name);
+        let share = builder.node("Div", &at(&format!("{what}_part")), &[values, unit], &[]);
+        builder.node("Floor", &at(what), &[&share], &[])
     }
 }
 
