@@ -7,7 +7,7 @@ use alpaca_run::onnx::run::Model;
 use serde_json::Value;
 
 use crate::support::pictures::{Workshop, picture};
-use crate::support::program::{Said, alpaca_run, command, project};
+use crate::support::program::{Said, alpaca_run, command, files_below, project};
 use crate::support::runs::{TWO_STAGES, run};
 
 /// A run, and the lines of its predictions.csv.
@@ -348,6 +348,40 @@ fn onnx_runtime_says_the_same() {
         let output = Command::new(&python).arg(script).arg(&file).arg(&table).output().unwrap();
         let out = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+        println!("{out}");
+    }
+}
+
+#[test]
+fn other_runtimes_say_the_same() {
+    let Some(python) = std::env::var_os("ALPACA_PYTHON") else {
+        println!("skipped: ALPACA_PYTHON names no Python with onnx and onnxruntime");
+        return;
+    };
+    for n_classes in [2, 3] {
+        let (workshop, _) = trained(n_classes, &[]);
+        let forms: [(_, &[&str]); 3] = [
+            ("whole.onnx", &[]),
+            ("sized.onnx", &["--size", "37x50"]),
+            ("bare.onnx", &["--normalised"]),
+        ];
+        for (name, more) in forms {
+            let (run, file) = (workshop.text("runs/small"), workshop.text(name));
+            let said = alpaca_run(&[&["export", &run, "-o", &file], more].concat());
+            assert_eq!(said.code, Some(0), "{}", said.err);
+        }
+        let mut script = Command::new(&python);
+        script.arg(project().join("tests/it/data/runtimes.py"));
+        script.args(forms.map(|(name, _)| workshop.path(name)));
+        script.arg(workshop.path("bare.json"));
+        let pictures = files_below(&workshop.path("pictures"));
+        script.args(pictures.iter().map(|(name, _)| workshop.path("pictures").join(name)));
+        let output = script.output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+        for runtime in ["OpenCV", "OpenVINO", "int8", "ONNX Runtime Web"] {
+            assert!(out.contains(runtime), "{out}");
+        }
         println!("{out}");
     }
 }
