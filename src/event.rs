@@ -11,18 +11,28 @@ use serde::{Deserialize, Serialize};
 use crate::base::fs::FileError;
 use crate::base::names;
 
-/// An event of a run.
+/// The version of the events: raised when one loses a field, or a field changes its meaning.
+pub const FORMAT: u32 = 1;
+
+/// The JSON schema of the lines of events.jsonl.
+pub const SCHEMA: &str = include_str!("../schemas/events.schema.json");
+
+/// An event of a run. `schemas/events.schema.json` describes how it is logged.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A run directory was created.
     RunStarted {
+        /// The version of the events, [`FORMAT`].
+        format: u32,
         /// The run directory.
         #[serde(serialize_with = "names::serialize")]
         directory: PathBuf,
     },
     /// An interrupted run is resumed.
     RunResumed {
+        /// The version of the events, [`FORMAT`].
+        format: u32,
         /// The run directory.
         #[serde(serialize_with = "names::serialize")]
         directory: PathBuf,
@@ -86,6 +96,32 @@ pub enum Event {
     },
     /// An evaluation or an export has finished.
     TaskFinished(TaskFacts),
+    /// All files of the run are written. This is the last event.
+    RunFinished {
+        /// The run directory.
+        #[serde(serialize_with = "names::serialize")]
+        directory: PathBuf,
+        /// The stage with the best epoch of the run.
+        stage: String,
+        /// Metrics of that epoch.
+        best: EpochMetrics,
+        /// The metric that selected it, as named in pipelines.
+        best_by: String,
+        /// Names of the evaluations and exports that failed.
+        failed: Vec<String>,
+        /// Duration since the start or resumption, in seconds.
+        seconds: f64,
+    },
+    /// The run ends unfinished. This is the last event, until the run is resumed.
+    RunStopped {
+        /// The run directory.
+        #[serde(serialize_with = "names::serialize")]
+        directory: PathBuf,
+        /// Whether it was interrupted, by a signal or in watch mode by an edit. Otherwise it failed.
+        is_interrupted: bool,
+        /// The error as one sentence.
+        message: String,
+    },
     /// Something the user should know, and may be able to fix.
     Warning {
         /// The warning as one sentence.
@@ -117,7 +153,7 @@ pub struct PixelsFacts {
     pub n_on_disk: usize,
     /// The directory of the images on disk.
     #[serde(serialize_with = "names::serialize_some")]
-    pub folder: Option<PathBuf>,
+    pub directory: Option<PathBuf>,
 }
 
 /// A stage before its first epoch.

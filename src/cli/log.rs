@@ -82,20 +82,23 @@ impl Log {
 /// Records the events of a run in the log.
 impl EventSink for Log {
     fn receive(&mut self, event: &Event) -> Result<(), FileError> {
-        if let Event::RunStarted { directory } | Event::RunResumed { directory, .. } = event {
+        if let Event::RunStarted { directory, .. } | Event::RunResumed { directory, .. } = event {
             self.open(&directory.join(crate::run_dir::layout::EVENTS))?;
         }
         let json = serde_json::to_string(event).expect("events are plain data");
         match event {
             Event::StepFinished { .. } => tracing::debug!(event = json),
-            Event::Warning { .. } => tracing::warn!(event = json),
+            Event::Warning { .. } | Event::RunStopped { is_interrupted: true, .. } => {
+                tracing::warn!(event = json);
+            }
+            Event::RunStopped { .. } => tracing::error!(event = json),
             _ => tracing::info!(event = json),
         }
         Ok(())
     }
 }
 
-/// Writes each log record as a JSON object.
+/// Writes each event of a run as a JSON object.
 struct JsonLines(Log);
 
 impl<S: Subscriber> Layer<S> for JsonLines {
@@ -104,6 +107,10 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         fields.0.insert("time".to_owned(), clock::now().into());
         fields.0.insert("level".to_owned(), level(event).into());
         event.record(&mut fields);
+        // Records of libraries are only shown.
+        if !fields.0.contains_key("event") {
+            return;
+        }
         self.0.write(format!("{}\n", Value::Object(fields.0)).as_bytes());
     }
 }

@@ -91,10 +91,10 @@ impl Progress {
 impl EventSink for Progress {
     fn receive(&mut self, event: &Event) -> Result<(), FileError> {
         match event {
-            Event::RunStarted { directory } => {
+            Event::RunStarted { directory, .. } => {
                 self.terminal.note(&format!("run directory: {}", names::text_of_path(directory)));
             }
-            Event::RunResumed { directory, stages } => {
+            Event::RunResumed { directory, stages, .. } => {
                 let done = match stages.as_slice() {
                     [] => String::new(),
                     stages => format!(" ({} already finished)", stages.join(", ")),
@@ -146,6 +146,8 @@ impl EventSink for Progress {
             Event::TaskFinished(TaskFacts { task, result }) => {
                 self.terminal.note(&format!("{task}: {result}"));
             }
+            // The command reports the end of a run.
+            Event::RunFinished { .. } | Event::RunStopped { .. } => {}
             Event::Warning { message } => {
                 self.terminal.error_text(&format!("warning: {message}\n"));
             }
@@ -227,10 +229,11 @@ pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
 
 /// The space that its decoded images take as a line.
 pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
-    let PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder } = facts;
+    let PixelsFacts { bytes_each, n_in_memory, n_on_disk, directory } = facts;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
-    let disk = folder.as_ref().map(|folder| {
-        format!(", {} on disk ({} in {})", n_on_disk, size(*n_on_disk), names::text_of_path(folder))
+    let disk = directory.as_ref().map(|directory| {
+        let place = names::text_of_path(directory);
+        format!(", {} on disk ({} in {place})", n_on_disk, size(*n_on_disk))
     });
     format!(
         "pixels: {n_in_memory} cached in memory ({}){}",

@@ -8,7 +8,7 @@ use crate::base::fs::{self, Created, FileError};
 pub const PIPELINE: &str = "pipeline.yaml";
 /// Every value of the pipeline, with its origin.
 pub const RESOLVED: &str = "pipeline.resolved.yaml";
-/// Path, class, split and digest of every image.
+/// Path, label, split and digest of every image.
 pub const SPLITS: &str = "splits.csv";
 /// The metrics of each epoch, one row per epoch.
 pub const METRICS: &str = "metrics.csv";
@@ -50,6 +50,10 @@ pub const BASE_MODEL: &str = "base.onnx";
 pub const BEST_WEIGHTS: &str = "best.safetensors";
 /// The weights of a stage's last epoch.
 pub const LAST_WEIGHTS: &str = "last.safetensors";
+
+/// The names of the column of splits.csv with the class of each image; `class` in runs of earlier
+/// builds.
+pub const LABEL_COLUMNS: [&str; 2] = ["label", "class"];
 
 /// The files that may differ between two executions of the same run.
 pub const VOLATILE: [&str; 3] = [TIMINGS, EVENTS, MANIFEST];

@@ -86,12 +86,12 @@ impl Recorder {
         &self.history
     }
 
-    /// Writes the path, class, split and digest of each image.
+    /// Writes the path, class (its label), split and digest of each image.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write_splits(&self, rows: impl Iterator<Item = [String; 4]>) -> Result<(), FileError> {
-        let columns = ["path", "class", "split", "digest"].map(str::to_owned);
+        let columns = ["path", "label", "split", "digest"].map(str::to_owned);
         table::write(&self.directory.join(layout::SPLITS), &columns, rows.map(Vec::from))
     }
 

@@ -307,7 +307,7 @@ fn what_disappears_while_a_run_works_is_written_again() {
     let mut process = start(&workshop, "changed", &more);
     let directory = workshop.path("changed/small");
     wait_for(&directory.join("checkpoint/stage-1"), &mut process);
-    std::fs::write(directory.join("splits.csv"), "path,class,split,digest\n").unwrap();
+    std::fs::write(directory.join("splits.csv"), "path,label,split,digest\n").unwrap();
     let said = Said::of(process);
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("files of the run directory changed"), "{}", said.err);

@@ -7,6 +7,7 @@ use alpaca_run::pipeline::reference;
 use crate::support::pictures::Workshop;
 use crate::support::program::{alpaca_run, project, yaml_files};
 use crate::support::runs::{TWO_STAGES, run};
+use crate::support::schemas::{assert_strict, assert_valid};
 
 fn committed_schema() -> serde_json::Value {
     let text = std::fs::read_to_string(project().join("schemas/pipeline.schema.json")).unwrap();
@@ -46,42 +47,17 @@ fn the_committed_schema_is_fresh() {
     assert_fresh("schemas/pipeline.schema.json", &alpaca_run(&["schema"]).out);
 }
 
-/// Every object of a schema that lists its properties.
-fn objects(schema: &serde_json::Value) -> Vec<&serde_json::Value> {
-    let inner = match schema {
-        serde_json::Value::Object(entries) => entries.values().flat_map(objects).collect(),
-        serde_json::Value::Array(items) => items.iter().flat_map(objects).collect(),
-        _ => vec![],
-    };
-    let own = schema.get("properties").is_some_and(serde_json::Value::is_object);
-    if own { [vec![schema], inner].concat() } else { inner }
-}
-
 /// The schema has neither more nor less than what a run writes: every property is required, and
 /// none but these are allowed.
 #[test]
 fn manifests_have_what_their_schema_says_and_nothing_else() {
     let schema: serde_json::Value =
         serde_json::from_str(&alpaca_run(&["schema", "manifest"]).out).unwrap();
-    let objects = objects(&schema);
-    assert!(objects.len() >= 8);
-    for object in objects {
-        let mut required: Vec<String> = serde_json::from_value(object["required"].clone()).unwrap();
-        let mut properties: Vec<&String> =
-            object["properties"].as_object().unwrap().keys().collect();
-        required.sort();
-        properties.sort();
-        assert_eq!(properties, required.iter().collect::<Vec<_>>());
-        assert_eq!(object["additionalProperties"], false);
-    }
+    assert_strict(&schema, 8);
     let workshop = Workshop::new(TWO_STAGES, 2);
     assert_eq!(run(&workshop, &[]).code, Some(0));
     let text = std::fs::read_to_string(workshop.path("runs/small/manifest.json")).unwrap();
-    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> =
-        validator.iter_errors(&manifest).map(|error| error.to_string()).collect();
-    assert_eq!(errors, [""; 0]);
+    assert_valid(&schema, &serde_json::from_str(&text).unwrap());
 }
 
 #[test]
@@ -115,13 +91,26 @@ fn invalid_pipelines_fail_the_schema_and_the_loader() {
     }
 }
 
-/// What depends on several values, on layer names or on other files is beyond a schema.
+/// Names, and keys that exclude each other.
+const KNOWN_TO_EDITORS: [&str; 6] = [
+    "folder_and_generator",
+    "name_too_long",
+    "name_with_a_slash",
+    "pictures_from_nowhere",
+    "stage_name_with_a_space",
+    "two_freeze_rules",
+];
+
+/// What depends on several values, on layer names or on other files is beyond the schema, with a few
+/// exceptions for editors.
 #[test]
 fn inconsistent_pipelines_pass_the_schema_and_fail_the_loader() {
     let files = yaml_files("tests/it/data/inconsistent");
     assert!(files.len() >= 20);
     for file in files {
-        assert!(passes_schema(&file), "{} fails the schema", file.display());
+        let stem = file.file_stem().unwrap().to_str().unwrap();
+        let passes = !KNOWN_TO_EDITORS.contains(&stem);
+        assert_eq!(passes_schema(&file), passes, "{}", file.display());
         assert!(!findings(&file).is_empty(), "{} passes the loader", file.display());
     }
 }

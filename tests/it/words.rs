@@ -82,7 +82,7 @@ fn documents_use_the_words_of_the_style_page() {
 
 #[test]
 fn descriptions_of_the_schemas_use_the_words_of_the_style_page() {
-    for name in ["pipeline.schema.json", "manifest.schema.json"] {
+    for name in ["pipeline.schema.json", "manifest.schema.json", "events.schema.json"] {
         let text = std::fs::read_to_string(project().join("schemas").join(name)).unwrap();
         let descriptions: Vec<&str> =
             text.lines().filter(|line| line.trim_start().starts_with("\"description\"")).collect();

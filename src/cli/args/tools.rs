@@ -177,6 +177,8 @@ pub(in crate::cli) enum SchemaOf {
     Pipeline,
     /// manifest.json of a run directory
     Manifest,
+    /// Lines of events.jsonl of a run directory
+    Events,
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

@@ -102,8 +102,8 @@ fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
-    let pictures = counts(&directory.join(layout::SPLITS), "class")?;
-    let epochs = counts(&directory.join(layout::METRICS), "stage")?;
+    let pictures = counts(&directory.join(layout::SPLITS), &layout::LABEL_COLUMNS)?;
+    let epochs = counts(&directory.join(layout::METRICS), &["stage"])?;
     let size = spec.dataset.image_size;
     let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
     Ok(Setup {
@@ -132,10 +132,10 @@ fn count(counts: &BTreeMap<String, usize>, name: &str) -> (String, usize) {
     (name.to_owned(), counts.get(name).copied().unwrap_or(0))
 }
 
-/// Number of rows of a table per value of a column.
-fn counts(path: &Path, column: &str) -> Result<BTreeMap<String, usize>, FileError> {
+/// Number of rows of a table per value of a column, which has one of these names.
+fn counts(path: &Path, names: &[&str]) -> Result<BTreeMap<String, usize>, FileError> {
     let table = table::read(path)?;
-    let column = table.column(column).unwrap_or_default();
+    let column = names.iter().find_map(|name| table.column(name)).unwrap_or_default();
     let mut counts = BTreeMap::new();
     for mut row in table.rows {
         *counts.entry(row.swap_remove(column)).or_insert(0) += 1;

@@ -14,7 +14,7 @@ use crate::base::text;
 use crate::dataset::copies;
 use crate::dataset::examine::Dataset;
 use crate::dataset::part::{Part, Split};
-use crate::event::{DatasetFacts, Event, EventSink, PixelsFacts};
+use crate::event::{self, DatasetFacts, Event, EventSink, PixelsFacts};
 use crate::exec::error::RunError;
 use crate::exec::plan::key::Inputs;
 use crate::exec::plan::program;
@@ -22,6 +22,7 @@ use crate::exec::plan::{self, Plan, PlanOptions, Reason};
 use crate::exec::prepare::Prepared;
 use crate::exec::prepare::images_read::ImagesRead;
 use crate::exec::prepare::overlap;
+use crate::run_dir::history::StageHistory;
 use crate::run_dir::layout;
 use crate::run_dir::lock::RunLock;
 use crate::run_dir::manifest::Manifest;
@@ -70,30 +71,38 @@ impl Session {
         let Planned { plan, context, clock, .. } = planned;
         let directory = layout::create(runs_dir, &spec.name)?;
         let _lock = RunLock::acquire(&directory)?;
-        observer.receive(&Event::RunStarted { directory: directory.clone() })?;
-        announce(&context, observer)?;
-        for stage in &plan.stages {
-            if let [Reason::Damaged(path)] = &stage.reasons[..] {
-                let message = format!(
-                    "the cache entry `{}` is damaged, so stage {} runs again",
-                    path.display(),
-                    stage.name
-                );
-                observer.receive(&Event::Warning { message })?;
+        observer
+            .receive(&Event::RunStarted { format: event::FORMAT, directory: directory.clone() })?;
+        concluded(&directory, &clock, observer, |observer| {
+            announce(&context, observer)?;
+            for stage in &plan.stages {
+                if let [Reason::Damaged(path)] = &stage.reasons[..] {
+                    let message = format!(
+                        "the cache entry `{}` is damaged, so stage {} runs again",
+                        path.display(),
+                        stage.name
+                    );
+                    observer.receive(&Event::Warning { message })?;
+                }
             }
-        }
-        let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
-        write_dataset(&recorder, &context.dataset, &context.split)?;
-        if let Some(backbone) = &context.network.backbone {
-            recorder::write_base_model(&directory, &backbone.file)?;
-        }
-        let checkpoint = Checkpoint::of(&directory);
-        let facts = self.facts(&context, &directory)?;
-        checkpoint.begin(&facts)?;
-        let run =
-            Run { spec, context: &context, session: self, checkpoint: &checkpoint, facts: &facts };
-        let audience = Audience { recorder: &mut recorder, observer };
-        run.complete(audience, plan, Past::default(), &clock)
+            let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
+            write_dataset(&recorder, &context.dataset, &context.split)?;
+            if let Some(backbone) = &context.network.backbone {
+                recorder::write_base_model(&directory, &backbone.file)?;
+            }
+            let checkpoint = Checkpoint::of(&directory);
+            let facts = self.facts(&context, &directory)?;
+            checkpoint.begin(&facts)?;
+            let run = Run {
+                spec,
+                context: &context,
+                session: self,
+                checkpoint: &checkpoint,
+                facts: &facts,
+            };
+            let audience = Audience { recorder: &mut recorder, observer };
+            run.complete(audience, plan, Past::default(), &clock)
+        })
     }
 
     /// Resumes an interrupted run, with the same result as without the interruption.
@@ -122,17 +131,26 @@ impl Session {
         let past = checkpoint.load(&keys)?;
         let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
         let (directory, stages) = (directory.to_path_buf(), stages.collect());
-        observer.receive(&Event::RunResumed { directory: directory.clone(), stages })?;
-        for path in &past.damaged {
-            let message = format!("`{}` is damaged; its content is computed again", path.display());
-            observer.receive(&Event::Warning { message })?;
-        }
-        announce(&context, observer)?;
-        let mut recorder = Recorder::reopen(&directory)?;
-        let run =
-            Run { spec, context: &context, session: self, checkpoint: &checkpoint, facts: &facts };
-        let audience = Audience { recorder: &mut recorder, observer };
-        run.complete(audience, plan, past, &clock)
+        let format = event::FORMAT;
+        observer.receive(&Event::RunResumed { format, directory: directory.clone(), stages })?;
+        concluded(&directory, &clock, observer, |observer| {
+            for path in &past.damaged {
+                let message =
+                    format!("`{}` is damaged; its content is computed again", path.display());
+                observer.receive(&Event::Warning { message })?;
+            }
+            announce(&context, observer)?;
+            let mut recorder = Recorder::reopen(&directory)?;
+            let run = Run {
+                spec,
+                context: &context,
+                session: self,
+                checkpoint: &checkpoint,
+                facts: &facts,
+            };
+            let audience = Audience { recorder: &mut recorder, observer };
+            run.complete(audience, plan, past, &clock)
+        })
     }
 
     fn examine(
@@ -236,6 +254,36 @@ impl Planned {
             })
             .collect()
     }
+}
+
+/// Does the work of a run, and sends the event of its end.
+fn concluded(
+    directory: &Path,
+    clock: &Clock,
+    observer: &mut dyn EventSink,
+    work: impl FnOnce(&mut dyn EventSink) -> Result<RunReport, RunError>,
+) -> Result<RunReport, RunError> {
+    let result = work(observer);
+    let directory = directory.to_path_buf();
+    match &result {
+        Ok(RunReport { history, best, failed, .. }) => {
+            let stage = history.stage(&best.stage).and_then(StageHistory::best_epoch);
+            observer.receive(&Event::RunFinished {
+                directory,
+                stage: best.stage.clone(),
+                best: *stage.expect("the best epoch is one of a stage"),
+                best_by: best.by.clone(),
+                failed: failed.iter().map(|failed| failed.task.clone()).collect(),
+                seconds: clock.start.elapsed().as_secs_f64(),
+            })?;
+        }
+        Err(error) => {
+            let (is_interrupted, message) = (error.is_cancelled(), error.to_string());
+            // The error itself is reported, whether or not it can be logged.
+            let _ = observer.receive(&Event::RunStopped { directory, is_interrupted, message });
+        }
+    }
+    result
 }
 
 fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), FileError> {

@@ -145,5 +145,5 @@ pub(super) fn dataset_facts(RunContext { dataset, split, .. }: &RunContext) -> D
 
 pub(super) fn pixels_facts(context: &RunContext) -> PixelsFacts {
     let PixelFacts { bytes_each, n_in_memory, n_on_disk, folder } = context.pixels.facts();
-    PixelsFacts { bytes_each, n_in_memory, n_on_disk, folder }
+    PixelsFacts { bytes_each, n_in_memory, n_on_disk, directory: folder }
 }

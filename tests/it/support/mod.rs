@@ -4,5 +4,6 @@ pub mod network;
 pub mod pictures;
 pub mod program;
 pub mod runs;
+pub mod schemas;
 pub mod server;
 pub mod sources;
