@@ -8,6 +8,7 @@
 
 pub mod diagnostic;
 pub mod document;
+pub mod editor;
 pub mod load;
 mod overrides;
 mod parse;

@@ -158,5 +158,35 @@ fn inline(value: &Value) -> String {
 }
 
 fn scalar(value: &Value) -> String {
-    serde_yaml::to_string(value).expect("a scalar is YAML").trim_end().to_owned()
+    let text = serde_yaml::to_string(value).expect("a scalar is YAML").trim_end().to_owned();
+    if value.is_f64() { readable_float(&text) } else { text }
+}
+
+/// A number with an exponent as YAML 1.1 defines it too, whose readers take `1e-7` for a string: with
+/// a point and a sign.
+fn readable_float(text: &str) -> String {
+    let Some((digits, exponent)) = text.split_once('e') else { return text.to_owned() };
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with('-') { "" } else { "+" };
+    format!("{digits}{point}e{sign}{exponent}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_numbers_for_readers_of_yaml_1_1_too() {
+        let cases = [
+            (1e-7, "1.0e-7"),
+            (2.5e-9, "2.5e-9"),
+            (1e20, "1.0e+20"),
+            (0.001, "0.001"),
+            (3.0, "3.0"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(scalar(&number.into()), text);
+            assert_eq!(serde_yaml::from_str::<f64>(text).unwrap(), number);
+        }
+    }
 }

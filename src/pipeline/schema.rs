@@ -1,5 +1,5 @@
-//! The JSON schema of pipeline files, generated from the raw types, and a view of it for the
-//! loader.
+//! The JSON schema of pipeline files that the loader checks, generated from the raw types, and a view
+//! of it. `editor` makes the published schema from it.
 
 use std::sync::LazyLock;
 
@@ -8,12 +8,6 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::raw::RawPipeline;
-
-/// The schema of pipeline files, as JSON text that ends in a newline.
-pub fn pipeline_schema_text() -> String {
-    let text = serde_json::to_string_pretty(pipeline_schema()).expect("a schema is plain JSON");
-    format!("{text}\n")
-}
 
 /// The schema of pipeline files.
 pub fn pipeline_schema() -> &'static Value {
@@ -210,6 +204,6 @@ mod tests {
 
     #[test]
     fn no_key_may_be_null() {
-        assert!(!pipeline_schema_text().contains("\"null\""));
+        assert!(!pipeline_schema().to_string().contains("\"null\""));
     }
 }

@@ -85,7 +85,7 @@ pub(in crate::pipeline) enum RawKind {
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawImageSize {
     /// Height and width of a square.
-    Side(usize),
+    Side(#[schemars(range(min = 1))] usize),
     /// Height and width.
     HeightWidth([usize; 2]),
 }

@@ -83,8 +83,11 @@ pub(super) fn resolve(
     })
 }
 
+/// What a name may be, as the object of "consist of".
+pub(super) const NAME_RULE: &str = "letters, digits, `-`, `_` and `.`, and do not start with `.`";
+
 /// Longest name in bytes. File systems allow 255, and numbers and extensions are appended.
-const LONGEST_NAME: usize = 200;
+pub(super) const LONGEST_NAME: usize = 200;
 
 /// The default name of a pipeline: that of its file, with `-` for characters that are not allowed.
 fn name_of_file(file: &Path) -> String {
@@ -113,9 +116,7 @@ fn check_name(name: &str, at: KeyPath, what: &str, problems: &mut Vec<Problem>) 
     } else if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
         let message = format!("`{name}` cannot be the name of {what}");
         problems.push(
-            Problem::new(Code::BadName, at, message).hint(
-                "names consist of letters, digits, `-`, `_` and `.`, and do not start with `.`",
-            ),
+            Problem::new(Code::BadName, at, message).hint(format!("names consist of {NAME_RULE}")),
         );
     }
 }
