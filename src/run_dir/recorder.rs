@@ -157,7 +157,7 @@ impl Recorder {
 
     fn begin_stage(&mut self, facts: &StageFacts) {
         self.n_images = facts.n_images;
-        let caption = format!("training from {} onwards", facts.first_trainable);
+        let caption = format!("from {}", facts.first_trainable);
         self.history.stages.push(StageHistory {
             name: facts.stage.clone(),
             from: facts.from.clone(),

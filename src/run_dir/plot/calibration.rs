@@ -2,9 +2,9 @@
 
 use super::palette;
 use super::scale::{self, Scale};
-use super::short::{MOST_CHARACTERS, short};
+use super::short::short;
 use super::square::{Square, Words};
-use super::svg::Svg;
+use super::svg::{BOTTOM, HEIGHT, LEFT, RIGHT, Svg, WIDTH};
 use crate::metrics::{Metrics, Scored};
 
 /// Accuracy by confidence. A calibrated model is on the diagonal.
@@ -12,35 +12,31 @@ pub(super) fn render(metrics: &Metrics) -> String {
     let words = Words {
         title: "Calibration",
         summary: &format!(
-            "expected calibration error {:.3}; circle size shows the number of images",
+            "expected error {:.3}; size: number of images",
             metrics.expected_calibration_error
         ),
-        axes: ["confidence (probability of the predicted class)", "accuracy"],
+        axes: ["probability of the predicted class", "accuracy"],
     };
     let mut chart = Square::new(&words, &[]);
     chart.reference((0.0, 0.0), (1.0, 1.0));
     let bins = &metrics.calibration;
     let places: Vec<(f64, f64)> =
         bins.iter().map(|bin| chart.at(bin.confidence, bin.accuracy)).collect();
-    chart.svg.path("line r0", &places);
+    chart.svg.path("line val", &places);
     for (bin, at) in bins.iter().zip(places) {
         let share = bin.n_images as f64 / metrics.n_images as f64;
         let said = format!(
             "confidence {:.3}, accuracy {:.3}, {} images",
             bin.confidence, bin.accuracy, bin.n_images
         );
-        chart.svg.circle("dot r0", at, 3.0 + 12.0 * share.sqrt(), &said);
+        chart.svg.circle("dot val", at, 2.25 + 8.0 * share.sqrt(), &said);
     }
     chart.svg.finish()
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 378.0;
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = WIDTH - 150.0;
-const TOP: f64 = 92.0;
-const BOTTOM: f64 = HEIGHT - 52.0;
-const MARGIN: f64 = LEFT - 40.0;
+const TOP: f64 = 66.0;
+/// The maximum characters of a class name in the legend.
+const MOST_NAMES: usize = 13;
 /// The number of bars in the histogram.
 const N_BARS: usize = 20;
 
@@ -49,8 +45,7 @@ const N_BARS: usize = 20;
 pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let is_binary = metrics.classes.len() == 2;
     let (axis, names): (String, [String; 2]) = if is_binary {
-        let [first, second] =
-            [0, 1].map(|class| short(&metrics.classes[class].name, MOST_CHARACTERS));
+        let [first, second] = [0, 1].map(|class| short(&metrics.classes[class].name, MOST_NAMES));
         (format!("probability of {second}"), [first, second])
     } else {
         (
@@ -67,21 +62,21 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
         };
         counts[group][((value * N_BARS as f64) as usize).min(N_BARS - 1)] += 1;
     }
+    let colors = if is_binary { ["r0", "r1"] } else { ["bad", "good"] };
     let most = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
     let title = "Probabilities";
     let summary = format!("{} images by {axis}", metrics.n_images);
     let mut svg = Svg::with_style(WIDTH, HEIGHT, title, &summary, &palette::style(2));
-    svg.text("title", (MARGIN, 32.0), title);
-    svg.text("faint", (MARGIN, 53.0), &summary);
+    svg.titles(title, &summary);
     let marks = scale::marks(0.0, most as f64, 5);
     let x = Scale::new((0.0, 1.0), (LEFT, RIGHT));
     let y = Scale::new((0.0, marks[marks.len() - 1]), (BOTTOM, TOP));
     scale::grid(&mut svg, (LEFT, RIGHT), &y, &marks);
     for mark in 0..=5 {
         let value = f64::from(mark) / 5.0;
-        svg.text("faint middle", (x.place(value), BOTTOM + 20.0), &format!("{value:.1}"));
+        svg.text("faint middle", (x.place(value), BOTTOM + 16.0), &format!("{value:.1}"));
     }
-    svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), &axis);
+    svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 33.0), &axis);
     svg.text("faint", (LEFT, TOP - 6.0), "images");
     let width = (RIGHT - LEFT) / N_BARS as f64;
     for (group, counts) in counts.iter().enumerate() {
@@ -91,11 +86,10 @@ pub(super) fn histogram(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
             let said =
                 format!("{}: {count} from {:.2} to {:.2}", names[group], edge(bar), edge(bar + 1));
             let size = (width * 0.42, BOTTOM - top);
-            svg.rect(&format!("bar r{group}"), (left, top), size, 1.0, &said);
+            svg.rect(&format!("bar {}", colors[group]), (left, top), size, 1.0, &said);
         }
-        let at = (RIGHT + 12.0, TOP + 12.0 + 20.0 * group as f64);
-        svg.text(&format!("label r{group}"), at, &names[group]);
     }
+    svg.legend(&[(colors[0], &names[0]), (colors[1], &names[1])]);
     svg.finish()
 }
 

@@ -2,51 +2,61 @@
 //! classes for a readable matrix, a bar chart of the most confused pairs.
 
 use super::short::{MOST_CHARACTERS, class_names};
-use super::svg::Svg;
+use super::svg::{CHARACTER, HEIGHT, MARGIN, RIGHT, SUMMARY, Svg, WIDTH};
 use crate::metrics::Metrics;
 
-/// Up to this many classes, cells show counts and percentages.
-const MOST_WITH_SHARES: usize = 12;
-/// Up to this many classes, cells show counts.
-const MOST_WITH_COUNTS: usize = 30;
+/// Up to this many classes, the matrix has the size of the other plots; otherwise it is wide.
+pub const MOST_SMALL: usize = 9;
 /// Up to this many classes, a matrix is drawn.
-const MOST_WITH_NAMES: usize = 60;
+const MOST_WITH_NAMES: usize = 30;
 /// The number of bars for pairs of classes when there are more.
 const MOST_PAIRS: usize = 30;
-/// The side of a matrix without text in its cells, in pixels.
-const SMALL: f64 = 720.0;
-const LEFT: f64 = 150.0;
-const MARGIN: f64 = 22.0;
+/// The sides of cells that have room for counts, and for percentages too.
+const WITH_COUNTS: f64 = 20.0;
+const WITH_SHARES: f64 = 44.0;
+/// The width of a matrix of many classes.
+const WIDE: f64 = 760.0;
 /// From this fraction on, the text of a cell has the color of the page, for contrast.
 const DEEP: f64 = 0.7;
-/// The maximum characters of a name above a column of cells with percentages.
-const MOST_ABOVE: usize = 10;
+/// The maximum characters of a name beside a small matrix.
+const MOST_BESIDE: usize = 14;
 
-const STYLE: &str = ".cell{fill:#0550ae}.border{fill:none;stroke:#d1d9e0}.on{fill:#fff}.small{font-size:11px}\
+const STYLE: &str = ".cell{fill:#0550ae}.border{fill:none;stroke:#d1d9e0}.on{fill:#fff}.few{font-size:14px;font-weight:600}\
 @media(prefers-color-scheme:dark){.cell{fill:#58a6ff}.border{stroke:#3d444d}.on{fill:#0d1117}}";
 
 /// The layout of a matrix.
 struct Layout {
     /// The side of a cell, in pixels.
     cell: f64,
-    /// The y coordinate of the top edge.
+    /// The upper left corner of the first cell.
+    left: f64,
     top: f64,
     /// Whether the column names are rotated.
     is_turned: bool,
+    /// The size of the plot.
+    size: (f64, f64),
 }
 
 impl Layout {
-    fn of(n_classes: usize) -> Self {
-        if n_classes <= MOST_WITH_SHARES {
-            return Self { cell: 72.0, top: 118.0, is_turned: false };
+    /// The layout for a number of classes; the longest name has `n_characters`.
+    fn of(n_classes: usize, n_characters: usize) -> Self {
+        let n = n_classes as f64;
+        if n_classes > MOST_SMALL {
+            let left = 150.0;
+            let top = SUMMARY + 36.0 + n_characters.min(MOST_CHARACTERS) as f64 * CHARACTER;
+            let cell = ((WIDE - left - 10.0) / n).min(50.0);
+            return Self { cell, left, top, is_turned: true, size: (WIDE, top + cell * n + 12.0) };
         }
-        let cell = if n_classes <= MOST_WITH_COUNTS { 28.0 } else { SMALL / n_classes as f64 };
-        Self { cell, top: 208.0, is_turned: true }
+        let left = MARGIN + MOST_BESIDE as f64 * CHARACTER + 8.0;
+        let turned = SUMMARY + 36.0 + n_characters.min(MOST_BESIDE) as f64 * CHARACTER;
+        let (is_turned, top) = if n_classes <= 3 { (false, 92.0) } else { (true, turned) };
+        let cell = ((RIGHT - left) / n).min((HEIGHT - 12.0 - top) / n).min(76.0);
+        Self { cell, left, top, is_turned, size: (WIDTH, HEIGHT) }
     }
 
     /// The upper left corner of a cell.
     fn corner(&self, row: usize, column: usize) -> (f64, f64) {
-        (LEFT + self.cell * column as f64, self.top + self.cell * row as f64)
+        (self.left + self.cell * column as f64, self.top + self.cell * row as f64)
     }
 }
 
@@ -57,20 +67,20 @@ pub(super) fn render(metrics: &Metrics) -> String {
     if n > MOST_WITH_NAMES {
         return pairs(metrics);
     }
-    let layout = Layout::of(n);
+    let lengths = metrics.classes.iter().map(|class| class.name.chars().count());
+    let layout = Layout::of(n, lengths.max().unwrap_or(0));
     let side = layout.cell * n as f64;
-    let (width, height) = ((LEFT + side + 40.0).max(420.0), layout.top + side + 30.0);
+    let (width, height) = layout.size;
     let title = "Confusion matrix";
     let summary = summary(metrics);
     let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
-    svg.text("title", (MARGIN, 32.0), title);
-    svg.text("faint", (MARGIN, 53.0), &summary);
-    svg.text("faint middle", (LEFT + side / 2.0, 86.0), "predicted class");
-    svg.text("faint", (MARGIN, layout.top - 10.0), "true class");
+    svg.titles(title, &summary);
+    svg.text("faint middle", (layout.left + side / 2.0, SUMMARY + 20.0), "predicted class");
+    svg.text("faint end", (layout.left - 8.0, layout.top - 8.0), "true class");
     // Zeros are drawn only for few classes; for many there would be thousands of them.
     for row in 0..n {
         for column in 0..n {
-            if n <= MOST_WITH_SHARES || matrix.get(row, column) > 0 {
+            if n <= MOST_SMALL || matrix.get(row, column) > 0 {
                 draw_cell(&mut svg, metrics, (row, column), &layout);
             }
         }
@@ -91,35 +101,31 @@ fn summary(metrics: &Metrics) -> String {
 
 /// Draws the most confused pairs of classes as bars.
 fn pairs(metrics: &Metrics) -> String {
-    const BAR: f64 = 240.0;
-    const ROW: f64 = 26.0;
+    const BAR: f64 = 250.0;
+    const ROW: f64 = 34.0;
+    const TOP: f64 = 76.0;
     let matrix = &metrics.confusion_matrix;
     let pairs = matrix.most_confused(MOST_PAIRS);
     let title = "Most confused classes";
-    let summary = format!(
-        "{}; the {} most frequent errors among {} classes",
-        summary(metrics),
-        pairs.len(),
-        matrix.n_classes()
-    );
-    let left = MARGIN + 330.0;
-    let (width, top) = (left + BAR + 130.0, 92.0);
-    let height = top + ROW * pairs.len() as f64 + 20.0;
-    let mut svg = Svg::with_style(width, height, title, &summary, STYLE);
-    svg.text("title", (MARGIN, 32.0), title);
-    svg.text("faint", (MARGIN, 53.0), &summary);
+    let summary = summary(metrics);
+    let height = (TOP + ROW * pairs.len() as f64 + 12.0).max(HEIGHT);
+    let mut svg = Svg::with_style(WIDTH, height, title, &summary, STYLE);
+    svg.titles(title, &summary);
+    let n = matrix.n_classes();
+    let what = format!("true → predicted: the {} most frequent errors, {n} classes", pairs.len());
+    svg.text("faint", (MARGIN, SUMMARY + 16.0), &what);
     let most = pairs.first().map_or(1, |(.., count)| *count) as f64;
     let names = class_names(metrics, MOST_CHARACTERS);
     for (position, &(own, given, count)) in pairs.iter().enumerate() {
-        let middle = top + ROW * (position as f64 + 0.5);
+        let top = TOP + ROW * position as f64;
         let of = matrix.n_of(own);
         let [full_own, full_given] = [own, given].map(|class| &metrics.classes[class].name);
         let said = format!("{full_own} predicted as {full_given}: {count} of {of}");
-        svg.text("end", (left - 10.0, middle + 4.5), &format!("{} → {}", names[own], names[given]));
+        svg.text("", (MARGIN, top + 10.0), &format!("{} → {}", names[own], names[given]));
         let length = (BAR * count as f64 / most).max(2.0);
-        svg.rect("cell", (left, middle - 8.0), (length, 16.0), 1.0, &said);
+        svg.rect("cell", (MARGIN, top + 15.0), (length, 10.0), 1.0, &said);
         let label = format!("{count} of {of}");
-        svg.text("faint", (left + length + 8.0, middle + 4.5), &label);
+        svg.text("faint", (MARGIN + length + 6.0, top + 24.0), &label);
     }
     svg.finish()
 }
@@ -139,30 +145,30 @@ fn draw_cell(svg: &mut Svg, metrics: &Metrics, (row, column): (usize, usize), la
     svg.rect("cell", at, (cell, cell), share, &said);
     let on = if share >= DEEP { " on" } else { "" };
     let middle = (at.0 + cell / 2.0, at.1 + cell / 2.0);
-    if matrix.n_classes() <= MOST_WITH_SHARES {
-        let at = (middle.0, middle.1 + 2.0);
-        svg.text(&format!("title middle{on}"), at, &count.to_string());
-        let share = format!("{:.1} %", 100.0 * share);
-        svg.text(&format!("small middle{on}"), (middle.0, middle.1 + 20.0), &share);
-    } else if matrix.n_classes() <= MOST_WITH_COUNTS {
-        let at = (middle.0, middle.1 + 4.0);
-        svg.text(&format!("small middle{on}"), at, &count.to_string());
+    if cell >= WITH_SHARES {
+        svg.text(&format!("few middle{on}"), (middle.0, middle.1 + 1.0), &count.to_string());
+        let share = format!("{:.0} %", 100.0 * share);
+        svg.text(&format!("middle{on}"), (middle.0, middle.1 + 16.0), &share);
+    } else if cell >= WITH_COUNTS {
+        svg.text(&format!("middle{on}"), (middle.0, middle.1 + 4.0), &count.to_string());
     }
 }
 
 fn names(svg: &mut Svg, metrics: &Metrics, layout: &Layout) {
-    let size = if layout.is_turned { "small end" } else { "end" };
-    let most_above = if layout.is_turned { MOST_CHARACTERS } else { MOST_ABOVE };
-    let beside = class_names(metrics, MOST_CHARACTERS);
-    let above = class_names(metrics, most_above);
+    let is_small = layout.size.0 <= WIDTH;
+    let most = if is_small { MOST_BESIDE } else { MOST_CHARACTERS };
+    // Level names above a column must fit its width.
+    let most_above = if layout.is_turned { most } else { (layout.cell / CHARACTER) as usize };
+    let beside = class_names(metrics, most);
+    let above = class_names(metrics, most_above.min(most));
     for (class, (beside, above)) in beside.iter().zip(&above).enumerate() {
         let (x, y) = layout.corner(class, class);
         let (x, y) = (x + layout.cell / 2.0, y + layout.cell / 2.0);
-        svg.text(size, (LEFT - 10.0, y + 4.5), beside);
+        svg.text("end", (layout.left - 8.0, y + 4.0), beside);
         if layout.is_turned {
-            svg.upward_text("small", (x + 4.0, layout.top - 10.0), above);
+            svg.upward_text("", (x + 4.0, layout.top - 8.0), above);
         } else {
-            svg.text("small middle", (x, layout.top - 10.0), above);
+            svg.text("middle", (x, layout.top - 8.0), above);
         }
     }
 }
@@ -188,8 +194,8 @@ mod tests {
     #[test]
     fn of_many_classes_only_cells_with_images_are_drawn_and_of_more_only_pairs() {
         let n_cells = |n| drawn(n).matches("<rect class=\"cell\"").count();
-        assert_eq!([n_cells(3), n_cells(40), n_cells(60)], [9, 40, 60]);
-        assert_eq!([n_cells(61), n_cells(1000)], [MOST_PAIRS; 2]);
+        assert_eq!([n_cells(3), n_cells(10), n_cells(30)], [9, 10, 30]);
+        assert_eq!([n_cells(31), n_cells(1000)], [MOST_PAIRS; 2]);
         let svg = drawn(1000);
         assert!(svg.len() < 50_000, "{} bytes", svg.len());
         assert!(svg.contains(">class 0 → class 1</text>") && svg.contains(">1 of 1</text>"));

@@ -11,9 +11,11 @@ mod ranking;
 mod rate;
 mod scale;
 pub mod sheet;
-mod short;
+pub(super) mod short;
 mod square;
 mod svg;
+
+pub use confusion::MOST_SMALL;
 
 use super::history::History;
 

@@ -2,22 +2,12 @@
 
 use super::palette;
 use super::scale::{self, Scale};
-use super::svg::Svg;
+use super::short::short;
+use super::svg::{BOTTOM, HEIGHT, LEFT, LINE, MARGIN, RIGHT, SUMMARY, Svg, TITLE, WIDTH};
 use crate::event::{EpochMetrics, Evaluated};
 
-const WIDTH: f64 = 760.0;
-/// The height of a panel, with its title.
-const PANEL: f64 = 360.0;
-/// The area inside the axes of a panel.
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = WIDTH - 150.0;
-const TOP: f64 = 54.0;
-const BOTTOM: f64 = PANEL - 52.0;
-const MARGIN: f64 = LEFT - 40.0;
-/// The minimum distance between two labels, in pixels.
-const LABEL_HEIGHT: f64 = 17.0;
-/// The maximum characters of a run's name beside its curve.
-const MOST_CHARACTERS: usize = 15;
+/// The maximum characters of a run's name.
+const MOST_CHARACTERS: usize = 48;
 
 /// A metric of an epoch.
 type Value = fn(&Evaluated) -> f64;
@@ -37,46 +27,65 @@ impl Curves {
     }
 }
 
+const FIGURES: [(&str, Value); 2] = [
+    ("Validation accuracy", |evaluated| evaluated.accuracy),
+    ("Validation loss (cross-entropy)", |evaluated| evaluated.loss),
+];
+
 /// Draws validation accuracy above validation loss.
 pub fn render(runs: &[Curves]) -> String {
-    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-    let description = format!("Validation accuracy and loss by epoch of {}.", names.join(", "));
-    let mut svg = Svg::with_style(
-        WIDTH,
-        2.0 * PANEL,
-        "Runs compared",
-        &description,
-        &palette::style(runs.len()),
-    );
-    let figures: [(&str, Value); 2] = [
-        ("Validation accuracy", |evaluated| evaluated.accuracy),
-        ("Validation loss (cross-entropy)", |evaluated| evaluated.loss),
-    ];
-    for (position, (title, value)) in figures.into_iter().enumerate() {
-        panel(&mut svg, position as f64 * PANEL, title, runs, value);
+    let mut svg = empty("Runs compared", "accuracy and loss", runs, FIGURES.len());
+    for (position, (title, value)) in FIGURES.into_iter().enumerate() {
+        panel(&mut svg, position as f64 * height(runs), title, runs, value);
     }
     svg.finish()
 }
 
+/// Draws validation accuracy and validation loss, as a plot each.
+pub fn panels(runs: &[Curves]) -> [String; 2] {
+    FIGURES.map(|(title, value)| {
+        let mut svg = empty(title, title, runs, 1);
+        panel(&mut svg, 0.0, title, runs, value);
+        svg.finish()
+    })
+}
+
+fn empty(title: &str, what: &str, runs: &[Curves], n_panels: usize) -> Svg {
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let description = format!("{what} by epoch of {}.", names.join(", "));
+    let height = n_panels as f64 * height(runs);
+    Svg::with_style(WIDTH, height, title, &description, &palette::style(runs.len()))
+}
+
+/// The height of a panel: the usual one, and lines for the names of runs.
+fn height(runs: &[Curves]) -> f64 {
+    HEIGHT + LINE * (runs.len() as f64 - 1.0)
+}
+
 fn panel(svg: &mut Svg, top: f64, title: &str, runs: &[Curves], value: Value) {
-    svg.text("title", (MARGIN, top + 32.0), title);
+    let bottom = top + height(runs) - (HEIGHT - BOTTOM);
+    let first_line = top + SUMMARY + LINE * runs.len() as f64;
+    svg.text("title", (MARGIN, top + TITLE), title);
+    for (number, run) in runs.iter().enumerate() {
+        let at = (MARGIN, top + SUMMARY + LINE * number as f64);
+        svg.text(&format!("label r{number}"), at, &short(&run.name, MOST_CHARACTERS));
+    }
     let epochs = || runs.iter().flat_map(Curves::epochs);
     let Some(first) = epochs().map(|epoch| epoch.epoch).min() else { return };
     let last = epochs().map(|epoch| epoch.epoch).max().unwrap_or(first);
     let values = || epochs().map(|epoch| value(&epoch.validation));
     let low = values().fold(f64::INFINITY, f64::min);
-    let marks = scale::marks(low, values().fold(f64::NEG_INFINITY, f64::max), 6);
+    let marks = scale::marks(low, values().fold(f64::NEG_INFINITY, f64::max), 5);
     // A single epoch is centered.
     let margin = if first == last { 0.5 } else { 0.0 };
     let x = Scale::new((first as f64 - margin, last as f64 + margin), (LEFT, RIGHT));
-    let y = Scale::new((marks[0], marks[marks.len() - 1]), (top + BOTTOM, top + TOP));
+    let y = Scale::new((marks[0], marks[marks.len() - 1]), (bottom, first_line));
     scale::grid(svg, (LEFT, RIGHT), &y, &marks);
-    for epoch in scale::whole_marks(first, last, 14) {
-        let at = (x.place(epoch as f64), top + BOTTOM + 20.0);
+    for epoch in scale::whole_marks(first, last, 10) {
+        let at = (x.place(epoch as f64), bottom + 16.0);
         svg.text("faint middle", at, &epoch.to_string());
     }
-    svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), top + BOTTOM + 40.0), "epoch");
-    let mut labels = vec![];
+    svg.text("faint middle", (f64::midpoint(LEFT, RIGHT), bottom + 33.0), "epoch");
     for (number, run) in runs.iter().enumerate() {
         let point =
             |epoch: &EpochMetrics| (x.place(epoch.epoch as f64), y.place(value(&epoch.validation)));
@@ -90,27 +99,8 @@ fn panel(svg: &mut Svg, top: f64, title: &str, runs: &[Curves], value: Value) {
                     epoch.epoch,
                     value(&epoch.validation)
                 );
-                svg.circle(&format!("dot r{number}"), point(epoch), 3.0, &said);
+                svg.circle(&format!("dot r{number}"), point(epoch), 2.25, &said);
             }
         }
-        if let Some((x, y)) = points.last() {
-            labels.push((*y, *x, number));
-        }
-    }
-    draw_labels(svg, labels, runs);
-}
-
-/// The name of each run at the end of its curve. Labels are moved apart where they would overlap.
-fn draw_labels(svg: &mut Svg, mut labels: Vec<(f64, f64, usize)>, runs: &[Curves]) {
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for i in 1..labels.len() {
-        labels[i].0 = labels[i].0.max(labels[i - 1].0 + LABEL_HEIGHT);
-    }
-    for (y, x, number) in labels {
-        let name = &runs[number].name;
-        let n = name.chars().count();
-        let short: String = name.chars().skip(n.saturating_sub(MOST_CHARACTERS)).collect();
-        let name = if n > MOST_CHARACTERS { format!("…{short}") } else { short };
-        svg.text(&format!("label r{number}"), (x + 12.0, y + 4.5), &name);
     }
 }

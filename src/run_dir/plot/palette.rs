@@ -1,13 +1,13 @@
-//! Colors of series, for light and dark pages.
+//! Colors of classes and of runs, for light and dark pages.
 
 /// The colors for light and for dark pages; series take them in turn.
 const COLORS: [(&str, &str); 6] = [
-    ("#0969da", "#58a6ff"),
-    ("#bc4c00", "#f0883e"),
-    ("#1a7f37", "#3fb950"),
     ("#8250df", "#bc8cff"),
+    ("#0a7d8c", "#39c5cf"),
     ("#bf3989", "#f778ba"),
-    ("#57606a", "#9198a1"),
+    ("#7a6200", "#d9b230"),
+    ("#8a5a44", "#d6a58c"),
+    ("#5a7d00", "#a5c84b"),
 ];
 
 /// The number of series with distinct colors.

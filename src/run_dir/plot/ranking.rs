@@ -1,8 +1,8 @@
 //! ROC and precision-recall curves of each class.
 
 use super::palette::N_COLORS;
-use super::short::{MOST_CHARACTERS, class_names};
-use super::square::{Label, Square, Words};
+use super::short::class_names;
+use super::square::{Label, MOST_CHARACTERS, Square, Words};
 use crate::metrics::ranking::{Point, Ranking};
 use crate::metrics::{Metrics, Scored};
 
@@ -52,6 +52,11 @@ fn summary(metrics: &Metrics, what: &str, mean: Option<f64>) -> String {
     format!("{what} {mean}{shown}")
 }
 
+/// The area is one number for two classes, and the mean over the classes of more.
+fn area_name(metrics: &Metrics) -> &'static str {
+    if metrics.classes.len() == 2 { "area under the curve" } else { "mean area under the curve" }
+}
+
 /// The ROC curve of each class against all others.
 pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     let mut drawn = series(metrics, scored, Ranking::roc_auc);
@@ -61,7 +66,7 @@ pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     }
     let words = Words {
         title: "ROC curve",
-        summary: &summary(metrics, "mean area under the curve", metrics.roc_auc),
+        summary: &summary(metrics, area_name(metrics), metrics.roc_auc),
         axes: ["false positive rate", "true positive rate"],
     };
     let mut chart = Square::new(&words, &labels(&drawn));
@@ -93,9 +98,8 @@ pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> Stri
 /// The label of each curve: its class and area.
 fn labels(drawn: &[Series]) -> Vec<Label> {
     let labels = drawn.iter().map(|series| {
-        let area = series.area.map_or_else(String::new, |area| format!(" {area:.3}"));
-        let text = format!("{}{area}", series.name);
-        Label { color: series.color, text }
+        let value = series.area.map_or_else(String::new, |area| format!("{area:.3}"));
+        Label { color: series.color, name: series.name.clone(), value }
     });
     labels.collect()
 }

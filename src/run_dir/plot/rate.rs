@@ -16,11 +16,11 @@ pub(super) fn render(history: &History) -> String {
             let at = |epoch: usize, rate: f64| (x.place(epoch as f64), y.place(rate));
             let points: Vec<(f64, f64)> =
                 stage.epochs.iter().map(|epoch| at(epoch.epoch, epoch.learning_rate)).collect();
-            svg.path("line train", &points);
+            svg.path("line plain", &points);
             for epoch in &stage.epochs {
                 let said =
                     format!("{}, epoch {}: {}", stage.name, epoch.epoch, epoch.learning_rate);
-                svg.circle("dot train", at(epoch.epoch, epoch.learning_rate), 3.0, &said);
+                svg.circle("dot plain", at(epoch.epoch, epoch.learning_rate), 2.25, &said);
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn grid(svg: &mut Svg, (left, right): (f64, f64), y: &Scale, marks: &
     for mark in marks {
         let at = y.place(*mark);
         svg.line("grid", (left, at), (right, at));
-        svg.text("faint end", (left - 10.0, at + 4.5), &mark_text(*mark, marks));
+        svg.text("faint end", (left - 8.0, at + 4.0), &mark_text(*mark, marks));
     }
 }
 
@@ -56,8 +56,20 @@ pub(super) fn whole_marks(first: usize, last: usize, n: usize) -> Vec<usize> {
 /// A tick as text, with as many decimals as its neighbors need.
 fn mark_text(mark: f64, marks: &[f64]) -> String {
     let step = marks.get(1).map_or(1.0, |second| second - marks[0]);
-    let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize;
-    format!("{mark:.decimals$}")
+    let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+    if decimals < 4 || mark == 0.0 {
+        return format!("{mark:.0$}", if decimals < 4 { decimals } else { 0 });
+    }
+    // 1e-3 takes less room than 0.0010, and 15e-4 is not usual.
+    let power = |value: f64| (value.log10() + 1e-9).floor();
+    let digits = (power(mark.abs()) - power(step)).max(0.0) as usize;
+    let text = format!("{mark:.digits$e}");
+    let (number, power) = text.split_once('e').expect("it has an exponent");
+    let number = match number.split_once('.') {
+        Some(_) => number.trim_end_matches('0').trim_end_matches('.'),
+        None => number,
+    };
+    format!("{number}e{power}")
 }
 
 #[cfg(test)]
@@ -72,7 +84,8 @@ mod tests {
         };
         assert_eq!(text(0.51, 0.83), "0.5 0.6 0.7 0.8 0.9");
         assert_eq!(text(0.3, 0.7), "0.3 0.4 0.5 0.6 0.7");
-        assert_eq!(text(0.0012, 0.0031), "0.0010 0.0015 0.0020 0.0025 0.0030 0.0035");
+        assert_eq!(text(0.0012, 0.0031), "1e-3 1.5e-3 2e-3 2.5e-3 3e-3 3.5e-3");
+        assert_eq!(text(0.0, 0.001), "0 2e-4 4e-4 6e-4 8e-4 1e-3");
         assert_eq!(text(0.0, 12.0), "0 5 10 15");
         assert_eq!(text(0.7, 0.7), "0.6 0.8");
         assert_eq!(text(1.0, 1.0), "1.0 1.2");

@@ -9,7 +9,7 @@ pub(super) const MOST_CHARACTERS: usize = 18;
 
 /// Shortens a name to at most `most` characters. It keeps the end too, because names with a common
 /// prefix differ there.
-pub(super) fn short(name: &str, most: usize) -> String {
+pub(in crate::run_dir) fn short(name: &str, most: usize) -> String {
     let n = name.chars().count();
     if n <= most {
         return name.to_owned();

@@ -2,21 +2,14 @@
 
 use super::palette;
 use super::scale::Scale;
-use super::svg::Svg;
+use super::svg::{BOTTOM, HEIGHT, LEFT, LINE, Svg, WIDTH};
 
-/// The minimum width of the SVG.
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 520.0;
-const LEFT: f64 = 62.0;
-const SIDE: f64 = 360.0;
-const TOP: f64 = 92.0;
-const MARGIN: f64 = LEFT - 40.0;
+const TOP: f64 = 66.0;
+const SIDE: f64 = BOTTOM - TOP;
 /// The left edge of the labels.
-const LABELS: f64 = LEFT + SIDE + 12.0;
-/// The distance between two labels, in pixels.
-const LABEL_HEIGHT: f64 = 17.0;
-/// An upper bound on the average width of a label's character.
-const CHARACTER: f64 = 8.0;
+const LABELS: f64 = LEFT + SIDE + 10.0;
+/// The maximum characters of the name in a label.
+pub(super) const MOST_CHARACTERS: usize = 14;
 
 /// A chart under construction.
 pub(super) struct Square {
@@ -38,35 +31,35 @@ pub(super) struct Words<'a> {
 pub(super) struct Label {
     /// The index of the series' color.
     pub(super) color: usize,
-    pub(super) text: String,
+    pub(super) name: String,
+    /// The value below the name.
+    pub(super) value: String,
 }
 
 impl Square {
     /// An empty chart, with the labels of its series in a column on the right.
     pub(super) fn new(words: &Words<'_>, labels: &[Label]) -> Self {
-        let longest = labels.iter().map(|label| label.text.chars().count()).max().unwrap_or(0);
-        let width = WIDTH.max(LABELS + CHARACTER * longest as f64 + 10.0);
         let style = palette::style(palette::N_COLORS);
-        let mut svg = Svg::with_style(width, HEIGHT, words.title, words.summary, &style);
-        svg.text("title", (MARGIN, 32.0), words.title);
-        svg.text("faint", (MARGIN, 53.0), words.summary);
+        let mut svg = Svg::with_style(WIDTH, HEIGHT, words.title, words.summary, &style);
+        svg.titles(words.title, words.summary);
         let x = Scale::new((0.0, 1.0), (LEFT, LEFT + SIDE));
-        let y = Scale::new((0.0, 1.0), (TOP + SIDE, TOP));
+        let y = Scale::new((0.0, 1.0), (BOTTOM, TOP));
         for mark in 0..=5 {
             let (value, text) = (f64::from(mark) / 5.0, format!("{:.1}", f64::from(mark) / 5.0));
             svg.line("grid", (LEFT, y.place(value)), (LEFT + SIDE, y.place(value)));
-            svg.line("grid", (x.place(value), TOP), (x.place(value), TOP + SIDE));
-            svg.text("faint end", (LEFT - 10.0, y.place(value) + 4.5), &text);
-            svg.text("faint middle", (x.place(value), TOP + SIDE + 20.0), &text);
+            svg.line("grid", (x.place(value), TOP), (x.place(value), BOTTOM));
+            svg.text("faint end", (LEFT - 8.0, y.place(value) + 4.0), &text);
+            svg.text("faint middle", (x.place(value), BOTTOM + 16.0), &text);
         }
         let middle = f64::midpoint(LEFT, LEFT + SIDE);
-        svg.text("faint middle", (middle, TOP + SIDE + 42.0), words.axes[0]);
+        svg.text("faint middle", (middle, BOTTOM + 33.0), words.axes[0]);
         // Above the axis rather than rotated, because that is easier to read.
         svg.text("faint", (LEFT, TOP - 6.0), words.axes[1]);
-        let first = TOP + (SIDE - LABEL_HEIGHT * (labels.len() as f64 - 1.0)) / 2.0;
-        for (line, label) in labels.iter().enumerate() {
-            let at = (LABELS, first + LABEL_HEIGHT * line as f64 + 4.5);
-            svg.text(&format!("label r{}", label.color), at, &label.text);
+        let first = TOP + (SIDE - 2.0 * LINE * (labels.len() as f64 - 1.0)) / 2.0;
+        for (place, Label { color, name, value }) in labels.iter().enumerate() {
+            let y = first + 2.0 * LINE * place as f64 - 2.0;
+            svg.text(&format!("label r{color}"), (LABELS, y), name);
+            svg.text("faint", (LABELS, y + LINE - 1.0), value);
         }
         Self { svg, x, y }
     }

@@ -4,18 +4,44 @@ use std::fmt::Write as _;
 
 use crate::base::text::escape;
 
+/// The size of most plots. It is that of a phone, so that text keeps its size there; pages place
+/// plots side by side where there is room.
+pub(super) const WIDTH: f64 = 360.0;
+pub(super) const HEIGHT: f64 = 300.0;
+/// The left edge of titles.
+pub(super) const MARGIN: f64 = 12.0;
+/// The area inside the axes.
+pub(super) const LEFT: f64 = 44.0;
+pub(super) const RIGHT: f64 = WIDTH - 14.0;
+pub(super) const BOTTOM: f64 = HEIGHT - 42.0;
+/// The baselines of the title and of the line below it.
+pub(super) const TITLE: f64 = 22.0;
+pub(super) const SUMMARY: f64 = 40.0;
+/// The distance between two lines of text.
+pub(super) const LINE: f64 = 15.0;
+/// An upper bound on the average width of a character.
+pub(super) const CHARACTER: f64 = 6.6;
+
 /// The fonts and colors of all plots, for light and then for dark pages. Colors are repeated for
 /// each class, because not every viewer supports CSS variables.
+///
+/// A color has one meaning everywhere: blue is validation, gray training, green correct, red wrong.
+/// The palette of classes and runs has none of these.
 const STYLE: &str = "\
-text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px;fill:#1f2328}\
-.title{font-size:17px;font-weight:600}.faint{fill:#59636e}.end{text-anchor:end}.middle{text-anchor:middle}\
+text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:12px;fill:#1f2328}\
+.title{font-size:14px;font-weight:600}.faint{fill:#59636e}.end{text-anchor:end}.middle{text-anchor:middle}\
 .page{fill:#fff}.grid{stroke:#e4e7eb}.mark{stroke:#6e7781;stroke-dasharray:4 4}\
-.line{fill:none;stroke-width:2.25;stroke-linejoin:round;stroke-linecap:round}.ring{fill:#fff;stroke-width:2.25}\
-.line.train,.ring.train{stroke:#0969da}.line.val,.ring.val{stroke:#bc4c00}\
-.label{font-weight:600}.label.train,.dot.train{fill:#0969da}.label.val,.dot.val{fill:#bc4c00}\
+.line{fill:none;stroke-width:1.75;stroke-linejoin:round;stroke-linecap:round}.ring{fill:#fff;stroke-width:1.75}\
+.line.train,.ring.train{stroke:#6e7781}.line.val,.ring.val{stroke:#0969da}\
+.label{font-weight:600}.label.train,.dot.train{fill:#59636e}.label.val,.dot.val{fill:#0969da}\
+.line.plain{stroke:#1f2328}.dot.plain{fill:#1f2328}.label.good,.bar.good{fill:#1a7f37}.label.bad,.bar.bad{fill:#cf222e}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.faint{fill:#9198a1}.page,.ring{fill:#0d1117}\
-.grid{stroke:#2a3038}.mark{stroke:#9198a1}.line.train,.ring.train{stroke:#58a6ff}.line.val,.ring.val{stroke:#f0883e}\
-.label.train,.dot.train{fill:#58a6ff}.label.val,.dot.val{fill:#f0883e}}";
+.grid{stroke:#2a3038}.mark{stroke:#9198a1}.line.train,.ring.train{stroke:#9198a1}.line.val,.ring.val{stroke:#58a6ff}\
+.label.train,.dot.train{fill:#9198a1}.label.val,.dot.val{fill:#58a6ff}\
+.line.plain{stroke:#e6edf3}.dot.plain{fill:#e6edf3}.label.good,.bar.good{fill:#3fb950}.label.bad,.bar.bad{fill:#f85149}}";
+
+/// Plots up to this width are shown at twice their size on their own.
+const SMALL: f64 = 400.0;
 
 /// An SVG under construction.
 pub(super) struct Svg {
@@ -37,16 +63,34 @@ impl Svg {
         style: &str,
     ) -> Self {
         let mut svg = Self { text: String::new() };
+        let factor = if width <= SMALL { 2.0 } else { 1.0 };
+        let [shown_width, shown_height] = [width, height].map(|side| number(side * factor));
         let (width, height) = (number(width), number(height));
         let _ = write!(
             svg.text,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{shown_width}\" height=\"{shown_height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
              <title>{}</title>\n<desc>{}</desc>\n<style>{STYLE}{style}</style>\n\
              <rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n",
             escape(title),
             escape(description),
         );
         svg
+    }
+
+    /// Writes the title and the line below it.
+    pub(super) fn titles(&mut self, title: &str, summary: &str) {
+        self.text("title", (MARGIN, TITLE), title);
+        self.text("faint", (MARGIN, SUMMARY), summary);
+    }
+
+    /// Writes the names of series beside the title, each with its CSS class.
+    pub(super) fn legend(&mut self, series: &[(&str, &str)]) {
+        let mut right = RIGHT;
+        for (class, name) in series.iter().rev() {
+            self.text(&format!("label end {class}"), (right, TITLE), name);
+            // Bold characters are wider.
+            right -= (name.chars().count() as f64 + 1.5) * (CHARACTER + 0.4);
+        }
     }
 
     /// Draws a straight line.
