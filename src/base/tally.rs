@@ -1,7 +1,7 @@
 //! A progress counter that other threads can read.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Shared by all its clones.
 #[derive(Clone, Debug, Default)]
@@ -9,30 +9,47 @@ pub struct Tally(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    all: AtomicUsize,
+    work: Mutex<Option<Work>>,
     done: AtomicUsize,
 }
 
+/// Work that takes long enough to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// What is done, such as "reading images".
+    pub what: &'static str,
+    /// The unit that is counted, such as "images".
+    pub unit: &'static str,
+    /// How many there are.
+    pub n: usize,
+}
+
 impl Tally {
-    /// Starts counting to `all`.
-    pub fn begin(&self, all: usize) {
+    /// Starts counting.
+    pub fn begin(&self, what: &'static str, unit: &'static str, n: usize) {
+        let mut work = self.0.work.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.done.store(0, Ordering::Relaxed);
-        self.0.all.store(all, Ordering::Relaxed);
+        *work = (n > 0).then_some(Work { what, unit, n });
     }
 
     /// Counts one more.
     pub fn add(&self) {
-        self.0.done.fetch_add(1, Ordering::Relaxed);
+        self.add_many(1);
+    }
+
+    /// Counts `n` more.
+    pub fn add_many(&self, n: usize) {
+        self.0.done.fetch_add(n, Ordering::Relaxed);
     }
 
     /// Stops counting.
     pub fn end(&self) {
-        self.begin(0);
+        *self.0.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// How many are done, and how many there are. `None` while nothing is counted.
-    pub fn read(&self) -> Option<(usize, usize)> {
-        let (done, all) = (self.0.done.load(Ordering::Relaxed), self.0.all.load(Ordering::Relaxed));
-        (all > 0).then_some((done.min(all), all))
+    /// The work in progress, and how much of it is done. `None` while nothing is counted.
+    pub fn read(&self) -> Option<(Work, usize)> {
+        let work = (*self.0.work.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some((work, self.0.done.load(Ordering::Relaxed).min(work.n)))
     }
 }

@@ -39,14 +39,16 @@ pub(super) fn render(rejected: &Rejected, color: Color) -> String {
     text
 }
 
-/// Renders an error that has no location in a pipeline, with its causes and hints.
+/// Renders an error that has no location in a pipeline, with its causes, notes and hints.
 pub(super) fn render_error(
     error: &anyhow::Error,
     code: Option<Code>,
+    notes: &[String],
     hints: &[String],
     color: Color,
 ) -> String {
-    let causes: Vec<String> = error.chain().skip(1).map(|cause| text_of(&cause)).collect();
+    let mut causes: Vec<String> = error.chain().skip(1).map(|cause| text_of(&cause)).collect();
+    causes.extend(notes.iter().map(|note| text_of(note)));
     let title = Level::ERROR.primary_title(text_of(error));
     let title = match code {
         Some(code) => title.id(code.number()),
@@ -92,6 +94,8 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> Vec<Group<'a
         let annotation = AnnotationKind::Context.span(visible(span, sources)).label(label);
         group = group.element(self::snippet(&sources[span.source]).annotation(annotation));
     }
+    let notes = diagnostic.notes.iter();
+    group = group.elements(notes.map(|note| Level::NOTE.message(names::visible(note))));
     std::iter::once(group).chain(diagnostic.hints.iter().map(|hint| hint_group(hint))).collect()
 }
 
@@ -123,6 +127,7 @@ struct JsonDiagnostic<'a> {
     end_line: usize,
     end_column: usize,
     label: &'a str,
+    notes: &'a [String],
     hints: &'a [String],
 }
 
@@ -159,6 +164,7 @@ fn json<'a>(
         end_line,
         end_column,
         label: &diagnostic.label,
+        notes: &diagnostic.notes,
         hints: &diagnostic.hints,
     }
 }

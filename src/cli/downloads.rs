@@ -27,6 +27,7 @@ pub(super) fn bring(
     let failed = |error: fetch::FetchError| Failure::Other {
         exit: Exit::Failed,
         code: Some(if error.is_about_what_is_here() { Code::WeightsFile } else { Code::Download }),
+        notes: vec![],
         hints: error.hints(root, file),
         error: error.into(),
     };
@@ -42,6 +43,7 @@ pub(super) fn bring(
                 "`{}` has not been downloaded, and the network is disabled",
                 file.name
             ),
+            notes: vec!["`--offline` or ALPACA_OFFLINE disables the network".to_owned()],
             hints: vec![fetch::by_hand(&path, &file.url)],
         });
     }
@@ -90,6 +92,7 @@ fn check_mirror(mirror: Option<&str>) -> Result<(), Failure> {
         exit: Exit::Usage,
         code: None,
         error: anyhow::anyhow!("`{mirror}` is not a valid mirror"),
+        notes: vec![],
         hints: vec![
             "give the address of a directory on a server, such as https://HOST/DIR, without `?` \
              and `#`"

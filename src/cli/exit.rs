@@ -121,6 +121,8 @@ pub(super) enum Failure {
         code: Option<Code>,
         /// The error with its causes.
         error: anyhow::Error,
+        /// Details besides the causes.
+        notes: Vec<String>,
         /// How to fix it.
         hints: Vec<String>,
     },
@@ -134,7 +136,15 @@ impl Failure {
 
     /// Like [`Failure::usage`], with hints how to fix it.
     pub(super) fn usage_with(error: impl Into<anyhow::Error>, hints: Vec<String>) -> Self {
-        Self::Other { exit: Exit::Usage, code: None, error: error.into(), hints }
+        Self::Other { exit: Exit::Usage, code: None, error: error.into(), notes: vec![], hints }
+    }
+
+    /// The same failure with another exit code.
+    pub(super) fn with_exit(mut self, code: Exit) -> Self {
+        if let Self::Other { exit, .. } = &mut self {
+            *exit = code;
+        }
+        self
     }
 
     /// Prints the failure and returns its exit code.
@@ -144,8 +154,9 @@ impl Failure {
                 terminal.styled(&diagnostics::render(&rejected, terminal.color()));
                 Exit::Usage
             }
-            Self::Other { exit, code, error, hints } => {
-                terminal.styled(&diagnostics::render_error(&error, code, &hints, terminal.color()));
+            Self::Other { exit, code, error, notes, hints } => {
+                let color = terminal.color();
+                terminal.styled(&diagnostics::render_error(&error, code, &notes, &hints, color));
                 exit
             }
         }
@@ -161,7 +172,7 @@ impl From<ManifestError> for Failure {
         };
         let mut hints = error.hints();
         hints.extend(meant(&error));
-        Self::Other { exit, code: None, error: error.into(), hints }
+        Self::Other { exit, code: None, error: error.into(), notes: vec![], hints }
     }
 }
 

@@ -9,10 +9,10 @@ mod exit;
 mod follow;
 mod log;
 mod progress;
-mod reading;
 mod settings;
 mod signals;
 mod terminal;
+mod work;
 mod downloads;
 
 use std::process::ExitCode;

@@ -51,8 +51,11 @@ impl Progress {
                 Some(stage.n_images as u64),
                 ProgressDrawTarget::stderr_with_hz(10),
             );
-            let last = stage.n_epochs_before + stage.n_epochs;
-            bar.with_style(style).with_prefix(format!("{}  epoch {number}/{last}", stage.stage))
+            bar.with_style(style).with_prefix(format!(
+                "{}  {}",
+                stage.stage,
+                epoch(stage, number, 0)
+            ))
         });
         self.epoch = Some(Epoch { bar, start: Instant::now() });
     }
@@ -74,16 +77,17 @@ impl Progress {
             bar.finish_and_clear();
         }
         let Some(stage) = &self.stage else { return };
-        let EpochMetrics { epoch, train, validation, .. } = metrics;
+        let EpochMetrics { epoch: number, train, validation, .. } = metrics;
         let last = stage.n_epochs_before + stage.n_epochs;
+        let counted = epoch(stage, *number, last.to_string().len());
         let rate = stage.n_images as f64 / duration.as_secs_f64();
         let best = if is_best { "  best so far" } else { "" };
         self.terminal.note(&format!(
-            "{}  epoch {epoch:>2}/{last}  training: loss {:.4}, accuracy {:.4}  validation: loss {:.4}, accuracy {:.4}  {rate:.0} images/s{best}",
+            "{}  {counted}  training: loss {:.4}, accuracy {:.4}  validation: loss {:.4}, accuracy {:.4}  {rate:.0} images/s{best}",
             stage.stage, train.loss, train.accuracy, validation.loss, validation.accuracy,
         ));
-        if *epoch < last {
-            self.begin_epoch(epoch + 1);
+        if *number < last {
+            self.begin_epoch(number + 1);
         }
     }
 }
@@ -120,13 +124,7 @@ impl EventSink for Progress {
                 self.begin_epoch(facts.n_epochs_before + 1);
             }
             Event::StageReused { facts, best } => {
-                self.terminal.note(&format!(
-                    "stage {}: reused from the cache ({}, best: epoch {} with validation accuracy {:.4})",
-                    facts.stage,
-                    text::count(facts.n_epochs, "epoch"),
-                    best.epoch,
-                    best.validation.accuracy,
-                ));
+                self.terminal.note(&reused_line(facts, best));
             }
             Event::StepFinished { n_images, loss, accuracy, .. } => {
                 self.step(*n_images, *loss, *accuracy);
@@ -153,53 +151,6 @@ impl EventSink for Progress {
             }
         }
         Ok(())
-    }
-}
-
-/// A progress bar for a number of items; shown only on a terminal that prints nothing else.
-pub(super) struct Counter {
-    bar: Option<ProgressBar>,
-}
-
-impl Counter {
-    /// Starts to count to `n`, if results do not appear on the terminal.
-    pub(super) fn new(terminal: &Terminal, n: usize, what: &str) -> Self {
-        Self::shown(!terminal.shows_results(), terminal, n, what)
-    }
-
-    /// Starts to count to `n`, for commands that print their results at the end.
-    pub(super) fn before_results(terminal: &Terminal, n: usize, what: &str) -> Self {
-        Self::shown(true, terminal, n, what)
-    }
-
-    fn shown(has_room: bool, terminal: &Terminal, n: usize, what: &str) -> Self {
-        let is_shown = has_room
-            && terminal.is_interactive()
-            && terminal.verbosity() == Verbosity::Normal
-            && n > 1;
-        let bar = is_shown.then(|| {
-            let template = format!("{{bar:24}} {{pos}}/{{len}} {what}  {{per_sec}}  {{eta}} left");
-            let style = ProgressStyle::with_template(&template)
-                .expect("the template is valid")
-                .progress_chars("━╸ ");
-            let target = ProgressDrawTarget::stderr_with_hz(10);
-            ProgressBar::with_draw_target(Some(n as u64), target).with_style(style)
-        });
-        Self { bar }
-    }
-
-    /// Counts `n` more items as done.
-    pub(super) fn add(&self, n: usize) {
-        if let Some(bar) = &self.bar {
-            bar.inc(n as u64);
-        }
-    }
-
-    /// Removes the bar.
-    pub(super) fn end(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
 
@@ -239,6 +190,27 @@ pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
         "pixels: {n_in_memory} cached in memory ({}){}",
         size(*n_in_memory),
         disk.unwrap_or_default()
+    )
+}
+
+/// The number of an epoch, and its number in the stage if that differs. Numbers have at least `width`
+/// characters.
+fn epoch(stage: &StageFacts, number: usize, width: usize) -> String {
+    let StageFacts { n_epochs, n_epochs_before: before, .. } = stage;
+    let all = format!("epoch {number:>width$} of {}", before + n_epochs);
+    match before {
+        0 => all,
+        _ => format!("{all} ({} of {n_epochs} in this stage)", number - before),
+    }
+}
+
+fn reused_line(facts: &StageFacts, best: &EpochMetrics) -> String {
+    format!(
+        "stage {}: reused from the cache ({}, best: epoch {} with validation accuracy {:.4})",
+        facts.stage,
+        text::count(facts.n_epochs, "epoch"),
+        best.epoch,
+        best.validation.accuracy,
     )
 }
 

@@ -116,10 +116,7 @@ fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -
     if classes.is_empty() {
         return vec!["add images, or change the fractions under `split`".to_owned()];
     }
-    let lines: Vec<String> =
-        classes.iter().map(|(name, n)| format!("{name}: {}", text::count(*n, "image"))).collect();
-    let mut hints =
-        vec![format!("these classes have few images:\n{}", text::first_lines(&lines, 50))];
+    let mut hints = vec![];
     if is_stratified {
         hints.push(format!("add images: each class needs at least {n_parts}, one for each set"));
         hints.push("leave these classes out by moving their directories elsewhere".to_owned());
@@ -183,59 +180,79 @@ impl DatasetError {
         })
     }
 
-    /// The details, and hints on how to fix them.
-    pub fn hints(&self) -> Vec<String> {
-        const WANTED: &str = "create one directory per class, with the images of the class inside:\n  \
-                              dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
+    /// Details.
+    pub fn notes(&self) -> Vec<String> {
         match self {
-            Self::Directory { source, .. } => vec![format!("the system reports: {source}")],
-            Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
-            Self::File(_) | Self::Cancelled => vec![],
-            Self::Layout { seen, help, .. } => {
-                let seen = (!seen.is_empty())
-                    .then(|| format!("it contains:\n{}", text::first_lines(seen, 8)));
-                let wanted = help.is_empty().then(|| WANTED.to_owned());
-                seen.into_iter().chain(help.iter().cloned()).chain(wanted).collect()
+            Self::Layout { seen, .. } if !seen.is_empty() => {
+                vec![format!("it contains:\n{}", text::first_lines(seen, 8))]
             }
             Self::SameName { pairs } => {
                 let pairs = pairs.iter().map(|(a, b)| {
                     format!("`{}` and `{}`", names::spelt_out(a), names::spelt_out(b))
                 });
                 let pairs: Vec<String> = pairs.collect();
-                vec![
-                    format!(
-                        "the same characters are encoded in two ways (macOS and Linux differ):\n{}",
-                        text::first_lines(&pairs, 20)
-                    ),
-                    "move the images of both into one directory".to_owned(),
-                ]
+                vec![format!(
+                    "the same characters are encoded in two ways (macOS and Linux differ):\n{}",
+                    text::first_lines(&pairs, 20)
+                )]
+            }
+            Self::Unreadable { classes, images } => {
+                let mut notes = vec![format!("it contains:\n{}", text::first_lines(classes, 20))];
+                if !images.is_empty() {
+                    notes.push(format!(
+                        "these files cannot be read:\n{}",
+                        text::first_lines(images, 50)
+                    ));
+                }
+                notes
+            }
+            Self::BadImages { images } => {
+                vec![format!("these files:\n{}", text::first_lines(images, 50))]
+            }
+            Self::SplitLeak { pairs } => {
+                vec![format!("these files are equal:\n{}", text::first_lines(pairs, 20))]
+            }
+            Self::TwoClasses { groups } => {
+                vec![format!("these files are equal:\n{}", text::first_lines(groups, 20))]
+            }
+            Self::EmptySplit { classes, .. } if !classes.is_empty() => {
+                let lines =
+                    classes.iter().map(|(name, n)| format!("{name}: {}", text::count(*n, "image")));
+                let lines: Vec<String> = lines.collect();
+                vec![format!("these classes have few images:\n{}", text::first_lines(&lines, 50))]
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Hints on how to fix it.
+    pub fn hints(&self) -> Vec<String> {
+        const WANTED: &str = "create one directory per class, with the images of the class inside:\n  \
+                              dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
+        match self {
+            Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
+            Self::Directory { .. } | Self::File(_) | Self::Cancelled => vec![],
+            Self::Layout { help, .. } if help.is_empty() => vec![WANTED.to_owned()],
+            Self::Layout { help, .. } => help.clone(),
+            Self::SameName { .. } => {
+                vec!["move the images of both into one directory".to_owned()]
             }
             Self::EmptyClass { .. } => {
                 vec!["add images, or remove the directory: every directory is a class".to_owned()]
             }
-            Self::Unreadable { classes, images } => {
-                let mut hints = vec![format!("it contains:\n{}", text::first_lines(classes, 20))];
-                if !images.is_empty() {
-                    hints.push(format!("these files cannot be read:\n{}", text::first_lines(images, 50)));
-                }
-                hints.push(
-                    "convert or add images, or remove the directory: every directory is a class"
-                        .to_owned(),
-                );
-                hints
-            }
-            Self::BadImages { images } => vec![
-                format!("these files:\n{}", text::first_lines(images, 50)),
+            Self::Unreadable { .. } => vec![
+                "convert or add images, or remove the directory: every directory is a class"
+                    .to_owned(),
+            ],
+            Self::BadImages { .. } => vec![
                 "repair or remove them, or write `on_bad_image: skip` under `dataset`".to_owned(),
             ],
-            Self::SplitLeak { pairs } => vec![
-                format!("these files are equal:\n{}", text::first_lines(pairs, 20)),
+            Self::SplitLeak { .. } => vec![
                 "remove all but one of each, or write `duplicates: drop` under `dataset`: evaluating on \
                  images that were trained on overstates the accuracy"
                     .to_owned(),
             ],
-            Self::TwoClasses { groups } => vec![
-                format!("these files are equal:\n{}", text::first_lines(groups, 20)),
+            Self::TwoClasses { .. } => vec![
                 "keep each in its own class only; or write `duplicates: drop` under `dataset` to leave \
                  them out, or `duplicates: keep` to train on them as they are"
                     .to_owned(),

@@ -82,7 +82,7 @@ pub fn examine(
     tally: &Tally,
     cancel: &Cancel,
 ) -> Result<Dataset, DatasetError> {
-    tally.begin(listing.candidates.len());
+    tally.begin("reading images", "images", listing.candidates.len());
     let findings: Vec<Option<Finding>> = listing
         .candidates
         .par_iter()

@@ -465,7 +465,7 @@ mod tests {
     fn two_ways_to_write_a_name_are_one_class() {
         let root = folder(&["cafe\u{301}/1.jpg", "caf\u{e9}/1.jpg", "tea/1.jpg"]);
         let error = scan(root.path()).unwrap_err();
-        let hints = error.hints().join("\n");
+        let hints = error.notes().join("\n");
         assert!(hints.contains("cafe\\u{301}") && hints.contains("caf\\u{e9}"), "{hints}");
         let root = folder(&["Cat/1.jpg", "cat /1.jpg", "cow/1.jpg"]);
         let warnings = scan(root.path()).unwrap().warnings;

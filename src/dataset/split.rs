@@ -174,14 +174,14 @@ mod tests {
         dataset.samples[1..40].iter_mut().for_each(|sample| sample.digest = twin);
         let error = split(&dataset, &spec(SplitBy::Stratified), Duplicates::Error).unwrap_err();
         assert!(matches!(&error, DatasetError::SplitLeak { .. }), "{error}");
-        assert!(error.hints()[0].contains("c0/000.jpg"), "{:?}", error.hints());
+        assert!(error.notes()[0].contains("c0/000.jpg"), "{:?}", error.notes());
     }
 
     #[test]
     fn a_class_too_small_to_divide_is_named() {
         let error = split(&dataset(&[10, 1, 2]), &spec(SplitBy::Stratified), Duplicates::Error)
             .unwrap_err();
-        let said = format!("{error} {:?}", error.hints());
+        let said = format!("{error} {:?} {:?}", error.notes(), error.hints());
         for part in ["`c1` and `c2`", "c1: 1 image", "c2: 2 images", "at least 3", "by: random"] {
             assert!(said.contains(part), "{part}: {said}");
         }

@@ -14,6 +14,7 @@ use super::part::Part;
 use super::scan::{Candidate, Listing, Origin};
 use super::split;
 use crate::base::digest::Digest;
+use crate::base::tally::Tally;
 use crate::spec::{ImageSize, SplitSpec};
 
 /// The description of a dataset.
@@ -106,7 +107,7 @@ struct Look {
     likeness: Likeness,
 }
 
-/// Reads every file of a listing, and reports progress after each.
+/// Reads every file of a listing.
 ///
 /// # Errors
 /// When no file is a readable image.
@@ -114,17 +115,19 @@ pub fn survey(
     listing: Listing,
     split: &SplitSpec,
     size: ImageSize,
-    tell: &(dyn Fn() + Sync),
+    tally: &Tally,
 ) -> Result<Survey, DatasetError> {
+    tally.begin("reading files", "files", listing.candidates.len());
     let found: Vec<Found> = listing
         .candidates
         .par_iter()
         .map(|candidate| {
             let found = look_at(candidate);
-            tell();
+            tally.add();
             found
         })
         .collect();
+    tally.end();
     let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     let (mut looks, mut bytes) = (vec![], 0);
     let mut bad = BTreeMap::new();

@@ -21,6 +21,25 @@ pub struct MetricRow {
     pub differs: bool,
 }
 
+/// The meaning of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Better,
+    Worse,
+}
+
+/// Whether a change of a metric is for the better; `None` if it is neither.
+pub(super) fn verdict(metric: &str, change: f64) -> Option<Verdict> {
+    /// The metrics of which less is better.
+    const LOWER: [&str; 4] = ["loss", "log_loss", "brier_score", "expected_calibration_error"];
+    let name = metric.rsplit('/').next().unwrap_or(metric);
+    if change == 0.0 || ["n_images", "epoch", "learning_rate"].contains(&name) {
+        return None;
+    }
+    let is_lower = LOWER.contains(&name);
+    Some(if (change < 0.0) == is_lower { Verdict::Better } else { Verdict::Worse })
+}
+
 /// All metrics: of the best and the last epoch of each stage, and of the predictions.
 pub(super) fn metrics(runs: &[FinishedRun]) -> Vec<MetricRow> {
     let mut names: Vec<(&'static str, String)> = vec![];

@@ -19,7 +19,7 @@ use serde::Serialize;
 pub use chance::Chance;
 pub use flips::Flip;
 pub use metrics::MetricRow;
-pub use page::render_html;
+pub use page::{render_html, render_section};
 pub use pictures::PictureChanges;
 pub use text::{Style, render};
 pub use values::{Setting, ValueRow};
@@ -124,10 +124,17 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
 
 /// Draws the curves of all runs in one SVG.
 pub fn render_svg(diff: &Diff) -> String {
+    overlay::render(&labelled_curves(diff))
+}
+
+/// Draws validation accuracy and validation loss of all runs as an SVG each.
+fn render_panels(diff: &Diff) -> [String; 2] {
+    overlay::panels(&labelled_curves(diff))
+}
+
+fn labelled_curves(diff: &Diff) -> Vec<Curves> {
     let named = diff.curves.iter().zip(text::labels(diff));
-    let curves: Vec<Curves> =
-        named.map(|(curves, name)| Curves { name, ..curves.clone() }).collect();
-    overlay::render(&curves)
+    named.map(|(curves, name)| Curves { name, ..curves.clone() }).collect()
 }
 
 /// The path of an image of the first run, if its dataset still exists.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Chance, Diff, Flip, Pair, PictureChanges};
+use super::metrics::{Verdict, verdict};
+use super::{Chance, Diff, Flip, MetricRow, Pair, PictureChanges};
 use crate::base::leaves;
 use crate::base::text;
 use crate::run_dir::layout;
@@ -17,7 +18,7 @@ pub struct Style {
     pub markdown: bool,
     /// Whether to include rows that do not differ, and all images.
     pub all: bool,
-    /// The maximum number of decimals of metrics.
+    /// The number of decimals of metrics.
     pub precision: usize,
 }
 
@@ -25,6 +26,8 @@ pub struct Style {
 pub(super) struct Table {
     pub(super) heads: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+    /// The columns of numbers, which are aligned on the right.
+    right: Vec<usize>,
 }
 
 /// Renders the differences, section by section.
@@ -100,7 +103,7 @@ pub(super) fn values(diff: &Diff, style: Style) -> Table {
         });
         [layout::RESOLVED.to_owned(), row.path.clone()].into_iter().chain(cells).collect()
     });
-    Table { heads, rows: rows.collect() }
+    Table { heads, rows: rows.collect(), right: vec![] }
 }
 
 /// The table of the environment; with `all`, also machine and time.
@@ -112,7 +115,7 @@ pub(super) fn environment(diff: &Diff, style: Style) -> Table {
         let start = [layout::MANIFEST.to_owned(), setting.name.clone()];
         start.into_iter().chain(setting.values.iter().map(|value| short(value))).collect()
     });
-    Table { heads, rows: rows.collect() }
+    Table { heads, rows: rows.collect(), right: vec![] }
 }
 
 /// Shortens a digest to its first digits.
@@ -129,16 +132,31 @@ pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
     heads.extend(has_change.then(|| "Change".to_owned()));
     let rows = diff.metrics.iter().filter(|row| row.differs || style.all).map(|row| {
         let mut cells = vec![row.path.to_owned(), row.metric.clone()];
-        let figure = |value: &Option<f64>| {
-            value.map_or_else(|| "-".to_owned(), |value| number(value, style.precision))
-        };
-        cells.extend(row.values.iter().map(figure));
+        cells.extend(row.values.iter().map(|value| figure(*value, style)));
         if has_change {
-            cells.push(figure(&row.change));
+            cells.push(change(row, style));
         }
         cells
     });
-    Table { heads, rows: rows.collect() }
+    let rows = rows.collect();
+    let right = (2..heads.len()).collect();
+    Table { heads, rows, right }
+}
+
+/// A metric with aligned decimals.
+pub(super) fn figure(value: Option<f64>, style: Style) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", style.precision))
+}
+
+/// The change of a metric, with its sign and whether it is for the better.
+pub(super) fn change(row: &MetricRow, style: Style) -> String {
+    let Some(change) = row.change else { return "-".to_owned() };
+    let mark = match verdict(&row.metric, change) {
+        Some(Verdict::Better) => " better",
+        Some(Verdict::Worse) => " worse",
+        None => "",
+    };
+    format!("{change:+.*}{mark}", style.precision)
 }
 
 /// A number with as many decimals as it needs, up to `precision`.
@@ -232,7 +250,7 @@ pub(super) fn flips(pair: &Pair, diff: &Diff, most: usize) -> Table {
             predicted.each_ref().map(|(class, probability)| format!("{class} {probability:.2}"));
         vec![path.clone(), label.clone(), first, second, flip.verdict().to_owned()]
     });
-    Table { heads: heads.map(str::to_owned).to_vec(), rows: rows.collect() }
+    Table { heads: heads.map(str::to_owned).to_vec(), rows: rows.collect(), right: vec![] }
 }
 
 fn paragraph(text: &mut String, style: Style, lines: &[String]) {
@@ -250,7 +268,7 @@ fn line(cells: &[String]) -> String {
 }
 
 fn section(text: &mut String, style: Style, table: &Table) {
-    let Table { heads, rows } = table;
+    let Table { heads, rows, right } = table;
     if rows.is_empty() {
         return;
     }
@@ -261,6 +279,6 @@ fn section(text: &mut String, style: Style, table: &Table) {
         rows.iter().for_each(|row| text.push_str(&line(row)));
     } else {
         let all: Vec<Vec<String>> = [heads].into_iter().chain(rows).cloned().collect();
-        text.push_str(&text::align(&all, &[]));
+        text.push_str(&text::align(&all, right));
     }
 }

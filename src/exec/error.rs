@@ -44,8 +44,10 @@ pub enum RunError {
     Changed {
         /// The change as a sentence fragment.
         what: &'static str,
-        /// Details of the change, and how to fix it.
+        /// Details of the change.
         details: Vec<String>,
+        /// How to continue.
+        hints: Vec<String>,
     },
     /// A directory has classes that the model does not have.
     #[error("the model has no {} {}", if unknown.len() == 1 { "class" } else { "classes" }, text::all_of(unknown.iter().map(String::as_str)))]
@@ -100,7 +102,19 @@ impl RunError {
         }
     }
 
-    /// Details, and how to fix the problem.
+    /// Details besides the causes.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Dataset(error) => error.notes(),
+            Self::FrozenChanged { tensors, .. } => {
+                vec![format!("the tensors are:\n{}", text::first_lines(tensors, 10))]
+            }
+            Self::Changed { details, .. } => details.clone(),
+            _ => vec![],
+        }
+    }
+
+    /// How to fix the problem.
     pub fn hints(&self) -> Vec<String> {
         match self {
             // The message of the operating system follows as a note.
@@ -110,16 +124,13 @@ impl RunError {
             ],
             Self::Dataset(error) => error.hints(),
             Self::Train(error) => error.hints(),
-            Self::FrozenChanged { tensors, .. } => {
-                vec![format!(
-                    "this is a bug in alpaca-run; the tensors are:\n{}",
-                    text::first_lines(tensors, 10)
-                )]
+            Self::FrozenChanged { .. } => {
+                vec!["this is a bug in alpaca-run; please report it".to_owned()]
             }
-            Self::Changed { details, .. } => details.clone(),
             Self::Checkpoint(CheckpointError::Missing(_)) => {
                 vec!["it stopped before its first stage; run the pipeline again".to_owned()]
             }
+            Self::Changed { hints, .. } => hints.clone(),
             Self::UnknownClasses { unknown, known } => unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
             Self::Plot { .. } => vec![

@@ -84,16 +84,22 @@ impl BackboneError {
         }
     }
 
+    /// Details.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::UnknownNode { last, .. } => {
+                vec![format!("its last values are {}", quoted(last))]
+            }
+            _ => vec![],
+        }
+    }
+
     /// Hint on how to fix it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(error) => vec![format!("the system reports: {}", error.source)],
-            Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
-            Self::UnknownNode { nearest, last, .. } => {
-                let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", quoted(nearest)));
-                let last = format!("its last values are {}", quoted(last));
-                meant.into_iter().chain([last]).collect()
-            }
+            Self::File(_) | Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
+            Self::UnknownNode { nearest, .. } if nearest.is_empty() => vec![],
+            Self::UnknownNode { nearest, .. } => vec![format!("did you mean {}?", quoted(nearest))],
             Self::Unsupported(_) => vec![
                 "name an earlier node as `features`, or export the network with other operators"
                     .to_owned(),

@@ -16,6 +16,8 @@ pub struct Diagnostic {
     pub label: String,
     /// Related locations, each with a short text.
     pub related: Vec<(Span, String)>,
+    /// Causes and details.
+    pub notes: Vec<String>,
     /// Hints on how to fix it.
     pub hints: Vec<String>,
 }
@@ -23,14 +25,15 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic of the text at `span`.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        let (label, related, hints) = (String::new(), vec![], vec![]);
-        Self { code, message: message.into(), span, label, related, hints }
+        let (label, related) = (String::new(), vec![]);
+        let (notes, hints) = (vec![], vec![]);
+        Self { code, message: message.into(), span, label, related, notes, hints }
     }
 
     /// Gives a problem its location in a document.
     pub fn of_problem(document: &Document, problem: Problem) -> Self {
-        let Problem { code, at, message, label, hints } = problem;
-        Self { code, message, span: document.locate(&at), label, related: vec![], hints }
+        let Problem { code, at, message, label, notes, hints } = problem;
+        Self { code, message, span: document.locate(&at), label, related: vec![], notes, hints }
     }
 
     /// Adds the short text shown next to the source text.

@@ -92,7 +92,7 @@ fn describe_default(schema: &mut Object, default: &Value) {
     }
     let shown = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
     if let Some(Value::String(text)) = schema.get_mut("description") {
-        text.push_str(&format!(" Default: `{shown}`."));
+        *text = format!("{text} Default: `{shown}`.");
     }
     if !schema.contains_key("$ref") {
         let snippet = json!([{ "label": shown, "body": default }]);

@@ -9,6 +9,7 @@
 pub mod diagnostic;
 pub mod document;
 pub mod editor;
+pub mod keys;
 pub mod load;
 mod overrides;
 mod parse;

@@ -19,6 +19,9 @@ use crate::run_dir::plot::sheet::Tile;
 pub struct Report {
     /// The run directory, as shown to the reader.
     pub directory: String,
+    /// Where and when it ran; `None` on the page that a run writes itself, which is the same wherever
+    /// it runs.
+    pub place: Option<Place>,
     /// The manifest of the run. Its `volatile` part and its files are not shown.
     pub manifest: Manifest,
     /// The classes and the network.
@@ -37,6 +40,17 @@ pub struct Report {
     pub augmented: Vec<Tile>,
     /// Validation and test images that look like training images.
     pub look_alikes: Vec<LookAlike>,
+}
+
+/// Where and when a run was executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When it finished.
+    pub finished: String,
+    /// The directory of its images, or how they were drawn.
+    pub dataset: String,
+    /// The origin of its weights.
+    pub weights: String,
 }
 
 /// The classes and the network of a run.

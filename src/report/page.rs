@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, sections};
+use super::{Place, Report, sections};
 use crate::base::text::{self, escape};
 use crate::run_dir::html;
 use crate::run_dir::plot::sheet::{self, Tile};
@@ -11,19 +11,41 @@ use crate::run_dir::plot::sheet::{self, Tile};
 pub fn render(report: &Report) -> String {
     let name = &report.manifest.name;
     let body = format!("<h1>{}</h1>\n{}", escape(name), about(report));
-    html::document(name, &body)
+    html::document(&title(report), &body)
 }
 
-/// Renders a page about several runs: their metrics side by side, then each run in turn.
-pub fn render_all(reports: &[Report]) -> String {
+/// The title of a page: of several that are open or sent, it is the one thing that is seen.
+fn title(report: &Report) -> String {
+    let (name, seed) = (&report.manifest.name, report.manifest.seed);
+    let accuracy = 100.0 * report.measured.metrics.accuracy;
+    match &report.place {
+        Some(Place { finished, .. }) => {
+            format!("{} ({accuracy:.1} %), {finished}", report.directory)
+        }
+        None => format!("{name}, seed {seed} ({accuracy:.1} %)"),
+    }
+}
+
+/// Renders a page about several runs: their metrics side by side and `comparison`, a section of
+/// HTML, then each run folded.
+pub fn render_all(reports: &[Report], comparison: &str) -> String {
     if let [report] = reports {
         return render(report);
     }
-    let title = format!("{} runs", reports.len());
-    let mut body = format!("<h1>{title}</h1>\n{}", sections::comparison(reports));
-    for report in reports {
+    let names = reports.iter().map(|report| report.directory.clone());
+    let title = text::join(names, "and");
+    let mut body = format!("<h1>{}</h1>\n", escape(&title));
+    body.push_str(&sections::comparison(reports));
+    body.push_str(comparison);
+    body.push_str(&html::heading("Runs"));
+    for (number, report) in reports.iter().enumerate() {
         let name = escape(&report.directory);
-        let _ = write!(body, "<hr>\n<h1>{name}</h1>\n{}", about(report));
+        // Addresses of headings are those of one run. Text has no quotes that are not escaped.
+        let about = about(report)
+            .replace("<h2 id=\"", &format!("<h2 id=\"run-{}-", number + 1))
+            .replace("<a href=\"#", &format!("<a href=\"#run-{}-", number + 1));
+        let _ =
+            writeln!(body, "<details class=\"run\"><summary>{name}</summary>\n{about}</details>");
     }
     html::document(&title, &body)
 }

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use super::tables::{self, four, interval, maybe};
-use super::{Loss, Report};
+use super::{Loss, Place, Report};
 use crate::base::text::{self, escape};
 use crate::metrics::{ClassMetrics, Metrics};
 use crate::run_dir::manifest::BestRecord;
 use crate::run_dir::measured::Measured;
+use crate::run_dir::plot::MOST_SMALL;
 use crate::run_dir::plot::sheet::Tile;
 use crate::run_dir::{html, layout};
 
@@ -28,12 +29,22 @@ pub(super) fn headline(report: &Report) -> String {
         many => text::count(many.len(), "class"),
     };
     let mut body = format!(
-        "<p class=\"faint\">{} · {} · {} · {} pixels</p>\n",
+        "<p class=\"faint\">{} · {} · {} · {} pixels · seed {}</p>\n",
         escape(&classes),
         text::count(n_pictures, "image"),
         escape(&setup.network),
         setup.image_size,
+        report.manifest.seed,
     );
+    if let Some(Place { finished, dataset, weights }) = &report.place {
+        let _ = writeln!(
+            body,
+            "<p class=\"faint\">{} · finished {finished} · images: {} · weights: {}</p>",
+            escape(&report.directory),
+            escape(dataset),
+            escape(weights),
+        );
+    }
     let _ = write!(
         body,
         "<p class=\"figure\">{:.1} %</p>\n\
@@ -89,7 +100,7 @@ pub(super) fn stages(report: &Report) -> String {
             ]
         })
         .collect();
-    let mut body = "<h2>Training</h2>\n".to_owned();
+    let mut body = html::heading("Training");
     body.push_str(&html::table(&heads.map(str::to_owned), &rows, &[3, 4, 5, 6, 7]));
     body.push_str(&best(report));
     body.push_str(&plots(report, &["accuracy.svg", "loss.svg", "learning_rate.svg"]));
@@ -115,8 +126,10 @@ pub(super) fn figures(report: &Report) -> String {
     let validation = ("validation".to_owned(), &report.measured);
     let others = report.evaluations.iter().map(|(name, measured)| (name.clone(), measured));
     let columns: Vec<(String, &Measured)> = std::iter::once(validation).chain(others).collect();
-    let mut body = "<h2>Metrics</h2>\n".to_owned();
-    body.push_str(&side_by_side(&columns));
+    let mut body = html::heading("Metrics");
+    let drawn =
+        plots(report, &["probabilities.svg", "calibration.svg", "roc.svg", "precision_recall.svg"]);
+    let _ = writeln!(body, "<div class=\"beside\">\n{}{drawn}</div>", side_by_side(&columns));
     if !report.evaluations.is_empty() {
         let what = report.evaluations.iter().map(|(name, measured)| {
             let Measured { on, stage, weights, .. } = measured;
@@ -136,12 +149,7 @@ pub(super) fn figures(report: &Report) -> String {
 pub(super) fn comparison(reports: &[Report]) -> String {
     let columns: Vec<(String, &Measured)> =
         reports.iter().map(|report| (report.directory.clone(), &report.measured)).collect();
-    let mut body = side_by_side(&columns);
-    body.push_str(
-        "<p class=\"faint\">Measured on the validation set of each run. <code>alpaca-run diff</code> tests \
-         whether two runs differ by more than chance on the images they share.</p>\n",
-    );
-    body
+    side_by_side(&columns)
 }
 
 fn side_by_side(columns: &[(String, &Measured)]) -> String {
@@ -174,8 +182,20 @@ fn side_by_side(columns: &[(String, &Measured)]) -> String {
 pub(super) fn classes(report: &Report) -> String {
     let metrics = &report.measured.metrics;
     let (heads, rows) = tables::classes(metrics);
-    let mut body = "<h2>Classes</h2>\n".to_owned();
-    body.push_str(&html::long_table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7], layout::METRICS_JSON));
+    let mut body = html::heading("Classes");
+    let table = html::long_table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7], layout::METRICS_JSON);
+    let n_classes = metrics.classes.len();
+    let matrix = plots(report, &["confusion_matrix.svg"]);
+    if n_classes <= MOST_SMALL {
+        let _ = writeln!(body, "<div class=\"beside\">\n{table}{matrix}</div>");
+    } else if matrix.contains("viewBox=\"0 0 760 ") {
+        // A wide matrix scrolls on a narrow page.
+        let class = "<div class=\"full\" tabindex=\"0\">";
+        body.push_str(&table);
+        body.push_str(&matrix.replacen("<div class=\"plots\">", class, 1));
+    } else {
+        let _ = writeln!(body, "<div class=\"beside\">\n<div>{table}</div>{matrix}</div>");
+    }
     let (few, n_pairs) = FEW;
     let n_pairs = if metrics.classes.len() > few { MOST_PAIRS } else { n_pairs };
     let name = |class: usize| metrics.classes[class].name.clone();
@@ -189,42 +209,52 @@ pub(super) fn classes(report: &Report) -> String {
         })
         .collect();
     if !confused.is_empty() && metrics.classes.len() > 2 {
-        body.push_str("<h2>Most confused</h2>\n");
+        body.push_str(&html::heading("Most confused"));
         let heads = ["true class", "predicted class", "images"].map(str::to_owned);
         body.push_str(&html::long_table(&heads, &confused, &[2], layout::PREDICTIONS));
     }
-    body.push_str(&plots(
-        report,
-        &[
-            "confusion_matrix.svg",
-            "probabilities.svg",
-            "roc.svg",
-            "precision_recall.svg",
-            "calibration.svg",
-        ],
-    ));
     body
 }
 
-/// The validation images with the highest loss.
+/// The misclassified validation images with the highest loss, and the correct ones that are nearest to
+/// an error.
 pub(super) fn losses(report: &Report) -> String {
-    let mut body = "<h2>Largest errors</h2>\n".to_owned();
+    let mut body = html::heading("Largest errors");
     if let Some(reason) = &report.no_losses {
         let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(reason));
         return body;
     }
     let maps = if report.losses.iter().any(|loss| loss.map.is_some()) {
-        ", each with a class activation map (Zhou et al. 2016): the areas that support the \
-         predicted class are orange"
+        "Each has a class activation map (Zhou et al. 2016): the areas that support the predicted \
+         class are orange."
     } else {
-        ". This base model averages its features over the whole image, so there are no class \
-         activation maps"
+        "This base model averages its features over the whole image, so there are no class \
+         activation maps."
     };
-    let _ = writeln!(
-        body,
-        "<p>The validation images with the highest loss{maps}.</p>\n<div class=\"pictures pairs\">"
-    );
-    for loss in &report.losses {
+    let (right, wrong): (Vec<&Loss>, Vec<&Loss>) =
+        report.losses.iter().partition(|loss| loss.is_right());
+    if wrong.is_empty() {
+        body.push_str("<p>All validation images are classified correctly.</p>\n");
+    } else {
+        let _ = writeln!(
+            body,
+            "<p>The misclassified validation images with the highest loss. {maps}</p>"
+        );
+        body.push_str(&pictures(&wrong));
+    }
+    if !right.is_empty() {
+        body.push_str(&html::heading("Least certain"));
+        body.push_str(
+            "<p>Correctly classified validation images with the lowest probability of their class.</p>\n",
+        );
+        body.push_str(&pictures(&right));
+    }
+    body
+}
+
+fn pictures(losses: &[&Loss]) -> String {
+    let mut body = "<div class=\"pictures pairs\">\n".to_owned();
+    for loss in losses {
         let Loss { path, label, predicted, probability, loss: surprise, picture, map } = loss;
         let map = match map {
             Some(map) => {
@@ -237,14 +267,14 @@ pub(super) fn losses(report: &Report) -> String {
             if loss.is_right() { ("better", "correct") } else { ("worse", "wrong") };
         let _ = writeln!(
             body,
-            "<figure><div class=\"pair\"><img alt=\"{0}\" src=\"{1}\">{3}</div>\
-             <figcaption><span class=\"{class}\">{said}</span>: predicted {2} {probability:.2}<br>true {4}, loss {surprise:.2}<br>\
-             <span class=\"faint\">{0}</span></figcaption></figure>",
+            "<figure><div class=\"pair\"><img alt=\"{}\" src=\"{}\">{map}</div>\
+             <figcaption><span class=\"{class}\">{said}</span>: predicted {} {probability:.2}<br>\
+             true {}, loss {surprise:.2}{}</figcaption></figure>",
             escape(path),
             html::jpeg(picture),
             escape(predicted),
-            map,
             escape(label),
+            html::image_name(path),
         );
     }
     body.push_str("</div>\n");
@@ -256,7 +286,7 @@ pub(super) fn data(report: &Report) -> String {
     let Report { manifest, setup, .. } = report;
     let rows: Vec<Vec<String>> =
         setup.classes.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
-    let mut body = "<h2>Dataset</h2>\n".to_owned();
+    let mut body = html::heading("Dataset");
     let heads = ["class", "images"].map(str::to_owned);
     body.push_str(&html::long_table(&heads, &rows, &[1], layout::SPLITS));
     let parts = manifest.dataset.split.iter().filter(|(_, n)| **n > 0);
@@ -305,9 +335,10 @@ fn look_alikes(report: &Report) -> String {
         n if n > MOST => format!("<p>… and {} more</p>\n", n - MOST),
         _ => String::new(),
     };
+    let verb = if found.len() == 1 { "looks" } else { "look" };
     format!(
-        "<p class=\"worse\">{} outside the training set may be near-duplicates of training images, \
-         so the metrics above may be too optimistic:</p>\n{}{more}",
+        "<p class=\"worse\">{} outside the training set {verb} like a training image, so the metrics \
+         above may be too optimistic:</p>\n{}{more}",
         text::count(found.len(), "image"),
         html::table(&heads, &rows, &[])
     )
@@ -330,7 +361,7 @@ pub(super) fn reproduction(report: &Report) -> String {
     rows.extend(manifest.versions.iter().map(|(name, version)| (name.as_str(), version.clone())));
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    let mut body = "<h2>Reproduce this run</h2>\n".to_owned();
+    let mut body = html::heading("Reproduce this run");
     let _ = writeln!(
         body,
         "<p><code>alpaca-run reproduce {}</code> repeats the run from its run directory and reports whether \

@@ -31,13 +31,13 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
     body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5]));
     let (heads, rows) = facts(survey);
     if !rows.is_empty() {
-        body.push_str("<h2>Files</h2>\n");
+        body.push_str(&html::heading("Files"));
         body.push_str(&html::table(&heads, &rows, &[]));
     }
     if !survey.bad.is_empty() {
         let rows: Vec<Vec<String>> =
             survey.bad.iter().map(|(path, why)| vec![path.clone(), why.clone()]).collect();
-        body.push_str("<h2>Unreadable images</h2>\n");
+        body.push_str(&html::heading("Unreadable images"));
         body.push_str(&html::table(&["file", "reason"].map(str::to_owned), &rows, &[]));
     }
     groups(&mut body, "Identical files", &survey.duplicates, folder);
@@ -83,7 +83,7 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
     if groups.is_empty() {
         return;
     }
-    let _ = writeln!(body, "<h2>{title}: {}</h2>", groups.len());
+    body.push_str(&html::heading(&format!("{title}: {}", groups.len())));
     for group in groups.iter().take(MOST_GROUPS) {
         let mut notes = vec![];
         if group.across_parts {
@@ -110,8 +110,8 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
             };
             let _ = writeln!(
                 body,
-                "<figure>{picture}<figcaption>{}<br><span class=\"faint\">{}</span></figcaption></figure>",
-                escape(&place.path),
+                "<figure>{picture}<figcaption>{}{}</figcaption></figure>",
+                html::image_name(&place.path),
                 place.part
             );
         }

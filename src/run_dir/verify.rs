@@ -10,6 +10,7 @@ use super::layout;
 use super::manifest::{FORMAT, Manifest};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
+use crate::base::tally::Tally;
 
 /// The manifest cannot be read, or a file does not match it.
 #[derive(Debug, thiserror::Error)]
@@ -146,9 +147,11 @@ impl Verdict {
 ///
 /// # Errors
 /// When the manifest or a file cannot be read.
-pub fn verify(directory: &Path) -> Result<Verdict, ManifestError> {
+pub fn verify(directory: &Path, tally: &Tally) -> Result<Verdict, ManifestError> {
     let manifest = read_manifest(directory)?;
-    let mut found = digests(directory)?;
+    tally.begin("verifying", "files", manifest.files.len());
+    let mut found = counted_digests(directory, tally)?;
+    tally.end();
     let mut verdict =
         Verdict { n_files: manifest.files.len(), changed: vec![], missing: vec![], extra: vec![] };
     for (name, digest) in &manifest.files {
@@ -167,6 +170,10 @@ pub fn verify(directory: &Path) -> Result<Verdict, ManifestError> {
 /// # Errors
 /// When a file cannot be read.
 pub fn digests(directory: &Path) -> Result<BTreeMap<String, Digest>, FileError> {
+    counted_digests(directory, &Tally::default())
+}
+
+fn counted_digests(directory: &Path, tally: &Tally) -> Result<BTreeMap<String, Digest>, FileError> {
     let mut digests = BTreeMap::new();
     let checkpoint = directory.join(layout::CHECKPOINT);
     for path in fs::files_below(directory)? {
@@ -175,6 +182,7 @@ pub fn digests(directory: &Path) -> Result<BTreeMap<String, Digest>, FileError> 
         let name = name.join("/");
         if !path.starts_with(&checkpoint) && !layout::VOLATILE.contains(&name.as_str()) {
             digests.insert(name, Digest::of_file(&path)?);
+            tally.add();
         }
     }
     Ok(digests)

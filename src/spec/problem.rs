@@ -1,6 +1,8 @@
 //! Problems with a pipeline or with the files it names, and their codes.
 
+use std::error::Error;
 use std::fmt;
+use std::iter;
 
 use crate::base::key_path::KeyPath;
 
@@ -15,6 +17,8 @@ pub struct Problem {
     pub message: String,
     /// Short text shown next to the value.
     pub label: String,
+    /// Causes and details.
+    pub notes: Vec<String>,
     /// Hints on how to fix it.
     pub hints: Vec<String>,
 }
@@ -22,13 +26,27 @@ pub struct Problem {
 impl Problem {
     /// A problem with the value at `at`.
     pub fn new(code: Code, at: KeyPath, message: impl Into<String>) -> Self {
-        Self { code, at, message: message.into(), label: String::new(), hints: vec![] }
+        let (message, label) = (message.into(), String::new());
+        Self { code, at, message, label, notes: vec![], hints: vec![] }
+    }
+
+    /// A problem with the value at `at` that is an error, with its causes as notes.
+    pub fn caused(code: Code, at: KeyPath, error: &dyn Error) -> Self {
+        let causes = iter::successors(error.source(), |&cause| cause.source());
+        Self::new(code, at, error.to_string()).notes(causes.map(ToString::to_string))
     }
 
     /// Adds a short text shown next to the value.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
+        self
+    }
+
+    /// Adds any number of causes and details.
+    #[must_use]
+    pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
         self
     }
 

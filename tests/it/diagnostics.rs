@@ -52,12 +52,15 @@ fn wrong_overrides_are_explained_in_place() {
 
 #[test]
 fn wrong_command_lines_are_explained() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("unknown_command", &["chekc", "pipelines/transfer.yaml"]),
         ("no_such_file", &["nowhere.yaml"]),
         ("a_folder", &["pipelines/"]),
         ("nothing_to_check", &["check"]),
         ("unknown_option", &["pipelines/transfer.yaml", "--thread", "3"]),
+        ("a_key_as_an_option", &["pipelines/transfer.yaml", "--epochs", "3"]),
+        ("a_key_of_another_library", &["pipelines/transfer.yaml", "--lr", "0.1"]),
+        ("a_pipeline_without_its_ending", &["transfer"]),
         ("no_threads", &["pipelines/transfer.yaml", "--threads", "0"]),
         ("quiet_and_verbose", &["-q", "-v", "check", "pipelines/transfer.yaml"]),
     ];

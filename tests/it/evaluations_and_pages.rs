@@ -196,14 +196,28 @@ fn the_page_holds_what_it_shows_and_reproduces() {
     }
     // Addresses in a page are those of namespaces, or hold what they address.
     for address in own.split("src=\"").skip(1).chain(own.split("href=\"").skip(1)) {
-        assert!(address.starts_with("data:image/jpeg;base64,"), "{}", &address[..40]);
+        let is_heading = address.split('"').next().is_some_and(|address| {
+            address.starts_with('#') && own.contains(&format!(" id=\"{}\"", &address[1..]))
+        });
+        assert!(is_heading || address.starts_with("data:image/jpeg;base64,"), "{}", &address[..40]);
     }
+    // Only errors are called errors.
+    let errors = own.split(" id=\"").find(|part| part.starts_with("largest-errors")).unwrap();
+    assert!(!errors.contains("correct</span>"), "{errors}");
     let (one, two) = (workshop.text("runs/small"), workshop.text("runs/small-2"));
     let output = workshop.text("both.html");
     let said = alpaca_run(&["report", &one, &two, "-o", &output, "--no-cache"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let both = page("both.html");
-    assert!(both.contains("<h1>2 runs</h1>") && both.contains("alpaca-run diff"));
+    // A comparison: common curves first, and the pages of both runs, folded.
+    assert_eq!(both.matches("<details class=\"run\">").count(), 2);
+    assert!(both.contains(">Validation accuracy</text>") && both.contains("finished 20"));
+    let ids: Vec<&str> =
+        both.split(" id=\"").skip(1).map(|id| id.split('"').next().unwrap()).collect();
+    let mut distinct = ids.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
     // Without its pictures a run has a page that says so.
     std::fs::remove_dir_all(workshop.path("pictures/ring")).unwrap();
     let said = alpaca_run(&["report", &one, "-o", &output, "--no-cache"]);

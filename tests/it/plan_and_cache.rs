@@ -185,7 +185,7 @@ fn a_stage_can_be_made_to_run_and_must_come_out_the_same() {
     let force = ["--force", "transfer"];
     assert_eq!(decisions(&workshop, &force), "run (--force); reuse");
     let said = run_cached(&workshop, &force);
-    assert!(said.err.contains("transfer  epoch  2/2"), "{}", said.err);
+    assert!(said.err.contains("transfer  epoch 2 of 2"), "{}", said.err);
     assert!(!said.err.contains("differs from the cached one"), "{}", said.err);
     let key = |run: &str| manifest(&workshop.path(run))["stages"][0]["key"].clone();
     assert_eq!(key("runs/small"), key("runs/small-2"));

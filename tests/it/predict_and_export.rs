@@ -387,6 +387,18 @@ fn other_runtimes_say_the_same() {
 }
 
 #[test]
+fn a_run_after_its_images_is_told_from_the_images() {
+    let (workshop, _) = trained(2, &[]);
+    let (run, images) = (workshop.text("runs/small"), workshop.text("pictures"));
+    for arguments in [["predict", &images, &run].as_slice(), &["evaluate", &images, "--data", &run]]
+    {
+        let said = alpaca_run(arguments);
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        assert!(said.err.contains("name the run first, then the images"), "{}", said.err);
+    }
+}
+
+#[test]
 fn an_exported_file_answers_like_its_run() {
     let (workshop, _) = trained(3, &[]);
     let pictures = workshop.text("pictures");

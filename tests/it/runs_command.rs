@@ -32,6 +32,12 @@ fn runs_are_listed_and_shown() {
     let words: Vec<&str> =
         list.as_array().unwrap().iter().map(|run| run["status"].as_str().unwrap()).collect();
     assert_eq!(words, ["finished", "finished", "cut short"]);
+    // What tells them apart, and where one stopped.
+    assert!(said.out.contains("changes") && said.out.contains("(transfer, epoch "), "{}", said.out);
+    let stopped_at: Vec<&serde_json::Value> =
+        list.as_array().unwrap().iter().map(|run| &run["stopped_at"]["stage"]).collect();
+    assert_eq!(stopped_at[..2], [&serde_json::Value::Null; 2]);
+    assert_eq!(stopped_at[2], "transfer");
     let said = alpaca_run(&["runs", "show", &workshop.text("runs/small")]);
     assert!(said.out.contains("finished") && said.out.contains("1,281"), "{}", said.out);
     let said = alpaca_run(&["runs", "show", &workshop.text("runs/small-3")]);

@@ -109,9 +109,18 @@ fn an_edit_runs_what_it_changes() {
     let seen = seen.join("\n");
     assert!(seen.contains("last result: validation accuracy"), "{seen}");
     assert!(seen.contains("transfer  reuse") && seen.contains("0.0001 → 0.00005"), "{seen}");
+    session.expect("against ");
     session.expect("watching");
     assert_eq!(run(&workshop, &[]).code, Some(0));
     assert_same_files(&workshop.path("runs/small-2"), &workshop.path("runs/small-3"));
+    // What has run already is not run again, so there is no further directory.
+    session.save(TWO_STAGES);
+    let seen = session.expect("this pipeline has run already: validation accuracy").join("\n");
+    assert!(seen.contains("runs/small)"), "{seen}");
+    session.save(&edited);
+    let seen = session.expect("this pipeline has run already: validation accuracy").join("\n");
+    assert!(seen.contains("runs/small-2)"), "{seen}");
+    assert!(!workshop.path("runs/small-4").exists());
 }
 
 #[test]
@@ -119,7 +128,7 @@ fn an_edit_in_the_middle_of_a_run_goes_on_from_what_is_still_valid() {
     let long = with(&[(FIRST, "freeze: all, epochs: 400")]);
     let workshop = Workshop::new(&long, 2);
     let session = Session::start(&workshop, &[]);
-    session.expect("transfer  epoch  3/400");
+    session.expect("transfer  epoch   3 of 400");
     // What is wrong, or changes nothing, leaves the run alone.
     session.save("version: 1");
     session.expect("the run in progress continues");
@@ -132,13 +141,13 @@ fn an_edit_in_the_middle_of_a_run_goes_on_from_what_is_still_valid() {
     session.expect("run directory: ");
     session.expect("stage transfer: training 1,281 of");
     let seen = session.expect("watching").join("\n");
-    assert!(!seen.contains("transfer  epoch  3/400"), "it began anew:\n{seen}");
+    assert!(!seen.contains("transfer  epoch   3 of 400"), "it began anew:\n{seen}");
     assert_eq!(run(&workshop, &[]).code, Some(0));
     assert_same_files(&workshop.path("runs/small-2"), &workshop.path("runs/small-3"));
     // A value of the first stage changes both.
     session.save(&edited.replace("400", "399"));
     session.expect("transfer  run    399 epochs: stages.transfer.train.epochs: 400 → 399");
-    session.expect("transfer  epoch  1/399");
+    session.expect("transfer  epoch   1 of 399");
 }
 
 #[test]
@@ -174,7 +183,7 @@ fn a_dataset_directory_in_the_place_of_another_is_followed() {
 fn it_ends_where_the_run_can_go_on() {
     let workshop = Workshop::new(&with(&[(FIRST, "freeze: all, epochs: 4000")]), 2);
     let mut session = Session::start(&workshop, &[]);
-    session.expect("transfer  epoch  2/4000");
+    session.expect("transfer  epoch    2 of 4000");
     let id = session.process.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     session.expect("interrupted in stage `transfer`");

@@ -82,10 +82,10 @@ fn what_does_not_fit_is_named_as_its_library_names_it() {
         let mut wider = parameters();
         wider[0].shape[3] = 8;
         let error = file.weights(&wider).unwrap_err();
-        let said = error.hints().join("\n");
+        let said = error.notes().join("\n");
         assert!(said.contains("1 tensor of a different shape"), "{name}: {said}");
         let fewer = &parameters()[..5];
-        let said = file.weights(fewer).unwrap_err().hints().join("\n");
+        let said = file.weights(fewer).unwrap_err().notes().join("\n");
         assert!(said.contains("1 tensor in the file but not in the model"), "{name}: {said}");
     }
 }
@@ -94,7 +94,7 @@ fn what_does_not_fit_is_named_as_its_library_names_it() {
 fn hostile_files_are_refused_and_nothing_in_them_runs() {
     let refused = |name: &str| {
         let error = WeightsFile::open(&small(name)).err().unwrap();
-        error.hints().join("\n")
+        std::error::Error::source(&error).unwrap().to_string()
     };
     let said = refused("payload.pth");
     assert!(said.contains("posix.system") && said.contains("nothing in it was run"), "{said}");

@@ -1,5 +1,6 @@
 //! The command line: its commands, arguments and options.
 
+mod mistakes;
 mod runs;
 mod tools;
 
@@ -68,7 +69,9 @@ impl Arguments {
         if is_short {
             words.insert(1, "run".into());
         }
+        let command = words.get(1).map(|word| word.to_string_lossy().into_owned());
         Self::try_parse_from(words)
+            .map_err(|error| mistakes::explained(error, Self::command(), command.as_deref()))
     }
 
     /// The flags that commands share. Every command is listed, so that none is forgotten.

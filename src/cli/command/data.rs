@@ -1,16 +1,16 @@
 //! `alpaca-run data PIPELINE`
 
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 
 use super::{json_text, load, on_threads};
 use crate::base::fs;
+use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::DataArguments;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::exec::error::RunError;
 use crate::exec::look::survey::{self, Alike, Survey};
 use crate::report;
@@ -26,18 +26,10 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let spec = load(&arguments.pipeline, settings)?.spec;
-    let counter = OnceLock::new();
-    let found = on_threads(settings, || {
-        survey::look(&spec, |n| {
-            let counter: &Counter =
-                counter.get_or_init(|| Counter::before_results(terminal, n, "files"));
-            || counter.add(1)
-        })
-    })?
-    .map_err(RunError::from)?;
-    if let Some(counter) = counter.into_inner() {
-        counter.end();
-    }
+    let tally = Tally::default();
+    let shown = ShownWork::watch(terminal, &tally);
+    let found = on_threads(settings, || survey::look(&spec, &tally))?.map_err(RunError::from)?;
+    drop(shown);
     let title = title(&spec);
     if let Some(file) = &arguments.html {
         let page = survey::page(&title, &found, &spec);

@@ -23,10 +23,7 @@ pub(in crate::cli) fn run(arguments: &DiffArguments, terminal: &Terminal) -> Res
     }
     let found = diff::diff(&runs).map_err(|error| match error {
         // Trouble is 2, as for the `diff` tool; 1 would mean that the runs differ.
-        DiffError::Manifest(error) => {
-            let hints = error.hints();
-            Failure::usage_with(error, hints)
-        }
+        DiffError::Manifest(error) => Failure::from(error).with_exit(Exit::Usage),
         error => Failure::usage(error),
     })?;
     let style =

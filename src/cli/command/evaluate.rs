@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::run::caches;
-use super::{json_text, on_threads, open_trained};
+use super::{check_order, json_text, on_threads, open_trained};
 use crate::base::names;
+use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::{EvaluateArguments, PartArgument};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::exec::ask::evaluate::{self, EvaluationImages};
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap::RunImages;
@@ -44,29 +46,24 @@ fn measure(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<(Measured, Vec<PredictionRow>), Failure> {
+    check_order(&arguments.run, arguments.data.as_slice())?;
     let which = FromWeights::from(arguments.from_weights);
     let (loaded, manifest, trained) =
         open_trained(&arguments.run, which, &arguments.overrides, settings)?;
     let spec = loaded.spec;
-    let room = caches(settings).pixels;
+    let (room, tally) = (caches(settings).pixels, Tally::default());
+    let _shown = ShownWork::watch(terminal, &tally);
+    let options = evaluate::ReadOptions { room: &room, tally: &tally };
     let (pictures, on) = if let Some(folder) = &arguments.data {
         let rules = if arguments.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
         let seen = RunImages::of_run(&arguments.run).map_err(Failure::usage)?;
         let pictures =
-            EvaluationImages::in_folder(folder, &trained.classes, &spec, rules, &room, &seen);
-        let pictures = pictures.map_err(|error| match error.code() {
-            code @ Some(Code::DatasetDirectory) => {
-                let hints =
-                    vec!["`--data` takes a directory with one directory per class".to_owned()];
-                Failure::Other { exit: Exit::Failed, code, error: error.into(), hints }
-            }
-            _ => Failure::from(error),
-        })?;
-        (pictures, names::text_of_path(folder))
+            EvaluationImages::in_folder(folder, &trained.classes, &spec, rules, options, &seen);
+        (pictures.map_err(not_evaluated)?, names::text_of_path(folder))
     } else {
         let part = SplitPart::from(arguments.split);
         let fingerprint = manifest.dataset.fingerprint;
-        (EvaluationImages::of_run(&spec, part, fingerprint, &room)?, part.name().to_owned())
+        (EvaluationImages::of_run(&spec, part, fingerprint, options)?, part.name().to_owned())
     };
     for warning in &pictures.warnings {
         terminal.warn(warning);
@@ -83,6 +80,7 @@ fn measure(
             exit: Exit::Usage,
             code: None,
             error: RunError::NothingToMeasure.into(),
+            notes: vec![],
             hints: vec![
                 "the run has no test set; its pipeline sets `dataset.split.test` to 0".to_owned(),
             ],
@@ -98,6 +96,18 @@ fn measure(
     let (weights, n_trained_on) = (which.name().to_owned(), pictures.n_trained_on);
     let measured = Measured { stage, weights, on, n_trained_on, metrics };
     Ok((measured, rows))
+}
+
+/// A directory of images that cannot be evaluated.
+fn not_evaluated(error: RunError) -> Failure {
+    match error.code() {
+        code @ Some(Code::DatasetDirectory) => {
+            let hints = vec!["`--data` takes a directory with one directory per class".to_owned()];
+            let (exit, notes) = (Exit::Failed, error.notes());
+            Failure::Other { exit, code, error: error.into(), notes, hints }
+        }
+        _ => Failure::from(error),
+    }
 }
 
 /// The metrics as text.

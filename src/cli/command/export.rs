@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use super::run::caches;
 use super::{on_threads, open_trained};
 use crate::base::fs;
+use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::ExportArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, Verbosity};
+use crate::cli::work::ShownWork;
 use crate::exec::ask::evaluate;
 use crate::exec::ask::export::{self, Export, Form};
 use crate::spec::FromWeights;
@@ -21,7 +23,7 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let Export { file, recipe, agreement, warning } =
-        on_threads(settings, || export(arguments, settings))??;
+        on_threads(settings, || export(arguments, settings, terminal))??;
     let path = &arguments.output;
     fs::write_atomic(path, &file).map_err(Failure::usage)?;
     let mut said = format!(
@@ -52,13 +54,19 @@ pub(in crate::cli) fn run(
     Ok(Exit::Done)
 }
 
-fn export(arguments: &ExportArguments, settings: &Settings) -> Result<Export, Failure> {
+fn export(
+    arguments: &ExportArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Export, Failure> {
     let which = FromWeights::from(arguments.from_weights);
     let (loaded, manifest, trained) =
         open_trained(&arguments.run, which, &arguments.overrides, settings)?;
-    let (spec, room) = (&loaded.spec, caches(settings).pixels);
+    let (spec, room, tally) = (&loaded.spec, caches(settings).pixels, Tally::default());
+    let _shown = ShownWork::watch(terminal, &tally);
+    let options = evaluate::ReadOptions { room: &room, tally: &tally };
     let (pictures, predictions) =
-        evaluate::validation(&trained, &manifest, spec, &room, settings.threads)?;
+        evaluate::validation(&trained, &manifest, spec, options, settings.threads)?;
     let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
     let export = export::export(&trained, spec, &pictures, &predictions, form, settings.threads);
     Ok(export?)

@@ -17,6 +17,7 @@ pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod runs;
 mod answers;
+mod runs_differ;
 pub(super) mod schema;
 pub(super) mod verify;
 pub(super) mod watch;
@@ -118,6 +119,7 @@ fn select(
                 exit: Exit::Usage,
                 code: None,
                 error: anyhow::anyhow!("the pipeline has no stage `{name}`"),
+                notes: vec![],
                 hints: vec![format!("its stages are {names}")],
             });
         }
@@ -212,6 +214,19 @@ fn open_trained(
     Ok((loaded, manifest, trained))
 }
 
+/// Checks that a run is not given after the images for it.
+fn check_order(run: &Path, others: &[PathBuf]) -> Result<(), Failure> {
+    let is_run = |path: &Path| path.join(layout::MANIFEST).is_file();
+    let Some(other) = others.iter().find(|path| is_run(path)).filter(|_| !is_run(run)) else {
+        return Ok(());
+    };
+    let [run, other] = [run, other].map(names::text_of_path);
+    Err(Failure::usage_with(
+        anyhow::anyhow!("`{run}` is not a run, and `{other}` is one"),
+        vec!["name the run first, then the images".to_owned()],
+    ))
+}
+
 /// Checks that overrides of a recorded run change only the locations of its inputs.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
     /// Keys of locations.
@@ -222,6 +237,7 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             exit: Exit::Usage,
             code: None,
             error: anyhow::anyhow!("`-S {text}` would change the run"),
+            notes: vec![],
             hints: vec![
                 "here `-S` can set only dataset.directory, model.weights and model.base.onnx"
                     .to_owned(),

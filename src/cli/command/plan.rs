@@ -10,9 +10,9 @@ use crate::base::text;
 use crate::cli::args::PlanArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::{dataset_line, pixels_line};
-use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::exec::plan::{Plan, PlannedStage, Reason};
 use crate::exec::run::features::KeptFeatures;
 use crate::pipeline::document::Document;
@@ -27,7 +27,7 @@ pub(in crate::cli) fn run(
     let (loaded, prepared, options) =
         select(&arguments.pipeline, &arguments.stages, settings, Fetching::Never)?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
-    let _reading = Reading::watch(terminal, &session.reading);
+    let _shown = ShownWork::watch(terminal, &session.tally);
     let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &options, None))??;
     planned.check_dataset(&loaded.spec)?;
     let text = if arguments.json {

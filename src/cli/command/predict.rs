@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::answers::{Format, Names, Said};
-use super::{on_threads, open_trained};
+use super::{check_order, on_threads, open_trained};
 use crate::base::names;
+use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::{BaseArgument, PredictArguments, WeightsArgument};
 use crate::cli::downloads;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::progress::Counter;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::exec::ask::image_files;
 use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
@@ -49,6 +50,7 @@ fn of_run(
             exit: Exit::Usage,
             code: None,
             error: anyhow::anyhow!("no images to predict"),
+            notes: vec![],
             hints: vec![
                 "pass a run directory or an exported file, then images: `alpaca-run predict RUN IMAGE…`"
                     .to_owned(),
@@ -56,6 +58,7 @@ fn of_run(
             ],
         });
     }
+    check_order(run, images)?;
     let files = image_files::pictures(images).map_err(Failure::usage)?;
     if run.is_file() {
         return of_file(run, &files, arguments, settings, terminal);
@@ -106,6 +109,7 @@ fn of_base(
                 "`--weights {}` has no classifier to predict with",
                 arguments.weights
             ),
+            notes: vec![],
             hints: vec!["pass `imagenet`, or a file that includes the classifier".to_owned()],
         });
     }
@@ -139,17 +143,20 @@ fn ask(
     let said = Said { format, names, top: arguments.top.unwrap_or(top) };
     let print = |text: &str| terminal.result(text).map_err(Failure::usage);
     print(&said.head())?;
-    let counter = Counter::new(terminal, files.len(), "images");
+    let tally = Tally::default();
+    tally.begin("predicting", "images", files.len());
+    // Results that appear on the terminal show the progress themselves.
+    let shown = (!terminal.shows_results()).then(|| ShownWork::watch(terminal, &tally));
     let start = Instant::now();
     let mut bad: Vec<String> = vec![];
     predictor.predict(files, |file, answer| {
         if answer.is_err() {
             bad.push(names::text_of_path(file));
         }
-        counter.add(1);
+        tally.add();
         print(&said.about(file, &answer))
     })?;
-    counter.end();
+    drop(shown);
     let seconds = start.elapsed().as_secs_f64().max(1e-9);
     if files.len() > 1 {
         let rate = files.len() as f64 / seconds;

@@ -5,15 +5,19 @@ use std::path::Path;
 use super::run::caches;
 use super::{on_threads, open_trained};
 use crate::base::fs;
+use crate::base::names;
+use crate::base::tally::Tally;
 use crate::cli::args::ReportArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
+use crate::diff;
 use crate::exec::ask::evaluate;
 use crate::exec::ask::page_content::{self as gathered, PageFacts, PageImages};
-use crate::report::{self, Report};
+use crate::report::{self, Place, Report};
 use crate::run_dir::verify;
-use crate::spec::FromWeights;
+use crate::spec::{DatasetSource, FromWeights};
 
 /// Writes an HTML report about finished runs.
 pub(in crate::cli) fn run(
@@ -25,8 +29,12 @@ pub(in crate::cli) fn run(
         arguments.runs.iter().map(|run| about(run, arguments, settings, terminal)).collect()
     })
     .and_then(|reports: Result<_, Failure>| reports)?;
-    fs::write_atomic(&arguments.output, report::render_all(&reports).as_bytes())
-        .map_err(Failure::usage)?;
+    let comparison = match &arguments.runs[..] {
+        [_] => String::new(),
+        runs => diff::render_section(&diff::diff(runs).map_err(Failure::usage)?),
+    };
+    let page = report::render_all(&reports, &comparison);
+    fs::write_atomic(&arguments.output, page.as_bytes()).map_err(Failure::usage)?;
     terminal.result(&format!("{}\n", arguments.output.display())).map_err(Failure::usage)?;
     Ok(Exit::Done)
 }
@@ -42,13 +50,23 @@ fn about(
     verify::check(run, &manifest, gathered::is_used)?;
     let spec = &loaded.spec;
     let shown = run.display().to_string();
-    let room = caches(settings).pixels;
-    let seen = evaluate::validation(&trained, &manifest, spec, &room, settings.threads);
+    let (room, tally) = (caches(settings).pixels, Tally::default());
+    let _shown = ShownWork::watch(terminal, &tally);
+    let options = evaluate::ReadOptions { room: &room, tally: &tally };
+    let seen = evaluate::validation(&trained, &manifest, spec, options, settings.threads);
     let seen = seen.and_then(|(pictures, predictions)| {
         let training = pictures.training(spec)?;
         Ok((pictures, training, predictions))
     });
-    let about = PageFacts { directory: run, shown, manifest: manifest.clone(), spec };
+    let place = Some(Place {
+        finished: manifest.volatile.finished.clone(),
+        dataset: match &spec.dataset.source {
+            DatasetSource::Directory(directory) => names::text_of_path(&directory.path),
+            DatasetSource::Generator(_) => "drawn".to_owned(),
+        },
+        weights: manifest.weights.source.clone(),
+    });
+    let about = PageFacts { directory: run, shown, manifest: manifest.clone(), spec, place };
     let report = match seen {
         Ok((pictures, training, predictions)) => {
             let seen = PageImages {

@@ -8,14 +8,15 @@ use super::prepare_recorded;
 use super::run::{perform, session};
 use crate::base::fs;
 use crate::base::names;
+use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::ReproduceArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
-use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::exec::plan::PlanOptions;
 use crate::exec::plan::program;
 use crate::exec::run::session::Texts;
@@ -31,14 +32,18 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let directory = &arguments.run;
     let recorded = verify::read_manifest(directory)?;
-    let verdict = verify::verify(directory)?;
+    let tally = Tally::default();
+    let shown = ShownWork::watch(terminal, &tally);
+    let verdict = verify::verify(directory, &tally)?;
+    drop(shown);
     if !verdict.is_intact() {
         let changed: Vec<String> = verdict.changed.into_iter().chain(verdict.missing).collect();
         return Err(Failure::Other {
             exit: Exit::Failed,
             code: None,
             error: anyhow!("files of the run changed since it finished"),
-            hints: vec![text::first_lines(&changed, 10)],
+            notes: vec![format!("these files:\n{}", text::first_lines(&changed, 10))],
+            hints: vec!["restore them, or run the pipeline again".to_owned()],
         });
     }
     for difference in versions(&recorded) {
@@ -84,7 +89,7 @@ fn again(
     session.caches.stages = None;
     signals::listen(&session.cancel);
     let mut log = Log::start(terminal);
-    let _reading = Reading::watch(terminal, &session.reading);
+    let _shown = ShownWork::watch(terminal, &session.tally);
     let report = perform(settings, terminal, &mut log, |sinks| {
         let planned = session.plan(&loaded.spec, prepared, &PlanOptions::default(), None)?;
         planned.check_inputs(directory, recorded)?;

@@ -32,7 +32,7 @@ pub(in crate::cli) fn run(
             "a run that stopped before its first stage cannot be resumed; run its pipeline again"
                 .to_owned(),
         ];
-        Failure::Other { exit: Exit::Usage, code: None, error: error.into(), hints }
+        Failure::Other { exit: Exit::Usage, code: None, error: error.into(), notes: vec![], hints }
     })?;
     let (folder, overrides) = (facts.pipeline_directory, &arguments.overrides);
     let (loaded, prepared) =

@@ -11,10 +11,10 @@ use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
 use crate::cli::progress::Progress;
-use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
+use crate::cli::work::ShownWork;
 use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
 use crate::exec::error::RunError;
@@ -52,7 +52,7 @@ pub(super) fn execute(
     let mut log = Log::start(terminal);
     let session = session(settings, pipeline_directory);
     signals::listen(&session.cancel);
-    let _reading = Reading::watch(terminal, &session.reading);
+    let _shown = ShownWork::watch(terminal, &session.tally);
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
         .map_err(|error| failure(error, log.directory().zip(Some(settings))))?;
     terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
@@ -60,11 +60,11 @@ pub(super) fn execute(
     match failed.into_iter().next() {
         None => Ok(Exit::Done),
         Some(FailedTask { task, error }) => {
-            let mut hints = error.hints();
+            let (notes, mut hints) = (error.notes(), error.hints());
             hints.push(format!("all other results of the run are in {}", directory.display()));
             let code = error.code();
             let error = anyhow::Error::from(error).context(format!("`{task}` failed"));
-            Err(Failure::Other { exit: Exit::Failed, code, error, hints })
+            Err(Failure::Other { exit: Exit::Failed, code, error, notes, hints })
         }
     }
 }
@@ -86,7 +86,7 @@ pub(super) fn perform(
 /// Creates a session from the settings.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
-    Session { pipeline_directory, n_threads, caches, cancel, reading: Tally::default() }
+    Session { pipeline_directory, n_threads, caches, cancel, tally: Tally::default() }
 }
 
 /// A run that failed before it had a directory, or that cannot be resumed.
@@ -99,7 +99,7 @@ impl From<RunError> for Failure {
 /// A run that did not finish, with a hint how to resume it.
 pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> Failure {
     let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
-    let (code, mut hints) = (error.code(), error.hints());
+    let (code, notes, mut hints) = (error.code(), error.notes(), error.hints());
     if let (true, Some((directory, settings))) = (error.can_resume(), begun) {
         hints.push(if checkpoint::facts(&directory).is_ok() {
             let cache = match (&settings.cache_dir, &settings.cache_option) {
@@ -112,7 +112,7 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
             "it stopped before its first stage; run the pipeline again".to_owned()
         });
     }
-    Failure::Other { exit, code, error: error.into(), hints }
+    Failure::Other { exit, code, error: error.into(), notes, hints }
 }
 
 /// Quotes a path as one word of a shell.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::json_text;
+use super::{json_text, runs_differ};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
@@ -23,7 +23,13 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
             let mut runs = catalog::list(&arguments.runs_dir).map_err(Failure::usage)?;
             oldest_first(&mut runs);
             if arguments.json {
-                json_text(&runs.iter().map(as_json).collect::<Vec<_>>())
+                let changes = runs_differ::changes(&runs);
+                let with_changes = runs.iter().zip(changes).map(|(run, changes)| {
+                    let mut run = as_json(run);
+                    run["changes"] = json!(changes);
+                    run
+                });
+                json_text(&with_changes.collect::<Vec<_>>())
             } else {
                 list(&runs, &arguments.runs_dir)
             }
@@ -64,9 +70,9 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
     if runs.is_empty() {
         return format!("no runs in `{}`\n", folder.display());
     }
-    let heads = ["run", "when", "stages", "best accuracy", "status", "size"];
+    let heads = ["run", "when", "stages", "best accuracy", "status", "size", "changes"];
     let mut table = vec![heads.map(str::to_owned).to_vec()];
-    for run in runs {
+    for (run, changes) in runs.iter().zip(runs_differ::changes(runs)) {
         let stages = run.manifest().map(|manifest| {
             let names: Vec<&str> = manifest.stages.iter().map(|s| s.name.as_str()).collect();
             names.join(" → ")
@@ -76,28 +82,39 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
             run.when.clone(),
             stages.unwrap_or_else(|| "-".to_owned()),
             accuracy(run).map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
-            run.status.word().to_owned(),
+            status(run),
             text::bytes(run.bytes),
+            runs_differ::line(&changes),
         ]);
     }
     text::align(&table, &[3, 5])
 }
 
+/// The status, and where an unfinished run stopped.
+fn status(run: &RunEntry) -> String {
+    let word = run.status.word();
+    match runs_differ::stopped_at(run) {
+        Some((stage, epoch)) => format!("{word} ({stage}, epoch {epoch})"),
+        None => word.to_owned(),
+    }
+}
+
 fn as_json(run: &RunEntry) -> Value {
+    let stopped_at = runs_differ::stopped_at(run);
     json!({
         "directory": names::text_of_path(&run.directory),
         "status": run.status.word(),
         "when": run.when,
         "bytes": run.bytes,
         "best_accuracy": accuracy(run),
+        "stopped_at": stopped_at.map(|(stage, epoch)| json!({ "stage": stage, "epoch": epoch.parse::<usize>().ok() })),
         "manifest": run.manifest(),
     })
 }
 
 fn show(run: &RunEntry) -> String {
     let place = names::text_of_path(&run.directory);
-    let mut text =
-        format!("{place}: {}, {}, {}\n", run.status.word(), run.when, text::bytes(run.bytes));
+    let mut text = format!("{place}: {}, {}, {}\n", status(run), run.when, text::bytes(run.bytes));
     let manifest = match &run.status {
         Status::Finished(manifest) => manifest,
         Status::Running(holder) => {

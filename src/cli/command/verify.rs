@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use super::json_text;
+use crate::base::tally::Tally;
 use crate::cli::args::VerifyArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::run_dir::verify::{self, Verdict};
 
 /// Verifies every file of a run against the digests in its manifest.
@@ -13,7 +15,10 @@ pub(in crate::cli) fn run(
     arguments: &VerifyArguments,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let verdict = verify::verify(&arguments.run).map_err(Failure::usage)?;
+    let tally = Tally::default();
+    let shown = ShownWork::watch(terminal, &tally);
+    let verdict = verify::verify(&arguments.run, &tally)?;
+    drop(shown);
     let text = if arguments.json { json_text(&verdict) } else { render(&verdict) };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(if verdict.is_intact() { Exit::Done } else { Exit::Failed })

@@ -1,5 +1,6 @@
 //! `alpaca-run watch PIPELINE`
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,10 +16,11 @@ use crate::cli::args::WatchArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::follow::{Follower, Means, Targets};
 use crate::cli::log::Log;
-use crate::cli::reading::Reading;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
+use crate::event::EpochMetrics;
 use crate::exec::plan::PlanOptions;
 use crate::exec::prepare::images_read::ImagesRead;
 use crate::exec::prepare::weights::published;
@@ -68,8 +70,8 @@ pub(in crate::cli) fn run(
         next: None,
         stopped: None,
         looked: None,
-        finished: None,
-        last_line: None,
+        is_replaced: false,
+        finished: vec![],
     };
     watch.until()
 }
@@ -95,10 +97,19 @@ struct Watch {
     stopped: Option<PathBuf>,
     /// When the last edit was loaded; `None` before the first edit.
     looked: Option<Instant>,
-    /// The identity of the last finished run.
-    finished: Option<Identity>,
-    /// The result of the last finished run.
-    last_line: Option<String>,
+    /// Whether the run in progress was cancelled because of an edit.
+    is_replaced: bool,
+    /// The finished runs, the current one last.
+    finished: Vec<FinishedRun>,
+}
+
+/// A run that finished in this session.
+struct FinishedRun {
+    identity: Identity,
+    directory: PathBuf,
+    /// The stage and the metrics of its best epoch.
+    stage: String,
+    best: EpochMetrics,
 }
 
 /// Runs are the same if the keys of their stages and their names are equal.
@@ -177,22 +188,32 @@ impl Watch {
         let identity = candidate.identity();
         let next = self.next.as_ref().map(|(_, identity)| identity);
         let in_progress = self.running.as_ref().map(|running| &running.identity);
-        if next.or(in_progress).or(self.finished.as_ref()) == Some(&identity) {
+        let last = self.finished.last().map(|run| &run.identity);
+        if next.or(in_progress).or(last) == Some(&identity) {
             self.terminal.note("no change affects the results");
             return;
         }
         self.terminal.clear();
-        if let Some(line) = &self.last_line {
-            self.terminal.note(line);
+        // The run in progress stops after its current step. Meanwhile, further edits are loaded.
+        if let Some(running) = &self.running {
+            running.cancel.set();
+            self.is_replaced = true;
+        }
+        self.next = None;
+        let again = self.finished.iter().position(|run| run.is_same_as(&identity));
+        if let Some(position) = again {
+            let run = self.finished.remove(position);
+            self.terminal.note(&format!("this pipeline has run already: {}", run.line()));
+            self.finished.push(run);
+            return;
+        }
+        if let Some(run) = self.finished.last() {
+            self.terminal.note(&format!("last result: {}", run.line()));
         }
         let plan = render(&candidate.planned.plan, &candidate.loaded.document, false);
         let pipeline = names::text_of_path(&self.arguments.run.pipeline.pipeline);
         let after = since.elapsed().as_millis();
         self.terminal.note(&format!("\n{pipeline}, planned in {after} ms:\n{}", plan.trim_end()));
-        // The run in progress stops after its current step. Meanwhile, further edits are loaded.
-        if let Some(running) = &self.running {
-            running.cancel.set();
-        }
         self.next = Some((candidate, identity));
     }
 
@@ -208,13 +229,13 @@ impl Watch {
             &self.settings,
             Fetching::IfMissing(&self.terminal),
         )?;
-        if self.finished.is_some() || self.running.is_some() {
+        if !self.finished.is_empty() || self.running.is_some() {
             // Forced stages have already run.
             options.force.clear();
         }
         let mut session = session(&self.settings, self.directory.clone());
         session.cancel = self.stop.clone();
-        let _reading = Reading::watch(&self.terminal, &session.reading);
+        let _shown = ShownWork::watch(&self.terminal, &session.tally);
         let known = self.known.as_ref();
         let planned =
             on_threads(&self.settings, || session.plan(&loaded.spec, prepared, &options, known))??;
@@ -252,7 +273,7 @@ impl Watch {
         let Some(running) = self.running.take() else { return };
         let identity = running.identity.clone();
         let ended = running.end();
-        if self.next.is_some() {
+        if std::mem::take(&mut self.is_replaced) {
             // It was cancelled on purpose. Other failures will occur again.
             self.stopped = self.log.directory();
             return;
@@ -261,8 +282,12 @@ impl Watch {
             Ok(report) => {
                 // If standard output cannot be written, nobody can be told.
                 let _ = self.terminal.result(&summary(&report, &self.terminal));
-                self.last_line = last_line(&report);
-                self.finished = Some(identity);
+                if let Some(run) = FinishedRun::of(&report, identity) {
+                    if let Some(before) = self.finished.last() {
+                        self.terminal.note(&run.against(before));
+                    }
+                    self.finished.push(run);
+                }
             }
             Err(failure) => drop(failure.report(&self.terminal)),
         }
@@ -308,15 +333,46 @@ impl RunHandle {
     }
 }
 
-/// The result of a run as a line.
-fn last_line(report: &RunReport) -> Option<String> {
-    let stage = report.history.stage(&report.best.stage)?;
-    let best = stage.best_epoch()?;
-    Some(format!(
-        "last result: validation accuracy {:.4} in epoch {} of {} ({})",
-        best.validation.accuracy,
-        best.epoch,
-        stage.name,
-        names::text_of_path(&report.directory)
-    ))
+impl FinishedRun {
+    fn of(report: &RunReport, identity: Identity) -> Option<Self> {
+        let stage = report.best.stage.clone();
+        let best = *report.history.stage(&stage)?.best_epoch()?;
+        Some(Self { identity, directory: report.directory.clone(), stage, best })
+    }
+
+    /// Whether the run has this identity, and still exists.
+    fn is_same_as(&self, identity: &Identity) -> bool {
+        self.identity == *identity && self.directory.is_dir()
+    }
+
+    /// The result as a line.
+    fn line(&self) -> String {
+        format!(
+            "validation accuracy {:.4} in epoch {} of {} ({})",
+            self.best.validation.accuracy,
+            self.best.epoch,
+            self.stage,
+            names::text_of_path(&self.directory)
+        )
+    }
+
+    /// How the result differs from that of an earlier run, as a line.
+    fn against(&self, before: &Self) -> String {
+        let [now, then] = [self, before].map(|run| run.best.validation);
+        let verdict = match now.accuracy.total_cmp(&then.accuracy) {
+            Ordering::Greater => "better",
+            Ordering::Less => "worse",
+            Ordering::Equal => "the same accuracy",
+        };
+        format!(
+            "against {}: {verdict}: validation accuracy {:.4} → {:.4} ({:+.4}), loss {:.4} → {:.4} ({:+.4})",
+            names::text_of_path(&before.directory),
+            then.accuracy,
+            now.accuracy,
+            now.accuracy - then.accuracy,
+            then.loss,
+            now.loss,
+            now.loss - then.loss,
+        )
+    }
 }

@@ -41,6 +41,17 @@ pub struct EvaluationImages {
     pub n_trained_on: usize,
     /// Warnings about the images, as sentences.
     pub warnings: Vec<String>,
+    /// Counts images while they are read and classified.
+    pub(crate) tally: Tally,
+}
+
+/// How images are read.
+#[derive(Clone, Copy)]
+pub struct ReadOptions<'a> {
+    /// The cache of decoded images.
+    pub room: &'a PixelRoom,
+    /// Counts images while they are read and classified.
+    pub tally: &'a Tally,
 }
 
 impl From<SplitPart> for Part {
@@ -61,31 +72,32 @@ impl EvaluationImages {
         spec: &PipelineSpec,
         part: SplitPart,
         fingerprint: Digest,
-        room: &PixelRoom,
+        options: ReadOptions<'_>,
     ) -> Result<Self, RunError> {
         let listing = scan::list(&spec.dataset)?;
-        let (tally, cancel) = (Tally::default(), Cancel::new());
-        let images = ImagesRead::examine(spec, &listing, room, None, &tally, &cancel)?;
+        let (ReadOptions { room, tally }, cancel) = (options, Cancel::new());
+        let images = ImagesRead::examine(spec, &listing, room, None, tally, &cancel)?;
         let (dataset, pixels) = images.pictures();
         if dataset.fingerprint() != fingerprint {
-            let details = vec![
+            let hints = vec![
                 "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
                     .to_owned(),
                 "to measure on other images, use `alpaca-run evaluate RUN --data DIR`".to_owned(),
             ];
-            return Err(RunError::Changed { what: "the images changed", details });
+            return Err(RunError::Changed { what: "the images changed", details: vec![], hints });
         }
         let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
-        Ok(Self::new(dataset, pixels, split.positions(part.into())))
+        Ok(Self::new(dataset, pixels, split.positions(part.into()), tally))
     }
 
     pub(crate) fn new(
         dataset: impl Into<Arc<Dataset>>,
         pixels: Arc<Pixels>,
         positions: Vec<usize>,
+        tally: &Tally,
     ) -> Self {
-        let (dataset, warnings) = (dataset.into(), vec![]);
-        Self { dataset, pixels, positions, n_trained_on: 0, warnings }
+        let (dataset, warnings, tally) = (dataset.into(), vec![], tally.clone());
+        Self { dataset, pixels, positions, n_trained_on: 0, warnings, tally }
     }
 
     /// The images in a directory with one directory per class. Class names must be those of the
@@ -98,7 +110,7 @@ impl EvaluationImages {
         classes: &[String],
         spec: &PipelineSpec,
         on_bad_image: OnBadImage,
-        room: &PixelRoom,
+        options: ReadOptions<'_>,
         seen: &RunImages,
     ) -> Result<Self, RunError> {
         let mut listing = scan::scan_some(folder)?;
@@ -106,7 +118,7 @@ impl EvaluationImages {
         check_classes(&listing, classes)?;
         let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
         let mut warnings = std::mem::take(&mut listing.warnings);
-        let (mut dataset, pixels) = read(spec, listing, on_bad_image, room)?;
+        let (mut dataset, pixels) = read(spec, listing, on_bad_image, options)?;
         let places: Vec<usize> = found
             .iter()
             .map(|name| {
@@ -126,7 +138,7 @@ impl EvaluationImages {
         warnings.extend(seen.warning(&dataset));
         let positions = (0..dataset.samples.len()).collect();
         let n_trained_on = seen.count(&dataset, Part::Train);
-        Ok(Self { n_trained_on, warnings, ..Self::new(dataset, pixels, positions) })
+        Ok(Self { n_trained_on, warnings, ..Self::new(dataset, pixels, positions, options.tally) })
     }
 
     /// The positions of the training set.
@@ -168,11 +180,11 @@ pub fn validation(
     trained: &Trained,
     manifest: &Manifest,
     spec: &PipelineSpec,
-    room: &PixelRoom,
+    options: ReadOptions<'_>,
     n_threads: usize,
 ) -> Result<(EvaluationImages, Vec<Prediction>), RunError> {
     let fingerprint = manifest.dataset.fingerprint;
-    let pictures = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, room)?;
+    let pictures = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, options)?;
     let predictions = predictions(trained, &pictures, spec, n_threads)?;
     Ok((pictures, predictions))
 }
@@ -181,11 +193,10 @@ fn read(
     spec: &PipelineSpec,
     listing: Listing,
     on_bad_image: OnBadImage,
-    room: &PixelRoom,
+    ReadOptions { room, tally }: ReadOptions<'_>,
 ) -> Result<(Dataset, Arc<Pixels>), RunError> {
     let pixels = Pixels::new(spec.dataset.resize, spec.dataset.image_size, room.clone());
-    let dataset =
-        examine::examine(listing, on_bad_image, &pixels, &Tally::default(), &Cancel::new())?;
+    let dataset = examine::examine(listing, on_bad_image, &pixels, tally, &Cancel::new())?;
     Ok((dataset, Arc::new(pixels)))
 }
 
@@ -204,6 +215,7 @@ pub fn predictions(
     let loader = pictures.loader(trained, spec, n_threads);
     let mut pass = loader.start(positions.clone(), None, 0);
     let mut predictions = vec![];
+    pictures.tally.begin("predicting", "images", positions.len());
     while predictions.len() < positions.len() {
         let n = loader.batch_size().min(positions.len() - predictions.len());
         let batch = pass.take(n)?;
@@ -216,7 +228,9 @@ pub fn predictions(
             });
         }
         pass.give_back(batch);
+        pictures.tally.add_many(n);
     }
+    pictures.tally.end();
     Ok(predictions)
 }
 

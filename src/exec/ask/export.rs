@@ -21,6 +21,10 @@ const MOST_SIZES: usize = 128;
 /// The most images that are run through a graph of one input size.
 const MOST_OF_ONE_SIZE: usize = 32;
 
+/// The names of the two comparisons on the terminal.
+const COMPARING: &str = "comparing the network";
+const COMPARING_PIXELS: &str = "comparing the whole file";
+
 /// An exported model.
 pub struct Export {
     /// The bytes of the ONNX file.
@@ -120,13 +124,16 @@ fn compare(
     let one = [1, 3, height, width];
     let runnable = model.for_numbers(one)?;
     let mut agreement = Agreement { n_images: predictions.len(), difference: 0.0 };
+    pictures.tally.begin(COMPARING, "images", predictions.len());
     for prediction in predictions {
         let batch = pass.take(1)?;
         let numbers = transposed(batch.images.values(), 3);
         let said = runnable.numbers(one, &numbers)?;
         agreement.add(&said, prediction, pictures)?;
         pass.give_back(batch);
+        pictures.tally.add();
     }
+    pictures.tally.end();
     Ok(agreement)
 }
 
@@ -138,14 +145,17 @@ fn compare_pixels(
 ) -> Result<Agreement, RunError> {
     let model = Model::read(file)?;
     let chosen = spread(predictions, MOST_SIZES);
+    pictures.tally.begin(COMPARING_PIXELS, "images", chosen.len());
     let compared = chosen.par_iter().map(|prediction| {
         let (shape, bytes) = upright(prediction, pictures)?;
         let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
         let mut agreement = Agreement { n_images: 1, difference: 0.0 };
         agreement.add(&said, prediction, pictures)?;
+        pictures.tally.add();
         Ok(agreement)
     });
     let compared: Vec<Result<Agreement, RunError>> = compared.collect();
+    pictures.tally.end();
     let mut all = Agreement { n_images: 0, difference: 0.0 };
     for one in compared {
         let Agreement { n_images, difference } = one?;
@@ -170,7 +180,9 @@ fn compare_one_size(
     let mut predictor = Predictor::new(spec, &trained.network, &trained.weights)?;
     let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
     let mut agreement = Agreement { n_images: 0, difference: 0.0 };
-    for prediction in spread(predictions, MOST_OF_ONE_SIZE) {
+    let chosen = spread(predictions, MOST_OF_ONE_SIZE);
+    pictures.tally.begin(COMPARING_PIXELS, "images", chosen.len());
+    for prediction in chosen {
         let ([_, height, width, _], bytes) = upright(prediction, pictures)?;
         let image = Picture::from_raw(width as u32, height as u32, bytes)
             .expect("an upright image has three bytes a pixel");
@@ -181,7 +193,9 @@ fn compare_one_size(
         let probabilities = predictor.of_image(&image)?;
         agreement.n_images += 1;
         agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, pictures)?;
+        pictures.tally.add();
     }
+    pictures.tally.end();
     Ok(agreement)
 }
 
@@ -246,6 +260,7 @@ impl Agreement {
 mod tests {
     use super::*;
     use crate::base::digest::Digest;
+    use crate::base::tally::Tally;
     use crate::dataset::examine::{Dataset, Sample};
     use crate::dataset::pixels::{PixelRoom, Pixels};
     use crate::dataset::scan::Candidate;
@@ -261,7 +276,7 @@ mod tests {
         let resize = ResizeSpec { interpolation, antialias: true, fit: Fit::Stretch };
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Pixels::new(resize, size, room);
-        EvaluationImages::new(dataset, pixels.into(), vec![0])
+        EvaluationImages::new(dataset, pixels.into(), vec![0], &Tally::default())
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::engine::class_activation::Explainer;
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap;
 use crate::metrics::calibration;
-use crate::report::{Loss, Report, Setup};
+use crate::report::{Loss, Place, Report, Setup};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Measured;
@@ -27,8 +27,9 @@ use crate::run_dir::{html, table};
 use crate::spec::{BaseModel, PipelineSpec, WeightsSpec};
 use crate::train::evaluate::Prediction;
 
-/// The most images with the largest loss on a page.
-const MOST_LOSSES: usize = 24;
+/// The most misclassified images on a page, and the most of those that are nearly misclassified.
+const MOST_ERRORS: usize = 24;
+const MOST_UNCERTAIN: usize = 8;
 /// The most training images on a page.
 const MOST_AUGMENTED: usize = 18;
 
@@ -42,6 +43,8 @@ pub struct PageFacts<'a> {
     pub manifest: Manifest,
     /// Spec of its pipeline.
     pub spec: &'a PipelineSpec,
+    /// Where and when it ran, if the page shows that.
+    pub place: Option<Place>,
 }
 
 /// The images of a run, and the predictions of its model.
@@ -66,13 +69,14 @@ pub fn gather(
     about: PageFacts<'_>,
     seen: Result<&PageImages<'_>, String>,
 ) -> Result<Report, RunError> {
-    let PageFacts { directory, shown, manifest, spec } = about;
+    let PageFacts { directory, shown, manifest, spec, place } = about;
     let (losses, augmented, look_alikes, no_losses) = match seen {
         Ok(seen) => (losses(seen, spec)?, augmented(seen, spec)?, look_alikes(seen), None),
         Err(reason) => (vec![], vec![], vec![], Some(reason)),
     };
     Ok(Report {
         directory: shown,
+        place,
         setup: setup(spec, directory, &manifest)?,
         measured: measured(directory)?,
         evaluations: evaluations(directory)?,
@@ -182,10 +186,14 @@ fn plots(directory: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>,
 fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
     let PageImages { trained, pictures, predictions, .. } = seen;
     let of_labels: Vec<f64> = predictions.iter().map(of_label).collect();
-    let worst: Vec<&Prediction> = calibration::most_surprising(&of_labels, MOST_LOSSES)
-        .into_iter()
-        .map(|position| &predictions[position])
-        .collect();
+    let order = calibration::most_surprising(&of_labels, predictions.len());
+    let of_kind = |is_right: bool, most: usize| {
+        let ordered = order.iter().map(|&position| &predictions[position]);
+        let is_kind = move |one: &&Prediction| (one.predicted() == one.label) == is_right;
+        ordered.filter(is_kind).take(most)
+    };
+    let worst: Vec<&Prediction> =
+        of_kind(false, MOST_ERRORS).chain(of_kind(true, MOST_UNCERTAIN)).collect();
     if worst.is_empty() {
         return Ok(vec![]);
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::base::tally::Tally;
 pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
 use crate::dataset::scan;
@@ -10,18 +11,13 @@ pub use crate::dataset::survey::{Alike, ClassSurvey, Place, Sizes, Survey};
 use crate::report;
 use crate::spec::{DatasetSource, PipelineSpec};
 
-/// Surveys the dataset. `begin` is called with the number of files, and returns a function that is
-/// called after each.
+/// Surveys the dataset, and counts its files.
 ///
 /// # Errors
 /// When the dataset cannot be listed or contains no images.
-pub fn look<T: Fn() + Sync>(
-    spec: &PipelineSpec,
-    begin: impl FnOnce(usize) -> T,
-) -> Result<Survey, DatasetError> {
+pub fn look(spec: &PipelineSpec, tally: &Tally) -> Result<Survey, DatasetError> {
     let listing = scan::list(&spec.dataset)?;
-    let tell = begin(listing.candidates.len());
-    survey::survey(listing, &spec.dataset.split, spec.dataset.image_size, &tell)
+    survey::survey(listing, &spec.dataset.split, spec.dataset.image_size, tally)
 }
 
 /// Renders a survey as an HTML page.

@@ -58,7 +58,7 @@ pub(crate) fn of_pipeline(onnx: &OnnxSpec, spec: &PipelineSpec) -> Result<Opened
     let opened = opened.map_err(|error| {
         let key = if error.code() == Code::UnknownNode { "features" } else { "onnx" };
         let at = KeyPath::of(&["model", "base", key]);
-        Problem::new(error.code(), at, error.to_string()).hints(error.hints())
+        Problem::caused(error.code(), at, &error).notes(error.notes()).hints(error.hints())
     })?;
     for stage in &spec.stages {
         let train = &stage.train;

@@ -56,7 +56,8 @@ pub(super) fn weights_problem(error: &WeightsError) -> Problem {
         WeightsError::Mismatch { .. } | WeightsError::NoClassifier { .. } => Code::WeightsMismatch,
         WeightsError::File(_) | WeightsError::Format { .. } => Code::WeightsFile,
     };
-    Problem::new(code, KeyPath::of(&["model", "weights"]), error.to_string()).hints(error.hints())
+    let at = KeyPath::of(&["model", "weights"]);
+    Problem::caused(code, at, error).notes(error.notes()).hints(error.hints())
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
         .map_err(|error| {
             let at = KeyPath::of(&["dataset", "directory"]);
             let code = error.code().unwrap_or(Code::DatasetDirectory);
-            problems.push(Problem::new(code, at, error.to_string()).hints(error.hints()));
+            let problem = Problem::caused(code, at, &error);
+            problems.push(problem.notes(error.notes()).hints(error.hints()));
         })
         .ok();
     let model = find_base(spec, cache).and_then(|base| {

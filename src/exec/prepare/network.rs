@@ -7,8 +7,10 @@ use super::error::weights_problem;
 use super::weights::{self, BaseWeights, File};
 use crate::base::key_path::KeyPath;
 use crate::model::imagenet;
+use crate::model::mobilenet_v2;
 use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
+use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{BaseModel, Convention, PipelineSpec, TopSpec, WeightsSpec};
 
@@ -40,7 +42,11 @@ pub(super) fn built(
         FoundBase::Weights(File { source, published, content }) => {
             // The weights determine the convention of graph and preprocessing.
             let network = network(spec, content.convention(), n_classes);
-            let mut weights = weights::read(&content, &network)?;
+            let weights = weights::read(&content, &network);
+            let mut weights = weights.map_err(|problem| {
+                let hint = width_hint(spec, &content);
+                problem.hints(hint)
+            })?;
             if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
                 weights.extend(weights::pretrained_head(&content, classes)?);
             }
@@ -81,6 +87,19 @@ pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Fou
         return Ok(FoundBase::File { source: onnx.onnx.written.clone(), opened });
     }
     Ok(weights::open(&spec.model, cache)?.map_or(FoundBase::Random, FoundBase::Weights))
+}
+
+/// The hint for weights of another width than that of the pipeline.
+fn width_hint(spec: &PipelineSpec, file: &WeightsFile) -> Option<String> {
+    let steps = (1..=40).map(|step| f64::from(step) * 0.05);
+    let width = mobilenet_v2::PUBLISHED_WIDTHS.into_iter().chain(steps).find(|width| {
+        let mut spec = spec.clone();
+        spec.model.width = Some(*width);
+        file.fits(&network(&spec, file.convention(), 2).base_parameters())
+    })?;
+    // Not 0.6000000000000001.
+    let width = (width * 100.0).round() / 100.0;
+    Some(format!("these are weights of width {width}: write `width: {width}` under `model`"))
 }
 
 /// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and its published

@@ -24,7 +24,7 @@ pub(super) fn check_tasks(
                 let fits = listing.and_then(|listing| check_classes(&listing, classes));
                 problems.extend(fits.err().map(|error| {
                     let code = error.code().unwrap_or(Code::Conflict);
-                    Problem::new(code, at, error.to_string()).hints(error.hints())
+                    Problem::caused(code, at, &error).notes(error.notes()).hints(error.hints())
                 }));
             }
             TaskKind::Export(_) if is_opaque => {

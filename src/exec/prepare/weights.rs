@@ -8,12 +8,13 @@ use super::error;
 use crate::base::digest::Digest;
 use crate::base::key_path::KeyPath;
 use crate::fetch::sha256::Sha256;
-use crate::fetch::{self, FetchError, Kept};
+use crate::fetch::{self, Kept};
 use crate::model::imagenet;
 use crate::model::initial;
 use crate::model::network::Network;
 use crate::model::published::{self, PublishedFile};
 use crate::model::weights::Weights;
+use crate::model::weights::builtin;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{ModelSpec, PipelineSpec, WeightsSpec};
@@ -102,17 +103,19 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
             let message = format!("`{}` has not been downloaded", file.name);
             let problem = Problem::new(Code::WeightsUnavailable, at(), message);
             Err(problem
-                .hint("download it with `alpaca-run fetch PIPELINE` and the same `-S` options")
-                .hint(fetch::by_hand(&path, &file.url)))
+                .hint(
+                    "to download it, run `alpaca-run fetch PIPELINE` with the same `-S` options, without \
+                     `--offline` and ALPACA_OFFLINE",
+                )
+                .hint(fetch::by_hand(&path, &file.url))
+                .hint(format!(
+                    "or use weights that need no download: `weights: builtin` with `width: {}`",
+                    builtin::WIDTH
+                )))
         }
         Err(error) => {
-            let hints = match &error {
-                FetchError::File(error) => {
-                    vec![format!("the system reports: {}", error.source)]
-                }
-                error => error.hints(cache, file),
-            };
-            Err(Problem::new(Code::WeightsFile, at(), error.to_string()).hints(hints))
+            let hints = error.hints(cache, file);
+            Err(Problem::caused(Code::WeightsFile, at(), &error).hints(hints))
         }
     }
 }

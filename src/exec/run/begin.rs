@@ -160,7 +160,7 @@ impl Session {
         known: Option<&ImagesRead>,
     ) -> Result<ImagesRead, RunError> {
         let (listing, room) = (&prepared.listing, &self.caches.pixels);
-        ImagesRead::examine(spec, listing, room, known, &self.reading, &self.cancel)
+        ImagesRead::examine(spec, listing, room, known, &self.tally, &self.cancel)
     }
 
     fn decide(&self, spec: &PipelineSpec, context: &RunContext, options: &PlanOptions) -> Plan {

@@ -72,11 +72,10 @@ pub(super) fn check_unchanged(
     check_inputs(before.dataset, before.weights, directory, context)?;
     check_files(&before.files, &now.files)?;
     if before.program != now.program {
-        let details = vec![format!(
-            "it was started with {}, but this is {}; run the pipeline again",
-            before.program, now.program
-        )];
-        return Err(RunError::Changed { what: "the program changed", details });
+        let (then, now) = (&before.program, &now.program);
+        let details = vec![format!("it was started with {then}, but this is {now}")];
+        let hints = vec!["run the pipeline again".to_owned()];
+        return Err(RunError::Changed { what: "the program changed", details, hints });
     }
     Ok(())
 }
@@ -94,11 +93,9 @@ pub(crate) fn check_files(
     if changed.is_empty() {
         return Ok(());
     }
-    let details = vec![
-        text::first_lines(&changed, 10),
-        "run the pipeline again; finished stages are reused".to_owned(),
-    ];
-    Err(RunError::Changed { what: "files of the run directory changed", details })
+    let details = vec![format!("these files:\n{}", text::first_lines(&changed, 10))];
+    let hints = vec!["run the pipeline again; finished stages are reused".to_owned()];
+    Err(RunError::Changed { what: "files of the run directory changed", details, hints })
 }
 
 /// Checks that images and weights are those of the run in a directory.
@@ -108,12 +105,11 @@ pub(super) fn check_inputs(
     directory: &Path,
     context: &RunContext,
 ) -> Result<(), RunError> {
-    let changed = |what, details| Err(RunError::Changed { what, details });
     if dataset != context.dataset.fingerprint() {
         let recorded = splits::read(&directory.join(layout::SPLITS))?;
         let mut details = splits::differences(&recorded, &context.dataset);
         details.push(format!("{} lists the original images", layout::SPLITS));
-        return changed("images changed", details);
+        return Err(RunError::Changed { what: "images changed", details, hints: vec![] });
     }
     let now = context.base_weights.as_ref().map(|weights| weights.digest);
     if weights != now {
@@ -121,11 +117,11 @@ pub(super) fn check_inputs(
             Some(_) => ("model.base.onnx", "the base model changed"),
             None => ("model.weights", "the weights file changed"),
         };
-        let details = vec![
-            format!("its digest was {}, and is now {}", text_of(weights), text_of(now)),
-            format!("if the original file has moved, pass its location: `-S {key}=FILE`"),
-        ];
-        return changed(what, details);
+        let details =
+            vec![format!("its digest was {}, and is now {}", text_of(weights), text_of(now))];
+        let hints =
+            vec![format!("if the original file has moved, pass its location: `-S {key}=FILE`")];
+        return Err(RunError::Changed { what, details, hints });
     }
     Ok(())
 }

@@ -22,8 +22,9 @@ pub struct Session {
     /// Stops the run after the current step, or the current image while reading; the run can then
     /// be resumed.
     pub cancel: Cancel,
-    /// Counts the images while they are read for the first time.
-    pub reading: Tally,
+    /// Counts what takes a while: reading images for the first time, predicting, comparing an
+    /// exported file.
+    pub tally: Tally,
 }
 
 /// The texts that a new run stores.

@@ -80,7 +80,8 @@ impl Finished<'_> {
         audience: &mut Audience<'_>,
     ) -> Result<(), RunError> {
         let trained = self.model(&spec.from, spec.from_weights);
-        let room = &self.session.caches.pixels;
+        let Session { caches, tally, .. } = self.session;
+        let options = evaluate::ReadOptions { room: &caches.pixels, tally };
         let (pictures, on) = match &spec.on {
             EvaluateOn::Split(part) => (self.pictures((*part).into()), part.name()),
             EvaluateOn::Directory(folder) => {
@@ -91,7 +92,7 @@ impl Finished<'_> {
                     classes,
                     self.spec,
                     rules,
-                    room,
+                    options,
                     &seen,
                 )?;
                 (pictures, folder.written.as_str())
@@ -161,7 +162,12 @@ impl Finished<'_> {
     /// The images of a split of the run.
     fn pictures(&self, part: Part) -> EvaluationImages {
         let RunContext { dataset, pixels, split, .. } = self.context;
-        EvaluationImages::new(Arc::clone(dataset), Arc::clone(pixels), split.positions(part))
+        EvaluationImages::new(
+            Arc::clone(dataset),
+            Arc::clone(pixels),
+            split.positions(part),
+            &self.session.tally,
+        )
     }
 
     /// The model of a stage.
@@ -186,8 +192,13 @@ impl Finished<'_> {
             predictions: &self.best.facts.predictions,
             n_threads: self.session.n_threads,
         };
-        let about =
-            |manifest| PageFacts { directory, shown: "RUN".to_owned(), manifest, spec: self.spec };
+        let about = |manifest| PageFacts {
+            directory,
+            shown: "RUN".to_owned(),
+            manifest,
+            spec: self.spec,
+            place: None,
+        };
         let report = match page_content::gather(about(manifest.clone()), Ok(&seen)) {
             // A report without images does not end the run; they may be gone by now.
             Err(error) if !matches!(error, RunError::File(_)) => page_content::gather(

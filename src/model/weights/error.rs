@@ -47,15 +47,24 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
-    /// Details and hints: the differences, or how to fix the problem.
+    /// All differences.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Mismatch { mismatch, .. } => mismatch.explain(),
+            Self::File(_) | Self::Format { .. } | Self::NoClassifier { .. } => vec![],
+        }
+    }
+
+    /// How to fix the problem.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(error) => vec![format!("the system reports: {}", error.source)],
-            Self::Format { source, .. } => vec![
-                source.to_string(),
-                "use weights in a safetensors, PyTorch (.pth), Keras (.h5) or ONNX file".to_owned(),
-            ],
-            Self::Mismatch { mismatch, .. } => mismatch.explain(),
+            Self::File(_) | Self::Mismatch { .. } => vec![],
+            Self::Format { .. } => {
+                vec![
+                    "use weights in a safetensors, PyTorch (.pth), Keras (.h5) or ONNX file"
+                        .to_owned(),
+                ]
+            }
             Self::NoClassifier { .. } => {
                 vec![
                     "use a file that includes it; `no_top` files and the weights of a run do not"

@@ -3,7 +3,7 @@
 //! It also repairs the tree where possible: unknown keys and invalid values of optional keys are
 //! removed, so that later checks can report on the rest of the pipeline too.
 
-mod slips;
+pub(super) mod slips;
 pub(super) mod wording;
 
 use serde_json::Value as Json;

@@ -233,6 +233,12 @@ fn train() -> Option<SchemaView> {
     stage.tags().into_iter().find(|(tag, _)| *tag == "train").map(|(_, schema)| schema)
 }
 
+/// The hint for a name that other libraries have for a key, in whichever mapping.
+pub(in crate::pipeline) fn anywhere(name: &str) -> Option<&'static str> {
+    let slip = SLIPS.iter().find(|slip| slip.names.contains(&name))?;
+    Some(slip.hint)
+}
+
 /// How to write a value that stands where a mapping is expected: the key that it is usually meant
 /// for.
 pub(super) fn in_mapping(key: &str, value: &str) -> Option<String> {

@@ -125,6 +125,11 @@ impl WeightsFile {
         self.file.convention().unwrap_or_else(|| self.naming.convention())
     }
 
+    /// Whether the file has tensors of these parameters and no others.
+    pub fn fits(&self, parameters: &[Parameter]) -> bool {
+        self.compare(&self.naming.places(parameters, self.file.shapes())).is_empty()
+    }
+
     /// The weights of `parameters`, under Keras's names and in Keras's layouts.
     ///
     /// # Errors
