@@ -65,7 +65,7 @@ impl Dataset {
 
 /// The result of reading one file.
 enum Finding {
-    Picture(Digest),
+    Image(Digest),
     Bad(DecodeError),
     Ignored(DecodeError),
 }
@@ -95,7 +95,7 @@ pub fn examine(
                 let finding = match &candidate.origin {
                     Origin::File(file) => find(candidate, file, pixels, resizer),
                     Origin::Drawn { generator, number } => {
-                        Finding::Picture(generator.digest(candidate.class, *number))
+                        Finding::Image(generator.digest(candidate.class, *number))
                     }
                 };
                 tally.add();
@@ -118,7 +118,7 @@ pub fn examine(
             *contents[candidate.class].files.entry(reason.what()).or_insert(0) += 1;
         }
         match finding {
-            Finding::Picture(digest) => dataset.samples.push(Sample { candidate, digest }),
+            Finding::Image(digest) => dataset.samples.push(Sample { candidate, digest }),
             Finding::Bad(reason) => dataset.skipped.push(BadImage { path: candidate.path, reason }),
             Finding::Ignored(_) => dataset.ignored.push(candidate.path),
         }
@@ -144,14 +144,14 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
     let digest = Digest::of(&bytes);
     if pixels.find(digest).is_some() {
         // Cached pixels are those of a readable image.
-        return Finding::Picture(digest);
+        return Finding::Image(digest);
     }
     let decoded =
         decode::decode_then(name, &bytes, |image| (resizer.resize(&image), Likeness::of(&image)));
     match decoded {
         Ok((resized, likeness)) => {
             pixels.insert(digest, resized, likeness);
-            Finding::Picture(digest)
+            Finding::Image(digest)
         }
         Err(reason) if reason.is_no_image(name) => Finding::Ignored(reason),
         Err(reason) => Finding::Bad(reason),

@@ -74,7 +74,7 @@ pub struct Sizes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alike {
     /// Images with their parts of the split.
-    pub pictures: Vec<Place>,
+    pub images: Vec<Place>,
     /// Number of 128 bits in which they differ; see the likeness.
     pub distance: u32,
     /// Whether they are in more than one part, so that the validation set contains training images.
@@ -94,7 +94,7 @@ pub struct Place {
 
 /// The result of reading a file.
 enum Found {
-    Picture { digest: Digest, bytes: u64, look: Option<Look> },
+    Image { digest: Digest, bytes: u64, look: Option<Look> },
     Bad(DecodeError),
     Ignored,
 }
@@ -133,7 +133,7 @@ pub fn survey(
     let mut bad = BTreeMap::new();
     for (candidate, found) in listing.candidates.into_iter().zip(found) {
         match found {
-            Found::Picture { digest, bytes: n, look } => {
+            Found::Image { digest, bytes: n, look } => {
                 bytes += n;
                 looks.push(look);
                 dataset.samples.push(Sample { candidate, digest });
@@ -175,7 +175,7 @@ fn look_at(candidate: &Candidate) -> Found {
         Origin::File(file) => file,
         Origin::Drawn { generator, number } => {
             let digest = generator.digest(candidate.class, *number);
-            return Found::Picture { digest, bytes: 0, look: None };
+            return Found::Image { digest, bytes: 0, look: None };
         }
     };
     let content = match decode::read_file(file) {
@@ -188,7 +188,7 @@ fn look_at(candidate: &Candidate) -> Found {
         likeness: Likeness::of(&picture),
     });
     match look {
-        Ok(look) => Found::Picture {
+        Ok(look) => Found::Image {
             digest: Digest::of(&content),
             bytes: content.len() as u64,
             look: Some(look),
@@ -236,7 +236,7 @@ fn alike(dataset: &Dataset, parts: &[Part], positions: &[usize], distance: u32) 
         positions.iter().any(|position| of(*position) != of(positions[0]))
     };
     Alike {
-        pictures: positions
+        images: positions
             .iter()
             .map(|&position| Place {
                 path: candidate(position).path.clone(),

@@ -3,7 +3,7 @@
 use alpaca_random::{Generator, SeedStream};
 use serde::Serialize;
 
-use super::pictures::common;
+use super::images::common;
 use super::run::{FinishedRun, Prediction};
 
 /// A difference with a p-value below this is reported as more than chance.

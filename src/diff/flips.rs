@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::pictures::common;
+use super::images::common;
 use super::run::FinishedRun;
 
 /// An image for which two runs predict different classes.

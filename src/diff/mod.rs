@@ -7,7 +7,7 @@ mod chance;
 mod flips;
 mod metrics;
 mod page;
-mod pictures;
+mod images;
 mod run;
 mod text;
 mod values;
@@ -18,9 +18,9 @@ use serde::Serialize;
 
 pub use chance::Chance;
 pub use flips::Flip;
+pub use images::ImageChanges;
 pub use metrics::MetricRow;
 pub use page::{render_html, render_section};
-pub use pictures::PictureChanges;
 pub use text::{Style, render};
 pub use values::{Setting, ValueRow};
 
@@ -68,7 +68,7 @@ pub struct Diff {
     curves: Vec<Curves>,
     /// The image directory of the first run, if it still exists.
     #[serde(skip)]
-    pictures: Option<PathBuf>,
+    images: Option<PathBuf>,
 }
 
 /// The comparison of the first run with another one.
@@ -77,7 +77,7 @@ pub struct Pair {
     /// The other run.
     pub other: String,
     /// The differences between their images.
-    pub pictures: PictureChanges,
+    pub images: ImageChanges,
     /// Shared validation images for which they predict different classes.
     pub flips: Vec<Flip>,
     /// Whether the difference in accuracy is more than chance; `None` without shared images.
@@ -96,7 +96,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
     let first = &runs[0];
     let pair = |other: &FinishedRun| Pair {
         other: other.name.clone(),
-        pictures: pictures::changes(first, other),
+        images: images::changes(first, other),
         flips: flips::flips(first, other),
         chance: chance::chance(first, other),
         same_weights: first.weights() == other.weights(),
@@ -108,7 +108,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
     let is_same = values.iter().all(|row| !(row.differs && row.matters))
         && environment.iter().all(|setting| !(setting.differs && setting.matters))
         && metrics.iter().all(|row| !row.differs)
-        && pairs.iter().all(|pair| pair.pictures.is_empty() && pair.same_weights)
+        && pairs.iter().all(|pair| pair.images.is_empty() && pair.same_weights)
         && runs.iter().all(|run| run.predictions == first.predictions);
     Ok(Diff {
         runs: runs.iter().map(|run| run.name.clone()).collect(),
@@ -118,7 +118,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
         metrics,
         pairs,
         curves: runs.iter().map(FinishedRun::curves).collect(),
-        pictures: first.pictures(),
+        images: first.images(),
     })
 }
 
@@ -138,7 +138,7 @@ fn labelled_curves(diff: &Diff) -> Vec<Curves> {
 }
 
 /// The path of an image of the first run, if its dataset still exists.
-fn picture_file(diff: &Diff, path: &str) -> Option<PathBuf> {
-    let file = diff.pictures.as_deref().map(|folder: &Path| folder.join(names::path_of(path)));
+fn image_file(diff: &Diff, path: &str) -> Option<PathBuf> {
+    let file = diff.images.as_deref().map(|folder: &Path| folder.join(names::path_of(path)));
     file.filter(|file| file.is_file())
 }

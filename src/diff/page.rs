@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::metrics::{self, Verdict};
 use super::text::{self, Style, Table};
-use super::{Diff, Flip, MetricRow, Pair, picture_file, render_panels};
+use super::{Diff, Flip, MetricRow, Pair, image_file, render_panels};
 use crate::base::text::{escape, lower_first};
 use crate::dataset::thumbnail;
 use crate::run_dir::html::{self, Cell};
@@ -56,7 +56,7 @@ fn sections(body: &mut String, diff: &Diff, style: Style) {
     table(body, "Pipeline", text::values(diff, style));
     table(body, "Environment", text::environment(diff, style));
     for pair in &diff.pairs {
-        let said = text::pictures(pair, style);
+        let said = text::images(pair, style);
         if !said.is_empty() {
             body.push_str(&html::heading("Images"));
             let _ = writeln!(body, "<pre>{}</pre>", escape(&said.join("\n")));
@@ -126,8 +126,8 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
 
 fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
     let Flip { path, label, predicted, .. } = flip;
-    let picture = picture_file(diff, path).and_then(|file| thumbnail::thumbnail(&file, THUMBNAIL));
-    let picture = match picture {
+    let image = image_file(diff, path).and_then(|file| thumbnail::thumbnail(&file, THUMBNAIL));
+    let image = match image {
         Some(bytes) => {
             format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes))
         }
@@ -137,7 +137,7 @@ fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
     let verdict = flip.verdict();
     let _ = writeln!(
         body,
-        "<figure>{picture}<figcaption><span class=\"{verdict}\">{verdict}</span>: {before} → {now}<br>\
+        "<figure>{image}<figcaption><span class=\"{verdict}\">{verdict}</span>: {before} → {now}<br>\
          true {}{}</figcaption></figure>",
         escape(label),
         html::image_name(path)

@@ -29,7 +29,7 @@ pub(super) struct FinishedRun {
     /// The origin of each value.
     pub(super) origins: BTreeMap<KeyPath, String>,
     /// The images, by path.
-    pub(super) pictures: BTreeMap<String, Picture>,
+    pub(super) images: BTreeMap<String, ImageRecord>,
     /// The epochs of each stage, in order.
     pub(super) stages: Vec<(String, Vec<EpochMetrics>)>,
     /// The prediction for each validation image, by path.
@@ -38,7 +38,7 @@ pub(super) struct FinishedRun {
 
 /// An image of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Picture {
+pub(super) struct ImageRecord {
     pub(super) part: String,
     pub(super) digest: String,
 }
@@ -81,7 +81,7 @@ impl FinishedRun {
             manifest,
             values: recorded.values,
             origins: recorded.origins,
-            pictures: pictures(&directory.join(layout::SPLITS))?,
+            images: images(&directory.join(layout::SPLITS))?,
             stages: stages(&directory.join(layout::METRICS))?,
             predictions: predictions(&directory.join(layout::PREDICTIONS))?,
         })
@@ -117,7 +117,7 @@ impl FinishedRun {
     }
 
     /// The dataset directory of the run, if it exists on this machine.
-    pub(super) fn pictures(&self) -> Option<PathBuf> {
+    pub(super) fn images(&self) -> Option<PathBuf> {
         let written = self.values["dataset"]["directory"].as_str()?;
         let folder = names::path_of(&self.manifest.volatile.pipeline_directory)
             .join(names::path_of(written));
@@ -144,14 +144,14 @@ fn number(path: &Path, text: &str) -> Result<f64, DiffError> {
     })
 }
 
-fn pictures(path: &Path) -> Result<BTreeMap<String, Picture>, DiffError> {
+fn images(path: &Path) -> Result<BTreeMap<String, ImageRecord>, DiffError> {
     let rows = table::read(path)?;
     let [name, part, digest] = ["path", "split", "digest"].map(|name| column(&rows, path, name));
     let (name, part, digest) = (name?, part?, digest?);
-    let pictures = rows.rows.iter().map(|row| {
-        (row[name].clone(), Picture { part: row[part].clone(), digest: row[digest].clone() })
+    let images = rows.rows.iter().map(|row| {
+        (row[name].clone(), ImageRecord { part: row[part].clone(), digest: row[digest].clone() })
     });
-    Ok(pictures.collect())
+    Ok(images.collect())
 }
 
 fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {

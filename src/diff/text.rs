@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::metrics::{Verdict, verdict};
-use super::{Chance, Diff, Flip, MetricRow, Pair, PictureChanges};
+use super::{Chance, Diff, Flip, ImageChanges, MetricRow, Pair};
 use crate::base::leaves;
 use crate::base::text;
 use crate::run_dir::layout;
@@ -45,7 +45,7 @@ pub fn render(diff: &Diff, style: Style) -> String {
     section(&mut text, style, &values(diff, style));
     section(&mut text, style, &environment(diff, style));
     for pair in &diff.pairs {
-        paragraph(&mut text, style, &pictures(pair, style));
+        paragraph(&mut text, style, &images(pair, style));
     }
     section(&mut text, style, &metrics(diff, style));
     for pair in &diff.pairs {
@@ -168,9 +168,9 @@ pub(super) fn number(value: f64, precision: usize) -> String {
 }
 
 /// The differences between images, as sentences with lists.
-pub(super) fn pictures(pair: &Pair, style: Style) -> Vec<String> {
+pub(super) fn images(pair: &Pair, style: Style) -> Vec<String> {
     let most = if style.all { usize::MAX } else { MOST_PICTURES };
-    let PictureChanges { added, removed, changed, moved, n_validation } = &pair.pictures;
+    let ImageChanges { added, removed, changed, moved, n_validation } = &pair.images;
     let list = |what: &str, paths: &[String]| {
         let n = text::count(paths.len(), "image");
         (!paths.is_empty()).then(|| format!("{n} {what}:\n{}", text::first_lines(paths, most)))

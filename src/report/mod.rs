@@ -80,7 +80,7 @@ pub struct Loss {
     /// The cross-entropy loss, in nats.
     pub loss: f64,
     /// The image as the network sees it, as JPEG.
-    pub picture: Vec<u8>,
+    pub image: Vec<u8>,
     /// The image with its class activation map for the predicted class, as JPEG.
     pub map: Option<Vec<u8>>,
 }

@@ -57,7 +57,7 @@ pub fn sheets(report: &Report) -> Vec<(&'static str, String)> {
         .iter()
         .filter(|loss| !loss.is_right())
         .map(|loss| Tile {
-            data: html::jpeg(&loss.picture),
+            data: html::jpeg(&loss.image),
             lines: [
                 format!("{:.2} {}", loss.probability, loss.predicted),
                 format!("true: {}", loss.label),

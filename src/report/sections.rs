@@ -23,7 +23,7 @@ pub(super) fn headline(report: &Report) -> String {
     let [low, high] = metrics.accuracy_interval;
     let n_correct = metrics.confusion_matrix.n_correct();
     let classes: Vec<&str> = setup.classes.iter().map(|(name, _)| name.as_str()).collect();
-    let n_pictures: usize = setup.classes.iter().map(|(_, n)| n).sum();
+    let n_images: usize = setup.classes.iter().map(|(_, n)| n).sum();
     let classes = match &classes[..] {
         few if few.len() <= 4 => few.join(" / "),
         many => text::count(many.len(), "class"),
@@ -31,7 +31,7 @@ pub(super) fn headline(report: &Report) -> String {
     let mut body = format!(
         "<p class=\"faint\">{} · {} · {} · {} pixels · seed {}</p>\n",
         escape(&classes),
-        text::count(n_pictures, "image"),
+        text::count(n_images, "image"),
         escape(&setup.network),
         setup.image_size,
         report.manifest.seed,
@@ -240,22 +240,22 @@ pub(super) fn losses(report: &Report) -> String {
             body,
             "<p>The misclassified validation images with the highest loss. {maps}</p>"
         );
-        body.push_str(&pictures(&wrong));
+        body.push_str(&images(&wrong));
     }
     if !right.is_empty() {
         body.push_str(&html::heading("Least certain"));
         body.push_str(
             "<p>Correctly classified validation images with the lowest probability of their class.</p>\n",
         );
-        body.push_str(&pictures(&right));
+        body.push_str(&images(&right));
     }
     body
 }
 
-fn pictures(losses: &[&Loss]) -> String {
+fn images(losses: &[&Loss]) -> String {
     let mut body = "<div class=\"pictures pairs\">\n".to_owned();
     for loss in losses {
-        let Loss { path, label, predicted, probability, loss: surprise, picture, map } = loss;
+        let Loss { path, label, predicted, probability, loss: surprise, image, map } = loss;
         let map = match map {
             Some(map) => {
                 let class = escape(predicted);
@@ -271,7 +271,7 @@ fn pictures(losses: &[&Loss]) -> String {
              <figcaption><span class=\"{class}\">{said}</span>: predicted {} {probability:.2}<br>\
              true {}, loss {surprise:.2}{}</figcaption></figure>",
             escape(path),
-            html::jpeg(picture),
+            html::jpeg(image),
             escape(predicted),
             escape(label),
             html::image_name(path),

@@ -98,11 +98,11 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
             format!("<p class=\"worse\">{}</p>\n", notes.join(", "))
         };
         let _ = writeln!(body, "{note}<div class=\"pictures\">");
-        for place in &group.pictures {
+        for place in &group.images {
             let small = folder.and_then(|folder| {
                 thumbnail::thumbnail(&folder.join(names::path_of(&place.path)), THUMBNAIL)
             });
-            let picture = match small {
+            let image = match small {
                 Some(bytes) => {
                     format!("<img alt=\"{}\" src=\"{}\">", escape(&place.path), html::jpeg(&bytes))
                 }
@@ -110,7 +110,7 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
             };
             let _ = writeln!(
                 body,
-                "<figure>{picture}<figcaption>{}{}</figcaption></figure>",
+                "<figure>{image}<figcaption>{}{}</figcaption></figure>",
                 html::image_name(&place.path),
                 place.part
             );

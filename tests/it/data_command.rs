@@ -26,12 +26,12 @@ fn bad_files_and_pictures_that_are_there_twice_are_found() {
     assert!(found["bad"]["disc/broken.png"].is_string());
     assert_eq!(found["ignored"][0], "disc/notes.txt");
     let twice = &found["duplicates"][0];
-    assert_eq!(twice["pictures"][0]["path"], "disc/003.png");
-    assert_eq!(twice["pictures"][1]["path"], "ring/copy.png");
+    assert_eq!(twice["images"][0]["path"], "disc/003.png");
+    assert_eq!(twice["images"][1]["path"], "ring/copy.png");
     assert_eq!(twice["across_classes"], true);
     let pairs = found["near_duplicates"].as_array().unwrap();
     let is_pair = |pair: &&Value| {
-        let name = |i: usize| pair["pictures"][i]["path"].as_str().unwrap();
+        let name = |i: usize| pair["images"][i]["path"].as_str().unwrap();
         (name(0), name(1)) == ("ring/005.png", "ring/larger.jpg")
     };
     assert!(pairs.iter().any(|pair| is_pair(&pair)), "{pairs:?}");

@@ -12,7 +12,7 @@ use crate::support::runs::ONE_STAGE;
 
 const HEIC: &[u8] = b"\0\0\0\x24ftypheic\0\0\0\0mif1heic and more";
 
-fn decoded(file: &Path) -> decode::Picture {
+fn decoded(file: &Path) -> decode::RgbImage {
     decode::decode(&std::fs::read(file).unwrap()).unwrap()
 }
 
@@ -57,7 +57,7 @@ fn files_of_many_kinds_decode_as_in_other_programs() {
         let file = entry.unwrap().path();
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let bytes = std::fs::read(&file).unwrap();
-        let ppm = |picture: decode::Picture| {
+        let ppm = |picture: decode::RgbImage| {
             let head = format!("P6 {} {} 255\n", picture.width(), picture.height());
             [head.as_bytes(), picture.as_raw()].concat()
         };

@@ -118,7 +118,7 @@ fn files(found: &Survey, spec: &PipelineSpec) -> String {
 
 fn groups(groups: &[Alike]) -> Vec<String> {
     let lines = groups.iter().map(|group| {
-        let places = group.pictures.iter().map(|place| format!("{} ({})", place.path, place.part));
+        let places = group.images.iter().map(|place| format!("{} ({})", place.path, place.part));
         let places: Vec<String> = places.collect();
         let mut notes = vec![];
         if group.across_parts {

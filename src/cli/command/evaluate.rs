@@ -54,27 +54,27 @@ fn measure(
     let (room, tally) = (caches(settings).pixels, Tally::default());
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };
-    let (pictures, on) = if let Some(folder) = &arguments.data {
+    let (images, on) = if let Some(folder) = &arguments.data {
         let rules = if arguments.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
         let seen = RunImages::of_run(&arguments.run).map_err(Failure::usage)?;
-        let pictures =
+        let images =
             EvaluationImages::in_folder(folder, &trained.classes, &spec, rules, options, &seen);
-        (pictures.map_err(not_evaluated)?, names::text_of_path(folder))
+        (images.map_err(not_evaluated)?, names::text_of_path(folder))
     } else {
         let part = SplitPart::from(arguments.split);
         let fingerprint = manifest.dataset.fingerprint;
         (EvaluationImages::of_run(&spec, part, fingerprint, options)?, part.name().to_owned())
     };
-    for warning in &pictures.warnings {
+    for warning in &images.warnings {
         terminal.warn(warning);
     }
-    if !pictures.skipped().is_empty() {
-        let bad = pictures.skipped().iter().map(|bad| format!("{}: {}", bad.path, bad.reason));
+    if !images.skipped().is_empty() {
+        let bad = images.skipped().iter().map(|bad| format!("{}: {}", bad.path, bad.reason));
         let bad: Vec<String> = bad.collect();
         let n = text::count(bad.len(), "bad image");
         terminal.note(&format!("{n} skipped:\n{}", text::first_lines(&bad, 10)));
     }
-    let predictions = evaluate::predictions(&trained, &pictures, &spec, settings.threads)?;
+    let predictions = evaluate::predictions(&trained, &images, &spec, settings.threads)?;
     if predictions.is_empty() && arguments.split == PartArgument::Test {
         return Err(Failure::Other {
             exit: Exit::Usage,
@@ -86,14 +86,14 @@ fn measure(
             ],
         });
     }
-    let rows = evaluate::rows(&pictures.dataset, &predictions);
+    let rows = evaluate::rows(&images.dataset, &predictions);
     let metrics = evaluate::measure(&trained.classes, &rows)?;
     let stage = match which {
         FromWeights::Best => manifest.best_stage(),
         FromWeights::Last => manifest.stages.last(),
     };
     let stage = stage.map(|stage| stage.name.clone()).unwrap_or_default();
-    let (weights, n_trained_on) = (which.name().to_owned(), pictures.n_trained_on);
+    let (weights, n_trained_on) = (which.name().to_owned(), images.n_trained_on);
     let measured = Measured { stage, weights, on, n_trained_on, metrics };
     Ok((measured, rows))
 }

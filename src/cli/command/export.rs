@@ -65,9 +65,9 @@ fn export(
     let (spec, room, tally) = (&loaded.spec, caches(settings).pixels, Tally::default());
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };
-    let (pictures, predictions) =
+    let (images, predictions) =
         evaluate::validation(&trained, &manifest, spec, options, settings.threads)?;
     let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
-    let export = export::export(&trained, spec, &pictures, &predictions, form, settings.threads);
+    let export = export::export(&trained, spec, &images, &predictions, form, settings.threads);
     Ok(export?)
 }

@@ -59,7 +59,7 @@ fn of_run(
         });
     }
     check_order(run, images)?;
-    let files = image_files::pictures(images).map_err(Failure::usage)?;
+    let files = image_files::images(images).map_err(Failure::usage)?;
     if run.is_file() {
         return of_file(run, &files, arguments, settings, terminal);
     }
@@ -113,7 +113,7 @@ fn of_base(
             hints: vec!["pass `imagenet`, or a file that includes the classifier".to_owned()],
         });
     }
-    let files = image_files::pictures(&arguments.paths).map_err(Failure::usage)?;
+    let files = image_files::images(&arguments.paths).map_err(Failure::usage)?;
     let loaded = pipeline(base, arguments, settings)?;
     if let Some(file) = published(&loaded.spec.model) {
         downloads::bring(&file, settings, terminal)?;

@@ -54,9 +54,9 @@ fn about(
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };
     let seen = evaluate::validation(&trained, &manifest, spec, options, settings.threads);
-    let seen = seen.and_then(|(pictures, predictions)| {
-        let training = pictures.training(spec)?;
-        Ok((pictures, training, predictions))
+    let seen = seen.and_then(|(images, predictions)| {
+        let training = images.training(spec)?;
+        Ok((images, training, predictions))
     });
     let place = Some(Place {
         finished: manifest.volatile.finished.clone(),
@@ -68,10 +68,10 @@ fn about(
     });
     let about = PageFacts { directory: run, shown, manifest: manifest.clone(), spec, place };
     let report = match seen {
-        Ok((pictures, training, predictions)) => {
+        Ok((images, training, predictions)) => {
             let seen = PageImages {
                 trained: &trained,
-                pictures: &pictures,
+                images: &images,
                 training,
                 predictions: &predictions,
                 n_threads: settings.threads,

@@ -16,7 +16,7 @@ mod tiff;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 pub use error::DecodeError;
 use jpeg::Fault;
@@ -28,7 +28,7 @@ pub use read::{is_image_file, read_file, read_standard_input};
 use crate::base::guard;
 
 /// An image as pixels of red, green and blue.
-pub type Picture = RgbImage;
+pub type RgbImage = image::RgbImage;
 
 /// Smallest side of an image in pixels.
 pub const SMALLEST_SIDE: u32 = 8;
@@ -42,7 +42,7 @@ const MOST_BYTES: u64 = 3 << 30;
 ///
 /// # Errors
 /// When the bytes are not a complete image in a known format and within the size limits.
-pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
+pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     decode_then("", bytes, |picture| picture)
 }
 
@@ -54,7 +54,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
 pub fn decode_then<T>(
     name: &str,
     bytes: &[u8],
-    then: impl FnOnce(Picture) -> T,
+    then: impl FnOnce(RgbImage) -> T,
 ) -> Result<T, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
@@ -90,8 +90,8 @@ fn check_bytes(width: u32, height: u32, bytes: u64) -> Result<(), DecodeError> {
 /// Decoders are third-party code that reads untrusted files. A panic fails the file, not the run.
 fn guarded(
     format: ImageFormat,
-    decode: impl FnOnce() -> Result<Picture, DecodeError>,
-) -> Result<Picture, DecodeError> {
+    decode: impl FnOnce() -> Result<RgbImage, DecodeError>,
+) -> Result<RgbImage, DecodeError> {
     guard::catch(decode).unwrap_or(Err(DecodeError::Panicked { format: kind::format_name(format) }))
 }
 
@@ -102,7 +102,7 @@ fn decode_format(
     bytes: &[u8],
     format: ImageFormat,
     reserve: &mut Reserve<'_>,
-) -> Result<Picture, DecodeError> {
+) -> Result<RgbImage, DecodeError> {
     match format {
         ImageFormat::Jpeg => decode_jpeg(bytes, reserve),
         ImageFormat::Tiff if !tiff::is_fax(bytes)? => decode_tiff(bytes, reserve),
@@ -122,7 +122,7 @@ pub fn format_name(bytes: &[u8]) -> &'static str {
     }
 }
 
-fn decode_jpeg(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Picture, DecodeError> {
+fn decode_jpeg(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<RgbImage, DecodeError> {
     let decoded = jpeg::decode(bytes, reserve).map_err(|fault| of_fault(fault, "JPEG"))?;
     let orientation = decoded.exif.as_deref().and_then(exif::orientation);
     Ok(upright(of_pixels(decoded.width, decoded.height, decoded.pixels), orientation))
@@ -142,7 +142,7 @@ fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> DynamicImage {
     DynamicImage::ImageRgb8(picture.expect("there are three values per pixel"))
 }
 
-fn decode_tiff(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<Picture, DecodeError> {
+fn decode_tiff(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<RgbImage, DecodeError> {
     let (width, height, pixels) = tiff::decode(bytes, reserve)?;
     Ok(upright(of_pixels(width, height, pixels), exif::orientation(bytes)))
 }
@@ -151,7 +151,7 @@ fn decode_other(
     bytes: &[u8],
     format: ImageFormat,
     reserve: &mut Reserve<'_>,
-) -> Result<Picture, DecodeError> {
+) -> Result<RgbImage, DecodeError> {
     if format == ImageFormat::WebP && is_cut_webp(bytes) {
         return Err(DecodeError::Truncated);
     }

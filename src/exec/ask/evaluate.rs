@@ -77,7 +77,7 @@ impl EvaluationImages {
         let listing = scan::list(&spec.dataset)?;
         let (ReadOptions { room, tally }, cancel) = (options, Cancel::new());
         let images = ImagesRead::examine(spec, &listing, room, None, tally, &cancel)?;
-        let (dataset, pixels) = images.pictures();
+        let (dataset, pixels) = images.dataset_and_pixels();
         if dataset.fingerprint() != fingerprint {
             let hints = vec![
                 "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
@@ -184,9 +184,9 @@ pub fn validation(
     n_threads: usize,
 ) -> Result<(EvaluationImages, Vec<Prediction>), RunError> {
     let fingerprint = manifest.dataset.fingerprint;
-    let pictures = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, options)?;
-    let predictions = predictions(trained, &pictures, spec, n_threads)?;
-    Ok((pictures, predictions))
+    let images = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, options)?;
+    let predictions = predictions(trained, &images, spec, n_threads)?;
+    Ok((images, predictions))
 }
 
 fn read(
@@ -206,16 +206,16 @@ fn read(
 /// When an image changed or an engine fails.
 pub fn predictions(
     trained: &Trained,
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
     spec: &PipelineSpec,
     n_threads: usize,
 ) -> Result<Vec<Prediction>, RunError> {
-    let positions = &pictures.positions;
+    let positions = &images.positions;
     let mut inference = Inference::new(&trained.network, &trained.weights)?;
-    let loader = pictures.loader(trained, spec, n_threads);
+    let loader = images.loader(trained, spec, n_threads);
     let mut pass = loader.start(positions.clone(), None, 0);
     let mut predictions = vec![];
-    pictures.tally.begin("predicting", "images", positions.len());
+    images.tally.begin("predicting", "images", positions.len());
     while predictions.len() < positions.len() {
         let n = loader.batch_size().min(positions.len() - predictions.len());
         let batch = pass.take(n)?;
@@ -228,9 +228,9 @@ pub fn predictions(
             });
         }
         pass.give_back(batch);
-        pictures.tally.add_many(n);
+        images.tally.add_many(n);
     }
-    pictures.tally.end();
+    images.tally.end();
     Ok(predictions)
 }
 

@@ -6,7 +6,7 @@ use super::evaluate::EvaluationImages;
 use super::predict::Predictor;
 use super::trained::Trained;
 use crate::base::tensor::{Tensor, transposed};
-use crate::dataset::decode::{self, Picture};
+use crate::dataset::decode::{self, RgbImage};
 use crate::dataset::loader::{Loader, LoaderError};
 use crate::dataset::resize::Resizer;
 use crate::dataset::scan::Origin;
@@ -62,7 +62,7 @@ pub enum Form {
 pub fn export(
     trained: &Trained,
     spec: &PipelineSpec,
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
     predictions: &[Prediction],
     form: Form,
     n_threads: usize,
@@ -78,8 +78,8 @@ pub fn export(
         resize: spec.dataset.resize,
     };
     let bare = classifier.normalised();
-    let loader = pictures.loader(trained, spec, n_threads);
-    let agreement = compare(&bare, classifier.size, &loader, pictures, predictions)?;
+    let loader = images.loader(trained, spec, n_threads);
+    let agreement = compare(&bare, classifier.size, &loader, images, predictions)?;
     let of_pixels = |file: &[u8], compared: Agreement| {
         let difference = agreement.difference.max(compared.difference);
         Export {
@@ -98,12 +98,12 @@ pub fn export(
         }
         Form::Pixels(None) => {
             let file = classifier.with_pixels(None)?;
-            let compared = compare_pixels(&file, pictures, predictions)?;
+            let compared = compare_pixels(&file, images, predictions)?;
             Ok(of_pixels(&file, compared))
         }
         Form::Pixels(Some(size)) => {
             let file = classifier.with_pixels(Some(size))?;
-            let compared = compare_one_size(&file, size, trained, spec, pictures, predictions)?;
+            let compared = compare_one_size(&file, size, trained, spec, images, predictions)?;
             Ok(of_pixels(&file, compared))
         }
     }
@@ -114,7 +114,7 @@ fn compare(
     file: &[u8],
     size: ImageSize,
     loader: &Loader,
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
     predictions: &[Prediction],
 ) -> Result<Agreement, RunError> {
     let model = Model::read(file)?;
@@ -124,38 +124,38 @@ fn compare(
     let one = [1, 3, height, width];
     let runnable = model.for_numbers(one)?;
     let mut agreement = Agreement { n_images: predictions.len(), difference: 0.0 };
-    pictures.tally.begin(COMPARING, "images", predictions.len());
+    images.tally.begin(COMPARING, "images", predictions.len());
     for prediction in predictions {
         let batch = pass.take(1)?;
         let numbers = transposed(batch.images.values(), 3);
         let said = runnable.numbers(one, &numbers)?;
-        agreement.add(&said, prediction, pictures)?;
+        agreement.add(&said, prediction, images)?;
         pass.give_back(batch);
-        pictures.tally.add();
+        images.tally.add();
     }
-    pictures.tally.end();
+    images.tally.end();
     Ok(agreement)
 }
 
 /// Runs some of the images through the graph that resizes them.
 fn compare_pixels(
     file: &[u8],
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
     predictions: &[Prediction],
 ) -> Result<Agreement, RunError> {
     let model = Model::read(file)?;
     let chosen = spread(predictions, MOST_SIZES);
-    pictures.tally.begin(COMPARING_PIXELS, "images", chosen.len());
+    images.tally.begin(COMPARING_PIXELS, "images", chosen.len());
     let compared = chosen.par_iter().map(|prediction| {
-        let (shape, bytes) = upright(prediction, pictures)?;
+        let (shape, bytes) = upright(prediction, images)?;
         let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
         let mut agreement = Agreement { n_images: 1, difference: 0.0 };
-        agreement.add(&said, prediction, pictures)?;
-        pictures.tally.add();
+        agreement.add(&said, prediction, images)?;
+        images.tally.add();
         Ok(agreement)
     });
     let compared: Vec<Result<Agreement, RunError>> = compared.collect();
-    pictures.tally.end();
+    images.tally.end();
     let mut all = Agreement { n_images: 0, difference: 0.0 };
     for one in compared {
         let Agreement { n_images, difference } = one?;
@@ -172,7 +172,7 @@ fn compare_one_size(
     of: ImageSize,
     trained: &Trained,
     spec: &PipelineSpec,
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
     predictions: &[Prediction],
 ) -> Result<Agreement, RunError> {
     let shape = [1, of.height, of.width, 3];
@@ -181,21 +181,21 @@ fn compare_one_size(
     let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
     let mut agreement = Agreement { n_images: 0, difference: 0.0 };
     let chosen = spread(predictions, MOST_OF_ONE_SIZE);
-    pictures.tally.begin(COMPARING_PIXELS, "images", chosen.len());
+    images.tally.begin(COMPARING_PIXELS, "images", chosen.len());
     for prediction in chosen {
-        let ([_, height, width, _], bytes) = upright(prediction, pictures)?;
-        let image = Picture::from_raw(width as u32, height as u32, bytes)
+        let ([_, height, width, _], bytes) = upright(prediction, images)?;
+        let image = RgbImage::from_raw(width as u32, height as u32, bytes)
             .expect("an upright image has three bytes a pixel");
         let bytes = resizer.resize(&image);
         let said = runnable.pixels(shape, &bytes)?;
-        let image = Picture::from_raw(of.width as u32, of.height as u32, bytes)
+        let image = RgbImage::from_raw(of.width as u32, of.height as u32, bytes)
             .expect("a resized image has three bytes a pixel");
         let probabilities = predictor.of_image(&image)?;
         agreement.n_images += 1;
-        agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, pictures)?;
-        pictures.tally.add();
+        agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, images)?;
+        images.tally.add();
     }
-    pictures.tally.end();
+    images.tally.end();
     Ok(agreement)
 }
 
@@ -209,24 +209,24 @@ fn spread(predictions: &[Prediction], most: usize) -> Vec<&Prediction> {
 /// of the network.
 fn upright(
     prediction: &Prediction,
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
 ) -> Result<([usize; 4], Vec<u8>), RunError> {
-    let candidate = &pictures.dataset.samples[prediction.sample].candidate;
+    let candidate = &images.dataset.samples[prediction.sample].candidate;
     match &candidate.origin {
         Origin::Drawn { generator, number } => {
-            let size = pictures.pixels.size();
+            let size = images.pixels.size();
             let shape = [1, size.height, size.width, 3];
             Ok((shape, generator.draw(candidate.class, *number)))
         }
         Origin::File(path) => {
-            let picture = decode::read_file(path)
-                .and_then(|bytes| decode::decode(&bytes))
-                .map_err(|source| {
+            let image = decode::read_file(path).and_then(|bytes| decode::decode(&bytes)).map_err(
+                |source| {
                     let path = path.display().to_string();
                     LoaderError::Decode { path, source }
-                })?;
-            let shape = [1, picture.height() as usize, picture.width() as usize, 3];
-            Ok((shape, picture.into_raw()))
+                },
+            )?;
+            let shape = [1, image.height() as usize, image.width() as usize, 3];
+            Ok((shape, image.into_raw()))
         }
     }
 }
@@ -236,7 +236,7 @@ impl Agreement {
         &mut self,
         said: &Tensor,
         prediction: &Prediction,
-        pictures: &EvaluationImages,
+        images: &EvaluationImages,
     ) -> Result<(), RunError> {
         let expected = &prediction.probabilities;
         let differences = || {
@@ -248,7 +248,7 @@ impl Agreement {
             && differences().all(|difference| difference <= TOLERANCE);
         let difference = differences().fold(0.0, f64::max);
         if !is_alike {
-            let path = pictures.dataset.samples[prediction.sample].candidate.path.clone();
+            let path = images.dataset.samples[prediction.sample].candidate.path.clone();
             return Err(ExportError::Disagreement { difference, path }.into());
         }
         self.difference = self.difference.max(difference);
@@ -266,7 +266,7 @@ mod tests {
     use crate::dataset::scan::Candidate;
     use crate::spec::Interpolation;
 
-    fn pictures() -> EvaluationImages {
+    fn images() -> EvaluationImages {
         let origin = Origin::File("a.png".into());
         let candidate = Candidate { path: "a.png".to_owned(), class: 0, origin };
         let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
@@ -285,7 +285,7 @@ mod tests {
         let add = |said: &[f32]| {
             let mut agreement = Agreement { n_images: 1, difference: 0.0 };
             let said = Tensor::new(&[1, said.len()], said.to_vec());
-            agreement.add(&said, &prediction, &pictures()).map(|()| agreement.difference)
+            agreement.add(&said, &prediction, &images()).map(|()| agreement.difference)
         };
         assert!(add(&[0.250_05, 0.749_95]).unwrap() < 1e-4);
         for other in [&[0.26, 0.74][..], &[0.25], &[f32::NAN, 0.75], &[0.25, f32::NAN]] {

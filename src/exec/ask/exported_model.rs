@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::image_files;
 use super::image_files::Answer;
-use crate::dataset::decode::Picture;
+use crate::dataset::decode::RgbImage;
 use crate::dataset::resize::Resizer;
 use crate::exec::error::RunError;
 use crate::onnx::exported::{Exported, ExportedInput, ReadRecipe};
@@ -33,10 +33,10 @@ impl FileClassifier {
     pub(crate) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
         files
             .par_iter()
-            .map(|file| match image_files::picture(file, |picture| picture) {
-                Ok(picture) => match self.obstacle(&picture) {
+            .map(|file| match image_files::image(file, |image| image) {
+                Ok(image) => match self.obstacle(&image) {
                     Some(reason) => Ok(Err(reason)),
-                    None => Ok(Ok(self.answer(&picture)?)),
+                    None => Ok(Ok(self.answer(&image)?)),
                 },
                 Err(reason) => Ok(Err(reason)),
             })
@@ -44,7 +44,7 @@ impl FileClassifier {
     }
 
     /// Why the file cannot classify an image.
-    fn obstacle(&self, image: &Picture) -> Option<String> {
+    fn obstacle(&self, image: &RgbImage) -> Option<String> {
         let ExportedInput::Pixels(Some(size)) = self.exported.input else { return None };
         let found = [image.height() as usize, image.width() as usize];
         (found != [size.height, size.width]).then(|| {
@@ -56,26 +56,26 @@ impl FileClassifier {
     }
 
     /// The probabilities of an image.
-    pub(crate) fn answer(&self, image: &Picture) -> Result<Vec<f64>, run::GraphError> {
+    pub(crate) fn answer(&self, image: &RgbImage) -> Result<Vec<f64>, run::GraphError> {
         match self.exported.input {
             ExportedInput::Pixels(_) => self.of_pixels(image),
             ExportedInput::Normalised(recipe) => self.of_numbers(image, &recipe),
         }
     }
 
-    fn of_pixels(&self, picture: &Picture) -> Result<Vec<f64>, run::GraphError> {
-        let shape = [1, picture.height() as usize, picture.width() as usize, 3];
+    fn of_pixels(&self, image: &RgbImage) -> Result<Vec<f64>, run::GraphError> {
+        let shape = [1, image.height() as usize, image.width() as usize, 3];
         let runnable = self.ready(shape, |shape| self.exported.model.for_pixels(shape))?;
-        Ok(probabilities(runnable.pixels(shape, picture.as_raw())?.values()))
+        Ok(probabilities(runnable.pixels(shape, image.as_raw())?.values()))
     }
 
     fn of_numbers(
         &self,
-        picture: &Picture,
+        image: &RgbImage,
         recipe: &ReadRecipe,
     ) -> Result<Vec<f64>, run::GraphError> {
         let size = ImageSize { height: recipe.size.height, width: recipe.size.width };
-        let pixels = Resizer::new(recipe.resize, size).resize(picture);
+        let pixels = Resizer::new(recipe.resize, size).resize(image);
         let numbers = recipe.numbers(&pixels);
         let shape = [1, 3, size.height, size.width];
         let runnable = self.ready(shape, |shape| self.exported.model.for_numbers(shape))?;

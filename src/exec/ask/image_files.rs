@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FileError};
 use crate::base::names;
-use crate::dataset::decode::{self, Picture};
+use crate::dataset::decode::{self, RgbImage};
 use crate::dataset::system;
 
 /// The path that stands for an image on standard input.
@@ -15,7 +15,7 @@ pub type Answer = Result<Vec<f64>, String>;
 
 /// Paths without readable images.
 #[derive(Debug, thiserror::Error)]
-pub enum PicturesError {
+pub enum ImageFilesError {
     /// A directory cannot be listed.
     #[error(transparent)]
     File(#[from] FileError),
@@ -29,20 +29,20 @@ pub enum PicturesError {
 ///
 /// # Errors
 /// When a directory cannot be listed or contains no images.
-pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
+pub fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>, ImageFilesError> {
     let mut files = vec![];
     for path in named {
         if path.is_dir() {
             let below = fs::files_below(path)?;
-            let pictures = below.into_iter().filter(|file| {
+            let images = below.into_iter().filter(|file| {
                 let below = file.strip_prefix(path).unwrap_or(file);
-                !below.iter().any(system::is_passed_over) && is_picture(file)
+                !below.iter().any(system::is_passed_over) && is_image(file)
             });
-            let pictures: Vec<PathBuf> = pictures.collect();
-            if pictures.is_empty() {
-                return Err(PicturesError::Empty(path.clone()));
+            let images: Vec<PathBuf> = images.collect();
+            if images.is_empty() {
+                return Err(ImageFilesError::Empty(path.clone()));
             }
-            files.extend(pictures);
+            files.extend(images);
         } else {
             files.push(path.clone());
         }
@@ -51,7 +51,7 @@ pub fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>, PicturesError> {
 }
 
 /// Whether a file is an image by its name, or else by its content.
-fn is_picture(file: &Path) -> bool {
+fn is_image(file: &Path) -> bool {
     let name = file.to_string_lossy();
     if decode::has_image_name(&name) {
         return true;
@@ -60,7 +60,7 @@ fn is_picture(file: &Path) -> bool {
 }
 
 /// Decodes the upright image in a file, and passes it to `then`.
-pub(crate) fn picture<T>(file: &Path, then: impl FnOnce(Picture) -> T) -> Result<T, String> {
+pub(crate) fn image<T>(file: &Path, then: impl FnOnce(RgbImage) -> T) -> Result<T, String> {
     let bytes = if file == Path::new(STANDARD_INPUT) {
         decode::read_standard_input()
     } else {

@@ -52,7 +52,7 @@ pub struct PageImages<'a> {
     /// The model of the run.
     pub trained: &'a Trained,
     /// All images; the positions are those of the validation set.
-    pub pictures: &'a EvaluationImages,
+    pub images: &'a EvaluationImages,
     /// Positions of the training set, to show its augmentation.
     pub training: Vec<usize>,
     /// Predictions for the validation set.
@@ -98,7 +98,7 @@ pub fn is_used(name: &str) -> bool {
 }
 
 fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
-    let EvaluationImages { dataset, pixels, positions, .. } = seen.pictures;
+    let EvaluationImages { dataset, pixels, positions, .. } = seen.images;
     let mut parts = vec![Part::Test; dataset.samples.len()];
     positions.iter().for_each(|&position| parts[position] = Part::Validation);
     seen.training.iter().for_each(|&position| parts[position] = Part::Train);
@@ -106,7 +106,7 @@ fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
-    let pictures = counts(&directory.join(layout::SPLITS), &layout::LABEL_COLUMNS)?;
+    let images = counts(&directory.join(layout::SPLITS), &layout::LABEL_COLUMNS)?;
     let epochs = counts(&directory.join(layout::METRICS), &["stage"])?;
     let size = spec.dataset.image_size;
     let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
@@ -127,7 +127,7 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
             _ => manifest.weights.source.clone(),
         },
         image_size: format!("{}×{}", size.width, size.height),
-        classes: classes.iter().map(|name| count(&pictures, name)).collect(),
+        classes: classes.iter().map(|name| count(&images, name)).collect(),
         epochs: stages.iter().map(|stage| count(&epochs, &stage.name)).collect(),
     })
 }
@@ -184,7 +184,7 @@ fn plots(directory: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>,
 }
 
 fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
-    let PageImages { trained, pictures, predictions, .. } = seen;
+    let PageImages { trained, images, predictions, .. } = seen;
     let of_labels: Vec<f64> = predictions.iter().map(of_label).collect();
     let order = calibration::most_surprising(&of_labels, predictions.len());
     let of_kind = |is_right: bool, most: usize| {
@@ -209,12 +209,12 @@ fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunEr
         let pixels = trained.network.preprocessing.undo(values);
         let predicted = one.predicted();
         Loss {
-            path: pictures.dataset.samples[one.sample].candidate.path.clone(),
+            path: images.dataset.samples[one.sample].candidate.path.clone(),
             label: name(one.label),
             predicted: name(predicted),
             probability: one.probabilities[predicted],
             loss: calibration::surprise(of_label(one)),
-            picture: thumbnail::encode(&pixels, size),
+            image: thumbnail::encode(&pixels, size),
             map: map.has_places().then(|| heat_map::over(&pixels, size, &map.values, map.size)),
         }
     });
@@ -229,7 +229,7 @@ fn of_label(prediction: &Prediction) -> f64 {
 /// Some training images, chosen by a separate random stream and augmented as in training.
 fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, RunError> {
     let stream = SeedStream::new(spec.seed).child("sheet");
-    let samples = &seen.pictures.dataset.samples;
+    let samples = &seen.images.dataset.samples;
     let mut order = seen.training.clone();
     order.sort_by_key(|&position| stream.child(&samples[position].candidate.path).sort_key());
     order.truncate(MOST_AUGMENTED);
@@ -255,6 +255,6 @@ fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, Ru
 
 impl PageImages<'_> {
     fn loader(&self, spec: &PipelineSpec) -> Loader {
-        self.pictures.loader(self.trained, spec, self.n_threads)
+        self.images.loader(self.trained, spec, self.n_threads)
     }
 }

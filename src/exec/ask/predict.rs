@@ -8,7 +8,7 @@ use super::exported_model::FileClassifier;
 use super::image_files::{self, Answer};
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
-use crate::dataset::decode::Picture;
+use crate::dataset::decode::RgbImage;
 use crate::dataset::resize::Resizer;
 use crate::engine::EngineError;
 use crate::engine::inference::Inference;
@@ -67,7 +67,7 @@ impl Predictor {
     }
 
     /// The probabilities of one image.
-    pub(crate) fn of_image(&mut self, image: &Picture) -> Result<Vec<f64>, RunError> {
+    pub(crate) fn of_image(&mut self, image: &RgbImage) -> Result<Vec<f64>, RunError> {
         match &mut self.0 {
             Classifier::Network(network) => {
                 let resized = Resizer::new(network.resize, network.size).resize(image);
@@ -123,7 +123,7 @@ impl TrainedClassifier {
             .map_init(
                 || Resizer::new(self.resize, self.size),
                 |resizer, file| {
-                    let resized = image_files::picture(file, |picture| resizer.resize(&picture))?;
+                    let resized = image_files::image(file, |image| resizer.resize(&image))?;
                     Ok(self.values(resized))
                 },
             )

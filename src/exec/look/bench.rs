@@ -164,8 +164,8 @@ fn decode_all(dataset: &Dataset, pixels: &Pixels) {
         match &sample.candidate.origin {
             Origin::File(file) => {
                 let bytes = decode::read_file(file);
-                if let Ok(picture) = bytes.and_then(|bytes| decode::decode(&bytes)) {
-                    std::hint::black_box(resizer.resize(&picture));
+                if let Ok(image) = bytes.and_then(|bytes| decode::decode(&bytes)) {
+                    std::hint::black_box(resizer.resize(&image));
                 }
             }
             Origin::Drawn { generator, number } => {

@@ -30,7 +30,7 @@ pub(crate) struct Inputs {
     /// The program that computes, and its settings.
     pub(crate) program: String,
     /// The fingerprint of the dataset.
-    pub(crate) pictures: Digest,
+    pub(crate) images: Digest,
     /// The digest of the weights file.
     pub(crate) weights: Option<Digest>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         let from = stage.from().and_then(|from| spec.stages.iter().position(|s| s.name == from));
         let mut document = Map::new();
         document.insert(PROGRAM.to_owned(), json!(inputs.program));
-        document.insert(PICTURES.to_owned(), json!(inputs.pictures));
+        document.insert(PICTURES.to_owned(), json!(inputs.images));
         document.insert(WEIGHTS.to_owned(), json!(inputs.weights));
         document.insert(UPSTREAM.to_owned(), json!(from.map(|from| keys[from].digest)));
         document.extend(common.as_object().expect("a spec is a mapping").clone());

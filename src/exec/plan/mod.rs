@@ -174,7 +174,7 @@ fn reasons(
     }
     let reasons =
         changes.into_iter().map(|change| match (change.path.to_string().as_str(), from) {
-            (key::PICTURES, _) => Reason::Pictures(splits::differences(&last.pictures, dataset)),
+            (key::PICTURES, _) => Reason::Pictures(splits::differences(&last.images, dataset)),
             (key::PROGRAM, _) => {
                 let [before, now] =
                     [change.before, change.now].map(|leaf| leaves::plain(leaf.as_ref()));

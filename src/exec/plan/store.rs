@@ -36,8 +36,9 @@ pub(crate) enum Stored {
 pub(crate) struct LastTime {
     /// The key of each stage, as a document.
     pub(crate) stages: BTreeMap<String, Value>,
-    /// The digest of each image by its path.
-    pub(crate) pictures: BTreeMap<String, String>,
+    /// The digest of each image by its path. Earlier builds have another name for it.
+    #[serde(alias = "pictures")]
+    pub(crate) images: BTreeMap<String, String>,
 }
 
 impl StageStore {
@@ -99,7 +100,7 @@ impl StageStore {
         for stage in stages {
             last.stages.insert(stage.name.clone(), stage.key.document().clone());
         }
-        last.pictures = dataset
+        last.images = dataset
             .samples
             .iter()
             .map(|sample| (sample.candidate.path.clone(), sample.digest.to_string()))

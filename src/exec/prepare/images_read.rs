@@ -58,7 +58,7 @@ impl ImagesRead {
         Ok(Self { rules, origins, dataset: Arc::new(dataset), pixels })
     }
 
-    pub(crate) fn pictures(&self) -> (Arc<Dataset>, Arc<Pixels>) {
+    pub(crate) fn dataset_and_pixels(&self) -> (Arc<Dataset>, Arc<Pixels>) {
         (Arc::clone(&self.dataset), Arc::clone(&self.pixels))
     }
 }

@@ -166,7 +166,7 @@ impl Session {
     fn decide(&self, spec: &PipelineSpec, context: &RunContext, options: &PlanOptions) -> Plan {
         let inputs = Inputs {
             program: program::identity(),
-            pictures: context.dataset.fingerprint(),
+            images: context.dataset.fingerprint(),
             weights: context.base_weights.as_ref().map(|weights| weights.digest),
         };
         let store = self.store();

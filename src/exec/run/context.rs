@@ -43,7 +43,7 @@ impl RunContext {
         known: &ImagesRead,
     ) -> Result<Self, RunError> {
         let Prepared { listing, network, base_weights, layers } = prepared;
-        let (dataset, pixels) = known.pictures();
+        let (dataset, pixels) = known.dataset_and_pixels();
         let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
         let warnings = listing.warnings;
         Ok(Self { dataset, split, pixels, network, base_weights, layers, warnings })

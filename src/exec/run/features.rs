@@ -49,7 +49,7 @@ pub(crate) fn n_versions(spec: &PipelineSpec) -> Option<usize> {
 
 /// The features of one stage.
 pub(crate) struct StageFeatures<'a> {
-    pictures: StageImages<'a>,
+    images: StageImages<'a>,
     extractor: &'a dyn FeatureExtractor,
     /// The shape of each value of the features for one image.
     shapes: Vec<Vec<usize>>,
@@ -134,32 +134,32 @@ impl<'a> StageFeatures<'a> {
     /// Creates the features that `extractor` computes of images, as values of `shapes`. The cache
     /// takes half of `room` for training and half for validation.
     pub(crate) fn new(
-        pictures: StageImages<'a>,
+        images: StageImages<'a>,
         extractor: &'a dyn FeatureExtractor,
         shapes: Vec<Vec<usize>>,
         stream: SeedStream,
         room: Option<&Room>,
     ) -> Result<Self, FileError> {
         let len = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
-        let n_samples = pictures.dataset.samples.len();
+        let n_samples = images.dataset.samples.len();
         let keep = |positions: &[usize], n_versions: Option<usize>| match (room, n_versions) {
             (Some(room), Some(n_versions)) => {
                 Kept::new(n_samples, positions, n_versions, len, &half(room)).map(Some)
             }
             _ => Ok(None),
         };
-        let training = keep(pictures.train, pictures.n_versions)?;
-        let validation = keep(pictures.validation, Some(1))?;
-        Ok(Self { pictures, extractor, shapes, stream, training, validation })
+        let training = keep(images.train, images.n_versions)?;
+        let validation = keep(images.validation, Some(1))?;
+        Ok(Self { images, extractor, shapes, stream, training, validation })
     }
 }
 
 impl FeatureSource for StageFeatures<'_> {
     fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_> {
-        let StageImages { dataset, train, changes, views, .. } = self.pictures;
+        let StageImages { dataset, train, changes, views, .. } = self.images;
         let epoch = epoch as u64;
         let mut order = order::shuffled(dataset, train, self.stream.child("order").at(epoch));
-        order.drain(..order.len().min(n_steps * self.pictures.loader.batch_size()));
+        order.drain(..order.len().min(n_steps * self.images.loader.batch_size()));
         // An epoch uses one version of every image; versions take turns.
         let version = views.map_or(epoch, |views| (epoch - 1) % views as u64);
         let stream = self.stream.child("augmentation").at(version);
@@ -167,7 +167,7 @@ impl FeatureSource for StageFeatures<'_> {
         let augmentation = (!changes.is_empty()).then_some(Augmentation { changes, stream });
         let version = if self.training.is_some() && views.is_some() { version } else { 0 };
         FeaturePass::start(
-            Extraction { pictures: self.pictures, extractor: self.extractor, shapes: &self.shapes },
+            Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
             order,
             augmentation.as_ref(),
             self.training.as_mut().map(|kept| (kept, version as usize)),
@@ -177,8 +177,8 @@ impl FeatureSource for StageFeatures<'_> {
 
     fn validation(&mut self) -> FeatureBatches<'_> {
         FeaturePass::start(
-            Extraction { pictures: self.pictures, extractor: self.extractor, shapes: &self.shapes },
-            self.pictures.validation.to_vec(),
+            Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
+            self.images.validation.to_vec(),
             None,
             self.validation.as_mut().map(|kept| (kept, 0)),
             0,
@@ -190,7 +190,7 @@ impl FeatureSource for StageFeatures<'_> {
 #[derive(Clone, Copy)]
 struct Extraction<'a> {
     /// All images of the run.
-    pictures: StageImages<'a>,
+    images: StageImages<'a>,
     /// The frozen part.
     extractor: &'a dyn FeatureExtractor,
     /// The shape of each value of the features for one image.
@@ -221,7 +221,7 @@ impl<'a> FeaturePass<'a> {
         kept: Option<(&'a mut Kept, usize)>,
         round: usize,
     ) -> FeatureBatches<'a> {
-        let Extraction { pictures, extractor, shapes } = extraction;
+        let Extraction { images, extractor, shapes } = extraction;
         let missing = match &kept {
             Some((kept, version)) => {
                 let all = order.iter().copied();
@@ -231,11 +231,11 @@ impl<'a> FeaturePass<'a> {
         };
         Box::new(Self {
             extractor,
-            dataset: pictures.dataset,
+            dataset: images.dataset,
             shapes,
-            batch_size: pictures.loader.batch_size(),
+            batch_size: images.loader.batch_size(),
             at: 0,
-            pass: pictures.loader.start(missing, augmentation, round),
+            pass: images.loader.start(missing, augmentation, round),
             order,
             kept,
             waiting: Duration::ZERO,

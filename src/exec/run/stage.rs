@@ -55,7 +55,7 @@ pub(crate) struct Start<'a> {
 /// Runs a stage, or the rest of an interrupted one.
 pub(crate) fn run(
     start: &Start<'_>,
-    pictures: StageImages<'_>,
+    images: StageImages<'_>,
     audience: &mut Audience<'_>,
     begun: Option<Begun>,
 ) -> Result<StageOutcome, RunError> {
@@ -76,13 +76,13 @@ pub(crate) fn run(
     // If nothing is frozen, the features are the images, which are cached as pixels.
     let room = (!cut.frozen.is_empty()).then_some(start.room);
     let stream = SeedStream::new(start.seed).child("stage").child(name);
-    let mut features = StageFeatures::new(pictures, extractor.as_ref(), shapes, stream, room)?;
+    let mut features = StageFeatures::new(images, extractor.as_ref(), shapes, stream, room)?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         replay(&facts, &state, audience)?;
         (facts, Some(state))
     } else {
         let before = evaluate::evaluate(&mut trainer, features.validation())?;
-        let facts = facts(start, first, &pictures, before.evaluated);
+        let facts = facts(start, first, &images, before.evaluated);
         audience.receive(&Event::StageStarted(facts.clone()))?;
         (facts, None)
     };
@@ -162,7 +162,7 @@ fn outcome(
 fn facts(
     start: &Start<'_>,
     first: LayerIdx,
-    pictures: &StageImages<'_>,
+    images: &StageImages<'_>,
     before: Evaluated,
 ) -> StageFacts {
     let Start { name, spec, network, n_epochs_before, .. } = *start;
@@ -173,8 +173,8 @@ fn facts(
         from: spec.from.clone(),
         n_epochs: spec.epochs,
         n_epochs_before,
-        n_steps: pictures.loader.n_batches(pictures.train.len()),
-        n_images: pictures.train.len(),
+        n_steps: images.loader.n_batches(images.train.len()),
+        n_images: images.train.len(),
         n_trainable: trainable.iter().map(Parameter::n_values).sum(),
         n_weights: network.graph.parameters().iter().map(Parameter::n_values).sum(),
         first_trainable: network.graph.layers()[first_with_weights].name.clone(),

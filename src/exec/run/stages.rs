@@ -291,7 +291,7 @@ impl Run<'_> {
         let RunContext { dataset, split, network, layers, .. } = self.context;
         let StageSpec { name, train: spec } = stage;
         let changes: Arc<[AugmentationSpec]> = self.spec.augmentation.clone().into();
-        let pictures = StageImages {
+        let images = StageImages {
             dataset,
             loader,
             train: &split.positions(Part::Train),
@@ -320,7 +320,7 @@ impl Run<'_> {
             cancel: &self.session.cancel,
             key: planned.key.digest(),
         };
-        stage::run(&start, pictures, audience, planned.begun.take())
+        stage::run(&start, images, audience, planned.begun.take())
     }
 
     fn manifest(

@@ -50,7 +50,7 @@ impl Finished<'_> {
             on: SplitPart::Validation.name(),
         };
         let predictions = &self.best.facts.predictions;
-        let validation = self.pictures(Part::Validation);
+        let validation = self.images(Part::Validation);
         write(&directory, &about, predictions, &validation)?;
         let mut failed = vec![];
         for TaskSpec { name, kind } in &self.spec.tasks {
@@ -82,12 +82,12 @@ impl Finished<'_> {
         let trained = self.model(&spec.from, spec.from_weights);
         let Session { caches, tally, .. } = self.session;
         let options = evaluate::ReadOptions { room: &caches.pixels, tally };
-        let (pictures, on) = match &spec.on {
-            EvaluateOn::Split(part) => (self.pictures((*part).into()), part.name()),
+        let (images, on) = match &spec.on {
+            EvaluateOn::Split(part) => (self.images((*part).into()), part.name()),
             EvaluateOn::Directory(folder) => {
                 let (classes, rules) = (&trained.classes, self.spec.dataset.on_bad_image);
                 let seen = RunImages::of(&self.context.dataset, &self.context.split);
-                let pictures = EvaluationImages::in_folder(
+                let images = EvaluationImages::in_folder(
                     &folder.path,
                     classes,
                     self.spec,
@@ -95,18 +95,18 @@ impl Finished<'_> {
                     options,
                     &seen,
                 )?;
-                (pictures, folder.written.as_str())
+                (images, folder.written.as_str())
             }
         };
-        for warning in &pictures.warnings {
+        for warning in &images.warnings {
             let message = format!("{name}: {warning}");
             audience.receive(&Event::Warning { message })?;
         }
         let n_threads = self.session.n_threads;
-        let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
+        let predictions = evaluate::predictions(&trained, &images, self.spec, n_threads)?;
         let folder = directory.join(layout::EVALUATIONS).join(name);
         let about = MeasuredOn { stage: &spec.from, weights: spec.from_weights, on };
-        let measured = write(&folder, &about, &predictions, &pictures)?;
+        let measured = write(&folder, &about, &predictions, &images)?;
         audience.receive(&Event::TaskFinished(TaskFacts {
             task: name.to_owned(),
             result: format!(
@@ -115,7 +115,7 @@ impl Finished<'_> {
                 measured.metrics.accuracy_interval[0],
                 measured.metrics.accuracy_interval[1],
                 measured.metrics.n_images,
-                match pictures.n_trained_on {
+                match images.n_trained_on {
                     0 => String::new(),
                     n => format!(", {} of which the model was trained on", text::thousands(n)),
                 },
@@ -132,12 +132,12 @@ impl Finished<'_> {
         audience: &mut Audience<'_>,
     ) -> Result<(), RunError> {
         let trained = self.model(&spec.from, spec.from_weights);
-        let pictures = self.pictures(Part::Validation);
+        let images = self.images(Part::Validation);
         let n_threads = self.session.n_threads;
-        let predictions = evaluate::predictions(&trained, &pictures, self.spec, n_threads)?;
+        let predictions = evaluate::predictions(&trained, &images, self.spec, n_threads)?;
         let form = if spec.normalised { Form::Normalised } else { Form::Pixels(None) };
         let Export { file, recipe, agreement, warning } =
-            export::export(&trained, self.spec, &pictures, &predictions, form, n_threads)?;
+            export::export(&trained, self.spec, &images, &predictions, form, n_threads)?;
         let folder = directory.join(layout::EXPORTS);
         fs::create_dir_all(&folder)?;
         fs::write_atomic(&folder.join(format!("{name}.onnx")), &file)?;
@@ -160,7 +160,7 @@ impl Finished<'_> {
     }
 
     /// The images of a split of the run.
-    fn pictures(&self, part: Part) -> EvaluationImages {
+    fn images(&self, part: Part) -> EvaluationImages {
         let RunContext { dataset, pixels, split, .. } = self.context;
         EvaluationImages::new(
             Arc::clone(dataset),
@@ -184,10 +184,10 @@ impl Finished<'_> {
     /// Writes the sheets of images, and returns the report. It does not contain the location of the
     /// run, so that it can be reproduced.
     pub(crate) fn report(&self, directory: &Path, manifest: Manifest) -> Result<String, RunError> {
-        let pictures = self.pictures(Part::Validation);
+        let images = self.images(Part::Validation);
         let seen = PageImages {
             trained: &self.model(self.best.name(), FromWeights::Best),
-            pictures: &pictures,
+            images: &images,
             training: self.context.split.positions(Part::Train),
             predictions: &self.best.facts.predictions,
             n_threads: self.session.n_threads,
@@ -219,15 +219,15 @@ fn write(
     folder: &Path,
     about: &MeasuredOn<'_>,
     predictions: &[Prediction],
-    pictures: &EvaluationImages,
+    images: &EvaluationImages,
 ) -> Result<Measured, RunError> {
-    let rows = evaluate::rows(&pictures.dataset, predictions);
-    let metrics = evaluate::measure(&pictures.dataset.classes, &rows)?;
+    let rows = evaluate::rows(&images.dataset, predictions);
+    let metrics = evaluate::measure(&images.dataset.classes, &rows)?;
     let measured = Measured {
         stage: about.stage.to_owned(),
         weights: about.weights.name().to_owned(),
         on: about.on.to_owned(),
-        n_trained_on: pictures.n_trained_on,
+        n_trained_on: images.n_trained_on,
         metrics,
     };
     measured::write(folder, &measured, &rows)?;

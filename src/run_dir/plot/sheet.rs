@@ -38,7 +38,7 @@ pub fn render(title: &str, summary: &str, tiles: &[Tile]) -> String {
         let (row, column) = (position / columns, position % columns);
         let left = MARGIN + column as f64 * (SIDE + GAP);
         let top = TOP + row as f64 * (SIDE + CAPTION + GAP);
-        svg.picture((left, top), (SIDE, SIDE), &tile.data, &tile.title);
+        svg.image((left, top), (SIDE, SIDE), &tile.data, &tile.title);
         for (line, text) in tile.lines.iter().enumerate() {
             let class = if line == 0 { "" } else { "faint" };
             svg.text(

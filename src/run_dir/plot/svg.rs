@@ -138,7 +138,7 @@ impl Svg {
     }
 
     /// Draws an embedded image with a tooltip.
-    pub(super) fn picture(&mut self, at: (f64, f64), size: (f64, f64), data: &str, title: &str) {
+    pub(super) fn image(&mut self, at: (f64, f64), size: (f64, f64), data: &str, title: &str) {
         let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(number);
         let title = escape(title);
         let _ = writeln!(

@@ -12,7 +12,7 @@ fn main() -> Result<(), FileError> {
     let out = arguments.next().unwrap_or_default();
     for file in arguments {
         let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let ppm = |picture: decode::Picture| {
+        let ppm = |picture: decode::RgbImage| {
             let head = format!("P6 {} {} 255\n", picture.width(), picture.height());
             [head.as_bytes(), picture.as_raw()].concat()
         };

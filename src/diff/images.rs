@@ -6,7 +6,7 @@ use super::run::FinishedRun;
 
 /// The paths of the images in which two runs differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PictureChanges {
+pub struct ImageChanges {
     /// Images only in the second run.
     pub added: Vec<String>,
     /// Images only in the first run.
@@ -19,7 +19,7 @@ pub struct PictureChanges {
     pub n_validation: [usize; 3],
 }
 
-impl PictureChanges {
+impl ImageChanges {
     /// Whether both runs have the same images in the same splits.
     pub fn is_empty(&self) -> bool {
         let Self { added, removed, changed, moved, .. } = self;
@@ -28,17 +28,17 @@ impl PictureChanges {
 }
 
 /// The changes in the images from the first run to the second.
-pub(super) fn changes(first: &FinishedRun, second: &FinishedRun) -> PictureChanges {
-    let mut changes = PictureChanges {
+pub(super) fn changes(first: &FinishedRun, second: &FinishedRun) -> ImageChanges {
+    let mut changes = ImageChanges {
         n_validation: [
             first.predictions.len(),
             second.predictions.len(),
             common(first, second).count(),
         ],
-        ..PictureChanges::default()
+        ..ImageChanges::default()
     };
-    for (path, before) in &first.pictures {
-        match second.pictures.get(path) {
+    for (path, before) in &first.images {
+        match second.images.get(path) {
             None => changes.removed.push(path.clone()),
             Some(now) => {
                 if now.digest != before.digest {
@@ -50,7 +50,7 @@ pub(super) fn changes(first: &FinishedRun, second: &FinishedRun) -> PictureChang
             }
         }
     }
-    let added = second.pictures.keys().filter(|path| !first.pictures.contains_key(*path));
+    let added = second.images.keys().filter(|path| !first.images.contains_key(*path));
     changes.added = added.cloned().collect();
     changes
 }
@@ -61,7 +61,7 @@ pub(super) fn common<'a>(
     second: &'a FinishedRun,
 ) -> impl Iterator<Item = &'a str> {
     first.predictions.keys().map(String::as_str).filter(move |path| {
-        let digests = [first, second].map(|run| run.pictures.get(*path).map(|p| &p.digest));
+        let digests = [first, second].map(|run| run.images.get(*path).map(|p| &p.digest));
         second.predictions.contains_key(*path) && digests[0] == digests[1]
     })
 }
