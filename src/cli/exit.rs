@@ -13,6 +13,7 @@ use super::terminal::Terminal;
 use crate::base::fs;
 use crate::base::guard;
 use crate::base::names;
+use crate::base::text;
 use crate::pipeline::load::{LoadError, Rejected};
 use crate::run_dir::verify::ManifestError;
 use crate::run_dir::{catalog, layout};
@@ -180,27 +181,61 @@ impl From<ManifestError> for Failure {
 fn meant(error: &ManifestError) -> Option<String> {
     let shown = |path: &Path| names::text_of_path(path);
     match error {
-        ManifestError::NotThere(path) => {
-            let below = Path::new("runs").join(path);
-            below.is_dir().then(|| format!("did you mean `{}`?", shown(&below)))
-        }
+        ManifestError::NotThere(path) => run_meant(path),
         ManifestError::Missing(path) if catalog::has_files_of_a_run(path) => {
             Some(format!("run `alpaca-run resume {}` to finish it", shown(path)))
         }
-        ManifestError::Missing(path) => {
-            let runs = fs::read_dir_sorted(path).unwrap_or_default();
-            let run = runs.into_iter().find(|run| run.join(layout::MANIFEST).is_file())?;
-            Some(format!("name one of the runs in it, such as `{}`", shown(&run)))
-        }
+        ManifestError::Missing(path) => run_meant(path),
         _ => None,
     }
+}
+
+/// The run that somebody may have meant by a path that is not one.
+pub(super) fn run_meant(path: &Path) -> Option<String> {
+    let below = Path::new("runs").join(path);
+    if !path.exists() && below.is_dir() {
+        return Some(format!("did you mean `{}`?", names::text_of_path(&below)));
+    }
+    let runs = fs::read_dir_sorted(path).unwrap_or_default();
+    let run = runs.into_iter().find(|run| run.join(layout::MANIFEST).is_file())?;
+    Some(format!("name one of the runs in it, such as `{}`", names::text_of_path(&run)))
+}
+
+/// How to go on from a path that is not a pipeline file.
+fn pipeline_meant(path: &Path) -> Option<String> {
+    let shown = names::text_of_path(path);
+    if path.join(layout::MANIFEST).is_file() {
+        return Some(format!(
+            "`{shown}` is a finished run: `alpaca-run report {shown}`, `alpaca-run predict {shown} IMAGE…`"
+        ));
+    }
+    if path.is_dir() {
+        return Some(format!(
+            "to train on the images in it, pass a pipeline and `-S dataset.directory={shown}`"
+        ));
+    }
+    let directory =
+        path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let files = fs::read_dir_sorted(directory).unwrap_or_default();
+    let files: Vec<String> = files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "yaml" || end == "yml"))
+        .filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()))
+        .collect();
+    let name = path.file_name()?.to_str()?;
+    let nearest = text::nearest(name, files.iter().map(String::as_str), 1).first().copied()?;
+    let file = names::text_of_path(&path.with_file_name(nearest));
+    Some(format!("did you mean `{file}`?"))
 }
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Rejected(rejected) => Self::Rejected(rejected),
-            error @ LoadError::File(_) => Self::usage(error),
+            LoadError::File(error) => {
+                let hint = pipeline_meant(&error.path);
+                Self::usage_with(LoadError::File(error), hint.into_iter().collect())
+            }
             error @ LoadError::Encoding { hint, .. } => {
                 Self::usage_with(error, vec![hint.to_owned()])
             }

@@ -80,7 +80,8 @@ fn metric_cells(diff: &Diff, style: Style) -> (Vec<String>, Vec<Vec<Cell>>) {
     let rows = of_all.into_iter().chain(of_epochs).filter(|row| row.differs || style.all);
     let rows = rows.map(|row| {
         let mut cells = vec![plain(row.metric.clone())];
-        cells.extend(row.values.iter().map(|value| plain(text::figure(*value, style))));
+        cells
+            .extend(row.values.iter().map(|value| plain(text::figure(*value, &row.metric, style))));
         if has_change {
             let class = match row.change.and_then(|change| metrics::verdict(&row.metric, change)) {
                 Some(Verdict::Better) => "better",

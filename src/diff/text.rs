@@ -132,7 +132,7 @@ pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
     heads.extend(has_change.then(|| "Change".to_owned()));
     let rows = diff.metrics.iter().filter(|row| row.differs || style.all).map(|row| {
         let mut cells = vec![row.path.to_owned(), row.metric.clone()];
-        cells.extend(row.values.iter().map(|value| figure(*value, style)));
+        cells.extend(row.values.iter().map(|value| figure(*value, &row.metric, style)));
         if has_change {
             cells.push(change(row, style));
         }
@@ -144,8 +144,15 @@ pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
 }
 
 /// A metric with aligned decimals.
-pub(super) fn figure(value: Option<f64>, style: Style) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", style.precision))
+pub(super) fn figure(value: Option<f64>, metric: &str, style: Style) -> String {
+    let precision = decimals(metric, style);
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.precision$}"))
+}
+
+/// The decimals of a metric; counts have none.
+fn decimals(metric: &str, style: Style) -> usize {
+    let is_count = ["epoch", "n_images"].iter().any(|count| metric.ends_with(count));
+    if is_count { 0 } else { style.precision }
 }
 
 /// The change of a metric, with its sign and whether it is for the better.
@@ -156,7 +163,7 @@ pub(super) fn change(row: &MetricRow, style: Style) -> String {
         Some(Verdict::Worse) => " worse",
         None => "",
     };
-    format!("{change:+.*}{mark}", style.precision)
+    format!("{change:+.*}{mark}", decimals(&row.metric, style))
 }
 
 /// A number with as many decimals as it needs, up to `precision`.
@@ -220,7 +227,8 @@ pub(super) fn about(pair: &Pair, diff: &Diff, chance: &Chance) -> String {
     };
     format!(
         "{between}{} of {n} shared validation images flipped: {n_better} better, {n_worse} worse\n\
-         accuracy {accuracy} (95 % interval {}), log-loss {log_loss} ({}): {verdict}",
+         accuracy {accuracy} (95 % interval {}): {verdict}\n\
+         log-loss {log_loss} (95 % interval {})",
         pair.flips.len(),
         interval(chance.accuracy_interval),
         interval(chance.log_loss_interval),

@@ -138,7 +138,8 @@ impl FetchError {
                      the certificate of the authority that signed it"
                         .to_owned()
                 });
-                trust.into_iter().chain(mirror(url)).chain([by_hand]).collect()
+                let other = "or use weights that need no download: `weights: builtin` or a file";
+                trust.into_iter().chain(mirror(url)).chain([by_hand, other.to_owned()]).collect()
             }
             Self::Wrong { url, reason } => {
                 let mut hints = vec![
@@ -175,7 +176,10 @@ impl FetchError {
 
 /// The hint for work without a network.
 pub fn by_hand(path: &Path, url: &str) -> String {
-    format!("without a network, download {url} on another machine and put it at {}", path.display())
+    format!(
+        "without a network, download {url} on another machine and save it as {}",
+        path.display()
+    )
 }
 
 /// The path of a published file in the cache at `root`.

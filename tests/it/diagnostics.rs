@@ -52,7 +52,7 @@ fn wrong_overrides_are_explained_in_place() {
 
 #[test]
 fn wrong_command_lines_are_explained() {
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 15] = [
         ("unknown_command", &["chekc", "pipelines/transfer.yaml"]),
         ("no_such_file", &["nowhere.yaml"]),
         ("a_folder", &["pipelines/"]),
@@ -61,6 +61,11 @@ fn wrong_command_lines_are_explained() {
         ("a_key_as_an_option", &["pipelines/transfer.yaml", "--epochs", "3"]),
         ("a_key_of_another_library", &["pipelines/transfer.yaml", "--lr", "0.1"]),
         ("a_pipeline_without_its_ending", &["transfer"]),
+        ("a_command_of_other_programs", &["train", "pipelines/transfer.yaml"]),
+        ("a_run_after_runs", &["runs", "runs/transfer"]),
+        ("a_file_without_its_option", &["export", "runs/transfer", "model.onnx"]),
+        ("images_without_their_option", &["evaluate", "runs/transfer", "pictures"]),
+        ("a_value_without_its_option", &["plan", "pipelines/transfer.yaml", "seed=3"]),
         ("no_threads", &["pipelines/transfer.yaml", "--threads", "0"]),
         ("quiet_and_verbose", &["-q", "-v", "check", "pipelines/transfer.yaml"]),
     ];

@@ -155,7 +155,7 @@ fn what_is_not_the_file_is_refused_and_not_kept() {
             "{answer:?}: {}",
             said.err
         );
-        assert!(said.err.contains("put it at"), "{answer:?}: {}", said.err);
+        assert!(said.err.contains("save it as"), "{answer:?}: {}", said.err);
         assert!(!place.file().exists(), "{answer:?}");
         assert_eq!(server.asked().len(), n_requests, "{answer:?}: {}", said.err);
         if !matches!(answer, Answer::Length(n) if n > file.len()) {
@@ -352,7 +352,7 @@ fn a_run_downloads_what_it_needs_once_and_then_needs_no_network() {
     let offline = ["--cache-dir", &cache, "--offline", "--force", "transfer"];
     let said = run(&place.workshop, &offline);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("W003") && said.err.contains("put it at"), "{}", said.err);
+    assert!(said.err.contains("W003") && said.err.contains("save it as"), "{}", said.err);
     assert_eq!(server.asked(), [""; 0]);
 
     let said = run(&place.workshop, &["--cache-dir", &cache, "--mirror", &url]);

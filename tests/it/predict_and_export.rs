@@ -394,7 +394,7 @@ fn a_run_after_its_images_is_told_from_the_images() {
     {
         let said = alpaca_run(arguments);
         assert_eq!(said.code, Some(2), "{}", said.err);
-        assert!(said.err.contains("name the run first, then the images"), "{}", said.err);
+        assert!(said.err.contains("put the run first, then the images"), "{}", said.err);
     }
 }
 

@@ -76,11 +76,7 @@ const OVERRIDES: [(&str, &str); 54] = [
 
 /// A line of the pipeline, what somebody writes in its place, and what the hint says.
 const LINES: [(&str, &str, &str); 8] = [
-    (
-        "  transfer: { train: { epochs: 1 } }",
-        "  - train: { epochs: 1 }",
-        "names in place of the dashes",
-    ),
+    ("  transfer: { train: { epochs: 1 } }", "  - train: { epochs: 1 }", "give each stage a name"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1 }", "`train: { epochs: … }`"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1, best_by: val/loss }", "under `train`"),
     (

@@ -83,7 +83,7 @@ fn what_does_not_fit_is_named_as_its_library_names_it() {
         wider[0].shape[3] = 8;
         let error = file.weights(&wider).unwrap_err();
         let said = error.notes().join("\n");
-        assert!(said.contains("1 tensor of a different shape"), "{name}: {said}");
+        assert!(said.contains("1 tensor with another shape"), "{name}: {said}");
         let fewer = &parameters()[..5];
         let said = file.weights(fewer).unwrap_err().notes().join("\n");
         assert!(said.contains("1 tensor in the file but not in the model"), "{name}: {said}");

@@ -25,11 +25,11 @@ pub(super) fn explained(mut error: Error, mut command: Command, name: Option<&st
             if !is_useful {
                 error.remove(ContextKind::Suggested);
             }
-            keys::how_to_set(&option)
+            let is_option = option.starts_with('-');
+            if is_option { keys::how_to_set(&option) } else { extra_word(&option, name) }
         }
-        ErrorKind::InvalidSubcommand => {
-            text(&error, ContextKind::InvalidSubcommand).and_then(|word| pipeline_file(&word))
-        }
+        ErrorKind::InvalidSubcommand => text(&error, ContextKind::InvalidSubcommand)
+            .and_then(|word| other_command(&word, name).or_else(|| pipeline_file(&word))),
         _ => None,
     };
     if let Some(tip) = tip {
@@ -45,6 +45,46 @@ fn text(error: &Error, kind: ContextKind) -> Option<String> {
         ContextValue::String(text) => Some(text.clone()),
         _ => None,
     }
+}
+
+/// How to pass a word that a command has no place for.
+fn extra_word(word: &str, command: Option<&str>) -> Option<String> {
+    let is_value = word.split_once('=').is_some_and(|(key, _)| {
+        key.split('.')
+            .all(|step| !step.is_empty() && step.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    });
+    match command? {
+        _ if is_value => Some(format!("to override a value of the pipeline, write `-S {word}`")),
+        "run" | "plan" | "check" | "data" | "watch" if Path::new(word).is_dir() => {
+            Some(format!("to use the images in `{word}`, write `-S dataset.directory={word}`"))
+        }
+        "evaluate" => {
+            Some("name the run first; to evaluate other images, add `--data DIR`".to_owned())
+        }
+        "export" => Some(format!("to name the file, write `-o {word}`; it is an ONNX file")),
+        _ => None,
+    }
+}
+
+/// The command that has another name in other programs.
+fn other_command(word: &str, command: Option<&str>) -> Option<String> {
+    if command == Some("runs") {
+        return match word {
+            "list" | "ls" => Some("`alpaca-run runs` lists the runs".to_owned()),
+            run => Some(format!("to show one run, write `alpaca-run runs show {run}`")),
+        };
+    }
+    let other = match word {
+        "train" | "fit" => "run PIPELINE",
+        "compare" => "diff RUN RUN",
+        "list" | "ls" => "runs",
+        "test" | "eval" | "val" | "validate" => "evaluate RUN",
+        "infer" | "classify" => "predict RUN IMAGE…",
+        "convert" => "export RUN",
+        "download" => "fetch PIPELINE",
+        _ => return None,
+    };
+    Some(format!("did you mean `alpaca-run {other}`?"))
 }
 
 /// A pipeline file that was meant by a name without its extension.

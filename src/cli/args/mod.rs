@@ -29,12 +29,12 @@ pub(in crate::cli) use tools::{
     max_term_width = 100,
     after_help = "Examples:\n  \
                   alpaca-run pipelines/finetune.yaml\n  \
-                  alpaca-run pipelines/finetune.yaml -S dataset.directory=photos\n  \
+                  alpaca-run pipelines/finetune.yaml -S dataset.directory=photos -S model.weights=imagenet\n  \
                   alpaca-run predict runs/finetune photo.jpg\n\n\
                   `alpaca-run COMMAND --help` lists the options of a command. A plain \
                   `alpaca-run PIPELINE` takes the options of `run`.\n\n\
                   Exit codes: 0 success; 1 a stage or a download failed, or `check`, `diff`, \
-                  `verify` or `reproduce` found something; 2 wrong command line or pipeline; \
+                  `verify` or `reproduce` found a problem or a difference; 2 invalid command line or pipeline; \
                   70 internal error (a bug in alpaca-run); 130 interrupted."
 )]
 pub(in crate::cli) struct Arguments {
@@ -181,6 +181,8 @@ pub(in crate::cli) enum Command {
     #[command(after_help = "Example:\n  alpaca-run verify runs/finetune")]
     Verify(VerifyArguments),
     /// Report all problems in a pipeline, its dataset directory and its weights
+    ///
+    /// Images are not read; `data` reads them.
     #[command(after_help = "Example:\n  alpaca-run check pipelines/finetune.yaml")]
     Check(CheckArguments),
     /// Describe the dataset: classes, sizes, unreadable files, duplicates
@@ -209,7 +211,7 @@ pub(in crate::cli) enum Command {
                       alpaca-run evaluate runs/finetune\n  \
                       alpaca-run evaluate runs/finetune --data photos")]
     Evaluate(EvaluateArguments),
-    /// Export the model of a run to ONNX, and verify that it predicts the same
+    /// Export the model of a run to ONNX, and verify its predictions
     #[command(after_help = "Example:\n  alpaca-run export runs/finetune -o model.onnx")]
     Export(ExportArguments),
     /// Write an HTML report about one or more runs
@@ -232,7 +234,7 @@ pub(in crate::cli) struct PipelineArguments {
     /// Pipeline file (YAML)
     #[arg(value_name = "PIPELINE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) pipeline: PathBuf,
-    /// Override a value: `-S seed=7`; paths are relative to the current directory
+    /// Override a pipeline value, as in `-S seed=7`; paths are relative to the current directory
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
 }
@@ -270,7 +272,7 @@ pub(in crate::cli) struct WatchArguments {
     /// Also watch the images of the dataset
     #[arg(long)]
     pub(in crate::cli) data: bool,
-    /// Check for changes at this interval, for network drives that send no notifications
+    /// Check for changes at this interval, for network drives, which send no notifications
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(in crate::cli) poll: Option<f64>,
 }
@@ -322,7 +324,7 @@ pub(in crate::cli) struct NetworkArguments {
     /// Never use the network; fail if weights have not been downloaded
     #[arg(long, env = "ALPACA_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(in crate::cli) offline: bool,
-    /// Download published weights from this address instead of their publishers
+    /// Download published weights from this URL instead of from their publishers
     #[arg(long, value_name = "URL", env = "ALPACA_MIRROR")]
     pub(in crate::cli) mirror: Option<String>,
 }
@@ -361,7 +363,7 @@ pub(in crate::cli) struct OutputArguments {
     /// Print only errors and the final result
     #[arg(short, long, global = true)]
     pub(in crate::cli) quiet: bool,
-    /// Print more (repeat for everything)
+    /// Print more (`-vv` for everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(in crate::cli) verbose: u8,
 }

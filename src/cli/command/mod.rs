@@ -222,8 +222,8 @@ fn check_order(run: &Path, others: &[PathBuf]) -> Result<(), Failure> {
     };
     let [run, other] = [run, other].map(names::text_of_path);
     Err(Failure::usage_with(
-        anyhow::anyhow!("`{run}` is not a run, and `{other}` is one"),
-        vec!["name the run first, then the images".to_owned()],
+        anyhow::anyhow!("`{run}` is not a run, but `{other}` is"),
+        vec!["put the run first, then the images".to_owned()],
     ))
 }
 

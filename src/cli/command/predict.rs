@@ -60,6 +60,12 @@ fn of_run(
     }
     check_order(run, images)?;
     let files = image_files::images(images).map_err(Failure::usage)?;
+    if run.extension().is_some_and(|end| end == "safetensors") {
+        let shown = names::text_of_path(run);
+        let error = anyhow::anyhow!("`{shown}` is a weights file, not a run or an exported file");
+        let hint = "name the run directory: `alpaca-run predict RUN IMAGE…`".to_owned();
+        return Err(Failure::usage_with(error, vec![hint]));
+    }
     if run.is_file() {
         return of_file(run, &files, arguments, settings, terminal);
     }

@@ -11,7 +11,7 @@ use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::terminal::Terminal;
 use crate::run_dir::catalog::{self, Found, RunEntry, Status};
 use crate::run_dir::manifest::StageRecord;
@@ -53,7 +53,10 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
 
 fn read(run: &Path) -> Result<RunEntry, Failure> {
     let entry = RunEntry::read(run).map_err(Failure::usage)?;
-    entry.ok_or_else(|| Failure::usage(anyhow!("`{}` is not a run directory", run.display())))
+    entry.ok_or_else(|| {
+        let error = anyhow!("`{}` is not a run directory", run.display());
+        Failure::usage_with(error, exit::run_meant(run).into_iter().collect())
+    })
 }
 
 fn oldest_first(runs: &mut [RunEntry]) {

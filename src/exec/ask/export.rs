@@ -22,8 +22,8 @@ const MOST_SIZES: usize = 128;
 const MOST_OF_ONE_SIZE: usize = 32;
 
 /// The names of the two comparisons on the terminal.
-const COMPARING: &str = "comparing the network";
-const COMPARING_PIXELS: &str = "comparing the whole file";
+const COMPARING: &str = "verifying the exported network";
+const COMPARING_PIXELS: &str = "verifying the exported file";
 
 /// An exported model.
 pub struct Export {

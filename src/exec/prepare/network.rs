@@ -99,7 +99,7 @@ fn width_hint(spec: &PipelineSpec, file: &WeightsFile) -> Option<String> {
     })?;
     // Not 0.6000000000000001.
     let width = (width * 100.0).round() / 100.0;
-    Some(format!("these are weights of width {width}: write `width: {width}` under `model`"))
+    Some(format!("these weights are for width {width}: write `width: {width}` under `model`"))
 }
 
 /// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and its published

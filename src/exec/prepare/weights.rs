@@ -105,7 +105,7 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
             Err(problem
                 .hint(
                     "to download it, run `alpaca-run fetch PIPELINE` with the same `-S` options, without \
-                     `--offline` and ALPACA_OFFLINE",
+                     `--offline` and with ALPACA_OFFLINE unset",
                 )
                 .hint(fetch::by_hand(&path, &file.url))
                 .hint(format!(

@@ -94,7 +94,7 @@ impl Mismatch {
 
     fn explain(&self) -> Vec<String> {
         [
-            part(&self.different, "of a different shape or type than the model's"),
+            part(&self.different, "with another shape or type than in the model"),
             part(&self.missing, "missing from the file"),
             part(&self.unexpected, "in the file but not in the model"),
         ]

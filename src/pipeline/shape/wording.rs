@@ -146,7 +146,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
     }
     match &node.value {
         NodeValue::Sequence(_) if schema.any_property().is_some() => {
-            Some("write names in place of the dashes: `transfer: { train: { … } }`".to_owned())
+            Some("give each stage a name: `transfer: { train: { … } }`".to_owned())
         }
         NodeValue::Mapping(_) if takes(&["array"]) => {
             Some("put a dash in front of each entry".to_owned())

@@ -154,9 +154,7 @@ fn summary(history: &History, figure: &Figure) -> String {
         Some(format!("{} {:.3}", stage.name, (figure.value)(&best.validation)))
     });
     let parts: Vec<String> = parts.collect();
-    let text = |parts: &[String], start: &str| {
-        format!("validation, best epoch: {start}{}", parts.join(", "))
-    };
+    let text = |parts: &[String], start: &str| format!("best epochs: {start}{}", parts.join(", "));
     let most = ((RIGHT - MARGIN) / CHARACTER) as usize;
     let fitting = (0..parts.len())
         .map(|n_left_out| text(&parts[n_left_out..], if n_left_out == 0 { "" } else { "…, " }));

@@ -45,7 +45,7 @@ fn key(series: &Series) -> f64 {
 fn summary(metrics: &Metrics, what: &str, mean: Option<f64>) -> String {
     let mean = mean.map_or_else(|| "not defined".to_owned(), |mean| format!("{mean:.3}"));
     let shown = if metrics.classes.len() > N_COLORS {
-        format!("; the {N_COLORS} worst of {} classes", metrics.classes.len())
+        format!("; worst {N_COLORS} of {}", metrics.classes.len())
     } else {
         String::new()
     };
