@@ -38,6 +38,9 @@ pub fn render_section(diff: &Diff) -> String {
 
 fn sections(body: &mut String, diff: &Diff, style: Style) {
     let labels = text::labels(diff);
+    for warning in diff.pairs.iter().filter_map(text::warnings) {
+        let _ = writeln!(body, "<p class=\"worse\">{}</p>", escape(&warning));
+    }
     for pair in &diff.pairs {
         if let Some(chance) = &pair.chance {
             let said = text::about(pair, diff, chance);
@@ -83,12 +86,16 @@ fn metric_cells(diff: &Diff, style: Style) -> (Vec<String>, Vec<Vec<Cell>>) {
         cells
             .extend(row.values.iter().map(|value| plain(text::figure(*value, &row.metric, style))));
         if has_change {
-            let class = match row.change.and_then(|change| metrics::verdict(&row.metric, change)) {
+            let class = match row
+                .change
+                .and_then(|change| metrics::verdict(&row.metric, change))
+                .filter(|_| text::can_compare(diff))
+            {
                 Some(Verdict::Better) => "better",
                 Some(Verdict::Worse) => "worse",
                 None => "",
             };
-            cells.push(Cell { text: text::change(row, style), class });
+            cells.push(Cell { text: text::change(row, diff, style), class });
         }
         cells
     });

@@ -134,7 +134,7 @@ pub(super) fn metrics(diff: &Diff, style: Style) -> Table {
         let mut cells = vec![row.path.to_owned(), row.metric.clone()];
         cells.extend(row.values.iter().map(|value| figure(*value, &row.metric, style)));
         if has_change {
-            cells.push(change(row, style));
+            cells.push(change(row, diff, style));
         }
         cells
     });
@@ -149,6 +149,11 @@ pub(super) fn figure(value: Option<f64>, metric: &str, style: Style) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.precision$}"))
 }
 
+/// Whether the metrics of the runs are of the same images.
+pub(super) fn can_compare(diff: &Diff) -> bool {
+    diff.pairs.iter().all(|pair| warnings(pair).is_none())
+}
+
 /// The decimals of a metric; counts have none.
 fn decimals(metric: &str, style: Style) -> usize {
     let is_count = ["epoch", "n_images"].iter().any(|count| metric.ends_with(count));
@@ -156,9 +161,9 @@ fn decimals(metric: &str, style: Style) -> usize {
 }
 
 /// The change of a metric, with its sign and whether it is for the better.
-pub(super) fn change(row: &MetricRow, style: Style) -> String {
+pub(super) fn change(row: &MetricRow, diff: &Diff, style: Style) -> String {
     let Some(change) = row.change else { return "-".to_owned() };
-    let mark = match verdict(&row.metric, change) {
+    let mark = match verdict(&row.metric, change).filter(|_| can_compare(diff)) {
         Some(Verdict::Better) => " better",
         Some(Verdict::Worse) => " worse",
         None => "",
@@ -177,7 +182,7 @@ pub(super) fn number(value: f64, precision: usize) -> String {
 /// The differences between images, as sentences with lists.
 pub(super) fn images(pair: &Pair, style: Style) -> Vec<String> {
     let most = if style.all { usize::MAX } else { MOST_PICTURES };
-    let ImageChanges { added, removed, changed, moved, n_validation } = &pair.images;
+    let ImageChanges { added, removed, changed, moved, .. } = &pair.images;
     let list = |what: &str, paths: &[String]| {
         let n = text::count(paths.len(), "image");
         (!paths.is_empty()).then(|| format!("{n} {what}:\n{}", text::first_lines(paths, most)))
@@ -193,19 +198,25 @@ pub(super) fn images(pair: &Pair, style: Style) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
-    let [first, second, both] = n_validation;
-    if *both == 0 {
-        said.push(
+    said.extend(warnings(pair));
+    said
+}
+
+/// Warnings about metrics of different images.
+pub(super) fn warnings(pair: &Pair) -> Option<String> {
+    let [first, second, both] = pair.images.n_validation;
+    if both == 0 {
+        return Some(
             "warning: the two runs share no validation images; their metrics cannot be compared"
                 .to_owned(),
         );
-    } else if first != both || second != both {
-        said.push(format!(
+    }
+    (first != both || second != both).then(|| {
+        format!(
             "warning: the validation sets differ: {first} and {second} images, {both} of them shared; \
              only results on these {both} images can be compared"
-        ));
-    }
-    said
+        )
+    })
 }
 
 /// The summary of the flips and of the metrics on shared images.

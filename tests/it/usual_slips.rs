@@ -75,7 +75,7 @@ const OVERRIDES: [(&str, &str); 54] = [
 ];
 
 /// A line of the pipeline, what somebody writes in its place, and what the hint says.
-const LINES: [(&str, &str, &str); 8] = [
+const LINES: [(&str, &str, &str); 13] = [
     ("  transfer: { train: { epochs: 1 } }", "  - train: { epochs: 1 }", "give each stage a name"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1 }", "`train: { epochs: … }`"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1, best_by: val/loss }", "under `train`"),
@@ -88,6 +88,15 @@ const LINES: [(&str, &str, &str); 8] = [
     ("{ train: { epochs: 1 } }", "{ train: 5 }", "`train: { epochs: 5 }`"),
     ("{ epochs: 1 }", "{ epochs: 1, early_stopping: 3 }", "`early_stopping: { patience: 3 }`"),
     ("dataset: {", "data: {", "`dataset`"),
+    ("{ epochs: 1 }", "{ epochs: 1, optimizer: Adam }", "write `adam: {}` under `optimizer`"),
+    (
+        "{ epochs: 1 }",
+        "{ epochs: 1, callbacks: [early_stopping] }",
+        "`early_stopping: { patience: 5 }`",
+    ),
+    ("model:", "augmentation: [{ horizontal_flip: true }]\nmodel:", "`random_flip: horizontal`"),
+    ("model:", "augmentation: [ColorJitter]\nmodel:", "`random_brightness: { factor: 0.2 }`"),
+    ("model:", "augmentation: [{ degrees: 15 }]\nmodel:", "`random_rotation: { factor: 0.1 }`"),
 ];
 
 #[test]

@@ -109,7 +109,7 @@ impl Check<'_> {
                     return self.value(value, *schema, &Named::under_key(key, key_span));
                 }
                 let message = format!("{subject} has no choice `{key}`");
-                let hint = below_a_tag(key, tags);
+                let hint = below_a_tag(key, tags).or_else(|| slips::choice(key, tags));
                 Diagnostic::new(Code::UnknownChoice, key_span.clone(), message)
                     .hint(hint.unwrap_or_else(|| wording::nearest_or_all(key, names())))
             }

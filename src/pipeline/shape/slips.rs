@@ -19,7 +19,7 @@ const DATASET: &str = "image_size";
 const MODEL: &str = "base";
 const TRAIN: &str = "early_stopping";
 
-const SLIPS: [Slip; 34] = [
+const SLIPS: [Slip; 35] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -112,6 +112,11 @@ const SLIPS: [Slip; 34] = [
         names: &["num_classes", "classes", "n_classes", "num_labels"],
         hint: "remove it: the number of classes is that of the dataset",
     },
+    Slip {
+        home: TRAIN,
+        names: &["callbacks", "callback"],
+        hint: "write `early_stopping: { patience: 5 }` or `schedule: { reduce_on_plateau: { patience: 3 } }`",
+    },
     // A stage that trains.
     Slip {
         home: TRAIN,
@@ -190,6 +195,50 @@ const SLIPS: [Slip; 34] = [
         hint: "write stages by name: `stages: { transfer: { train: { epochs: 5 } } }`",
     },
 ];
+
+/// Names that other libraries have for random changes of images.
+const CHANGES: [(&[&str], &str); 6] = [
+    (
+        &["randomhorizontalflip", "horizontal_flip", "hflip", "fliplr", "randomflip", "flip"],
+        "write `random_flip: horizontal`",
+    ),
+    (&["randomverticalflip", "vertical_flip", "vflip", "flipud"], "write `random_flip: vertical`"),
+    (
+        &["randomrotation", "rotation_range", "rotation", "rotate", "degrees"],
+        "write `random_rotation: { factor: 0.1 }`; the factor is a fraction of a full turn",
+    ),
+    (
+        &["randomzoom", "zoom_range", "zoom", "scale", "randomresizedcrop", "random_resized_crop"],
+        "write `random_zoom: { factor: 0.2 }`",
+    ),
+    (
+        &["randomtranslation", "width_shift_range", "height_shift_range", "translate", "shift"],
+        "write `random_translation: { height: 0.1, width: 0.1 }`",
+    ),
+    (
+        &[
+            "colorjitter",
+            "color_jitter",
+            "randombrightness",
+            "brightness",
+            "brightness_range",
+            "randomcontrast",
+            "contrast",
+            "hsv_v",
+        ],
+        "write `random_brightness: { factor: 0.2 }` or `random_contrast: { factor: 0.2 }`",
+    ),
+];
+
+/// What to write in place of another library's name for a choice of `tags`.
+pub(super) fn choice(name: &str, tags: &[(&str, SchemaView)]) -> Option<String> {
+    let word = name.to_lowercase().replace('-', "_");
+    if tags.iter().any(|(tag, _)| *tag == "random_flip") {
+        let (_, hint) = CHANGES.iter().find(|(names, _)| names.contains(&word.as_str()))?;
+        return Some((*hint).to_owned());
+    }
+    None
+}
 
 /// What to write in place of an unknown key, if it is a usual name for something, or a key that
 /// belongs somewhere else.

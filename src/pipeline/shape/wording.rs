@@ -131,6 +131,17 @@ fn number_in_text(text: &str) -> Option<String> {
     })
 }
 
+/// How to write a choice that was given as a word.
+fn as_a_tag(word: &str, schema: SchemaView, key: &str) -> Option<String> {
+    let tags = schema.tags();
+    let tag = tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(word));
+    let Some((tag, schema)) = tag else { return slips::choice(word, &tags) };
+    let needs = schema.required().first().map(|key| format!(" {key}: … ")).unwrap_or_default();
+    let value =
+        if schema.kind() == Some("object") { format!("{{{needs}}}") } else { "…".to_owned() };
+    Some(format!("write `{tag}: {value}` under `{key}`"))
+}
+
 /// A hint on how to write the value that was probably meant, for a value of the wrong type.
 pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<String> {
     let takes = |kinds: &[&str]| {
@@ -172,17 +183,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["string"]) => {
             Some(format!("to mean the text, write it in quotes: '{number}'"))
         }
-        NodeValue::Scalar(Yaml::String(word)) => {
-            let (tag, schema) = schema.tags().into_iter().find(|(tag, _)| tag == word)?;
-            let needs =
-                schema.required().first().map(|key| format!(" {key}: … ")).unwrap_or_default();
-            let value = if schema.kind() == Some("object") {
-                format!("{{{needs}}}")
-            } else {
-                "…".to_owned()
-            };
-            Some(format!("write `{tag}: {value}` under `{key}`"))
-        }
+        NodeValue::Scalar(Yaml::String(word)) => as_a_tag(word, schema, key),
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["object"]) => {
             let &[required] = &schema.required()[..] else { return None };
             Some(format!("write `{key}: {{ {required}: {number} }}`"))
