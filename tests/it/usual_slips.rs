@@ -111,6 +111,12 @@ fn usual_slips_have_the_right_suggestion() {
         assert!(hints.iter().any(|hint| hint.contains(wanted)), "{given}: {wanted}: {}", said.err);
         assert!(!hints.iter().any(|hint| hint.contains("did you mean")), "{given}: {}", said.err);
     }
+    // Another choice than that of the file.
+    let with_adam = PIPELINE.replace("epochs: 1", "epochs: 1, optimizer: { adam: {} }");
+    std::fs::write(&pipeline, with_adam).unwrap();
+    let other = "stages.transfer.optimizer.sgd.learning_rate=0.1";
+    let said = alpaca_run(&["check", &pipeline, "-S", other]);
+    assert!(said.err.contains("`-S '….optimizer={ sgd: { … } }'`"), "{}", said.err);
     for (line, slip, wanted) in LINES {
         assert!(PIPELINE.contains(line), "{line}");
         std::fs::write(&pipeline, PIPELINE.replacen(line, slip, 1)).unwrap();

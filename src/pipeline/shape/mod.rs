@@ -120,7 +120,9 @@ impl Check<'_> {
             }
             [first, second, ..] => {
                 let message = format!("{subject} is a choice and takes one key, not several");
-                let hint = below_a_tag(&first.key, tags).or_else(|| below_a_tag(&second.key, tags));
+                let hint = below_a_tag(&first.key, tags)
+                    .or_else(|| below_a_tag(&second.key, tags))
+                    .or_else(|| replaced(first, second, named));
                 Diagnostic::new(Code::Conflict, second.key_span.clone(), message)
                     .related(first.key_span.clone(), "chosen first here")
                     .hint(hint.unwrap_or_else(|| format!("keep one of {}", text::any_of(names()))))
@@ -275,6 +277,16 @@ impl Check<'_> {
         self.diagnostics.push(diagnostic);
         Shape::Broken
     }
+}
+
+/// The hint for an override that chooses something else than the file.
+fn replaced(first: &Entry, second: &Entry, named: &Named<'_>) -> Option<String> {
+    let (key, choice) = (named.key, &second.key);
+    (first.key_span.source != second.key_span.source).then(|| {
+        format!(
+            "to choose `{choice}`, replace the whole value: `-S '….{key}={{ {choice}: {{ … }} }}'`"
+        )
+    })
 }
 
 /// The hint for a key that was written beside the choice it belongs to.
