@@ -13,7 +13,9 @@ use crate::support::schemas::{self, assert_strict};
 /// The events of a run directory: the kind of each, and its content.
 fn events(directory: &Path) -> Vec<(String, Value)> {
     let text = std::fs::read_to_string(directory.join("events.jsonl")).unwrap();
-    let lines = text.lines().map(|line| {
+    // The last line may be half written.
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = complete.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
         let (kind, event) = line["event"].as_object().unwrap().iter().next().unwrap();
         (kind.clone(), event.clone())
@@ -25,10 +27,10 @@ fn events(directory: &Path) -> Vec<(String, Value)> {
 #[cfg(unix)]
 fn interrupt(workshop: &Workshop) {
     let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
-    let process =
+    let mut process =
         spawn(&[&pipeline, "--runs-dir", &runs, "--no-cache", "-S", "stages.finetune.epochs=500"]);
     let checkpoint = workshop.path("runs/small/checkpoint/stage-in-progress");
-    while !checkpoint.exists() {
+    while !checkpoint.exists() && process.try_wait().unwrap().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let status = std::process::Command::new("kill").arg(process.id().to_string()).status();
@@ -106,8 +108,9 @@ fn events_have_what_their_schema_says_and_nothing_else() {
         interrupt(&workshop);
         let directory = workshop.path("runs/small");
         check(&directory);
-        let resumed = spawn(&[Path::new("resume"), &directory, Path::new("--no-cache")]);
-        while !events(&directory).iter().any(|(kind, _)| kind == "stage_resumed") {
+        let mut resumed = spawn(&[Path::new("resume"), &directory, Path::new("--no-cache")]);
+        let is_resumed = || events(&directory).iter().any(|(kind, _)| kind == "stage_resumed");
+        while !is_resumed() && resumed.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         let status = std::process::Command::new("kill").arg(resumed.id().to_string()).status();
