@@ -24,12 +24,23 @@ pub struct Work {
     pub n: usize,
 }
 
+/// Work that is being counted.
+pub struct Counting<'a>(&'a Tally);
+
+impl Drop for Counting<'_> {
+    fn drop(&mut self) {
+        *self.0.0.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 impl Tally {
-    /// Starts counting.
-    pub fn begin(&self, what: &'static str, unit: &'static str, n: usize) {
+    /// Starts counting. Counting stops when the returned value is dropped, so also after an error.
+    #[must_use]
+    pub fn begin(&self, what: &'static str, unit: &'static str, n: usize) -> Counting<'_> {
         let mut work = self.0.work.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.done.store(0, Ordering::Relaxed);
         *work = (n > 0).then_some(Work { what, unit, n });
+        Counting(self)
     }
 
     /// Counts one more.
@@ -42,14 +53,27 @@ impl Tally {
         self.0.done.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Stops counting.
-    pub fn end(&self) {
-        *self.0.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
     /// The work in progress, and how much of it is done. `None` while nothing is counted.
     pub fn read(&self) -> Option<(Work, usize)> {
         let work = (*self.0.work.lock().unwrap_or_else(PoisonError::into_inner))?;
         Some((work, self.0.done.load(Ordering::Relaxed).min(work.n)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counting_ends_with_the_work_even_if_it_fails() {
+        let tally = Tally::default();
+        let fails = || -> Result<(), ()> {
+            let _counting = tally.begin("reading", "files", 3);
+            tally.add_many(2);
+            assert_eq!(tally.read(), Some((Work { what: "reading", unit: "files", n: 3 }, 2)));
+            Err(())
+        };
+        assert!(fails().is_err());
+        assert_eq!(tally.read(), None);
     }
 }

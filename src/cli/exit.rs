@@ -201,7 +201,7 @@ pub(super) fn run_meant(path: &Path) -> Option<String> {
     Some(format!("name one of the runs in it, such as `{}`", names::text_of_path(&run)))
 }
 
-/// How to go on from a path that is not a pipeline file.
+/// The hint for a path that is not a pipeline file.
 fn pipeline_meant(path: &Path) -> Option<String> {
     let shown = names::text_of_path(path);
     if path.join(layout::MANIFEST).is_file() {

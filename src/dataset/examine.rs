@@ -82,7 +82,7 @@ pub fn examine(
     tally: &Tally,
     cancel: &Cancel,
 ) -> Result<Dataset, DatasetError> {
-    tally.begin("reading images", "images", listing.candidates.len());
+    let counting = tally.begin("reading images", "images", listing.candidates.len());
     let findings: Vec<Option<Finding>> = listing
         .candidates
         .par_iter()
@@ -103,7 +103,7 @@ pub fn examine(
             },
         )
         .collect();
-    tally.end();
+    drop(counting);
     if cancel.is_set() {
         return Err(DatasetError::Cancelled);
     }

@@ -117,7 +117,7 @@ pub fn survey(
     size: ImageSize,
     tally: &Tally,
 ) -> Result<Survey, DatasetError> {
-    tally.begin("reading files", "files", listing.candidates.len());
+    let counting = tally.begin("reading files", "files", listing.candidates.len());
     let found: Vec<Found> = listing
         .candidates
         .par_iter()
@@ -127,7 +127,7 @@ pub fn survey(
             found
         })
         .collect();
-    tally.end();
+    drop(counting);
     let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
     let (mut looks, mut bytes) = (vec![], 0);
     let mut bad = BTreeMap::new();

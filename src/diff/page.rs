@@ -13,7 +13,7 @@ use crate::run_dir::layout;
 /// The longest side of a thumbnail in pixels: twice the displayed size, for HiDPI screens.
 const THUMBNAIL: u32 = 320;
 /// The maximum number of flipped images per pair.
-const MOST_PICTURES: usize = 200;
+const MOST_IMAGES: usize = 200;
 
 /// Renders the page: the result first, then what explains it.
 pub fn render_html(diff: &Diff, style: Style) -> String {
@@ -108,7 +108,9 @@ fn table(body: &mut String, title: &str, Table { heads, rows, .. }: Table) {
         return;
     }
     let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row[1..].to_vec()).collect();
-    let heads: Vec<String> = heads[1..].iter().map(|head| lower_first(head)).collect();
+    // The names of runs stay as they are.
+    let heads: Vec<String> =
+        std::iter::once(lower_first(&heads[1])).chain(heads[2..].iter().cloned()).collect();
     body.push_str(&html::heading(title));
     body.push_str(&html::table(&heads, &rows, &[]));
 }
@@ -120,15 +122,15 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
     let other = diff.runs.iter().position(|run| *run == pair.other).unwrap_or(1);
     let _ = writeln!(
         body,
-        "{}<div class=\"pictures\">",
+        "{}<div class=\"images\">",
         html::heading(&format!("Predictions changed from {} to {}", labels[0], labels[other]))
     );
-    for flip in pair.flips.iter().take(MOST_PICTURES) {
+    for flip in pair.flips.iter().take(MOST_IMAGES) {
         figure(body, flip, diff);
     }
     body.push_str("</div>\n");
-    if pair.flips.len() > MOST_PICTURES {
-        let _ = writeln!(body, "<p>… and {} more</p>", pair.flips.len() - MOST_PICTURES);
+    if pair.flips.len() > MOST_IMAGES {
+        let _ = writeln!(body, "<p>… and {} more</p>", pair.flips.len() - MOST_IMAGES);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::text;
 use crate::run_dir::layout;
 
 /// The maximum number of listed images without `--all`.
-const MOST_PICTURES: usize = 20;
+const MOST_IMAGES: usize = 20;
 
 /// The output style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn render(diff: &Diff, style: Style) -> String {
         if let Some(chance) = &pair.chance {
             paragraph(&mut text, style, &[about(pair, diff, chance)]);
         }
-        let most = if style.all { usize::MAX } else { MOST_PICTURES };
+        let most = if style.all { usize::MAX } else { MOST_IMAGES };
         section(&mut text, style, &flips(pair, diff, most));
         if pair.flips.len() > most {
             let n = text::count(pair.flips.len() - most, "image");
@@ -181,7 +181,7 @@ pub(super) fn number(value: f64, precision: usize) -> String {
 
 /// The differences between images, as sentences with lists.
 pub(super) fn images(pair: &Pair, style: Style) -> Vec<String> {
-    let most = if style.all { usize::MAX } else { MOST_PICTURES };
+    let most = if style.all { usize::MAX } else { MOST_IMAGES };
     let ImageChanges { added, removed, changed, moved, .. } = &pair.images;
     let list = |what: &str, paths: &[String]| {
         let n = text::count(paths.len(), "image");

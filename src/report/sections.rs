@@ -8,8 +8,7 @@ use crate::base::text::{self, escape};
 use crate::metrics::{ClassMetrics, Metrics};
 use crate::run_dir::manifest::BestRecord;
 use crate::run_dir::measured::Measured;
-use crate::run_dir::plot::MOST_SMALL;
-use crate::run_dir::plot::sheet::Tile;
+use crate::run_dir::plot::{self, sheet::Tile};
 use crate::run_dir::{html, layout};
 
 /// Up to this many classes, only so many of the most confused pairs are listed.
@@ -184,16 +183,13 @@ pub(super) fn classes(report: &Report) -> String {
     let (heads, rows) = tables::classes(metrics);
     let mut body = html::heading("Classes");
     let table = html::long_table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7], layout::METRICS_JSON);
-    let n_classes = metrics.classes.len();
-    let matrix = plots(report, &["confusion_matrix.svg"]);
-    if n_classes <= MOST_SMALL {
-        let _ = writeln!(body, "<div class=\"beside\">\n{table}{matrix}</div>");
-    } else if matrix.contains("viewBox=\"0 0 760 ") {
-        // A wide matrix scrolls on a narrow page.
-        let class = "<div class=\"full\" tabindex=\"0\">";
+    let matrix = ["confusion_matrix.svg"];
+    if plot::is_wide_matrix(metrics.classes.len()) {
+        // It scrolls on a narrow page.
         body.push_str(&table);
-        body.push_str(&matrix.replacen("<div class=\"plots\">", class, 1));
+        body.push_str(&plots_in("class=\"full\" tabindex=\"0\"", report, &matrix));
     } else {
+        let matrix = plots(report, &matrix);
         let _ = writeln!(body, "<div class=\"beside\">\n<div>{table}</div>{matrix}</div>");
     }
     let (few, n_pairs) = FEW;
@@ -253,7 +249,7 @@ pub(super) fn losses(report: &Report) -> String {
 }
 
 fn images(losses: &[&Loss]) -> String {
-    let mut body = "<div class=\"pictures pairs\">\n".to_owned();
+    let mut body = "<div class=\"images pairs\">\n".to_owned();
     for loss in losses {
         let Loss { path, label, predicted, probability, loss: surprise, image, map } = loss;
         let map = match map {
@@ -303,7 +299,7 @@ pub(super) fn data(report: &Report) -> String {
     body.push_str(&look_alikes(report));
     if !report.augmented.is_empty() {
         body.push_str(
-            "<p>Training images as the network sees them, after augmentation:</p>\n<div class=\"pictures\">\n",
+            "<p>Training images as the network sees them, after augmentation:</p>\n<div class=\"images\">\n",
         );
         for Tile { data, lines: [label, _], title } in &report.augmented {
             let _ = writeln!(
@@ -372,8 +368,14 @@ pub(super) fn reproduction(report: &Report) -> String {
     body
 }
 
+/// Plots in a grid.
 fn plots(report: &Report, names: &[&str]) -> String {
+    plots_in("class=\"plots\"", report, names)
+}
+
+/// Plots in a `div` with these attributes; nothing if the run has none of them.
+fn plots_in(attributes: &str, report: &Report, names: &[&str]) -> String {
     let found = names.iter().filter_map(|name| report.plots.iter().find(|(file, _)| file == name));
     let drawn: String = found.map(|(_, svg)| svg.as_str()).collect();
-    if drawn.is_empty() { String::new() } else { format!("<div class=\"plots\">\n{drawn}</div>\n") }
+    if drawn.is_empty() { String::new() } else { format!("<div {attributes}>\n{drawn}</div>\n") }
 }

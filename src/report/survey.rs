@@ -97,7 +97,7 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
         } else {
             format!("<p class=\"worse\">{}</p>\n", notes.join(", "))
         };
-        let _ = writeln!(body, "{note}<div class=\"pictures\">");
+        let _ = writeln!(body, "{note}<div class=\"images\">");
         for place in &group.images {
             let small = folder.and_then(|folder| {
                 thumbnail::thumbnail(&folder.join(names::path_of(&place.path)), THUMBNAIL)

@@ -18,11 +18,11 @@ linear-gradient(to right,var(--more),transparent) left/.75rem 100% no-repeat,lin
 table{border-collapse:collapse}th,td{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
 th{font-weight:600;white-space:nowrap}td{font-variant-numeric:tabular-nums}.n{text-align:right;white-space:nowrap}tbody th{font-weight:400;white-space:normal;min-width:8rem;max-width:20rem;overflow-wrap:anywhere}\
 svg{display:block;max-width:100%;height:auto}\
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:1rem}figure{margin:0;min-width:0}\
+.images{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:1rem}figure{margin:0;min-width:0}\
 figure img,.none{width:100%;aspect-ratio:1;object-fit:contain;background:color-mix(in srgb,var(--line) 40%,transparent);border-radius:4px;display:flex;align-items:center;justify-content:center;color:var(--faint)}\
 figcaption{font-size:.85rem;overflow-wrap:anywhere}.name{display:block;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;color:var(--faint)}\
 .better{color:var(--good)}.worse{color:var(--bad)}pre{white-space:pre-wrap;font:inherit;margin:.5rem 0}\
-.beside{display:flex;flex-wrap:wrap;gap:1rem 3rem;align-items:flex-start}.beside>.wide{flex:0 1 auto}.beside>.plots{flex:1 1 21rem}.beside>.plots:has(svg:nth-child(2)){flex-basis:43rem}\
+.beside{display:flex;flex-wrap:wrap;gap:1rem 3rem;align-items:flex-start}.beside>div{min-width:0;max-width:100%}.beside>.wide{flex:0 1 auto}.beside>.plots{flex:1 1 21rem}.beside>.plots:has(svg:nth-child(2)){flex-basis:43rem}\
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20.5rem),1fr));gap:1.5rem 2rem;align-items:start;min-width:0}.plots svg{width:100%;max-width:30rem}\
 .full{overflow-x:auto;margin:1rem 0}.full svg{width:100%;min-width:47.5rem;max-width:60rem}\
 .figure{font-size:3rem;line-height:1.1;font-weight:650;letter-spacing:-.02em;margin:1rem 0 .25rem;font-variant-numeric:tabular-nums}\
@@ -30,8 +30,8 @@ figcaption{font-size:.85rem;overflow-wrap:anywhere}.name{display:block;white-spa
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--faint)}details.run{margin:1.5rem 0;border-top:1px solid var(--line);padding-top:1rem}details.run>summary{font-size:1.15rem;font-weight:600;color:var(--text)}\
 code{font:.85em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);border-radius:4px;padding:.1em .3em;overflow-wrap:anywhere}\
 :focus-visible{outline:2px solid #0969da;outline-offset:2px}\
-@media(max-width:600px){body{margin:1rem auto;padding:0 1rem}h2{margin-top:2rem}.figure{font-size:2.5rem}th,td{padding-right:.75rem}.wide tbody th{min-width:6rem;max-width:9rem}.pictures:not(.pairs){grid-template-columns:repeat(auto-fill,minmax(136px,1fr))}}\
-@media print{body{max-width:none;margin:0;font-size:10pt}.plots{grid-template-columns:repeat(3,1fr)}.pictures{grid-template-columns:repeat(4,1fr)}.wide,.full{overflow:visible}.full svg{min-width:0}h2{break-after:avoid}svg,figure,tr{break-inside:avoid}}";
+@media(max-width:600px){body{margin:1rem auto;padding:0 1rem}h2{margin-top:2rem}.figure{font-size:2.5rem}th,td{padding-right:.75rem}.wide tbody th{min-width:6rem;max-width:9rem}.images:not(.pairs){grid-template-columns:repeat(auto-fill,minmax(136px,1fr))}}\
+@media print{body{max-width:none;margin:0;font-size:10pt}.plots{grid-template-columns:repeat(3,1fr)}.images{grid-template-columns:repeat(4,1fr)}.wide,.full{overflow:visible}.full svg{min-width:0}h2{break-after:avoid}svg,figure,tr{break-inside:avoid}}";
 
 /// The content security policy: a page may use only the images and styles embedded in it.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";

@@ -149,9 +149,9 @@ impl Verdict {
 /// When the manifest or a file cannot be read.
 pub fn verify(directory: &Path, tally: &Tally) -> Result<Verdict, ManifestError> {
     let manifest = read_manifest(directory)?;
-    tally.begin("verifying", "files", manifest.files.len());
+    let counting = tally.begin("verifying", "files", manifest.files.len());
     let mut found = counted_digests(directory, tally)?;
-    tally.end();
+    drop(counting);
     let mut verdict =
         Verdict { n_files: manifest.files.len(), changed: vec![], missing: vec![], extra: vec![] };
     for (name, digest) in &manifest.files {

@@ -124,6 +124,22 @@ fn an_edit_runs_what_it_changes() {
 }
 
 #[test]
+fn an_edit_that_is_taken_back_and_made_again_runs() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let session = Session::start(&workshop, &[]);
+    session.expect("watching");
+    let long = with(&[(FIRST, "freeze: all, epochs: 4000")]);
+    session.save(&long);
+    session.expect("transfer  epoch    1 of 4000");
+    session.save(TWO_STAGES);
+    session.expect("this pipeline has run already");
+    session.save(&long);
+    session.expect("planned in");
+    session.expect("run directory: ");
+    session.expect("of 4000");
+}
+
+#[test]
 fn an_edit_in_the_middle_of_a_run_goes_on_from_what_is_still_valid() {
     let long = with(&[(FIRST, "freeze: all, epochs: 400")]);
     let workshop = Workshop::new(&long, 2);

@@ -1,12 +1,10 @@
 //! `alpaca-run export RUN -o MODEL.onnx`
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::run::caches;
-use super::{on_threads, open_trained};
+use super::{check_directory, on_threads, open_trained};
 use crate::base::fs;
-use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::ExportArguments;
@@ -24,7 +22,6 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    // Before the comparison, which takes a while.
     check_directory(&arguments.output)?;
     let Export { file, recipe, agreement, warning } =
         on_threads(settings, || export(arguments, settings, terminal))??;
@@ -56,17 +53,6 @@ pub(in crate::cli) fn run(
     }
     terminal.result(&said).map_err(Failure::usage)?;
     Ok(Exit::Done)
-}
-
-/// Checks that the directory of a file exists.
-fn check_directory(file: &Path) -> Result<(), Failure> {
-    match file.parent() {
-        Some(directory) if directory != Path::new("") && !directory.is_dir() => {
-            let directory = names::text_of_path(directory);
-            Err(Failure::usage(anyhow::anyhow!("there is no directory `{directory}`")))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn export(

@@ -207,11 +207,26 @@ fn open_trained(
     let trained = trained.map_err(|error| match error {
         OpenError::Weights(error) => Failure::usage(error),
         OpenError::Base(error) => {
-            let hints = error.hints();
-            Failure::usage_with(error, hints)
+            let (exit, notes, hints) = (Exit::Usage, error.notes(), error.hints());
+            Failure::Other { exit, code: None, error: error.into(), notes, hints }
         }
     })?;
     Ok((loaded, manifest, trained))
+}
+
+/// Checks that the directory of an output file exists, before work that takes a while.
+fn check_directory(file: &Path) -> Result<(), Failure> {
+    let directory = file.parent().filter(|directory| *directory != Path::new(""));
+    match directory {
+        Some(directory) if !directory.is_dir() => {
+            let shown = names::text_of_path(directory);
+            Err(Failure::usage_with(
+                anyhow::anyhow!("there is no directory `{shown}`"),
+                vec!["create it, or name a file elsewhere with `-o`".to_owned()],
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that a run is not given after the images for it.

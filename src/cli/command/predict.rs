@@ -150,7 +150,7 @@ fn ask(
     let print = |text: &str| terminal.result(text).map_err(Failure::usage);
     print(&said.head())?;
     let tally = Tally::default();
-    tally.begin("predicting", "images", files.len());
+    let _counting = tally.begin("predicting", "images", files.len());
     // Results that appear on the terminal show the progress themselves.
     let shown = (!terminal.shows_results()).then(|| ShownWork::watch(terminal, &tally));
     let start = Instant::now();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::run::caches;
-use super::{on_threads, open_trained};
+use super::{check_directory, on_threads, open_trained};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::tally::Tally;
@@ -25,6 +25,7 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    check_directory(&arguments.output)?;
     let reports: Vec<Report> = on_threads(settings, || {
         arguments.runs.iter().map(|run| about(run, arguments, settings, terminal)).collect()
     })

@@ -187,7 +187,8 @@ impl Watch {
         self.known = Some(candidate.planned.known());
         let identity = candidate.identity();
         let next = self.next.as_ref().map(|(_, identity)| identity);
-        let in_progress = self.running.as_ref().map(|running| &running.identity);
+        let in_progress = self.running.as_ref().filter(|_| !self.is_replaced);
+        let in_progress = in_progress.map(|running| &running.identity);
         let last = self.finished.last().map(|run| &run.identity);
         if next.or(in_progress).or(last) == Some(&identity) {
             self.terminal.note("no change affects the results");

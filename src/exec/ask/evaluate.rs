@@ -215,7 +215,7 @@ pub fn predictions(
     let loader = images.loader(trained, spec, n_threads);
     let mut pass = loader.start(positions.clone(), None, 0);
     let mut predictions = vec![];
-    images.tally.begin("predicting", "images", positions.len());
+    let counting = images.tally.begin("predicting", "images", positions.len());
     while predictions.len() < positions.len() {
         let n = loader.batch_size().min(positions.len() - predictions.len());
         let batch = pass.take(n)?;
@@ -230,7 +230,7 @@ pub fn predictions(
         pass.give_back(batch);
         images.tally.add_many(n);
     }
-    images.tally.end();
+    drop(counting);
     Ok(predictions)
 }
 

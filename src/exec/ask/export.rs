@@ -124,7 +124,7 @@ fn compare(
     let one = [1, 3, height, width];
     let runnable = model.for_numbers(one)?;
     let mut agreement = Agreement { n_images: predictions.len(), difference: 0.0 };
-    images.tally.begin(COMPARING, "images", predictions.len());
+    let counting = images.tally.begin(COMPARING, "images", predictions.len());
     for prediction in predictions {
         let batch = pass.take(1)?;
         let numbers = transposed(batch.images.values(), 3);
@@ -133,7 +133,7 @@ fn compare(
         pass.give_back(batch);
         images.tally.add();
     }
-    images.tally.end();
+    drop(counting);
     Ok(agreement)
 }
 
@@ -145,7 +145,7 @@ fn compare_pixels(
 ) -> Result<Agreement, RunError> {
     let model = Model::read(file)?;
     let chosen = spread(predictions, MOST_SIZES);
-    images.tally.begin(COMPARING_PIXELS, "images", chosen.len());
+    let counting = images.tally.begin(COMPARING_PIXELS, "images", chosen.len());
     let compared = chosen.par_iter().map(|prediction| {
         let (shape, bytes) = upright(prediction, images)?;
         let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
@@ -155,7 +155,7 @@ fn compare_pixels(
         Ok(agreement)
     });
     let compared: Vec<Result<Agreement, RunError>> = compared.collect();
-    images.tally.end();
+    drop(counting);
     let mut all = Agreement { n_images: 0, difference: 0.0 };
     for one in compared {
         let Agreement { n_images, difference } = one?;
@@ -181,7 +181,7 @@ fn compare_one_size(
     let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
     let mut agreement = Agreement { n_images: 0, difference: 0.0 };
     let chosen = spread(predictions, MOST_OF_ONE_SIZE);
-    images.tally.begin(COMPARING_PIXELS, "images", chosen.len());
+    let counting = images.tally.begin(COMPARING_PIXELS, "images", chosen.len());
     for prediction in chosen {
         let ([_, height, width, _], bytes) = upright(prediction, images)?;
         let image = RgbImage::from_raw(width as u32, height as u32, bytes)
@@ -195,7 +195,7 @@ fn compare_one_size(
         agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, images)?;
         images.tally.add();
     }
-    images.tally.end();
+    drop(counting);
     Ok(agreement)
 }
 

@@ -28,7 +28,7 @@ use crate::spec::{DatasetSource, PipelineSpec, TrainSpec};
 use crate::train::objective;
 
 /// The most images that decoding is measured on.
-const MOST_PICTURES: usize = 512;
+const MOST_IMAGES: usize = 512;
 
 /// The measurements of a pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,7 +134,7 @@ pub fn bench(
 
 /// Keeps images from the whole dataset, so that all classes occur.
 fn thin_out<T>(candidates: &mut Vec<T>) {
-    let step = candidates.len().div_ceil(MOST_PICTURES).max(1);
+    let step = candidates.len().div_ceil(MOST_IMAGES).max(1);
     let mut position = 0;
     candidates.retain(|_| {
         position += 1;

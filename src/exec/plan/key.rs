@@ -12,7 +12,7 @@ use crate::spec::{HARMLESS, PipelineSpec};
 /// The program that computes, and its settings; not a value of the pipeline.
 pub const PROGRAM: &str = "program";
 /// The images: the content of the dataset, not its location.
-pub const PICTURES: &str = "pictures";
+pub const IMAGES: &str = "pictures";
 /// The weights file: its content, not its name.
 pub const WEIGHTS: &str = "weights";
 /// The key of the stage that this one starts from.
@@ -69,7 +69,7 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         let from = stage.from().and_then(|from| spec.stages.iter().position(|s| s.name == from));
         let mut document = Map::new();
         document.insert(PROGRAM.to_owned(), json!(inputs.program));
-        document.insert(PICTURES.to_owned(), json!(inputs.images));
+        document.insert(IMAGES.to_owned(), json!(inputs.images));
         document.insert(WEIGHTS.to_owned(), json!(inputs.weights));
         document.insert(UPSTREAM.to_owned(), json!(from.map(|from| keys[from].digest)));
         document.extend(common.as_object().expect("a spec is a mapping").clone());

@@ -64,7 +64,7 @@ pub enum Reason {
     /// A value of the pipeline or another input changed.
     Changed(Change),
     /// Images changed; the changes as sentences.
-    Pictures(Vec<String>),
+    Images(Vec<String>),
     /// The program changed.
     Program {
         /// The program of the last run.
@@ -94,7 +94,7 @@ impl fmt::Display for Reason {
                 let [before, now] = [before, now].map(|leaf| leaves::plain(leaf.as_ref()));
                 write!(f, "{path}: {before} → {now}")
             }
-            Self::Pictures(differences) => write!(f, "{}", differences.join("; ")),
+            Self::Images(differences) => write!(f, "{}", differences.join("; ")),
             Self::Program { before, now } => write!(f, "the program: {before} → {now}"),
             Self::Weights => {
                 write!(f, "the content of the weights file or of the base model changed")
@@ -174,7 +174,7 @@ fn reasons(
     }
     let reasons =
         changes.into_iter().map(|change| match (change.path.to_string().as_str(), from) {
-            (key::PICTURES, _) => Reason::Pictures(splits::differences(&last.images, dataset)),
+            (key::IMAGES, _) => Reason::Images(splits::differences(&last.images, dataset)),
             (key::PROGRAM, _) => {
                 let [before, now] =
                     [change.before, change.now].map(|leaf| leaves::plain(leaf.as_ref()));

@@ -73,7 +73,8 @@ impl Session {
         let _lock = RunLock::acquire(&directory)?;
         observer
             .receive(&Event::RunStarted { format: event::FORMAT, directory: directory.clone() })?;
-        concluded(&directory, &clock, observer, |observer| {
+        let running = Running { session: self, spec, context: &context, directory: &directory };
+        running.conclude(&clock, observer, |observer| {
             announce(&context, observer)?;
             for stage in &plan.stages {
                 if let [Reason::Damaged(path)] = &stage.reasons[..] {
@@ -85,23 +86,14 @@ impl Session {
                     observer.receive(&Event::Warning { message })?;
                 }
             }
-            let mut recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
+            let recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
             write_dataset(&recorder, &context.dataset, &context.split)?;
             if let Some(backbone) = &context.network.backbone {
                 recorder::write_base_model(&directory, &backbone.file)?;
             }
-            let checkpoint = Checkpoint::of(&directory);
             let facts = self.facts(&context, &directory)?;
-            checkpoint.begin(&facts)?;
-            let run = Run {
-                spec,
-                context: &context,
-                session: self,
-                checkpoint: &checkpoint,
-                facts: &facts,
-            };
-            let audience = Audience { recorder: &mut recorder, observer };
-            run.complete(audience, plan, Past::default(), &clock)
+            Checkpoint::of(&directory).begin(&facts)?;
+            Ok(Begun { recorder, facts, plan, past: Past::default() })
         })
     }
 
@@ -125,31 +117,24 @@ impl Session {
         let known = self.examine(spec, &prepared, None)?;
         let context = RunContext::new(spec, prepared, &known)?;
         context::check_unchanged(&facts, &self.facts(&context, directory)?, directory, &context)?;
-        let checkpoint = Checkpoint::of(directory);
         let plan = self.decide(spec, &context, &PlanOptions::default());
         let keys: Vec<Digest> = plan.stages.iter().map(|stage| stage.key.digest()).collect();
-        let past = checkpoint.load(&keys)?;
+        let past = Checkpoint::of(directory).load(&keys)?;
         let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
-        let (directory, stages) = (directory.to_path_buf(), stages.collect());
-        let format = event::FORMAT;
-        observer.receive(&Event::RunResumed { format, directory: directory.clone(), stages })?;
-        concluded(&directory, &clock, observer, |observer| {
+        observer.receive(&Event::RunResumed {
+            format: event::FORMAT,
+            directory: directory.to_path_buf(),
+            stages: stages.collect(),
+        })?;
+        let running = Running { session: self, spec, context: &context, directory };
+        running.conclude(&clock, observer, |observer| {
             for path in &past.damaged {
                 let message =
                     format!("`{}` is damaged; its content is computed again", path.display());
                 observer.receive(&Event::Warning { message })?;
             }
             announce(&context, observer)?;
-            let mut recorder = Recorder::reopen(&directory)?;
-            let run = Run {
-                spec,
-                context: &context,
-                session: self,
-                checkpoint: &checkpoint,
-                facts: &facts,
-            };
-            let audience = Audience { recorder: &mut recorder, observer };
-            run.complete(audience, plan, past, &clock)
+            Ok(Begun { recorder: Recorder::reopen(directory)?, facts, plan, past })
         })
     }
 
@@ -256,34 +241,65 @@ impl Planned {
     }
 }
 
-/// Does the work of a run, and sends the event of its end.
-fn concluded(
-    directory: &Path,
-    clock: &Clock,
-    observer: &mut dyn EventSink,
-    work: impl FnOnce(&mut dyn EventSink) -> Result<RunReport, RunError>,
-) -> Result<RunReport, RunError> {
-    let result = work(observer);
-    let directory = directory.to_path_buf();
-    match &result {
-        Ok(RunReport { history, best, failed, .. }) => {
-            let stage = history.stage(&best.stage).and_then(StageHistory::best_epoch);
-            observer.receive(&Event::RunFinished {
-                directory,
-                stage: best.stage.clone(),
-                best: *stage.expect("the best epoch is one of a stage"),
-                best_by: best.by.clone(),
-                failed: failed.iter().map(|failed| failed.task.clone()).collect(),
-                seconds: clock.start.elapsed().as_secs_f64(),
-            })?;
+/// A run whose directory exists.
+struct Running<'a> {
+    session: &'a Session,
+    spec: &'a PipelineSpec,
+    context: &'a RunContext,
+    directory: &'a Path,
+}
+
+/// A run that is ready for its stages.
+struct Begun {
+    recorder: Recorder,
+    facts: RunFacts,
+    plan: Plan,
+    past: Past,
+}
+
+impl Running<'_> {
+    /// Begins the run and completes it, and sends the event of its end.
+    fn conclude(
+        &self,
+        clock: &Clock,
+        observer: &mut dyn EventSink,
+        begin: impl FnOnce(&mut dyn EventSink) -> Result<Begun, RunError>,
+    ) -> Result<RunReport, RunError> {
+        let result = begin(observer).and_then(|begun| self.complete(begun, clock, observer));
+        let directory = self.directory.to_path_buf();
+        match &result {
+            Ok(RunReport { history, best, failed, .. }) => {
+                let stage = history.stage(&best.stage).and_then(StageHistory::best_epoch);
+                observer.receive(&Event::RunFinished {
+                    directory,
+                    stage: best.stage.clone(),
+                    best: *stage.expect("the best epoch is one of a stage"),
+                    best_by: best.by.clone(),
+                    failed: failed.iter().map(|failed| failed.task.clone()).collect(),
+                    seconds: clock.start.elapsed().as_secs_f64(),
+                })?;
+            }
+            Err(error) => {
+                let (is_interrupted, message) = (error.is_cancelled(), error.to_string());
+                // The error itself is reported, whether or not it can be logged.
+                let _ = observer.receive(&Event::RunStopped { directory, is_interrupted, message });
+            }
         }
-        Err(error) => {
-            let (is_interrupted, message) = (error.is_cancelled(), error.to_string());
-            // The error itself is reported, whether or not it can be logged.
-            let _ = observer.receive(&Event::RunStopped { directory, is_interrupted, message });
-        }
+        result
     }
-    result
+
+    fn complete(
+        &self,
+        begun: Begun,
+        clock: &Clock,
+        observer: &mut dyn EventSink,
+    ) -> Result<RunReport, RunError> {
+        let Self { session, spec, context, directory } = *self;
+        let Begun { mut recorder, facts, plan, past } = begun;
+        let checkpoint = &Checkpoint::of(directory);
+        let run = Run { spec, context, session, checkpoint, facts: &facts };
+        run.complete(Audience { recorder: &mut recorder, observer }, plan, past, clock)
+    }
 }
 
 fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), FileError> {

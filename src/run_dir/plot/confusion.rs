@@ -6,7 +6,7 @@ use super::svg::{CHARACTER, HEIGHT, MARGIN, RIGHT, SUMMARY, Svg, WIDTH};
 use crate::metrics::Metrics;
 
 /// Up to this many classes, the matrix has the size of the other plots; otherwise it is wide.
-pub const MOST_SMALL: usize = 9;
+const MOST_SMALL: usize = 9;
 /// Up to this many classes, a matrix is drawn.
 const MOST_WITH_NAMES: usize = 30;
 /// The number of bars for pairs of classes when there are more.
@@ -23,6 +23,11 @@ const MOST_BESIDE: usize = 14;
 
 const STYLE: &str = ".cell{fill:#0550ae}.border{fill:none;stroke:#d1d9e0}.on{fill:#fff}.few{font-size:14px;font-weight:600}\
 @media(prefers-color-scheme:dark){.cell{fill:#58a6ff}.border{stroke:#3d444d}.on{fill:#0d1117}}";
+
+/// Whether the matrix of so many classes is wider than other plots.
+pub fn is_wide(n_classes: usize) -> bool {
+    n_classes > MOST_SMALL && n_classes <= MOST_WITH_NAMES
+}
 
 /// The layout of a matrix.
 struct Layout {
@@ -41,7 +46,7 @@ impl Layout {
     /// The layout for a number of classes; the longest name has `n_characters`.
     fn of(n_classes: usize, n_characters: usize) -> Self {
         let n = n_classes as f64;
-        if n_classes > MOST_SMALL {
+        if is_wide(n_classes) {
             let left = 150.0;
             let top = SUMMARY + 36.0 + n_characters.min(MOST_CHARACTERS) as f64 * CHARACTER;
             let cell = ((WIDE - left - 10.0) / n).min(50.0);

@@ -15,7 +15,7 @@ pub(super) mod short;
 mod square;
 mod svg;
 
-pub use confusion::MOST_SMALL;
+pub use confusion::is_wide as is_wide_matrix;
 
 use super::history::History;
 
