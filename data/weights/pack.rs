@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use alpaca_run::base::digest::Digest;
 use alpaca_run::base::fs;
 
-use alpaca_run::model::mobilenet_v2;
-use alpaca_run::model::weights::builtin;
+use alpaca_run::model::architecture;
 use alpaca_run::model::weights::import::WeightsFile;
 use alpaca_run::run_dir::verify;
-use alpaca_run::spec::Convention;
+use alpaca_run::spec::{Architecture, Convention};
 use anyhow::Context as _;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -26,8 +25,7 @@ fn main() -> anyhow::Result<()> {
     };
     let manifest = verify::read_manifest(&run)?;
     let best = run.join("weights/best.safetensors");
-    let side = mobilenet_v2::SMALLEST_SIDE;
-    let graph = mobilenet_v2::build(Convention::Keras, builtin::WIDTH, side, side);
+    let graph = architecture::outline(Architecture::MobilenetV2, Convention::Keras, 0.35);
     let weights = base_weights(&best, &graph.parameters())?;
     let stage = manifest.stages.last().context("a run has a stage")?;
     let facts = serde_json::json!({
@@ -58,7 +56,7 @@ fn base_weights(
     parameters: &[alpaca_run::model::graph::Parameter],
 ) -> anyhow::Result<Tensors> {
     // Only the parameters of the base model are read, so the head is skipped.
-    let weights = WeightsFile::open(path)?.weights(parameters)?;
+    let weights = WeightsFile::open(path)?.own_weights(parameters)?;
     let tensor = |(name, tensor): (&str, &alpaca_run::base::tensor::Tensor)| {
         let bytes = tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect();
         (name.to_owned(), bytes, tensor.shape().to_vec())

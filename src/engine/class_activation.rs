@@ -105,7 +105,8 @@ mod tests {
     use crate::engine::inference::Inference;
     use crate::model::initial;
     use crate::spec::{
-        BaseModel, Convention, HeadSpec, Initializer, ModelSpec, Pooling, TopSpec, WeightsSpec,
+        Architecture, BaseModel, Convention, HeadSpec, Initializer, ModelSpec, Pooling, TopSpec,
+        WeightsSpec,
     };
 
     /// The mean over all places plus the bias is the logit. With two classes and one logit, the
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn maps_divide_the_answer_among_places() {
         let spec = ModelSpec {
-            base: BaseModel::MobilenetV2,
+            base: BaseModel::Named(Architecture::MobilenetV2),
             width: Some(0.35),
             weights: WeightsSpec::Random(Initializer::HeUniform),
             top: TopSpec::New,

@@ -45,13 +45,14 @@ pub fn before_unit(units: &[Unit], at: usize) -> Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::architecture;
     use crate::model::fuse;
-    use crate::model::mobilenet_v2;
-    use crate::spec::Convention;
+    use crate::spec::{Architecture, Convention};
 
     #[test]
     fn a_cut_inside_a_residual_block_passes_the_shortcut_too() {
-        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
+        let graph =
+            architecture::build(Architecture::MobilenetV2, Convention::Keras, 1.0, [160, 160]);
         let units = fuse::fuse(&graph).unwrap();
         let boundary = |layer: &str| {
             let cut = before_layer(&units, &graph, graph.find(layer).unwrap());

@@ -401,12 +401,13 @@ fn is_inner(units: &[Unit], unit: usize, kept: &[Value]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::mobilenet_v2;
-    use crate::spec::Convention;
+    use crate::model::architecture;
+    use crate::spec::{Architecture, Convention};
 
     #[test]
     fn every_layer_of_mobilenet_belongs_to_one_unit() {
-        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
+        let graph =
+            architecture::build(Architecture::MobilenetV2, Convention::Keras, 1.0, [160, 160]);
         let units = fuse(&graph).unwrap();
         let mut members: Vec<LayerIdx> =
             units.iter().flat_map(|unit| unit.layers.clone()).collect();
@@ -417,7 +418,13 @@ mod tests {
 
     #[test]
     fn the_network_costs_what_the_paper_says() {
-        let units = fuse(&mobilenet_v2::build(Convention::Keras, 1.0, 224, 224)).unwrap();
+        let units = fuse(&architecture::build(
+            Architecture::MobilenetV2,
+            Convention::Keras,
+            1.0,
+            [224, 224],
+        ))
+        .unwrap();
         let millions = units.iter().map(Unit::n_multiply_adds).sum::<f64>() / 1e6;
         // 300 million with the classifier (table 4), 1.3 million of which are the classifier's.
         assert!((299.0..301.0).contains(&millions), "{millions}");
@@ -425,7 +432,8 @@ mod tests {
 
     #[test]
     fn blocks_are_found_where_nothing_inside_is_needed_elsewhere() {
-        let graph = mobilenet_v2::build(Convention::Keras, 1.0, 160, 160);
+        let graph =
+            architecture::build(Architecture::MobilenetV2, Convention::Keras, 1.0, [160, 160]);
         let units = fuse(&graph).unwrap();
         let sizes = |kept: &[Value]| {
             groups(&units, 0..units.len(), kept).iter().map(ExactSizeIterator::len).collect()

@@ -4,6 +4,7 @@
 //! them. Shapes are inferred while the list is built.
 
 use std::iter;
+use std::ops::Range;
 
 use alpaca_kernels::{Padding, Window};
 
@@ -166,12 +167,32 @@ impl Parameter {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     layers: Vec<Layer>,
+    /// Layers of each block, in order.
+    blocks: Vec<Range<LayerIdx>>,
 }
 
 impl Graph {
     /// All layers in order.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// The layers of each block: a unit of design that repeats, such as an inverted residual. The
+    /// stem and the head of a network are in none.
+    pub fn blocks(&self) -> &[Range<LayerIdx>] {
+        &self.blocks
+    }
+
+    /// Begins a block with the next layer.
+    pub fn begin_block(&mut self) {
+        self.blocks.push(self.layers.len()..self.layers.len());
+    }
+
+    /// Ends the current block after the last layer.
+    pub fn end_block(&mut self) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.end = self.layers.len();
+        }
     }
 
     /// The layer named `name`.
@@ -203,7 +224,7 @@ impl Graph {
             inputs: vec![],
             shape: shape.to_vec(),
         };
-        Self { layers: vec![layer] }
+        Self { layers: vec![layer], blocks: vec![] }
     }
 
     /// The weights that a layer needs, in the order of its Keras class.

@@ -71,14 +71,16 @@ fn feeds_relu6(network: &Network, parameter: &Parameter) -> bool {
 mod tests {
     use super::*;
     use crate::spec::WeightsSpec;
-    use crate::spec::{BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec};
+    use crate::spec::{
+        Architecture, BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec,
+    };
 
     /// The limits are those of `keras.initializers.GlorotUniform` (3.15) for the shapes of these
     /// layers: `compute_fans` of `(3, 3, 3, 16)`, `(3, 3, 16, 1)`, `(1, 1, 16, 8)` and `(1280, 1)`.
     #[test]
     fn kernels_of_keras_have_its_limits() {
         let spec = ModelSpec {
-            base: BaseModel::MobilenetV2,
+            base: BaseModel::Named(Architecture::MobilenetV2),
             width: Some(0.35),
             weights: WeightsSpec::Random(Initializer::GlorotUniform),
             top: TopSpec::New,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::architecture;
 use super::backbone::Backbone;
 use super::cut::{self, Cut};
+use super::freeze::{self, LayerRef};
 use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
-use super::mobilenet_v2;
 use crate::spec::{
     BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
 };
@@ -60,8 +61,9 @@ impl Network {
         n_classes: usize,
     ) -> Result<Self, UnsupportedLayer> {
         let (mut graph, convention, preprocessing, backbone) = match (&spec.base, base.into()) {
-            (BaseModel::MobilenetV2, Base::Convention(convention)) => {
-                let graph = mobilenet_v2::build(convention, spec.width(), height, width);
+            (BaseModel::Named(named), Base::Convention(convention)) => {
+                let size = [height, width];
+                let graph = architecture::build(*named, convention, spec.width(), size);
                 (graph, convention, convention.preprocessing(), None)
             }
             (BaseModel::Onnx(onnx), Base::Backbone(backbone)) => {
@@ -97,7 +99,8 @@ impl Network {
             FreezeSpec::All => self.n_base_layers,
             FreezeSpec::None => 0,
             FreezeSpec::Before { layer } => {
-                self.graph.find(layer).expect("freeze points were resolved with the pipeline")
+                let found = freeze::find_layer(&self.graph, LayerRef::Name(layer));
+                found.expect("freeze points were resolved with the pipeline")
             }
         }
     }

@@ -4,10 +4,11 @@
 //! Only digests that the publisher gives are used. The names of torchvision's files contain the
 //! first eight digits of their SHA-256. Keras and timm publish none.
 
-use super::mobilenet_v2;
+use super::architecture;
+use super::weights::error::WeightsError;
 use super::weights::import::WeightsFile;
 use crate::base::digest::Digest;
-use crate::spec::{PublishedSpec, Source, TopSpec, TorchvisionVersion};
+use crate::spec::{Architecture, PublishedSpec, Source, TopSpec, TorchvisionVersion};
 
 /// Image sizes in pixels that Keras trained its weights at.
 pub const KERAS_SIZES: [usize; 5] = [96, 128, 160, 192, 224];
@@ -39,7 +40,9 @@ pub struct PublishedFile {
     pub sha256: Option<String>,
     /// Digest of the file that a recorded run used.
     pub digest: Option<Digest>,
-    /// Width of the MobileNetV2 that its weights are for.
+    /// Network that its weights are for.
+    pub architecture: Architecture,
+    /// Width of the network; 1 if its family has no other.
     pub width: f64,
     /// Whether its classifier is needed.
     pub top: TopSpec,
@@ -48,11 +51,10 @@ pub struct PublishedFile {
 impl PublishedFile {
     /// The reason why a file cannot be this one; `None` if it can.
     pub fn differs(&self, file: &WeightsFile) -> Option<String> {
-        let source = file.naming().source();
-        if source != self.source {
+        if file.naming().source() != Some(self.source) {
             return Some(format!(
                 "its tensor names are those of {}, not of {}",
-                source.name(),
+                file.naming().library(),
                 self.source.name()
             ));
         }
@@ -62,46 +64,72 @@ impl PublishedFile {
                 file.digest()
             ));
         }
-        // Shapes of weights do not depend on the size of images.
-        let side = mobilenet_v2::SMALLEST_SIDE;
-        let graph = mobilenet_v2::build(file.convention(), self.width, side, side);
-        let error = file.weights(&graph.parameters()).err().or_else(|| {
-            (self.top == TopSpec::Pretrained).then(|| file.classifier().err()).flatten()
-        })?;
+        let error = self.read(file).err()?;
         let hints = error.hints();
         let first = hints.first().and_then(|hint| hint.lines().next()).unwrap_or_default();
-        Some(format!(
-            "it does not fit MobileNetV2 of width {}: {}",
-            self.width,
-            first.trim_end_matches(':')
-        ))
+        let network = shown(self.architecture, self.width);
+        Some(format!("it does not fit {network}: {}", first.trim_end_matches(':')))
+    }
+
+    /// Reads everything that is needed from a file.
+    fn read(&self, file: &WeightsFile) -> Result<(), WeightsError> {
+        let convention = file.convention(self.architecture)?;
+        let graph = architecture::outline(self.architecture, convention, self.width);
+        file.weights(self.architecture, &graph.parameters())?;
+        if self.top == TopSpec::Pretrained {
+            file.classifier()?;
+        }
+        Ok(())
+    }
+}
+
+/// A network in a message, with its width if its family has several.
+pub fn shown(architecture: Architecture, width: f64) -> String {
+    if architecture.has_width() {
+        format!("{} of width {width}", architecture.title())
+    } else {
+        architecture.title().to_owned()
     }
 }
 
 /// Weights that were never published.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{source_name} has published no MobileNetV2 of width {width}{size}")]
+#[error("{} has published no {}{size}", source_of.name(), shown(*architecture, *width))]
 pub struct NotPublished {
-    source_name: &'static str,
+    source_of: Source,
+    architecture: Architecture,
     width: f64,
     size: String,
 }
 
 impl NotPublished {
-    /// The widths that exist.
+    /// The weights that exist.
     pub fn hint(&self) -> String {
+        if !self.architecture.has_width() {
+            return "timm has them: write `weights: imagenet`".to_owned();
+        }
         "keras has the widths 0.35, 0.5, 0.75 and 1.0 trained at 96, 128, 160, 192 and 224, and 1.3 \
          and 1.4 trained at 224; torchvision has 1.0; timm has 0.5, 1.0 and 1.4"
             .to_owned()
     }
 }
 
-/// The file with the weights of a MobileNetV2 of this width.
+/// The library whose weights `imagenet` stands for.
+pub fn usual_source(architecture: Architecture) -> Source {
+    if architecture == Architecture::MobilenetV2 { Source::Keras } else { Source::Timm }
+}
+
+/// The file with the weights of a network; `width` is 1 if its family has no other.
 ///
 /// # Errors
 /// When the library has published none.
-pub fn find(width: f64, spec: &PublishedSpec, top: TopSpec) -> Result<PublishedFile, NotPublished> {
-    let none = |size: String| NotPublished { source_name: spec.source.name(), width, size };
+pub fn find(
+    architecture: Architecture,
+    width: f64,
+    spec: &PublishedSpec,
+    top: TopSpec,
+) -> Result<PublishedFile, NotPublished> {
+    let none = |size: String| NotPublished { source_of: spec.source, architecture, width, size };
     let file = |name: String, url: String, sha256_start: Option<&'static str>| PublishedFile {
         source: spec.source,
         name,
@@ -109,9 +137,17 @@ pub fn find(width: f64, spec: &PublishedSpec, top: TopSpec) -> Result<PublishedF
         sha256_start,
         sha256: spec.sha256.clone(),
         digest: None,
+        architecture,
         width,
         top,
     };
+    let timm = |model: &str| {
+        let url = format!("https://huggingface.co/timm/{model}/resolve/main/model.safetensors");
+        Ok(file(format!("{model}.safetensors"), url, None))
+    };
+    if let Some(model) = timm_lite(architecture) {
+        return if spec.source == Source::Timm { timm(model) } else { Err(none(String::new())) };
+    }
     match spec.source {
         Source::Keras => {
             let size = spec.trained_at.unwrap_or(KERAS_LARGEST);
@@ -143,9 +179,21 @@ pub fn find(width: f64, spec: &PublishedSpec, top: TopSpec) -> Result<PublishedF
         Source::Timm => {
             let found = TIMM.iter().find(|(of, _)| *of == width);
             let (_, model) = found.ok_or_else(|| none(String::new()))?;
-            let url = format!("https://huggingface.co/timm/{model}/resolve/main/model.safetensors");
-            Ok(file(format!("{model}.safetensors"), url, None))
+            timm(model)
         }
+    }
+}
+
+/// The best of timm's models of an EfficientNet-Lite: timm trained only the smallest itself. Its
+/// name decides the convention.
+fn timm_lite(architecture: Architecture) -> Option<&'static str> {
+    match architecture {
+        Architecture::MobilenetV2 => None,
+        Architecture::EfficientnetLite0 => Some("efficientnet_lite0.ra_in1k"),
+        Architecture::EfficientnetLite1 => Some("tf_efficientnet_lite1.in1k"),
+        Architecture::EfficientnetLite2 => Some("tf_efficientnet_lite2.in1k"),
+        Architecture::EfficientnetLite3 => Some("tf_efficientnet_lite3.in1k"),
+        Architecture::EfficientnetLite4 => Some("tf_efficientnet_lite4.in1k"),
     }
 }
 
@@ -155,7 +203,7 @@ mod tests {
 
     fn name(source: Source, width: f64, trained_at: Option<usize>) -> Option<String> {
         let spec = PublishedSpec { source, version: None, trained_at, sha256: None };
-        let found = find(width, &spec, TopSpec::New);
+        let found = find(Architecture::MobilenetV2, width, &spec, TopSpec::New);
         found.ok().map(|file| file.name)
     }
 

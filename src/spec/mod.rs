@@ -16,6 +16,7 @@ pub const HARMLESS: [&[&str]; 7] = [
     &["model", "weights"],
 ];
 
+mod architecture;
 mod augmentation;
 mod course;
 mod dataset;
@@ -25,6 +26,7 @@ pub mod problem;
 mod stage;
 mod task;
 
+pub use architecture::Architecture;
 pub use augmentation::{AugmentationSpec, FactorRange, Fill, Flip};
 pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,

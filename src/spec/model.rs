@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::Location;
+use super::{Architecture, Location};
 
 /// The model of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelSpec {
     /// Architecture of the base model.
     pub base: BaseModel,
-    /// Factor on the number of channels. `None` for a base model from a file, whose channels are
-    /// fixed.
+    /// Factor on the number of channels. `None` for a base model whose channels are fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<f64>,
     /// Initial weights of the base model.
@@ -34,8 +33,8 @@ impl ModelSpec {
 /// The architecture of a base model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BaseModel {
-    /// MobileNetV2, as in Keras.
-    MobilenetV2,
+    /// A network that this program implements.
+    Named(Architecture),
     /// A network in an ONNX file.
     Onnx(OnnxSpec),
 }
@@ -43,7 +42,7 @@ pub enum BaseModel {
 impl Serialize for BaseModel {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::MobilenetV2 => serializer.serialize_str("mobilenet_v2"),
+            Self::Named(architecture) => serializer.serialize_str(architecture.name()),
             Self::Onnx(spec) => spec.serialize(serializer),
         }
     }
@@ -202,17 +201,21 @@ pub enum Convention {
     Keras,
     /// As in torchvision and timm.
     Torch,
+    /// As in Google's EfficientNet-Lite: padding and epsilon of TensorFlow, and pixel values
+    /// `(x - 127) / 128`.
+    EfficientnetLite,
 }
 
 impl Convention {
     /// All conventions.
-    pub const ALL: [Self; 2] = [Self::Keras, Self::Torch];
+    pub const ALL: [Self; 3] = [Self::Keras, Self::Torch, Self::EfficientnetLite];
 
     /// Its name in records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Keras => "keras",
             Self::Torch => "torch",
+            Self::EfficientnetLite => "efficientnet_lite",
         }
     }
 
@@ -221,6 +224,10 @@ impl Convention {
         match self {
             Self::Keras => Preprocessing::MinusOneToOne,
             Self::Torch => Preprocessing::ImagenetStatistics,
+            Self::EfficientnetLite => {
+                let (mean, deviation) = ([127.0 / 255.0; 3], [128.0 / 255.0; 3]);
+                Preprocessing::Statistics { mean, deviation }
+            }
         }
     }
 }

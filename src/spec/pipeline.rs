@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageSpec, TaskSpec};
+use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageSpec, TaskSpec, TrainSpec};
 
 /// A pipeline in which every value is resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,25 @@ impl Serialize for ByName<'_> {
 }
 
 impl PipelineSpec {
+    /// The random changes to the training images of a stage, and the number of augmented versions of
+    /// each image, if it is fixed.
+    pub fn augmentation_of<'a>(
+        &'a self,
+        stage: &'a TrainSpec,
+    ) -> (&'a [AugmentationSpec], Option<usize>) {
+        match &stage.augmentation {
+            Some(changes) => (changes, stage.augmentation_views),
+            None => (&self.augmentation, self.augmentation_views),
+        }
+    }
+
+    /// The random changes of the last stage that has some.
+    pub fn last_augmentation(&self) -> &[AugmentationSpec] {
+        let mut changes =
+            self.stages.iter().rev().map(|stage| self.augmentation_of(&stage.train).0);
+        changes.find(|changes| !changes.is_empty()).unwrap_or_default()
+    }
+
     /// The stage named `name`.
     pub fn stage(&self, name: &str) -> Option<&StageSpec> {
         self.stages.iter().find(|stage| stage.name == name)

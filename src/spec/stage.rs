@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::AugmentationSpec;
 use super::course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
@@ -35,6 +36,13 @@ pub struct TrainSpec {
     /// Which layers are frozen.
     #[serde(flatten)]
     pub freeze: FreezeSpec,
+    /// Random changes to the training images of this stage. `None` for those of the pipeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Vec<AugmentationSpec>>,
+    /// Number of augmented versions of each image, for changes of its own. `None` to augment anew in
+    /// each epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augmentation_views: Option<usize>,
     /// Number of passes over the training set.
     pub epochs: usize,
     /// How the weights are updated from their gradients.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use alpaca_run::base::tensor::Tensor;
+use alpaca_run::model::architecture;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
-use alpaca_run::spec::Convention;
+use alpaca_run::spec::{Architecture, Convention};
 use serde_json::Value;
 
 use crate::support::pictures::Workshop;
@@ -22,7 +23,7 @@ fn workshop(classes: [&str; 2]) -> Workshop {
     let best = workshop.path("runs/small/weights/best.safetensors");
     let mut whole: Weights = WeightsFile::open(&best)
         .unwrap()
-        .weights(&parameters())
+        .weights(Architecture::MobilenetV2, &parameters())
         .unwrap()
         .iter()
         .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
@@ -44,7 +45,7 @@ fn workshop(classes: [&str; 2]) -> Workshop {
 
 /// The parameters of the base model of the workshop.
 fn parameters() -> Vec<alpaca_run::model::graph::Parameter> {
-    alpaca_run::model::mobilenet_v2::build(Convention::Keras, 0.35, 32, 32).parameters()
+    architecture::outline(Architecture::MobilenetV2, Convention::Keras, 0.35).parameters()
 }
 
 /// The pipeline with the classifier that came with the weights, which hardly moves in training.

@@ -27,6 +27,7 @@ mod data_command;
 mod datasets;
 mod diagnostics;
 mod diff;
+mod efficientnet_lite;
 mod documents;
 mod editor;
 mod evaluations_and_pages;

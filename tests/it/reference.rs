@@ -13,17 +13,20 @@ use alpaca_run::base::tensor::Tensor;
 use alpaca_run::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use alpaca_run::engine::native::NativeExtractor;
 use alpaca_run::engine::{FeatureExtractor, StepRandomness, Trainer};
+use alpaca_run::model::architecture;
 use alpaca_run::model::cut::{self, Cut};
 use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
-use alpaca_run::spec::{AdamSpec, Convention, FreezeSpec, OptimizerSpec, Preprocessing};
+use alpaca_run::spec::{
+    AdamSpec, Architecture, Convention, FreezeSpec, OptimizerSpec, Preprocessing,
+};
 use alpaca_run::train::objective;
 
 use crate::support::network::mobilenet_v2;
 
 /// The folder of reference files; `None`, said aloud, where there is none.
-fn reference() -> Option<PathBuf> {
+pub fn reference() -> Option<PathBuf> {
     let folder = std::env::var_os("ALPACA_REFERENCE").map(PathBuf::from);
     if folder.is_none() {
         println!("skipped: no reference files (ALPACA_REFERENCE is not set)");
@@ -61,8 +64,8 @@ fn situation() -> Option<Situation> {
     let folder = reference()?;
     let network = mobilenet_v2(Convention::Keras, 0.35, 160, 2, 0.0);
     let path = folder.join("weights/mobilenet_v2_0.35_imagenet_no_top.safetensors");
-    let mut weights =
-        WeightsFile::open(&path).unwrap().weights(&network.base_parameters()).unwrap();
+    let file = WeightsFile::open(&path).unwrap();
+    let mut weights = file.weights(Architecture::MobilenetV2, &network.base_parameters()).unwrap();
     let expected = tensors(&folder.join("reference/keras_0.35_160.safetensors"));
     weights.insert("head/kernel", expected["head/kernel"].clone());
     weights.insert("head/bias", Tensor::zeros(&[1]));
@@ -73,7 +76,7 @@ fn situation() -> Option<Situation> {
     Some(Situation { network, weights, batch, expected })
 }
 
-fn largest(values: &[f32]) -> f32 {
+pub fn largest(values: &[f32]) -> f32 {
     values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
@@ -89,7 +92,8 @@ fn the_layers_are_those_of_keras() {
     {
         let text = std::fs::read_to_string(folder.join("reference").join(file)).unwrap();
         let layers: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-        let graph = alpaca_run::model::mobilenet_v2::build(Convention::Keras, width, 160, 160);
+        let size = [160, 160];
+        let graph = architecture::build(Architecture::MobilenetV2, Convention::Keras, width, size);
         assert_eq!(graph.layers().len(), layers.len());
         for (idx, (ours, theirs)) in graph.layers().iter().zip(&layers).enumerate() {
             // Keras numbers the inputs of a session.
@@ -149,7 +153,7 @@ fn pooled_features_and_logits_agree_with_keras() {
     }
 }
 
-fn options(layers: Layers) -> TrainerOptions {
+pub fn options(layers: Layers) -> TrainerOptions {
     let adam = AdamSpec { learning_rate: 1e-4, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
     TrainerOptions {
         optimizer: OptimizerSpec::Adam(adam),

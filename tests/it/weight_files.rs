@@ -12,12 +12,14 @@ use alpaca_run::model::network::Network;
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::error::WeightsError;
 use alpaca_run::model::weights::import::{Naming, WeightsFile};
-use alpaca_run::spec::{Convention, FreezeSpec};
+use alpaca_run::spec::{Architecture, Convention, FreezeSpec};
 use alpaca_run::train::objective;
 
 use crate::reference::{farthest, tensors};
 use crate::support::network::mobilenet_v2;
 use crate::support::program::project;
+
+const MOBILENET_V2: Architecture = Architecture::MobilenetV2;
 
 /// Files that the real libraries wrote (`write.py` beside them), and whose they are.
 const SMALL: [(&str, Naming); 6] = [
@@ -61,7 +63,7 @@ fn each_library_s_tensors_arrive_in_their_places() {
     for (name, naming) in SMALL {
         let file = WeightsFile::open(&small(name)).unwrap();
         assert_eq!(file.naming(), naming, "{name}");
-        let weights = file.weights(&parameters()).unwrap();
+        let weights = file.weights(MOBILENET_V2, &parameters()).unwrap();
         for Parameter { name: parameter, shape, .. } in parameters() {
             let tensor = weights.get(&parameter);
             let counting: Vec<f32> =
@@ -81,11 +83,11 @@ fn what_does_not_fit_is_named_as_its_library_names_it() {
         let file = WeightsFile::open(&small(name)).unwrap();
         let mut wider = parameters();
         wider[0].shape[3] = 8;
-        let error = file.weights(&wider).unwrap_err();
+        let error = file.weights(MOBILENET_V2, &wider).unwrap_err();
         let said = error.notes().join("\n");
         assert!(said.contains("1 tensor with another shape"), "{name}: {said}");
         let fewer = &parameters()[..5];
-        let said = file.weights(fewer).unwrap_err().notes().join("\n");
+        let said = file.weights(MOBILENET_V2, fewer).unwrap_err().notes().join("\n");
         assert!(said.contains("1 tensor in the file but not in the model"), "{name}: {said}");
     }
 }
@@ -106,8 +108,11 @@ fn hostile_files_are_refused_and_nothing_in_them_runs() {
 #[test]
 fn an_onnx_graph_is_read_by_the_places_of_its_convolutions() {
     let file = WeightsFile::open(&small("chain.onnx")).unwrap();
-    assert_eq!((file.naming(), file.convention()), (Naming::Torchvision, Convention::Torch));
-    let error = file.weights(&parameters()).unwrap_err();
+    assert_eq!(
+        (file.naming(), file.convention(MOBILENET_V2).unwrap()),
+        (Naming::Torchvision, Convention::Torch)
+    );
+    let error = file.weights(MOBILENET_V2, &parameters()).unwrap_err();
     let WeightsError::Mismatch { mismatch, .. } = error else { panic!("{error}") };
     // The layers of the small network are there; fifty more convolutions are not in it.
     assert_eq!((mismatch.missing.len(), mismatch.different.len()), (0, 0), "{mismatch:?}");
@@ -121,7 +126,7 @@ fn damaged_files_are_errors() {
     let path = folder.path().join("weights");
     let read = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        WeightsFile::open(&path).and_then(|file| file.weights(&parameters()))
+        WeightsFile::open(&path).and_then(|file| file.weights(MOBILENET_V2, &parameters()))
     };
     for name in SMALL.map(|(name, _)| name).into_iter().chain(["chain.onnx"]) {
         let bytes = std::fs::read(small(name)).unwrap();
@@ -183,7 +188,7 @@ fn features_are_those_of_the_library_that_wrote_the_file() {
 
 /// The base model of a file, for pictures of 160 pixels and a number of classes.
 fn network(file: &WeightsFile, n_classes: usize) -> Network {
-    mobilenet_v2(file.convention(), 0.35, 160, n_classes, 0.0)
+    mobilenet_v2(file.convention(MOBILENET_V2).unwrap(), 0.35, 160, n_classes, 0.0)
 }
 
 /// What the frozen part makes of pictures.
@@ -198,14 +203,14 @@ fn extract(network: &Network, weights: &Weights, mut images: Tensor) -> Features
 /// The pooled features of pictures, with weights as their authors built the network.
 fn pooled(file: &WeightsFile, images: Tensor) -> Vec<f32> {
     let network = network(file, 2);
-    let weights = file.weights(&network.base_parameters()).unwrap();
+    let weights = file.weights(MOBILENET_V2, &network.base_parameters()).unwrap();
     extract(&network, &weights, images).values[0].values().to_vec()
 }
 
 /// What the whole network with its own classifier says about pictures.
 fn probabilities(file: &WeightsFile, images: Tensor) -> Vec<f32> {
     let network = network(file, 1000);
-    let mut weights = file.weights(&network.base_parameters()).unwrap();
+    let mut weights = file.weights(MOBILENET_V2, &network.base_parameters()).unwrap();
     weights.extend(file.classifier().unwrap().head_for(&(0..1000).collect::<Vec<_>>()));
     let features = extract(&network, &weights, images);
     let cut = network.cut(network.first_trainable(&FreezeSpec::All));

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
     CacheDirArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_at_least,
     parse_threads,
 };
+use crate::spec::Architecture;
 
 #[derive(Debug, Args)]
 #[command(mut_arg("cache_dir", |argument| argument.global(true)))]
@@ -111,12 +113,12 @@ pub(in crate::cli) struct PredictArguments {
     /// Weights of the base network: `imagenet`, a file or `{source: torchvision}`
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet", requires = "base")]
     pub(in crate::cli) weights: String,
-    /// Width multiplier of the base network
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "base")]
-    pub(in crate::cli) width: f64,
-    /// Input size of the base network in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 224, requires = "base")]
-    pub(in crate::cli) image_size: usize,
+    /// Width multiplier of MobileNetV2 [default: 1]
+    #[arg(long, value_name = "FACTOR", requires = "base")]
+    pub(in crate::cli) width: Option<f64>,
+    /// Input size in pixels [default: the one that the network was trained for]
+    #[arg(long, value_name = "PIXELS", requires = "base")]
+    pub(in crate::cli) image_size: Option<usize>,
     /// Number of classes to print per image [default: 1 for a run, 5 for `--base`]
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) top: Option<usize>,
@@ -139,11 +141,26 @@ pub(in crate::cli) struct PredictArguments {
 }
 
 /// A network that can predict without a pipeline.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(in crate::cli) enum BaseArgument {
-    /// MobileNetV2 (Sandler et al. 2018)
-    MobilenetV2,
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct BaseArgument(pub(in crate::cli) Architecture);
+
+impl clap::ValueEnum for BaseArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [BaseArgument; Architecture::ALL.len()] = {
+            let mut all = [BaseArgument(Architecture::MobilenetV2); Architecture::ALL.len()];
+            let mut at = 0;
+            while at < all.len() {
+                all[at] = BaseArgument(Architecture::ALL[at]);
+                at += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.title()))
+    }
 }
 
 #[derive(Debug, Args)]

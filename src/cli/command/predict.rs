@@ -20,7 +20,7 @@ use crate::exec::error::RunError;
 use crate::exec::prepare::network;
 use crate::exec::prepare::weights::published;
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
-use crate::spec::FromWeights;
+use crate::spec::{Architecture, FromWeights};
 
 /// Number of classes per image without `--top`: a few of the thousand of ImageNet, and the
 /// likeliest of a classifier that was trained here.
@@ -102,7 +102,7 @@ fn of_file(
 }
 
 fn of_base(
-    base: BaseArgument,
+    BaseArgument(base): BaseArgument,
     arguments: &PredictArguments,
     settings: &Settings,
     terminal: &Terminal,
@@ -181,25 +181,26 @@ fn ask(
 
 /// A pipeline with just the network, so that weights are resolved as in any other.
 fn pipeline(
-    base: BaseArgument,
+    base: Architecture,
     arguments: &PredictArguments,
     settings: &Settings,
 ) -> Result<Loaded, Failure> {
-    let base = match base {
-        BaseArgument::MobilenetV2 => "mobilenet_v2",
-    };
+    let (name, usual_side) = (base.name(), base.usual_side());
     let text = format!(
-        "version: 1\ndataset:\n  directory: .\nmodel:\n  base: {base}\n  weights: imagenet\n  top: \
+        "version: 1\ndataset:\n  directory: .\nmodel:\n  base: {name}\n  weights: imagenet\n  top: \
          pretrained\nstages:\n  none:\n    train:\n      epochs: 1\n"
     );
     let input = PipelineInput {
         file: "predict".into(),
         folder: ".".into(),
-        overrides: vec![
-            format!("dataset.image_size={}", arguments.image_size),
-            format!("model.width={}", arguments.width),
-            format!("model.weights={}", arguments.weights),
-        ],
+        overrides: [
+            Some(format!("dataset.image_size={}", arguments.image_size.unwrap_or(usual_side))),
+            arguments.width.map(|width| format!("model.width={width}")),
+            Some(format!("model.weights={}", arguments.weights)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         current_dir: settings.current_dir.clone(),
     };
     load::from_text(&text, &input).map_err(|rejected| Failure::Rejected(as_typed(rejected)))

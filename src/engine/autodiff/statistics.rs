@@ -39,7 +39,7 @@ impl RunningMeans {
         for (layer, Statistics { mean, variance, n }) in statistics {
             let n = *n as f64;
             let correction = match self.convention {
-                Convention::Keras => 1.0,
+                Convention::Keras | Convention::EfficientnetLite => 1.0,
                 Convention::Torch => n / (n - 1.0).max(1.0),
             };
             for (role, batch, factor) in

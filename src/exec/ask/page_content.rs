@@ -112,7 +112,10 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
     let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
     Ok(Setup {
         network: match &spec.model.base {
-            BaseModel::MobilenetV2 => format!("MobileNetV2 {}", spec.model.width()),
+            BaseModel::Named(named) => match spec.model.width {
+                Some(width) => format!("{} {width}", named.title()),
+                None => named.title().to_owned(),
+            },
             BaseModel::Onnx(onnx) => {
                 let digest = manifest.weights.digest.map_or(String::new(), |digest| {
                     format!(" (digest {})", digest.to_string().chars().take(12).collect::<String>())
@@ -236,7 +239,7 @@ fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, Ru
     if order.is_empty() {
         return Ok(vec![]);
     }
-    let changes = spec.augmentation.clone().into();
+    let changes = spec.last_augmentation().into();
     let augmentation = Augmentation { changes, stream: stream.child("augmentation") };
     let n = order.len();
     let mut pass = seen.loader(spec).start(order, Some(&augmentation), 0);

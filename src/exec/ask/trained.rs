@@ -60,12 +60,12 @@ impl Trained {
         let classes = manifest.dataset.classes.clone();
         let size = spec.dataset.image_size;
         let base = match &spec.model.base {
-            BaseModel::MobilenetV2 => Base::Convention(file.convention()),
+            BaseModel::Named(named) => Base::Convention(file.convention(*named)?),
             BaseModel::Onnx(onnx) => base_model::open(&base_file, &onnx.features, size)?.base,
         };
         let network = Network::build(&spec.model, base, size, classes.len())
             .expect("the engines have units for every layer of the base models");
-        let weights = file.weights(&network.graph.parameters())?;
+        let weights = file.own_weights(&network.graph.parameters())?;
         Ok(Self { classes, network, weights })
     }
 }

@@ -177,7 +177,7 @@ fn decode_all(dataset: &Dataset, pixels: &Pixels) {
 
 fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), RunError> {
     let augmentation = Augmentation {
-        changes: spec.augmentation.clone().into(),
+        changes: spec.last_augmentation().into(),
         stream: SeedStream::new(spec.seed).child("bench"),
     };
     let mut pass = loader.start((0..n).collect(), Some(&augmentation), 0);

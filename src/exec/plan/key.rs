@@ -73,8 +73,17 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         document.insert(WEIGHTS.to_owned(), json!(inputs.weights));
         document.insert(UPSTREAM.to_owned(), json!(from.map(|from| keys[from].digest)));
         document.extend(common.as_object().expect("a spec is a mapping").clone());
-        let own: Map<String, Value> =
-            [(stage.name.clone(), stages[&stage.name].clone())].into_iter().collect();
+        let mut own = stages[&stage.name].clone();
+        if stage.train.augmentation.is_some() {
+            // Changes of its own count instead of those of the pipeline.
+            for key in ["augmentation", "augmentation_views"] {
+                document.remove(key);
+                if let Some(value) = remove(&mut own, &["train", key]) {
+                    document.insert(key.to_owned(), value);
+                }
+            }
+        }
+        let own: Map<String, Value> = [(stage.name.clone(), own)].into_iter().collect();
         document.insert("stages".to_owned(), Value::Object(own));
         keys.push(StageKey::new(Value::Object(document)));
     }

@@ -6,13 +6,13 @@ use super::base_model::{self, Opened};
 use super::error::weights_problem;
 use super::weights::{self, BaseWeights, File};
 use crate::base::key_path::KeyPath;
+use crate::model::architecture;
 use crate::model::imagenet;
-use crate::model::mobilenet_v2;
 use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{BaseModel, Convention, PipelineSpec, TopSpec, WeightsSpec};
+use crate::spec::{Architecture, BaseModel, Convention, PipelineSpec, TopSpec, WeightsSpec};
 
 /// Checks the file that a model refers to, if it refers to one.
 ///
@@ -39,14 +39,8 @@ pub(super) fn built(
             let weights = BaseWeights { source, published: None, digest, weights };
             Ok((network(spec, base, n_classes), Some(weights)))
         }
-        FoundBase::Weights(File { source, published, content }) => {
-            // The weights determine the convention of graph and preprocessing.
-            let network = network(spec, content.convention(), n_classes);
-            let weights = weights::read(&content, &network);
-            let mut weights = weights.map_err(|problem| {
-                let hint = width_hint(spec, &content);
-                problem.hints(hint)
-            })?;
+        FoundBase::Weights(architecture, File { source, published, content }) => {
+            let (network, mut weights) = with_weights(spec, architecture, &content, n_classes)?;
             if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
                 weights.extend(weights::pretrained_head(&content, classes)?);
             }
@@ -56,10 +50,26 @@ pub(super) fn built(
     }
 }
 
+/// Builds the classifier of a pipeline with the weights of a file for its base model. The weights
+/// determine the convention of graph and preprocessing.
+fn with_weights(
+    spec: &PipelineSpec,
+    architecture: Architecture,
+    file: &WeightsFile,
+    n_classes: usize,
+) -> Result<(Network, Weights), Problem> {
+    let other = |problem: Problem| problem.hints(other_network(architecture, file));
+    let convention = file.convention(architecture);
+    let convention = convention.map_err(|error| other(weights_problem(&error)))?;
+    let network = network(spec, convention, n_classes);
+    let weights = weights::read(file, architecture, &network).map_err(other)?;
+    Ok((network, weights))
+}
+
 /// Builds the classifier of a pipeline without weights.
 pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
     let base = match &spec.model.base {
-        BaseModel::MobilenetV2 => Convention::default().into(),
+        BaseModel::Named(_) => Convention::default().into(),
         BaseModel::Onnx(onnx) => base_model::of_pipeline(onnx, spec)?.base,
     };
     Ok(network(spec, base, n_classes))
@@ -74,32 +84,52 @@ fn network(spec: &PipelineSpec, base: impl Into<Base>, n_classes: usize) -> Netw
 pub(super) enum FoundBase {
     /// Random weights.
     Random,
-    /// Weights from a file.
-    Weights(File),
+    /// A network that this program implements, with weights from a file.
+    Weights(Architecture, File),
     /// An ONNX file with the base model.
     File { source: String, opened: Opened },
 }
 
 /// Reads the ONNX file or the weights file of a base model.
 pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<FoundBase, Problem> {
-    if let BaseModel::Onnx(onnx) = &spec.model.base {
-        let opened = base_model::of_pipeline(onnx, spec)?;
-        return Ok(FoundBase::File { source: onnx.onnx.written.clone(), opened });
+    match &spec.model.base {
+        BaseModel::Onnx(onnx) => {
+            let opened = base_model::of_pipeline(onnx, spec)?;
+            Ok(FoundBase::File { source: onnx.onnx.written.clone(), opened })
+        }
+        BaseModel::Named(named) => Ok(match weights::open(&spec.model, cache)? {
+            Some(file) => FoundBase::Weights(*named, file),
+            None => FoundBase::Random,
+        }),
     }
-    Ok(weights::open(&spec.model, cache)?.map_or(FoundBase::Random, FoundBase::Weights))
 }
 
-/// The hint for weights of another width than that of the pipeline.
-fn width_hint(spec: &PipelineSpec, file: &WeightsFile) -> Option<String> {
+/// The hint for weights of another network than that of the pipeline, or of another width.
+fn other_network(own: Architecture, file: &WeightsFile) -> Option<String> {
+    let fits = |architecture: Architecture, width: f64| {
+        let graph = architecture::outline(architecture, Convention::default(), width);
+        file.fits(architecture, &graph.parameters())
+    };
     let steps = (1..=40).map(|step| f64::from(step) * 0.05);
-    let width = mobilenet_v2::PUBLISHED_WIDTHS.into_iter().chain(steps).find(|width| {
-        let mut spec = spec.clone();
-        spec.model.width = Some(*width);
-        file.fits(&network(&spec, file.convention(), 2).base_parameters())
-    })?;
-    // Not 0.6000000000000001.
-    let width = (width * 100.0).round() / 100.0;
-    Some(format!("these weights are for width {width}: write `width: {width}` under `model`"))
+    let widths: Vec<f64> = architecture::PUBLISHED_WIDTHS.into_iter().chain(steps).collect();
+    Architecture::ALL.into_iter().find_map(|architecture| {
+        let widths = if architecture.has_width() { &widths[..] } else { &[1.0] };
+        let width = widths.iter().copied().find(|width| fits(architecture, *width))?;
+        // Not 0.6000000000000001.
+        let width = (width * 100.0).round() / 100.0;
+        Some(match (architecture == own, architecture.has_width()) {
+            (true, true) => {
+                format!("these weights are for width {width}: write `width: {width}` under `model`")
+            }
+            (true, false) => return None,
+            (false, has_width) => {
+                let width =
+                    if has_width { format!(" and `width: {width}`") } else { String::new() };
+                let (title, name) = (architecture.title(), architecture.name());
+                format!("these weights are for {title}: write `base: {name}`{width} under `model`")
+            }
+        })
+    })
 }
 
 /// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and its published
@@ -117,8 +147,10 @@ pub fn pretrained(
         let message = "a network with random weights cannot predict classes";
         return Err(Problem::new(Code::Conflict, at, message));
     };
-    let network = network(spec, content.convention(), n_classes);
-    let mut weights = weights::read(&content, &network)?;
+    let BaseModel::Named(architecture) = spec.model.base else {
+        unreachable!("only networks that can be named have weights of their own")
+    };
+    let (network, mut weights) = with_weights(spec, architecture, &content, n_classes)?;
     let classifier = content.classifier().map_err(|error| weights_problem(&error))?;
     weights.extend(classifier.head_for(&(0..n_classes).collect::<Vec<_>>()));
     Ok((network, weights))

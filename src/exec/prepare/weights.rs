@@ -17,7 +17,7 @@ use crate::model::weights::Weights;
 use crate::model::weights::builtin;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{ModelSpec, PipelineSpec, WeightsSpec};
+use crate::spec::{Architecture, BaseModel, ModelSpec, PipelineSpec, WeightsSpec};
 
 /// Weights that were read from a file.
 pub struct BaseWeights {
@@ -34,7 +34,8 @@ pub struct BaseWeights {
 /// The published file that a model uses, if any.
 pub fn published(model: &ModelSpec) -> Option<PublishedFile> {
     let WeightsSpec::Published(spec) = &model.weights else { return None };
-    let found = published::find(model.width(), spec, model.top);
+    let BaseModel::Named(architecture) = model.base else { return None };
+    let found = published::find(architecture, model.width(), spec, model.top);
     Some(found.expect("pipelines are checked against the published files"))
 }
 
@@ -66,7 +67,9 @@ pub(super) fn open(model: &ModelSpec, cache: Option<&Path>) -> Result<Option<Fil
     let (source, published, path): (String, _, PathBuf) = match &model.weights {
         WeightsSpec::Random(_) | WeightsSpec::InBase => return Ok(None),
         WeightsSpec::Builtin => {
-            let content = WeightsFile::builtin();
+            let BaseModel::Named(architecture) = model.base else { return Ok(None) };
+            let content = WeightsFile::builtin(architecture);
+            let content = content.expect("pipelines are checked against the built-in weights");
             return Ok(Some(File { source: "builtin".to_owned(), published: None, content }));
         }
         WeightsSpec::File(location) => (location.written.clone(), None, location.path.clone()),
@@ -108,10 +111,7 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
                      `--offline` and with ALPACA_OFFLINE unset",
                 )
                 .hint(fetch::by_hand(&path, &file.url))
-                .hint(format!(
-                    "or use weights that need no download: `weights: builtin` with `width: {}`",
-                    builtin::WIDTH
-                )))
+                .hint(builtin::hint()))
         }
         Err(error) => {
             let hints = error.hints(cache, file);
@@ -121,8 +121,13 @@ fn find(file: &PublishedFile, cache: Option<&Path>) -> Result<Kept, Problem> {
 }
 
 /// Reads the weights of the base model of a network.
-pub(super) fn read(file: &WeightsFile, network: &Network) -> Result<Weights, Problem> {
-    file.weights(&network.base_parameters()).map_err(|error| error::weights_problem(&error))
+pub(super) fn read(
+    file: &WeightsFile,
+    architecture: Architecture,
+    network: &Network,
+) -> Result<Weights, Problem> {
+    let found = file.weights(architecture, &network.base_parameters());
+    found.map_err(|error| error::weights_problem(&error))
 }
 
 /// Reads the outputs for `classes` of the classifier in a file.

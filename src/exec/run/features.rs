@@ -36,14 +36,15 @@ pub(crate) struct StageImages<'a> {
 }
 
 /// Distinct versions of each training image over all epochs: one without augmentation, and `None`
-/// if each epoch augments or draws it anew.
-pub(crate) fn n_versions(spec: &PipelineSpec) -> Option<usize> {
+/// if each epoch of the stage augments or draws it anew.
+pub(crate) fn n_versions(spec: &PipelineSpec, stage: &TrainSpec) -> Option<usize> {
+    let (changes, views) = spec.augmentation_of(stage);
     if spec.dataset.source.is_afresh() {
         None
-    } else if spec.augmentation.is_empty() {
+    } else if changes.is_empty() {
         Some(1)
     } else {
-        spec.augmentation_views
+        views
     }
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn kept_features(
     }
     let values = cut.boundary.iter().map(|value| network.value_shape(*value));
     let len: usize = values.map(|shape| shape.iter().product::<usize>()).sum();
-    let n_versions = n_versions(spec);
+    let n_versions = n_versions(spec, train);
     let fit = |n: usize| Fit::of(n, len, &half(room));
     Some(KeptFeatures {
         bytes_each: (len * size_of::<f32>()) as u64,

@@ -290,15 +290,16 @@ impl Run<'_> {
     ) -> Result<StageOutcome, RunError> {
         let RunContext { dataset, split, network, layers, .. } = self.context;
         let StageSpec { name, train: spec } = stage;
-        let changes: Arc<[AugmentationSpec]> = self.spec.augmentation.clone().into();
+        let (changes, views) = self.spec.augmentation_of(spec);
+        let changes: Arc<[AugmentationSpec]> = changes.into();
         let images = StageImages {
             dataset,
             loader,
             train: &split.positions(Part::Train),
             validation: &split.positions(Part::Validation),
             changes: &changes,
-            views: self.spec.augmentation_views,
-            n_versions: features::n_versions(self.spec),
+            views,
+            n_versions: features::n_versions(self.spec, spec),
         };
         let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);

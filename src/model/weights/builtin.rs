@@ -1,24 +1,66 @@
-//! The built-in weights, pre-trained on images drawn from formulas (data/weights/README.md).
+//! The built-in weights (data/weights/README.md).
 
-/// The width of the network they are for.
-pub const WIDTH: f64 = 0.35;
+use crate::spec::Architecture;
 
-/// Bytes of the safetensors file.
-pub const BYTES: &[u8] = include_bytes!("../../../data/weights/mobilenet_v2_0.35_160.safetensors");
+/// Weights that are compiled in.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Network that they are for.
+    pub architecture: Architecture,
+    /// Width of the network, if its family has several.
+    pub width: Option<f64>,
+    /// Bytes of the safetensors file.
+    pub bytes: &'static [u8],
+}
+
+/// All built-in weights, the best first: those of EfficientNet-Lite0 were trained on ImageNet, those
+/// of MobileNetV2 on images drawn from formulas.
+pub const ALL: [Builtin; 2] = [
+    Builtin {
+        architecture: Architecture::EfficientnetLite0,
+        width: None,
+        bytes: include_bytes!("../../../data/weights/efficientnet_lite0_f16.safetensors"),
+    },
+    Builtin {
+        architecture: Architecture::MobilenetV2,
+        width: Some(0.35),
+        bytes: include_bytes!("../../../data/weights/mobilenet_v2_0.35_160.safetensors"),
+    },
+];
+
+/// The built-in weights of a network; `None` if it has none.
+pub fn of(architecture: Architecture) -> Option<Builtin> {
+    ALL.into_iter().find(|builtin| builtin.architecture == architecture)
+}
+
+/// How to use built-in weights instead of others.
+pub fn hint() -> String {
+    let choices = ALL.map(|Builtin { architecture, width, .. }| {
+        let width = width.map_or(String::new(), |width| format!(" of width {width}"));
+        format!("`base: {}`{width}", architecture.name())
+    });
+    format!("`weights: builtin` needs no download; {} have them", choices.join(" and "))
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::mobilenet_v2;
+    use crate::model::architecture;
     use crate::model::weights::import::WeightsFile;
     use crate::spec::Convention;
 
     #[test]
     fn they_are_complete_and_small() {
-        assert!(BYTES.len() <= 2 << 20, "{} bytes", BYTES.len());
-        let file = WeightsFile::builtin();
-        assert_eq!(file.convention(), Convention::Keras);
-        let graph = mobilenet_v2::build(Convention::Keras, WIDTH, 160, 160);
-        assert_eq!(file.weights(&graph.parameters()).unwrap().iter().count(), 260);
+        for (Builtin { architecture, width, bytes }, convention, most, n) in [
+            (ALL[0], Convention::EfficientnetLite, 7 << 20, 245),
+            (ALL[1], Convention::Keras, 2 << 20, 260),
+        ] {
+            assert!(bytes.len() <= most, "{} bytes", bytes.len());
+            let file = WeightsFile::builtin(architecture).unwrap();
+            assert_eq!(file.convention(architecture).unwrap(), convention);
+            let graph = architecture::outline(architecture, convention, width.unwrap_or(1.0));
+            let weights = file.weights(architecture, &graph.parameters()).unwrap();
+            assert_eq!(weights.iter().count(), n);
+        }
     }
 }

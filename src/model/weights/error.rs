@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::fs::FileError;
 use crate::base::text;
+use crate::spec::Architecture;
 
 /// A file that is damaged, or contains something that tensors do not need.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,18 @@ pub enum WeightsError {
         /// All differences.
         mismatch: Mismatch,
     },
+    /// timm publishes the network twice under the same names, and nothing tells which it is.
+    #[error(
+        "`{}` could be either of timm's two {}s, which pad and scale images differently",
+        path.display(),
+        architecture.title()
+    )]
+    UnknownTimm {
+        /// Path of the file.
+        path: PathBuf,
+        /// Network of the pipeline.
+        architecture: Architecture,
+    },
     /// The tensors do not include an ImageNet classifier.
     #[error("`{}` contains no classifier of ImageNet's 1,000 classes", path.display())]
     NoClassifier {
@@ -51,7 +64,10 @@ impl WeightsError {
     pub fn notes(&self) -> Vec<String> {
         match self {
             Self::Mismatch { mismatch, .. } => mismatch.explain(),
-            Self::File(_) | Self::Format { .. } | Self::NoClassifier { .. } => vec![],
+            Self::File(_)
+            | Self::Format { .. }
+            | Self::UnknownTimm { .. }
+            | Self::NoClassifier { .. } => vec![],
         }
     }
 
@@ -64,6 +80,13 @@ impl WeightsError {
                     "use weights in a safetensors, PyTorch (.pth), Keras (.h5) or ONNX file"
                         .to_owned(),
                 ]
+            }
+            Self::UnknownTimm { architecture, .. } => {
+                let name = architecture.name();
+                vec![format!(
+                    "name the file after the model in timm, `tf_{name}….safetensors` or \
+                     `{name}….safetensors`, or put the model's `config.json` beside it"
+                )]
             }
             Self::NoClassifier { .. } => {
                 vec![

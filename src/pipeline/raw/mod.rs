@@ -25,9 +25,8 @@ pub(super) use dataset::{
     RawOnBadImage, RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
-    RawArchitecture, RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling,
-    RawPreprocessing, RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion,
-    RawWeights,
+    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
+    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+use crate::spec::Architecture;
 
 /// The network: a base model and the classifier on top of it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -11,8 +12,8 @@ use super::defaults;
 pub(in crate::pipeline) struct RawModel {
     /// Architecture of the base model, or an ONNX file.
     pub(in crate::pipeline) base: RawBase,
-    /// Factor on the number of channels ("alpha"). ImageNet weights exist for 0.35, 0.5, 0.75, 1.0,
-    /// 1.3 and 1.4.
+    /// Factor on the number of channels of MobileNetV2 ("alpha"). ImageNet weights exist for 0.35,
+    /// 0.5, 0.75, 1.0, 1.3 and 1.4. Other networks have no such factor.
     #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
     pub(in crate::pipeline) width: Option<f64>,
     /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), or a file. A
@@ -31,9 +32,10 @@ pub(in crate::pipeline) struct RawModel {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawWeights {
-    /// `builtin` for the weights included in this program, `imagenet` for those that Keras has
-    /// published, `none` for random weights, or the path of a file from Keras, torchvision, timm or
-    /// an ONNX exporter (.h5, .pth, .safetensors or .onnx).
+    /// `builtin` for the weights included in this program, `imagenet` for published ones (from Keras
+    /// for MobileNetV2, from timm for EfficientNet-Lite), `none` for random weights, or the path of
+    /// a file from Keras, torchvision, timm, `efficientnet_pytorch` or an ONNX exporter (.h5, .pth,
+    /// .safetensors or .onnx).
     Named(#[schemars(length(min = 1))] String),
     /// Weights that a library has published.
     Published(RawPublished),
@@ -81,11 +83,11 @@ pub(in crate::pipeline) struct RawPublished {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawSource {
-    /// `keras.applications`: widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
+    /// `keras.applications`: MobileNetV2 of widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
     Keras,
-    /// torchvision: width 1.0.
+    /// torchvision: MobileNetV2 of width 1.0.
     Torchvision,
-    /// timm: widths 0.5, 1.0 and 1.4.
+    /// timm: MobileNetV2 of widths 0.5, 1.0 and 1.4, and EfficientNet-Lite.
     Timm,
 }
 
@@ -120,12 +122,36 @@ pub(in crate::pipeline) enum RawBase {
     Onnx(RawOnnx),
 }
 
-/// MobileNetV2 as in Keras (Sandler et al. 2018).
+/// A network that this program implements.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawArchitecture {
     /// MobileNetV2 as in Keras (Sandler et al. 2018).
     MobilenetV2,
+    /// EfficientNet-Lite0 as in timm (Google, 2020), for images of 224 pixels. Its weights are built
+    /// in.
+    EfficientnetLite0,
+    /// EfficientNet-Lite1, for images of 240 pixels.
+    EfficientnetLite1,
+    /// EfficientNet-Lite2, for images of 260 pixels.
+    EfficientnetLite2,
+    /// EfficientNet-Lite3, for images of 300 pixels.
+    EfficientnetLite3,
+    /// EfficientNet-Lite4, for images of 380 pixels.
+    EfficientnetLite4,
+}
+
+impl From<RawArchitecture> for Architecture {
+    fn from(raw: RawArchitecture) -> Self {
+        match raw {
+            RawArchitecture::MobilenetV2 => Self::MobilenetV2,
+            RawArchitecture::EfficientnetLite0 => Self::EfficientnetLite0,
+            RawArchitecture::EfficientnetLite1 => Self::EfficientnetLite1,
+            RawArchitecture::EfficientnetLite2 => Self::EfficientnetLite2,
+            RawArchitecture::EfficientnetLite3 => Self::EfficientnetLite3,
+            RawArchitecture::EfficientnetLite4 => Self::EfficientnetLite4,
+        }
+    }
 }
 
 /// A network that another program exported as an ONNX file. Residual networks, MobileNetV2 and other

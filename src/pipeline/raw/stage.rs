@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::augmentation::RawAugmentation;
 use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
@@ -14,7 +15,7 @@ use super::task::{RawEvaluate, RawExport};
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawStage {
     /// Train part of the model.
-    Train(RawTrain),
+    Train(Box<RawTrain>),
     /// Evaluate the model of a stage on images it was not trained on.
     Evaluate(RawEvaluate),
     /// Export the model of a stage as an ONNX file.
@@ -30,11 +31,23 @@ pub(in crate::pipeline) struct RawTrain {
     pub(in crate::pipeline) from: Option<String>,
     /// Which weights of that stage to start from. `best` by default.
     pub(in crate::pipeline) from_weights: Option<RawFromWeights>,
-    /// Part of the base model to freeze. `all` by default, unless `unfreeze_from` is given.
+    /// Part of the base model to freeze. `all` by default, unless `unfreeze_from` or
+    /// `unfreeze_last` is given.
     pub(in crate::pipeline) freeze: Option<RawFreeze>,
-    /// First layer of the base model to train: its name, or its index in Keras's list. All layers
-    /// before it are frozen. `alpaca-run layers` lists the layers.
+    /// First part of the base model to train: a block, such as `block_12`, a layer by its name, or
+    /// a layer by its index. All layers before it are frozen. `alpaca-run layers` lists blocks and
+    /// layers.
     pub(in crate::pipeline) unfreeze_from: Option<RawLayer>,
+    /// Number of blocks to train at the end of the base model, with the layers after them.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::pipeline) unfreeze_last: Option<usize>,
+    /// Random changes to the training images of this stage, instead of those of the pipeline. With
+    /// `[]`, its images are not changed, so that features of a frozen base model are computed once.
+    pub(in crate::pipeline) augmentation: Option<Vec<RawAugmentation>>,
+    /// Number of augmented versions of each training image, for a stage with its own `augmentation`.
+    /// By default every image is augmented anew in each epoch.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::pipeline) augmentation_views: Option<usize>,
     /// Number of passes over the training set.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(in crate::pipeline) epochs: usize,
@@ -94,10 +107,10 @@ pub(in crate::pipeline) enum RawFreeze {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawLayer {
-    /// Index of the layer in Keras's list. Indices differ between Keras releases, so the name is
-    /// recorded.
+    /// Index of the layer, for MobileNetV2 in Keras's list. Indices differ between releases of Keras,
+    /// so the name is recorded.
     Index(u64),
-    /// Name of the layer.
+    /// Name of the block or layer. Blocks are numbered from `block_0`.
     Name(String),
 }
 

@@ -1,6 +1,7 @@
 //! Turns raw types into the spec: fills in defaults that depend on other values, and makes the
 //! checks that a schema cannot make. Problems are collected, never returned one at a time.
 
+mod augmentation;
 mod course;
 mod dataset;
 mod model;
@@ -11,12 +12,12 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use super::document::{Document, SourceKind};
-use super::raw::{NumberOrRange, RawAugmentation, RawDevice, RawFill, RawFlip, RawPipeline};
+use super::raw::{RawDevice, RawPipeline};
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::base::names;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{AugmentationSpec, Device, FactorRange, Fill, Flip, Location, PipelineSpec};
+use crate::spec::{Device, Location, PipelineSpec};
 
 /// The directories that paths may be relative to.
 pub(super) struct Folders<'a> {
@@ -47,22 +48,8 @@ pub(super) fn resolve(
     };
     let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);
     let model = model::resolve(&raw.model, &dataset, &locate, folders.is_partial, problems);
-    let augmentation = raw
-        .augmentation
-        .iter()
-        .enumerate()
-        .map(|(index, raw)| {
-            augmentation(raw, &KeyPath::of(&["augmentation"]).index(index), problems)
-        })
-        .collect();
-    if raw.augmentation_views.is_some() && raw.augmentation.is_empty() {
-        let message = "`augmentation_views` has no effect without `augmentation`";
-        let at = KeyPath::of(&["augmentation_views"]);
-        problems.push(
-            Problem::new(Code::Conflict, at, message)
-                .hint("remove it, or add changes to `augmentation`"),
-        );
-    }
+    let (written, views) = (&raw.augmentation, raw.augmentation_views);
+    let augmentation = augmentation::resolve(written, views, &KeyPath::default(), problems);
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
     problems.extend(homes.take());
     (problems.len() == n_before).then_some(PipelineSpec {
@@ -154,75 +141,4 @@ fn location(document: &Document, folders: &Folders<'_>, at: &KeyPath, text: &str
         recorded = recorded.replace('\\', "/");
     }
     Location { written: recorded, path }
-}
-
-fn augmentation(
-    raw: &RawAugmentation,
-    at: &KeyPath,
-    problems: &mut Vec<Problem>,
-) -> AugmentationSpec {
-    let mut range = |factor, tag: &str, key: &str, bounds| {
-        let at = at.key(tag).key(key);
-        factor_range(factor, bounds, at, problems)
-    };
-    match *raw {
-        RawAugmentation::RandomFlip(flip) => AugmentationSpec::RandomFlip(match flip {
-            RawFlip::Horizontal => Flip::Horizontal,
-            RawFlip::Vertical => Flip::Vertical,
-            RawFlip::Both => Flip::Both,
-        }),
-        RawAugmentation::RandomRotation(raw) => AugmentationSpec::RandomRotation {
-            factor: range(raw.factor, "random_rotation", "factor", (-1.0, 1.0)),
-            fill: fill(raw.fill),
-        },
-        RawAugmentation::RandomZoom(raw) => AugmentationSpec::RandomZoom {
-            factor: range(raw.factor, "random_zoom", "factor", (-0.99, 1.0)),
-            fill: fill(raw.fill),
-        },
-        RawAugmentation::RandomTranslation(raw) => AugmentationSpec::RandomTranslation {
-            height: range(raw.height, "random_translation", "height", (-1.0, 1.0)),
-            width: range(raw.width, "random_translation", "width", (-1.0, 1.0)),
-            fill: fill(raw.fill),
-        },
-        RawAugmentation::RandomBrightness(raw) => AugmentationSpec::RandomBrightness {
-            factor: range(raw.factor, "random_brightness", "factor", (-1.0, 1.0)),
-        },
-        RawAugmentation::RandomContrast(raw) => AugmentationSpec::RandomContrast {
-            factor: range(raw.factor, "random_contrast", "factor", (-1.0, 1.0)),
-        },
-    }
-}
-
-fn factor_range(
-    raw: NumberOrRange,
-    (least, most): (f64, f64),
-    at: KeyPath,
-    problems: &mut Vec<Problem>,
-) -> FactorRange {
-    let (low, high) = match raw {
-        NumberOrRange::Number(factor) => (-factor.abs(), factor.abs()),
-        NumberOrRange::Range([low, high]) => (low, high),
-    };
-    if low > high {
-        let message = format!("the lower end {low} of the range is above its upper end {high}");
-        problems.push(
-            Problem::new(Code::OutOfRange, at, message).hint(format!("write [{high}, {low}]")),
-        );
-    } else if low < least || high > most {
-        let message = format!("the range from {low} to {high} is not inside [{least}, {most}]");
-        let is_in_degrees = at.to_string().contains("random_rotation") && high.abs() <= 360.0;
-        let problem = Problem::new(Code::OutOfRange, at, message);
-        problems.push(problem.hints(is_in_degrees.then(|| {
-            format!("a factor is a fraction of a full turn: {high} degrees are {}", high / 360.0)
-        })));
-    }
-    FactorRange { low, high }
-}
-
-fn fill(raw: RawFill) -> Fill {
-    match raw {
-        RawFill::Reflect => Fill::Reflect,
-        RawFill::Constant => Fill::Constant,
-        RawFill::Nearest => Fill::Nearest,
-    }
 }

@@ -1,18 +1,18 @@
 //! Resolves `model:`.
 
 use crate::base::key_path::KeyPath;
-use crate::model::mobilenet_v2;
+use crate::model::architecture;
 use crate::model::published;
 use crate::model::weights::builtin;
 use crate::pipeline::raw::{
-    RawArchitecture, RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling,
-    RawPreprocessing, RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion,
-    RawWeights,
+    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
+    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    BaseModel, DatasetSpec, HeadSpec, ImageSize, Initializer, Location, ModelSpec, OnnxSpec,
-    Pooling, Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    Architecture, BaseModel, DatasetSpec, HeadSpec, ImageSize, Initializer, Location, ModelSpec,
+    OnnxSpec, Pooling, Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion,
+    WeightsSpec,
 };
 
 /// Largest image side in pixels. Beyond it a batch of activations does not fit into memory.
@@ -28,8 +28,8 @@ pub(super) fn resolve(
 ) -> ModelSpec {
     let at = KeyPath::of(&["model"]);
     let head = head(raw.head);
-    let base = match &raw.base {
-        RawBase::Named(RawArchitecture::MobilenetV2) => BaseModel::MobilenetV2,
+    let architecture = match &raw.base {
+        RawBase::Named(raw) => Architecture::from(*raw),
         RawBase::Onnx(onnx) => {
             check_sides(1, dataset.image_size, problems);
             refuse_choices_of_architectures(raw, &at, problems);
@@ -38,15 +38,15 @@ pub(super) fn resolve(
             return ModelSpec { base, width, weights, top, head };
         }
     };
-    check_sides(mobilenet_v2::SMALLEST_SIDE, dataset.image_size, problems);
-    let width = raw.width.unwrap_or(1.0);
+    check_sides(architecture::SMALLEST_SIDE, dataset.image_size, problems);
+    let named = Named { architecture, width: width(raw, architecture, &at, problems) };
     let top = match raw.top {
         RawTop::New => TopSpec::New,
         RawTop::Pretrained => TopSpec::Pretrained,
     };
     let at_weights = at.key("weights");
     let weights = if let Some(raw) = &raw.weights {
-        weights(raw, width, dataset.image_size, &at_weights, locate, problems)
+        weights(raw, named, dataset.image_size, &at_weights, locate, problems)
     } else {
         // They may have been removed because they were invalid.
         if !is_partial {
@@ -58,7 +58,7 @@ pub(super) fn resolve(
         WeightsSpec::Random(Initializer::default())
     };
     if let WeightsSpec::Published(spec) = &weights
-        && let Err(error) = published::find(width, spec, top)
+        && let Err(error) = published::find(architecture, named.width.unwrap_or(1.0), spec, top)
     {
         let problem = Problem::new(Code::WeightsUnavailable, at_weights, error.to_string());
         problems.push(problem.hint(error.hint()));
@@ -70,13 +70,42 @@ pub(super) fn resolve(
                 .hint("write `top: new`, or use weights that were trained on ImageNet"),
         );
     }
-    ModelSpec { base, width: Some(width), weights, top, head }
+    ModelSpec { base: BaseModel::Named(architecture), width: named.width, weights, top, head }
+}
+
+/// A network that this program implements; the factor on its channels, if its family has one.
+#[derive(Clone, Copy)]
+struct Named {
+    architecture: Architecture,
+    width: Option<f64>,
+}
+
+/// The factor on the channels of a network.
+fn width(
+    raw: &RawModel,
+    architecture: Architecture,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> Option<f64> {
+    if architecture.has_width() {
+        return Some(raw.width.unwrap_or(1.0));
+    }
+    if raw.width.is_some_and(|width| width != 1.0) {
+        let title = architecture.title();
+        let message = format!("{title} has no `width`: its number of channels is fixed");
+        let mut problem = Problem::new(Code::Conflict, at.key("width"), message);
+        if architecture == Architecture::EfficientnetLite0 {
+            problem = problem.hint("`efficientnet_lite1` to `efficientnet_lite4` are larger");
+        }
+        problems.push(problem.hint("remove it"));
+    }
+    None
 }
 
 /// Resolves the initial weights of a base model that is not a file.
 fn weights(
     raw: &RawWeights,
-    width: f64,
+    named: Named,
     size: ImageSize,
     at: &KeyPath,
     locate: &dyn Fn(&KeyPath, &str) -> Location,
@@ -85,16 +114,16 @@ fn weights(
     match raw {
         RawWeights::Named(name) => match name.as_str() {
             "none" => WeightsSpec::Random(Initializer::default()),
-            "imagenet" => WeightsSpec::Published(keras(size, None)),
+            "imagenet" => {
+                WeightsSpec::Published(match published::usual_source(named.architecture) {
+                    Source::Keras => keras(size, None),
+                    source => {
+                        PublishedSpec { source, version: None, trained_at: None, sha256: None }
+                    }
+                })
+            }
             "builtin" => {
-                if width != builtin::WIDTH {
-                    let message = format!("the built-in weights are for width {}", builtin::WIDTH);
-                    let problem = Problem::new(Code::WeightsUnavailable, at.clone(), message);
-                    problems.push(problem.hint(format!(
-                        "write `width: {}`, or `weights: imagenet`",
-                        builtin::WIDTH
-                    )));
-                }
+                problems.extend(not_builtin(named, at));
                 WeightsSpec::Builtin
             }
             file => WeightsSpec::File(locate(at, file)),
@@ -105,6 +134,25 @@ fn weights(
         }),
         RawWeights::Published(raw) => WeightsSpec::Published(published(raw, size, at, problems)),
     }
+}
+
+/// The problem of a network without built-in weights.
+fn not_builtin(Named { architecture, width }: Named, at: &KeyPath) -> Option<Problem> {
+    let found = builtin::of(architecture);
+    let (message, hint) = match found.map(|found| found.width) {
+        Some(of) if of == width => return None,
+        Some(of) => {
+            let of = of.unwrap_or(1.0);
+            let message =
+                format!("the built-in weights of {} are for width {of}", architecture.title());
+            (message, format!("write `width: {of}`, or `weights: imagenet`"))
+        }
+        None => {
+            let message = format!("{} has no built-in weights", architecture.title());
+            (message, format!("write `weights: imagenet`; {}", builtin::hint()))
+        }
+    };
+    Some(Problem::new(Code::WeightsUnavailable, at.clone(), message).hint(hint))
 }
 
 /// Reports keys of a model that do not apply if its base model is a file.

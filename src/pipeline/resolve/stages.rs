@@ -2,12 +2,12 @@
 
 use indexmap::IndexMap;
 
-use super::{check_name, course, tasks};
+use super::{augmentation, check_name, course, tasks};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
+use crate::model::architecture;
 use crate::model::freeze::{self, LayerRef};
 use crate::model::graph::Graph;
-use crate::model::mobilenet_v2;
 use crate::pipeline::raw::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
     RawStage, RawTrain,
@@ -27,10 +27,9 @@ pub(super) fn resolve(
     problems: &mut Vec<Problem>,
 ) -> (Vec<StageSpec>, Vec<TaskSpec>) {
     // Layer names do not depend on the size of images, which may be one of the problems.
-    let side = mobilenet_v2::SMALLEST_SIDE;
     let base = match model.base {
-        BaseModel::MobilenetV2 => {
-            Some(mobilenet_v2::build(Convention::Keras, model.width(), side, side))
+        BaseModel::Named(named) => {
+            Some(architecture::outline(named, Convention::default(), model.width()))
         }
         BaseModel::Onnx(_) => None,
     };
@@ -83,10 +82,19 @@ fn train(
         Some(RawFromWeights::Best) | None => FromWeights::Best,
     });
     let freeze = freeze_rule(raw, base, at, problems);
+    let changes = raw.augmentation.as_deref();
+    let augmentation = match (changes, raw.augmentation_views) {
+        (None, None) => None,
+        (changes, views) => {
+            Some(augmentation::resolve(changes.unwrap_or_default(), views, at, problems))
+        }
+    };
     let (schedule, warmup) = course::schedule(raw, at, problems);
     TrainSpec {
         from,
         from_weights,
+        augmentation,
+        augmentation_views: raw.augmentation_views,
         epochs: raw.epochs,
         optimizer: optimizer(raw.optimizer),
         schedule,
@@ -113,28 +121,38 @@ fn freeze_rule(
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> FreezeSpec {
-    let layer = match (&raw.freeze, &raw.unfreeze_from) {
-        (Some(_), Some(_)) => {
-            let message = "`freeze` and `unfreeze_from` both specify which layers are trained";
-            let problem = Problem::new(Code::Conflict, at.key("unfreeze_from"), message);
-            problems.push(problem.hint("keep one of the two"));
-            return FreezeSpec::All;
-        }
-        (Some(RawFreeze::None), None) => return FreezeSpec::None,
-        (Some(RawFreeze::All) | None, None) => return FreezeSpec::All,
-        (None, Some(layer)) => layer,
-    };
-    let at = at.key("unfreeze_from");
-    let found = match (layer, base) {
+    let given = [
+        ("freeze", raw.freeze.is_some()),
+        ("unfreeze_from", raw.unfreeze_from.is_some()),
+        ("unfreeze_last", raw.unfreeze_last.is_some()),
+    ];
+    let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(key, _)| *key).collect();
+    if let [first, .., second] = given[..] {
+        let message = format!("`{first}` and `{second}` both specify which layers are trained");
+        let problem = Problem::new(Code::Conflict, at.key(second), message);
+        problems.push(problem.hint("keep one of them"));
+        return FreezeSpec::All;
+    }
+    let found = match (&raw.freeze, &raw.unfreeze_from, raw.unfreeze_last, base) {
+        (Some(RawFreeze::None), ..) => return FreezeSpec::None,
+        (.., Some(n), base) => freeze::find_last(base, n, at.key("unfreeze_last")),
+        (_, None, ..) => return FreezeSpec::All,
         // The layer is looked up later, when the files of the run are opened.
-        (RawLayer::Name(name), None) => return FreezeSpec::Before { layer: name.clone() },
-        (RawLayer::Index(_), None) => {
+        (_, Some(RawLayer::Name(name)), _, None) => {
+            return FreezeSpec::Before { layer: name.clone() };
+        }
+        (_, Some(RawLayer::Index(_)), _, None) => {
             let message = "layers of a base model from a file must be given by name";
-            let problem = Problem::new(Code::UnknownLayer, at, message);
+            let problem = Problem::new(Code::UnknownLayer, at.key("unfreeze_from"), message);
             Err(problem.hint("`alpaca-run layers` lists all layers"))
         }
-        (RawLayer::Name(name), Some(base)) => freeze::find_at(base, LayerRef::Name(name), at),
-        (RawLayer::Index(index), Some(base)) => freeze::find_at(base, LayerRef::Index(*index), at),
+        (_, Some(layer), _, Some(base)) => {
+            let layer = match layer {
+                RawLayer::Name(name) => LayerRef::Name(name),
+                RawLayer::Index(index) => LayerRef::Index(*index),
+            };
+            freeze::find_at(base, layer, at.key("unfreeze_from"))
+        }
     };
     match found {
         Ok(layer) => FreezeSpec::Before { layer: layer.name.clone() },

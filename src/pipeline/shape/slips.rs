@@ -83,7 +83,7 @@ const SLIPS: [Slip; 35] = [
     Slip {
         home: DATASET,
         names: &["augment", "augmentation", "augmentations", "transform", "transforms"],
-        hint: "write `augmentation` at the top level, as a list",
+        hint: "write `augmentation` at the top level or in a stage, as a list",
     },
     // The model.
     Slip {

@@ -2,8 +2,8 @@
 
 use alpaca_run::model::network::Network;
 use alpaca_run::spec::{
-    BaseModel, Convention, HeadSpec, ImageSize, Initializer, ModelSpec, Pooling, TopSpec,
-    WeightsSpec,
+    Architecture, BaseModel, Convention, HeadSpec, ImageSize, Initializer, ModelSpec, Pooling,
+    TopSpec, WeightsSpec,
 };
 
 /// `MobileNetV2` of a width for square pictures, with a head for some classes that drops a share of
@@ -16,8 +16,27 @@ pub fn mobilenet_v2(
     dropout: f64,
 ) -> Network {
     let head = HeadSpec { pooling: Pooling::Average, dropout };
-    let (base, weights) = (BaseModel::MobilenetV2, WeightsSpec::Random(Initializer::HeUniform));
-    let spec = ModelSpec { base, width: Some(width), weights, top: TopSpec::New, head };
+    let base = BaseModel::Named(Architecture::MobilenetV2);
+    build(&ModelSpec { width: Some(width), ..spec(base, head) }, convention, side, n_classes)
+}
+
+/// A network of one width for square pictures.
+pub fn named(
+    architecture: Architecture,
+    convention: Convention,
+    side: usize,
+    n_classes: usize,
+) -> Network {
+    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
+    build(&spec(BaseModel::Named(architecture), head), convention, side, n_classes)
+}
+
+fn spec(base: BaseModel, head: HeadSpec) -> ModelSpec {
+    let weights = WeightsSpec::Random(Initializer::HeUniform);
+    ModelSpec { base, width: None, weights, top: TopSpec::New, head }
+}
+
+fn build(spec: &ModelSpec, convention: Convention, side: usize, n_classes: usize) -> Network {
     let size = ImageSize { height: side, width: side };
-    Network::build(&spec, convention, size, n_classes).unwrap()
+    Network::build(spec, convention, size, n_classes).unwrap()
 }

@@ -53,7 +53,8 @@ impl WeightsFile {
         let (kernel, bias) = place(self.naming, &*self.file).ok_or_else(none)?;
         let shapes = self.file.shapes();
         let n = imagenet::N_CLASSES;
-        let is_turned = matches!(self.naming, Naming::Torchvision | Naming::Timm);
+        let is_turned =
+            matches!(self.naming, Naming::Torchvision | Naming::Timm | Naming::EfficientnetPytorch);
         let n_features = match (is_turned, &shapes[&kernel][..]) {
             (true, &[classes, features]) | (false, &[features, classes]) if classes == n => {
                 features
@@ -83,6 +84,7 @@ fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
     let pairs: &[[&str; 2]] = match naming {
         Naming::Torchvision => &[["classifier.1.weight", "classifier.1.bias"]],
         Naming::Timm => &[["classifier.weight", "classifier.bias"]],
+        Naming::EfficientnetPytorch => &[["_fc.weight", "_fc.bias"]],
         Naming::Own | Naming::Keras => &[["predictions/kernel", "predictions/bias"]],
         Naming::Keras3 => &[["layers/dense/vars/0", "layers/dense/vars/1"]],
     };

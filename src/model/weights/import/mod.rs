@@ -12,6 +12,7 @@ mod names;
 mod onnx;
 mod pickle;
 mod safe;
+mod timm;
 mod torch;
 
 use std::collections::BTreeMap;
@@ -29,10 +30,10 @@ use crate::base::fs::{self, FileError};
 use crate::base::tensor::{Tensor, shape_text};
 use crate::base::text;
 use crate::model::graph::{Parameter, Role};
-use crate::spec::Convention;
+use crate::spec::{Architecture, Convention};
 
-/// Largest file that is read, in bytes. It is hundreds of times as large as the largest
-/// MobileNetV2.
+/// Largest file that is read, in bytes. It is many times as large as the largest network that can be
+/// named.
 const LARGEST: u64 = 1 << 30;
 
 /// Tensors by name in a file.
@@ -88,10 +89,11 @@ impl WeightsFile {
         Ok(fs::read(path)?)
     }
 
-    /// The built-in weights.
-    pub fn builtin() -> Self {
-        let file = Self::of(Path::new("builtin"), builtin::BYTES.to_vec(), None);
-        file.expect("the file that was compiled in is a file of weights")
+    /// The built-in weights of a network; `None` if it has none.
+    pub fn builtin(architecture: Architecture) -> Option<Self> {
+        let bytes = builtin::of(architecture)?.bytes;
+        let file = Self::of(Path::new("builtin"), bytes.to_vec(), None);
+        Some(file.expect("the file that was compiled in is a file of weights"))
     }
 
     /// Identifies the library of a file, unless it is given.
@@ -99,7 +101,10 @@ impl WeightsFile {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
         let file = open(bytes).map_err(failed)?;
-        let naming = naming.or_else(|| Naming::of(file.shapes().keys().map(String::as_str)));
+        let names = || file.shapes().keys().map(String::as_str);
+        let is_own = file.convention().is_some() && names().any(|name| name.ends_with("/kernel"));
+        let naming =
+            naming.or_else(|| Naming::of(names())).or_else(|| is_own.then_some(Naming::Own));
         let naming = naming.ok_or_else(|| {
             let some: Vec<&str> = file.shapes().keys().take(3).map(String::as_str).collect();
             failed(FormatError::new(format!(
@@ -120,33 +125,56 @@ impl WeightsFile {
         self.naming
     }
 
-    /// How the authors of the weights built the network.
-    pub fn convention(&self) -> Convention {
-        self.file.convention().unwrap_or_else(|| self.naming.convention())
+    /// How the authors of the weights built a network.
+    ///
+    /// # Errors
+    /// When neither the names of the tensors nor the files around it tell.
+    pub fn convention(&self, architecture: Architecture) -> Result<Convention, WeightsError> {
+        let recorded = self.file.convention().or_else(|| self.naming.convention(architecture));
+        match recorded {
+            Some(convention) => Ok(convention),
+            None => timm::convention(&self.path, architecture),
+        }
     }
 
-    /// Whether the file has tensors of these parameters and no others.
-    pub fn fits(&self, parameters: &[Parameter]) -> bool {
-        self.compare(&self.naming.places(parameters, self.file.shapes())).is_empty()
+    /// Whether the file has tensors of these parameters of a network, and no others.
+    pub fn fits(&self, architecture: Architecture, parameters: &[Parameter]) -> bool {
+        self.compare(&self.naming.places(architecture, parameters, self.file.shapes())).is_empty()
     }
 
-    /// The weights of `parameters`, under Keras's names and in Keras's layouts.
+    /// The weights of `parameters` of a network, under its layers' names and in Keras's layouts.
     ///
     /// # Errors
     /// With all differences, or when a tensor cannot be read.
-    pub fn weights(&self, parameters: &[Parameter]) -> Result<Weights, WeightsError> {
-        let places = self.naming.places(parameters, self.file.shapes());
-        let mismatch = self.compare(&places);
+    pub fn weights(
+        &self,
+        architecture: Architecture,
+        parameters: &[Parameter],
+    ) -> Result<Weights, WeightsError> {
+        self.read(&self.naming.places(architecture, parameters, self.file.shapes()))
+    }
+
+    /// The weights of `parameters`, whose names are those of the tensors: those of a file of this
+    /// program.
+    ///
+    /// # Errors
+    /// With all differences, or when a tensor cannot be read.
+    pub fn own_weights(&self, parameters: &[Parameter]) -> Result<Weights, WeightsError> {
+        self.read(&names::own_places(parameters))
+    }
+
+    fn read(&self, places: &[Place<'_>]) -> Result<Weights, WeightsError> {
+        let mismatch = self.compare(places);
         if !mismatch.is_empty() {
             return Err(WeightsError::Mismatch { path: self.path.clone(), mismatch });
         }
         let failed = |source| WeightsError::Format { path: self.path.clone(), source };
         places
-            .into_iter()
+            .iter()
             .map(|Place { parameter, name, layout }| {
-                let values = self.file.read(&name).map_err(failed)?;
-                check_numbers(&name, &values, parameter.role).map_err(failed)?;
-                let values = layout.to_keras(values, &self.file.shapes()[&name]);
+                let values = self.file.read(name).map_err(failed)?;
+                check_numbers(name, &values, parameter.role).map_err(failed)?;
+                let values = layout.to_keras(values, &self.file.shapes()[name]);
                 Ok((parameter.name.clone(), Tensor::new(&parameter.shape, values)))
             })
             .collect()
@@ -289,9 +317,10 @@ mod tests {
         for convention in Convention::ALL {
             let (_folder, path) = write(&tensors, convention);
             let file = WeightsFile::open(&path).unwrap();
-            assert_eq!((file.naming(), file.convention()), (Naming::Keras, convention));
+            let found = file.convention(Architecture::EfficientnetLite0).unwrap();
+            assert_eq!((file.naming(), found), (Naming::Keras, convention));
             let parameters = [parameter("a/kernel", &[2, 3]), parameter("Conv1/kernel", &[2, 3])];
-            let weights = file.weights(&parameters).unwrap();
+            let weights = file.own_weights(&parameters).unwrap();
             assert_eq!([weights.get("a/kernel"), weights.get("Conv1/kernel")], [&tensor, &tensor]);
         }
     }
@@ -304,7 +333,7 @@ mod tests {
         let parameters =
             [parameter("Conv1/kernel", &[2]), parameter("short", &[3]), parameter("gone", &[1])];
         let file = WeightsFile::open(&path).unwrap();
-        let Err(WeightsError::Mismatch { mismatch, .. }) = file.weights(&parameters) else {
+        let Err(WeightsError::Mismatch { mismatch, .. }) = file.own_weights(&parameters) else {
             panic!("a file that does not fit was read")
         };
         assert_eq!(mismatch.missing, ["gone"]);
@@ -323,7 +352,7 @@ mod tests {
             let tensors = [("Conv1/kernel", in_kernel), ("bn/moving_variance", in_variance)]
                 .map(|(name, number)| (name, Tensor::new(&[2], vec![0.5, number])));
             let (_folder, path) = write(&tensors, Convention::Keras);
-            let found = WeightsFile::open(&path).unwrap().weights(&parameters);
+            let found = WeightsFile::open(&path).unwrap().own_weights(&parameters);
             let Err(WeightsError::Format { source, .. }) = found else { panic!("{found:?}") };
             assert!(source.to_string().contains(said), "{source}");
         }

@@ -1,14 +1,17 @@
-//! The names of the parameters of MobileNetV2 in the files of each library.
+//! The names of the parameters of a network in the files of each library.
+
+mod efficientnet_lite;
+mod mobilenet_v2;
 
 use std::collections::BTreeMap;
 
 use crate::model::graph::{Parameter, Role};
-use crate::spec::{Convention, Source};
+use crate::spec::{Architecture, Convention, Source};
 
 /// The naming scheme of the tensors of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// `Conv1/kernel`: files of this program.
+    /// `Conv1/kernel`, `conv_stem/kernel`: files of this program.
     Own,
     /// `Conv1/kernel`: Keras's `.h5` files, with a path as prefix and `:0` as suffix.
     Keras,
@@ -18,6 +21,8 @@ pub enum Naming {
     Torchvision,
     /// `conv_stem.weight`: timm's.
     Timm,
+    /// `_conv_stem.weight`: those of the package `efficientnet_pytorch` and its relatives.
+    EfficientnetPytorch,
 }
 
 /// The layout of a tensor in a file.
@@ -41,8 +46,6 @@ pub(super) struct Place<'a> {
 
 /// The prefix that PyTorch's `DataParallel` adds to all names.
 const PARALLEL: &str = "module.";
-/// Repeats of the blocks in each stage (table 2 of the paper).
-const REPEATS: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
 
 impl Naming {
     /// The naming scheme that these names follow.
@@ -50,33 +53,53 @@ impl Naming {
         names.into_iter().find_map(|name| match name.strip_prefix(PARALLEL).unwrap_or(name) {
             "features.0.0.weight" => Some(Self::Torchvision),
             "conv_stem.weight" => Some(Self::Timm),
+            "_conv_stem.weight" => Some(Self::EfficientnetPytorch),
             "layers/conv2d/vars/0" => Some(Self::Keras3),
             name if keras_name(name) == "Conv1/kernel" => Some(Self::Keras),
             _ => None,
         })
     }
 
-    /// The library that publishes files with these names.
-    pub fn source(self) -> Source {
+    /// The name of the library whose files have these names.
+    pub fn library(self) -> &'static str {
         match self {
-            Self::Own | Self::Keras | Self::Keras3 => Source::Keras,
-            Self::Torchvision => Source::Torchvision,
-            Self::Timm => Source::Timm,
+            Self::Own => "alpaca-run",
+            Self::Keras | Self::Keras3 => "keras",
+            Self::Torchvision => "torchvision",
+            Self::Timm => "timm",
+            Self::EfficientnetPytorch => "efficientnet_pytorch",
         }
     }
 
-    /// The convention by which the library builds the network.
-    pub(super) fn convention(self) -> Convention {
+    /// The library that publishes files with these names, if this program can download them.
+    pub fn source(self) -> Option<Source> {
         match self {
-            Self::Own | Self::Keras | Self::Keras3 => Convention::Keras,
-            Self::Torchvision | Self::Timm => Convention::Torch,
+            Self::Own | Self::Keras | Self::Keras3 => Some(Source::Keras),
+            Self::Torchvision => Some(Source::Torchvision),
+            Self::Timm => Some(Source::Timm),
+            Self::EfficientnetPytorch => None,
         }
     }
 
-    /// The location of each of `parameters` in a file with tensors of these names. Parameters come
-    /// in the order of their layers.
+    /// The convention by which the library builds a network. `None` if it builds the network by
+    /// several, with the same names: timm has EfficientNet-Lite as trained by TensorFlow and as
+    /// trained by itself.
+    pub(super) fn convention(self, architecture: Architecture) -> Option<Convention> {
+        let is_lite = architecture != Architecture::MobilenetV2;
+        match self {
+            Self::Own | Self::Keras | Self::Keras3 => Some(Convention::Keras),
+            Self::Timm if is_lite => None,
+            Self::Torchvision | Self::Timm => Some(Convention::Torch),
+            Self::EfficientnetPytorch if is_lite => Some(Convention::EfficientnetLite),
+            Self::EfficientnetPytorch => Some(Convention::Torch),
+        }
+    }
+
+    /// The location of each of `parameters` of a network in a file with tensors of these names.
+    /// Parameters come in the order of their layers.
     pub(super) fn places<'a>(
         self,
+        architecture: Architecture,
         parameters: &'a [Parameter],
         names: &BTreeMap<String, Vec<usize>>,
     ) -> Vec<Place<'a>> {
@@ -106,8 +129,8 @@ impl Naming {
                         (name.clone(), Layout::Keras)
                     }
                     Self::Keras3 => (counter.place(parameter), Layout::Keras),
-                    Self::Torchvision | Self::Timm => {
-                        let layer = self.torch_layer(layer).unwrap_or_else(|| layer.to_owned());
+                    Self::Torchvision | Self::Timm | Self::EfficientnetPytorch => {
+                        let layer = self.torch_layer(architecture, layer);
                         let role = torch_role(parameter.role);
                         (format!("{prefix}{layer}.{role}"), torch_layout(parameter))
                     }
@@ -125,6 +148,9 @@ impl Naming {
             Self::Torchvision | Self::Timm => {
                 name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
             }
+            Self::EfficientnetPytorch => {
+                name.starts_with("_fc.") || name.ends_with(".num_batches_tracked")
+            }
             Self::Own => name.starts_with("head/"),
             Self::Keras => {
                 let name = name.strip_prefix("model_weights/").unwrap_or(name);
@@ -136,52 +162,27 @@ impl Naming {
         }
     }
 
-    /// The name of a Keras layer in PyTorch's libraries.
-    fn torch_layer(self, layer: &str) -> Option<String> {
-        let is_timm = self == Self::Timm;
-        let ends = [
-            ("Conv1", "features.0.0", "conv_stem"),
-            ("bn_Conv1", "features.0.1", "bn1"),
-            ("Conv_1", "features.18.0", "conv_head"),
-            ("Conv_1_bn", "features.18.1", "bn2"),
-        ];
-        if let Some((_, vision, timm)) = ends.iter().find(|(keras, ..)| *keras == layer) {
-            return Some(if is_timm { timm } else { vision }.to_string());
-        }
-        let (block, part) = if let Some(part) = layer.strip_prefix("expanded_conv_") {
-            (0, part)
-        } else {
-            let (block, part) = layer.strip_prefix("block_")?.split_once('_')?;
-            (block.parse::<usize>().ok()?, part)
+    /// The name of a layer in PyTorch's libraries; unchanged if the library has no such network.
+    fn torch_layer(self, architecture: Architecture, layer: &str) -> String {
+        let found = match (architecture, self) {
+            (Architecture::MobilenetV2, Self::Torchvision) => mobilenet_v2::in_torchvision(layer),
+            (Architecture::MobilenetV2, Self::Timm) => mobilenet_v2::in_timm(layer),
+            (Architecture::MobilenetV2, _) => None,
+            (_, Self::EfficientnetPytorch) => {
+                efficientnet_lite::in_efficientnet_pytorch(architecture, layer)
+            }
+            // Layers have timm's names.
+            _ => None,
         };
-        let parts: &[(&str, &str, &str)] = if block == 0 {
-            &[
-                ("depthwise", "0.0", "conv_dw"),
-                ("depthwise_BN", "0.1", "bn1"),
-                ("project", "1", "conv_pw"),
-                ("project_BN", "2", "bn2"),
-            ]
-        } else {
-            &[
-                ("expand", "0.0", "conv_pw"),
-                ("expand_BN", "0.1", "bn1"),
-                ("depthwise", "1.0", "conv_dw"),
-                ("depthwise_BN", "1.1", "bn2"),
-                ("project", "2", "conv_pwl"),
-                ("project_BN", "3", "bn3"),
-            ]
-        };
-        let (_, vision, timm) = parts.iter().find(|(keras, ..)| *keras == part)?;
-        if !is_timm {
-            return Some(format!("features.{}.conv.{vision}", block + 1));
-        }
-        let (mut stage, mut repeat) = (0, block);
-        while repeat >= *REPEATS.get(stage)? {
-            repeat -= REPEATS[stage];
-            stage += 1;
-        }
-        Some(format!("blocks.{stage}.{repeat}.{timm}"))
+        found.unwrap_or_else(|| layer.to_owned())
     }
+}
+
+/// Parameters under their own names, as this program writes them.
+pub(super) fn own_places(parameters: &[Parameter]) -> Vec<Place<'_>> {
+    let place =
+        |parameter| Place { parameter, name: parameter.name.clone(), layout: Layout::Keras };
+    parameters.iter().map(place).collect()
 }
 
 /// The last two parts of a name, without the `:0` that TensorFlow appends.

@@ -1,0 +1,50 @@
+//! The networks that can be named in a pipeline, as lists of layers.
+
+mod builder;
+mod efficientnet_lite;
+mod mobilenet_v2;
+
+pub(in crate::model) use efficientnet_lite::repeats as efficientnet_lite_repeats;
+pub use mobilenet_v2::PUBLISHED_WIDTHS;
+
+use super::graph::Graph;
+use crate::spec::{Architecture, Convention};
+
+/// Smallest image side in pixels. Halving it five times, as all these networks do, leaves one
+/// pixel.
+pub const SMALLEST_SIDE: usize = 32;
+
+/// Builds a network without its classifier, for images of `[height, width]` pixels and three
+/// channels. `width` is the factor on its channels, for a family that has one. Layers have the same
+/// names in each convention.
+///
+/// # Panics
+/// When a side is below [`SMALLEST_SIDE`] or `width` is not positive. Both are checked when a
+/// pipeline is loaded.
+pub fn build(
+    architecture: Architecture,
+    convention: Convention,
+    width: f64,
+    size: [usize; 2],
+) -> Graph {
+    assert!(
+        size.iter().all(|side| *side >= SMALLEST_SIDE) && width > 0.0,
+        "checked with the pipeline"
+    );
+    match architecture {
+        Architecture::MobilenetV2 => mobilenet_v2::build(convention, width, size),
+        Architecture::EfficientnetLite0
+        | Architecture::EfficientnetLite1
+        | Architecture::EfficientnetLite2
+        | Architecture::EfficientnetLite3
+        | Architecture::EfficientnetLite4 => {
+            efficientnet_lite::build(architecture, convention, size)
+        }
+    }
+}
+
+/// Builds a network for the smallest images. The shapes of weights and the names of layers do not
+/// depend on the size of images.
+pub fn outline(architecture: Architecture, convention: Convention, width: f64) -> Graph {
+    build(architecture, convention, width, [SMALLEST_SIDE; 2])
+}

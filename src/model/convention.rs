@@ -1,0 +1,30 @@
+//! The parts of a [`Convention`] that decide layers: padding and epsilon.
+
+use alpaca_kernels::Padding;
+
+use crate::spec::Convention;
+
+impl Convention {
+    /// The epsilon of every batch normalization.
+    pub fn epsilon(self) -> f32 {
+        match self {
+            Self::Keras | Self::EfficientnetLite => 1e-3,
+            Self::Torch => 1e-5,
+        }
+    }
+
+    /// The zeros around the input of a convolution. With stride two and an even input, TensorFlow
+    /// adds the odd ones at the bottom and the right, while PyTorch adds the same number on all
+    /// sides.
+    pub(super) fn padding(
+        self,
+        [height, width]: [usize; 2],
+        kernel: usize,
+        stride: usize,
+    ) -> Padding {
+        match self {
+            Self::Keras | Self::EfficientnetLite => Padding::same(height, width, kernel, stride),
+            Self::Torch => Padding::around_all((kernel - 1) / 2),
+        }
+    }
+}
