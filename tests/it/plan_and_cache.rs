@@ -138,6 +138,22 @@ fn each_edit_runs_the_stages_it_changes_and_no_others() {
 }
 
 #[test]
+fn augmentation_of_a_stage_counts_instead_of_that_of_the_pipeline() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    run_cached(&workshop, &[]);
+    let own = |flip: &str| {
+        let others = "{random_rotation: {factor: 0.1}}, {random_contrast: {factor: 0.2}}";
+        format!("stages.finetune.augmentation=[{{random_flip: {flip}}}, {others}]")
+    };
+    // The same changes, written in the stage.
+    assert_eq!(decisions(&workshop, &["-S", &own("both")]), "reuse; reuse");
+    assert_eq!(
+        decisions(&workshop, &["-S", &own("vertical")]),
+        "reuse; run (augmentation[0].random_flip: both → vertical)"
+    );
+}
+
+#[test]
 fn results_of_another_build_are_not_reused_and_a_plan_says_so() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     run_cached(&workshop, &["--until", "transfer"]);

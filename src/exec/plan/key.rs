@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::digest::Digest;
 use crate::base::leaves::{self, Change};
-use crate::spec::{HARMLESS, PipelineSpec};
+use crate::spec::{Convention, HARMLESS, PipelineSpec, StageSpec};
 
 /// The program that computes, and its settings; not a value of the pipeline.
 pub const PROGRAM: &str = "program";
@@ -15,6 +15,9 @@ pub const PROGRAM: &str = "program";
 pub const IMAGES: &str = "pictures";
 /// The weights file: its content, not its name.
 pub const WEIGHTS: &str = "weights";
+/// The convention that the network is built by. The content of the weights file does not always
+/// decide it.
+pub const CONVENTION: &str = "convention";
 /// The key of the stage that this one starts from.
 pub const UPSTREAM: &str = "upstream";
 
@@ -33,6 +36,8 @@ pub(crate) struct Inputs {
     pub(crate) images: Digest,
     /// The digest of the weights file.
     pub(crate) weights: Option<Digest>,
+    /// The convention that the network is built by.
+    pub(crate) convention: Convention,
 }
 
 impl StageKey {
@@ -59,35 +64,38 @@ impl StageKey {
 
 /// The keys of all stages.
 pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
-    let mut common = serde_json::to_value(spec).expect("a spec is plain data");
-    let stages = remove(&mut common, &["stages"]).unwrap_or_default();
-    for path in HARMLESS {
-        remove(&mut common, path);
-    }
     let mut keys: Vec<StageKey> = vec![];
     for stage in &spec.stages {
         let from = stage.from().and_then(|from| spec.stages.iter().position(|s| s.name == from));
+        let mut common = serde_json::to_value(alone(spec, stage)).expect("a spec is plain data");
+        for path in HARMLESS {
+            remove(&mut common, path);
+        }
         let mut document = Map::new();
         document.insert(PROGRAM.to_owned(), json!(inputs.program));
         document.insert(IMAGES.to_owned(), json!(inputs.images));
         document.insert(WEIGHTS.to_owned(), json!(inputs.weights));
+        document.insert(CONVENTION.to_owned(), json!(inputs.convention.name()));
         document.insert(UPSTREAM.to_owned(), json!(from.map(|from| keys[from].digest)));
         document.extend(common.as_object().expect("a spec is a mapping").clone());
-        let mut own = stages[&stage.name].clone();
-        if stage.train.augmentation.is_some() {
-            // Changes of its own count instead of those of the pipeline.
-            for key in ["augmentation", "augmentation_views"] {
-                document.remove(key);
-                if let Some(value) = remove(&mut own, &["train", key]) {
-                    document.insert(key.to_owned(), value);
-                }
-            }
-        }
-        let own: Map<String, Value> = [(stage.name.clone(), own)].into_iter().collect();
-        document.insert("stages".to_owned(), Value::Object(own));
         keys.push(StageKey::new(Value::Object(document)));
     }
     keys
+}
+
+/// The pipeline with one stage and without tasks. Its augmentation is that of the stage, wherever it
+/// was written.
+fn alone(spec: &PipelineSpec, stage: &StageSpec) -> PipelineSpec {
+    let (augmentation, augmentation_views) = spec.augmentation_of(&stage.train);
+    let mut stage = stage.clone();
+    (stage.train.augmentation, stage.train.augmentation_views) = (None, None);
+    PipelineSpec {
+        augmentation: augmentation.to_vec(),
+        augmentation_views,
+        stages: vec![stage],
+        tasks: vec![],
+        ..spec.clone()
+    }
 }
 
 /// Removes the value at a path from a tree, and returns it.

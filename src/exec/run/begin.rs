@@ -153,6 +153,7 @@ impl Session {
             program: program::identity(),
             images: context.dataset.fingerprint(),
             weights: context.base_weights.as_ref().map(|weights| weights.digest),
+            convention: context.network.convention,
         };
         let store = self.store();
         let directory = &self.pipeline_directory;

@@ -7,10 +7,12 @@
 
 use std::path::Path;
 
-use crate::base::names;
+use crate::base::{fs, names};
 use crate::model::weights::error::WeightsError;
 use crate::spec::{Architecture, Convention};
 
+/// Largest `config.json` that is read, in bytes.
+const LARGEST_CONFIG: u64 = 1 << 20;
 /// The prefix of weights that were converted from TensorFlow.
 const FROM_TENSORFLOW: &str = "tf_";
 
@@ -35,15 +37,14 @@ fn of_model(name: &str) -> Option<Convention> {
 
 /// The name of the model in the `config.json` beside a file.
 fn in_config(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path.parent()?.join("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let bytes = fs::read_bounded(&path.parent()?.join("config.json"), LARGEST_CONFIG).ok()?;
+    let config: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
     Some(config.get("architecture")?.as_str()?.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::fs;
 
     #[test]
     fn the_name_of_a_model_decides_and_nothing_else_does() {
