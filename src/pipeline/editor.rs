@@ -195,15 +195,14 @@ fn add_rules(schema: &mut Value) {
     let definitions = &mut schema["$defs"];
     let required = ["directory", "generator"].map(|key| json!({ "required": [key] }));
     definitions["dataset"]["anyOf"] = Value::from_iter(required);
-    definitions["dataset"]["dependentSchemas"] = not_together("generator", "directory");
-    definitions["train"]["dependentSchemas"] = not_together("freeze", "unfreeze_from");
+    definitions["dataset"]["dependentSchemas"] =
+        json!({ "generator": { "properties": { "directory": false } } });
+    definitions["train"]["dependentSchemas"] = json!({
+        "freeze": { "properties": { "unfreeze_from": false, "unfreeze_last": false } },
+        "unfreeze_from": { "properties": { "unfreeze_last": false } },
+    });
     let weights = &mut definitions["model"]["properties"]["weights"];
     weights["examples"] = json!(["builtin", "imagenet", "none"]);
-}
-
-/// Rejects a key beside another one.
-fn not_together(one: &str, other: &str) -> Value {
-    json!({ one: { "properties": { other: false } } })
 }
 
 /// The name of a definition: the name of its type as a key.

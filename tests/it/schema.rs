@@ -92,13 +92,14 @@ fn invalid_pipelines_fail_the_schema_and_the_loader() {
 }
 
 /// Names, and keys that exclude each other.
-const KNOWN_TO_EDITORS: [&str; 6] = [
+const KNOWN_TO_EDITORS: [&str; 7] = [
     "folder_and_generator",
     "name_too_long",
     "name_with_a_slash",
     "pictures_from_nowhere",
     "stage_name_with_a_space",
     "two_freeze_rules",
+    "two_freeze_rules_by_block",
 ];
 
 /// What depends on several values, on layer names or on other files is beyond the schema, with a few

@@ -35,8 +35,8 @@ pub(in crate::pipeline) struct RawTrain {
     /// `unfreeze_last` is given.
     pub(in crate::pipeline) freeze: Option<RawFreeze>,
     /// First part of the base model to train: a block, such as `block_12`, a layer by its name, or
-    /// a layer by its index. All layers before it are frozen. `alpaca-run layers` lists blocks and
-    /// layers.
+    /// a layer by its index. All layers before it are frozen. Blocks are numbered from `block_0`;
+    /// `alpaca-run layers` lists the layers.
     pub(in crate::pipeline) unfreeze_from: Option<RawLayer>,
     /// Number of blocks to train at the end of the base model, with the layers after them.
     #[schemars(range(min = 1, max = 1000))]
