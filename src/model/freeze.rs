@@ -103,7 +103,8 @@ pub fn find_last(base: Option<&Graph>, n: usize, at: KeyPath) -> Result<&Layer, 
         }
         (Some(_), None) => {
             let n = text::count(blocks.len(), "block");
-            let problem = Problem::new(Code::UnknownLayer, at, format!("the base model has {n}"));
+            let problem =
+                Problem::new(Code::UnknownLayer, at, format!("the base model has only {n}"));
             Err(problem.hint("to train all layers, write `freeze: none`"))
         }
     }

@@ -36,10 +36,10 @@ pub fn of(architecture: Architecture) -> Option<Builtin> {
 /// How to use built-in weights instead of others.
 pub fn hint() -> String {
     let choices = ALL.map(|Builtin { architecture, width, .. }| {
-        let width = width.map_or(String::new(), |width| format!(" of width {width}"));
+        let width = width.map_or(String::new(), |width| format!(" and `width: {width}`"));
         format!("`base: {}`{width}", architecture.name())
     });
-    format!("`weights: builtin` needs no download; {} have them", choices.join(" and "))
+    format!("`weights: builtin` needs no download and works with {}", choices.join(", or "))
 }
 
 #[cfg(test)]

@@ -93,11 +93,8 @@ fn width(
     if raw.width.is_some_and(|width| width != 1.0) {
         let title = architecture.title();
         let message = format!("{title} has no `width`: its number of channels is fixed");
-        let mut problem = Problem::new(Code::Conflict, at.key("width"), message);
-        if architecture == Architecture::EfficientnetLite0 {
-            problem = problem.hint("`efficientnet_lite1` to `efficientnet_lite4` are larger");
-        }
-        problems.push(problem.hint("remove it"));
+        let problem = Problem::new(Code::Conflict, at.key("width"), message).hint("remove it");
+        problems.push(problem.hint("`efficientnet_lite0` to `efficientnet_lite4` differ in size"));
     }
     None
 }
@@ -149,7 +146,13 @@ fn not_builtin(Named { architecture, width }: Named, at: &KeyPath) -> Option<Pro
         }
         None => {
             let message = format!("{} has no built-in weights", architecture.title());
-            (message, format!("write `weights: imagenet`; {}", builtin::hint()))
+            (
+                message,
+                format!(
+                    "write `weights: imagenet`, or choose another network: {}",
+                    builtin::hint()
+                ),
+            )
         }
     };
     Some(Problem::new(Code::WeightsUnavailable, at.clone(), message).hint(hint))

@@ -20,7 +20,7 @@ pub fn mobilenet_v2(
     build(&ModelSpec { width: Some(width), ..spec(base, head) }, convention, side, n_classes)
 }
 
-/// A network of one width for square pictures.
+/// A network of one width for square images.
 pub fn named(
     architecture: Architecture,
     convention: Convention,
