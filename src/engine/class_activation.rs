@@ -1,7 +1,11 @@
 //! Class activation maps: the areas of an image that support a class.
 
+use alpaca_kernels::Activation;
+
 use super::{EngineError, FeatureExtractor};
 use crate::base::batch::Batch;
+use crate::model::fold;
+use crate::model::fuse::{ConvolutionUnit, Unit, UnitKind};
 use crate::model::graph::LayerKind;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -9,9 +13,12 @@ use crate::spec::ImageSize;
 
 /// Makes class activation maps (Zhou et al. 2016, arXiv 1512.04150): the feature maps before
 /// pooling, weighted by the head. The mean of a map plus the bias is the logit, so a map attributes
-/// the logit to places.
+/// the logit to places. Where a network has a convolution after the pooling, weights are the gradient
+/// of the logit instead, which is the same where there is none (Grad-CAM, Selvaraju et al. 2017,
+/// arXiv 1610.02391, section 3.1).
 pub struct Explainer {
     extractor: Box<dyn FeatureExtractor>,
+    after_pooling: Option<AfterPooling>,
     /// The head's weights, `[features, outputs]`.
     kernel: Vec<f32>,
     n_outputs: usize,
@@ -31,13 +38,21 @@ impl Explainer {
     /// # Errors
     /// When the engine cannot run it.
     pub fn new(network: &Network, weights: &Weights) -> Result<Self, EngineError> {
-        let extractor = super::extractor(network, &network.cut_before_pooling(), weights)?;
+        let cut = network.cut_before_pooling();
+        let extractor = super::extractor(network, &cut, weights)?;
+        let mut units = network.units[cut.trainable].iter();
+        let after_pooling = units.find_map(|unit| match &unit.kind {
+            UnitKind::Convolution(convolution) => {
+                Some(AfterPooling::new(unit, convolution, weights))
+            }
+            _ => None,
+        });
         let head = network.graph.layers().last().expect("a classifier has a head");
         let LayerKind::Dense { units } = head.kind else {
             unreachable!("the head is one dense layer");
         };
         let kernel = weights.get(&format!("{}/kernel", head.name)).values().to_vec();
-        Ok(Self { extractor, kernel, n_outputs: units })
+        Ok(Self { extractor, after_pooling, kernel, n_outputs: units })
     }
 
     /// The map of each image of a batch, for the class given with it.
@@ -64,11 +79,21 @@ impl Explainer {
             other => unreachable!("pooling takes maps, not {other:?}"),
         };
         let maps = features.rows().zip(classes).map(|(row, &class)| {
+            let weights = self.weights(row, n_channels, class);
             row.chunks_exact(n_channels)
-                .map(|place| place.iter().enumerate().map(|(k, f)| f * self.weight(k, class)).sum())
+                .map(|place| place.iter().zip(&weights).map(|(f, weight)| f * weight).sum())
                 .collect()
         });
         Ok((maps.collect(), size))
+    }
+
+    /// The weights of the channels of an image's maps for a class.
+    fn weights(&self, maps: &[f32], n_channels: usize, class: usize) -> Vec<f32> {
+        let of_head = |n: usize| (0..n).map(|feature| self.weight(feature, class)).collect();
+        match &self.after_pooling {
+            None => of_head(n_channels),
+            Some(after) => after.gradient(maps, n_channels, &of_head(after.bias.len())),
+        }
     }
 
     /// The weight of a feature for a class. With two classes and one output, the output supports
@@ -80,6 +105,43 @@ impl Explainer {
             (1, _) => at(0),
             (_, class) => at(class),
         }
+    }
+}
+
+/// A pointwise convolution after the pooling, with its normalization folded in.
+struct AfterPooling {
+    /// `[inputs, outputs]`.
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+    activation: Activation,
+}
+
+impl AfterPooling {
+    fn new(unit: &Unit, convolution: &ConvolutionUnit, weights: &Weights) -> Self {
+        let kernel = weights.get(&unit.parameter(convolution.kernel_role()));
+        let folded = fold::fold(unit, convolution, kernel, weights);
+        Self { kernel: folded.kernel, bias: folded.bias, activation: convolution.activation }
+    }
+
+    /// The gradient with respect to the means of maps of what gives the outputs these weights.
+    fn gradient(&self, maps: &[f32], n_channels: usize, weights: &[f32]) -> Vec<f32> {
+        let n_places = (maps.len() / n_channels) as f32;
+        let mut means = vec![0.0; n_channels];
+        for place in maps.chunks_exact(n_channels) {
+            means.iter_mut().zip(place).for_each(|(mean, value)| *mean += value / n_places);
+        }
+        let mut outputs = self.bias.clone();
+        for (row, mean) in self.kernel.chunks_exact(outputs.len()).zip(&means) {
+            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += mean * weight);
+        }
+        let slopes: Vec<f32> = outputs
+            .iter()
+            .zip(weights)
+            .map(|(output, weight)| weight * self.activation.derivative(*output))
+            .collect();
+        let rows = self.kernel.chunks_exact(outputs.len());
+        rows.map(|row| row.iter().zip(&slopes).map(|(weight, slope)| weight * slope).sum())
+            .collect()
     }
 }
 
@@ -150,6 +212,33 @@ mod tests {
                     assert!(places.iter().any(|place| place.abs() > 1e-3), "the map is zero");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn weights_behind_a_convolution_after_the_pooling_are_a_gradient() {
+        let mut generator = SeedStream::new(5).generator();
+        let mut numbers = |n: usize| (0..n).map(|_| generator.between(-1.0, 1.0)).collect();
+        let after =
+            AfterPooling { kernel: numbers(12), bias: numbers(4), activation: Activation::Relu };
+        // Two places of three channels.
+        let (maps, weights): (Vec<f32>, Vec<f32>) = (numbers(6), numbers(4));
+        let logit = |maps: &[f32]| -> f32 {
+            let means = (0..3).map(|k| f32::midpoint(maps[k], maps[3 + k]));
+            let mut outputs = after.bias.clone();
+            for (row, mean) in after.kernel.chunks_exact(4).zip(means) {
+                outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += mean * weight);
+            }
+            outputs.iter().zip(&weights).map(|(output, weight)| output.max(0.0) * weight).sum()
+        };
+        let gradient = after.gradient(&maps, 3, &weights);
+        assert!(gradient.iter().any(|value| value.abs() > 0.1), "{gradient:?}");
+        for (k, found) in gradient.iter().enumerate() {
+            let mut nudged = maps.clone();
+            nudged[k] += 0.02;
+            // A mean of two places changes by half as much.
+            let expected = (logit(&nudged) - logit(&maps)) / 0.01;
+            assert!((found - expected).abs() < 1e-3, "{k}: {found}, {expected}");
         }
     }
 }

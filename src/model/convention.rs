@@ -9,7 +9,7 @@ impl Convention {
     pub fn epsilon(self) -> f32 {
         match self {
             Self::Keras | Self::EfficientnetLite => 1e-3,
-            Self::Torch => 1e-5,
+            Self::Torch | Self::TorchInception => 1e-5,
         }
     }
 
@@ -24,7 +24,7 @@ impl Convention {
     ) -> Padding {
         match self {
             Self::Keras | Self::EfficientnetLite => Padding::same(height, width, kernel, stride),
-            Self::Torch => Padding::around_all((kernel - 1) / 2),
+            Self::Torch | Self::TorchInception => Padding::around_all((kernel - 1) / 2),
         }
     }
 }

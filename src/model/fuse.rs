@@ -227,7 +227,9 @@ impl Fusion<'_> {
             }
             LayerKind::MaxPooling { window } => self.start(idx, UnitKind::MaxPooling(window)),
             LayerKind::Backbone { .. } => self.start(idx, UnitKind::Backbone),
-            LayerKind::GlobalAveragePooling => self.start(idx, UnitKind::GlobalAveragePooling),
+            LayerKind::GlobalAveragePooling { .. } => {
+                self.start(idx, UnitKind::GlobalAveragePooling);
+            }
             LayerKind::Dropout { rate } => self.start(idx, UnitKind::Dropout { rate }),
             LayerKind::Dense { .. } => self.start(idx, UnitKind::Dense),
             LayerKind::BatchNormalization { .. } | LayerKind::Relu | LayerKind::Relu6 => {

@@ -58,7 +58,10 @@ pub enum LayerKind {
         window: Window,
     },
     /// The mean over all pixels: `[h, w, c]` to `[c]`.
-    GlobalAveragePooling,
+    GlobalAveragePooling {
+        /// Whether the output is a map of one pixel, `[1, 1, c]`.
+        keeps_axes: bool,
+    },
     /// Dropout: in training, random entries are set to zero and the others scaled up.
     Dropout {
         /// Fraction of the entries set to zero.
@@ -84,7 +87,7 @@ impl LayerKind {
             Self::MaxPooling { .. } => "MaxPooling2D",
             Self::ZeroPadding(_) => "ZeroPadding2D",
             Self::Add => "Add",
-            Self::GlobalAveragePooling => "GlobalAveragePooling2D",
+            Self::GlobalAveragePooling { .. } => "GlobalAveragePooling2D",
             Self::Dropout { .. } => "Dropout",
             Self::Dense { .. } => "Dense",
         }
@@ -257,7 +260,7 @@ impl Graph {
             | LayerKind::MaxPooling { .. }
             | LayerKind::ZeroPadding(_)
             | LayerKind::Add
-            | LayerKind::GlobalAveragePooling
+            | LayerKind::GlobalAveragePooling { .. }
             | LayerKind::Dropout { .. } => vec![],
         };
         parameters
@@ -303,7 +306,8 @@ impl Graph {
                 assert_eq!(input(0), input(1), "the sum of two shapes");
                 input(0).clone()
             }
-            LayerKind::GlobalAveragePooling => vec![map().2],
+            LayerKind::GlobalAveragePooling { keeps_axes: true } => vec![1, 1, map().2],
+            LayerKind::GlobalAveragePooling { keeps_axes: false } => vec![map().2],
             LayerKind::Dense { units } => vec![units],
             LayerKind::BatchNormalization { .. }
             | LayerKind::Relu

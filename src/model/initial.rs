@@ -12,7 +12,7 @@ use crate::spec::Initializer;
 
 /// Initial values of the given parameters of a network.
 ///
-/// With [`Initializer::HeUniform`], kernels before a `ReLU6` follow He et al. 2015 (arXiv
+/// With [`Initializer::HeUniform`], kernels before an activation follow He et al. 2015 (arXiv
 /// 1502.01852): uniform with variance `2 / fan_in`. Linear ones and the head follow Glorot and
 /// Bengio 2010: uniform with variance `2 / (fan_in + fan_out)`. With [`Initializer::GlorotUniform`]
 /// all kernels do. Normalizations start neutral, biases at zero. Each tensor has a random stream of
@@ -52,18 +52,18 @@ fn limit(network: &Network, parameter: &Parameter, initializer: Initializer) -> 
         (_, [h, w, inputs, outputs]) => (h * w * inputs, h * w * outputs),
         (_, shape) => (shape[0], shape[shape.len() - 1]),
     };
-    if is_he && feeds_relu6(network, parameter) {
+    if is_he && feeds_relu(network, parameter) {
         (6.0 / fan_in as f32).sqrt()
     } else {
         (6.0 / (fan_in + fan_out) as f32).sqrt()
     }
 }
 
-fn feeds_relu6(network: &Network, parameter: &Parameter) -> bool {
+fn feeds_relu(network: &Network, parameter: &Parameter) -> bool {
     let unit = network.units.iter().find(|unit| unit.layers.contains(&parameter.layer));
     matches!(
         unit.map(|unit| &unit.kind),
-        Some(UnitKind::Convolution(convolution)) if convolution.activation == Activation::Relu6
+        Some(UnitKind::Convolution(convolution)) if convolution.activation != Activation::Linear
     )
 }
 

@@ -13,4 +13,5 @@ pub mod imagenet;
 pub mod initial;
 pub mod network;
 pub mod published;
+pub mod timm;
 pub mod weights;

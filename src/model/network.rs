@@ -81,7 +81,7 @@ impl Network {
         let Pooling::Average = spec.head.pooling;
         let mut x = graph.add(
             "global_average_pooling2d",
-            LayerKind::GlobalAveragePooling,
+            LayerKind::GlobalAveragePooling { keeps_axes: false },
             &[n_base_layers - 1],
         );
         x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
@@ -115,13 +115,25 @@ impl Network {
         cut::before_layer(&self.units, &self.graph, first_trainable)
     }
 
-    /// The units before and after the pooling of the head.
+    /// The units before and after the pooling that ends the maps: that of the head, or that of the
+    /// base model if layers follow it there.
     ///
     /// # Panics
     /// When the network has no pooling, which every classifier has.
     pub fn cut_before_pooling(&self) -> Cut {
-        let at = self.units.iter().position(|unit| unit.kind == UnitKind::GlobalAveragePooling);
-        cut::before_unit(&self.units, at.expect("a classifier pools"))
+        let is_pooling = |at: usize| self.units[at].kind == UnitKind::GlobalAveragePooling;
+        let last = (0..self.units.len()).rev().find(|&at| is_pooling(at));
+        let last = last.expect("a classifier pools");
+        let mut at = last;
+        while let (Value::Unit(before), [1, 1, _]) =
+            (self.units[at].input, &self.units[at].input_shape[..])
+        {
+            at = before;
+            if is_pooling(at) {
+                return cut::before_unit(&self.units, at);
+            }
+        }
+        cut::before_unit(&self.units, last)
     }
 
     /// The shape of a value between units, for one image.

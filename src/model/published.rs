@@ -5,9 +5,11 @@
 //! first eight digits of their SHA-256. Keras and timm publish none.
 
 use super::architecture;
+use super::timm;
 use super::weights::error::WeightsError;
 use super::weights::import::WeightsFile;
 use crate::base::digest::Digest;
+use crate::base::text;
 use crate::spec::{Architecture, PublishedSpec, Source, TopSpec, TorchvisionVersion};
 
 /// Image sizes in pixels that Keras trained its weights at.
@@ -18,11 +20,13 @@ pub const KERAS_LARGEST: usize = 224;
 const KERAS_WIDTHS: [f64; 4] = [0.35, 0.5, 0.75, 1.0];
 /// Widths for which Keras has weights of the largest size only.
 const KERAS_WIDE: [f64; 2] = [1.3, 1.4];
-/// The widths of timm's weights, with the names of its models.
-const TIMM: [(f64, &str); 3] = [
-    (0.5, "mobilenetv2_050.lamb_in1k"),
-    (1.0, "mobilenetv2_100.ra_in1k"),
-    (1.4, "mobilenetv2_140.ra_in1k"),
+/// torchvision's files: network, its name there, and the first digits of the SHA-256 of the weights
+/// `IMAGENET1K_V1` and `IMAGENET1K_V2`.
+const TORCHVISION: [(Architecture, &str, &str, Option<&str>); 4] = [
+    (Architecture::MobilenetV2, "mobilenet_v2", "b0353104", Some("7ebf99e0")),
+    (Architecture::Resnet18, "resnet18", "f37072fd", None),
+    (Architecture::Resnet34, "resnet34", "b627a593", None),
+    (Architecture::Resnet50, "resnet50", "0676ba61", Some("11ad3fa6")),
 ];
 
 /// A file that a library has published.
@@ -51,7 +55,7 @@ pub struct PublishedFile {
 impl PublishedFile {
     /// The reason why a file cannot be this one; `None` if it can.
     pub fn differs(&self, file: &WeightsFile) -> Option<String> {
-        if file.naming().source() != Some(self.source) {
+        if !file.naming().is_of(self.source) {
             return Some(format!(
                 "its tensor names are those of {}, not of {}",
                 file.naming().library(),
@@ -94,23 +98,42 @@ pub fn shown(architecture: Architecture, width: f64) -> String {
 
 /// Weights that were never published.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{} has published no {}{size}", source_of.name(), shown(*architecture, *width))]
+#[error("{} has published no {}{detail}", source_of.name(), shown(*architecture, *width))]
 pub struct NotPublished {
     source_of: Source,
     architecture: Architecture,
     width: f64,
-    size: String,
+    /// What else was asked for.
+    detail: String,
 }
 
 impl NotPublished {
     /// The weights that exist.
     pub fn hint(&self) -> String {
-        if !self.architecture.has_width() {
-            return "timm has them: write `weights: imagenet`".to_owned();
+        let mut found = vec![];
+        if self.architecture == Architecture::MobilenetV2 {
+            let widths = "the widths 0.35, 0.5, 0.75 and 1.0 trained at 96, 128, 160, 192 and 224, \
+                          and 1.3 and 1.4 trained at 224";
+            found.push(format!("keras has {widths}"));
         }
-        "keras has the widths 0.35, 0.5, 0.75 and 1.0 trained at 96, 128, 160, 192 and 224, and 1.3 \
-         and 1.4 trained at 224; torchvision has 1.0; timm has 0.5, 1.0 and 1.4"
-            .to_owned()
+        if let Some((.., newer)) = torchvision(self.architecture) {
+            let versions = if newer.is_some() { "`v1` and `v2`" } else { "`v1`" };
+            let width = if self.architecture.has_width() { "width 1.0, " } else { "" };
+            found.push(format!("torchvision has {width}{versions}"));
+        }
+        let mut widths: Vec<String> = vec![];
+        for model in timm::models_of(self.architecture) {
+            let width = format!("{:?}", model.width);
+            if !widths.contains(&width) {
+                widths.push(width);
+            }
+        }
+        if self.architecture.has_width() {
+            found.push(format!("timm has the widths {}", text::join(widths, "and")));
+        } else {
+            found.push("timm has it: write `weights: imagenet`".to_owned());
+        }
+        found.join("; ")
     }
 }
 
@@ -129,72 +152,85 @@ pub fn find(
     spec: &PublishedSpec,
     top: TopSpec,
 ) -> Result<PublishedFile, NotPublished> {
-    let none = |size: String| NotPublished { source_of: spec.source, architecture, width, size };
-    let file = |name: String, url: String, sha256_start: Option<&'static str>| PublishedFile {
-        source: spec.source,
+    let none =
+        |detail: String| NotPublished { source_of: spec.source, architecture, width, detail };
+    let (name, url, sha256_start) = match spec.source {
+        Source::Keras => {
+            let (name, url) = of_keras(architecture, width, spec, top).map_err(none)?;
+            (name, url, None)
+        }
+        Source::Torchvision => {
+            let found = torchvision(architecture).filter(|_| width == 1.0);
+            let (_, network, older, newer) = found.ok_or_else(|| none(String::new()))?;
+            let start = match spec.version {
+                Some(TorchvisionVersion::V1) => older,
+                None => newer.unwrap_or(older),
+                Some(TorchvisionVersion::V2) => {
+                    newer.ok_or_else(|| none(" of version `v2`".to_owned()))?
+                }
+            };
+            let name = format!("{network}-{start}.pth");
+            let url = format!("https://download.pytorch.org/models/{name}");
+            (name, url, Some(start))
+        }
+        Source::Timm => {
+            let model = timm::models_of(architecture).find(|model| model.width == width);
+            let model = model.ok_or_else(|| none(String::new()))?.full_name();
+            let url = format!("https://huggingface.co/timm/{model}/resolve/main/model.safetensors");
+            // The name decides the convention.
+            (format!("{model}.safetensors"), url, None)
+        }
+    };
+    let (source, sha256) = (spec.source, spec.sha256.clone());
+    Ok(PublishedFile {
+        source,
         name,
         url,
         sha256_start,
-        sha256: spec.sha256.clone(),
+        sha256,
         digest: None,
         architecture,
         width,
         top,
-    };
-    let timm = |model: &str| {
-        let url = format!("https://huggingface.co/timm/{model}/resolve/main/model.safetensors");
-        Ok(file(format!("{model}.safetensors"), url, None))
-    };
-    if let Some(model) = timm_lite(architecture) {
-        return if spec.source == Source::Timm { timm(model) } else { Err(none(String::new())) };
-    }
-    match spec.source {
-        Source::Keras => {
-            let size = spec.trained_at.unwrap_or(KERAS_LARGEST);
-            let is_there = KERAS_WIDTHS.contains(&width) && KERAS_SIZES.contains(&size)
-                || KERAS_WIDE.contains(&width) && size == KERAS_LARGEST;
-            if !is_there {
-                return Err(none(format!(" trained on images of {size} pixels")));
-            }
-            // Python writes 1.0 where Rust writes 1.
-            let alpha = format!("{width:?}");
-            let end = if top == TopSpec::New { "_no_top" } else { "" };
-            let name =
-                format!("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}{end}.h5");
-            let folder =
-                "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2";
-            let url = format!("{folder}/{name}");
-            Ok(file(name, url, None))
-        }
-        Source::Torchvision if width == 1.0 => {
-            let start = match spec.version {
-                Some(TorchvisionVersion::V1) => "b0353104",
-                Some(TorchvisionVersion::V2) | None => "7ebf99e0",
-            };
-            let name = format!("mobilenet_v2-{start}.pth");
-            let url = format!("https://download.pytorch.org/models/{name}");
-            Ok(file(name, url, Some(start)))
-        }
-        Source::Torchvision => Err(none(String::new())),
-        Source::Timm => {
-            let found = TIMM.iter().find(|(of, _)| *of == width);
-            let (_, model) = found.ok_or_else(|| none(String::new()))?;
-            timm(model)
-        }
-    }
+    })
 }
 
-/// The best of timm's models of an EfficientNet-Lite: timm trained only the smallest itself. Its
-/// name decides the convention.
-fn timm_lite(architecture: Architecture) -> Option<&'static str> {
-    match architecture {
-        Architecture::MobilenetV2 => None,
-        Architecture::EfficientnetLite0 => Some("efficientnet_lite0.ra_in1k"),
-        Architecture::EfficientnetLite1 => Some("tf_efficientnet_lite1.in1k"),
-        Architecture::EfficientnetLite2 => Some("tf_efficientnet_lite2.in1k"),
-        Architecture::EfficientnetLite3 => Some("tf_efficientnet_lite3.in1k"),
-        Architecture::EfficientnetLite4 => Some("tf_efficientnet_lite4.in1k"),
+/// The newest version of torchvision's weights of a network.
+pub fn newest_version(architecture: Architecture) -> Option<TorchvisionVersion> {
+    let (.., newer) = torchvision(architecture)?;
+    Some(if newer.is_some() { TorchvisionVersion::V2 } else { TorchvisionVersion::V1 })
+}
+
+/// The entry of a network among torchvision's files.
+fn torchvision(
+    architecture: Architecture,
+) -> Option<(Architecture, &'static str, &'static str, Option<&'static str>)> {
+    TORCHVISION.into_iter().find(|(of, ..)| *of == architecture)
+}
+
+/// Name and URL of a file of Keras; what it lacks if there is none.
+fn of_keras(
+    architecture: Architecture,
+    width: f64,
+    spec: &PublishedSpec,
+    top: TopSpec,
+) -> Result<(String, String), String> {
+    if architecture != Architecture::MobilenetV2 {
+        return Err(String::new());
     }
+    let size = spec.trained_at.unwrap_or(KERAS_LARGEST);
+    let is_there = KERAS_WIDTHS.contains(&width) && KERAS_SIZES.contains(&size)
+        || KERAS_WIDE.contains(&width) && size == KERAS_LARGEST;
+    if !is_there {
+        return Err(format!(" trained on images of {size} pixels"));
+    }
+    // Python writes 1.0 where Rust writes 1.
+    let alpha = format!("{width:?}");
+    let end = if top == TopSpec::New { "_no_top" } else { "" };
+    let name = format!("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}{end}.h5");
+    let folder = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2";
+    let url = format!("{folder}/{name}");
+    Ok((name, url))
 }
 
 #[cfg(test)]

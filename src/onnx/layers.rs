@@ -52,28 +52,33 @@ pub(super) fn network(
                 builder.node("MaxPool", &unit.name, &[&x], &slides(window))
             }
             UnitKind::Backbone => unreachable!("a base model that is a file is not written again"),
-            UnitKind::GlobalAveragePooling => {
-                let pooled = builder.node("GlobalAveragePool", &unit.name, &[&x], &[]);
-                let name = format!("{}/flat", unit.name);
-                builder.node("Flatten", &name, &[&pooled], &[("axis", Attribute::Integer(1))])
-            }
+            UnitKind::GlobalAveragePooling => average(builder, unit, &x),
             UnitKind::Dropout { .. } => x,
-            UnitKind::Dense => {
-                let tensor = |role: &str| weights.get(&format!("{}/{role}", unit.name));
-                let (kernel, bias) = (tensor("kernel"), tensor("bias"));
-                let kernel_name = builder.floats(
-                    &format!("{}/kernel", unit.name),
-                    kernel.shape(),
-                    kernel.values(),
-                );
-                let bias_name =
-                    builder.floats(&format!("{}/bias", unit.name), bias.shape(), bias.values());
-                builder.node("Gemm", &unit.name, &[&x, &kernel_name, &bias_name], &[])
-            }
+            UnitKind::Dense => dense(builder, unit, &x, weights),
         };
         values.push(output);
     }
     values.pop().expect("a network has units")
+}
+
+/// Adds the mean over all pixels, flattened where the network flattens it.
+fn average(builder: &mut Builder, unit: &Unit, x: &str) -> String {
+    let pooled = builder.node("GlobalAveragePool", &unit.name, &[x], &[]);
+    if unit.output_shape.len() > 1 {
+        return pooled;
+    }
+    let name = format!("{}/flat", unit.name);
+    builder.node("Flatten", &name, &[&pooled], &[("axis", Attribute::Integer(1))])
+}
+
+/// Adds a fully connected layer.
+fn dense(builder: &mut Builder, unit: &Unit, x: &str, weights: &Weights) -> String {
+    let [kernel, bias] = ["kernel", "bias"].map(|role| {
+        let name = format!("{}/{role}", unit.name);
+        let tensor = weights.get(&name);
+        builder.floats(&name, tensor.shape(), tensor.values())
+    });
+    builder.node("Gemm", &unit.name, &[x, &kernel, &bias], &[])
 }
 
 /// Adds an activation after `x`. `bounds` are the names of the bounds of a `ReLU6`.

@@ -104,7 +104,7 @@ impl Serialize for WeightsSpec {
 /// How random weights are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Initializer {
-    /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere, with the number of inputs
+    /// He et al. 2015 before an activation, Glorot and Bengio 2010 elsewhere, with the number of inputs
     /// that each output sums as the fan-in.
     #[default]
     HeUniform,
@@ -201,6 +201,9 @@ pub enum Convention {
     Keras,
     /// As in torchvision and timm.
     Torch,
+    /// As in timm for networks that were trained with the pixel values of Inception: like
+    /// [`Torch`](Self::Torch), with pixel values from -1 to 1.
+    TorchInception,
     /// As in Google's EfficientNet-Lite: padding and epsilon of TensorFlow, and pixel values
     /// `(x - 127) / 128`.
     EfficientnetLite,
@@ -208,21 +211,28 @@ pub enum Convention {
 
 impl Convention {
     /// All conventions.
-    pub const ALL: [Self; 3] = [Self::Keras, Self::Torch, Self::EfficientnetLite];
+    pub const ALL: [Self; 4] =
+        [Self::Keras, Self::Torch, Self::TorchInception, Self::EfficientnetLite];
 
     /// Its name in records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Keras => "keras",
             Self::Torch => "torch",
+            Self::TorchInception => "torch_inception",
             Self::EfficientnetLite => "efficientnet_lite",
         }
+    }
+
+    /// Whether PyTorch trained the network.
+    pub fn is_of_pytorch(self) -> bool {
+        matches!(self, Self::Torch | Self::TorchInception)
     }
 
     /// How pixel values are scaled before they enter the base model.
     pub fn preprocessing(self) -> Preprocessing {
         match self {
-            Self::Keras => Preprocessing::MinusOneToOne,
+            Self::Keras | Self::TorchInception => Preprocessing::MinusOneToOne,
             Self::Torch => Preprocessing::ImagenetStatistics,
             Self::EfficientnetLite => {
                 let (mean, deviation) = ([127.0 / 255.0; 3], [128.0 / 255.0; 3]);

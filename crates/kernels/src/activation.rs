@@ -12,6 +12,16 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// The derivative at `x`, before the activation. At a bound it is zero.
+    pub fn derivative(self, x: f32) -> f32 {
+        let is_inside = match self {
+            Self::Linear => true,
+            Self::Relu => x > 0.0,
+            Self::Relu6 => x > 0.0 && x < 6.0,
+        };
+        f32::from(u8::from(is_inside))
+    }
+
     /// The upper bound of the output, if the lower bound is zero.
     pub fn ceiling(self) -> Option<f32> {
         match self {

@@ -85,9 +85,7 @@ pub(super) fn forward(
                 Activations::Maps(operations::max_pooling(maps(input), window))
             }
             UnitKind::Backbone => unreachable!("nothing in a backbone trains"),
-            UnitKind::GlobalAveragePooling => {
-                Activations::Vectors(operations::global_average(maps(input)))
-            }
+            UnitKind::GlobalAveragePooling => average(unit, maps(input)),
             UnitKind::Dropout { rate } => match randomness {
                 Some(randomness) => {
                     Activations::Vectors(dropout(vectors(input), *rate, randomness))
@@ -153,6 +151,16 @@ fn convolve(
     } else {
         y
     }
+}
+
+/// The mean over all pixels, as a vector, or as a map of one pixel if the unit keeps its axes.
+fn average(unit: &Unit, maps: Tensor<4>) -> Activations {
+    let means = operations::global_average(maps);
+    if unit.output_shape.len() == 1 {
+        return Activations::Vectors(means);
+    }
+    let [n, c] = means.dims();
+    Activations::Maps(means.reshape([n, 1, 1, c]))
 }
 
 fn dropout(x: Tensor<2>, rate: f32, randomness: &StepRandomness) -> Tensor<2> {

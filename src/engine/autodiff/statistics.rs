@@ -38,10 +38,8 @@ impl RunningMeans {
         let mut new = Weights::default();
         for (layer, Statistics { mean, variance, n }) in statistics {
             let n = *n as f64;
-            let correction = match self.convention {
-                Convention::Keras | Convention::EfficientnetLite => 1.0,
-                Convention::Torch => n / (n - 1.0).max(1.0),
-            };
+            let correction =
+                if self.convention.is_of_pytorch() { n / (n - 1.0).max(1.0) } else { 1.0 };
             for (role, batch, factor) in
                 [(Role::MovingMean, mean, 1.0), (Role::MovingVariance, variance, correction)]
             {

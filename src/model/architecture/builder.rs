@@ -12,6 +12,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    /// Starts a network for images of `[height, width]` pixels and three channels.
+    pub(super) fn new(input: &str, [height, width]: [usize; 2], convention: Convention) -> Self {
+        Self { graph: Graph::with_input(input, [height, width, 3]), convention }
+    }
+
     /// A convolution of all channels, without bias.
     pub(super) fn convolution(
         &mut self,
@@ -47,6 +52,12 @@ impl Builder {
     pub(super) fn normalise_relu6(&mut self, name: &str, relu: &str, input: LayerIdx) -> LayerIdx {
         let x = self.normalise(name, input);
         self.graph.add(relu, LayerKind::Relu6, &[x])
+    }
+
+    /// A batch normalization, and a `ReLU`.
+    pub(super) fn normalise_relu(&mut self, name: &str, relu: &str, input: LayerIdx) -> LayerIdx {
+        let x = self.normalise(name, input);
+        self.graph.add(relu, LayerKind::Relu, &[x])
     }
 
     /// The shape of a layer's output.

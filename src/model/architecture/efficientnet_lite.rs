@@ -56,13 +56,8 @@ pub(in crate::model) fn repeats(architecture: Architecture) -> [usize; 7] {
 }
 
 /// Builds a member of the family.
-pub(super) fn build(
-    architecture: Architecture,
-    convention: Convention,
-    [height, width]: [usize; 2],
-) -> Graph {
-    let graph = Graph::with_input("input", [height, width, 3]);
-    let mut builder = Builder { graph, convention };
+pub(super) fn build(architecture: Architecture, convention: Convention, size: [usize; 2]) -> Graph {
+    let mut builder = Builder::new("input", size, convention);
     let (channels, _) = factors(architecture);
     let mut x = builder.convolution("conv_stem", 0, STEM, 3, 2);
     x = builder.normalise_relu6("bn1", "bn1.act", x);

@@ -34,9 +34,8 @@ struct Stage {
 }
 
 /// Builds the network with a factor on its channels.
-pub(super) fn build(convention: Convention, multiplier: f64, [height, width]: [usize; 2]) -> Graph {
-    let graph = Graph::with_input("input_layer", [height, width, 3]);
-    let mut builder = Builder { graph, convention };
+pub(super) fn build(convention: Convention, multiplier: f64, size: [usize; 2]) -> Graph {
+    let mut builder = Builder::new("input_layer", size, convention);
     let mut x = builder.convolution("Conv1", 0, round_channels(32, multiplier), 3, 2);
     x = builder.normalise_relu6("bn_Conv1", "Conv1_relu", x);
     let mut block = 0;

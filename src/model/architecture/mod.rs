@@ -2,7 +2,10 @@
 
 mod builder;
 mod efficientnet_lite;
+mod mobilenet_v1;
 mod mobilenet_v2;
+mod mobilenet_v4;
+mod resnet;
 
 pub(in crate::model) use efficientnet_lite::repeats as efficientnet_lite_repeats;
 pub use mobilenet_v2::PUBLISHED_WIDTHS;
@@ -32,7 +35,16 @@ pub fn build(
         "checked with the pipeline"
     );
     match architecture {
+        Architecture::MobilenetV1 => mobilenet_v1::build(convention, width, size),
         Architecture::MobilenetV2 => mobilenet_v2::build(convention, width, size),
+        Architecture::MobilenetV4ConvSmall
+        | Architecture::MobilenetV4ConvSmall050
+        | Architecture::MobilenetV4ConvMedium => {
+            mobilenet_v4::build(architecture, convention, size)
+        }
+        Architecture::Resnet18 | Architecture::Resnet34 | Architecture::Resnet50 => {
+            resnet::build(architecture, convention, size)
+        }
         Architecture::EfficientnetLite0
         | Architecture::EfficientnetLite1
         | Architecture::EfficientnetLite2

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::fs::FileError;
 use crate::base::text;
+use crate::model::timm;
 use crate::spec::Architecture;
 
 /// A file that is damaged, or contains something that tensors do not need.
@@ -39,9 +40,10 @@ pub enum WeightsError {
         /// All differences.
         mismatch: Mismatch,
     },
-    /// timm publishes the network twice under the same names, and nothing tells which it is.
+    /// timm publishes several models of the network under the same names, and nothing tells which it
+    /// is.
     #[error(
-        "`{}` could be either of timm's two {}s, which pad and scale images differently",
+        "`{}` could be one of several models of {} in timm, which pad or scale images differently",
         path.display(),
         architecture.title()
     )]
@@ -82,10 +84,18 @@ impl WeightsError {
                 ]
             }
             Self::UnknownTimm { architecture, .. } => {
-                let name = architecture.name();
+                let mut names: Vec<String> = vec![];
+                let mut conventions = vec![];
+                for model in timm::models_of(*architecture) {
+                    if !conventions.contains(&model.convention) {
+                        conventions.push(model.convention);
+                        names.push(format!("{}.safetensors", model.full_name()));
+                    }
+                }
+                let names = text::any_of(names.iter().map(String::as_str));
                 vec![format!(
-                    "name the file after the model in timm, `tf_{name}….safetensors` or \
-                     `{name}….safetensors`, or put the model's `config.json` beside it"
+                    "name the file after the model in timm, as in {names}, or put the model's \
+                     `config.json` beside it"
                 )]
             }
             Self::NoClassifier { .. } => {

@@ -12,8 +12,8 @@ use crate::spec::Architecture;
 pub(in crate::pipeline) struct RawModel {
     /// Architecture of the base model, or an ONNX file.
     pub(in crate::pipeline) base: RawBase,
-    /// Factor on the number of channels of MobileNetV2 ("alpha"). ImageNet weights exist for 0.35,
-    /// 0.5, 0.75, 1.0, 1.3 and 1.4. Other networks have no such factor.
+    /// Factor on the number of channels of MobileNetV1 and MobileNetV2 ("alpha"). ImageNet weights of
+    /// MobileNetV2 exist for 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4. Other networks have no such factor.
     #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
     pub(in crate::pipeline) width: Option<f64>,
     /// Initial weights of the base model: `builtin`, `imagenet`, `none` (random), or a file. A
@@ -33,7 +33,7 @@ pub(in crate::pipeline) struct RawModel {
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawWeights {
     /// `builtin` for the weights included in this program, `imagenet` for published ones (from Keras
-    /// for MobileNetV2, from timm for EfficientNet-Lite), `none` for random weights, or the path of
+    /// for MobileNetV2, from timm for all others), `none` for random weights, or the path of
     /// a file from Keras, torchvision, timm, `efficientnet_pytorch` or an ONNX exporter (.h5, .pth,
     /// .safetensors or .onnx).
     Named(#[schemars(length(min = 1))] String),
@@ -55,7 +55,7 @@ pub(in crate::pipeline) struct RawRandom {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawInitializer {
-    /// He et al. 2015 before a `ReLU6`, Glorot and Bengio 2010 elsewhere. Activations keep their
+    /// He et al. 2015 before an activation, Glorot and Bengio 2010 elsewhere. Activations keep their
     /// scale from layer to layer, even if batch normalization is frozen.
     HeUniform,
     /// Glorot and Bengio 2010 everywhere, as Keras does by default. With frozen batch
@@ -85,9 +85,10 @@ pub(in crate::pipeline) struct RawPublished {
 pub(in crate::pipeline) enum RawSource {
     /// `keras.applications`: MobileNetV2 of widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
     Keras,
-    /// torchvision: MobileNetV2 of width 1.0.
+    /// torchvision: MobileNetV2 of width 1.0, and the ResNets.
     Torchvision,
-    /// timm: MobileNetV2 of widths 0.5, 1.0 and 1.4, and EfficientNet-Lite.
+    /// timm: all networks, MobileNetV1 of widths 1.0 and 1.25, and MobileNetV2 of widths 0.5, 1.0 and
+    /// 1.4.
     Timm,
 }
 
@@ -126,8 +127,18 @@ pub(in crate::pipeline) enum RawBase {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawArchitecture {
+    /// MobileNetV1 as in timm (Howard et al. 2017).
+    MobilenetV1,
     /// MobileNetV2 as in Keras (Sandler et al. 2018).
     MobilenetV2,
+    /// MobileNetV4-Conv-Small as in timm (Qin et al. 2024), for images of 224 pixels: the fastest for its
+    /// accuracy.
+    MobilenetV4ConvSmall,
+    /// MobileNetV4-Conv-Small with half the channels.
+    #[serde(rename = "mobilenet_v4_conv_small_050")]
+    MobilenetV4ConvSmall050,
+    /// MobileNetV4-Conv-Medium, for images of 256 pixels.
+    MobilenetV4ConvMedium,
     /// EfficientNet-Lite0 as in timm (Google, 2020), for images of 224 pixels. Its weights are built
     /// in.
     EfficientnetLite0,
@@ -139,17 +150,30 @@ pub(in crate::pipeline) enum RawArchitecture {
     EfficientnetLite3,
     /// EfficientNet-Lite4, for images of 380 pixels.
     EfficientnetLite4,
+    /// ResNet-18 as in torchvision and timm (He et al. 2016), for images of 224 pixels.
+    Resnet18,
+    /// ResNet-34, for images of 224 pixels.
+    Resnet34,
+    /// ResNet-50, for images of 224 pixels.
+    Resnet50,
 }
 
 impl From<RawArchitecture> for Architecture {
     fn from(raw: RawArchitecture) -> Self {
         match raw {
+            RawArchitecture::MobilenetV1 => Self::MobilenetV1,
             RawArchitecture::MobilenetV2 => Self::MobilenetV2,
+            RawArchitecture::MobilenetV4ConvSmall => Self::MobilenetV4ConvSmall,
+            RawArchitecture::MobilenetV4ConvSmall050 => Self::MobilenetV4ConvSmall050,
+            RawArchitecture::MobilenetV4ConvMedium => Self::MobilenetV4ConvMedium,
             RawArchitecture::EfficientnetLite0 => Self::EfficientnetLite0,
             RawArchitecture::EfficientnetLite1 => Self::EfficientnetLite1,
             RawArchitecture::EfficientnetLite2 => Self::EfficientnetLite2,
             RawArchitecture::EfficientnetLite3 => Self::EfficientnetLite3,
             RawArchitecture::EfficientnetLite4 => Self::EfficientnetLite4,
+            RawArchitecture::Resnet18 => Self::Resnet18,
+            RawArchitecture::Resnet34 => Self::Resnet34,
+            RawArchitecture::Resnet50 => Self::Resnet50,
         }
     }
 }

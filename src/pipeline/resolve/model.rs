@@ -129,7 +129,9 @@ fn weights(
             RawInitializer::HeUniform => Initializer::HeUniform,
             RawInitializer::GlorotUniform => Initializer::GlorotUniform,
         }),
-        RawWeights::Published(raw) => WeightsSpec::Published(published(raw, size, at, problems)),
+        RawWeights::Published(raw) => {
+            WeightsSpec::Published(published(raw, named.architecture, size, at, problems))
+        }
     }
 }
 
@@ -221,6 +223,7 @@ fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
 /// Resolves published weights.
 fn published(
     raw: &RawPublished,
+    architecture: Architecture,
     size: ImageSize,
     at: &KeyPath,
     problems: &mut Vec<Problem>,
@@ -246,10 +249,11 @@ fn published(
         RawSource::Keras => keras(size, raw.trained_at),
         RawSource::Torchvision => {
             let version = match raw.version {
-                Some(RawTorchvisionVersion::V1) => TorchvisionVersion::V1,
-                Some(RawTorchvisionVersion::V2) | None => TorchvisionVersion::V2,
+                Some(RawTorchvisionVersion::V1) => Some(TorchvisionVersion::V1),
+                Some(RawTorchvisionVersion::V2) => Some(TorchvisionVersion::V2),
+                None => published::newest_version(architecture),
             };
-            let (source, version) = (Source::Torchvision, Some(version));
+            let source = Source::Torchvision;
             PublishedSpec { source, version, trained_at: None, sha256: None }
         }
         RawSource::Timm => {

@@ -53,8 +53,7 @@ impl WeightsFile {
         let (kernel, bias) = place(self.naming, &*self.file).ok_or_else(none)?;
         let shapes = self.file.shapes();
         let n = imagenet::N_CLASSES;
-        let is_turned =
-            matches!(self.naming, Naming::Torchvision | Naming::Timm | Naming::EfficientnetPytorch);
+        let is_turned = !matches!(self.naming, Naming::Own | Naming::Keras | Naming::Keras3);
         let n_features = match (is_turned, &shapes[&kernel][..]) {
             (true, &[classes, features]) | (false, &[features, classes]) if classes == n => {
                 features
@@ -84,6 +83,7 @@ fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
     let pairs: &[[&str; 2]] = match naming {
         Naming::Torchvision => &[["classifier.1.weight", "classifier.1.bias"]],
         Naming::Timm => &[["classifier.weight", "classifier.bias"]],
+        Naming::Resnet => &[["fc.weight", "fc.bias"]],
         Naming::EfficientnetPytorch => &[["_fc.weight", "_fc.bias"]],
         Naming::Own | Naming::Keras => &[["predictions/kernel", "predictions/bias"]],
         Naming::Keras3 => &[["layers/dense/vars/0", "layers/dense/vars/1"]],

@@ -130,11 +130,21 @@ impl WeightsFile {
     /// # Errors
     /// When neither the names of the tensors nor the files around it tell.
     pub fn convention(&self, architecture: Architecture) -> Result<Convention, WeightsError> {
-        let recorded = self.file.convention().or_else(|| self.naming.convention(architecture));
+        let recorded = self.file.convention().or_else(|| self.naming.convention());
         match recorded {
             Some(convention) => Ok(convention),
             None => timm::convention(&self.path, architecture),
         }
+    }
+
+    /// The name of each of `parameters` of a network in the file, and its layout there.
+    pub fn places(
+        &self,
+        architecture: Architecture,
+        parameters: &[Parameter],
+    ) -> Vec<(String, Layout)> {
+        let places = self.naming.places(architecture, parameters, self.file.shapes());
+        places.into_iter().map(|place| (place.name, place.layout)).collect()
     }
 
     /// Whether the file has tensors of these parameters of a network, and no others.

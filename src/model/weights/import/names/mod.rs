@@ -21,6 +21,8 @@ pub enum Naming {
     Torchvision,
     /// `conv_stem.weight`: timm's.
     Timm,
+    /// `layer1.0.conv1.weight`: ResNets of torchvision, and of timm.
+    Resnet,
     /// `_conv_stem.weight`: those of the package `efficientnet_pytorch` and its relatives.
     EfficientnetPytorch,
 }
@@ -53,6 +55,7 @@ impl Naming {
         names.into_iter().find_map(|name| match name.strip_prefix(PARALLEL).unwrap_or(name) {
             "features.0.0.weight" => Some(Self::Torchvision),
             "conv_stem.weight" => Some(Self::Timm),
+            "layer1.0.conv1.weight" => Some(Self::Resnet),
             "_conv_stem.weight" => Some(Self::EfficientnetPytorch),
             "layers/conv2d/vars/0" => Some(Self::Keras3),
             name if keras_name(name) == "Conv1/kernel" => Some(Self::Keras),
@@ -67,31 +70,30 @@ impl Naming {
             Self::Keras | Self::Keras3 => "keras",
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
+            Self::Resnet => "torchvision and timm",
             Self::EfficientnetPytorch => "efficientnet_pytorch",
         }
     }
 
-    /// The library that publishes files with these names, if this program can download them.
-    pub fn source(self) -> Option<Source> {
+    /// Whether files of a library that this program can download have these names.
+    pub fn is_of(self, source: Source) -> bool {
         match self {
-            Self::Own | Self::Keras | Self::Keras3 => Some(Source::Keras),
-            Self::Torchvision => Some(Source::Torchvision),
-            Self::Timm => Some(Source::Timm),
-            Self::EfficientnetPytorch => None,
+            Self::Own | Self::Keras | Self::Keras3 => source == Source::Keras,
+            Self::Torchvision => source == Source::Torchvision,
+            Self::Timm => source == Source::Timm,
+            Self::Resnet => matches!(source, Source::Torchvision | Source::Timm),
+            Self::EfficientnetPytorch => false,
         }
     }
 
-    /// The convention by which the library builds a network. `None` if it builds the network by
-    /// several, with the same names: timm has EfficientNet-Lite as trained by TensorFlow and as
-    /// trained by itself.
-    pub(super) fn convention(self, architecture: Architecture) -> Option<Convention> {
-        let is_lite = architecture != Architecture::MobilenetV2;
+    /// The convention by which the library builds its networks. `None` for timm, which builds
+    /// networks by several, with the same names.
+    pub(super) fn convention(self) -> Option<Convention> {
         match self {
             Self::Own | Self::Keras | Self::Keras3 => Some(Convention::Keras),
-            Self::Timm if is_lite => None,
-            Self::Torchvision | Self::Timm => Some(Convention::Torch),
-            Self::EfficientnetPytorch if is_lite => Some(Convention::EfficientnetLite),
-            Self::EfficientnetPytorch => Some(Convention::Torch),
+            Self::Torchvision => Some(Convention::Torch),
+            Self::EfficientnetPytorch => Some(Convention::EfficientnetLite),
+            Self::Timm | Self::Resnet => None,
         }
     }
 
@@ -129,7 +131,7 @@ impl Naming {
                         (name.clone(), Layout::Keras)
                     }
                     Self::Keras3 => (counter.place(parameter), Layout::Keras),
-                    Self::Torchvision | Self::Timm | Self::EfficientnetPytorch => {
+                    Self::Torchvision | Self::Timm | Self::Resnet | Self::EfficientnetPytorch => {
                         let layer = self.torch_layer(architecture, layer);
                         let role = torch_role(parameter.role);
                         (format!("{prefix}{layer}.{role}"), torch_layout(parameter))
@@ -148,6 +150,7 @@ impl Naming {
             Self::Torchvision | Self::Timm => {
                 name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
             }
+            Self::Resnet => name.starts_with("fc.") || name.ends_with(".num_batches_tracked"),
             Self::EfficientnetPytorch => {
                 name.starts_with("_fc.") || name.ends_with(".num_batches_tracked")
             }
@@ -240,7 +243,7 @@ impl Counter {
 
 impl Layout {
     /// The shape in a file of a tensor that has `shape` with Keras.
-    pub(super) fn of_keras(self, shape: &[usize]) -> Vec<usize> {
+    pub fn of_keras(self, shape: &[usize]) -> Vec<usize> {
         match (self, shape) {
             (Self::Convolution, &[h, w, i, o]) => vec![o, i, h, w],
             (Self::Depthwise, &[h, w, c, one]) => vec![c, one, h, w],
