@@ -137,7 +137,7 @@ impl AfterPooling {
         let slopes: Vec<f32> = outputs
             .iter()
             .zip(weights)
-            .map(|(output, weight)| weight * self.activation.derivative(*output))
+            .map(|(output, weight)| weight * self.activation.derivative(f64::from(*output)) as f32)
             .collect();
         let rows = self.kernel.chunks_exact(outputs.len());
         rows.map(|row| row.iter().zip(&slopes).map(|(weight, slope)| weight * slope).sum())

@@ -8,8 +8,11 @@ impl Convention {
     /// The epsilon of every batch normalization.
     pub fn epsilon(self) -> f32 {
         match self {
-            Self::Keras | Self::EfficientnetLite => 1e-3,
             Self::Torch | Self::TorchInception => 1e-5,
+            Self::Keras
+            | Self::TorchvisionMobilenetV3
+            | Self::Tensorflow
+            | Self::EfficientnetLite => 1e-3,
         }
     }
 
@@ -22,9 +25,10 @@ impl Convention {
         kernel: usize,
         stride: usize,
     ) -> Padding {
-        match self {
-            Self::Keras | Self::EfficientnetLite => Padding::same(height, width, kernel, stride),
-            Self::Torch | Self::TorchInception => Padding::around_all((kernel - 1) / 2),
+        if self.is_of_pytorch() {
+            Padding::around_all((kernel - 1) / 2)
+        } else {
+            Padding::same(height, width, kernel, stride)
         }
     }
 }

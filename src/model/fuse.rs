@@ -86,6 +86,11 @@ pub enum UnitKind {
         /// Activation of the sum.
         activation: Activation,
     },
+    /// A map times one factor per channel.
+    Scaling {
+        /// The factors, `[1, 1, channels]`.
+        by: Value,
+    },
     /// The maximum of each channel in a window.
     MaxPooling(Window),
     /// The mean over all pixels.
@@ -104,7 +109,7 @@ impl UnitKind {
     pub fn second(&self) -> Option<Value> {
         match self {
             Self::Convolution(convolution) => convolution.shortcut,
-            Self::Sum { other, .. } => Some(*other),
+            Self::Sum { other, .. } | Self::Scaling { by: other } => Some(*other),
             _ => None,
         }
     }
@@ -116,7 +121,7 @@ impl UnitKind {
             Self::Convolution(convolution) => {
                 convolution.shortcut = convolution.shortcut.map(change);
             }
-            Self::Sum { other, .. } => *other = change(*other),
+            Self::Sum { other, .. } | Self::Scaling { by: other } => *other = change(*other),
             _ => {}
         }
         self
@@ -162,6 +167,7 @@ impl Unit {
             // The cost of a backbone is not known.
             UnitKind::Backbone
             | UnitKind::Sum { .. }
+            | UnitKind::Scaling { .. }
             | UnitKind::MaxPooling(_)
             | UnitKind::GlobalAveragePooling
             | UnitKind::Dropout { .. } => 0.0,
@@ -232,9 +238,17 @@ impl Fusion<'_> {
             }
             LayerKind::Dropout { rate } => self.start(idx, UnitKind::Dropout { rate }),
             LayerKind::Dense { .. } => self.start(idx, UnitKind::Dense),
-            LayerKind::BatchNormalization { .. } | LayerKind::Relu | LayerKind::Relu6 => {
-                self.join(idx)?;
+            LayerKind::Multiply => {
+                let by = self.value_of[inputs[1]];
+                self.start(idx, UnitKind::Scaling { by });
             }
+            LayerKind::BatchNormalization { .. }
+            | LayerKind::Relu
+            | LayerKind::Relu6
+            | LayerKind::HardSwish
+            | LayerKind::HardSigmoid
+            | LayerKind::Silu
+            | LayerKind::Sigmoid => self.join(idx)?,
             LayerKind::Add if self.is_activated(idx) || self.join(idx).is_err() => {
                 let other = self.value_of[inputs[1]];
                 self.start(idx, UnitKind::Sum { other, activation: Activation::Linear });
@@ -270,8 +284,7 @@ impl Fusion<'_> {
     /// Whether only an activation follows a sum. A convolution cannot have one after its shortcut.
     fn is_activated(&self, sum: LayerIdx) -> bool {
         let mut readers = self.layers.iter().filter(|layer| layer.inputs.contains(&sum));
-        self.n_readers[sum] == 1
-            && readers.any(|layer| matches!(layer.kind, LayerKind::Relu | LayerKind::Relu6))
+        self.n_readers[sum] == 1 && readers.any(|layer| layer.kind.activation().is_some())
     }
 
     /// Adds a layer to the unit it reads, if that unit has room for it.
@@ -321,13 +334,13 @@ fn take_in(unit: &mut UnitKind, layer: &Layer, other: Option<Value>) -> bool {
 
 /// Sets the activation of a unit. Returns whether the layer is an activation and the unit had none.
 fn activate(place: &mut Activation, kind: LayerKind) -> bool {
-    let activation = match kind {
-        LayerKind::Relu if *place == Activation::Linear => Activation::Relu,
-        LayerKind::Relu6 if *place == Activation::Linear => Activation::Relu6,
-        _ => return false,
-    };
-    *place = activation;
-    true
+    match kind.activation() {
+        Some(activation) if *place == Activation::Linear => {
+            *place = activation;
+            true
+        }
+        _ => false,
+    }
 }
 
 fn convolution(window: Window, connection: Connection, has_bias: bool) -> UnitKind {
@@ -351,7 +364,7 @@ fn n_readers(layers: &[Layer]) -> Vec<usize> {
 
 /// Divides the units of `range` into groups that may run as one. A group is an inverted residual
 /// block: an optional convolution, a depthwise convolution and a linear 1x1 convolution, each the
-/// only reader of the one before. A shortcut, if any, is the input of the group. All other groups
+/// only reader of the one before, and the first two with the same activation. A shortcut, if any, is the input of the group. All other groups
 /// are single units. Values in `kept` are not hidden inside a group.
 pub fn groups(units: &[Unit], range: Range<usize>, kept: &[Value]) -> Vec<Range<usize>> {
     let mut groups = vec![];
@@ -378,8 +391,9 @@ fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
         .collect();
     let Some([first @ .., depthwise, project]) = members.as_deref() else { return false };
     let input = units[group.start].input;
-    first.iter().all(|unit| is_plain(unit, Connection::Full))
-        && is_plain(depthwise, Connection::Depthwise)
+    let activation = depthwise.activation;
+    first.iter().all(|unit| is_plain(unit, Connection::Full, activation))
+        && is_plain(depthwise, Connection::Depthwise, activation)
         && project.connection == Connection::Full
         && project.window.is_pointwise()
         && project.activation == Activation::Linear
@@ -387,9 +401,12 @@ fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
         && (group.start..group.end - 1).all(|unit| is_inner(units, unit, kept))
 }
 
-/// Whether a convolution is followed only by a `ReLU6`.
-fn is_plain(unit: &ConvolutionUnit, connection: Connection) -> bool {
-    unit.connection == connection && unit.activation == Activation::Relu6 && unit.shortcut.is_none()
+/// Whether a convolution is followed only by this activation, which is a `ReLU` or `ReLU6`.
+fn is_plain(unit: &ConvolutionUnit, connection: Connection, activation: Activation) -> bool {
+    unit.connection == connection
+        && unit.activation == activation
+        && activation.ceiling().is_some()
+        && unit.shortcut.is_none()
 }
 
 /// Whether the value of a unit is read only by the next unit and need not be kept.

@@ -6,7 +6,7 @@
 use std::iter;
 use std::ops::Range;
 
-use alpaca_kernels::{Padding, Window};
+use alpaca_kernels::{Activation, Padding, Window};
 
 use crate::base::tensor::shape_text;
 
@@ -48,10 +48,20 @@ pub enum LayerKind {
     Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
+    /// `x · min(max(x + 3, 0), 6) / 6`.
+    HardSwish,
+    /// `min(max(x + 3, 0), 6) / 6`.
+    HardSigmoid,
+    /// `x / (1 + exp(-x))`.
+    Silu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
     /// Zeros around an image.
     ZeroPadding(Padding),
     /// The sum of two inputs of the same shape.
     Add,
+    /// A map times one factor per channel: `[h, w, c]` and `[1, 1, c]`.
+    Multiply,
     /// The maximum of each channel in a window. Values outside the image are ignored.
     MaxPooling {
         /// Window of the operation.
@@ -75,6 +85,19 @@ pub enum LayerKind {
 }
 
 impl LayerKind {
+    /// The activation that this layer is.
+    pub fn activation(&self) -> Option<Activation> {
+        Some(match self {
+            Self::Relu => Activation::Relu,
+            Self::Relu6 => Activation::Relu6,
+            Self::HardSwish => Activation::HardSwish,
+            Self::HardSigmoid => Activation::HardSigmoid,
+            Self::Silu => Activation::Silu,
+            Self::Sigmoid => Activation::Sigmoid,
+            _ => return None,
+        })
+    }
+
     /// The name of Keras's class for this layer.
     pub fn keras_class(&self) -> &'static str {
         match self {
@@ -84,6 +107,8 @@ impl LayerKind {
             Self::DepthwiseConvolution { .. } => "DepthwiseConv2D",
             Self::BatchNormalization { .. } => "BatchNormalization",
             Self::Relu | Self::Relu6 => "ReLU",
+            Self::HardSwish | Self::HardSigmoid | Self::Silu | Self::Sigmoid => "Activation",
+            Self::Multiply => "Multiply",
             Self::MaxPooling { .. } => "MaxPooling2D",
             Self::ZeroPadding(_) => "ZeroPadding2D",
             Self::Add => "Add",
@@ -257,6 +282,11 @@ impl Graph {
             | LayerKind::Backbone { .. }
             | LayerKind::Relu
             | LayerKind::Relu6
+            | LayerKind::HardSwish
+            | LayerKind::HardSigmoid
+            | LayerKind::Silu
+            | LayerKind::Sigmoid
+            | LayerKind::Multiply
             | LayerKind::MaxPooling { .. }
             | LayerKind::ZeroPadding(_)
             | LayerKind::Add
@@ -309,9 +339,17 @@ impl Graph {
             LayerKind::GlobalAveragePooling { keeps_axes: true } => vec![1, 1, map().2],
             LayerKind::GlobalAveragePooling { keeps_axes: false } => vec![map().2],
             LayerKind::Dense { units } => vec![units],
+            LayerKind::Multiply => {
+                assert_eq!(input(1)[..], [1, 1, map().2], "a factor for each channel");
+                input(0).clone()
+            }
             LayerKind::BatchNormalization { .. }
             | LayerKind::Relu
             | LayerKind::Relu6
+            | LayerKind::HardSwish
+            | LayerKind::HardSigmoid
+            | LayerKind::Silu
+            | LayerKind::Sigmoid
             | LayerKind::Dropout { .. } => input(0).clone(),
         }
     }

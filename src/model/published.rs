@@ -22,8 +22,11 @@ const KERAS_WIDTHS: [f64; 4] = [0.35, 0.5, 0.75, 1.0];
 const KERAS_WIDE: [f64; 2] = [1.3, 1.4];
 /// torchvision's files: network, its name there, and the first digits of the SHA-256 of the weights
 /// `IMAGENET1K_V1` and `IMAGENET1K_V2`.
-const TORCHVISION: [(Architecture, &str, &str, Option<&str>); 4] = [
+const TORCHVISION: [(Architecture, &str, &str, Option<&str>); 7] = [
     (Architecture::MobilenetV2, "mobilenet_v2", "b0353104", Some("7ebf99e0")),
+    (Architecture::MobilenetV3Small, "mobilenet_v3_small", "047dcff4", None),
+    (Architecture::MobilenetV3Large, "mobilenet_v3_large", "8738ca79", Some("5c1a4163")),
+    (Architecture::EfficientnetB0, "efficientnet_b0_rwightman", "7f5810bc", None),
     (Architecture::Resnet18, "resnet18", "f37072fd", None),
     (Architecture::Resnet34, "resnet34", "b627a593", None),
     (Architecture::Resnet50, "resnet50", "0676ba61", Some("11ad3fa6")),

@@ -35,13 +35,21 @@ impl TimmModel {
 #[rustfmt::skip]
 pub const MODELS: &[TimmModel] = {
     use Architecture as A;
-    use Convention::{Keras, Torch, TorchInception};
+    use Convention::{Keras, Tensorflow, Torch, TorchInception};
     &[
         of(A::MobilenetV1, 1.0, "mobilenetv1_100", "ra4_e3600_r224_in1k", TorchInception),
         of(A::MobilenetV1, 1.25, "mobilenetv1_125", "ra4_e3600_r224_in1k", TorchInception),
         of(A::MobilenetV2, 0.5, "mobilenetv2_050", "lamb_in1k", Torch),
         of(A::MobilenetV2, 1.0, "mobilenetv2_100", "ra_in1k", Torch),
         of(A::MobilenetV2, 1.4, "mobilenetv2_140", "ra_in1k", Torch),
+        of(A::MobilenetV3Small, 1.0, "mobilenetv3_small_100", "lamb_in1k", Torch),
+        of(A::MobilenetV3Small, 0.75, "mobilenetv3_small_075", "lamb_in1k", Torch),
+        of(A::MobilenetV3Small, 0.5, "mobilenetv3_small_050", "lamb_in1k", Torch),
+        of(A::MobilenetV3Small, 1.0, "tf_mobilenetv3_small_100", "in1k", Keras),
+        of(A::MobilenetV3Large, 1.0, "mobilenetv3_large_100", "ra4_e3600_r224_in1k", TorchInception),
+        of(A::MobilenetV3Large, 1.0, "mobilenetv3_large_100", "ra_in1k", Torch),
+        of(A::MobilenetV3Large, 1.0, "tf_mobilenetv3_large_100", "in1k", Keras),
+        of(A::MobilenetV3Large, 0.75, "tf_mobilenetv3_large_075", "in1k", Keras),
         of(A::MobilenetV4ConvSmall, 1.0, "mobilenetv4_conv_small", "e2400_r224_in1k", Torch),
         of(A::MobilenetV4ConvSmall, 1.0, "mobilenetv4_conv_small", "e1200_r224_in1k", Torch),
         of(A::MobilenetV4ConvSmall, 1.0, "mobilenetv4_conv_small", "e3600_r256_in1k", TorchInception),
@@ -55,6 +63,12 @@ pub const MODELS: &[TimmModel] = {
         of(A::EfficientnetLite2, 1.0, "tf_efficientnet_lite2", "in1k", Keras),
         of(A::EfficientnetLite3, 1.0, "tf_efficientnet_lite3", "in1k", Keras),
         of(A::EfficientnetLite4, 1.0, "tf_efficientnet_lite4", "in1k", Keras),
+        of(A::EfficientnetB0, 1.0, "efficientnet_b0", "ra4_e3600_r224_in1k", TorchInception),
+        of(A::EfficientnetB0, 1.0, "efficientnet_b0", "ra_in1k", Torch),
+        of(A::EfficientnetB0, 1.0, "tf_efficientnet_b0", "in1k", Tensorflow),
+        of(A::EfficientnetB0, 1.0, "tf_efficientnet_b0", "aa_in1k", Tensorflow),
+        of(A::EfficientnetB0, 1.0, "tf_efficientnet_b0", "ap_in1k", Keras),
+        of(A::EfficientnetB0, 1.0, "tf_efficientnet_b0", "ns_jft_in1k", Tensorflow),
         of(A::Resnet18, 1.0, "resnet18", "a1_in1k", Torch),
         of(A::Resnet18, 1.0, "resnet18", "tv_in1k", Torch),
         of(A::Resnet34, 1.0, "resnet34", "a1_in1k", Torch),

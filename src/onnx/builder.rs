@@ -50,6 +50,7 @@ pub(super) enum Dimension {
 pub(super) enum Attribute {
     Integer(i64),
     Integers(Vec<i64>),
+    Float(f32),
 }
 
 /// A graph that is being built. Names that are already taken are made unique.
@@ -163,6 +164,10 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
         Attribute::Integers(values) => {
             attribute.ints.clone_from(values);
             attribute.r#type = attribute_proto::AttributeType::Ints as i32;
+        }
+        Attribute::Float(value) => {
+            attribute.f = *value;
+            attribute.r#type = attribute_proto::AttributeType::Float as i32;
         }
     }
     attribute

@@ -48,6 +48,7 @@ pub(super) fn network(
                 let sum = builder.node("Add", &unit.name, &[&x, &name_of(*other)], &[]);
                 activate(builder, &unit.name, sum, *activation, &bounds)
             }
+            UnitKind::Scaling { by } => builder.node("Mul", &unit.name, &[&x, &name_of(*by)], &[]),
             UnitKind::MaxPooling(window) => {
                 builder.node("MaxPool", &unit.name, &[&x], &slides(window))
             }
@@ -96,7 +97,23 @@ fn activate(
             let [zero, six] = bounds;
             builder.node("Clip", &format!("{unit}/relu6"), &[&x, zero, six], &[])
         }
+        Activation::HardSigmoid => hard_sigmoid(builder, unit, &x),
+        Activation::Sigmoid => builder.node("Sigmoid", &format!("{unit}/sigmoid"), &[&x], &[]),
+        Activation::HardSwish => {
+            let gate = hard_sigmoid(builder, unit, &x);
+            builder.node("Mul", &format!("{unit}/hard_swish"), &[&x, &gate], &[])
+        }
+        Activation::Silu => {
+            let gate = builder.node("Sigmoid", &format!("{unit}/sigmoid"), &[&x], &[]);
+            builder.node("Mul", &format!("{unit}/silu"), &[&x, &gate], &[])
+        }
     }
+}
+
+/// Adds `min(max(x + 3, 0), 6) / 6`.
+fn hard_sigmoid(builder: &mut Builder, unit: &str, x: &str) -> String {
+    let attributes = [("alpha", Attribute::Float(1.0 / 6.0)), ("beta", Attribute::Float(0.5))];
+    builder.node("HardSigmoid", &format!("{unit}/hard_sigmoid"), &[x], &attributes)
 }
 
 /// The attributes of a sliding window.

@@ -7,6 +7,10 @@ pub enum Architecture {
     MobilenetV1,
     /// MobileNetV2, as in Keras.
     MobilenetV2,
+    /// MobileNetV3-Small, as in timm.
+    MobilenetV3Small,
+    /// MobileNetV3-Large, as in timm.
+    MobilenetV3Large,
     /// MobileNetV4-Conv-Small, as in timm.
     MobilenetV4ConvSmall,
     /// MobileNetV4-Conv-Small with half the channels, as in timm.
@@ -23,6 +27,8 @@ pub enum Architecture {
     EfficientnetLite3,
     /// EfficientNet-Lite4, as in timm.
     EfficientnetLite4,
+    /// EfficientNet-B0, as in timm.
+    EfficientnetB0,
     /// ResNet-18, as in torchvision and timm.
     Resnet18,
     /// ResNet-34, as in torchvision and timm.
@@ -33,11 +39,13 @@ pub enum Architecture {
 
 /// The networks with their names in pipelines, the names that their authors gave them, and the image
 /// side in pixels that their usual ImageNet weights were trained at.
-const NAMES: [(Architecture, &str, &str, usize); 13] = {
+const NAMES: [(Architecture, &str, &str, usize); 16] = {
     use Architecture as A;
     [
         (A::MobilenetV1, "mobilenet_v1", "MobileNetV1", 224),
         (A::MobilenetV2, "mobilenet_v2", "MobileNetV2", 224),
+        (A::MobilenetV3Small, "mobilenet_v3_small", "MobileNetV3-Small", 224),
+        (A::MobilenetV3Large, "mobilenet_v3_large", "MobileNetV3-Large", 224),
         (A::MobilenetV4ConvSmall, "mobilenet_v4_conv_small", "MobileNetV4-Conv-Small", 224),
         (
             A::MobilenetV4ConvSmall050,
@@ -51,6 +59,7 @@ const NAMES: [(Architecture, &str, &str, usize); 13] = {
         (A::EfficientnetLite2, "efficientnet_lite2", "EfficientNet-Lite2", 260),
         (A::EfficientnetLite3, "efficientnet_lite3", "EfficientNet-Lite3", 300),
         (A::EfficientnetLite4, "efficientnet_lite4", "EfficientNet-Lite4", 380),
+        (A::EfficientnetB0, "efficientnet_b0", "EfficientNet-B0", 224),
         (A::Resnet18, "resnet18", "ResNet-18", 224),
         (A::Resnet34, "resnet34", "ResNet-34", 224),
         (A::Resnet50, "resnet50", "ResNet-50", 224),
@@ -86,7 +95,10 @@ impl Architecture {
 
     /// Whether networks of several widths exist, and `width` chooses one.
     pub fn has_width(self) -> bool {
-        matches!(self, Self::MobilenetV1 | Self::MobilenetV2)
+        matches!(
+            self,
+            Self::MobilenetV1 | Self::MobilenetV2 | Self::MobilenetV3Small | Self::MobilenetV3Large
+        )
     }
 
     fn entry(self) -> (Self, &'static str, &'static str, usize) {

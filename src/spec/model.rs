@@ -204,6 +204,11 @@ pub enum Convention {
     /// As in timm for networks that were trained with the pixel values of Inception: like
     /// [`Torch`](Self::Torch), with pixel values from -1 to 1.
     TorchInception,
+    /// As in torchvision's MobileNetV3: like [`Torch`](Self::Torch), with TensorFlow's epsilon.
+    TorchvisionMobilenetV3,
+    /// As in TensorFlow's EfficientNet: padding and epsilon of TensorFlow, and pixel values
+    /// standardized by `ImageNet`'s statistics.
+    Tensorflow,
     /// As in Google's EfficientNet-Lite: padding and epsilon of TensorFlow, and pixel values
     /// `(x - 127) / 128`.
     EfficientnetLite,
@@ -211,8 +216,14 @@ pub enum Convention {
 
 impl Convention {
     /// All conventions.
-    pub const ALL: [Self; 4] =
-        [Self::Keras, Self::Torch, Self::TorchInception, Self::EfficientnetLite];
+    pub const ALL: [Self; 6] = [
+        Self::Keras,
+        Self::Torch,
+        Self::TorchInception,
+        Self::TorchvisionMobilenetV3,
+        Self::Tensorflow,
+        Self::EfficientnetLite,
+    ];
 
     /// Its name in records.
     pub fn name(self) -> &'static str {
@@ -220,20 +231,24 @@ impl Convention {
             Self::Keras => "keras",
             Self::Torch => "torch",
             Self::TorchInception => "torch_inception",
+            Self::TorchvisionMobilenetV3 => "torchvision_mobilenet_v3",
+            Self::Tensorflow => "tensorflow",
             Self::EfficientnetLite => "efficientnet_lite",
         }
     }
 
     /// Whether PyTorch trained the network.
     pub fn is_of_pytorch(self) -> bool {
-        matches!(self, Self::Torch | Self::TorchInception)
+        matches!(self, Self::Torch | Self::TorchInception | Self::TorchvisionMobilenetV3)
     }
 
     /// How pixel values are scaled before they enter the base model.
     pub fn preprocessing(self) -> Preprocessing {
         match self {
             Self::Keras | Self::TorchInception => Preprocessing::MinusOneToOne,
-            Self::Torch => Preprocessing::ImagenetStatistics,
+            Self::Torch | Self::TorchvisionMobilenetV3 | Self::Tensorflow => {
+                Preprocessing::ImagenetStatistics
+            }
             Self::EfficientnetLite => {
                 let (mean, deviation) = ([127.0 / 255.0; 3], [128.0 / 255.0; 3]);
                 Preprocessing::Statistics { mean, deviation }

@@ -42,6 +42,13 @@ const CASES: &[(&str, Architecture, Option<f64>)] = &[
     ("resnet18.a1_in1k", A::Resnet18, None),
     ("resnet34.ra4_e3600_r224_in1k", A::Resnet34, None),
     ("resnet50-11ad3fa6", A::Resnet50, None),
+    ("mobilenetv3_small_100.lamb_in1k", A::MobilenetV3Small, Some(1.0)),
+    ("mobilenetv3_large_100.ra4_e3600_r224_in1k", A::MobilenetV3Large, Some(1.0)),
+    ("tf_mobilenetv3_large_075.in1k", A::MobilenetV3Large, Some(0.75)),
+    ("mobilenet_v3_large-5c1a4163", A::MobilenetV3Large, Some(1.0)),
+    ("efficientnet_b0.ra4_e3600_r224_in1k", A::EfficientnetB0, None),
+    ("tf_efficientnet_b0.in1k", A::EfficientnetB0, None),
+    ("efficientnet_b0_rwightman-7f5810bc", A::EfficientnetB0, None),
 ];
 
 fn folder() -> PathBuf {
@@ -68,7 +75,7 @@ fn numbers(name: &str, n: usize) -> impl Iterator<Item = f64> {
 fn fill(name: &str, shape: &[usize]) -> Tensor {
     let u = numbers(name, shape.iter().product());
     let values: Vec<f32> = if shape.len() > 1 {
-        let limit = (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
+        let limit = (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
         u.map(|u| ((2.0 * u - 1.0) * limit) as f32).collect()
     } else if name.ends_with("running_var") || name.ends_with("weight") {
         u.map(|u| (0.5 + u) as f32).collect()
@@ -122,8 +129,9 @@ fn network(
     Network::build(&spec, convention, size, n_classes).unwrap()
 }
 
-fn images(network: &Network) -> Batch {
-    let pixels = numbers("pixels", 2 * SIDE * SIDE * 3).map(|u| (u * 256.0).floor() as f32);
+fn images(network: &Network, seed: &Tensor) -> Batch {
+    let name = format!("pixels {}", seed.values()[0]);
+    let pixels = numbers(&name, 2 * SIDE * SIDE * 3).map(|u| (u * 256.0).floor() as f32);
     let mut images = Tensor::new(&[2, SIDE, SIDE, 3], pixels.collect());
     network.preprocessing.apply(images.values_mut());
     Batch { images, labels: vec![0, 1], samples: vec![0, 1] }
@@ -151,7 +159,7 @@ fn features_and_logits_agree_with_the_libraries() {
         let mut weights = file.weights(architecture, &network.base_parameters()).unwrap();
         let classes: Vec<usize> = (0..1000).collect();
         weights.extend(file.classifier().unwrap().head_for(&classes));
-        let batch = images(&network);
+        let batch = images(&network, &expected["seed"]);
         let cut = network.cut(network.first_trainable(&FreezeSpec::All));
         let features = NativeExtractor::new(&network, &cut, &weights).unwrap();
         let features = features.extract(&batch).unwrap().values.pop().unwrap();
@@ -204,10 +212,7 @@ fn gradients_agree_with_the_libraries() {
         let mut weights = file.weights(architecture, &network.base_parameters()).unwrap();
         let n_features = network.graph.layers().last().map(|head| head.inputs[0]).unwrap();
         weights.extend(head(network.graph.layers()[n_features].shape[0]));
-        let batch = images(&network);
-        // An activation that is nearer to a bound than rounding errors falls on either side of it,
-        // which changes many gradients a little. It does so with one kind of layers or the other.
-        let mut both = vec![];
+        let batch = images(&network, &expected["seed"]);
         for layers in [Layers::Native, Layers::Ordinary] {
             let gradients = gradients(&network, &weights, &batch, layers, &expected["loss"]);
             let parameters = network.trainable_parameters(0);
@@ -226,10 +231,8 @@ fn gradients_agree_with_the_libraries() {
                 }
             }
             println!("{case}, {layers:?}: {:.1e} ({})", worst.0, worst.1);
-            assert!(worst.0 < 0.01, "{case}, {layers:?}: {worst:?}");
-            both.push(worst.0);
+            assert!(worst.0 < 1e-3, "{case}, {layers:?}: {worst:?}");
         }
-        assert!(both.iter().any(|worst| *worst < 1e-3), "{case}: {both:?}");
     }
 }
 
@@ -254,6 +257,6 @@ fn gradients(
     let features = Features { values: vec![batch.images.clone()] };
     let gradients = trainer.gradients(features, None, &mut objective).unwrap();
     let error = (loss - expected_loss.values()[0]).abs();
-    assert!(error < 1e-4 * loss.max(1.0), "{layers:?}: loss {loss}, difference {error:.1e}");
+    assert!(error < 1e-3 * loss.max(1.0), "{layers:?}: loss {loss}, difference {error:.1e}");
     gradients
 }

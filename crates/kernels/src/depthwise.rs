@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::curve;
 use super::output::Out;
 use super::set::Micro;
 use super::simd::{Simd, load, store};
@@ -180,6 +181,7 @@ pub(super) fn forward<S: Micro>(
         // output is written whole.
         unsafe {
             run::<S>(kernel, stride, &job);
+            curve::apply::<S>(activation, job.out, shape.output_row());
             out.written();
         }
     }

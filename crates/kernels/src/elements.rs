@@ -18,7 +18,11 @@ pub struct Gate<'a> {
 
 impl<'a> Gate<'a> {
     /// The gate of an activation with output `y`; `None` if every gradient passes.
+    ///
+    /// # Panics
+    /// When the output does not tell which gradients pass.
     pub fn of(activation: Activation, y: &'a [f32]) -> Option<Self> {
+        assert!(!activation.is_curve(), "an activation that does not clip has no gate");
         activation.ceiling().map(|ceiling| Self { y, ceiling })
     }
 

@@ -1,7 +1,7 @@
 //! The kernels of both engines: matrix products, depthwise convolutions and their gradients, for
 //! every instruction set.
 //!
-//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`] and [`elements`]
+//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`], [`curve`] and [`elements`]
 //! kernels that are generic over them, [`set`] compiles these for each instruction set. [`Kernels`]
 //! is the safe front: a set that the processor has, and methods on slices that check sizes. Nothing
 //! here knows threads, except for packing and sums of large matrices; callers divide the work.
@@ -21,6 +21,7 @@
 mod activation;
 mod aligned;
 mod allocator;
+mod curve;
 mod depthwise;
 mod depthwise_gradient;
 mod elements;
@@ -201,6 +202,19 @@ impl Kernels {
         with_set!(self.set, S => {
             depthwise_gradient::input::<S>(shape, reversed, dz, rows, dx.into());
         });
+    }
+
+    /// Replaces values by their activation, which is not one that clips.
+    pub fn activate(self, activation: Activation, values: &mut [f32]) {
+        // SAFETY: a slice has its length.
+        with_set!(self.set, S => unsafe {
+            curve::apply::<S>(activation, values.as_mut_ptr(), values.len());
+        });
+    }
+
+    /// Multiplies `dy` with the derivative at `z` of an activation that does not clip.
+    pub fn slope(self, activation: Activation, z: &[f32], dy: &mut [f32]) {
+        with_set!(self.set, S => curve::slope::<S>(activation, z, dy));
     }
 
     /// Runs `n` rounds of multiply-adds without memory accesses. Returns the number of scalar

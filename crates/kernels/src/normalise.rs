@@ -2,6 +2,7 @@
 //!
 //! Sums are chains over a few rows in single precision. Callers add them in double precision.
 
+use super::curve;
 use super::elements::Gate;
 use super::output::Out;
 use super::set::Micro;
@@ -103,6 +104,7 @@ pub(super) fn normalise<S: Micro>(
     let n = scale.len();
     assert!(x.len().is_multiple_of(n) && shift.len() == n && y.len() == x.len());
     assert!(shortcut.is_none_or(|shortcut| shortcut.len() == x.len()));
+    assert!(shortcut.is_none() || !activation.is_curve());
     let job = NormaliseJob {
         rows: x.len() / n,
         n,
@@ -117,6 +119,7 @@ pub(super) fn normalise<S: Micro>(
     // written.
     unsafe {
         S::normalise(&job);
+        curve::apply::<S>(activation, job.y, x.len());
         y.written();
     }
 }

@@ -5,6 +5,7 @@
 //! chain of fused multiplications in the order of `k`, then the epilogue: no cut of rows or columns
 //! changes its bits.
 
+use super::curve;
 use super::elements::Gate;
 use super::output::Out;
 use super::packed::{Packed, Panel};
@@ -17,7 +18,7 @@ use crate::Activation;
 pub struct Epilogue<'a> {
     /// The bias `[n]`.
     pub bias: Option<&'a [f32]>,
-    /// The activation.
+    /// The activation. One that does not clip is the last part.
     pub activation: Activation,
     /// The shortcut `[rows, n]`, added last.
     pub shortcut: Option<&'a [f32]>,
@@ -49,6 +50,8 @@ pub(super) fn product<S: Micro>(
     let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == rows * n);
     assert!(lanes == S::LANES && x.len() == rows * k && out.len() == rows * n);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
+    let is_last = epilogue.shortcut.is_none() && epilogue.gate.is_none();
+    assert!(is_last || !epilogue.activation.is_curve());
     assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
     let block = (BLOCK / (k + n)).clamp(48, 1024);
     for first_row in (0..rows).step_by(block) {
@@ -84,6 +87,11 @@ pub(super) fn product<S: Micro>(
                 }
             }
             packed = &packed[k * n_vectors * S::LANES..];
+        }
+        // SAFETY: all panels of these rows have been written.
+        unsafe {
+            let rows = out.pointer().add(first_row * n);
+            curve::apply::<S>(epilogue.activation, rows, n_rows * n);
         }
     }
     // SAFETY: the panels of all blocks of rows have been written.

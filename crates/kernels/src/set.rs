@@ -8,7 +8,7 @@ use super::simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
-use super::{depthwise, depthwise_gradient, elements, gradient, normalise, product};
+use super::{curve, depthwise, depthwise_gradient, elements, gradient, normalise, product};
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +172,8 @@ compile! {
     normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
     /// Multiply-adds without memory accesses.
     multiply(elements::MultiplyJob) = elements::multiply;
+    /// Smooth activations, or products with their derivatives.
+    curve(curve::CurveJob) = curve::run;
     /// A step of Adam.
     adam(elements::AdamJob) = elements::adam;
 }

@@ -42,11 +42,15 @@ fn assert_same_bits(what: &str, results: &[(Kernels, Vec<f32>)]) {
 }
 
 /// All activations.
-const ACTIVATIONS: [Activation; 3] = [Activation::Linear, Activation::Relu, Activation::Relu6];
-
-fn activated(value: f64, activation: Activation) -> f64 {
-    activation.ceiling().map_or(value, |ceiling| value.clamp(0.0, f64::from(ceiling)))
-}
+const ACTIVATIONS: [Activation; 7] = [
+    Activation::Linear,
+    Activation::Relu,
+    Activation::Relu6,
+    Activation::HardSwish,
+    Activation::HardSigmoid,
+    Activation::Silu,
+    Activation::Sigmoid,
+];
 
 fn check_product(
     (rows, k, n): (usize, usize, usize),
@@ -65,7 +69,7 @@ fn check_product(
             let products = (0..k).map(|q| f64::from(x[row * k + q]) * f64::from(w[q * n + column]));
             let sum = products.sum::<f64>() * f64::from(scale[column]);
             let mut value = sum + if with_bias { f64::from(bias[column]) } else { 0.0 };
-            value = activated(value, activation);
+            value = activation.value(value);
             value += if with_shortcut { f64::from(shortcut[i]) } else { 0.0 };
             if with_gate && gate[i] <= 0.0 { 0.0 } else { value }
         })
@@ -157,7 +161,7 @@ fn depthwise_twin(
                 twin.g[weight] += f64::from(x[from]) * f64::from(dz[at]);
             }
         }
-        *y = activated(*y, activation);
+        *y = activation.value(*y);
     }
     twin
 }
@@ -230,6 +234,8 @@ proptest! {
         shape in (1..40usize, 1..40usize, 1..60usize), seed: u64,
         activation in select(&ACTIVATIONS[..]), extras: [bool; 3],
     ) {
+        // A smooth activation is the last part of an epilogue.
+        let extras = if activation.is_curve() { [extras[0], false, false] } else { extras };
         check_product(shape, seed, activation, extras);
     }
 
@@ -287,10 +293,37 @@ fn a_gate_passes_what_lies_between_its_bounds() {
 #[test]
 fn what_is_no_number_stays_none() {
     for kernels in Kernels::all() {
-        let epilogue = Epilogue { activation: Activation::Relu6, ..Epilogue::NONE };
-        let mut out = [0.0; 20];
-        let weights = kernels.pack(&[1.0; 20], 20, None);
-        kernels.product(&[f32::NAN], &weights, epilogue, &mut out[..]);
-        assert!(out.iter().all(|value| value.is_nan()), "{}", kernels.set());
+        for activation in ACTIVATIONS {
+            let epilogue = Epilogue { activation, ..Epilogue::NONE };
+            let mut out = [0.0; 20];
+            let weights = kernels.pack(&[1.0; 20], 20, None);
+            kernels.product(&[f32::NAN], &weights, epilogue, &mut out[..]);
+            assert!(out.iter().all(|value| value.is_nan()), "{activation:?}, {}", kernels.set());
+        }
+    }
+}
+
+#[test]
+fn smooth_activations_agree_with_their_twin_everywhere() {
+    let z: Vec<f32> = (-2000..2000).map(|i| i as f32 / 20.0 + 0.013).collect();
+    let far = [-1e9, -200.0, 200.0, 1e9, 0.0, -0.0];
+    let z = [&z[..], &far[..]].concat();
+    for activation in ACTIVATIONS.into_iter().filter(|activation| activation.is_curve()) {
+        let value: Vec<f64> = z.iter().map(|&z| activation.value(f64::from(z))).collect();
+        let slope: Vec<f64> = z.iter().map(|&z| activation.derivative(f64::from(z))).collect();
+        let mut results = vec![];
+        for kernels in Kernels::all() {
+            let mut y = z.clone();
+            kernels.activate(activation, &mut y);
+            for (z, (ours, twin)) in z.iter().zip(y.iter().zip(&value)) {
+                let error = (f64::from(*ours) - twin).abs() / twin.abs().max(1e-3);
+                assert!(error < 1e-6, "{activation:?} of {z} with {}: {ours}", kernels.set());
+            }
+            let mut dz = vec![1.0; z.len()];
+            kernels.slope(activation, &z, &mut dz);
+            assert_close("a slope", kernels, &dz, &slope);
+            results.push((kernels, [y, dz].concat()));
+        }
+        assert_same_bits("a smooth activation", &results);
     }
 }

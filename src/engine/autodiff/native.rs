@@ -13,8 +13,8 @@ use super::parameters::{Leaves, frozen_norm};
 use super::statistics::{BatchStatistics, trained_norm};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::layers::{
-    AveragePooling, Convolution, DepthwiseConvolution, InvertedResidual, MaxPooling, Normalisation,
-    Pointwise, Sum,
+    AveragePooling, Convolution, Curve, DepthwiseConvolution, InvertedResidual, MaxPooling,
+    Normalisation, Pointwise, Scaling, Sum,
 };
 use crate::engine::{Features, StepRandomness};
 use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
@@ -32,6 +32,8 @@ pub(super) struct NativeNetwork {
 /// A layer, or dropout.
 struct Step {
     kind: StepKind,
+    /// The activation after it, if it is an operation of its own.
+    curve: Option<SharedOperation>,
     input: Value,
     /// The index of its output value: that of its last unit.
     output: Value,
@@ -96,7 +98,8 @@ impl NativeNetwork {
                     [unit] if trained_norm(unit, by_batch).is_some() => build.normalised(unit),
                     units => build.step(units),
                 };
-                steps.push(Step { kind, input, output });
+                let curve = build.curve(&units[group.end - 1]);
+                steps.push(Step { kind, curve, input, output });
             }
         }
         Self { steps }
@@ -119,7 +122,7 @@ impl NativeNetwork {
             .map(|(value, tensor)| (*value, to_device(tensor, device)))
             .collect();
         let mut last = None;
-        for Step { kind, input, output } in &self.steps {
+        for Step { kind, curve, input, output } in &self.steps {
             let x = values[input].clone();
             let y = match kind {
                 StepKind::Layer { operation, convolutions, shortcut } => {
@@ -142,6 +145,10 @@ impl NativeNetwork {
                     y
                 }
                 StepKind::Dropout { rate } => dropout(x, *rate, randomness),
+            };
+            let y = match curve {
+                Some(curve) => custom::layer(Arc::clone(curve), y, vec![]),
+                None => y,
             };
             last = Some(y.clone());
             values.insert(*output, y);
@@ -229,7 +236,11 @@ impl Build {
                 }
                 &UnitKind::Sum { activation, .. } => {
                     let shape = map_shape(&unit.output_shape);
+                    let activation = clipping(activation);
                     (Arc::new(Sum { kernels: self.kernels, shape, activation }), vec![])
+                }
+                UnitKind::Scaling { .. } => {
+                    (Arc::new(Scaling { shape: map_shape(&unit.output_shape) }), vec![])
                 }
                 &UnitKind::MaxPooling(window) => {
                     (Arc::new(MaxPooling { shape: map_shape(&unit.input_shape), window }), vec![])
@@ -261,7 +272,7 @@ impl Build {
             kernels: self.kernels,
             shape: map_shape(&unit.output_shape),
             epsilon: norm.epsilon,
-            activation,
+            activation: clipping(activation),
             n_pieces: self.n_pieces,
             statistics: Mutex::default(),
         };
@@ -274,7 +285,8 @@ impl Build {
         let &Self { kernels, n_pieces } = self;
         let shape @ [height, width, n_inputs] = map_shape(&unit.input_shape);
         let n_outputs = n_outputs(unit);
-        let &ConvolutionUnit { window, activation, .. } = convolution;
+        let window = convolution.window;
+        let activation = clipping(convolution.activation);
         match convolution.connection {
             Connection::Depthwise => Arc::new(DepthwiseConvolution {
                 kernels,
@@ -294,6 +306,20 @@ impl Build {
                 Arc::new(Convolution { kernels, shape, window, n_outputs, activation, n_pieces })
             }
         }
+    }
+
+    /// The activation of a unit as an operation of its own, if its derivative depends on its input.
+    fn curve(&self, unit: &Unit) -> Option<SharedOperation> {
+        let activation = match &unit.kind {
+            UnitKind::Convolution(convolution) => convolution.activation,
+            UnitKind::Sum { activation, .. } => *activation,
+            _ => return None,
+        };
+        let (kernels, shape) = (self.kernels, map_shape(&unit.output_shape));
+        activation.is_curve().then(|| {
+            let operation: SharedOperation = Arc::new(Curve { kernels, shape, activation });
+            operation
+        })
     }
 
     fn dense(&self, unit: &Unit) -> Pointwise {
@@ -316,9 +342,15 @@ impl Build {
             n_outputs: n_outputs(project),
             has_expansion: units.len() == 3,
             has_shortcut: convolution(project).shortcut.is_some(),
+            activation: convolution(depthwise).activation,
             n_pieces: self.n_pieces,
         }
     }
+}
+
+/// An activation as the end of an operation; none if it is an operation of its own.
+fn clipping(activation: Activation) -> Activation {
+    if activation.is_curve() { Activation::Linear } else { activation }
 }
 
 fn names(unit: &Unit) -> Names {

@@ -73,7 +73,16 @@ pub(super) fn activate(x: Tensor<4>, activation: Activation) -> Tensor<4> {
         Activation::Relu => activation::relu(x),
         // Not `clamp`: at zero it passes the gradient, where Keras does not.
         Activation::Relu6 => activation::relu(x).clamp_max(6.0),
+        Activation::HardSwish => x.clone() * hard_sigmoid(x),
+        Activation::HardSigmoid => hard_sigmoid(x),
+        Activation::Silu => x.clone() * activation::sigmoid(x),
+        Activation::Sigmoid => activation::sigmoid(x),
     }
+}
+
+/// `min(max(x + 3, 0), 6) / 6`.
+fn hard_sigmoid(x: Tensor<4>) -> Tensor<4> {
+    activation::relu(x + 3.0).clamp_max(6.0) / 6.0
 }
 
 /// The mean over all pixels: `[n, h, w, c]` to `[n, c]`.

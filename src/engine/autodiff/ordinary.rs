@@ -81,6 +81,7 @@ pub(super) fn forward(
                 let sum = maps(input) + maps(values[other].clone());
                 Activations::Maps(operations::activate(sum, *activation))
             }
+            UnitKind::Scaling { by } => Activations::Maps(maps(input) * maps(values[by].clone())),
             UnitKind::MaxPooling(window) => {
                 Activations::Maps(operations::max_pooling(maps(input), window))
             }

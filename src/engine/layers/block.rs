@@ -29,9 +29,9 @@ const STRIP: usize = 16 * 1024;
 pub(in crate::engine) enum First<'a> {
     /// None: the depthwise convolution reads the block's input.
     None,
-    /// A 1x1 convolution with bias and `ReLU6`.
+    /// A 1x1 convolution with bias and activation.
     Pointwise { weights: &'a Packed, bias: &'a [f32], n_inputs: usize },
-    /// Another convolution with bias and `ReLU6`, of images of `shape`.
+    /// Another convolution with bias and activation, of images of `shape`.
     Convolution { weights: &'a Packed, bias: &'a [f32], shape: [usize; 3], window: Window },
 }
 
@@ -49,6 +49,8 @@ pub(in crate::engine) struct BlockForward<'a> {
     pub(in crate::engine) n_outputs: usize,
     /// Whether the block's input is added to its output.
     pub(in crate::engine) has_shortcut: bool,
+    /// The activation of all but the last convolution, a `ReLU` or `ReLU6`.
+    pub(in crate::engine) activation: Activation,
 }
 
 /// Output rows of a strip.
@@ -83,7 +85,7 @@ impl BlockForward<'_> {
                 let filter = DepthwiseFilter {
                     weights: self.depthwise.0,
                     bias: self.depthwise.1,
-                    activation: Activation::Relu6,
+                    activation: self.activation,
                 };
                 self.kernels.depthwise(shape, input, filter, rows.clone(), &mut *filtered);
                 let row_len = out_width * self.n_outputs;
@@ -106,19 +108,19 @@ impl BlockForward<'_> {
             First::None => unreachable!("the block's input is there already"),
             First::Pointwise { weights, bias, n_inputs } => {
                 let len = self.shape.width * n_inputs;
-                let epilogue = relu6_with(bias);
+                let epilogue = activated(bias, self.activation);
                 self.kernels.product(&x[rows.start * len..rows.end * len], weights, epilogue, out);
             }
             First::Convolution { weights, bias, shape, window } => {
-                let filters = Filters { weights, epilogue: relu6_with(bias) };
+                let filters = Filters { weights, epilogue: activated(bias, self.activation) };
                 convolve(self.kernels, Unfold { shape, window }, x, filters, rows, out);
             }
         }
     }
 }
 
-fn relu6_with(bias: &[f32]) -> Epilogue<'_> {
-    Epilogue { bias: Some(bias), activation: Activation::Relu6, ..Epilogue::NONE }
+fn activated(bias: &[f32], activation: Activation) -> Epilogue<'_> {
+    Epilogue { bias: Some(bias), activation, ..Epilogue::NONE }
 }
 
 /// An inverted residual block. Inputs: `x` `[n, h, w, k]`, then weights, scale and shift of the
@@ -135,6 +137,8 @@ pub(in crate::engine) struct InvertedResidual {
     pub(in crate::engine) has_expansion: bool,
     /// Whether the block's input is added to its output.
     pub(in crate::engine) has_shortcut: bool,
+    /// The activation of all but the last convolution, a `ReLU` or `ReLU6`.
+    pub(in crate::engine) activation: Activation,
     /// The micro-batches of a batch.
     pub(in crate::engine) n_pieces: usize,
 }
@@ -187,6 +191,7 @@ impl Operation for InvertedResidual {
             project: (&pack(project, self.n_outputs), project.shift),
             n_outputs: self.n_outputs,
             has_shortcut: self.has_shortcut,
+            activation: self.activation,
         };
         let (x_len, y_len) = self.lengths();
         let mut y = Filling::new(n * y_len);

@@ -10,12 +10,14 @@
 mod affine;
 mod block;
 mod convolution;
+mod curve;
 mod depthwise;
 mod row_buffer;
 mod normalisation;
 mod pointwise;
 mod max_pooling;
 mod pooling;
+mod scaling;
 mod sum;
 mod unfold;
 #[cfg(test)]
@@ -23,11 +25,13 @@ mod twin;
 
 pub(super) use block::{BlockForward, First, InvertedResidual};
 pub(super) use convolution::{Convolution, Filters, convolve};
+pub(super) use curve::Curve;
 pub(super) use depthwise::DepthwiseConvolution;
 pub(super) use max_pooling::{MaxPooling, greatest};
 pub(super) use normalisation::{Normalisation, Statistics};
 pub(super) use pointwise::Pointwise;
 pub(super) use pooling::{AveragePooling, average};
+pub(super) use scaling::{Scaling, scale};
 pub(super) use sum::{Sum, add};
 pub(super) use unfold::Unfold;
 

@@ -17,7 +17,7 @@ pub(in crate::engine) struct Sum {
     pub(in crate::engine) activation: Activation,
 }
 
-/// `out = activation(a + b)`; NaN stays NaN.
+/// `out = activation(a + b)`, of an activation that clips or is none; NaN stays NaN.
 pub(in crate::engine) fn add(a: &[f32], b: &[f32], activation: Activation, out: Out<'_>) {
     let sums = a.iter().zip(b).map(|(a, b)| a + b);
     match activation.ceiling() {

@@ -6,6 +6,7 @@ mod case;
 use alpaca_kernels::{Activation, Depthwise, Kernels, Padding};
 use alpaca_random::SeedStream;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use self::case::*;
 use super::*;
@@ -57,6 +58,33 @@ proptest! {
     }
 
     #[test]
+    fn smooth_activations_and_their_gradients(
+        shape in (1..4usize, [1..5usize, 1..5usize], 1..20usize),
+        activation in select(vec![
+            Activation::HardSwish,
+            Activation::HardSigmoid,
+            Activation::Silu,
+            Activation::Sigmoid,
+        ]),
+        seed: u64,
+    ) {
+        for kernels in Kernels::all() {
+            let generator = &mut SeedStream::new(seed).generator();
+            curve(kernels, generator, shape, activation).check(generator);
+        }
+    }
+
+    #[test]
+    fn scalings_and_their_gradients(
+        shape in (1..4usize, [1..5usize, 1..5usize], 1..20usize),
+        seed: u64,
+    ) {
+        scaling(&mut SeedStream::new(seed).generator(), shape).check(
+            &mut SeedStream::new(seed).generator(),
+        );
+    }
+
+    #[test]
     fn max_poolings_and_their_gradients(
         (n, size, c) in (1..3usize, [3..9usize, 3..9usize], 1..6usize),
         (kernel, stride, pads) in (2..=3usize, 1..=3usize, any::<bool>()),
@@ -90,7 +118,7 @@ proptest! {
     fn blocks_and_their_gradients(
         shape in (1..3usize, [2..8usize, 2..8usize], 1..5usize, 1..9usize),
         stride in 1..=2usize,
-        options in (any::<bool>(), 1..4usize),
+        options in (any::<bool>(), select(vec![Activation::Relu, Activation::Relu6]), 1..4usize),
         seed: u64,
     ) {
         for kernels in Kernels::all() {
@@ -108,8 +136,13 @@ fn a_block_is_its_layers_one_after_the_other() {
         let kernels = Kernels::best();
         let generator = &mut SeedStream::new(3).generator();
         let n = 3;
-        let Case { operation, inputs, .. } =
-            block(kernels, generator, (n, size, k, e), same(3, stride, size), (true, 2));
+        let Case { operation, inputs, .. } = block(
+            kernels,
+            generator,
+            (n, size, k, e),
+            same(3, stride, size),
+            (true, Activation::Relu6, 2),
+        );
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
         let [oh, ow, c] = operation.output_shape();
         let relu6 = Activation::Relu6;
@@ -197,7 +230,15 @@ fn results_do_not_depend_on_the_number_of_threads() {
                     same(3, 2, size),
                     (Activation::Relu, true, 16),
                 ),
-                block(kernels, generator, (7, size, 8, 48), same(3, 1, size), (true, 16)),
+                block(
+                    kernels,
+                    generator,
+                    (7, size, 8, 48),
+                    same(3, 1, size),
+                    (true, Activation::Relu6, 16),
+                ),
+                curve(kernels, generator, (7, size, 40), Activation::Silu),
+                scaling(generator, (7, size, 40)),
                 normalisation(kernels, generator, (7, size, 40), (Activation::Relu6, false, 16)),
             ];
             let mut all = vec![];

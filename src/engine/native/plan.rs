@@ -170,7 +170,12 @@ impl Build<'_> {
         match units {
             [unit] => match &unit.kind {
                 UnitKind::Convolution(convolution) => self.single(unit, convolution),
+                // Sums of the networks here end with an activation that clips, or with none.
+                &UnitKind::Sum { activation, .. } if activation.is_curve() => {
+                    Err(unsupported(unit))
+                }
                 &UnitKind::Sum { activation, .. } => Ok(StepKind::Sum { activation }),
+                UnitKind::Scaling { .. } => Ok(StepKind::Scaling),
                 &UnitKind::MaxPooling(window) => {
                     Ok(StepKind::MaxPooling { shape: map_shape(unit)?, window })
                 }
@@ -232,6 +237,7 @@ impl Build<'_> {
             project: self.pack(self.fold(project, project_convolution)),
             n_outputs: project.output_shape[2],
             has_shortcut: project_convolution.shortcut.is_some(),
+            activation: depthwise_convolution.activation,
         })
     }
 
@@ -271,6 +277,7 @@ fn unsupported(unit: &Unit) -> UnsupportedLayer {
     let class = match unit.kind {
         UnitKind::Convolution(_) => "a convolution with an unsupported window",
         UnitKind::Backbone => "an ONNX base model",
+        UnitKind::Sum { .. } => "a sum with an unsupported activation",
         _ => "a layer of the head",
     };
     UnsupportedLayer { layer: unit.name.clone(), class }

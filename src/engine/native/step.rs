@@ -6,7 +6,7 @@ use alpaca_kernels::{
 };
 
 use crate::engine::layers::{
-    BlockForward, Filters, First, Unfold, add, average, convolve, greatest,
+    BlockForward, Filters, First, Unfold, add, average, convolve, greatest, scale,
 };
 use crate::model::fold::Folded;
 
@@ -30,6 +30,8 @@ pub(super) enum StepKind {
     Depthwise { shape: Depthwise, weights: Folded, activation: Activation },
     /// The sum of two values.
     Sum { activation: Activation },
+    /// A map times one factor per channel.
+    Scaling,
     /// Max pooling.
     MaxPooling { shape: [usize; 3], window: Window },
     /// An inverted residual block.
@@ -46,6 +48,8 @@ pub(super) struct Block {
     pub(super) project: (Packed, Vec<f32>),
     pub(super) n_outputs: usize,
     pub(super) has_shortcut: bool,
+    /// The activation of all but the last convolution.
+    pub(super) activation: Activation,
 }
 
 /// The convolution before the depthwise convolution of a block.
@@ -105,6 +109,14 @@ impl StepKind {
             Self::Sum { activation } => {
                 let other = group.shortcut.expect("a sum reads two values");
                 add(group.x, other, *activation, out);
+            }
+            Self::Scaling => {
+                let factors = group.shortcut.expect("a scaling reads two values");
+                let images = group.x.chunks_exact(len);
+                let factors = factors.chunks_exact(factors.len() / group.n);
+                for ((x, factors), out) in images.zip(factors).zip(out.chunks(len)) {
+                    scale(x, factors, out);
+                }
             }
             Self::MaxPooling { shape, window } => {
                 for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
@@ -167,6 +179,7 @@ impl Block {
             project: (&self.project.0, &self.project.1),
             n_outputs: self.n_outputs,
             has_shortcut: self.has_shortcut,
+            activation: self.activation,
         }
     }
 
@@ -183,12 +196,12 @@ impl Block {
         let (out_height, _) = shape.output();
         let lengths = [shape.height * shape.input_row(), out_height * shape.output_row()];
         with_scratch(lengths.map(|len| len * group.n), |[expanded, filtered]| {
-            let relu6 = Activation::Relu6;
-            let epilogue = Epilogue { bias: Some(bias), activation: relu6, ..Epilogue::NONE };
+            let activation = self.activation;
+            let epilogue = Epilogue { bias: Some(bias), activation, ..Epilogue::NONE };
             kernels.product(group.x, weights, epilogue, &mut *expanded);
             let pictures = expanded.chunks_exact(lengths[0]);
             let Folded { kernel, bias } = &self.depthwise;
-            let filter = DepthwiseFilter { weights: kernel, bias, activation: relu6 };
+            let filter = DepthwiseFilter { weights: kernel, bias, activation };
             for (x, out) in pictures.zip(filtered.chunks_exact_mut(lengths[1])) {
                 let input = Rows { values: x, first: 0 };
                 kernels.depthwise(shape, input, filter, 0..out_height, out);

@@ -30,6 +30,12 @@ impl Builder {
         self.graph.add(name, LayerKind::Convolution { filters, window, has_bias: false }, &[input])
     }
 
+    /// A pointwise convolution with bias.
+    pub(super) fn biased(&mut self, name: &str, input: LayerIdx, filters: usize) -> LayerIdx {
+        let window = self.window(input, 1, 1);
+        self.graph.add(name, LayerKind::Convolution { filters, window, has_bias: true }, &[input])
+    }
+
     /// A depthwise convolution without bias.
     pub(super) fn depthwise(
         &mut self,

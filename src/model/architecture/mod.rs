@@ -1,14 +1,17 @@
 //! The networks that can be named in a pipeline, as lists of layers.
 
 mod builder;
-mod efficientnet_lite;
+mod efficientnet;
+mod inverted_residual;
 mod mobilenet_v1;
 mod mobilenet_v2;
+mod mobilenet_v3;
 mod mobilenet_v4;
 mod resnet;
 
-pub(in crate::model) use efficientnet_lite::repeats as efficientnet_lite_repeats;
+pub(in crate::model) use efficientnet::repeats as efficientnet_repeats;
 pub use mobilenet_v2::PUBLISHED_WIDTHS;
+pub(in crate::model) use mobilenet_v3::squeezes as mobilenet_v3_squeezes;
 
 use super::graph::Graph;
 use crate::spec::{Architecture, Convention};
@@ -37,6 +40,9 @@ pub fn build(
     match architecture {
         Architecture::MobilenetV1 => mobilenet_v1::build(convention, width, size),
         Architecture::MobilenetV2 => mobilenet_v2::build(convention, width, size),
+        Architecture::MobilenetV3Small | Architecture::MobilenetV3Large => {
+            mobilenet_v3::build(architecture, convention, width, size)
+        }
         Architecture::MobilenetV4ConvSmall
         | Architecture::MobilenetV4ConvSmall050
         | Architecture::MobilenetV4ConvMedium => {
@@ -49,9 +55,8 @@ pub fn build(
         | Architecture::EfficientnetLite1
         | Architecture::EfficientnetLite2
         | Architecture::EfficientnetLite3
-        | Architecture::EfficientnetLite4 => {
-            efficientnet_lite::build(architecture, convention, size)
-        }
+        | Architecture::EfficientnetLite4
+        | Architecture::EfficientnetB0 => efficientnet::build(architecture, convention, size),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::spec::Architecture;
 pub(in crate::pipeline) struct RawModel {
     /// Architecture of the base model, or an ONNX file.
     pub(in crate::pipeline) base: RawBase,
-    /// Factor on the number of channels of MobileNetV1 and MobileNetV2 ("alpha"). ImageNet weights of
+    /// Factor on the number of channels of MobileNetV1, V2 and V3 ("alpha"). ImageNet weights of
     /// MobileNetV2 exist for 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4. Other networks have no such factor.
     #[schemars(range(min = 0.05, max = 4.0), extend("default" = 1.0))]
     pub(in crate::pipeline) width: Option<f64>,
@@ -85,10 +85,10 @@ pub(in crate::pipeline) struct RawPublished {
 pub(in crate::pipeline) enum RawSource {
     /// `keras.applications`: MobileNetV2 of widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
     Keras,
-    /// torchvision: MobileNetV2 of width 1.0, and the ResNets.
+    /// torchvision: MobileNetV2 and MobileNetV3 of width 1.0, EfficientNet-B0 and the ResNets.
     Torchvision,
-    /// timm: all networks, MobileNetV1 of widths 1.0 and 1.25, and MobileNetV2 of widths 0.5, 1.0 and
-    /// 1.4.
+    /// timm: all networks, MobileNetV1 of widths 1.0 and 1.25, MobileNetV2 of widths 0.5, 1.0 and 1.4,
+    /// MobileNetV3-Small of widths 0.5, 0.75 and 1.0, and MobileNetV3-Large of widths 0.75 and 1.0.
     Timm,
 }
 
@@ -131,6 +131,10 @@ pub(in crate::pipeline) enum RawArchitecture {
     MobilenetV1,
     /// MobileNetV2 as in Keras (Sandler et al. 2018).
     MobilenetV2,
+    /// MobileNetV3-Small as in timm (Howard et al. 2019), for images of 224 pixels.
+    MobilenetV3Small,
+    /// MobileNetV3-Large, for images of 224 pixels.
+    MobilenetV3Large,
     /// MobileNetV4-Conv-Small as in timm (Qin et al. 2024), for images of 224 pixels: the fastest for its
     /// accuracy.
     MobilenetV4ConvSmall,
@@ -150,6 +154,8 @@ pub(in crate::pipeline) enum RawArchitecture {
     EfficientnetLite3,
     /// EfficientNet-Lite4, for images of 380 pixels.
     EfficientnetLite4,
+    /// EfficientNet-B0 as in timm (Tan and Le 2019), for images of 224 pixels.
+    EfficientnetB0,
     /// ResNet-18 as in torchvision and timm (He et al. 2016), for images of 224 pixels.
     Resnet18,
     /// ResNet-34, for images of 224 pixels.
@@ -163,6 +169,8 @@ impl From<RawArchitecture> for Architecture {
         match raw {
             RawArchitecture::MobilenetV1 => Self::MobilenetV1,
             RawArchitecture::MobilenetV2 => Self::MobilenetV2,
+            RawArchitecture::MobilenetV3Small => Self::MobilenetV3Small,
+            RawArchitecture::MobilenetV3Large => Self::MobilenetV3Large,
             RawArchitecture::MobilenetV4ConvSmall => Self::MobilenetV4ConvSmall,
             RawArchitecture::MobilenetV4ConvSmall050 => Self::MobilenetV4ConvSmall050,
             RawArchitecture::MobilenetV4ConvMedium => Self::MobilenetV4ConvMedium,
@@ -171,6 +179,7 @@ impl From<RawArchitecture> for Architecture {
             RawArchitecture::EfficientnetLite2 => Self::EfficientnetLite2,
             RawArchitecture::EfficientnetLite3 => Self::EfficientnetLite3,
             RawArchitecture::EfficientnetLite4 => Self::EfficientnetLite4,
+            RawArchitecture::EfficientnetB0 => Self::EfficientnetB0,
             RawArchitecture::Resnet18 => Self::Resnet18,
             RawArchitecture::Resnet34 => Self::Resnet34,
             RawArchitecture::Resnet50 => Self::Resnet50,

@@ -63,6 +63,10 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn sqrt(a: Self::Vector) -> Self::Vector;
     /// `min(max(a, 0), ceiling)`; NaN stays NaN.
     unsafe fn rectify(a: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
+    /// `min(max(a, low), high)`; NaN stays NaN.
+    unsafe fn clamp(a: Self::Vector, low: Self::Vector, high: Self::Vector) -> Self::Vector;
+    /// Two to the power of the integer in the last bits of each lane, between -126 and 127.
+    unsafe fn power_of_two(bits: Self::Vector) -> Self::Vector;
     /// `value` in the lanes where `0 < by < ceiling`, zero in the others: the gradient of
     /// [`rectify`](Self::rectify), with its output `by`.
     unsafe fn gate(value: Self::Vector, by: Self::Vector, ceiling: Self::Vector) -> Self::Vector;

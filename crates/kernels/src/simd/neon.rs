@@ -1,9 +1,10 @@
 //! NEON, which every 64-bit ARM processor supports.
 
 use std::arch::aarch64::{
-    float32x4_t, vaddq_f32, vandq_u32, vcgtq_f32, vcltq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32,
-    vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vreinterpretq_f32_u32, vreinterpretq_u32_f32,
-    vsqrtq_f32, vst1q_f32, vsubq_f32,
+    float32x4_t, vaddq_f32, vaddq_s32, vandq_u32, vcgtq_f32, vcltq_f32, vdivq_f32, vdupq_n_f32,
+    vfmaq_f32, vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vreinterpretq_f32_s32,
+    vreinterpretq_f32_u32, vreinterpretq_s32_f32, vreinterpretq_u32_f32, vshlq_n_s32, vsqrtq_f32,
+    vst1q_f32, vsubq_f32,
 };
 
 use super::{MOST_VECTORS, Simd};
@@ -99,6 +100,22 @@ impl Simd for Neon {
     unsafe fn rectify(a: float32x4_t, ceiling: float32x4_t) -> float32x4_t {
         // SAFETY: see `splat`.
         unsafe { vminq_f32(ceiling, vmaxq_f32(vdupq_n_f32(0.0), a)) }
+    }
+
+    #[inline(always)]
+    unsafe fn clamp(a: float32x4_t, low: float32x4_t, high: float32x4_t) -> float32x4_t {
+        // SAFETY: see `splat`.
+        unsafe { vminq_f32(high, vmaxq_f32(low, a)) }
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(bits: float32x4_t) -> float32x4_t {
+        // SAFETY: see `splat`.
+        unsafe {
+            let exponent = vshlq_n_s32::<23>(vreinterpretq_s32_f32(bits));
+            let one = vreinterpretq_s32_f32(vdupq_n_f32(1.0));
+            vreinterpretq_f32_s32(vaddq_s32(exponent, one))
+        }
     }
 
     #[inline(always)]

@@ -88,6 +88,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn clamp(a: Vector, low: Vector, high: Vector) -> Vector {
+        std::array::from_fn(|lane| a[lane].clamp(low[lane], high[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(bits: Vector) -> Vector {
+        bits.map(|value| f32::from_bits((value.to_bits() << 23).wrapping_add(1.0f32.to_bits())))
+    }
+
+    #[inline(always)]
     unsafe fn gate(value: Vector, by: Vector, ceiling: Vector) -> Vector {
         let passes = zip(by, ceiling, |by, ceiling| f32::from(by > 0.0 && by < ceiling));
         zip(value, passes, |value, passes| if passes > 0.0 { value } else { 0.0 })

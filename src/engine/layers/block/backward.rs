@@ -12,12 +12,12 @@
 use std::ops::Range;
 
 use alpaca_kernels::{
-    Activation, Columns, DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, Pieces,
-    ReversedWeights, Rows, tree_sum, with_scratch,
+    Columns, DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, Pieces, ReversedWeights, Rows,
+    tree_sum, with_scratch,
 };
 use rayon::prelude::*;
 
-use super::{Convolutions, InvertedResidual, relu6_with, strip_rows};
+use super::{Convolutions, InvertedResidual, activated, strip_rows};
 use crate::engine::layers::affine::{self, Affine, folded};
 use crate::engine::layers::depthwise::flipped;
 use crate::engine::layers::row_buffer::RowBuffer;
@@ -224,7 +224,7 @@ impl Picture<'_> {
         let len = self.block.shape.width * self.block.n_inputs;
         let (rows, room) = expanded.advance(first, end);
         let x = &self.x[rows.start * len..rows.end * len];
-        self.block.kernels.product(x, weights, relu6_with(bias), room);
+        self.block.kernels.product(x, weights, activated(bias, self.block.activation), room);
     }
 
     /// The output of the depthwise convolution.
@@ -232,12 +232,12 @@ impl Picture<'_> {
         let filter = DepthwiseFilter {
             weights: &self.weights.depthwise,
             bias: self.weights.depthwise_shift,
-            activation: Activation::Relu6,
+            activation: self.block.activation,
         };
         self.block.kernels.depthwise(&self.block.shape, input, filter, rows, filtered);
     }
 
-    /// The gradient before the depthwise `ReLU6`, and the projection's sums.
+    /// The gradient before the depthwise activation, and the projection's sums.
     fn gradient_of_filtered(
         &self,
         rows: &Range<usize>,
@@ -253,7 +253,8 @@ impl Picture<'_> {
             (Columns::all(dy, *n_outputs), Columns::all(filtered, shape.channels));
         kernels.add_gradient(dy_columns, filtered_columns, n_pixels, sums.project);
         kernels.gate(dy, None, None, sums.project_shift);
-        let epilogue = Epilogue { gate: Gate::of(Activation::Relu6, filtered), ..Epilogue::NONE };
+        let epilogue =
+            Epilogue { gate: Gate::of(self.block.activation, filtered), ..Epilogue::NONE };
         kernels.product(dy, &self.weights.project, epilogue, &mut *room);
         kernels.gate(room, None, None, sums.depthwise_shift);
     }
@@ -272,7 +273,7 @@ impl Picture<'_> {
         let InvertedResidual { kernels, shape, n_inputs: k, has_shortcut, .. } = self.block;
         let len = shape.width * k;
         let x = &self.x[rows.start * len..rows.end * len];
-        let gate = Gate::of(Activation::Relu6, expanded.part(rows.clone()));
+        let gate = Gate::of(self.block.activation, expanded.part(rows.clone()));
         let dz = kernels.gate_in_place(gradient, gate, sums.expand_shift);
         let n_pixels = rows.len() * shape.width;
         let (x, dz_columns) = (Columns::all(x, *k), Columns::all(dz, shape.channels));

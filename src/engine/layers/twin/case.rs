@@ -53,7 +53,7 @@ fn convolve(
             }
         }
         *value = *value * affine[1][column] + affine[2][column];
-        *value = activated(*value, activation);
+        *value = activation.value(*value);
     }
     out
 }
@@ -148,10 +148,6 @@ impl Case {
     }
 }
 
-fn activated(value: f64, activation: Activation) -> f64 {
-    activation.ceiling().map_or(value, |ceiling| value.clamp(0.0, f64::from(ceiling)))
-}
-
 pub(super) fn activations() -> impl Strategy<Value = Activation> {
     select(vec![Activation::Linear, Activation::Relu, Activation::Relu6])
 }
@@ -224,7 +220,7 @@ pub(super) fn block(
     generator: &mut Generator,
     (n, size, k, e): (usize, [usize; 2], usize, usize),
     window: Window,
-    (has_expansion, n_pieces): (bool, usize),
+    (has_expansion, activation, n_pieces): (bool, Activation, usize),
 ) -> Case {
     let has_shortcut = window.output(size[0], size[1]) == (size[0], size[1]);
     let e = if has_expansion { e } else { k };
@@ -242,6 +238,7 @@ pub(super) fn block(
         n_outputs: c,
         has_expansion,
         has_shortcut,
+        activation,
         n_pieces,
     };
     Case {
@@ -252,11 +249,11 @@ pub(super) fn block(
             let x = Map { values: inputs[0].clone(), shape: [n, size[0], size[1], k] };
             let (first, rest) = inputs[1..].split_at(if has_expansion { 3 } else { 0 });
             let y = if has_expansion {
-                convolve(&x, POINT, first, Kind::AllChannels, Activation::Relu6)
+                convolve(&x, POINT, first, Kind::AllChannels, activation)
             } else {
                 x.clone()
             };
-            let y = convolve(&y, window, &rest[..3], Kind::Depthwise, Activation::Relu6);
+            let y = convolve(&y, window, &rest[..3], Kind::Depthwise, activation);
             let y = convolve(&y, POINT, &rest[3..], Kind::AllChannels, Activation::Linear);
             if has_shortcut { sum(y, &x.values).values } else { y.values }
         }),
@@ -304,7 +301,7 @@ pub(super) fn normalisation(
                 let column = i % c;
                 let deviation = (variances[column] + 1e-3).sqrt();
                 let y = (x - means[column]) / deviation * inputs[1][column] + inputs[2][column];
-                activated(y, activation) + inputs.get(3).map_or(0.0, |shortcut| shortcut[i])
+                activation.value(y) + inputs.get(3).map_or(0.0, |shortcut| shortcut[i])
             };
             x.iter().enumerate().map(value).collect()
         }),
@@ -325,7 +322,41 @@ pub(super) fn sums(
         inputs: vec![random(generator, len, -4.0, 4.0), random(generator, len, -4.0, 6.0)],
         twin: Box::new(move |inputs| {
             let pairs = inputs[0].iter().zip(&inputs[1]);
-            pairs.map(|(a, b)| activated(a + b, activation)).collect()
+            pairs.map(|(a, b)| activation.value(a + b)).collect()
+        }),
+    }
+}
+
+/// A smooth activation.
+pub(super) fn curve(
+    kernels: Kernels,
+    generator: &mut Generator,
+    (n, [height, width], c): (usize, [usize; 2], usize),
+    activation: Activation,
+) -> Case {
+    let x = random(generator, n * height * width * c, -6.0, 6.0);
+    Case {
+        operation: Box::new(Curve { kernels, shape: [height, width, c], activation }),
+        n,
+        inputs: vec![x],
+        twin: Box::new(move |inputs| inputs[0].iter().map(|x| activation.value(*x)).collect()),
+    }
+}
+
+/// A map times one factor per image and channel.
+pub(super) fn scaling(
+    generator: &mut Generator,
+    (n, [height, width], c): (usize, [usize; 2], usize),
+) -> Case {
+    let x = random(generator, n * height * width * c, -2.0, 2.0);
+    Case {
+        operation: Box::new(Scaling { shape: [height, width, c] }),
+        n,
+        inputs: vec![x, random(generator, n * c, -1.0, 1.0)],
+        twin: Box::new(move |inputs| {
+            let place = |at: usize| at / (height * width * c) * c + at % c;
+            let pairs = inputs[0].iter().enumerate();
+            pairs.map(|(at, x)| x * inputs[1][place(at)]).collect()
         }),
     }
 }

@@ -81,7 +81,11 @@ impl WeightsFile {
 /// The names of kernel and bias of the classifier in a file.
 fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
     let pairs: &[[&str; 2]] = match naming {
-        Naming::Torchvision => &[["classifier.1.weight", "classifier.1.bias"]],
+        Naming::Torchvision => &[
+            ["classifier.1.weight", "classifier.1.bias"],
+            // After the linear layer behind the pooling of MobileNetV3.
+            ["classifier.3.weight", "classifier.3.bias"],
+        ],
         Naming::Timm => &[["classifier.weight", "classifier.bias"]],
         Naming::Resnet => &[["fc.weight", "fc.bias"]],
         Naming::EfficientnetPytorch => &[["_fc.weight", "_fc.bias"]],

@@ -130,7 +130,7 @@ impl WeightsFile {
     /// # Errors
     /// When neither the names of the tensors nor the files around it tell.
     pub fn convention(&self, architecture: Architecture) -> Result<Convention, WeightsError> {
-        let recorded = self.file.convention().or_else(|| self.naming.convention());
+        let recorded = self.file.convention().or_else(|| self.naming.convention(architecture));
         match recorded {
             Some(convention) => Ok(convention),
             None => timm::convention(&self.path, architecture),

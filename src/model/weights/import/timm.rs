@@ -62,8 +62,9 @@ fn of_name(name: &str, architecture: Architecture) -> Option<Convention> {
         return None;
     }
     let is_converted = family.len() < name.len();
-    unanimous(models().filter(|model| model.name.starts_with(FROM_TENSORFLOW) == is_converted))
-        .or_else(|| (!is_converted && has_twin(architecture)).then_some(Convention::Torch))
+    let alike = || models().filter(|model| model.name.starts_with(FROM_TENSORFLOW) == is_converted);
+    let is_own_model = !is_converted && alike().next().is_none();
+    unanimous(alike()).or_else(|| is_own_model.then_some(Convention::Torch))
 }
 
 /// The beginning of all names of a family's models, without [`FROM_TENSORFLOW`].
@@ -108,6 +109,7 @@ fn with_mean(config: &Value, mean: f64) -> Option<Convention> {
     match name.starts_with(FROM_TENSORFLOW) {
         true if is(INCEPTION_MEAN) => Some(Convention::Keras),
         false if is(INCEPTION_MEAN) => Some(Convention::TorchInception),
+        true if is(IMAGENET_MEAN) => Some(Convention::Tensorflow),
         false if is(IMAGENET_MEAN) => Some(Convention::Torch),
         _ => None,
     }
@@ -126,6 +128,11 @@ mod tests {
         assert_eq!(of("tf_efficientnet_lite0.in1k.safetensors", lite0), Some(Convention::Keras));
         assert_eq!(of("efficientnet_lite0_ra-37913777.pth", lite0), Some(Convention::Torch));
         assert_eq!(of("model.safetensors", lite0), None);
+        let lite1 = Architecture::EfficientnetLite1;
+        assert_eq!(of("efficientnet_lite1.mine.safetensors", lite1), Some(Convention::Torch));
+        let v3 = Architecture::MobilenetV3Large;
+        assert_eq!(of("mobilenetv3_large_100.ra_in1k.bin", v3), Some(Convention::Torch));
+        assert_eq!(of("mobilenetv3_large_100.miil_in21k_ft_in1k.safetensors", v3), None);
         let v4 = Architecture::MobilenetV4ConvSmall;
         let file = |tag: &str| format!("mobilenetv4_conv_small.{tag}.safetensors");
         assert_eq!(of(&file("e2400_r224_in1k"), v4), Some(Convention::Torch));

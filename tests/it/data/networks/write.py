@@ -9,6 +9,8 @@ For each case (a network of a library), this script fills the weights by `number
 
 - `features`: what the classifier reads, [2, features], at most 64 of them
 - `logits`: of ImageNet's classes, [2, 1000], the first 16
+- `seed`: the number of the images, chosen so that no activation is so near to a bound that rounding
+  could put it on the other side
 - `loss`: binary cross-entropy of a head of one output with formula-made weights, labels 0 and 1
 - `gradient/NAME`: its gradient with respect to a parameter; the value of the largest magnitude, then
   values at even distances, at most 5
@@ -27,6 +29,7 @@ import torch
 import torchvision
 from torch import nn
 
+SEEDS = 40
 HERE = pathlib.Path(__file__).parent
 
 # Case: the library's model and how it scales pixel values. A case is named after the network here and
@@ -75,12 +78,12 @@ def numbers(name, n):
 
 
 def fill(name, tensor):
-    """Values of a tensor: variances and scales around 1, shifts around 0, kernels with the variance
-    of He et al. 2015."""
+    """Values of a tensor: variances and scales around 1, shifts around 0, kernels with the
+    variance 1 / fan-in."""
     shape = tuple(tensor.shape)
     u = numbers(name, tensor.numel()).reshape(shape)
     if len(shape) > 1:
-        values = (2 * u - 1) * (6.0 / numpy.prod(shape[1:])) ** 0.5
+        values = (2 * u - 1) * (3.0 / numpy.prod(shape[1:])) ** 0.5
     elif name.endswith("running_var") or name.endswith("weight"):
         values = 0.5 + u
     else:
@@ -105,6 +108,35 @@ def features_of(model, x):
     return found[0], logits
 
 
+def images(seed, side, mean, std):
+    pixels = numbers(f"pixels {seed}", 2 * side * side * 3).reshape(2, side, side, 3)
+    pixels = numpy.floor(pixels * 256).astype(numpy.float32) / 255
+    x = (pixels - numpy.array(mean, numpy.float32)) / numpy.array(std, numpy.float32)
+    return torch.from_numpy(x.astype(numpy.float32).transpose(0, 3, 1, 2).copy())
+
+
+BOUNDS = {"relu": [0], "relu6": [0, 6], "hardswish": [-3, 3], "hardsigmoid": [-3, 3]}
+
+
+def distance(model, x):
+    """How near an activation comes to a bound, relative to the largest of its layer."""
+    nearest = [1.0]
+
+    def hook(module, inputs):
+        bounds = BOUNDS[type(module).__name__.lower()]
+        z = inputs[0].detach()
+        least = min((z - bound).abs().min().item() for bound in bounds)
+        nearest.append(least / z.abs().max().item())
+
+    modules = [m for m in model.modules() if type(m).__name__.lower() in BOUNDS]
+    hooks = [m.register_forward_pre_hook(hook) for m in modules]
+    with torch.no_grad():
+        model(x)
+    for registered in hooks:
+        registered.remove()
+    return min(nearest)
+
+
 def write(case, side, whole):
     model, (mean, std) = model_of(case)
     state = {}
@@ -112,10 +144,9 @@ def write(case, side, whole):
         state[name] = tensor if name.endswith("num_batches_tracked") else fill(name, tensor)
     model.load_state_dict(state)
     model.eval()
-    pixels = numbers("pixels", 2 * side * side * 3).reshape(2, side, side, 3)
-    pixels = numpy.floor(pixels * 256).astype(numpy.float32) / 255
-    x = (pixels - numpy.array(mean, numpy.float32)) / numpy.array(std, numpy.float32)
-    x = torch.from_numpy(x.astype(numpy.float32).transpose(0, 3, 1, 2).copy())
+    seeds = range(1 if whole else SEEDS)
+    seed = max(seeds, key=lambda seed: distance(model, images(seed, side, mean, std)))
+    x = images(seed, side, mean, std)
     features, logits = features_of(model, x)
     n = features.shape[1]
     head = torch.from_numpy(((2 * numbers("head", n) - 1) / n**0.5).astype(numpy.float32))
@@ -125,6 +156,7 @@ def write(case, side, whole):
     out = {
         "features": features.detach(),
         "logits": logits.detach(),
+        "seed": torch.tensor([float(seed)]),
         "loss": loss.detach().reshape(1),
     }
     for name, parameter in model.named_parameters():
@@ -143,7 +175,7 @@ def write(case, side, whole):
         if name.startswith("gradient/"):
             step = max(1, flat.numel() // 5)
             out[name] = torch.cat([flat.abs().max().reshape(1), flat[::step][:5]])
-        elif name != "loss":
+        elif name not in ("loss", "seed"):
             out[name] = tensor[:, : 64 if name == "features" else 16].contiguous()
     safetensors.torch.save_file(out, HERE / f"{case}.safetensors")
     lines = [

@@ -1,6 +1,6 @@
 //! EfficientNet-Lite's layers, which have timm's names, in the package `efficientnet_pytorch`.
 
-use crate::model::architecture::efficientnet_lite_repeats;
+use crate::model::architecture::efficientnet_repeats;
 use crate::spec::Architecture;
 
 /// The layers outside the blocks: names in timm and in the package.
@@ -37,7 +37,7 @@ pub(super) fn in_efficientnet_pytorch(architecture: Architecture, layer: &str) -
     let (stage, place) = place.split_once('.')?;
     let (repeat, part) = place.split_once('.')?;
     let (stage, repeat): (usize, usize) = (stage.parse().ok()?, repeat.parse().ok()?);
-    let before: usize = efficientnet_lite_repeats(architecture)[..stage].iter().sum();
+    let before: usize = efficientnet_repeats(architecture)[..stage].iter().sum();
     let name = find(if stage == 0 { &FIRST_BLOCK } else { &BLOCK }, part)?;
     Some(format!("_blocks.{}.{name}", before + repeat))
 }

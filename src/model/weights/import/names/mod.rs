@@ -2,6 +2,7 @@
 
 mod efficientnet_lite;
 mod mobilenet_v2;
+mod torchvision;
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,8 @@ pub enum Layout {
     /// A depthwise convolution of PyTorch, `[channels, 1, height, width]`, which is
     /// `[height, width, channels, 1]`.
     Depthwise,
+    /// A linear layer of PyTorch, `[out, in]`, which is a pointwise convolution `[1, 1, in, out]`.
+    Linear,
 }
 
 /// The location of a parameter in a file.
@@ -88,9 +91,12 @@ impl Naming {
 
     /// The convention by which the library builds its networks. `None` for timm, which builds
     /// networks by several, with the same names.
-    pub(super) fn convention(self) -> Option<Convention> {
+    pub(super) fn convention(self, architecture: Architecture) -> Option<Convention> {
+        let is_v3 =
+            matches!(architecture, Architecture::MobilenetV3Small | Architecture::MobilenetV3Large);
         match self {
             Self::Own | Self::Keras | Self::Keras3 => Some(Convention::Keras),
+            Self::Torchvision if is_v3 => Some(Convention::TorchvisionMobilenetV3),
             Self::Torchvision => Some(Convention::Torch),
             Self::EfficientnetPytorch => Some(Convention::EfficientnetLite),
             Self::Timm | Self::Resnet => None,
@@ -134,7 +140,12 @@ impl Naming {
                     Self::Torchvision | Self::Timm | Self::Resnet | Self::EfficientnetPytorch => {
                         let layer = self.torch_layer(architecture, layer);
                         let role = torch_role(parameter.role);
-                        (format!("{prefix}{layer}.{role}"), torch_layout(parameter))
+                        let layout = match torch_layout(parameter) {
+                            // torchvision's MobileNetV3 has a linear layer after its pooling.
+                            Layout::Convolution if layer == "classifier.0" => Layout::Linear,
+                            layout => layout,
+                        };
+                        (format!("{prefix}{layer}.{role}"), layout)
                     }
                 };
                 Place { parameter, name, layout }
@@ -171,6 +182,12 @@ impl Naming {
             (Architecture::MobilenetV2, Self::Torchvision) => mobilenet_v2::in_torchvision(layer),
             (Architecture::MobilenetV2, Self::Timm) => mobilenet_v2::in_timm(layer),
             (Architecture::MobilenetV2, _) => None,
+            (
+                Architecture::MobilenetV3Small
+                | Architecture::MobilenetV3Large
+                | Architecture::EfficientnetB0,
+                Self::Torchvision,
+            ) => torchvision::in_torchvision(architecture, layer),
             (_, Self::EfficientnetPytorch) => {
                 efficientnet_lite::in_efficientnet_pytorch(architecture, layer)
             }
@@ -247,24 +264,27 @@ impl Layout {
         match (self, shape) {
             (Self::Convolution, &[h, w, i, o]) => vec![o, i, h, w],
             (Self::Depthwise, &[h, w, c, one]) => vec![c, one, h, w],
+            (Self::Linear, &[_, _, i, o]) => vec![o, i],
             _ => shape.to_vec(),
         }
     }
 
     /// The values of a tensor that has `shape` in a file, in Keras's order.
     pub fn to_keras(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
-        let (Self::Convolution | Self::Depthwise, &[a, b, h, w]) = (self, shape) else {
-            return values;
+        let [a, b, h, w] = match (self, shape) {
+            (Self::Convolution | Self::Depthwise, &[a, b, h, w]) => [a, b, h, w],
+            (Self::Linear, &[a, b]) => [a, b, 1, 1],
+            _ => return values,
         };
         let mut turned = Vec::with_capacity(values.len());
         for y in 0..h {
             for x in 0..w {
                 let mut push =
                     |o: usize, i: usize| turned.push(values[((o * b + i) * h + y) * w + x]);
-                if self == Self::Convolution {
-                    (0..b).for_each(|i| (0..a).for_each(|o| push(o, i)));
-                } else {
+                if self == Self::Depthwise {
                     (0..a).for_each(|o| (0..b).for_each(|i| push(o, i)));
+                } else {
+                    (0..b).for_each(|i| (0..a).for_each(|o| push(o, i)));
                 }
             }
         }

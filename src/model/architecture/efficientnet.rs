@@ -1,13 +1,14 @@
-//! EfficientNet-Lite without its classifier, with the layer names of timm.
+//! EfficientNet and EfficientNet-Lite without their classifier, with the layer names of timm.
 //!
-//! Liu et al. 2020, "Higher accuracy on vision models with EfficientNet-Lite" (TensorFlow blog), and
-//! `tensorflow/tpu/models/official/efficientnet/lite`: EfficientNet (Tan and Le 2019, arXiv
-//! 1905.11946, table 1) without squeeze-and-excite, with `ReLU6`, and with a stem and a head that are
-//! not scaled. In timm, an activation is part of its normalization; here it is a layer of its own,
+//! Tan and Le 2019 (arXiv 1905.11946), table 1; Liu et al. 2020, "Higher accuracy on vision models
+//! with EfficientNet-Lite" (TensorFlow blog), and `tensorflow/tpu/models/official/efficientnet/lite`:
+//! without squeeze-and-excitation, with `ReLU6`, and with a stem and a head that are not scaled. In
+//! timm, an activation is part of its normalization; here it is a layer of its own,
 //! `NORMALIZATION.act`, which is the name of timm's submodule.
 
 use super::builder::{Builder, round_channels};
-use crate::model::graph::{Graph, LayerIdx, LayerKind};
+use super::inverted_residual::{InvertedResidual, Squeeze};
+use crate::model::graph::{Graph, LayerKind};
 use crate::spec::{Architecture, Convention};
 
 /// The stages of blocks: table 1 of the paper, without the stem and the head.
@@ -57,53 +58,33 @@ pub(in crate::model) fn repeats(architecture: Architecture) -> [usize; 7] {
 
 /// Builds a member of the family.
 pub(super) fn build(architecture: Architecture, convention: Convention, size: [usize; 2]) -> Graph {
+    let is_lite = architecture != Architecture::EfficientnetB0;
+    let activation = if is_lite { LayerKind::Relu6 } else { LayerKind::Silu };
     let mut builder = Builder::new("input", size, convention);
     let (channels, _) = factors(architecture);
     let mut x = builder.convolution("conv_stem", 0, STEM, 3, 2);
-    x = builder.normalise_relu6("bn1", "bn1.act", x);
+    x = builder.normalise("bn1", x);
+    x = builder.graph.add("bn1.act", activation, &[x]);
     for (at, (stage, repeats)) in STAGES.iter().zip(repeats(architecture)).enumerate() {
-        let filters = round_channels(stage.channels, channels);
         for repeat in 0..repeats {
-            builder.graph.begin_block();
-            let stride = if repeat == 0 { stage.stride } else { 1 };
-            let prefix = format!("blocks.{at}.{repeat}");
-            x = block(&mut builder, &prefix, x, stage, filters, stride);
-            builder.graph.end_block();
+            let n_inputs = builder.shape(x)[2];
+            let squeeze = Squeeze { channels: n_inputs / 4, activation, gate: LayerKind::Sigmoid };
+            let block = InvertedResidual {
+                expanded: n_inputs * stage.expansion,
+                filters: round_channels(stage.channels, channels),
+                kernel: stage.kernel,
+                stride: if repeat == 0 { stage.stride } else { 1 },
+                activation,
+                squeeze: (!is_lite).then_some(squeeze),
+                expands: stage.expansion > 1,
+            };
+            x = block.add(&mut builder, &format!("blocks.{at}.{repeat}"), x);
         }
     }
     x = builder.convolution("conv_head", x, HEAD, 1, 1);
-    builder.normalise_relu6("bn2", "bn2.act", x);
+    x = builder.normalise("bn2", x);
+    builder.graph.add("bn2.act", activation, &[x]);
     builder.graph
-}
-
-/// Expansion, depthwise convolution and linear projection, with a shortcut around all three if
-/// shapes allow. A block that does not expand begins with the depthwise convolution.
-fn block(
-    builder: &mut Builder,
-    prefix: &str,
-    input: LayerIdx,
-    stage: &Stage,
-    filters: usize,
-    stride: usize,
-) -> LayerIdx {
-    let name = |part: &str| format!("{prefix}.{part}");
-    let channels = builder.shape(input)[2];
-    let mut x = input;
-    let (filtered, project, projected) = if stage.expansion == 1 {
-        ("bn1", "conv_pw", "bn2")
-    } else {
-        x = builder.convolution(&name("conv_pw"), x, channels * stage.expansion, 1, 1);
-        x = builder.normalise_relu6(&name("bn1"), &name("bn1.act"), x);
-        ("bn2", "conv_pwl", "bn3")
-    };
-    x = builder.depthwise(&name("conv_dw"), x, stage.kernel, stride);
-    x = builder.normalise_relu6(&name(filtered), &name(&format!("{filtered}.act")), x);
-    x = builder.convolution(&name(project), x, filters, 1, 1);
-    x = builder.normalise(&name(projected), x);
-    if stride == 1 && channels == filters {
-        x = builder.graph.add(name("add"), LayerKind::Add, &[input, x]);
-    }
-    x
 }
 
 #[cfg(test)]
@@ -122,6 +103,7 @@ mod tests {
             (Architecture::EfficientnetLite2, 6.092_072, 899.0, 260),
             (Architecture::EfficientnetLite3, 8.197_096, 1440.0, 280),
             (Architecture::EfficientnetLite4, 13.006_568, 2640.0, 300),
+            (Architecture::EfficientnetB0, 5.288_548, 390.0, 224),
         ] {
             let graph = build(architecture, Convention::Keras, [side; 2]);
             let trained = graph.parameters();
