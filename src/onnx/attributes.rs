@@ -55,6 +55,10 @@ pub(super) fn window(
         },
         "VALID" => Padding::default(),
         "SAME_UPPER" => Padding::same(height, width, kernel, stride),
+        "SAME_LOWER" => {
+            let Padding { top, bottom, left, right } = Padding::same(height, width, kernel, stride);
+            Padding { top: bottom, bottom: top, left: right, right: left }
+        }
         other => return Err(format!("has the padding `{other}`")),
     };
     Ok(Window { kernel, stride, padding })

@@ -12,6 +12,8 @@ use super::attributes;
 use super::error::BackboneError;
 use super::external;
 use super::input::Input;
+use super::pads;
+use super::prune::keep_what_computes;
 use super::run::Model;
 use crate::base::fs::{self};
 use crate::base::text;
@@ -34,16 +36,16 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     let mut model: ModelProto = model.map_err(|error| format(error.root_cause().to_string()))?;
     let graph = model.graph.as_mut().ok_or_else(|| format("it has no graph".to_owned()))?;
     let wanted = find(graph, features)?;
-    keep_what_computes(graph, &wanted);
+    keep_what_computes(graph, [wanted.clone()]);
     external::bring_in(graph, path.parent().unwrap_or(Path::new("."))).map_err(format)?;
     check_operators(graph)?;
-    check_pads(graph)?;
     check_layout(graph, &wanted)?;
     let channels = Input::of(graph)?.check(size)?;
     // Shapes that are stored for another image size would contradict this one.
     graph.value_info.clear();
     graph.output = vec![ValueInfoProto { name: wanted, ..ValueInfoProto::default() }];
     model.metadata_props.clear();
+    check_pads(&model, channels.of_one(size))?;
     let file = model.encode_to_vec();
     let shape = shape(&file, channels, size)?;
     Ok(Backbone { file: file.into(), channels, shape })
@@ -74,42 +76,6 @@ fn find(graph: &GraphProto, wanted: &str) -> Result<String, BackboneError> {
     })
 }
 
-/// The values that a node reads, including those read by graphs inside it.
-fn reads(node: &NodeProto) -> Vec<&str> {
-    let inner =
-        node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-    let inner = inner.flat_map(|graph| {
-        graph
-            .node
-            .iter()
-            .flat_map(reads)
-            .chain(graph.output.iter().map(|output| output.name.as_str()))
-    });
-    node.input.iter().map(String::as_str).chain(inner).filter(|name| !name.is_empty()).collect()
-}
-
-/// Removes all nodes from a graph that do not contribute to a value.
-pub(super) fn keep_what_computes(graph: &mut GraphProto, wanted: &str) {
-    let mut needed = BTreeSet::from([wanted.to_owned()]);
-    // Nodes follow those that they read.
-    let mut kept: Vec<NodeProto> = vec![];
-    for node in std::mem::take(&mut graph.node).into_iter().rev() {
-        if node.output.iter().any(|output| needed.contains(output)) {
-            needed.extend(reads(&node).into_iter().map(str::to_owned));
-            kept.push(node);
-        }
-    }
-    kept.reverse();
-    graph.node = kept;
-    graph.initializer.retain(|tensor| needed.contains(&tensor.name));
-    graph.sparse_initializer.clear();
-    // Old files list constants among the inputs.
-    let constants = &graph.initializer;
-    graph.input.retain(|input| {
-        needed.contains(&input.name) && constants.iter().all(|tensor| tensor.name != input.name)
-    });
-}
-
 /// Checks that tract supports every operator.
 fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
     let known = tract_onnx::onnx().op_register.0;
@@ -125,11 +91,14 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
 }
 
 /// tract can add rows and columns but fails if some are to be cut off.
-fn check_pads(graph: &GraphProto) -> Result<(), BackboneError> {
+fn check_pads(model: &ModelProto, shape: [usize; 4]) -> Result<(), BackboneError> {
+    let Some(graph) = &model.graph else { return Ok(()) };
     let constants = Constants::of(graph);
-    let cutting = graph.node.iter().find(|node| {
+    let computed = pads::computed(model, shape)?;
+    let cutting = graph.node.iter().filter(|node| node.op_type == "Pad").find(|node| {
         let pads = attributes::list(node, "pads", &constants);
-        node.op_type == "Pad" && pads.is_some_and(|pads| pads.iter().any(|n| *n < 0))
+        let pads = pads.or_else(|| computed.get(node.input.get(1)?).cloned());
+        pads.is_some_and(|pads| pads.iter().any(|n| *n < 0))
     });
     match cutting {
         Some(node) => Err(BackboneError::Unsupported(vec![(

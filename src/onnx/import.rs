@@ -9,7 +9,8 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
 use super::attributes::{integer, integers, list, text, window};
-use super::backbone::keep_what_computes;
+use super::pads;
+use super::prune::keep_what_computes;
 use crate::base::tensor::Tensor;
 use crate::model::backbone::{Backbone, Channels, Imported};
 use crate::model::fuse;
@@ -53,11 +54,12 @@ fn broken(why: String) -> Obstacle {
 /// With the first node that cannot be converted.
 pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
     let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
-    let model = model.map_err(|error| broken(error.root_cause().to_string()))?;
+    let mut model = model.map_err(|error| broken(error.root_cause().to_string()))?;
+    pads::settle(&mut model, backbone.channels.of_one(size));
     let is_torch = model.producer_name == "pytorch";
     let mut graph = model.graph.unwrap_or_default();
     let end = end(&graph).ok_or_else(|| broken("has no output".to_owned()))?;
-    keep_what_computes(&mut graph, &end);
+    keep_what_computes(&mut graph, [end.clone()]);
     let mut import = Import::new(&graph, backbone.channels, size);
     for node in &graph.node {
         import.take_up(node).map_err(|why| Obstacle {
@@ -293,9 +295,13 @@ impl<'a> Import<'a> {
     fn clip(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
         let bound = |place: usize, name: &str| {
             let of_attribute = attribute(node, name).map(|found| found.f);
-            of_attribute.or_else(|| Some(self.constants.tensor(node, place).ok()?.values()[0]))
+            if of_attribute.is_some() || node.input.get(place).is_none_or(String::is_empty) {
+                return Ok(of_attribute);
+            }
+            let tensor = self.constants.tensor(node, place);
+            tensor.map(|tensor| Some(tensor.values()[0])).map_err(|error| error.to_string())
         };
-        let kind = match (bound(1, "min"), bound(2, "max")) {
+        let kind = match (bound(1, "min")?, bound(2, "max")?) {
             (Some(0.0), Some(6.0)) => LayerKind::Relu6,
             (Some(0.0), None) => LayerKind::Relu,
             _ => return Err("has bounds other than 0 and 6".to_owned()),
@@ -330,24 +336,51 @@ impl<'a> Import<'a> {
 
     /// A padding with zeros, which the following convolution takes over.
     fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
+        let amounts = list(node, "pads", &self.constants);
+        let amounts = amounts.ok_or_else(|| "adds amounts that depend on the image".to_owned())?;
+        if amounts.iter().all(|n| *n == 0) {
+            return self.input(node, 0);
+        }
         let readers = self.readers.get(output).map_or(&[][..], Vec::as_slice);
         if readers.is_empty() || !readers.iter().all(|reader| reader.op_type == "Conv") {
             return Err("is not followed by a convolution".to_owned());
         }
-        let value = self.constants.tensor(node, 2).ok();
-        let is_zero = value.is_none_or(|value| value.values() == [0.0]);
+        let value = match node.input.get(2).filter(|name| !name.is_empty()) {
+            Some(_) => {
+                self.constants.tensor(node, 2).map_err(|error| error.to_string())?.values()[0]
+            }
+            None => attribute(node, "value").map_or(0.0, |value| value.f),
+        };
         let is_constant = text(node, "mode").is_none_or(|mode| mode == "constant");
-        let has_axes = node.input.get(3).is_some_and(|name| !name.is_empty());
-        let pads = list(node, "pads", &self.constants);
-        let pads: Vec<usize> =
-            pads.iter().flatten().filter_map(|&n| usize::try_from(n).ok()).collect();
-        match pads[..] {
-            [0, 0, top, left, 0, 0, bottom, right] if is_zero && is_constant && !has_axes => {
+        match self.of_four_axes(node, &amounts)? {
+            [0, 0, top, left, 0, 0, bottom, right] if value == 0.0 && is_constant => {
                 let padding = Padding { top, bottom, left, right };
                 self.add(node, LayerKind::ZeroPadding(padding), 1)
             }
             _ => Err("adds something other than rows and columns of zeros".to_owned()),
         }
+    }
+
+    /// The amounts of a padding before and after each of four axes. The node may list its axes.
+    fn of_four_axes(&self, node: &NodeProto, amounts: &[i64]) -> Result<[usize; 8], String> {
+        let unusual = || "does not pad the axes of an image".to_owned();
+        let axes = match node.input.get(3).filter(|name| !name.is_empty()) {
+            Some(_) => self.constants.integers(node, 3).map_err(|error| error.to_string())?,
+            None => vec![0, 1, 2, 3],
+        };
+        if amounts.len() != 2 * axes.len() {
+            return Err(unusual());
+        }
+        let mut all = [0; 8];
+        for (place, axis) in axes.iter().enumerate() {
+            let axis = if *axis < 0 { axis + 4 } else { *axis };
+            let axis = usize::try_from(axis).ok().filter(|axis| *axis < 4).ok_or_else(unusual)?;
+            for (at, from) in [(axis, place), (axis + 4, place + axes.len())] {
+                all[at] =
+                    usize::try_from(amounts[from]).map_err(|_| "cuts off pixels".to_owned())?;
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -14,7 +14,9 @@ mod external;
 pub mod import;
 mod input;
 mod layers;
+mod pads;
 pub mod pixels;
+mod prune;
 pub mod run;
 
 use serde::{Deserialize, Serialize};

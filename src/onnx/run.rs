@@ -57,6 +57,24 @@ impl Model {
         self.ready(InferenceFact::dt_shape(f32::datum_type(), shape))
     }
 
+    /// The outputs that are integers and the same for all images of a shape. `None` for others.
+    ///
+    /// # Errors
+    /// When tract fails.
+    pub fn fixed_integers(&self, shape: [usize; 4]) -> Result<Vec<Option<Vec<i64>>>, GraphError> {
+        let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
+        let model = self.model.clone().with_input_fact(0, fact);
+        let model = model.and_then(InferenceModelExt::into_typed);
+        let model = model.map_err(|error| GraphError::new(&error))?;
+        let outputs = model.outputs.iter().map(|output| {
+            let tensor = model.outlet_fact(*output).ok()?.konst.as_ref()?;
+            let values = tensor.cast_to::<i64>().ok()?;
+            let values = values.to_plain_array_view::<i64>().ok()?;
+            Some(values.iter().copied().collect())
+        });
+        Ok(outputs.collect())
+    }
+
     fn ready(&self, fact: InferenceFact) -> Result<Runnable, GraphError> {
         let model = self.model.clone().with_input_fact(0, fact);
         let plan = model.and_then(|model| model.into_optimized()?.into_runnable());

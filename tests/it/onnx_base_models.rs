@@ -59,18 +59,21 @@ fn complaint(workshop: &Workshop) -> String {
     err
 }
 
+/// The size of the pictures that the small networks take.
+const SIZE: ImageSize = ImageSize { height: SIDE, width: SIDE };
+
 /// Two pictures: a formula that the writer of the files knows too.
-fn batch() -> Batch {
-    let n = 2 * SIDE * SIDE * 3;
+fn batch(ImageSize { height, width }: ImageSize) -> Batch {
+    let n = 2 * height * width * 3;
     let mut values: Vec<f32> = (0..n).map(|i| (i * 7919 % 256) as f32).collect();
     Preprocessing::ZeroToOne.apply(&mut values);
-    let images = Tensor::new(&[2, SIDE, SIDE, 3], values);
+    let images = Tensor::new(&[2, height, width, 3], values);
     Batch { images, labels: vec![0; 2], samples: vec![0, 1] }
 }
 
 /// A network of another program: as the file that it is, and, where it is made of layers of ours, as
 /// these with their weights.
-fn networks(path: &Path, features: &str) -> (Network, Option<(Network, Weights)>) {
+fn networks(path: &Path, features: &str, size: ImageSize) -> (Network, Option<(Network, Weights)>) {
     let onnx = Location { written: String::new(), path: path.to_path_buf() };
     let preprocessing = Preprocessing::ZeroToOne;
     let spec = ModelSpec {
@@ -80,7 +83,6 @@ fn networks(path: &Path, features: &str) -> (Network, Option<(Network, Weights)>
         top: TopSpec::New,
         head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
     };
-    let size = ImageSize { height: SIDE, width: SIDE };
     let backbone = backbone::open(path, features, size).unwrap();
     let layers = import::import(&backbone, size);
     let backbone = Arc::new(backbone);
@@ -94,7 +96,7 @@ fn networks(path: &Path, features: &str) -> (Network, Option<(Network, Weights)>
 
 /// A network of another program as layers of our own.
 pub(crate) fn imported(file: &str, features: &str) -> (Network, Weights) {
-    networks(&data(file), features).1.unwrap()
+    networks(&data(file), features, SIZE).1.unwrap()
 }
 
 /// Compares what a network computes of [`batch`] with what ONNX Runtime does: its map, and the mean
@@ -103,7 +105,9 @@ fn check_features(network: &Network, weights: &Weights, wanted: &[f64], what: &s
     let close = |(is, should): (&f32, &f64)| (f64::from(*is) - should).abs() < 1e-5;
     let features = |cut| {
         let extractor = engine::extractor(network, &cut, weights).unwrap();
-        extractor.extract(&batch()).unwrap().values.remove(0)
+        let &[height, width, _] = &network.graph.layers()[0].shape[..] else { unreachable!() };
+        let batch = batch(ImageSize { height, width });
+        extractor.extract(&batch).unwrap().values.remove(0)
     };
     let map = features(network.cut_before_pooling());
     let n_channels = map.shape()[3];
@@ -122,26 +126,39 @@ fn check_features(network: &Network, weights: &Weights, wanted: &[f64], what: &s
     }
 }
 
-#[test]
-fn features_are_those_of_onnx_runtime() {
-    let text = std::fs::read_to_string(data("features.json")).unwrap();
+/// Compares files with what a list says of them, and counts comparisons: of files, of their layers.
+fn check_files(list: &str) -> (usize, usize) {
+    let text = std::fs::read_to_string(data(list)).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     let (mut n_compared, mut n_imported) = (0, 0);
     for (file, nodes) in expected.as_object().unwrap() {
         for node in nodes.as_array().unwrap() {
             let name = node["node"].as_str().unwrap();
-            let (whole, layers) = networks(&data(file), name);
+            let side = |axis: usize| node["size"][axis].as_u64().map_or(SIDE, |n| n as usize);
+            let size = ImageSize { height: side(0), width: side(1) };
+            let (whole, layers) = networks(&data(file), name, size);
             let values = node["values"].as_array().unwrap();
             let wanted: Vec<f64> = values.iter().map(|value| value.as_f64().unwrap()).collect();
-            check_features(&whole, &Weights::default(), &wanted, &format!("{file} {name}"));
+            let what = format!("{file} {name} of {size:?}");
+            check_features(&whole, &Weights::default(), &wanted, &what);
             n_compared += 1;
             if let Some((network, weights)) = layers {
-                check_features(&network, &weights, &wanted, &format!("layers of {file} {name}"));
+                check_features(&network, &weights, &wanted, &format!("layers of {what}"));
                 n_imported += 1;
             }
         }
     }
-    assert_eq!((n_compared, n_imported), (6, 6));
+    (n_compared, n_imported)
+}
+
+#[test]
+fn features_are_those_of_onnx_runtime() {
+    assert_eq!(check_files("features.json"), (6, 6));
+}
+
+#[test]
+fn padding_as_in_tensorflow_becomes_layers_in_each_form_that_exporters_give_it() {
+    assert_eq!(check_files("same_padding.json"), (10, 10));
 }
 
 #[test]

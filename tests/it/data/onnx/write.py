@@ -50,20 +50,20 @@ class Small(nn.Module):
         return self.head(torch.flatten(self.average(x), 1))
 
 
-def batch():
+def batch(height=SIDE, width=SIDE):
     """Two pictures: a formula that Rust can repeat exactly."""
-    n = 2 * SIDE * SIDE * 3
+    n = 2 * height * width * 3
     values = (np.arange(n, dtype=np.int64) * 7919 % 256).astype(np.float32)
-    return values.reshape(2, SIDE, SIDE, 3)
+    return values.reshape(2, height, width, 3)
 
 
-def features(path, node, channels_last=False):
+def features(path, node, channels_last=False, size=(SIDE, SIDE)):
     """What ONNX Runtime computes up to a node, for pixels divided by 255."""
     model = onnx.load(path)
     found = [n.output[0] for n in model.graph.node if node in (n.name, n.output[0])]
     model.graph.output.append(helper.make_tensor_value_info(found[0], TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    x = batch() / np.float32(255)
+    x = batch(*size) / np.float32(255)
     x = x if channels_last else x.transpose(0, 3, 1, 2)
     rows = [session.run([found[0]], {session.get_inputs()[0].name: x[i : i + 1]})[0] for i in range(2)]
     said = np.concatenate(rows)
@@ -92,6 +92,14 @@ def model(nodes, tensors):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def strip(path):
+    """Removes from a file where the code lay that made its nodes."""
+    bare = onnx.load(path, load_external_data=False)
+    for part in [*bare.graph.node, *bare.graph.value_info, *bare.graph.input, *bare.graph.output, bare.graph]:
+        del part.metadata_props[:]
+    path.write_bytes(bare.SerializeToString())
+
+
 def main():
     torch.manual_seed(3)
     network = Small()
@@ -107,10 +115,7 @@ def main():
         input_names=["images"], output_names=["logits"], dynamic_axes={"images": {0: "n"}},
     )
     torch.onnx.export(network, (x,), dynamo, dynamo=True, external_data=True, opset_version=18)
-    bare = onnx.load(dynamo, load_external_data=False)
-    for part in [*bare.graph.node, *bare.graph.value_info, *bare.graph.input, *bare.graph.output, bare.graph]:
-        del part.metadata_props[:]  # where the code lay that made them
-    dynamo.write_bytes(bare.SerializeToString())
+    strip(dynamo)
     onnx.save(channels_last(), last)
     turn = helper.make_node("Transpose", ["image"], ["turned"], "turn", perm=[0, 3, 1, 2])
     strange = helper.make_node("Wobble", ["turned"], ["wobbled"], "wobble")
@@ -127,4 +132,5 @@ def main():
     (HERE / "features.json").write_text(json.dumps(said))
 
 
-main()
+if __name__ == "__main__":
+    main()
