@@ -286,6 +286,17 @@ const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 impl Preprocessing {
+    /// `(x / 255 - mean) / deviation`, as the choice that has a name if there is one.
+    pub fn of_statistics(mean: [f32; 3], deviation: [f32; 3]) -> Self {
+        match (mean, deviation) {
+            (IMAGENET_MEAN, IMAGENET_DEVIATION) => Self::ImagenetStatistics,
+            ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]) => Self::MinusOneToOne,
+            ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]) => Self::ZeroToOne,
+            ([0.0, 0.0, 0.0], of) if of == [1.0 / 255.0; 3] => Self::ZeroTo255,
+            _ => Self::Statistics { mean, deviation },
+        }
+    }
+
     /// Converts the network's values to pixel values.
     pub fn undo(self, values: &[f32]) -> Vec<u8> {
         let pixels = values.iter().enumerate().map(|(position, value)| {

@@ -161,6 +161,8 @@ codes! {
     UnknownNode = "M002";
     /// The base model does not fit the images or the head.
     BaseMismatch = "M003";
+    /// A JSON file in the directory of the base model does not state usable preprocessing.
+    PreprocessingFile = "M004";
     /// This build does not support the device.
     DeviceUnavailable = "E001";
     /// The loss became infinite or not a number (NaN).

@@ -274,6 +274,43 @@ fn a_changed_base_model_is_another_model() {
 }
 
 #[test]
+fn preprocessing_is_read_from_the_directory_of_the_file_and_recorded() {
+    let workshop = workshop("script.onnx", "/Add_output_0");
+    let written = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
+    let pipeline = |preprocessing: &str| {
+        let text = written.replace(", preprocessing: zero_to_one", preprocessing);
+        std::fs::write(workshop.path("small.yaml"), text).unwrap();
+    };
+    let json = |name: &str, text: &str| std::fs::write(workshop.path(name), text).unwrap();
+    let cache = workshop.text("cache");
+    let plan = || {
+        let said = alpaca_run(&["plan", &workshop.text("small.yaml"), "--cache-dir", &cache]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.out
+    };
+    pipeline("");
+    let said = complaint(&workshop);
+    assert!(said.contains("error[P004]") && said.contains("`minus_one_to_one`"), "{said}");
+    json("config.json", r#"{ "mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6] }"#);
+    assert_eq!(run(&workshop, &["--cache-dir", &cache]).code, Some(0));
+    let recorded = workshop.path("runs/small/pipeline.resolved.yaml");
+    let recorded = std::fs::read_to_string(recorded).unwrap();
+    assert!(recorded.contains("mean: [0.1000"), "{recorded}");
+    assert!(recorded.contains("# derived: JSON in the directory of the ONNX file"), "{recorded}");
+    // The pipeline decides if both state it, and it is part of the key of a stage.
+    json("config.json", r#"{ "mean": [0, 0, 0], "std": [1, 1, 1] }"#);
+    assert!(!plan().contains("reuse"), "{}", plan());
+    let statistics = "{ mean: [0.1, 0.2, 0.3], deviation: [0.4, 0.5, 0.6] }";
+    pipeline(&format!(", preprocessing: {{ statistics: {statistics} }}"));
+    assert!(plan().contains("reuse"), "{}", plan());
+    // A run needs the file no longer.
+    std::fs::remove_file(workshop.path("config.json")).unwrap();
+    pipeline("");
+    let said = alpaca_run(&["reproduce", &workshop.text("runs/small")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
 fn an_operator_that_nothing_here_computes_is_named() {
     let said = complaint(&workshop("unknown_operator.onnx", "active"));
     assert!(said.contains("error[M001]"), "{said}");

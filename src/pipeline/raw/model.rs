@@ -202,8 +202,9 @@ pub(in crate::pipeline) struct RawOnnx {
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) features: String,
     /// How pixel values (0 to 255) are scaled before they enter the network. Use the scaling it was
-    /// trained with.
-    pub(in crate::pipeline) preprocessing: RawPreprocessing,
+    /// trained with. If it is left out, it is read from `preprocessor_config.json` (Hugging Face) or
+    /// `config.json` (timm) in the directory of the ONNX file.
+    pub(in crate::pipeline) preprocessing: Option<RawPreprocessing>,
 }
 
 /// How pixel values `x` (0 to 255) are scaled before they enter a network.

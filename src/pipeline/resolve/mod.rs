@@ -5,6 +5,7 @@ mod augmentation;
 mod course;
 mod dataset;
 mod model;
+mod preprocessing;
 mod stages;
 mod tasks;
 

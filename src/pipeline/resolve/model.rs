@@ -1,18 +1,18 @@
 //! Resolves `model:`.
 
+use super::preprocessing;
 use crate::base::key_path::KeyPath;
 use crate::model::architecture;
 use crate::model::published;
 use crate::model::weights::builtin;
 use crate::pipeline::raw::{
-    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
-    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
+    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPublished, RawSource,
+    RawTop, RawTorchvisionVersion, RawWeights,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     Architecture, BaseModel, DatasetSpec, HeadSpec, ImageSize, Initializer, Location, ModelSpec,
-    OnnxSpec, Pooling, Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion,
-    WeightsSpec,
+    OnnxSpec, Pooling, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
 /// Largest image side in pixels. Beyond it a batch of activations does not fit into memory.
@@ -33,7 +33,7 @@ pub(super) fn resolve(
         RawBase::Onnx(onnx) => {
             check_sides(1, dataset.image_size, problems);
             refuse_choices_of_architectures(raw, &at, problems);
-            let base = BaseModel::Onnx(self::onnx(onnx, locate, problems));
+            let base = BaseModel::Onnx(self::onnx(onnx, locate, is_partial, problems));
             let (width, weights, top) = (None, WeightsSpec::InBase, TopSpec::New);
             return ModelSpec { base, width, weights, top, head };
         }
@@ -178,37 +178,13 @@ fn refuse_choices_of_architectures(raw: &RawModel, at: &KeyPath, problems: &mut 
 fn onnx(
     raw: &RawOnnx,
     locate: &dyn Fn(&KeyPath, &str) -> Location,
+    is_partial: bool,
     problems: &mut Vec<Problem>,
 ) -> OnnxSpec {
     let at = KeyPath::of(&["model", "base"]);
-    let preprocessing = match raw.preprocessing {
-        RawPreprocessing::MinusOneToOne => Preprocessing::MinusOneToOne,
-        RawPreprocessing::ZeroToOne => Preprocessing::ZeroToOne,
-        RawPreprocessing::ZeroTo255 => Preprocessing::ZeroTo255,
-        RawPreprocessing::ImagenetStatistics => Preprocessing::ImagenetStatistics,
-        RawPreprocessing::Statistics(RawStatistics { mean, deviation }) => {
-            let at = at.key("preprocessing").key("statistics");
-            for (key, values, least) in
-                [("mean", &mean, 0.0), ("deviation", &deviation, f32::MIN_POSITIVE)]
-            {
-                if !values.iter().all(|value| (least..=1.0).contains(value)) {
-                    let message = if values.contains(&0.0) && key == "deviation" {
-                        "`deviation` must not be zero".to_owned()
-                    } else {
-                        format!("`{key}` must be that of values between 0 and 1")
-                    };
-                    let problem = Problem::new(Code::OutOfRange, at.key(key), message);
-                    problems.push(problem.hint("divide statistics of values from 0 to 255 by 255"));
-                }
-            }
-            Preprocessing::Statistics { mean, deviation }
-        }
-    };
-    OnnxSpec {
-        onnx: locate(&at.key("onnx"), &raw.onnx),
-        features: raw.features.clone(),
-        preprocessing,
-    }
+    let onnx = locate(&at.key("onnx"), &raw.onnx);
+    let preprocessing = preprocessing::resolve(raw.preprocessing, &onnx, is_partial, problems);
+    OnnxSpec { onnx, features: raw.features.clone(), preprocessing }
 }
 
 /// Keras's weights for images of this size: those trained at the same size if they exist, as in
