@@ -37,6 +37,7 @@ mod generated_datasets;
 mod imagenet_classifier;
 mod images;
 mod layer_definitions;
+mod layers_command;
 mod networks;
 mod odd_files;
 mod onnx_base_models;

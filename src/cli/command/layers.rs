@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(
 
 fn render(report: &LayersReport) -> String {
     let stages: Vec<&str> = report.stages.iter().map(|(name, _)| name.as_str()).collect();
-    let heads = ["index", "name", "kind", "output", "weights"];
+    let heads = ["index", "block", "name", "kind", "output", "weights"];
     let mut table: Vec<Vec<String>> =
         vec![heads.iter().chain(&stages).map(|head| (*head).to_owned()).collect()];
     for row in &report.rows {
@@ -34,6 +34,7 @@ fn render(report: &LayersReport) -> String {
             if row.n_weights == 0 { String::new() } else { text::thousands(row.n_weights) };
         let mut cells = vec![
             row.idx.to_string(),
+            row.block.map(|block| block.to_string()).unwrap_or_default(),
             row.name.clone(),
             row.class.to_owned(),
             shape_text(&row.shape),
@@ -46,7 +47,7 @@ fn render(report: &LayersReport) -> String {
         }));
         table.push(cells);
     }
-    let mut rendered = text::align(&table, &[0, 4]);
+    let mut rendered = text::align(&table, &[0, 1, 5]);
     let total = report.rows.iter().map(|row| row.n_weights).sum();
     for (stage, n_trained) in &report.stages {
         let _ = writeln!(

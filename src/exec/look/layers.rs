@@ -11,6 +11,8 @@ use crate::spec::problem::Problem;
 pub struct LayerRow {
     /// Index of the layer; in the base model, that of Keras.
     pub idx: usize,
+    /// Index of its block in the base model; `None` outside of blocks.
+    pub block: Option<usize>,
     /// Name of the layer.
     pub name: String,
     /// Its Keras class.
@@ -68,6 +70,7 @@ pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, Problem> {
         });
         LayerRow {
             idx,
+            block: network.graph.blocks().iter().position(|block| block.contains(&idx)),
             name: layer.name.clone(),
             class: layer.kind.keras_class(),
             shape: layer.shape.clone(),
