@@ -65,6 +65,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Verify(arguments) => command::verify::run(&arguments, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
         Command::Data(arguments) => command::data::run(&arguments, settings, terminal),
+        Command::Models(arguments) => command::models::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),
         Command::Bench(arguments) => command::bench::run(&arguments, settings, terminal),
         Command::Schema(arguments) => command::schema::run(&arguments, terminal),

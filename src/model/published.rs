@@ -178,10 +178,8 @@ pub fn find(
         }
         Source::Timm => {
             let model = timm::models_of(architecture).find(|model| model.width == width);
-            let model = model.ok_or_else(|| none(String::new()))?.full_name();
-            let url = format!("https://huggingface.co/timm/{model}/resolve/main/model.safetensors");
-            // The name decides the convention.
-            (format!("{model}.safetensors"), url, None)
+            let model = model.ok_or_else(|| none(String::new()))?;
+            (model.file_name(), model.url(), None)
         }
     };
     let (source, sha256) = (spec.source, spec.sha256.clone());

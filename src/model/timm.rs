@@ -28,6 +28,16 @@ impl TimmModel {
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.name, self.tag)
     }
+
+    /// The name that its file is cached under, which decides the convention.
+    pub fn file_name(&self) -> String {
+        format!("{}.safetensors", self.full_name())
+    }
+
+    /// The URL of its file.
+    pub fn url(&self) -> String {
+        format!("https://huggingface.co/timm/{}/resolve/main/model.safetensors", self.full_name())
+    }
 }
 
 /// All models. The first of each network and width is the one that `weights: imagenet` stands for

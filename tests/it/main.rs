@@ -38,6 +38,7 @@ mod imagenet_classifier;
 mod images;
 mod layer_definitions;
 mod layers_command;
+mod models_command;
 mod networks;
 mod odd_files;
 mod onnx_base_models;

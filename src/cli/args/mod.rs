@@ -17,7 +17,7 @@ pub(in crate::cli) use runs::{
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
-    DataArguments, FetchArguments, PredictArguments, SchemaArguments, SchemaOf,
+    DataArguments, FetchArguments, ModelsArguments, PredictArguments, SchemaArguments, SchemaOf,
 };
 
 /// Train image classifiers from a YAML pipeline and a directory of images
@@ -91,7 +91,8 @@ impl Arguments {
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
             Command::Export(export) => of_machine(&export.machine),
             Command::Report(report) => of_machine(&report.machine),
-            Command::Bench(BenchArguments { cache, threads, .. }) => {
+            Command::Bench(BenchArguments { cache, threads, .. })
+            | Command::Models(ModelsArguments { cache, threads, .. }) => {
                 Shared { cache: Some(cache), threads: *threads, ..Shared::default() }
             }
             Command::Predict(PredictArguments { cache, threads, network, .. }) => Shared {
@@ -190,6 +191,14 @@ pub(in crate::cli) enum Command {
                       alpaca-run data pipelines/finetune.yaml\n  \
                       alpaca-run data pipelines/finetune.yaml --html data.html")]
     Data(DataArguments),
+    /// List the networks to start from: size, cost, accuracy, license and weights
+    ///
+    /// With a name, describe one network and all weights that exist for it.
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run models\n  \
+                      alpaca-run models mobilenet_v2\n  \
+                      alpaca-run models --bench")]
+    Models(ModelsArguments),
     /// List the layers of the model, and which are frozen in each stage
     #[command(after_help = "Example:\n  alpaca-run layers pipelines/finetune.yaml")]
     Layers(PipelineArguments),

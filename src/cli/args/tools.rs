@@ -140,7 +140,7 @@ pub(in crate::cli) struct PredictArguments {
     pub(in crate::cli) network: NetworkArguments,
 }
 
-/// A network that can predict without a pipeline.
+/// A network by its name in pipelines.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct BaseArgument(pub(in crate::cli) Architecture);
 
@@ -174,6 +174,27 @@ pub(in crate::cli) struct BenchArguments {
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
     /// Print the measurements as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) cache: CacheDirArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ModelsArguments {
+    /// Network to describe [default: list all networks]
+    #[arg(value_name = "NAME", value_enum)]
+    pub(in crate::cli) network: Option<BaseArgument>,
+    /// Measure images per second on this machine, with the base model frozen
+    #[arg(long)]
+    pub(in crate::cli) bench: bool,
+    /// Time to measure each network, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.3, value_parser = parse_seconds, requires = "bench")]
+    pub(in crate::cli) seconds: f64,
+    /// Number of threads [default: all processors]
+    #[arg(long, value_name = "N", value_parser = parse_threads, requires = "bench")]
+    pub(in crate::cli) threads: Option<usize>,
+    /// Print the list as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]

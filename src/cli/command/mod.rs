@@ -9,6 +9,7 @@ pub(super) mod evaluate;
 pub(super) mod export;
 pub(super) mod fetch;
 pub(super) mod layers;
+pub(super) mod models;
 pub(super) mod plan;
 pub(super) mod predict;
 pub(super) mod report;

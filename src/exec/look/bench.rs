@@ -143,7 +143,7 @@ fn thin_out<T>(candidates: &mut Vec<T>) {
 }
 
 /// Durations of `work`, repeated for at least `least` and at least three times.
-fn repeated(
+pub(super) fn repeated(
     least: Duration,
     mut work: impl FnMut() -> Result<(), RunError>,
 ) -> Result<Vec<Duration>, RunError> {
