@@ -94,7 +94,7 @@ fn width(
         let title = architecture.title();
         let message = format!("{title} has no `width`: its number of channels is fixed");
         let problem = Problem::new(Code::Conflict, at.key("width"), message).hint("remove it");
-        problems.push(problem.hint("`efficientnet_lite0` to `efficientnet_lite4` differ in size"));
+        problems.push(problem.hint("`alpaca-run models` lists networks of other sizes"));
     }
     None
 }
