@@ -234,6 +234,12 @@ fn convention(convention: Convention) -> &'static str {
             "pixel values scaled by the statistics of ImageNet, padding of PyTorch"
         }
         Convention::TorchInception => "pixel values from -1 to 1, padding of PyTorch",
+        Convention::TorchvisionMobilenetV3 => {
+            "pixel values scaled by the statistics of ImageNet, padding of PyTorch, epsilon 1e-3"
+        }
+        Convention::Tensorflow => {
+            "pixel values scaled by the statistics of ImageNet, padding of TensorFlow"
+        }
         Convention::EfficientnetLite => "pixel values `(x - 127) / 128`, padding of TensorFlow",
     }
 }
