@@ -37,8 +37,8 @@ impl AsMut<[f32]> for Aligned {
 }
 
 thread_local! {
-    /// The working memory of this thread; removed from the cell while it is in use.
-    static SCRATCH: RefCell<Aligned> = RefCell::default();
+    /// Working memory of this thread that is not in use, that of the outermost use last.
+    static SCRATCH: RefCell<Vec<Aligned>> = RefCell::default();
 }
 
 /// Lends working memory of this thread in pieces of the given lengths, each aligned to a cache
@@ -48,7 +48,7 @@ pub fn with_scratch<const N: usize, R>(
     work: impl FnOnce([&mut [f32]; N]) -> R,
 ) -> R {
     let total = lengths.into_iter().map(whole_lines).sum();
-    let mut scratch = SCRATCH.take();
+    let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
     if scratch.len < total {
         scratch = Aligned::zeros(total);
     }
@@ -59,7 +59,7 @@ pub fn with_scratch<const N: usize, R>(
         &mut piece[..length]
     });
     let result = work(pieces);
-    SCRATCH.set(scratch);
+    SCRATCH.with_borrow_mut(|free| free.push(scratch));
     result
 }
 

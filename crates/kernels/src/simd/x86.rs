@@ -148,7 +148,7 @@ fn first_bits(n: usize) -> u16 {
 impl Simd for Avx512 {
     type Vector = __m512;
     const LANES: usize = 16;
-    const TILE_ROWS: [usize; MOST_VECTORS] = [12, 12, 8];
+    const TILE_ROWS: [usize; MOST_VECTORS] = [12, 9, 8];
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> __m512 {
