@@ -50,7 +50,7 @@ pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
 pub use output::{Filling, Out, filled};
 pub use packed::Packed;
 pub use pieces::{MOST_PIECES, Pieces, tree_sum};
-pub use product::Epilogue;
+pub use product::{Epilogue, Windows};
 pub use set::InstructionSet;
 pub use window::{Padding, Window};
 
@@ -100,6 +100,19 @@ impl Kernels {
         out: impl Into<Out<'a>>,
     ) {
         with_set!(self.set, S => product::product::<S>(x, weights, epilogue, out.into()));
+    }
+
+    /// `out[windows, n] = epilogue(windows[windows, k] · weights)`: a convolution.
+    pub fn product_of_windows<'a>(
+        self,
+        x: Windows<'_>,
+        weights: &Packed,
+        epilogue: Epilogue<'_>,
+        out: impl Into<Out<'a>>,
+    ) {
+        with_set!(self.set, S => {
+            product::product_of_windows::<S>(x, weights, epilogue, out.into());
+        });
     }
 
     /// Adds `xᵀ · dz` over `rows` to `g` `[k, n]`.

@@ -1,5 +1,7 @@
 //! Dense convolutions with any window, as a matrix product of unfolded windows.
 
+use std::ops::Range;
+
 use alpaca_kernels::{
     Activation, Columns, Epilogue, Filling, Kernels, Out, Packed, Pieces, Window, tree_sum,
     with_scratch,
@@ -10,7 +12,7 @@ use super::affine::{self, Affine};
 use super::unfold::Unfold;
 use super::{Backward, InputGradients, Operation};
 
-/// The number of windows that are unfolded together.
+/// The number of windows that are multiplied, or unfolded, together.
 const WINDOWS: usize = 512;
 
 /// A convolution. Inputs: `x` `[n, h, w, k]`, weights `[kernel · kernel · k, c]`, scale `[c]`,
@@ -37,30 +39,45 @@ pub(in crate::engine) struct Filters<'a> {
     pub(in crate::engine) epilogue: Epilogue<'a>,
 }
 
-/// The output rows `rows` of one image's convolution, into `out`.
+/// The output rows `rows` of the convolution of images, into `out`; all rows if there are several
+/// images.
 pub(in crate::engine) fn convolve(
     kernels: Kernels,
     unfold: Unfold,
-    picture: &[f32],
+    pictures: &[f32],
     filters: Filters<'_>,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     mut out: Out<'_>,
 ) {
     let Filters { weights, epilogue } = filters;
-    let (_, width) = unfold.window.output(unfold.shape[0], unfold.shape[1]);
-    let row_len = out.len() / rows.len().max(1);
-    let n_rows = (WINDOWS / width).max(1);
-    with_scratch([n_rows * width * unfold.window_len()], |[windows]| {
-        for row in rows.clone().step_by(n_rows) {
-            let block = row..(row + n_rows).min(rows.end);
-            let windows = &mut windows[..block.len() * width * unfold.window_len()];
-            unfold.unfold(picture, block.clone(), windows);
-            let at = (row - rows.start) * row_len..(block.end - rows.start) * row_len;
-            let epilogue = Epilogue {
-                shortcut: epilogue.shortcut.map(|shortcut| &shortcut[at.clone()]),
-                ..epilogue
-            };
-            kernels.product(windows, weights, epilogue, out.take(at.len()));
+    let (height, width) = unfold.window.output(unfold.shape[0], unfold.shape[1]);
+    let picture_len: usize = unfold.shape.iter().product();
+    let n_pictures = pictures.len() / picture_len;
+    let row_len = out.len() / (n_pictures * rows.len()).max(1);
+    // Images with few windows go together, so that weights are read once for all.
+    let is_small = n_pictures > 1 && height * width <= WINDOWS;
+    let n_together = if is_small { n_pictures } else { 1 };
+    let n_rows = if is_small { rows.len() } else { (WINDOWS / width).max(1) };
+    let padded_len = unfold.padded_len(n_rows);
+    with_scratch([n_together * padded_len], |[padded]| {
+        for pictures in pictures.chunks_exact(n_together * picture_len) {
+            for row in rows.clone().step_by(n_rows) {
+                let block = row..(row + n_rows).min(rows.end);
+                for (picture, padded) in
+                    pictures.chunks_exact(picture_len).zip(padded.chunks_exact_mut(padded_len))
+                {
+                    unfold.pad(picture, block.clone(), padded);
+                }
+                let windows = unfold.windows(padded, block.len(), padded_len);
+                let len = n_together * block.len() * row_len;
+                // A shortcut comes with one image, or with images whose rows are one block.
+                let at = (row - rows.start) * row_len;
+                let epilogue = Epilogue {
+                    shortcut: epilogue.shortcut.map(|shortcut| &shortcut[at..at + len]),
+                    ..epilogue
+                };
+                kernels.product_of_windows(windows, weights, epilogue, out.take(len));
+            }
         }
     });
 }

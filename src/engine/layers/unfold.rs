@@ -1,8 +1,9 @@
-//! Windows of an image as rows of a matrix ("im2col"), and back.
+//! Windows of an image as rows of a matrix: in place in a padded copy, or unfolded ("im2col"), and
+//! back.
 
 use std::ops::Range;
 
-use alpaca_kernels::Window;
+use alpaca_kernels::{Window, Windows};
 
 /// An image of `[height, width, channels]` under a window.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,59 @@ impl Unfold {
     /// The number of values in one window.
     pub(super) fn window_len(&self) -> usize {
         self.window.kernel * self.window.kernel * self.shape[2]
+    }
+
+    /// The number of values in a line of the padded image that windows read.
+    fn padded_line(&self) -> usize {
+        let Window { kernel, stride, .. } = self.window;
+        let (_, out_width) = self.window.output(self.shape[0], self.shape[1]);
+        ((out_width - 1) * stride + kernel) * self.shape[2]
+    }
+
+    /// The number of values in the padded image that windows of `n_rows` output rows read.
+    pub(super) fn padded_len(&self, n_rows: usize) -> usize {
+        let Window { kernel, stride, .. } = self.window;
+        (n_rows.saturating_sub(1) * stride + kernel) * self.padded_line()
+    }
+
+    /// Writes the part of the padded image that the output rows `rows` read to the beginning of
+    /// `out`.
+    pub(super) fn pad(&self, picture: &[f32], rows: Range<usize>, out: &mut [f32]) {
+        let Window { stride, padding, .. } = self.window;
+        let [height, width, channels] = self.shape;
+        let line_len = self.padded_line();
+        let left = (padding.left * channels).min(line_len);
+        let inside = (width * channels).min(line_len - left);
+        let out = &mut out[..self.padded_len(rows.len())];
+        for (y, line) in (rows.start * stride..).zip(out.chunks_exact_mut(line_len)) {
+            match y.checked_sub(padding.top).filter(|y| *y < height) {
+                Some(y) => {
+                    line[..left].fill(0.0);
+                    let from = &picture[y * width * channels..][..inside];
+                    line[left..left + inside].copy_from_slice(from);
+                    line[left + inside..].fill(0.0);
+                }
+                None => line.fill(0.0),
+            }
+        }
+    }
+
+    /// The windows of `n_rows` output rows of padded images that begin `distance` values apart.
+    pub(super) fn windows<'a>(
+        &self,
+        padded: &'a [f32],
+        n_rows: usize,
+        distance: usize,
+    ) -> Windows<'a> {
+        let Window { kernel, stride, .. } = self.window;
+        let (_, out_width) = self.window.output(self.shape[0], self.shape[1]);
+        let (channels, line) = (self.shape[2], self.padded_line());
+        Windows {
+            values: padded,
+            size: [out_width, n_rows],
+            steps: [stride * channels, stride * line, distance],
+            pieces: [kernel, kernel * channels, line],
+        }
     }
 
     /// Writes the windows of the output rows `rows` to `out`, `[rows · width, window]`, with zeros
