@@ -362,26 +362,46 @@ fn n_readers(layers: &[Layer]) -> Vec<usize> {
     readers
 }
 
+/// What groups of units are run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passes {
+    /// Only the forward pass.
+    Forward,
+    /// The forward and the backward pass, which needs fewer kinds of blocks to be told apart.
+    Both,
+}
+
 /// Divides the units of `range` into groups that may run as one. A group is an inverted residual
 /// block: an optional convolution, a depthwise convolution and a linear 1x1 convolution, each the
-/// only reader of the one before, and the first two with the same activation. A shortcut, if any, is the input of the group. All other groups
+/// only reader of the one before, and the first two with the same activation, which clips. For the
+/// forward pass alone, activations may be any. A shortcut, if any, is the input of the group. All other groups
 /// are single units. Values in `kept` are not hidden inside a group.
-pub fn groups(units: &[Unit], range: Range<usize>, kept: &[Value]) -> Vec<Range<usize>> {
+pub fn groups(
+    units: &[Unit],
+    range: Range<usize>,
+    kept: &[Value],
+    passes: Passes,
+) -> Vec<Range<usize>> {
     let mut groups = vec![];
     let mut at = range.start;
     while at < range.end {
-        let n_units = [3, 2].into_iter().find(|n| {
-            let group = at..at + n;
-            group.end <= range.end && is_block(units, group, kept)
-        });
-        let n_units = n_units.unwrap_or(1);
+        let fits =
+            |at: usize, n: usize| at + n <= range.end && is_block(units, at..at + n, kept, passes);
+        let n_units = if fits(at, 3) {
+            3
+        } else if fits(at, 2) && !fits(at + 1, 3) {
+            // A larger block that begins with the second unit saves more.
+            2
+        } else {
+            1
+        };
         groups.push(at..at + n_units);
         at += n_units;
     }
     groups
 }
 
-fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
+fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value], passes: Passes) -> bool {
     let members: Option<Vec<ConvolutionUnit>> = units[group.clone()]
         .iter()
         .map(|unit| match &unit.kind {
@@ -392,21 +412,22 @@ fn is_block(units: &[Unit], group: Range<usize>, kept: &[Value]) -> bool {
     let Some([first @ .., depthwise, project]) = members.as_deref() else { return false };
     let input = units[group.start].input;
     let activation = depthwise.activation;
-    first.iter().all(|unit| is_plain(unit, Connection::Full, activation))
-        && is_plain(depthwise, Connection::Depthwise, activation)
+    let are_activations_fit = passes == Passes::Forward
+        || activation.ceiling().is_some()
+            && project.activation == Activation::Linear
+            && first.iter().all(|unit| unit.activation == activation);
+    are_activations_fit
+        && first.iter().all(|unit| is_plain(unit, Connection::Full))
+        && is_plain(depthwise, Connection::Depthwise)
         && project.connection == Connection::Full
         && project.window.is_pointwise()
-        && project.activation == Activation::Linear
         && project.shortcut.is_none_or(|shortcut| shortcut == input)
         && (group.start..group.end - 1).all(|unit| is_inner(units, unit, kept))
 }
 
-/// Whether a convolution is followed only by this activation, which is a `ReLU` or `ReLU6`.
-fn is_plain(unit: &ConvolutionUnit, connection: Connection, activation: Activation) -> bool {
-    unit.connection == connection
-        && unit.activation == activation
-        && activation.ceiling().is_some()
-        && unit.shortcut.is_none()
+/// Whether nothing but an activation follows a convolution.
+fn is_plain(unit: &ConvolutionUnit, connection: Connection) -> bool {
+    unit.connection == connection && unit.shortcut.is_none()
 }
 
 /// Whether the value of a unit is read only by the next unit and need not be kept.
@@ -455,7 +476,10 @@ mod tests {
             architecture::build(Architecture::MobilenetV2, Convention::Keras, 1.0, [160, 160]);
         let units = fuse(&graph).unwrap();
         let sizes = |kept: &[Value]| {
-            groups(&units, 0..units.len(), kept).iter().map(ExactSizeIterator::len).collect()
+            groups(&units, 0..units.len(), kept, Passes::Both)
+                .iter()
+                .map(ExactSizeIterator::len)
+                .collect()
         };
         // The first convolution and the block without expansion, sixteen blocks, the last one.
         let all: Vec<usize> = sizes(&[]);

@@ -25,6 +25,9 @@ use alpaca_run::spec::{
 use alpaca_run::train::objective;
 
 use crate::reference::{farthest, largest, options, tensors};
+use crate::support::pictures::Workshop;
+use crate::support::program::alpaca_run;
+use crate::support::runs::run;
 
 const SIDE: usize = 64;
 
@@ -259,4 +262,69 @@ fn gradients(
     let error = (loss - expected_loss.values()[0]).abs();
     assert!(error < 1e-3 * loss.max(1.0), "{layers:?}: loss {loss}, difference {error:.1e}");
     gradients
+}
+
+/// A small network of each family that other tests do not train.
+const FAMILIES: [&str; 5] = [
+    "mobilenet_v1",
+    "mobilenet_v3_small",
+    "mobilenet_v4_conv_small_050",
+    "efficientnet_b0",
+    "resnet18",
+];
+
+/// A stage that trains everything with the statistics of each batch, and one with fixed statistics.
+const TWO_KINDS: &str = "\
+version: 1
+seed: 3
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+augmentation:
+  - random_flip: horizontal
+model: { base: resnet18, weights: none }
+stages:
+  all:
+    train: { freeze: none, epochs: 1, batch_norm: { train: {} } }
+  last:
+    train: { unfreeze_last: 2, epochs: 1 }
+";
+
+#[test]
+fn runs_of_every_family_do_not_depend_on_threads_and_are_exported() {
+    for base in FAMILIES {
+        let workshop = Workshop::new(TWO_KINDS, 2);
+        let base = format!("model.base={base}");
+        for threads in ["1", "3"] {
+            let name = format!("name=with_{threads}");
+            let said = run(&workshop, &["-S", &base, "-S", &name, "--threads", threads]);
+            assert_eq!(said.code, Some(0), "{base}: {}", said.err);
+        }
+        let weights = |threads: &str| {
+            let run = workshop.path(&format!("runs/with_{threads}"));
+            std::fs::read(run.join("weights/best.safetensors")).unwrap()
+        };
+        assert!(weights("1") == weights("3"), "{base}");
+        answers_like_its_run(&workshop, &base);
+    }
+}
+
+/// Exports a run, and compares its probabilities with those of the file.
+fn answers_like_its_run(workshop: &Workshop, base: &str) {
+    let (run, file) = (workshop.text("runs/with_1"), workshop.text("whole.onnx"));
+    let said = alpaca_run(&["export", &run, "-o", &file, "--no-cache"]);
+    assert_eq!(said.code, Some(0), "{base}: {}", said.err);
+    let pictures = workshop.text("pictures");
+    let [of_run, of_file] =
+        [&run, &file].map(|model| alpaca_run(&["predict", model, "--csv", &pictures]).out);
+    assert!(of_run.lines().count() > 10, "{of_run}");
+    for (ours, theirs) in of_run.lines().zip(of_file.lines()).skip(1) {
+        for (ours, theirs) in ours.split(',').zip(theirs.split(',')) {
+            let numbers = (ours.parse::<f64>(), theirs.parse::<f64>());
+            match numbers {
+                (Ok(ours), Ok(theirs)) => {
+                    assert!((ours - theirs).abs() < 1e-4, "{base}: {ours} and {theirs}");
+                }
+                _ => assert_eq!(ours, theirs, "{base}"),
+            }
+        }
+    }
 }

@@ -77,12 +77,7 @@ const BLOCK: usize = 48 * 1024;
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
-pub(super) fn product<S: Micro>(
-    x: &[f32],
-    weights: &Packed,
-    epilogue: Epilogue<'_>,
-    out: Out<'_>,
-) {
+pub(super) fn product<S: Micro>(x: &[f32], weights: &Packed, epilogue: Epilogue<'_>, out: Out<'_>) {
     assert_eq!(x.len() * weights.n, out.len() * weights.k);
     product_of_windows::<S>(Windows::rows(x, weights.k), weights, epilogue, out);
 }

@@ -17,7 +17,7 @@ use crate::engine::layers::{
     Normalisation, Pointwise, Scaling, Sum,
 };
 use crate::engine::{Features, StepRandomness};
-use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Unit, UnitKind, Value};
+use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Passes, Unit, UnitKind, Value};
 use crate::model::graph::Role;
 
 /// Blocks with fewer rows or columns run layer by layer over the whole batch, because a map of 5x5
@@ -88,7 +88,7 @@ impl NativeNetwork {
         let localised: Vec<Unit> = units.iter().map(|unit| localised(unit, &local)).collect();
         let kept: Vec<Value> = boundary.iter().copied().map(local).collect();
         let mut steps = vec![];
-        for group in fuse::groups(&localised, 0..units.len(), &kept) {
+        for group in fuse::groups(&localised, 0..units.len(), &kept, Passes::Both) {
             let has_batch_norm =
                 units[group.clone()].iter().any(|unit| trained_norm(unit, by_batch).is_some());
             for group in divide(units, group, has_batch_norm) {

@@ -49,8 +49,8 @@ pub(in crate::engine) struct BlockForward<'a> {
     pub(in crate::engine) n_outputs: usize,
     /// Whether the block's input is added to its output.
     pub(in crate::engine) has_shortcut: bool,
-    /// The activation of all but the last convolution, a `ReLU` or `ReLU6`.
-    pub(in crate::engine) activation: Activation,
+    /// The activations of the first layer, of the depthwise convolution and of the projection.
+    pub(in crate::engine) activations: [Activation; 3],
 }
 
 /// Output rows of a strip.
@@ -85,12 +85,13 @@ impl BlockForward<'_> {
                 let filter = DepthwiseFilter {
                     weights: self.depthwise.0,
                     bias: self.depthwise.1,
-                    activation: self.activation,
+                    activation: self.activations[1],
                 };
                 self.kernels.depthwise(shape, input, filter, rows.clone(), &mut *filtered);
                 let row_len = out_width * self.n_outputs;
                 let epilogue = Epilogue {
                     bias: Some(self.project.1),
+                    activation: self.activations[2],
                     shortcut: self
                         .has_shortcut
                         .then(|| &x[row * row_len..][..rows.len() * row_len]),
@@ -108,11 +109,11 @@ impl BlockForward<'_> {
             First::None => unreachable!("the block's input is there already"),
             First::Pointwise { weights, bias, n_inputs } => {
                 let len = self.shape.width * n_inputs;
-                let epilogue = activated(bias, self.activation);
+                let epilogue = activated(bias, self.activations[0]);
                 self.kernels.product(&x[rows.start * len..rows.end * len], weights, epilogue, out);
             }
             First::Convolution { weights, bias, shape, window } => {
-                let filters = Filters { weights, epilogue: activated(bias, self.activation) };
+                let filters = Filters { weights, epilogue: activated(bias, self.activations[0]) };
                 convolve(self.kernels, Unfold { shape, window }, x, filters, rows, out);
             }
         }
@@ -191,7 +192,7 @@ impl Operation for InvertedResidual {
             project: (&pack(project, self.n_outputs), project.shift),
             n_outputs: self.n_outputs,
             has_shortcut: self.has_shortcut,
-            activation: self.activation,
+            activations: [self.activation, self.activation, Activation::Linear],
         };
         let (x_len, y_len) = self.lengths();
         let mut y = Filling::new(n * y_len);

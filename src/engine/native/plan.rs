@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use alpaca_kernels::{Depthwise, Kernels, Packed};
+use alpaca_kernels::{Activation, Depthwise, Kernels, Packed};
 
 use super::step::{Block, BlockFirst, StepKind};
 use crate::model::cut::Cut;
 use crate::model::fold::{self, Folded};
 use crate::model::fuse::{
-    self, Connection, ConvolutionUnit, Unit, UnitKind, UnsupportedLayer, Value,
+    self, Connection, ConvolutionUnit, Passes, Unit, UnitKind, UnsupportedLayer, Value,
 };
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -55,7 +55,7 @@ impl Plan {
     ) -> Result<Self, UnsupportedLayer> {
         let units = &network.units;
         let build = Build { kernels: Kernels::best(), weights };
-        let groups = fuse::groups(units, cut.frozen.clone(), &cut.boundary);
+        let groups = fuse::groups(units, cut.frozen.clone(), &cut.boundary, Passes::Forward);
         let mut places = Places::new(units, &groups, &cut.boundary);
         let mut steps = vec![];
         for group in &groups {
@@ -217,6 +217,8 @@ impl Build<'_> {
             unreachable!("a group of several units has two or three")
         };
         let [depthwise_convolution, project_convolution] = [depthwise, project].map(convolution);
+        let first_activation =
+            first.first().map_or(Activation::Linear, |unit| convolution(unit).activation);
         let first = match first {
             [unit] => {
                 let convolution = convolution(unit);
@@ -237,7 +239,11 @@ impl Build<'_> {
             project: self.pack(self.fold(project, project_convolution)),
             n_outputs: project.output_shape[2],
             has_shortcut: project_convolution.shortcut.is_some(),
-            activation: depthwise_convolution.activation,
+            activations: [
+                first_activation,
+                depthwise_convolution.activation,
+                project_convolution.activation,
+            ],
         })
     }
 

@@ -48,8 +48,8 @@ pub(super) struct Block {
     pub(super) project: (Packed, Vec<f32>),
     pub(super) n_outputs: usize,
     pub(super) has_shortcut: bool,
-    /// The activation of all but the last convolution.
-    pub(super) activation: Activation,
+    /// The activations of the first layer, of the depthwise convolution and of the projection.
+    pub(super) activations: [Activation; 3],
 }
 
 /// The convolution before the depthwise convolution of a block.
@@ -151,12 +151,17 @@ fn epilogue<'a>(
 
 impl Block {
     fn run(&self, kernels: Kernels, group: &Group<'_>, out: Out<'_>) {
+        let is_small = self.shape.height * self.shape.width <= SMALL;
         match &self.first {
-            Some(BlockFirst::Pointwise { weights, bias, .. })
-                if self.shape.height * self.shape.width <= SMALL =>
-            {
-                self.run_together(kernels, weights, bias, group, out);
+            Some(BlockFirst::Pointwise { weights, bias, .. }) if is_small => {
+                let len = self.shape.height * self.shape.input_row() * group.n;
+                with_scratch([len], |[expanded]| {
+                    let epilogue = epilogue(bias, self.activations[0], None);
+                    kernels.product(group.x, weights, epilogue, &mut *expanded);
+                    self.run_together(kernels, expanded, group, out);
+                });
             }
+            None if is_small => self.run_together(kernels, group.x, group, out),
             _ => {
                 let block = self.forward(kernels);
                 for ((x, _), out) in group.pictures().zip(out.chunks(group.lengths.1)) {
@@ -184,26 +189,17 @@ impl Block {
             project: (&self.project.0, &self.project.1),
             n_outputs: self.n_outputs,
             has_shortcut: self.has_shortcut,
-            activation: self.activation,
+            activations: self.activations,
         }
     }
 
-    /// Runs a block layer by layer, with all images of the group together.
-    fn run_together(
-        &self,
-        kernels: Kernels,
-        weights: &Packed,
-        bias: &[f32],
-        group: &Group<'_>,
-        out: Out<'_>,
-    ) {
+    /// Runs the rest of a block after its first layer, with all images of the group together.
+    fn run_together(&self, kernels: Kernels, expanded: &[f32], group: &Group<'_>, out: Out<'_>) {
         let shape = &self.shape;
         let (out_height, _) = shape.output();
         let lengths = [shape.height * shape.input_row(), out_height * shape.output_row()];
-        with_scratch(lengths.map(|len| len * group.n), |[expanded, filtered]| {
-            let activation = self.activation;
-            let epilogue = Epilogue { bias: Some(bias), activation, ..Epilogue::NONE };
-            kernels.product(group.x, weights, epilogue, &mut *expanded);
+        let [_, activation, last] = self.activations;
+        with_scratch([lengths[1] * group.n], |[filtered]| {
             let pictures = expanded.chunks_exact(lengths[0]);
             let Folded { kernel, bias } = &self.depthwise;
             let filter = DepthwiseFilter { weights: kernel, bias, activation };
@@ -211,11 +207,8 @@ impl Block {
                 let input = Rows { values: x, first: 0 };
                 kernels.depthwise(shape, input, filter, 0..out_height, out);
             }
-            let epilogue = Epilogue {
-                bias: Some(&self.project.1),
-                shortcut: self.has_shortcut.then_some(group.x),
-                ..Epilogue::NONE
-            };
+            let shortcut = self.has_shortcut.then_some(group.x);
+            let epilogue = epilogue(&self.project.1, last, shortcut);
             kernels.product(filtered, &self.project.0, epilogue, out);
         });
     }
