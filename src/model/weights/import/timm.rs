@@ -52,8 +52,9 @@ fn of_name(name: &str, architecture: Architecture) -> Option<Convention> {
     if let Some(model) = models().find(begins) {
         return Some(model.convention);
     }
-    // torchvision's names end with eight digits.
+    // torchvision's names end with eight digits, before the ending of a file or of a download.
     let digits = models().find_map(|model| name.strip_prefix(model.name)?.strip_prefix('-'));
+    let digits = digits.and_then(|text| text.split('.').next());
     if digits.is_some_and(|text| text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit())) {
         return Some(Convention::Torch);
     }
@@ -143,6 +144,26 @@ mod tests {
         assert_eq!(of("resnet34.ra4_e3600_r224_in1k.pth", small), Some(Convention::TorchInception));
         assert_eq!(of("model.pth", small), None);
         assert_eq!(of("model.pth", large), Some(Convention::Torch));
+    }
+
+    #[test]
+    fn the_names_of_published_files_and_of_their_downloads_decide() {
+        let of_timm = |model: &TimmModel| (model.architecture, model.file_name(), model.convention);
+        let torchvision =
+            ["resnet18-f37072fd.pth", "resnet34-b627a593.pth", "resnet50-11ad3fa6.pth"];
+        let resnets = [Architecture::Resnet18, Architecture::Resnet34, Architecture::Resnet50];
+        let of_torchvision = resnets
+            .into_iter()
+            .zip(torchvision)
+            .map(|(architecture, name)| (architecture, name.to_owned(), Convention::Torch));
+        let files = timm::MODELS.iter().map(of_timm).chain(of_torchvision);
+        let folder = tempfile::tempdir().unwrap();
+        for (architecture, name, expected) in files {
+            for name in [&name, &format!("{name}.partial")] {
+                let found = convention(&folder.path().join(name), architecture).ok();
+                assert_eq!(found, Some(expected), "{name}");
+            }
+        }
     }
 
     #[test]
