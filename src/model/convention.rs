@@ -2,9 +2,19 @@
 
 use alpaca_kernels::Padding;
 
-use crate::spec::Convention;
+use crate::spec::{Architecture, Convention};
 
 impl Convention {
+    /// How torchvision builds a network.
+    pub fn of_torchvision(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::MobilenetV3Small | Architecture::MobilenetV3Large => {
+                Self::TorchvisionMobilenetV3
+            }
+            _ => Self::Torch,
+        }
+    }
+
     /// The epsilon of every batch normalization.
     pub fn epsilon(self) -> f32 {
         match self {

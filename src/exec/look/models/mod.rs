@@ -191,7 +191,8 @@ fn of_torchvision(architecture: Architecture, width: f64, root: Option<&Path>) -
         let spec = PublishedSpec { version: Some(version), ..any_of(Source::Torchvision) };
         let file = published::find(architecture, width, &spec, TopSpec::New).ok()?;
         let facts = facts::of_torchvision(&file.name);
-        Some(published_weights(file, Convention::Torch, facts, Some(spec), root))
+        let convention = Convention::of_torchvision(architecture);
+        Some(published_weights(file, convention, facts, Some(spec), root))
     };
     [TorchvisionVersion::V2, TorchvisionVersion::V1].into_iter().filter_map(of_version).collect()
 }

@@ -92,12 +92,9 @@ impl Naming {
     /// The convention by which the library builds its networks. `None` for timm, which builds
     /// networks by several, with the same names.
     pub(super) fn convention(self, architecture: Architecture) -> Option<Convention> {
-        let is_v3 =
-            matches!(architecture, Architecture::MobilenetV3Small | Architecture::MobilenetV3Large);
         match self {
             Self::Own | Self::Keras | Self::Keras3 => Some(Convention::Keras),
-            Self::Torchvision if is_v3 => Some(Convention::TorchvisionMobilenetV3),
-            Self::Torchvision => Some(Convention::Torch),
+            Self::Torchvision => Some(Convention::of_torchvision(architecture)),
             Self::EfficientnetPytorch => Some(Convention::EfficientnetLite),
             Self::Timm | Self::Resnet => None,
         }
