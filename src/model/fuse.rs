@@ -242,13 +242,7 @@ impl Fusion<'_> {
                 let by = self.value_of[inputs[1]];
                 self.start(idx, UnitKind::Scaling { by });
             }
-            LayerKind::BatchNormalization { .. }
-            | LayerKind::Relu
-            | LayerKind::Relu6
-            | LayerKind::HardSwish
-            | LayerKind::HardSigmoid
-            | LayerKind::Silu
-            | LayerKind::Sigmoid => self.join(idx)?,
+            LayerKind::BatchNormalization { .. } | LayerKind::Activation(_) => self.join(idx)?,
             LayerKind::Add if self.is_activated(idx) || self.join(idx).is_err() => {
                 let other = self.value_of[inputs[1]];
                 self.start(idx, UnitKind::Sum { other, activation: Activation::Linear });
@@ -284,7 +278,8 @@ impl Fusion<'_> {
     /// Whether only an activation follows a sum. A convolution cannot have one after its shortcut.
     fn is_activated(&self, sum: LayerIdx) -> bool {
         let mut readers = self.layers.iter().filter(|layer| layer.inputs.contains(&sum));
-        self.n_readers[sum] == 1 && readers.any(|layer| layer.kind.activation().is_some())
+        self.n_readers[sum] == 1
+            && readers.any(|layer| matches!(layer.kind, LayerKind::Activation(_)))
     }
 
     /// Adds a layer to the unit it reads, if that unit has room for it.
@@ -334,8 +329,8 @@ fn take_in(unit: &mut UnitKind, layer: &Layer, other: Option<Value>) -> bool {
 
 /// Sets the activation of a unit. Returns whether the layer is an activation and the unit had none.
 fn activate(place: &mut Activation, kind: LayerKind) -> bool {
-    match kind.activation() {
-        Some(activation) if *place == Activation::Linear => {
+    match kind {
+        LayerKind::Activation(activation) if *place == Activation::Linear => {
             *place = activation;
             true
         }
@@ -367,14 +362,15 @@ fn n_readers(layers: &[Layer]) -> Vec<usize> {
 pub enum Passes {
     /// Only the forward pass.
     Forward,
-    /// The forward and the backward pass, which needs fewer kinds of blocks to be told apart.
+    /// The forward and the backward pass. The latter runs only blocks whose activations clip and whose
+    /// projection is linear.
     Both,
 }
 
 /// Divides the units of `range` into groups that may run as one. A group is an inverted residual
-/// block: an optional convolution, a depthwise convolution and a linear 1x1 convolution, each the
-/// only reader of the one before, and the first two with the same activation, which clips. For the
-/// forward pass alone, activations may be any. A shortcut, if any, is the input of the group. All other groups
+/// block: an optional convolution, a depthwise convolution and a 1x1 convolution, each the
+/// only reader of the one before. For a backward pass, the first two have the same activation, which
+/// clips. A shortcut, if any, is the input of the group. All other groups
 /// are single units. Values in `kept` are not hidden inside a group.
 pub fn groups(
     units: &[Unit],

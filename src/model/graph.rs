@@ -44,18 +44,8 @@ pub enum LayerKind {
         /// Added to the variance.
         epsilon: f32,
     },
-    /// `max(x, 0)`.
-    Relu,
-    /// `min(max(x, 0), 6)`.
-    Relu6,
-    /// `x · min(max(x + 3, 0), 6) / 6`.
-    HardSwish,
-    /// `min(max(x + 3, 0), 6) / 6`.
-    HardSigmoid,
-    /// `x / (1 + exp(-x))`.
-    Silu,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
+    /// An activation by itself.
+    Activation(Activation),
     /// Zeros around an image.
     ZeroPadding(Padding),
     /// The sum of two inputs of the same shape.
@@ -85,19 +75,6 @@ pub enum LayerKind {
 }
 
 impl LayerKind {
-    /// The activation that this layer is.
-    pub fn activation(&self) -> Option<Activation> {
-        Some(match self {
-            Self::Relu => Activation::Relu,
-            Self::Relu6 => Activation::Relu6,
-            Self::HardSwish => Activation::HardSwish,
-            Self::HardSigmoid => Activation::HardSigmoid,
-            Self::Silu => Activation::Silu,
-            Self::Sigmoid => Activation::Sigmoid,
-            _ => return None,
-        })
-    }
-
     /// The name of Keras's class for this layer.
     pub fn keras_class(&self) -> &'static str {
         match self {
@@ -106,8 +83,8 @@ impl LayerKind {
             Self::Convolution { .. } => "Conv2D",
             Self::DepthwiseConvolution { .. } => "DepthwiseConv2D",
             Self::BatchNormalization { .. } => "BatchNormalization",
-            Self::Relu | Self::Relu6 => "ReLU",
-            Self::HardSwish | Self::HardSigmoid | Self::Silu | Self::Sigmoid => "Activation",
+            Self::Activation(Activation::Relu | Activation::Relu6) => "ReLU",
+            Self::Activation(_) => "Activation",
             Self::Multiply => "Multiply",
             Self::MaxPooling { .. } => "MaxPooling2D",
             Self::ZeroPadding(_) => "ZeroPadding2D",
@@ -280,12 +257,7 @@ impl Graph {
             }
             LayerKind::Input
             | LayerKind::Backbone { .. }
-            | LayerKind::Relu
-            | LayerKind::Relu6
-            | LayerKind::HardSwish
-            | LayerKind::HardSigmoid
-            | LayerKind::Silu
-            | LayerKind::Sigmoid
+            | LayerKind::Activation(_)
             | LayerKind::Multiply
             | LayerKind::MaxPooling { .. }
             | LayerKind::ZeroPadding(_)
@@ -344,12 +316,7 @@ impl Graph {
                 input(0).clone()
             }
             LayerKind::BatchNormalization { .. }
-            | LayerKind::Relu
-            | LayerKind::Relu6
-            | LayerKind::HardSwish
-            | LayerKind::HardSigmoid
-            | LayerKind::Silu
-            | LayerKind::Sigmoid
+            | LayerKind::Activation(_)
             | LayerKind::Dropout { .. } => input(0).clone(),
         }
     }

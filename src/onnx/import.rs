@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use alpaca_kernels::Padding;
+use alpaca_kernels::{Activation, Padding};
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
@@ -165,7 +165,7 @@ impl<'a> Import<'a> {
             "Transpose" => self.transposition(node)?,
             "Conv" => self.convolution(node, output)?,
             "BatchNormalization" => self.normalisation(node)?,
-            "Relu" => self.add(node, LayerKind::Relu, 1)?,
+            "Relu" => self.add(node, LayerKind::Activation(Activation::Relu), 1)?,
             "Clip" => self.clip(node)?,
             "Add" => self.sum(node)?,
             "MaxPool" => self.max_pooling(node)?,
@@ -302,8 +302,8 @@ impl<'a> Import<'a> {
             tensor.map(|tensor| Some(tensor.values()[0])).map_err(|error| error.to_string())
         };
         let kind = match (bound(1, "min")?, bound(2, "max")?) {
-            (Some(0.0), Some(6.0)) => LayerKind::Relu6,
-            (Some(0.0), None) => LayerKind::Relu,
+            (Some(0.0), Some(6.0)) => LayerKind::Activation(Activation::Relu6),
+            (Some(0.0), None) => LayerKind::Activation(Activation::Relu),
             _ => return Err("has bounds other than 0 and 6".to_owned()),
         };
         self.add(node, kind, 1)

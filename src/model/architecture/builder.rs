@@ -1,6 +1,6 @@
 //! Adds layers to a graph by the rules of a [`Convention`].
 
-use alpaca_kernels::{Padding, Window};
+use alpaca_kernels::{Activation, Padding, Window};
 
 use crate::model::graph::{Graph, LayerIdx, LayerKind};
 use crate::spec::Convention;
@@ -54,16 +54,26 @@ impl Builder {
         self.graph.add(name, LayerKind::BatchNormalization { epsilon }, &[input])
     }
 
+    /// An activation.
+    pub(super) fn activate(
+        &mut self,
+        name: &str,
+        activation: Activation,
+        input: LayerIdx,
+    ) -> LayerIdx {
+        self.graph.add(name, LayerKind::Activation(activation), &[input])
+    }
+
     /// A batch normalization, and a `ReLU6`.
     pub(super) fn normalise_relu6(&mut self, name: &str, relu: &str, input: LayerIdx) -> LayerIdx {
         let x = self.normalise(name, input);
-        self.graph.add(relu, LayerKind::Relu6, &[x])
+        self.activate(relu, Activation::Relu6, x)
     }
 
     /// A batch normalization, and a `ReLU`.
     pub(super) fn normalise_relu(&mut self, name: &str, relu: &str, input: LayerIdx) -> LayerIdx {
         let x = self.normalise(name, input);
-        self.graph.add(relu, LayerKind::Relu, &[x])
+        self.activate(relu, Activation::Relu, x)
     }
 
     /// The shape of a layer's output.

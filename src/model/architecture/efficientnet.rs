@@ -6,9 +6,11 @@
 //! timm, an activation is part of its normalization; here it is a layer of its own,
 //! `NORMALIZATION.act`, which is the name of timm's submodule.
 
+use alpaca_kernels::Activation;
+
 use super::builder::{Builder, round_channels};
 use super::inverted_residual::{InvertedResidual, Squeeze};
-use crate::model::graph::{Graph, LayerKind};
+use crate::model::graph::Graph;
 use crate::spec::{Architecture, Convention};
 
 /// The stages of blocks: table 1 of the paper, without the stem and the head.
@@ -59,16 +61,16 @@ pub(in crate::model) fn repeats(architecture: Architecture) -> [usize; 7] {
 /// Builds a member of the family.
 pub(super) fn build(architecture: Architecture, convention: Convention, size: [usize; 2]) -> Graph {
     let is_lite = architecture != Architecture::EfficientnetB0;
-    let activation = if is_lite { LayerKind::Relu6 } else { LayerKind::Silu };
+    let activation = if is_lite { Activation::Relu6 } else { Activation::Silu };
     let mut builder = Builder::new("input", size, convention);
     let (channels, _) = factors(architecture);
     let mut x = builder.convolution("conv_stem", 0, STEM, 3, 2);
     x = builder.normalise("bn1", x);
-    x = builder.graph.add("bn1.act", activation, &[x]);
+    x = builder.activate("bn1.act", activation, x);
     for (at, (stage, repeats)) in STAGES.iter().zip(repeats(architecture)).enumerate() {
         for repeat in 0..repeats {
             let n_inputs = builder.shape(x)[2];
-            let squeeze = Squeeze { channels: n_inputs / 4, activation, gate: LayerKind::Sigmoid };
+            let squeeze = Squeeze { channels: n_inputs / 4, activation, gate: Activation::Sigmoid };
             let block = InvertedResidual {
                 expanded: n_inputs * stage.expansion,
                 filters: round_channels(stage.channels, channels),
@@ -83,7 +85,7 @@ pub(super) fn build(architecture: Architecture, convention: Convention, size: [u
     }
     x = builder.convolution("conv_head", x, HEAD, 1, 1);
     x = builder.normalise("bn2", x);
-    builder.graph.add("bn2.act", activation, &[x]);
+    builder.activate("bn2.act", activation, x);
     builder.graph
 }
 

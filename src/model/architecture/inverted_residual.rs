@@ -2,20 +2,22 @@
 //!
 //! Sandler et al. 2018 (arXiv 1801.04381), figure 3, and Hu et al. 2018 (arXiv 1709.01507), figure 1.
 
+use alpaca_kernels::Activation;
+
 use super::builder::Builder;
 use crate::model::graph::{LayerIdx, LayerKind};
 
 /// A block: expansion, depthwise convolution, squeeze-and-excitation and linear projection, with a
 /// shortcut around all of them if shapes allow.
 pub(super) struct InvertedResidual {
-    /// Channels inside; as many as those of the input if there is no expansion.
+    /// Channels of the depthwise convolution.
     pub(super) expanded: usize,
     /// Channels of the output.
     pub(super) filters: usize,
     pub(super) kernel: usize,
     pub(super) stride: usize,
     /// The activation of all but the projection.
-    pub(super) activation: LayerKind,
+    pub(super) activation: Activation,
     pub(super) squeeze: Option<Squeeze>,
     /// Whether the block begins with the expansion; else with the depthwise convolution.
     pub(super) expands: bool,
@@ -27,9 +29,9 @@ pub(super) struct Squeeze {
     /// Channels between its two convolutions.
     pub(super) channels: usize,
     /// The activation after the first convolution.
-    pub(super) activation: LayerKind,
+    pub(super) activation: Activation,
     /// The activation after the second one, from 0 to 1.
-    pub(super) gate: LayerKind,
+    pub(super) gate: Activation,
 }
 
 impl InvertedResidual {
@@ -42,14 +44,14 @@ impl InvertedResidual {
         let (filtered, project, projected) = if self.expands {
             x = builder.convolution(&name("conv_pw"), x, self.expanded, 1, 1);
             x = builder.normalise(&name("bn1"), x);
-            x = builder.graph.add(name("bn1.act"), self.activation, &[x]);
+            x = builder.activate(&name("bn1.act"), self.activation, x);
             ("bn2", "conv_pwl", "bn3")
         } else {
             ("bn1", "conv_pw", "bn2")
         };
         x = builder.depthwise(&name("conv_dw"), x, self.kernel, self.stride);
         x = builder.normalise(&name(filtered), x);
-        x = builder.graph.add(name(&format!("{filtered}.act")), self.activation, &[x]);
+        x = builder.activate(&name(&format!("{filtered}.act")), self.activation, x);
         if let Some(squeeze) = &self.squeeze {
             x = squeeze.add(builder, &name("se"), x);
         }
@@ -70,9 +72,9 @@ impl Squeeze {
         let pooling = LayerKind::GlobalAveragePooling { keeps_axes: true };
         let mut x = builder.graph.add(name("pool"), pooling, &[input]);
         x = builder.biased(&name("conv_reduce"), x, self.channels);
-        x = builder.graph.add(name("act1"), self.activation, &[x]);
+        x = builder.activate(&name("act1"), self.activation, x);
         x = builder.biased(&name("conv_expand"), x, n_channels);
-        x = builder.graph.add(name("gate"), self.gate, &[x]);
+        x = builder.activate(&name("gate"), self.gate, x);
         builder.graph.add(name("multiply"), LayerKind::Multiply, &[input, x])
     }
 }

@@ -3,6 +3,8 @@
 //! Howard et al. 2019 (arXiv 1905.02244), tables 1 and 2. A pointwise convolution follows the
 //! pooling, so the network ends with its own pooling and that convolution.
 
+use alpaca_kernels::Activation;
+
 use super::builder::{Builder, round_channels};
 use super::inverted_residual::{InvertedResidual, Squeeze};
 use crate::model::graph::{Graph, LayerKind};
@@ -72,24 +74,24 @@ pub(super) fn build(
     let mut builder = Builder::new("input", size, convention);
     let mut x = builder.convolution("conv_stem", 0, stem, 3, 2);
     x = builder.normalise("bn1", x);
-    x = builder.graph.add("bn1.act", LayerKind::HardSwish, &[x]);
+    x = builder.activate("bn1.act", Activation::HardSwish, x);
     for (stage, rows) in stages.iter().enumerate() {
         let blocks = rows.iter().flat_map(|(row, repeats)| (0..*repeats).map(move |at| (row, at)));
         for (at, (row, repeat)) in blocks.enumerate() {
             let &Row(kernel, stride, expansion, channels, squeezes, is_hard) = row;
             let n_inputs = builder.shape(x)[2];
-            let expanded = round_channels_of(n_inputs as f64 * expansion);
+            let expanded = round_channels(1, n_inputs as f64 * expansion);
             let squeeze = Squeeze {
                 channels: round_channels(expanded, 0.25),
-                activation: LayerKind::Relu,
-                gate: LayerKind::HardSigmoid,
+                activation: Activation::Relu,
+                gate: Activation::HardSigmoid,
             };
             let block = InvertedResidual {
                 expanded,
                 filters: round_channels(channels, width),
                 kernel,
                 stride: if repeat == 0 { stride } else { 1 },
-                activation: if is_hard { LayerKind::HardSwish } else { LayerKind::Relu },
+                activation: if is_hard { Activation::HardSwish } else { Activation::Relu },
                 squeeze: squeezes.then_some(squeeze),
                 expands: expansion > 1.0,
             };
@@ -100,16 +102,11 @@ pub(super) fn build(
     builder.graph.begin_block();
     x = builder.convolution(&name("conv"), x, round_channels(last, width), 1, 1);
     x = builder.normalise(&name("bn1"), x);
-    x = builder.graph.add(name("bn1.act"), LayerKind::HardSwish, &[x]);
+    x = builder.activate(&name("bn1.act"), Activation::HardSwish, x);
     builder.graph.end_block();
     let pooled = LayerKind::GlobalAveragePooling { keeps_axes: true };
     x = builder.graph.add("global_pool", pooled, &[x]);
     x = builder.biased("conv_head", x, head);
-    builder.graph.add("act2", LayerKind::HardSwish, &[x]);
+    builder.activate("act2", Activation::HardSwish, x);
     builder.graph
-}
-
-/// Rounds a number of channels as [`round_channels`] does.
-fn round_channels_of(channels: f64) -> usize {
-    round_channels(1, channels)
 }

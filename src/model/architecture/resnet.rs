@@ -3,7 +3,7 @@
 //! He et al. 2016 (arXiv 1512.03385), table 1. As in both libraries, the 3x3 convolution of a
 //! bottleneck has the stride, not the first one ("ResNet v1.5").
 
-use alpaca_kernels::Window;
+use alpaca_kernels::{Activation, Window};
 
 use super::builder::Builder;
 use crate::model::graph::{Graph, LayerIdx, LayerKind};
@@ -67,7 +67,7 @@ fn block(
         x = builder.convolution(&name(&format!("conv{at}")), x, filters, kernel, stride);
         x = builder.normalise(&name(&format!("bn{at}")), x);
         if at < n {
-            x = builder.graph.add(name(&format!("act{at}")), LayerKind::Relu, &[x]);
+            x = builder.activate(&name(&format!("act{at}")), Activation::Relu, x);
         }
     }
     let mut shortcut = input;
@@ -76,5 +76,5 @@ fn block(
         shortcut = builder.normalise(&name("downsample.1"), shortcut);
     }
     x = builder.graph.add(name("add"), LayerKind::Add, &[x, shortcut]);
-    builder.graph.add(name(&format!("act{n}")), LayerKind::Relu, &[x])
+    builder.activate(&name(&format!("act{n}")), Activation::Relu, x)
 }
