@@ -1,6 +1,6 @@
 """Networks by name against ONNX Runtime (inference) and PyTorch (fine-tuning from the last blocks).
 
-    pip install -r requirements.txt timm
+    pip install torch timm onnx onnxruntime
     python networks.py ALPACA_RUN DIRECTORY_OF_IMAGES [NETWORK...]
 
 Programs run in turn, with two threads, batches of 32 images of 224 pixels and random weights. Prints
