@@ -190,14 +190,13 @@ fn head(n_features: usize) -> Weights {
 
 /// The values of a gradient that the script keeps, in the library's order.
 fn kept(ours: &[f32], parameter: &Parameter, layout: Layout) -> Vec<f32> {
-    let places = Tensor::new(&parameter.shape, (0..ours.len()).map(|i| i as f32).collect());
     // Where each value of the library is here.
     let shape = layout.of_keras(&parameter.shape);
     let theirs: Vec<f32> = (0..ours.len()).map(|i| i as f32).collect();
     let here = layout.to_keras(theirs, &shape);
     let mut turned = vec![0.0; ours.len()];
-    for (at, place) in here.iter().zip(places.values()) {
-        turned[*at as usize] = ours[*place as usize];
+    for (at, value) in here.iter().zip(ours) {
+        turned[*at as usize] = *value;
     }
     let step = (turned.len() / 5).max(1);
     let mut kept = vec![largest(&turned)];

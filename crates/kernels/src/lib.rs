@@ -218,7 +218,11 @@ impl Kernels {
     }
 
     /// Replaces values by their activation, which is not one that clips.
+    ///
+    /// # Panics
+    /// When it is, or there is none.
     pub fn activate(self, activation: Activation, values: &mut [f32]) {
+        assert!(activation.is_curve(), "products and depthwise convolutions clip their outputs");
         // SAFETY: a slice has its length.
         with_set!(self.set, S => unsafe {
             curve::apply::<S>(activation, values.as_mut_ptr(), values.len());

@@ -44,29 +44,29 @@ pub(in crate::engine) struct Filters<'a> {
 pub(in crate::engine) fn convolve(
     kernels: Kernels,
     unfold: Unfold,
-    pictures: &[f32],
+    images: &[f32],
     filters: Filters<'_>,
     rows: Range<usize>,
     mut out: Out<'_>,
 ) {
     let Filters { weights, epilogue } = filters;
     let (height, width) = unfold.window.output(unfold.shape[0], unfold.shape[1]);
-    let picture_len: usize = unfold.shape.iter().product();
-    let n_pictures = pictures.len() / picture_len;
-    let row_len = out.len() / (n_pictures * rows.len()).max(1);
+    let image_len: usize = unfold.shape.iter().product();
+    let n_images = images.len() / image_len;
+    let row_len = out.len() / (n_images * rows.len()).max(1);
     // Images with few windows go together, so that weights are read once for all.
-    let is_small = n_pictures > 1 && height * width <= WINDOWS;
-    let n_together = if is_small { n_pictures } else { 1 };
+    let is_small = n_images > 1 && height * width <= WINDOWS;
+    let n_together = if is_small { n_images } else { 1 };
     let n_rows = if is_small { rows.len() } else { (WINDOWS / width).max(1) };
     let padded_len = unfold.padded_len(n_rows);
     with_scratch([n_together * padded_len], |[padded]| {
-        for pictures in pictures.chunks_exact(n_together * picture_len) {
+        for images in images.chunks_exact(n_together * image_len) {
             for row in rows.clone().step_by(n_rows) {
                 let block = row..(row + n_rows).min(rows.end);
-                for (picture, padded) in
-                    pictures.chunks_exact(picture_len).zip(padded.chunks_exact_mut(padded_len))
+                for (image, padded) in
+                    images.chunks_exact(image_len).zip(padded.chunks_exact_mut(padded_len))
                 {
-                    unfold.pad(picture, block.clone(), padded);
+                    unfold.pad(image, block.clone(), padded);
                 }
                 let windows = unfold.windows(padded, block.len(), padded_len);
                 let len = n_together * block.len() * row_len;

@@ -33,7 +33,7 @@ impl Unfold {
 
     /// Writes the part of the padded image that the output rows `rows` read to the beginning of
     /// `out`.
-    pub(super) fn pad(&self, picture: &[f32], rows: Range<usize>, out: &mut [f32]) {
+    pub(super) fn pad(&self, image: &[f32], rows: Range<usize>, out: &mut [f32]) {
         let Window { stride, padding, .. } = self.window;
         let [height, width, channels] = self.shape;
         let line_len = self.padded_line();
@@ -44,7 +44,7 @@ impl Unfold {
             match y.checked_sub(padding.top).filter(|y| *y < height) {
                 Some(y) => {
                     line[..left].fill(0.0);
-                    let from = &picture[y * width * channels..][..inside];
+                    let from = &image[y * width * channels..][..inside];
                     line[left..left + inside].copy_from_slice(from);
                     line[left + inside..].fill(0.0);
                 }
