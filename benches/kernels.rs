@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use alpaca_kernels::{
-    Activation, AdamNumbers, Columns, Depthwise, DepthwiseFilter, Epilogue, Gate, Kernels, Padding,
-    Rows, Window,
+    Activation, AdamNumbers, Depthwise, DepthwiseFilter, Epilogue, Gate, Kernels, Padding, Rows,
+    Window,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -50,8 +50,7 @@ fn gradients(c: &mut Criterion) {
             group.throughput(Throughput::Elements((rows * k * n) as u64));
             group.bench_function(name(kernels, [rows, k, n]), |b| {
                 b.iter(|| {
-                    let (x, dz) = (Columns::all(black_box(&x), k), Columns::all(&dz, n));
-                    kernels.add_gradient(x, dz, rows, &mut g);
+                    kernels.add_gradient(Windows::rows(black_box(&x), k), &dz, &mut g);
                 });
             });
         }

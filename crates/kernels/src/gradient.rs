@@ -1,66 +1,23 @@
 //! Weight gradients `G = xᵀ · dz`.
 //!
 //! A tile has a few rows of `G` (columns of `x`) and up to three vectors of its columns in
-//! registers. It runs down the rows of `x` and `dz` without packing. Sums over the rows of one
-//! piece of a batch are one chain; the pieces are added in the tree of [`pieces`](super::pieces).
+//! registers. It runs down the rows of `x`, which may be the windows of a convolution ([`Windows`]),
+//! and of `dz`. Sums over the rows of one piece of a batch are one chain; the pieces are added in the tree of [`pieces`](super::pieces).
 
-use super::aligned::with_scratch;
-use super::packed::{Panel, panels};
+use super::packed::{Packed, Panel, panels};
 use super::pieces::MOST_LEVELS;
+use super::product::Windows;
 use super::set::Micro;
 use super::simd::Simd;
 
-/// A matrix `[rows, n]`, possibly a range of columns of a wider one.
-#[derive(Clone, Copy, Debug)]
-pub struct Columns<'a> {
-    values: &'a [f32],
-    stride: usize,
-    n: usize,
-}
-
-impl<'a> Columns<'a> {
-    /// All columns of a matrix with rows of length `n`.
-    pub fn all(values: &'a [f32], n: usize) -> Self {
-        Self { values, stride: n, n }
-    }
-
-    /// `n` columns from `first` on.
-    ///
-    /// # Panics
-    /// When there are fewer columns.
-    #[must_use]
-    pub fn part(self, first: usize, n: usize) -> Self {
-        assert!(first + n <= self.n);
-        Self { values: &self.values[first.min(self.values.len())..], n, ..self }
-    }
-
-    /// The rows from `row` on.
-    #[must_use]
-    pub fn from_row(self, row: usize) -> Self {
-        Self { values: &self.values[(row * self.stride).min(self.values.len())..], ..self }
-    }
-
-    /// The first `rows` rows, copied to contiguous memory.
-    fn copied(self, rows: usize, to: &mut [f32]) -> Columns<'_> {
-        let to = &mut to[..rows * self.n];
-        for (to, from) in to.chunks_exact_mut(self.n).zip(self.values.chunks(self.stride)) {
-            to.copy_from_slice(&from[..self.n]);
-        }
-        Columns { values: to, stride: self.n, n: self.n }
-    }
-
-    fn holds(&self, rows: usize) -> bool {
-        rows == 0 || self.values.len() >= (rows - 1) * self.stride + self.n
-    }
-}
-
-/// A job: columns of `x` and one panel of columns of `dz`.
+/// A job: one piece of the windows of `x`, and one panel of columns of `dz`.
 #[derive(Clone, Copy)]
 struct Operands {
-    /// The number of columns of `x`, which are rows of `G`.
-    k: usize,
+    /// The maps, and their windows as in [`Windows`].
     x: *const f32,
-    x_stride: usize,
+    size: [usize; 2],
+    steps: [usize; 3],
+    pieces: [usize; 3],
     dz: *const f32,
     dz_stride: usize,
     g: *mut f32,
@@ -71,31 +28,52 @@ struct Operands {
 }
 
 impl Operands {
-    fn of<S: Simd>(x: Columns<'_>, dz: Columns<'_>, panel: Panel, g: &mut [f32]) -> Self {
+    /// Of one panel of `G` `[k, n]`; `dz` is the panel's first value, and `dz_stride` the distance of
+    /// its rows.
+    fn of<S: Simd>(
+        x: Windows<'_>,
+        (dz, dz_stride): (*const f32, usize),
+        panel: Panel,
+        g: &mut [f32],
+    ) -> Self {
         Self {
-            k: x.n,
             x: x.values.as_ptr(),
-            x_stride: x.stride,
-            dz: dz.values[panel.first.min(dz.values.len())..].as_ptr(),
-            dz_stride: dz.stride,
+            size: x.size,
+            steps: x.steps,
+            pieces: x.pieces,
+            dz,
+            dz_stride,
+            g_stride: g.len() / x.len(),
             g: g[panel.first..].as_mut_ptr(),
-            g_stride: dz.n,
             tail: panel.n_columns - (panel.n_vectors - 1) * S::LANES,
+        }
+    }
+
+    /// For one piece of each window alone, and its rows of `G`.
+    fn of_piece(self, index: usize) -> Self {
+        let [_, len, distance] = self.pieces;
+        Self {
+            x: self.x.wrapping_add(index * distance),
+            g: self.g.wrapping_add(index * len * self.g_stride),
+            ..self
         }
     }
 }
 
-/// Adds `xᵀ · dz` over `rows` to `g` `[k, n]`; each entry continues a chain.
+/// Adds `xᵀ · dz` to `g` `[k, n]`, where `x` are windows of length `k`; each entry continues a chain.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
-pub(super) fn add<S: Micro>(x: Columns<'_>, dz: Columns<'_>, rows: usize, g: &mut [f32]) {
-    assert!(x.holds(rows) && dz.holds(rows) && g.len() == x.n * dz.n);
+pub(super) fn add<S: Micro>(x: Windows<'_>, dz: &[f32], g: &mut [f32]) {
     if g.is_empty() {
         return;
     }
-    for panel in panels::<S>(dz.n) {
-        let job = PanelJob { rows, operands: Operands::of::<S>(x, dz, panel, g) };
+    let n = g.len() / x.len();
+    let rows = dz.len() / n;
+    assert!(x.have(rows) && dz.len() == rows * n && g.len() == x.len() * n);
+    for panel in panels::<S>(n) {
+        let first = dz.as_ptr().wrapping_add(panel.first);
+        let job = PanelJob { rows, operands: Operands::of::<S>(x, (first, n), panel, g) };
         // SAFETY: the matrices hold `rows` rows of their columns and `g` all its entries by the
         // assertion above; the panel's columns are inside `n`.
         unsafe {
@@ -112,44 +90,42 @@ pub(super) fn add<S: Micro>(x: Columns<'_>, dz: Columns<'_>, rows: usize, g: &mu
 }
 
 /// Sets `g` `[k, n]` to `xᵀ · dz`: a chain over the rows between two neighboring `bounds`, and the
-/// tree over these pieces.
-///
-/// The columns are copied to contiguous memory first. Otherwise each of a tile's thousands of rows
-/// would touch its own page of memory.
+/// tree over these pieces. `dz` `[rows, n]` is packed, because otherwise each of a tile's thousands of
+/// rows would touch its own page of memory; the windows of `x` should be close together for the same
+/// reason.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix.
 pub(super) fn tree_of_pieces<S: Micro>(
-    x: Columns<'_>,
-    dz: Columns<'_>,
+    x: Windows<'_>,
+    dz: &Packed,
     bounds: &[usize],
     g: &mut [f32],
 ) {
     let rows = bounds.last().copied().unwrap_or_default();
-    assert!(x.holds(rows) && dz.holds(rows) && g.len() == x.n * dz.n);
+    assert!(dz.lanes == S::LANES && dz.k == rows && x.have(rows) && g.len() == x.len() * dz.n);
     assert!(bounds.is_sorted() && bounds.len() <= super::pieces::MOST_PIECES + 1);
     if g.is_empty() {
         return;
     }
-    with_scratch([rows * x.n, rows * S::WIDEST * S::LANES], |[x_packed, dz_packed]| {
-        let x = x.copied(rows, x_packed);
-        for panel in panels::<S>(dz.n) {
-            let operands = Operands::of::<S>(x, dz, panel, g);
-            let job = TreeJob { bounds, rows, packed: dz_packed.as_mut_ptr(), operands };
-            // SAFETY: as in `add`; `bounds` does not decrease, by the assertion above, and there is
-            // room for `rows` rows of the widest panel.
-            unsafe {
-                match (panel.n_vectors, job.operands.tail < S::LANES) {
-                    (1, false) => S::gradient_tree::<1, false>(&job),
-                    (2, false) => S::gradient_tree::<2, false>(&job),
-                    (_, false) => S::gradient_tree::<3, false>(&job),
-                    (1, true) => S::gradient_tree::<1, true>(&job),
-                    (2, true) => S::gradient_tree::<2, true>(&job),
-                    (_, true) => S::gradient_tree::<3, true>(&job),
-                }
+    let mut packed = dz.values.as_ref();
+    for &panel in &dz.panels {
+        let width = panel.n_vectors * S::LANES;
+        let operands = Operands::of::<S>(x, (packed.as_ptr(), width), panel, g);
+        let job = TreeJob { bounds, operands };
+        // SAFETY: as in `add`; `bounds` does not decrease, by the assertion above.
+        unsafe {
+            match (panel.n_vectors, job.operands.tail < S::LANES) {
+                (1, false) => S::gradient_tree::<1, false>(&job),
+                (2, false) => S::gradient_tree::<2, false>(&job),
+                (_, false) => S::gradient_tree::<3, false>(&job),
+                (1, true) => S::gradient_tree::<1, true>(&job),
+                (2, true) => S::gradient_tree::<2, true>(&job),
+                (_, true) => S::gradient_tree::<3, true>(&job),
             }
         }
-    });
+        packed = &packed[rows * width..];
+    }
 }
 
 /// A job on one panel that adds to `G`.
@@ -161,9 +137,6 @@ pub(super) struct PanelJob {
 /// A job on one panel that sets `G` to a tree of pieces.
 pub(super) struct TreeJob<'a> {
     bounds: &'a [usize],
-    rows: usize,
-    /// Memory for the panel's columns of all rows.
-    packed: *mut f32,
     operands: Operands,
 }
 
@@ -201,16 +174,20 @@ macro_rules! for_tiles {
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 #[inline(always)]
 pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool>(job: &PanelJob) {
-    for_tiles!(job.operands.k, add_tile(job));
+    for piece in 0..job.operands.pieces[0] {
+        let operands = job.operands.of_piece(piece);
+        for_tiles!(operands.pieces[1], add_tile(&PanelJob { operands, ..*job }));
+    }
 }
 
 /// # Safety
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 #[inline(always)]
 pub(super) unsafe fn tree<S: Simd, const NV: usize, const TAIL: bool>(job: &TreeJob<'_>) {
-    // SAFETY: the caller guarantees the same conditions.
-    unsafe { pack::<S, NV, TAIL>(job) }
-    for_tiles!(job.operands.k, tree_tile(job));
+    for piece in 0..job.operands.pieces[0] {
+        let operands = job.operands.of_piece(piece);
+        for_tiles!(operands.pieces[1], tree_tile(&TreeJob { operands, ..*job }));
+    }
 }
 
 type Tile<S, const MR: usize, const NV: usize> = [[<S as Simd>::Vector; NV]; MR];
@@ -232,23 +209,6 @@ unsafe fn add_tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     }
 }
 
-/// Copies the panel's columns of all rows to contiguous memory, padded with zeros to whole vectors.
-#[inline(always)]
-unsafe fn pack<S: Simd, const NV: usize, const TAIL: bool>(job: &TreeJob<'_>) {
-    let Operands { dz, dz_stride, tail, .. } = job.operands;
-    for row in 0..job.rows {
-        for j in 0..NV {
-            // SAFETY: the caller guarantees the instruction set, the rows and the room.
-            unsafe {
-                let from = dz.add(row * dz_stride + j * S::LANES);
-                let value =
-                    if TAIL && j + 1 == NV { S::load_first(from, tail) } else { S::load(from) };
-                S::store(job.packed.add((row * NV + j) * S::LANES), value);
-            }
-        }
-    }
-}
-
 #[inline(always)]
 unsafe fn tree_tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     job: &TreeJob<'_>,
@@ -260,12 +220,11 @@ unsafe fn tree_tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>
     // SAFETY: as in `add_tile`; `bounds` is sorted and ends at the last row.
     unsafe {
         let zero: Tile<S, MR, NV> = [[S::splat(0.0); NV]; MR];
-        let packed = Operands { dz: job.packed, dz_stride: NV * S::LANES, ..job.operands };
         let mut levels = [zero; MOST_LEVELS];
         let mut n_leaves = 0usize;
         for piece in job.bounds.windows(2) {
             let rows = piece[1] - piece[0];
-            let mut sums = chain::<S, MR, NV, false>(&packed, first, piece[0], rows, zero);
+            let mut sums = chain::<S, MR, NV, false>(&job.operands, first, piece[0], rows, zero);
             let n_full = n_leaves.trailing_ones() as usize;
             for partial in &levels[..n_full] {
                 add_tiles::<S, MR, NV>(partial, &mut sums);
@@ -295,7 +254,7 @@ unsafe fn add_tiles<S: Simd, const MR: usize, const NV: usize>(
     }
 }
 
-/// Continues the chains of a tile over `rows` rows from `row` on.
+/// Continues the chains of a tile over `rows` rows from `row` on, line by line of windows.
 #[inline(always)]
 unsafe fn chain<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     operands: &Operands,
@@ -304,11 +263,41 @@ unsafe fn chain<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     rows: usize,
     mut sums: Tile<S, MR, NV>,
 ) -> Tile<S, MR, NV> {
+    let ([width, height], [along, down, across]) = (operands.size, operands.steps);
+    let (mut column, line) = (row % width, row / width);
+    let (mut line, mut map) = (line % height, line / height);
+    let mut dz = operands.dz.wrapping_add(row * operands.dz_stride);
+    let mut left = rows;
+    while left > 0 {
+        let n_rows = left.min(width - column);
+        let at = first + column * along + line * down + map * across;
+        // SAFETY: the caller guarantees the instruction set, the rows and the columns.
+        unsafe {
+            let x = operands.x.wrapping_add(at);
+            sums = chain_of_line::<S, MR, NV, TAIL>(operands, x, dz, n_rows, sums);
+        }
+        dz = dz.wrapping_add(n_rows * operands.dz_stride);
+        left -= n_rows;
+        (column, line) = (0, line + 1);
+        if line == height {
+            (line, map) = (0, map + 1);
+        }
+    }
+    sums
+}
+
+/// Continues the chains of a tile over rows at equal distances.
+#[inline(always)]
+unsafe fn chain_of_line<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
+    operands: &Operands,
+    mut x: *const f32,
+    mut dz: *const f32,
+    n_rows: usize,
+    mut sums: Tile<S, MR, NV>,
+) -> Tile<S, MR, NV> {
     // SAFETY: the caller guarantees the instruction set, the rows and the columns.
     unsafe {
-        let mut x = operands.x.wrapping_add(row * operands.x_stride + first);
-        let mut dz = operands.dz.wrapping_add(row * operands.dz_stride);
-        for _ in 0..rows {
+        for _ in 0..n_rows {
             let mut columns = [S::splat(0.0); NV];
             for j in 0..NV {
                 let from = dz.add(j * S::LANES);
@@ -324,7 +313,7 @@ unsafe fn chain<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
                     sums[i][j] = S::mul_add(value, columns[j], sums[i][j]);
                 }
             }
-            x = x.wrapping_add(operands.x_stride);
+            x = x.wrapping_add(operands.steps[0]);
             dz = dz.wrapping_add(operands.dz_stride);
         }
     }

@@ -45,7 +45,6 @@ pub use allocator::Reporting;
 pub use depthwise::{Depthwise, DepthwiseFilter, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::{AdamNumbers, Gate};
-pub use gradient::Columns;
 pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
 pub use output::{Filling, Out, filled};
 pub use packed::Packed;
@@ -88,6 +87,13 @@ impl Kernels {
         with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale))
     }
 
+    /// Packs filters `[taps, n, k]` for the gradient of a convolution's input, which is the
+    /// convolution of the output's gradient with the transposed taps in reverse order: a matrix
+    /// `[taps · k, n]`. Multiplies columns by `scale` before.
+    pub fn pack_flipped(self, filters: &[f32], n_taps: usize, k: usize, scale: &[f32]) -> Packed {
+        with_set!(self.set, S => Packed::flipped::<S>(filters, n_taps, k, Some(scale)))
+    }
+
     /// `out[rows, n] = epilogue(x[rows, k] · weights)`.
     ///
     /// # Panics
@@ -115,19 +121,14 @@ impl Kernels {
         });
     }
 
-    /// Adds `xᵀ · dz` over `rows` to `g` `[k, n]`.
-    pub fn add_gradient(self, x: Columns<'_>, dz: Columns<'_>, rows: usize, g: &mut [f32]) {
-        with_set!(self.set, S => gradient::add::<S>(x, dz, rows, g));
+    /// Adds `xᵀ · dz` to `g` `[k, n]`, where `x` `[rows, k]` are windows and `dz` is `[rows, n]`.
+    pub fn add_gradient(self, x: Windows<'_>, dz: &[f32], g: &mut [f32]) {
+        with_set!(self.set, S => gradient::add::<S>(x, dz, g));
     }
 
-    /// Sets `g` `[k, n]` to `xᵀ · dz`, as a tree of the pieces between `bounds`.
-    pub fn gradient_of_pieces(
-        self,
-        x: Columns<'_>,
-        dz: Columns<'_>,
-        bounds: &[usize],
-        g: &mut [f32],
-    ) {
+    /// Sets `g` `[k, n]` to `xᵀ · dz`, as a tree of the pieces between `bounds`. `dz` `[rows, n]` is
+    /// packed with [`pack`](Self::pack).
+    pub fn gradient_of_pieces(self, x: Windows<'_>, dz: &Packed, bounds: &[usize], g: &mut [f32]) {
         with_set!(self.set, S => gradient::tree_of_pieces::<S>(x, dz, bounds, g));
     }
 

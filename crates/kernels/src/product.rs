@@ -50,17 +50,17 @@ pub struct Windows<'a> {
 
 impl<'a> Windows<'a> {
     /// The rows of a matrix `[rows, k]`.
-    fn rows(values: &'a [f32], k: usize) -> Self {
+    pub fn rows(values: &'a [f32], k: usize) -> Self {
         Self { values, size: [usize::MAX; 2], steps: [k, 0, 0], pieces: [1, k, 0] }
     }
 
     /// The number of values in a window.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.pieces[0] * self.pieces[1]
     }
 
     /// Whether the maps have the first `n` windows.
-    fn have(&self, n: usize) -> bool {
+    pub(super) fn have(&self, n: usize) -> bool {
         let Some(last) = n.checked_sub(1) else { return true };
         let [width, height] = self.size;
         let at = [last.min(width - 1), (last / width).min(height - 1), last / width / height];

@@ -101,9 +101,9 @@ fn check_gradient(rows: usize, k: usize, n: usize, seed: u64, n_pieces: usize) {
     let bounds = Pieces::new(rows, n_pieces).bounds(1);
     let mut results = vec![];
     for kernels in Kernels::all() {
-        let (x, dz) = (Columns::all(&x, k), Columns::all(&dz, n));
         let mut tree = vec![f32::NAN; k * n];
-        kernels.gradient_of_pieces(x, dz, &bounds, &mut tree);
+        let packed = kernels.pack(&dz, n, None);
+        kernels.gradient_of_pieces(Windows::rows(&x, k), &packed, &bounds, &mut tree);
         assert_close("a weight gradient", kernels, &tree, &twin);
         // The same, piece by piece into separate buffers, with the first rows of `G` computed
         // apart.
@@ -111,10 +111,16 @@ fn check_gradient(rows: usize, k: usize, n: usize, seed: u64, n_pieces: usize) {
         let first = k / 2;
         for (piece, part) in bounds.windows(2).zip(parts.chunks_exact_mut(k * n)) {
             let (upper, lower) = part.split_at_mut(first * n);
-            let (x, dz) = (x.from_row(piece[0]), dz.from_row(piece[0]));
-            let rows = piece[1] - piece[0];
-            kernels.add_gradient(x.part(0, first), dz, rows, upper);
-            kernels.add_gradient(x.part(first, k - first), dz, rows, lower);
+            let dz = &dz[piece[0] * n..piece[1] * n];
+            let columns = |first: usize, n_columns: usize| Windows {
+                values: &x[(piece[0] * k + first).min(x.len())..],
+                pieces: [1, n_columns, 0],
+                ..Windows::rows(&x, k)
+            };
+            if first > 0 {
+                kernels.add_gradient(columns(0, first), dz, upper);
+            }
+            kernels.add_gradient(columns(first, k - first), dz, lower);
         }
         assert!(
             tree_sum(&parts, n_pieces) == tree,

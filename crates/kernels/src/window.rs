@@ -68,6 +68,20 @@ impl Window {
         self.kernel == 1 && self.stride == 1 && self.padding == Padding::default()
     }
 
+    /// The window over the output's gradient whose convolution with flipped filters is the gradient of
+    /// the input. `None` for a stride, or padding wider than the window.
+    pub fn of_input_gradient(&self) -> Option<Self> {
+        let Padding { top, bottom, left, right } = self.padding;
+        let rest = |n: usize| (self.kernel - 1).checked_sub(n);
+        let padding = Padding {
+            top: rest(top)?,
+            bottom: rest(bottom)?,
+            left: rest(left)?,
+            right: rest(right)?,
+        };
+        (self.stride == 1).then_some(Self { padding, ..*self })
+    }
+
     /// The size of the output for an input of `height` by `width`.
     pub fn output(&self, height: usize, width: usize) -> (usize, usize) {
         let side = |size: usize, before: usize, after: usize| {

@@ -1,10 +1,9 @@
-//! Dense convolutions with any window, as a matrix product of unfolded windows.
+//! Dense convolutions with any window, as a matrix product of windows.
 
 use std::ops::Range;
 
 use alpaca_kernels::{
-    Activation, Columns, Epilogue, Filling, Kernels, Out, Packed, Pieces, Window, tree_sum,
-    with_scratch,
+    Activation, Epilogue, Kernels, Out, Packed, Pieces, Window, filled, tree_sum, with_scratch,
 };
 use rayon::prelude::*;
 
@@ -12,8 +11,13 @@ use super::affine::{self, Affine};
 use super::unfold::Unfold;
 use super::{Backward, InputGradients, Operation};
 
-/// The number of windows that are multiplied, or unfolded, together.
+/// The number of windows that are multiplied together.
 const WINDOWS: usize = 512;
+/// The channels per task of a weight gradient.
+const GRADIENT_CHANNELS: usize = 32;
+/// From this many weights on, a task owns a part of the weight gradient and reads all images. Below
+/// it, a task owns the images of a micro-batch and has its own gradient.
+const OWNED: usize = 256 * 1024;
 
 /// A convolution. Inputs: `x` `[n, h, w, k]`, weights `[kernel · kernel · k, c]`, scale `[c]`,
 /// shift `[c]`, and optionally a shortcut `[n, oh, ow, c]`.
@@ -82,14 +86,6 @@ pub(in crate::engine) fn convolve(
     });
 }
 
-/// The sums over all images.
-struct Sums<'a> {
-    /// `G`, the product of the windows and the gated gradient.
-    g: &'a mut [f32],
-    /// The gradient of the shift.
-    db: &'a mut [f32],
-}
-
 impl Convolution {
     fn unfold(&self) -> Unfold {
         Unfold { shape: self.shape, window: self.window }
@@ -99,39 +95,123 @@ impl Convolution {
         self.output_shape().iter().product()
     }
 
-    /// Adds one image's part of `G` and `db`, and writes its gradient if `dx` is given.
-    fn backward_picture(
+    fn image_len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The convolution of `x` with filters whose shortcut is that of the whole output; `unfold` is the
+    /// window over an image.
+    fn convolve_all(
         &self,
-        pass: &Backward<'_>,
-        image: usize,
-        transposed: &Packed,
-        sums: &mut Sums<'_>,
-        mut dx: Option<&mut [f32]>,
-    ) {
+        unfold: Unfold,
+        x: &[f32],
+        filters: Filters<'_>,
+        n_outputs: usize,
+    ) -> Vec<f32> {
+        let (height, width) = unfold.window.output(unfold.shape[0], unfold.shape[1]);
+        let (x_len, y_len) = (unfold.shape.iter().product::<usize>(), height * width * n_outputs);
+        let n = x.len() / x_len;
+        // Images with few windows go together, as long as each thread has several tasks.
+        let n_together = n.div_ceil(2 * rayon::current_num_threads());
+        let n_together = n_together.min(WINDOWS / (height * width)).max(1);
+        filled(n * y_len, n_together * y_len, |task, out| {
+            let (first, end) = (task * n_together, task * n_together + out.len() / y_len);
+            let Epilogue { shortcut, .. } = filters.epilogue;
+            let shortcut = shortcut.map(|values| &values[first * y_len..end * y_len]);
+            let epilogue = Epilogue { shortcut, ..filters.epilogue };
+            let filters = Filters { epilogue, ..filters };
+            let images = &x[first * x_len..end * x_len];
+            convolve(self.kernels, unfold, images, filters, 0..height, out);
+        })
+    }
+
+    /// `G`, the product of all windows and `dz`. Each task has the images of a micro-batch.
+    fn gradient_by_piece(&self, pass: &Backward<'_>, dz: &[f32]) -> Vec<f32> {
         let (unfold, c) = (self.unfold(), self.n_outputs);
-        let k = unfold.window_len();
-        let picture_len: usize = self.shape.iter().product();
-        let picture = &pass.inputs[0][image * picture_len..][..picture_len];
+        let len = unfold.window_len() * c;
         let [height, width, _] = self.output_shape();
-        let n_rows = (WINDOWS / width).max(1);
-        with_scratch([n_rows * width * k, n_rows * width * c], |[windows, dz]| {
-            for row in (0..height).step_by(n_rows) {
-                let block = row..(row + n_rows).min(height);
-                let n_windows = block.len() * width;
-                let (windows, dz) = (&mut windows[..n_windows * k], &mut dz[..n_windows * c]);
-                let at = image * self.output_len() + row * width * c;
-                let at = at..at + dz.len();
-                let gate = pass.gate(self.activation, at.clone());
-                self.kernels.gate(&pass.dy[at], gate, Some((&mut *dz).into()), sums.db);
-                unfold.unfold(picture, block.clone(), windows);
-                let (x, dz_columns) = (Columns::all(windows, k), Columns::all(dz, c));
-                self.kernels.add_gradient(x, dz_columns, n_windows, sums.g);
-                if let Some(dx) = dx.as_deref_mut() {
-                    self.kernels.product(dz, transposed, Epilogue::NONE, &mut *windows);
-                    unfold.fold(windows, block, dx);
+        let n_rows = (WINDOWS / width).clamp(1, height);
+        let padded_len = unfold.padded_len(n_rows);
+        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let mut parts = vec![0.0; pieces.count() * len];
+        let tasks: Vec<_> = parts.chunks_exact_mut(len).zip(pieces.images()).collect();
+        tasks.into_par_iter().for_each(|(g, images)| {
+            with_scratch([padded_len], |[padded]| {
+                for image in images {
+                    let x = &pass.inputs[0][image * self.image_len()..][..self.image_len()];
+                    let dz = &dz[image * self.output_len()..][..self.output_len()];
+                    for (block, dz) in dz.chunks(n_rows * width * c).enumerate() {
+                        let n_lines = dz.len() / (width * c);
+                        let first = block * n_rows;
+                        unfold.pad(x, first..first + n_lines, padded);
+                        let windows = unfold.windows(padded, n_lines, padded_len);
+                        self.kernels.add_gradient(windows, dz, g);
+                    }
                 }
-            }
+            });
         });
+        tree_sum(&parts, pieces.count())
+    }
+
+    /// As `gradient_by_piece`, but each task has some channels of all images, and owns their part
+    /// of `G`.
+    fn gradient_by_channel(&self, pass: &Backward<'_>, dz: &[f32]) -> Vec<f32> {
+        let ([height, width, channels], c) = (self.shape, self.n_outputs);
+        let [out_height, out_width, _] = self.output_shape();
+        let bounds = Pieces::new(pass.n, self.n_pieces).bounds(out_height * out_width);
+        let dz = self.kernels.pack(dz, c, None);
+        let mut g = vec![0.0; self.unfold().window_len() * c];
+        // The rows of `G` of each block of channels, tap by tap.
+        let mut blocks: Vec<Vec<&mut [f32]>> = vec![];
+        blocks.resize_with(channels.div_ceil(GRADIENT_CHANNELS), Vec::new);
+        for tap in g.chunks_exact_mut(channels * c) {
+            for (block, rows) in blocks.iter_mut().zip(tap.chunks_mut(GRADIENT_CHANNELS * c)) {
+                block.push(rows);
+            }
+        }
+        blocks.into_par_iter().enumerate().for_each(|(block, taps)| {
+            let n_channels = taps[0].len() / c;
+            let part = Unfold { shape: [height, width, n_channels], window: self.window };
+            let padded_len = part.padded_len(out_height);
+            with_scratch([pass.n * padded_len], |[padded]| {
+                let images = pass.inputs[0].chunks_exact(self.image_len());
+                for (image, padded) in images.zip(padded.chunks_exact_mut(padded_len)) {
+                    part.pad_channels(image, block * GRADIENT_CHANNELS, channels, padded);
+                }
+                for (tap, g) in taps.into_iter().enumerate() {
+                    let windows = part.tap(padded, tap, out_height, padded_len);
+                    self.kernels.gradient_of_pieces(windows, &dz, &bounds, g);
+                }
+            });
+        });
+        g
+    }
+
+    /// The gradient of the input.
+    fn input_gradient(&self, affine: Affine<'_>, dz: &[f32]) -> Vec<f32> {
+        let (c, n_taps) = (self.n_outputs, self.window.kernel * self.window.kernel);
+        if let Some(window) = self.window.of_input_gradient() {
+            let weights = self.kernels.pack_flipped(affine.weights, n_taps, c, affine.scale);
+            let unfold = Unfold { shape: self.output_shape(), window };
+            let filters = Filters { weights: &weights, epilogue: Epilogue::NONE };
+            return self.convolve_all(unfold, dz, filters, self.shape[2]);
+        }
+        let weights = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
+        let ([height, width, _], unfold) = (self.output_shape(), self.unfold());
+        let n_rows = (WINDOWS / width).clamp(1, height);
+        let mut dx = vec![0.0; dz.len() / self.output_len() * self.image_len()];
+        let images = dx.par_chunks_exact_mut(self.image_len());
+        images.zip(dz.par_chunks_exact(self.output_len())).for_each(|(dx, dz)| {
+            with_scratch([n_rows * width * unfold.window_len()], |[windows]| {
+                for (block, dz) in dz.chunks(n_rows * width * c).enumerate() {
+                    let windows = &mut windows[..dz.len() / c * unfold.window_len()];
+                    self.kernels.product(dz, &weights, Epilogue::NONE, &mut *windows);
+                    let first = block * n_rows;
+                    unfold.fold(windows, first..first + dz.len() / (width * c), dx);
+                }
+            });
+        });
+        dx
     }
 }
 
@@ -141,26 +221,17 @@ impl Operation for Convolution {
         [height, width, self.n_outputs]
     }
 
-    fn forward(&self, n: usize, inputs: &[&[f32]]) -> Vec<f32> {
+    fn forward(&self, _n: usize, inputs: &[&[f32]]) -> Vec<f32> {
         let Affine { weights, scale, shift } = Affine::of(&inputs[1..4]);
-        let packed = self.kernels.pack(weights, self.n_outputs, Some(scale));
-        let (x_len, y_len) = (self.shape.iter().product(), self.output_len());
-        let height = self.output_shape()[0];
-        let mut y = Filling::new(n * y_len);
-        let pictures: Vec<_> = y.rooms((0..n).map(|_| y_len)).into_iter().enumerate().collect();
-        pictures.into_par_iter().zip(inputs[0].par_chunks_exact(x_len)).for_each(
-            |((image, out), picture)| {
-                let epilogue = Epilogue {
-                    bias: Some(shift),
-                    activation: self.activation,
-                    shortcut: inputs.get(4).map(|values| &values[image * y_len..][..y_len]),
-                    gate: None,
-                };
-                let filters = Filters { weights: &packed, epilogue };
-                convolve(self.kernels, self.unfold(), picture, filters, 0..height, out);
-            },
-        );
-        y.finish()
+        let weights = self.kernels.pack(weights, self.n_outputs, Some(scale));
+        let epilogue = Epilogue {
+            bias: Some(shift),
+            activation: self.activation,
+            shortcut: inputs.get(4).copied(),
+            gate: None,
+        };
+        let filters = Filters { weights: &weights, epilogue };
+        self.convolve_all(self.unfold(), inputs[0], filters, self.n_outputs)
     }
 
     fn reads_output(&self) -> bool {
@@ -169,30 +240,49 @@ impl Operation for Convolution {
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {
         let affine = Affine::of(&pass.inputs[1..4]);
-        let (k, c) = (self.unfold().window_len(), self.n_outputs);
-        let transposed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
-        let pieces = Pieces::new(pass.n, self.n_pieces);
-        let mut parts = vec![0.0; pieces.count() * (k + 1) * c];
-        let x_len: usize = self.shape.iter().product();
-        let mut dx = vec![0.0; if pass.wants_input { pass.n * x_len } else { 0 }];
-        let dx_len = if pass.wants_input { x_len } else { 0 };
-        let tasks: Vec<_> = pieces.split_mut(&mut dx, dx_len).into_iter().collect();
-        let tasks: Vec<_> = tasks.into_iter().zip(pieces.images()).collect();
-        tasks.into_par_iter().zip(parts.par_chunks_mut((k + 1) * c)).for_each(
-            |((dx, images), part)| {
-                let (g, db) = part.split_at_mut(k * c);
-                let mut sums = Sums { g, db };
-                for (position, image) in images.enumerate() {
-                    let dx = pass.wants_input.then(|| &mut dx[position * x_len..][..x_len]);
-                    self.backward_picture(pass, image, &transposed, &mut sums, dx);
-                }
-            },
-        );
-        let mut g = tree_sum(&parts, pieces.count());
-        let sums = g.split_off(k * c);
-        let mut all = vec![pass.wants_input.then_some(dx)];
+        let (dz, sums) = pass.gated(self.kernels, self.activation, self.n_outputs, self.n_pieces);
+        let g = if affine.weights.len() >= OWNED {
+            self.gradient_by_channel(pass, &dz)
+        } else {
+            self.gradient_by_piece(pass, &dz)
+        };
+        let mut all = vec![pass.wants_input.then(|| self.input_gradient(affine, &dz))];
         all.extend(affine::gradients(g, sums, affine).map(Some));
         all.extend(pass.inputs.get(4).map(|_| Some(pass.dy.to_vec())));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alpaca_kernels::Padding;
+
+    use super::*;
+
+    #[test]
+    fn both_ways_to_a_weight_gradient_give_the_same_bits() {
+        for (stride, kernel) in [(1, 3), (2, 3), (2, 1)] {
+            let shape = [7, 6, GRADIENT_CHANNELS + 5];
+            let padding = Padding::same(7, 6, kernel, stride);
+            let convolution = Convolution {
+                kernels: Kernels::best(),
+                shape,
+                window: Window { kernel, stride, padding },
+                n_outputs: 50,
+                activation: Activation::Linear,
+                n_pieces: 3,
+            };
+            let n = 5;
+            let values = |len: usize| -> Vec<f32> {
+                (0..len).map(|i| ((i * 37 % 101) as f32 - 50.0) / 41.0).collect()
+            };
+            let x = values(n * convolution.image_len());
+            let dy = values(n * convolution.output_len());
+            let inputs = [&x[..]];
+            let pass = Backward { n, inputs: &inputs, output: &[], dy: &dy, wants_input: false };
+            let by_piece = convolution.gradient_by_piece(&pass, &dy);
+            let by_channel = convolution.gradient_by_channel(&pass, &dy);
+            assert!(by_piece == by_channel, "window {kernel}, stride {stride}");
+        }
     }
 }

@@ -35,10 +35,12 @@ pub(super) use scaling::{Scaling, scale};
 pub(super) use sum::{Sum, add};
 pub(super) use unfold::Unfold;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use alpaca_kernels::{Activation, Gate};
+use alpaca_kernels::{Activation, Filling, Gate, Kernels, Pieces, tree_sum};
+use rayon::prelude::*;
 
 /// The gradients of the inputs of an [`Operation`]; `None` if not wanted.
 pub(super) type InputGradients = Vec<Option<Vec<f32>>>;
@@ -76,5 +78,29 @@ impl<'a> Backward<'a> {
     /// The gate of the activation for some of the outputs.
     fn gate(&self, activation: Activation, at: Range<usize>) -> Option<Gate<'a>> {
         Gate::of(activation, self.output).map(|gate| gate.part(at))
+    }
+    /// The gradient before the activation, and the sums of its `c` columns as a tree of `n_pieces`
+    /// micro-batches.
+    fn gated(
+        &self,
+        kernels: Kernels,
+        activation: Activation,
+        c: usize,
+        n_pieces: usize,
+    ) -> (Cow<'a, [f32]>, Vec<f32>) {
+        let pieces = Pieces::new(self.n, n_pieces);
+        let is_gated = activation != Activation::Linear;
+        let len = self.dy.len() / self.n.max(1);
+        let lengths = pieces.images().map(|images| if is_gated { images.len() * len } else { 0 });
+        let mut dz = Filling::new(if is_gated { self.dy.len() } else { 0 });
+        let mut parts = vec![0.0; pieces.count() * c];
+        let tasks: Vec<_> = dz.rooms(lengths).into_iter().zip(pieces.images()).collect();
+        tasks.into_par_iter().zip(parts.par_chunks_mut(c)).for_each(|((dz, images), sums)| {
+            let at = images.start * len..images.end * len;
+            let gate = self.gate(activation, at.clone());
+            kernels.gate(&self.dy[at], gate, (!dz.is_empty()).then_some(dz), sums);
+        });
+        let dz = if is_gated { dz.finish().into() } else { self.dy.into() };
+        (dz, tree_sum(&parts, pieces.count()))
     }
 }

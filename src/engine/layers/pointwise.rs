@@ -1,7 +1,7 @@
 //! 1x1 convolutions and fully connected layers: a matrix product over all pixels of a batch.
 
 use alpaca_kernels::{
-    Activation, Columns, Epilogue, Filling, Kernels, Out, Pieces, filled, tree_sum, with_scratch,
+    Activation, Epilogue, Filling, Kernels, Pieces, Windows, filled, tree_sum, with_scratch,
 };
 use rayon::prelude::*;
 
@@ -63,12 +63,14 @@ impl Pointwise {
                     for row in (first..end).step_by(block) {
                         let rows = block.min(end - row);
                         let dz = &mut scratch[..rows * c];
-                        self.gate(pass, row..row + rows, dz.into(), sums);
-                        let x = Columns::all(&pass.inputs[0][row * k..(row + rows) * k], k);
+                        let values = row * c..(row + rows) * c;
+                        let gate = pass.gate(self.activation, values.clone());
+                        self.kernels.gate(&pass.dy[values], gate, Some((&mut *dz).into()), sums);
+                        let x = &pass.inputs[0][row * k..(row + rows) * k];
                         if flips {
-                            self.kernels.add_gradient(Columns::all(dz, c), x, rows, g);
+                            self.kernels.add_gradient(Windows::rows(dz, c), x, g);
                         } else {
-                            self.kernels.add_gradient(x, Columns::all(dz, c), rows, g);
+                            self.kernels.add_gradient(Windows::rows(x, k), dz, g);
                         }
                         if pass.wants_input {
                             let dx = dx.take(rows * k);
@@ -91,17 +93,26 @@ impl Pointwise {
         affine: Affine<'_>,
     ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
         let (k, c) = (self.n_inputs, self.n_outputs);
-        let (gated, sums) = self.gated(pass);
-        let dz = gated.as_deref().unwrap_or(pass.dy);
-        let (x, dz_columns) = (Columns::all(pass.inputs[0], k), Columns::all(dz, c));
+        let (dz, sums) = pass.gated(self.kernels, self.activation, c, self.n_pieces);
+        let dz = dz.as_ref();
         let bounds = Pieces::new(pass.n, self.n_pieces).bounds(self.n_pixels());
         let flips = c > k;
-        let (long, short) = if flips { (dz_columns, x) } else { (x, dz_columns) };
-        let n_short = k.min(c);
+        let (long, short) = if flips { (dz, pass.inputs[0]) } else { (pass.inputs[0], dz) };
+        let (n_long, n_short) = (k.max(c), k.min(c));
+        let short = self.kernels.pack(short, n_short, None);
         let mut g = vec![0.0; k * c];
         g.par_chunks_mut(GRADIENT_COLUMNS * n_short).enumerate().for_each(|(task, g)| {
-            let columns = long.part(task * GRADIENT_COLUMNS, g.len() / n_short);
-            self.kernels.gradient_of_pieces(columns, short, &bounds, g);
+            let columns = task * GRADIENT_COLUMNS..task * GRADIENT_COLUMNS + g.len() / n_short;
+            with_scratch([long.len() / n_long * columns.len()], |[packed]| {
+                // Otherwise each of a tile's thousands of rows would touch its own page of memory.
+                for (to, row) in
+                    packed.chunks_exact_mut(columns.len()).zip(long.chunks_exact(n_long))
+                {
+                    to.copy_from_slice(&row[columns.clone()]);
+                }
+                let columns = Windows::rows(packed, columns.len());
+                self.kernels.gradient_of_pieces(columns, &short, &bounds, g);
+            });
         });
         let g = if flips { affine::transposed(&g, k) } else { g };
         let dx = pass.wants_input.then(|| {
@@ -114,36 +125,6 @@ impl Pointwise {
             })
         });
         (g, sums, dx)
-    }
-
-    /// `dz`, if it differs from `dy`, and the sums of its columns.
-    fn gated(&self, pass: &Backward<'_>) -> (Option<Vec<f32>>, Vec<f32>) {
-        let c = self.n_outputs;
-        let pieces = Pieces::new(pass.n, self.n_pieces);
-        let mut parts = vec![0.0; pieces.count() * c];
-        let is_gated = self.activation != Activation::Linear;
-        let mut dz = Filling::new(if is_gated { pass.dy.len() } else { 0 });
-        let len = self.n_pixels() * c;
-        let lengths = pieces.images().map(|images| if is_gated { images.len() * len } else { 0 });
-        let tasks: Vec<_> = dz.rooms(lengths).into_iter().zip(pieces.images()).collect();
-        tasks.into_par_iter().zip(parts.par_chunks_mut(c)).for_each(|((dz, images), sums)| {
-            self.gate(pass, images.start * self.n_pixels()..images.end * self.n_pixels(), dz, sums);
-        });
-        (is_gated.then(|| dz.finish()), tree_sum(&parts, pieces.count()))
-    }
-
-    /// Writes `dz` of some rows if there is room for it, and adds its columns to `sums`.
-    fn gate(
-        &self,
-        pass: &Backward<'_>,
-        rows: std::ops::Range<usize>,
-        dz: Out<'_>,
-        sums: &mut [f32],
-    ) {
-        let values = rows.start * self.n_outputs..rows.end * self.n_outputs;
-        let gate = pass.gate(self.activation, values.clone());
-        let dz = (!dz.is_empty()).then_some(dz);
-        self.kernels.gate(&pass.dy[values], gate, dz, sums);
     }
 }
 

@@ -1,5 +1,4 @@
-//! Windows of an image as rows of a matrix: in place in a padded copy, or unfolded ("im2col"), and
-//! back.
+//! Windows of an image as rows of a matrix, in place in a padded copy, and back to pixels.
 
 use std::ops::Range;
 
@@ -71,45 +70,52 @@ impl Unfold {
         }
     }
 
-    /// Writes the windows of the output rows `rows` to `out`, `[rows · width, window]`, with zeros
-    /// outside the image.
-    pub(super) fn unfold(&self, picture: &[f32], rows: Range<usize>, out: &mut [f32]) {
-        let Window { kernel, stride, padding } = self.window;
-        let [height, width, channels] = self.shape;
-        let (_, out_width) = self.window.output(height, width);
-        let (row_len, len) = (kernel * channels, self.window_len());
-        for (row, out) in rows.zip(out.chunks_exact_mut(out_width * len)) {
-            for ky in 0..kernel {
-                let y = (row * stride + ky).checked_sub(padding.top).filter(|y| *y < height);
-                let line = y.map(|y| &picture[y * width * channels..][..width * channels]);
-                for (x, out) in out.chunks_exact_mut(len).enumerate() {
-                    let out = &mut out[ky * row_len..][..row_len];
-                    match (line, (x * stride).checked_sub(padding.left)) {
-                        (Some(line), Some(x)) if x + kernel <= width => {
-                            copy_short(&line[x * channels..][..row_len], out);
-                        }
-                        _ => self.unfold_edge(picture, (row * stride + ky, x * stride), out),
-                    }
+    /// Writes a padded copy of an image of `n_channels` channels to `out`, only of the channels from
+    /// `first` on.
+    pub(super) fn pad_channels(
+        &self,
+        image: &[f32],
+        first: usize,
+        n_channels: usize,
+        out: &mut [f32],
+    ) {
+        let padding = self.window.padding;
+        let [height, width, n_copied] = self.shape;
+        let line_len = self.padded_line();
+        let left = (padding.left * n_copied).min(line_len);
+        let inside = (width * n_copied).min(line_len - left);
+        for (y, line) in out.chunks_exact_mut(line_len).enumerate() {
+            line.fill(0.0);
+            if let Some(y) = y.checked_sub(padding.top).filter(|y| *y < height) {
+                let pixels = image[y * width * n_channels..].chunks(n_channels);
+                let copies = line[left..left + inside].chunks_exact_mut(n_copied);
+                for (copy, pixel) in copies.zip(pixels) {
+                    copy.copy_from_slice(&pixel[first..first + n_copied]);
                 }
             }
         }
     }
 
-    /// One row of a window that is partly outside the image.
-    fn unfold_edge(&self, picture: &[f32], (y, x): (usize, usize), out: &mut [f32]) {
-        out.fill(0.0);
-        if let Some((from, skip, len)) = self.span(y, x) {
-            out[skip..skip + len].copy_from_slice(&picture[from..from + len]);
-        }
+    /// The pixels of padded images that one tap of the windows of `n_rows` output rows reads.
+    pub(super) fn tap<'a>(
+        &self,
+        padded: &'a [f32],
+        tap: usize,
+        n_rows: usize,
+        distance: usize,
+    ) -> Windows<'a> {
+        let (kernel, channels) = (self.window.kernel, self.shape[2]);
+        let first = tap / kernel * self.padded_line() + tap % kernel * channels;
+        Windows { pieces: [1, channels, 0], ..self.windows(&padded[first..], n_rows, distance) }
     }
 
     /// Adds windows `[rows · width, window]` to the pixels of the image they were read from.
-    pub(super) fn fold(&self, windows: &[f32], rows: Range<usize>, picture: &mut [f32]) {
+    pub(super) fn fold(&self, windows: &[f32], rows: Range<usize>, image: &mut [f32]) {
         let channels = self.shape[2];
         let pieces = self.places(rows).zip(windows.chunks_exact(self.window.kernel * channels));
         for ((y, x), window) in pieces {
             if let Some((from, skip, len)) = self.span(y, x) {
-                let to = picture[from..from + len].iter_mut();
+                let to = image[from..from + len].iter_mut();
                 to.zip(&window[skip..]).for_each(|(to, value)| *to += value);
             }
         }
@@ -134,13 +140,5 @@ impl Unfold {
         let n_columns = end.checked_sub(first).filter(|n| *n > 0)?;
         let from = (row * width + first - padding.left) * channels;
         Some((from, (first - x) * channels, n_columns * channels))
-    }
-}
-
-/// Copies a few values inline, because a call to `memcpy` would take longer than the copy.
-#[inline]
-fn copy_short(from: &[f32], to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
     }
 }

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use alpaca_kernels::{
-    Columns, DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, Pieces, ReversedWeights, Rows,
+    DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, Pieces, ReversedWeights, Rows, Windows,
     tree_sum, with_scratch,
 };
 use rayon::prelude::*;
@@ -248,10 +248,7 @@ impl Picture<'_> {
         let InvertedResidual { kernels, shape, n_outputs, .. } = self.block;
         let (_, out_width) = shape.output();
         let dy = &self.dy[rows.start * out_width * n_outputs..rows.end * out_width * n_outputs];
-        let n_pixels = rows.len() * out_width;
-        let (dy_columns, filtered_columns) =
-            (Columns::all(dy, *n_outputs), Columns::all(filtered, shape.channels));
-        kernels.add_gradient(dy_columns, filtered_columns, n_pixels, sums.project);
+        kernels.add_gradient(Windows::rows(dy, *n_outputs), filtered, sums.project);
         kernels.gate(dy, None, None, sums.project_shift);
         let epilogue =
             Epilogue { gate: Gate::of(self.block.activation, filtered), ..Epilogue::NONE };
@@ -275,9 +272,7 @@ impl Picture<'_> {
         let x = &self.x[rows.start * len..rows.end * len];
         let gate = Gate::of(self.block.activation, expanded.part(rows.clone()));
         let dz = kernels.gate_in_place(gradient, gate, sums.expand_shift);
-        let n_pixels = rows.len() * shape.width;
-        let (x, dz_columns) = (Columns::all(x, *k), Columns::all(dz, shape.channels));
-        kernels.add_gradient(x, dz_columns, n_pixels, sums.expand);
+        kernels.add_gradient(Windows::rows(x, *k), dz, sums.expand);
         if dx.is_empty() {
             return;
         }
