@@ -56,10 +56,10 @@ pub struct ConvolutionUnit {
     pub has_bias: bool,
     /// Batch normalization.
     pub norm: Option<Norm>,
+    /// Value that is added before the activation.
+    pub shortcut: Option<Value>,
     /// Activation.
     pub activation: Activation,
-    /// Value that is added at the end.
-    pub shortcut: Option<Value>,
 }
 
 impl ConvolutionUnit {
@@ -243,7 +243,7 @@ impl Fusion<'_> {
                 self.start(idx, UnitKind::Scaling { by });
             }
             LayerKind::BatchNormalization { .. } | LayerKind::Activation(_) => self.join(idx)?,
-            LayerKind::Add if self.is_activated(idx) || self.join(idx).is_err() => {
+            LayerKind::Add if self.has_curve(idx) || self.join(idx).is_err() => {
                 let other = self.value_of[inputs[1]];
                 self.start(idx, UnitKind::Sum { other, activation: Activation::Linear });
             }
@@ -275,11 +275,10 @@ impl Fusion<'_> {
         });
     }
 
-    /// Whether only an activation follows a sum. A convolution cannot have one after its shortcut.
-    fn is_activated(&self, sum: LayerIdx) -> bool {
+    /// Whether a smooth activation follows a sum.
+    fn has_curve(&self, sum: LayerIdx) -> bool {
         let mut readers = self.layers.iter().filter(|layer| layer.inputs.contains(&sum));
-        self.n_readers[sum] == 1
-            && readers.any(|layer| matches!(layer.kind, LayerKind::Activation(_)))
+        readers.any(|layer| matches!(layer.kind, LayerKind::Activation(by) if by.is_curve()))
     }
 
     /// Adds a layer to the unit it reads, if that unit has room for it.
@@ -307,21 +306,27 @@ impl Fusion<'_> {
 fn take_in(unit: &mut UnitKind, layer: &Layer, other: Option<Value>) -> bool {
     let convolution = match unit {
         UnitKind::Sum { activation, .. } => return activate(activation, layer.kind),
-        UnitKind::Convolution(convolution) if convolution.shortcut.is_none() => convolution,
+        UnitKind::Convolution(convolution) => convolution,
         _ => return false,
     };
     match layer.kind {
         _ if convolution.activation != Activation::Linear => false,
         LayerKind::BatchNormalization { epsilon } => {
-            let has_room = convolution.norm.is_none() && !convolution.has_bias;
+            let has_room = convolution.norm.is_none()
+                && convolution.shortcut.is_none()
+                && !convolution.has_bias;
             if has_room {
                 convolution.norm = Some(Norm { layer: layer.name.clone(), epsilon });
             }
             has_room
         }
-        LayerKind::Add if convolution.connection == Connection::Full => {
-            convolution.shortcut = other;
-            true
+        LayerKind::Add => {
+            let has_room =
+                convolution.connection == Connection::Full && convolution.shortcut.is_none();
+            if has_room {
+                convolution.shortcut = other;
+            }
+            has_room
         }
         kind => activate(&mut convolution.activation, kind),
     }
@@ -344,8 +349,8 @@ fn convolution(window: Window, connection: Connection, has_bias: bool) -> UnitKi
         connection,
         has_bias,
         norm: None,
-        activation: Activation::Linear,
         shortcut: None,
+        activation: Activation::Linear,
     })
 }
 

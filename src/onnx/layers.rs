@@ -35,14 +35,14 @@ pub(super) fn network(
         let output = match &unit.kind {
             UnitKind::Convolution(convolution) => {
                 let x = convolve(builder, unit, convolution, &x, weights);
-                let x = activate(builder, &unit.name, x, convolution.activation, &bounds);
-                match convolution.shortcut {
+                let x = match convolution.shortcut {
                     None => x,
                     Some(shortcut) => {
                         let name = format!("{}/sum", unit.name);
                         builder.node("Add", &name, &[&x, &name_of(shortcut)], &[])
                     }
-                }
+                };
+                activate(builder, &unit.name, x, convolution.activation, &bounds)
             }
             UnitKind::Sum { other, activation } => {
                 let sum = builder.node("Add", &unit.name, &[&x, &name_of(*other)], &[]);

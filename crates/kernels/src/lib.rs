@@ -155,7 +155,7 @@ impl Kernels {
         with_set!(self.set, S => normalise::moments::<S>(x, pivot, sums, squares));
     }
 
-    /// `y = activation(x · scale + shift)`, plus `shortcut` if given.
+    /// `y = activation(x · scale + shift + shortcut)`, where the shortcut is optional.
     pub fn normalise(
         self,
         x: &[f32],

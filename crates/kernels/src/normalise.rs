@@ -92,7 +92,7 @@ pub struct ScaleShift<'a> {
     pub shift: &'a [f32],
 }
 
-/// `y = activation(x · scale + shift)`, plus `shortcut` if given.
+/// `y = activation(x · scale + shift + shortcut)`, where the shortcut is optional.
 pub(super) fn normalise<S: Micro>(
     x: &[f32],
     affine: ScaleShift<'_>,
@@ -104,7 +104,6 @@ pub(super) fn normalise<S: Micro>(
     let n = scale.len();
     assert!(x.len().is_multiple_of(n) && shift.len() == n && y.len() == x.len());
     assert!(shortcut.is_none_or(|shortcut| shortcut.len() == x.len()));
-    assert!(shortcut.is_none() || !activation.is_curve());
     let job = NormaliseJob {
         rows: x.len() / n,
         n,
@@ -158,11 +157,11 @@ unsafe fn normalise_vector<S: Simd, const PART: bool>(
         let x = load::<S, PART>(job.x.add(at), n);
         let scale = load::<S, PART>(job.scale.add(column), n);
         let mut y = S::mul_add(x, scale, load::<S, PART>(job.shift.add(column), n));
-        if let Some(ceiling) = job.ceiling {
-            y = S::rectify(y, S::splat(ceiling));
-        }
         if !job.shortcut.is_null() {
             y = S::add(y, load::<S, PART>(job.shortcut.add(at), n));
+        }
+        if let Some(ceiling) = job.ceiling {
+            y = S::rectify(y, S::splat(ceiling));
         }
         store::<S, PART>(job.y.add(at), n, y);
     }

@@ -1,4 +1,4 @@
-//! Matrix products `x · W` with a fused epilogue: bias, activation, shortcut.
+//! Matrix products `x · W` with a fused epilogue: bias, shortcut, activation.
 //!
 //! A tile holds a few rows and up to three vectors of columns in registers and runs down `k`; `x`
 //! is read in place, one number a row and step, `W` from its packed panels. The rows of `x` may be the
@@ -19,10 +19,10 @@ use crate::Activation;
 pub struct Epilogue<'a> {
     /// The bias `[n]`.
     pub bias: Option<&'a [f32]>,
+    /// The shortcut `[rows, n]`.
+    pub shortcut: Option<&'a [f32]>,
     /// The activation. One that does not clip is the last part.
     pub activation: Activation,
-    /// The shortcut `[rows, n]`, added last.
-    pub shortcut: Option<&'a [f32]>,
     /// The gate `[rows, n]`; the output is zero where it is closed.
     pub gate: Option<Gate<'a>>,
 }
@@ -30,7 +30,7 @@ pub struct Epilogue<'a> {
 impl Epilogue<'_> {
     /// No epilogue.
     pub const NONE: Self =
-        Self { bias: None, activation: Activation::Linear, shortcut: None, gate: None };
+        Self { bias: None, shortcut: None, activation: Activation::Linear, gate: None };
 }
 
 /// The rows of a matrix that are windows of maps, in place: window by window along a line of each map,
@@ -97,8 +97,7 @@ pub(super) fn product_of_windows<S: Micro>(
     let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == rows * n);
     assert!(lanes == S::LANES && x.len() == k && x.have(rows) && out.len() == rows * n);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
-    let is_last = epilogue.shortcut.is_none() && epilogue.gate.is_none();
-    assert!(is_last || !epilogue.activation.is_curve());
+    assert!(epilogue.gate.is_none() || !epilogue.activation.is_curve());
     assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
     let block = (BLOCK / (x.pieces[1] + n)).clamp(48, 1024);
     for first_row in (0..rows).step_by(block) {
@@ -314,11 +313,11 @@ unsafe fn finish<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
         for i in 0..MR {
             let at = (row + i) * job.stride + j * S::LANES;
             let mut value = S::add(sums[i][j], bias);
-            if let Some(ceiling) = job.ceiling {
-                value = S::rectify(value, S::splat(ceiling));
-            }
             if !job.shortcut.is_null() {
                 value = S::add(value, load::<S, PART>(job.shortcut.add(at), job.tail));
+            }
+            if let Some(ceiling) = job.ceiling {
+                value = S::rectify(value, S::splat(ceiling));
             }
             if !job.gate.is_null() {
                 let by = load::<S, PART>(job.gate.add(at), job.tail);

@@ -69,8 +69,8 @@ fn check_product(
             let products = (0..k).map(|q| f64::from(x[row * k + q]) * f64::from(w[q * n + column]));
             let sum = products.sum::<f64>() * f64::from(scale[column]);
             let mut value = sum + if with_bias { f64::from(bias[column]) } else { 0.0 };
-            value = activation.value(value);
             value += if with_shortcut { f64::from(shortcut[i]) } else { 0.0 };
+            value = activation.value(value);
             if with_gate && gate[i] <= 0.0 { 0.0 } else { value }
         })
         .collect();

@@ -71,11 +71,11 @@ pub(super) fn forward(
                     }
                     (None, None) => x,
                 };
-                let x = operations::activate(x, convolution.activation);
-                Activations::Maps(match shortcut {
+                let x = match shortcut {
                     Some(shortcut) => x + shortcut,
                     None => x,
-                })
+                };
+                Activations::Maps(operations::activate(x, convolution.activation))
             }
             UnitKind::Sum { other, activation } => {
                 let sum = maps(input) + maps(values[other].clone());

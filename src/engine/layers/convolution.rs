@@ -39,7 +39,7 @@ pub(in crate::engine) struct Convolution {
 pub(in crate::engine) struct Filters<'a> {
     /// The weights, one column per filter.
     pub(in crate::engine) weights: &'a Packed,
-    /// The epilogue; its shortcut is that of the whole output.
+    /// The epilogue; its shortcut is that of all outputs.
     pub(in crate::engine) epilogue: Epilogue<'a>,
 }
 
@@ -64,7 +64,7 @@ pub(in crate::engine) fn convolve(
     let n_rows = if is_small { rows.len() } else { (WINDOWS / width).max(1) };
     let padded_len = unfold.padded_len(n_rows);
     with_scratch([n_together * padded_len], |[padded]| {
-        for images in images.chunks_exact(n_together * image_len) {
+        for (group, images) in images.chunks_exact(n_together * image_len).enumerate() {
             for row in rows.clone().step_by(n_rows) {
                 let block = row..(row + n_rows).min(rows.end);
                 for (image, padded) in
@@ -74,8 +74,7 @@ pub(in crate::engine) fn convolve(
                 }
                 let windows = unfold.windows(padded, block.len(), padded_len);
                 let len = n_together * block.len() * row_len;
-                // A shortcut comes with one image, or with images whose rows are one block.
-                let at = (row - rows.start) * row_len;
+                let at = (group * n_together * rows.len() + row - rows.start) * row_len;
                 let epilogue = Epilogue {
                     shortcut: epilogue.shortcut.map(|shortcut| &shortcut[at..at + len]),
                     ..epilogue
@@ -248,7 +247,7 @@ impl Operation for Convolution {
         };
         let mut all = vec![pass.wants_input.then(|| self.input_gradient(affine, &dz))];
         all.extend(affine::gradients(g, sums, affine).map(Some));
-        all.extend(pass.inputs.get(4).map(|_| Some(pass.dy.to_vec())));
+        all.extend(pass.inputs.get(4).map(|_| Some(dz.into_owned())));
         all
     }
 }

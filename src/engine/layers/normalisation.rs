@@ -160,8 +160,13 @@ impl Operation for Normalisation {
         let channels = self.shape[2];
         let Statistics { mean, variance, n: count } = self.statistics();
         let inverse = self.inverse_deviations(&variance);
-        let gate = Gate::of(self.activation, pass.output);
-        let all = NormRows { x, dy: pass.dy, gate };
+        let shortcut = pass.inputs.get(3);
+        let gated =
+            shortcut.map(|_| pass.gated(self.kernels, self.activation, channels, self.n_pieces).0);
+        let all = match &gated {
+            Some(dy) => NormRows { x, dy, gate: None },
+            None => NormRows { x, dy: pass.dy, gate: Gate::of(self.activation, pass.output) },
+        };
         let [sums, products] = self.sums(pass.n, |rows, sums, products| {
             self.kernels.slopes(all.rows(rows, channels), &mean, sums, products);
         });
@@ -193,7 +198,7 @@ impl Operation for Normalisation {
         let d_gamma = products.iter().zip(&inverse).map(|(p, inverse)| (p * inverse) as f32);
         let mut gradients =
             vec![dx, Some(d_gamma.collect()), Some(sums.iter().map(|sum| *sum as f32).collect())];
-        gradients.extend(pass.inputs.get(3).map(|_| Some(pass.dy.to_vec())));
+        gradients.extend(gated.map(|dy| Some(dy.into_owned())));
         gradients
     }
 }

@@ -163,6 +163,12 @@ impl Operation for Pointwise {
     }
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {
+        if pass.inputs.len() > 4 && self.activation != Activation::Linear {
+            // The shortcut's gradient is needed as a whole.
+            let (dy, _) = pass.gated(self.kernels, self.activation, self.n_outputs, self.n_pieces);
+            let linear = Self { activation: Activation::Linear, ..self.clone() };
+            return linear.backward(&Backward { dy: &dy, output: &[], ..*pass });
+        }
         let affine = Affine::of(&pass.inputs[1..4]);
         let (g, sums, dx) = if affine.weights.len() >= OWNED {
             self.backward_by_column(pass, affine)

@@ -107,9 +107,6 @@ proptest! {
     ) {
         for kernels in Kernels::all() {
             let generator = &mut SeedStream::new(seed).generator();
-            let (activation, has_shortcut, n_pieces) = options;
-            let has_shortcut = has_shortcut && activation == Activation::Linear;
-            let options = (activation, has_shortcut, n_pieces);
             normalisation(kernels, generator, shape, options).check(generator);
         }
     }

@@ -70,13 +70,9 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// The input and the shortcut of each image.
-    fn pictures(&self) -> impl Iterator<Item = (&'a [f32], Option<&'a [f32]>)> {
-        let Self { n, lengths: (x_len, y_len), x, shortcut } = *self;
-        (0..n).map(move |i| {
-            let shortcut = shortcut.map(|values| &values[i * y_len..][..y_len]);
-            (&x[i * x_len..][..x_len], shortcut)
-        })
+    /// The input of each image.
+    fn images(&self) -> impl Iterator<Item = &'a [f32]> {
+        self.x.chunks_exact(self.lengths.0).take(self.n)
     }
 }
 
@@ -92,20 +88,12 @@ impl StepKind {
             Self::Convolution { shape, window, weights, bias, activation } => {
                 let unfold = Unfold { shape: *shape, window: *window };
                 let (height, _) = window.output(shape[0], shape[1]);
-                let without = Filters { weights, epilogue: epilogue(bias, *activation, None) };
-                if group.shortcut.is_none() {
-                    convolve(kernels, unfold, group.x, without, 0..height, out);
-                    return;
-                }
-                for ((x, shortcut), out) in group.pictures().zip(out.chunks(len)) {
-                    let epilogue = epilogue(bias, *activation, shortcut);
-                    let filters = Filters { weights, epilogue };
-                    convolve(kernels, unfold, x, filters, 0..height, out);
-                }
+                let epilogue = epilogue(bias, *activation, group.shortcut);
+                convolve(kernels, unfold, group.x, Filters { weights, epilogue }, 0..height, out);
             }
             Self::Depthwise { shape, weights: Folded { kernel, bias }, activation } => {
                 let (height, _) = shape.output();
-                for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
+                for (x, out) in group.images().zip(out.chunks(len)) {
                     let input = Rows { values: x, first: 0 };
                     let filter = DepthwiseFilter { weights: kernel, bias, activation: *activation };
                     kernels.depthwise(shape, input, filter, 0..height, out);
@@ -124,13 +112,13 @@ impl StepKind {
                 }
             }
             Self::MaxPooling { shape, window } => {
-                for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
+                for (x, out) in group.images().zip(out.chunks(len)) {
                     greatest(*shape, *window, x, out);
                 }
             }
             Self::Block(block) => block.run(kernels, group, out),
             Self::GlobalAveragePooling => {
-                for ((x, _), out) in group.pictures().zip(out.chunks(len)) {
+                for (x, out) in group.images().zip(out.chunks(len)) {
                     with_scratch([out.len()], |[means]| {
                         average(x, means);
                         out.write(means);
@@ -164,7 +152,7 @@ impl Block {
             None if is_small => self.run_together(kernels, group.x, group, out),
             _ => {
                 let block = self.forward(kernels);
-                for ((x, _), out) in group.pictures().zip(out.chunks(group.lengths.1)) {
+                for (x, out) in group.images().zip(out.chunks(group.lengths.1)) {
                     block.run(x, out);
                 }
             }

@@ -23,7 +23,7 @@ enum Kind {
     Depthwise,
 }
 
-/// A convolution `(x W) ∘ s + b` with its activation and shortcut.
+/// A convolution `(x W) ∘ s + b` with its shortcut, if any, and activation.
 fn convolve(
     x: &Map,
     window: Window,
@@ -53,6 +53,7 @@ fn convolve(
             }
         }
         *value = *value * affine[1][column] + affine[2][column];
+        *value += affine.get(3).map_or(0.0, |shortcut| shortcut[at]);
         *value = activation.value(*value);
     }
     out
@@ -163,8 +164,6 @@ pub(super) fn pointwise(
     if with_shortcut {
         inputs.push(random(generator, n * size[0] * size[1] * c, -1.0, 1.0));
     }
-    // A shortcut follows a linear convolution.
-    let activation = if with_shortcut { Activation::Linear } else { activation };
     let shape = [n, size[0], size[1], k];
     Case {
         operation: Box::new(Pointwise {
@@ -179,8 +178,7 @@ pub(super) fn pointwise(
         inputs,
         twin: Box::new(move |inputs| {
             let x = Map { values: inputs[0].clone(), shape };
-            let y = convolve(&x, POINT, &inputs[1..4], Kind::AllChannels, activation);
-            inputs.get(4).map_or(y.clone(), |shortcut| sum(y, shortcut)).values
+            convolve(&x, POINT, &inputs[1..], Kind::AllChannels, activation).values
         }),
     }
 }
@@ -197,6 +195,11 @@ pub(super) fn spatial(
     let k = window.kernel * window.kernel * if is_depthwise { 1 } else { shape[2] };
     let mut inputs = vec![random(generator, n * shape.iter().product::<usize>(), -1.0, 1.0)];
     inputs.extend(affine(generator, k, c));
+    // Every other dense convolution has a shortcut.
+    if !is_depthwise && generator.between(0.0, 1.0) < 0.5 {
+        let (height, width) = window.output(shape[0], shape[1]);
+        inputs.push(random(generator, n * height * width * c, -1.0, 1.0));
+    }
     let operation: Box<dyn Operation> = if is_depthwise {
         let shape = Depthwise::new(shape, window);
         Box::new(DepthwiseConvolution { kernels, shape, activation, n_pieces })
@@ -210,7 +213,7 @@ pub(super) fn spatial(
         inputs,
         twin: Box::new(move |inputs| {
             let x = Map { values: inputs[0].clone(), shape: [n, h, w, channels] };
-            convolve(&x, window, &inputs[1..4], kind, activation).values
+            convolve(&x, window, &inputs[1..], kind, activation).values
         }),
     }
 }
@@ -301,7 +304,7 @@ pub(super) fn normalisation(
                 let column = i % c;
                 let deviation = (variances[column] + 1e-3).sqrt();
                 let y = (x - means[column]) / deviation * inputs[1][column] + inputs[2][column];
-                activation.value(y) + inputs.get(3).map_or(0.0, |shortcut| shortcut[i])
+                activation.value(y + inputs.get(3).map_or(0.0, |shortcut| shortcut[i]))
             };
             x.iter().enumerate().map(value).collect()
         }),
