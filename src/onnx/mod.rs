@@ -57,14 +57,15 @@ pub struct Classifier<'a> {
 #[error("an ONNX file cannot include the resizing of {0}")]
 pub struct UnsupportedResize(&'static str);
 
-/// Checks that the graph can resize images in this way.
+/// Checks that the graph can resize images to `size` in this way.
 ///
 /// # Errors
 /// When it cannot.
-pub fn check_resize(resize: ResizeSpec) -> Result<(), UnsupportedResize> {
+pub fn check_resize(resize: ResizeSpec, size: ImageSize) -> Result<(), UnsupportedResize> {
     let what = match (resize.interpolation, resize.fit) {
         (Interpolation::Bilinear, Fit::Stretch) => return Ok(()),
-        (Interpolation::Bilinear, Fit::Crop) => "`fit: crop`",
+        (Interpolation::Bilinear, Fit::Crop) if size.height == size.width => return Ok(()),
+        (Interpolation::Bilinear, Fit::Crop) => "`fit: crop` to sizes that are not square",
         (Interpolation::Bilinear, Fit::Pad) => "`fit: pad`",
         (Interpolation::Nearest, _) => "`interpolation: nearest`",
         (Interpolation::Bicubic, _) => "`interpolation: bicubic`",
@@ -80,7 +81,7 @@ impl Classifier<'_> {
     /// # Errors
     /// When images are resized in a way that the graph does not support.
     pub fn with_pixels(&self, of: Option<ImageSize>) -> Result<Vec<u8>, UnsupportedResize> {
-        check_resize(self.resize)?;
+        check_resize(self.resize, self.size)?;
         let mut builder = Builder::default();
         let [n, height, width] = match of {
             None => ["n", "height", "width"].map(Dimension::Named),

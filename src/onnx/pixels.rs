@@ -11,7 +11,7 @@
 
 use super::Classifier;
 use super::builder::{Attribute, Builder, ElementType};
-use crate::spec::{ImageSize, Preprocessing};
+use crate::spec::{Fit, ImageSize, Preprocessing, ResizeSpec};
 
 /// Number of bits of the low part of a weight. It is small enough for exact sums of the high parts,
 /// and of the low parts of up to two thousand weights.
@@ -49,19 +49,19 @@ fn any_size(
     floats: &str,
     classifier: &Classifier<'_>,
 ) -> String {
-    let (size, antialias) = (classifier.size, classifier.resize.antialias);
+    let (size, resize) = (classifier.size, classifier.resize);
     let shape = builder.node("Shape", "size", &[images], &[]);
     // Rows first: `[n, h, w · 3]`, so that one product serves all images.
     let rows_flat = builder.integers("rows_flat", &[3], &[0, 0, -1]);
     let flat = builder.node("Reshape", "flat", &[floats, &rows_flat], &[]);
-    let rows = Axis { name: "rows", length: size.height, antialias };
+    let rows = Axis { name: "rows", length: size.height, resize };
     let weights = rows.of_any_length(builder, &shape, 1);
     let fewer_rows = weights.apply(builder, "rows", &flat, Side::Left);
     // Then columns: `[n, height, w, 3]` to `[n, height, 3, w]`, times `[w, width]`.
     let apart = builder.integers("columns_apart", &[4], &[0, size.height as i64, -1, 3]);
     let apart = builder.node("Reshape", "apart", &[&fewer_rows, &apart], &[]);
     let apart = transpose(builder, "columns_last", &apart, &[0, 1, 3, 2]);
-    let columns = Axis { name: "columns", length: size.width, antialias };
+    let columns = Axis { name: "columns", length: size.width, resize };
     let weights = columns.of_any_length(builder, &shape, 2).transposed(builder, "columns");
     let small = weights.apply(builder, "columns", &apart, Side::Right);
     // `[n, height, 3, width]` to `[n, 3, height, width]`.
@@ -75,15 +75,16 @@ fn one_size(
     classifier: &Classifier<'_>,
     of: ImageSize,
 ) -> String {
-    let (size, antialias) = (classifier.size, classifier.resize.antialias);
+    let (size, resize) = (classifier.size, classifier.resize);
     let flat = reshape(builder, "flat", floats, &[of.height, of.width * 3]);
-    let rows = Axis { name: "rows", length: size.height, antialias };
-    let fewer_rows = rows.of_length(builder, of.height).apply(builder, "rows", &flat, Side::Left);
+    let rows = Axis { name: "rows", length: size.height, resize };
+    let fewer_rows =
+        rows.of_length(builder, of.height, of).apply(builder, "rows", &flat, Side::Left);
     let apart = reshape(builder, "apart", &fewer_rows, &[size.height, of.width, 3]);
     let apart = transpose(builder, "columns_last", &apart, &[0, 2, 1]);
     let apart = reshape(builder, "columns_flat", &apart, &[size.height * 3, of.width]);
-    let columns = Axis { name: "columns", length: size.width, antialias };
-    let weights = columns.of_length(builder, of.width).transposed(builder, "columns");
+    let columns = Axis { name: "columns", length: size.width, resize };
+    let weights = columns.of_length(builder, of.width, of).transposed(builder, "columns");
     let small = weights.apply(builder, "columns", &apart, Side::Right);
     let small = reshape(builder, "colours_apart", &small, &[size.height, 3, size.width]);
     let small = transpose(builder, "small", &small, &[1, 0, 2]);
@@ -121,9 +122,9 @@ pub(super) fn affine(preprocessing: Preprocessing) -> ([f32; 3], [f32; 3]) {
 /// An axis of images that is resized.
 struct Axis {
     name: &'static str,
-    /// Length after resizing.
+    /// Length after resizing. With [`Fit::Crop`] both axes have the same.
     length: usize,
-    antialias: bool,
+    resize: ResizeSpec,
 }
 
 /// On which side of the product the weights are.
@@ -183,10 +184,11 @@ impl AxisWeights {
 }
 
 impl Axis {
-    /// Adds the weights for a length that is known at export.
-    fn of_length(&self, builder: &mut Builder, n: usize) -> AxisWeights {
+    /// Adds the weights for an axis of `n` pixels of images whose size is known at export.
+    fn of_length(&self, builder: &mut Builder, n: usize, of: ImageSize) -> AxisWeights {
         let at = |what: &str| format!("{}/{what}", self.name);
-        let (weights, bits) = weights(n, self.length, self.antialias);
+        let part = if self.resize.fit == Fit::Crop { of.height.min(of.width) } else { n };
+        let (weights, bits) = weights(n, part, self.length, self.resize.antialias);
         // The largest sum of weighted pixels and half a unit.
         let most = weights.chunks_exact(n).map(|row| row.iter().sum::<i64>() * 255).max();
         let is_whole = most.unwrap_or(0) + (1 << (bits - 1)) < 1 << f32::MANTISSA_DIGITS;
@@ -226,6 +228,7 @@ impl Axis {
     /// Adds the weights before they are divided by their sums, `[length, n]`: a triangle around the
     /// middle of each target pixel, as wide as the step between targets where that is more than a
     /// pixel and antialiasing is asked for, times twice the length; and the sums, `[length, 1]`.
+    /// Targets divide the middle part of the axis, which is all of it unless images are cropped.
     fn triangle(&self, builder: &mut Builder, shape: &str, position: i64) -> (String, String) {
         let at = |what: &str| format!("{}/{what}", self.name);
         let length = self.length as i64;
@@ -235,20 +238,26 @@ impl Axis {
         let [zero, one] =
             [0, 1].map(|value| builder.integers(&at(&format!("number_{value}")), &[], &[value]));
         let sources = builder.node("Range", &at("sources"), &[&zero, &n, &one], &[]);
+        let part = self.part(builder, shape, &n);
         // The distance of source x from the middle of target i, times twice the length:
-        // (2i + 1) n - length - 2 length x.
+        // (2i + 1) part + (n - part) length - length - 2 length x.
         let odd: Vec<i64> = (0..length).map(|i| 2 * i + 1).collect();
         let odd = builder.integers(&at("odd"), &[self.length, 1], &odd);
         let step = builder.integers(&at("step"), &[], &[2 * length]);
         let half = builder.integers(&at("length"), &[], &[length]);
-        let middle = builder.node("Mul", &at("middle"), &[&odd, &n], &[]);
-        let middle = builder.node("Sub", &at("centre"), &[&middle, &half], &[]);
+        let middle = builder.node("Mul", &at("middle"), &[&odd, &part], &[]);
+        let mut middle = builder.node("Sub", &at("centre"), &[&middle, &half], &[]);
+        if part != n {
+            let rest = builder.node("Sub", &at("rest"), &[&n, &part], &[]);
+            let rest = builder.node("Mul", &at("rest_step"), &[&rest, &half], &[]);
+            middle = builder.node("Add", &at("centre_of_part"), &[&middle, &rest], &[]);
+        }
         let place = builder.node("Mul", &at("place"), &[&sources, &step], &[]);
         let distance = builder.node("Sub", &at("difference"), &[&middle, &place], &[]);
         let distance = builder.node("Abs", &at("distance"), &[&distance], &[]);
-        let radius = if self.antialias {
+        let radius = if self.resize.antialias {
             let two = builder.integers(&at("number_2"), &[], &[2]);
-            let wide = builder.node("Mul", &at("wide"), &[&n, &two], &[]);
+            let wide = builder.node("Mul", &at("wide"), &[&part, &two], &[]);
             builder.node("Max", &at("radius"), &[&wide, &step], &[])
         } else {
             step
@@ -260,6 +269,21 @@ impl Axis {
         let along = builder.integers(&at("along"), &[1], &[1]);
         let sums = builder.node("ReduceSum", &at("row_sums"), &[&triangle, &along], &[]);
         (triangle, sums)
+    }
+
+    /// Adds the length of the part that is resized, of an axis of `n` pixels: the shorter side of the
+    /// images if they are cropped to a square.
+    fn part(&self, builder: &mut Builder, shape: &str, n: &str) -> String {
+        if self.resize.fit != Fit::Crop {
+            return n.to_owned();
+        }
+        let at = |what: &str| format!("{}/{what}", self.name);
+        let sides = [1, 2].map(|position| {
+            let axis = builder.integers(&at(&format!("axis_{position}")), &[], &[position]);
+            let along = [("axis", Attribute::Integer(0))];
+            builder.node("Gather", &at(&format!("side_{position}")), &[shape, &axis], &along)
+        });
+        builder.node("Min", &at("part"), &[&sides[0], &sides[1]], &[])
     }
 
     /// Adds the number of bits that represent one in whole weights: the most, up to [`MOST_BITS`],
@@ -329,15 +353,15 @@ impl Axis {
     }
 }
 
-/// The weights that the graph computes to resize an axis of `n` pixels to `length`: integers,
-/// `[length, n]`, and the number of bits that represent one.
-pub fn weights(n: usize, length: usize, antialias: bool) -> (Vec<i64>, u32) {
-    let (n, length) = (n as i64, length as i64);
+/// The weights that the graph computes to resize the middle `part` of an axis of `n` pixels to
+/// `length`: integers, `[length, n]`, and the number of bits that represent one.
+pub fn weights(n: usize, part: usize, length: usize, antialias: bool) -> (Vec<i64>, u32) {
+    let [n, part, length] = [n, part, length].map(|n| n as i64);
     let step = 2 * length;
-    let radius = if antialias { step.max(2 * n) } else { step };
+    let radius = if antialias { step.max(2 * part) } else { step };
     let rows: Vec<Vec<i64>> = (0..length)
         .map(|i| {
-            let center = (2 * i + 1) * n - length;
+            let center = (2 * i + 1) * part + (n - part) * length - length;
             (0..n).map(|x| (radius - (center - step * x).abs()).max(0)).collect()
         })
         .collect();
@@ -364,7 +388,7 @@ mod tests {
     fn parts_of_sums_fit_into_single_precision() {
         for length in [32, 160, 512, 1024] {
             for n in [1, 100, 1025, 4032, 9000, 12_000] {
-                let (weights, bits) = weights(n, length, true);
+                let (weights, bits) = weights(n, n, length, true);
                 let most = |of: &dyn Fn(i64) -> i64| {
                     let sums =
                         weights.chunks_exact(n).map(|row| row.iter().map(|w| of(*w)).sum::<i64>());

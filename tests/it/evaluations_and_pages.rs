@@ -176,7 +176,7 @@ fn a_task_that_cannot_be_done_is_said_before_anything_trains() {
     std::fs::create_dir_all(workshop.path("rings/rnig")).unwrap();
     std::fs::copy(workshop.path("pictures/ring/000.png"), workshop.path("rings/rnig/1.png"))
         .unwrap();
-    let more = ["dataset.split.test=0.25", "dataset.resize.fit=crop"];
+    let more = ["dataset.split.test=0.25", "dataset.resize.fit=pad"];
     let said = run(&workshop, &["-S", more[0], "-S", more[1]]);
     assert_eq!(said.code, Some(2));
     insta::assert_snapshot!(said.err.replace(&workshop.text(""), ""));

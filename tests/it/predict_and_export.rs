@@ -103,7 +103,11 @@ fn bad_pictures_are_named_and_are_a_failure_unless_that_is_chosen() {
 
 #[test]
 fn an_exported_model_says_the_same_of_pictures_of_any_size() {
-    for (n_classes, more) in [(2, &[][..]), (3, &["-S", "dataset.resize.antialias=false"])] {
+    for (n_classes, more) in [
+        (2, &[][..]),
+        (3, &["-S", "dataset.resize.antialias=false"]),
+        (2, &["-S", "dataset.resize.fit=crop"]),
+    ] {
         let (workshop, _) = trained(n_classes, more);
         let (run, file) = (workshop.text("runs/small"), workshop.text("model.onnx"));
         let said = alpaca_run(&["export", &run, "-o", &file, "--no-cache"]);

@@ -21,7 +21,7 @@ proptest! {
         let interpolation = Interpolation::Bilinear;
         let spec = ResizeSpec { interpolation, antialias, fit: Fit::Stretch };
         let expected = Resizer::new(spec, ImageSize { height: 1, width: length }).resize(&image);
-        let (weights, bits) = pixels::weights(n as usize, length, antialias);
+        let (weights, bits) = pixels::weights(n as usize, n as usize, length, antialias);
         let found = weights.chunks_exact(n as usize).flat_map(|row| {
             [0, 1, 2].map(|c| {
                 let pixels = image.as_raw().iter().skip(c).step_by(3);
@@ -30,5 +30,29 @@ proptest! {
             })
         });
         prop_assert_eq!(found.collect::<Vec<u8>>(), expected);
+    }
+
+    #[test]
+    fn the_weights_of_a_cropping_graph_are_those_of_the_resizer(
+        (height, more) in (1u32..200, 0u32..150),
+        length in prop::sample::select(vec![32, 48, 100, 224]),
+        antialias: bool,
+        seed: u32,
+    ) {
+        // Columns of noise, all rows alike: rows stay as they are.
+        let width = height + more;
+        let noise = |at: u32| (at.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 24) as u8;
+        let image = RgbImage::from_fn(width, height, |x, _| image::Rgb([noise(x); 3]));
+        let spec = ResizeSpec { interpolation: Interpolation::Bilinear, antialias, fit: Fit::Crop };
+        let expected = Resizer::new(spec, ImageSize { height: length, width: length }).resize(&image);
+        let (weights, bits) =
+            pixels::weights(width as usize, height as usize, length, antialias);
+        let found = weights.chunks_exact(width as usize).map(|row| {
+            let pixels = image.as_raw().iter().step_by(3);
+            let sum: i64 = row.iter().zip(pixels).map(|(w, &p)| w * i64::from(p)).sum();
+            ((sum + (1 << (bits - 1))) >> bits).clamp(0, 255) as u8
+        });
+        let first_row: Vec<u8> = expected[..3 * length].iter().step_by(3).copied().collect();
+        prop_assert_eq!(found.collect::<Vec<u8>>(), first_row);
     }
 }

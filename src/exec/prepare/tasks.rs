@@ -35,7 +35,7 @@ pub(super) fn check_tasks(
                 );
             }
             TaskKind::Export(ExportSpec { normalised: false, .. }) => {
-                let fits = onnx::check_resize(spec.dataset.resize);
+                let fits = onnx::check_resize(spec.dataset.resize, spec.dataset.image_size);
                 problems.extend(fits.err().map(|error| {
                     Problem::new(Code::Conflict, at("export"), error.to_string())
                         .hints(ExportError::from(error).hints())
