@@ -27,7 +27,7 @@ use alpaca_run::train::objective;
 use crate::reference::{farthest, largest, options, tensors};
 use crate::support::pictures::Workshop;
 use crate::support::program::alpaca_run;
-use crate::support::runs::run;
+use crate::support::runs::{FAMILIES, TWO_KINDS, run};
 
 const SIDE: usize = 64;
 
@@ -262,30 +262,6 @@ fn gradients(
     assert!(error < 1e-3 * loss.max(1.0), "{layers:?}: loss {loss}, difference {error:.1e}");
     gradients
 }
-
-/// A small network of each family that other tests do not train.
-const FAMILIES: [&str; 5] = [
-    "mobilenet_v1",
-    "mobilenet_v3_small",
-    "mobilenet_v4_conv_small_050",
-    "efficientnet_b0",
-    "resnet18",
-];
-
-/// A stage that trains everything with the statistics of each batch, and one with fixed statistics.
-const TWO_KINDS: &str = "\
-version: 1
-seed: 3
-dataset: { directory: pictures, image_size: 32, batch_size: 5 }
-augmentation:
-  - random_flip: horizontal
-model: { base: resnet18, weights: none }
-stages:
-  all:
-    train: { freeze: none, epochs: 1, batch_norm: { train: {} } }
-  last:
-    train: { unfreeze_last: 2, epochs: 1 }
-";
 
 #[test]
 fn runs_of_every_family_do_not_depend_on_threads_and_are_exported() {

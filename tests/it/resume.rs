@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, spawn};
-use crate::support::runs::{FROM_SCRATCH, TWO_STAGES, assert_same_files, run};
+use crate::support::runs::{FAMILIES, FROM_SCRATCH, TWO_KINDS, TWO_STAGES, assert_same_files, run};
 
 /// How often the run of [`killed_at_any_moment_a_run_goes_on_to_the_same_bytes`] is killed, unless
 /// `ALPACA_KILLS` says otherwise.
@@ -72,6 +72,27 @@ fn killed_at_any_moment_a_run_goes_on_to_the_same_bytes() {
 #[test]
 fn killed_from_scratch_a_run_goes_on_to_the_same_bytes() {
     check_kills(FROM_SCRATCH, N_KILLS / 2);
+}
+
+#[test]
+fn killed_in_either_stage_a_run_of_any_family_goes_on_to_the_same_bytes() {
+    for base in FAMILIES {
+        let workshop = Workshop::new(TWO_KINDS, 2);
+        let base = format!("model.base={base}");
+        let more = ["-S", base.as_str()];
+        assert_eq!(Said::of(start(&workshop, "whole", &more)).code, Some(0));
+        let directory = workshop.path("killed/small");
+        let mut process = start(&workshop, "killed", &more);
+        for stage in ["stage-in-progress", "stage-1"] {
+            wait_for(&directory.join("checkpoint").join(stage), &mut process);
+            kill(process);
+            assert!(!directory.join("manifest.json").exists(), "{base}: it ended before the kill");
+            process = resume(&directory);
+        }
+        let said = Said::of(process);
+        assert_eq!(said.code, Some(0), "{base}: {}", said.err);
+        assert_same_files(&workshop.path("whole/small"), &directory);
+    }
 }
 
 /// Behind its last stage a run evaluates and exports.

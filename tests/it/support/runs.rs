@@ -32,6 +32,31 @@ stages:
     train: { epochs: 1 }
 ";
 
+/// A small network of each family, except that of the other pipelines here.
+pub const FAMILIES: [&str; 5] = [
+    "mobilenet_v1",
+    "mobilenet_v3_small",
+    "mobilenet_v4_conv_small_050",
+    "efficientnet_b0",
+    "resnet18",
+];
+
+/// For any network: a stage that trains everything with the statistics of each batch, and one with
+/// fixed statistics.
+pub const TWO_KINDS: &str = "\
+version: 1
+seed: 3
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+augmentation:
+  - random_flip: horizontal
+model: { base: resnet18, weights: none }
+stages:
+  all:
+    train: { freeze: none, epochs: 1, batch_norm: { train: {} } }
+  last:
+    train: { unfreeze_last: 2, epochs: 1 }
+";
+
 /// Two stages that train everything, with all that training from scratch can have.
 pub const FROM_SCRATCH: &str = "\
 version: 1
