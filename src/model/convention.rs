@@ -15,11 +15,23 @@ impl Convention {
         }
     }
 
+    /// How `keras.applications` builds a network with published weights.
+    pub fn of_keras(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::EfficientnetB0 => Self::Tensorflow,
+            Architecture::Resnet50 => Self::KerasCaffe,
+            _ => Self::Keras,
+        }
+    }
+
     /// The epsilon of every batch normalization.
     pub fn epsilon(self) -> f32 {
         match self {
             Self::Torch | Self::TorchInception => 1e-5,
+            Self::KerasCaffe => 1.001e-5,
             Self::Keras
+            | Self::KerasNoTop
+            | Self::KerasZeroToOne
             | Self::TorchvisionMobilenetV3
             | Self::Tensorflow
             | Self::EfficientnetLite => 1e-3,
@@ -35,7 +47,7 @@ impl Convention {
         kernel: usize,
         stride: usize,
     ) -> Padding {
-        if self.is_of_pytorch() {
+        if self.pads_evenly() {
             Padding::around_all((kernel - 1) / 2)
         } else {
             Padding::same(height, width, kernel, stride)

@@ -212,17 +212,34 @@ pub enum Convention {
     /// As in Google's EfficientNet-Lite: padding and epsilon of TensorFlow, and pixel values
     /// `(x - 127) / 128`.
     EfficientnetLite,
+    /// As in `keras.applications`'s MobileNetV3 without its classifier: like [`Keras`](Self::Keras),
+    /// and the network ends before its pooling and the convolution after it.
+    KerasNoTop,
+    /// As in `keras.applications`'s EfficientNet without published weights: like
+    /// [`Keras`](Self::Keras), with pixel values from 0 to 1.
+    KerasZeroToOne,
+    /// As in `keras.applications`'s ResNet, whose weights come from Caffe: the first convolution of a
+    /// block has the stride, zeros are added on all sides, epsilon is 1.001e-5, and only the mean of
+    /// each channel is subtracted from pixel values.
+    KerasCaffe,
 }
+
+/// The mean of red, green and blue over `ImageNet` in pixel values, as in Caffe and in
+/// `keras.applications.imagenet_utils.preprocess_input`.
+const CAFFE_MEAN: [f32; 3] = [123.68, 116.779, 103.939];
 
 impl Convention {
     /// All conventions.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Keras,
         Self::Torch,
         Self::TorchInception,
         Self::TorchvisionMobilenetV3,
         Self::Tensorflow,
         Self::EfficientnetLite,
+        Self::KerasNoTop,
+        Self::KerasZeroToOne,
+        Self::KerasCaffe,
     ];
 
     /// Its name in records.
@@ -234,6 +251,9 @@ impl Convention {
             Self::TorchvisionMobilenetV3 => "torchvision_mobilenet_v3",
             Self::Tensorflow => "tensorflow",
             Self::EfficientnetLite => "efficientnet_lite",
+            Self::KerasNoTop => "keras_no_top",
+            Self::KerasZeroToOne => "keras_zero_to_one",
+            Self::KerasCaffe => "keras_caffe",
         }
     }
 
@@ -242,10 +262,20 @@ impl Convention {
         matches!(self, Self::Torch | Self::TorchInception | Self::TorchvisionMobilenetV3)
     }
 
+    /// Whether convolutions add the same number of zeros on all sides.
+    pub fn pads_evenly(self) -> bool {
+        self.is_of_pytorch() || self == Self::KerasCaffe
+    }
+
     /// How pixel values are scaled before they enter the base model.
     pub fn preprocessing(self) -> Preprocessing {
         match self {
-            Self::Keras | Self::TorchInception => Preprocessing::MinusOneToOne,
+            Self::Keras | Self::KerasNoTop | Self::TorchInception => Preprocessing::MinusOneToOne,
+            Self::KerasZeroToOne => Preprocessing::ZeroToOne,
+            Self::KerasCaffe => {
+                let (mean, deviation) = (CAFFE_MEAN.map(|mean| mean / 255.0), [1.0 / 255.0; 3]);
+                Preprocessing::Statistics { mean, deviation }
+            }
             Self::Torch | Self::TorchvisionMobilenetV3 | Self::Tensorflow => {
                 Preprocessing::ImagenetStatistics
             }

@@ -36,6 +36,7 @@ mod fetch_command;
 mod generated_datasets;
 mod imagenet_classifier;
 mod images;
+mod keras_files;
 mod layer_definitions;
 mod layers_command;
 mod models_command;

@@ -240,6 +240,14 @@ fn convention(convention: Convention) -> &'static str {
         Convention::Tensorflow => {
             "pixel values scaled by the statistics of ImageNet, padding of TensorFlow"
         }
+        Convention::KerasNoTop => {
+            "pixel values from -1 to 1, padding of TensorFlow, without the convolution after the pooling"
+        }
+        Convention::KerasZeroToOne => "pixel values from 0 to 1, padding of TensorFlow",
+        Convention::KerasCaffe => {
+            "pixel values minus their mean, padding on all sides, epsilon 1.001e-5, stride in the first \
+             convolution of a block"
+        }
         Convention::EfficientnetLite => "pixel values `(x - 127) / 128`, padding of TensorFlow",
     }
 }
@@ -359,7 +367,7 @@ fn weights_as_json(width: &WidthInfo, weights: &WeightsInfo) -> Value {
         "accuracy_source": facts.accuracy_source,
         "convention": convention.name(),
         "preprocessing": convention.preprocessing(),
-        "padding": if convention.is_of_pytorch() { "symmetric" } else { "tensorflow" },
+        "padding": if convention.pads_evenly() { "symmetric" } else { "tensorflow" },
         "pipeline": pipeline,
         "is_here": is_here,
         "path": path.map(|path| names::text_of_path(path)),

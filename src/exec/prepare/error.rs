@@ -54,9 +54,10 @@ fn of_run(directory: &Path) -> String {
 pub(super) fn weights_problem(error: &WeightsError) -> Problem {
     let code = match error {
         WeightsError::Mismatch { .. } | WeightsError::NoClassifier { .. } => Code::WeightsMismatch,
-        WeightsError::File(_) | WeightsError::Format { .. } | WeightsError::UnknownTimm { .. } => {
-            Code::WeightsFile
-        }
+        WeightsError::File(_)
+        | WeightsError::Format { .. }
+        | WeightsError::UnknownTimm { .. }
+        | WeightsError::Unsupported { .. } => Code::WeightsFile,
     };
     let at = KeyPath::of(&["model", "weights"]);
     Problem::caused(code, at, error).notes(error.notes()).hints(error.hints())

@@ -7,12 +7,15 @@ use super::error::weights_problem;
 use super::weights::{self, BaseWeights, File};
 use crate::base::key_path::KeyPath;
 use crate::model::architecture;
+use crate::model::freeze::{self, LayerRef};
 use crate::model::imagenet;
 use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{Architecture, BaseModel, Convention, PipelineSpec, TopSpec, WeightsSpec};
+use crate::spec::{
+    Architecture, BaseModel, Convention, FreezeSpec, PipelineSpec, Source, TopSpec, WeightsSpec,
+};
 
 /// Checks the file that a model refers to, if it refers to one.
 ///
@@ -63,16 +66,50 @@ fn with_weights(
     let convention = convention.map_err(|error| other(weights_problem(&error)))?;
     let network = network(spec, convention, n_classes);
     let weights = weights::read(file, architecture, &network).map_err(other)?;
+    check_freeze(spec, &network)?;
     Ok((network, weights))
 }
 
-/// Builds the classifier of a pipeline without weights.
+/// Checks that a network has the layers that stages train from. Keras leaves layers out of a
+/// MobileNetV3 without classifier.
+fn check_freeze(spec: &PipelineSpec, network: &Network) -> Result<(), Problem> {
+    for stage in &spec.stages {
+        if let FreezeSpec::Before { layer } = &stage.train.freeze {
+            let at = KeyPath::of(&["stages", &stage.name, "train", "unfreeze_from"]);
+            freeze::find_at(&network.graph, LayerRef::Name(layer), at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the classifier of a pipeline without weights. Their file decides the convention, as far as
+/// it can be read.
+///
+/// # Errors
+/// When the base model is a file that cannot be used as one, or when it has no layer that a stage
+/// trains from.
 pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
-    let base = match &spec.model.base {
-        BaseModel::Named(_) => Convention::default().into(),
-        BaseModel::Onnx(onnx) => base_model::of_pipeline(onnx, spec)?.base,
+    let architecture = match &spec.model.base {
+        BaseModel::Named(architecture) => *architecture,
+        BaseModel::Onnx(onnx) => {
+            let base = base_model::of_pipeline(onnx, spec)?.base;
+            return Ok(network(spec, base, n_classes));
+        }
     };
-    Ok(network(spec, base, n_classes))
+    let convention = match &spec.model.weights {
+        WeightsSpec::File(location) => {
+            let file = WeightsFile::open(&location.path).ok();
+            file.and_then(|file| file.convention(architecture).ok())
+        }
+        _ => weights::published(&spec.model).and_then(|file| match file.source {
+            Source::Keras => Some(Convention::of_keras(architecture)),
+            Source::Torchvision => Some(Convention::of_torchvision(architecture)),
+            Source::Timm => None,
+        }),
+    };
+    let network = network(spec, convention.unwrap_or_default(), n_classes);
+    check_freeze(spec, &network)?;
+    Ok(network)
 }
 
 fn network(spec: &PipelineSpec, base: impl Into<Base>, n_classes: usize) -> Network {
@@ -107,7 +144,8 @@ pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Fou
 /// The hint for weights of another network than that of the pipeline, or of another width.
 fn other_network(own: Architecture, file: &WeightsFile) -> Option<String> {
     let fits = |architecture: Architecture, width: f64| {
-        let graph = architecture::outline(architecture, Convention::default(), width);
+        let convention = file.convention(architecture).unwrap_or_default();
+        let graph = architecture::outline(architecture, convention, width);
         file.fits(architecture, &graph.parameters())
     };
     let steps = (1..=40).map(|step| f64::from(step) * 0.05);

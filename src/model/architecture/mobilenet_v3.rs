@@ -1,7 +1,8 @@
 //! MobileNetV3 without its classifier, with the layer names of timm.
 //!
 //! Howard et al. 2019 (arXiv 1905.02244), tables 1 and 2. A pointwise convolution follows the
-//! pooling, so the network ends with its own pooling and that convolution.
+//! pooling, so the network ends with its own pooling and that convolution. Without its classifier,
+//! Keras's has neither.
 
 use alpaca_kernels::Activation;
 
@@ -104,6 +105,9 @@ pub(super) fn build(
     x = builder.normalise(&name("bn1"), x);
     x = builder.activate(&name("bn1.act"), Activation::HardSwish, x);
     builder.graph.end_block();
+    if convention == Convention::KerasNoTop {
+        return builder.graph;
+    }
     let pooled = LayerKind::GlobalAveragePooling { keeps_axes: true };
     x = builder.graph.add("global_pool", pooled, &[x]);
     x = builder.biased("conv_head", x, head);

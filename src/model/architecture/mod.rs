@@ -10,6 +10,7 @@ mod mobilenet_v4;
 mod resnet;
 
 pub(in crate::model) use efficientnet::repeats as efficientnet_repeats;
+pub(in crate::model) use mobilenet_v1::repeats as mobilenet_v1_repeats;
 pub use mobilenet_v2::PUBLISHED_WIDTHS;
 pub(in crate::model) use mobilenet_v3::squeezes as mobilenet_v3_squeezes;
 

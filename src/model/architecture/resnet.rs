@@ -1,7 +1,7 @@
 //! ResNet without its classifier, with the layer names of torchvision, which timm shares.
 //!
 //! He et al. 2016 (arXiv 1512.03385), table 1. As in both libraries, the 3x3 convolution of a
-//! bottleneck has the stride, not the first one ("ResNet v1.5").
+//! bottleneck has the stride ("ResNet v1.5"); in Keras the first one has it, as in the paper.
 
 use alpaca_kernels::{Activation, Window};
 
@@ -56,7 +56,9 @@ fn block(
     let name = |part: &str| format!("{prefix}.{part}");
     // Filters, kernel and stride of each convolution.
     let convolutions = if is_bottleneck {
-        vec![(channels, 1, 1), (channels, 3, stride), (channels * BOTTLENECK, 1, 1)]
+        let is_first = builder.convention == Convention::KerasCaffe;
+        let [first, second] = if is_first { [stride, 1] } else { [1, stride] };
+        vec![(channels, 1, first), (channels, 3, second), (channels * BOTTLENECK, 1, 1)]
     } else {
         vec![(channels, 3, stride), (channels, 3, 1)]
     };

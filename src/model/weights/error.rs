@@ -53,6 +53,16 @@ pub enum WeightsError {
         /// Network of the pipeline.
         architecture: Architecture,
     },
+    /// The file holds weights of a network that differs from the one here.
+    #[error("`{}` cannot be used as weights: {what}", path.display())]
+    Unsupported {
+        /// Path of the file.
+        path: PathBuf,
+        /// What the file holds.
+        what: String,
+        /// What to use instead.
+        hint: String,
+    },
     /// The tensors do not include an ImageNet classifier.
     #[error("`{}` contains no classifier of ImageNet's 1,000 classes", path.display())]
     NoClassifier {
@@ -69,6 +79,7 @@ impl WeightsError {
             Self::File(_)
             | Self::Format { .. }
             | Self::UnknownTimm { .. }
+            | Self::Unsupported { .. }
             | Self::NoClassifier { .. } => vec![],
         }
     }
@@ -98,6 +109,7 @@ impl WeightsError {
                      `config.json` beside it"
                 )]
             }
+            Self::Unsupported { hint, .. } => vec![hint.clone()],
             Self::NoClassifier { .. } => {
                 vec![
                     "use a file that includes it; `no_top` files and the weights of a run do not"

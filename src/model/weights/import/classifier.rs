@@ -1,6 +1,6 @@
 //! The classifier that came with weights: one dense layer over the 1,000 classes of ImageNet.
 
-use super::names::Naming;
+use super::names::{Naming, keras};
 use super::{TensorFile, WeightsFile, check_numbers};
 use crate::base::tensor::Tensor;
 use crate::model::graph::Role;
@@ -55,7 +55,11 @@ impl WeightsFile {
         let n = imagenet::N_CLASSES;
         let is_turned = !matches!(self.naming, Naming::Own | Naming::Keras | Naming::Keras3);
         let n_features = match (is_turned, &shapes[&kernel][..]) {
-            (true, &[classes, features]) | (false, &[features, classes]) if classes == n => {
+            (true, &[classes, features])
+            // A pointwise convolution after the pooling is a dense layer.
+            | (false, &[features, classes] | &[1, 1, features, classes])
+                if classes == n =>
+            {
                 features
             }
             _ => return Err(none()),
@@ -80,27 +84,32 @@ impl WeightsFile {
 
 /// The names of kernel and bias of the classifier in a file.
 fn place(naming: Naming, file: &dyn TensorFile) -> Option<(String, String)> {
-    let pairs: &[[&str; 2]] = match naming {
-        Naming::Torchvision => &[
-            ["classifier.1.weight", "classifier.1.bias"],
-            // After the linear layer behind the pooling of MobileNetV3.
-            ["classifier.3.weight", "classifier.3.bias"],
-        ],
-        Naming::Timm => &[["classifier.weight", "classifier.bias"]],
-        Naming::Resnet => &[["fc.weight", "fc.bias"]],
-        Naming::EfficientnetPytorch => &[["_fc.weight", "_fc.bias"]],
-        Naming::Own | Naming::Keras => &[["predictions/kernel", "predictions/bias"]],
-        Naming::Keras3 => &[["layers/dense/vars/0", "layers/dense/vars/1"]],
+    let layers: Vec<String> = match naming {
+        // The second of MobileNetV3, after the linear layer behind its pooling.
+        Naming::Torchvision => vec!["classifier.1".to_owned(), "classifier.3".to_owned()],
+        Naming::Timm => vec!["classifier".to_owned()],
+        Naming::Resnet => vec!["fc".to_owned()],
+        Naming::EfficientnetPytorch => vec!["_fc".to_owned()],
+        Naming::Own | Naming::Keras => keras::CLASSIFIERS.map(str::to_owned).to_vec(),
+        Naming::Keras3 => keras::numbered_classifier(file.shapes()).into_iter().collect(),
     };
-    let find = |end: &str| {
+    let [kernel, bias] = match naming {
+        Naming::Own | Naming::Keras => ["/kernel", "/bias"],
+        Naming::Keras3 => ["/vars/0", "/vars/1"],
+        _ => [".weight", ".bias"],
+    };
+    let find = |end: String| {
         let mut names = file.shapes().keys();
         let found = names.find(|name| {
             let name = name.strip_suffix(":0").unwrap_or(name);
-            name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
+            let rest = name.strip_suffix(end.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
         });
         found.cloned()
     };
-    pairs.iter().find_map(|[kernel, bias]| Some((find(kernel)?, find(bias)?)))
+    layers.iter().find_map(|layer| {
+        Some((find(format!("{layer}{kernel}"))?, find(format!("{layer}{bias}"))?))
+    })
 }
 
 #[cfg(test)]

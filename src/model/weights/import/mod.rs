@@ -8,6 +8,7 @@
 mod classifier;
 pub mod constants;
 mod hdf5;
+mod keras;
 mod names;
 mod onnx;
 mod pickle;
@@ -15,7 +16,7 @@ mod safe;
 mod timm;
 mod torch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use classifier::Classifier;
@@ -128,12 +129,18 @@ impl WeightsFile {
     /// How the authors of the weights built a network.
     ///
     /// # Errors
-    /// When neither the names of the tensors nor the files around it tell.
+    /// When neither the tensors nor the files around it tell, or when it has another structure than
+    /// the network here.
     pub fn convention(&self, architecture: Architecture) -> Result<Convention, WeightsError> {
-        let recorded = self.file.convention().or_else(|| self.naming.convention(architecture));
-        match recorded {
-            Some(convention) => Ok(convention),
-            None => timm::convention(&self.path, architecture),
+        if let Some(convention) = self.file.convention() {
+            return Ok(convention);
+        }
+        match self.naming {
+            Naming::Keras | Naming::Keras3 => self.convention_of_keras(architecture),
+            naming => match naming.convention(architecture) {
+                Some(convention) => Ok(convention),
+                None => timm::convention(&self.path, architecture),
+            },
         }
     }
 
@@ -149,7 +156,8 @@ impl WeightsFile {
 
     /// Whether the file has tensors of these parameters of a network, and no others.
     pub fn fits(&self, architecture: Architecture, parameters: &[Parameter]) -> bool {
-        self.compare(&self.naming.places(architecture, parameters, self.file.shapes())).is_empty()
+        let places = self.naming.places(architecture, parameters, self.file.shapes());
+        self.compare(&places, Some(architecture)).is_empty()
     }
 
     /// The weights of `parameters` of a network, under its layers' names and in Keras's layouts.
@@ -161,7 +169,8 @@ impl WeightsFile {
         architecture: Architecture,
         parameters: &[Parameter],
     ) -> Result<Weights, WeightsError> {
-        self.read(&self.naming.places(architecture, parameters, self.file.shapes()))
+        let places = self.naming.places(architecture, parameters, self.file.shapes());
+        self.read(&places, Some(architecture))
     }
 
     /// The weights of `parameters`, whose names are those of the tensors: those of a file of this
@@ -170,44 +179,63 @@ impl WeightsFile {
     /// # Errors
     /// With all differences, or when a tensor cannot be read.
     pub fn own_weights(&self, parameters: &[Parameter]) -> Result<Weights, WeightsError> {
-        self.read(&names::own_places(parameters))
+        self.read(&names::own_places(parameters), None)
     }
 
-    fn read(&self, places: &[Place<'_>]) -> Result<Weights, WeightsError> {
-        let mismatch = self.compare(places);
+    fn read(
+        &self,
+        places: &[Place<'_>],
+        architecture: Option<Architecture>,
+    ) -> Result<Weights, WeightsError> {
+        let mismatch = self.compare(places, architecture);
         if !mismatch.is_empty() {
             return Err(WeightsError::Mismatch { path: self.path.clone(), mismatch });
         }
         let failed = |source| WeightsError::Format { path: self.path.clone(), source };
         places
             .iter()
-            .map(|Place { parameter, name, layout }| {
-                let values = self.file.read(name).map_err(failed)?;
-                check_numbers(name, &values, parameter.role).map_err(failed)?;
+            .map(|Place { parameter, name, layout, minus }| {
+                let mut values = self.values(name, parameter.role).map_err(failed)?;
+                if let Some(name) = minus {
+                    let other = self.values(name, Role::Bias).map_err(failed)?;
+                    values.iter_mut().zip(other).for_each(|(value, other)| *value -= other);
+                }
                 let values = layout.to_keras(values, &self.file.shapes()[name]);
                 Ok((parameter.name.clone(), Tensor::new(&parameter.shape, values)))
             })
             .collect()
     }
 
-    fn compare(&self, places: &[Place<'_>]) -> Mismatch {
+    /// The values of a tensor, which are valid weights of this role.
+    fn values(&self, name: &str, role: Role) -> Result<Vec<f32>, FormatError> {
+        let values = self.file.read(name)?;
+        check_numbers(name, &values, role)?;
+        Ok(values)
+    }
+
+    fn compare(&self, places: &[Place<'_>], architecture: Option<Architecture>) -> Mismatch {
         let shapes = self.file.shapes();
         let mut mismatch = Mismatch::default();
-        for Place { parameter, name, layout } in places {
-            let expected = layout.of_keras(&parameter.shape);
+        let tensors = places.iter().flat_map(|place| {
+            let names = [Some(&place.name), place.minus.as_ref()].into_iter().flatten();
+            names.map(|name| (name, place.layout.of_keras(&place.parameter.shape)))
+        });
+        let expected: Vec<(&String, Vec<usize>)> = tensors.collect();
+        for (name, expected) in &expected {
+            let name = *name;
             match shapes.get(name) {
                 None => mismatch.missing.push(name.clone()),
-                Some(shape) if *shape != expected => mismatch.different.push(format!(
+                Some(shape) if shape != expected => mismatch.different.push(format!(
                     "{name}: {} in the file, {} in the model",
                     shape_text(shape),
-                    shape_text(&expected)
+                    shape_text(expected)
                 )),
                 Some(_) => {}
             }
         }
-        let unexpected = shapes.keys().filter(|name| {
-            places.iter().all(|place| place.name != **name) && !self.naming.is_beside(name)
-        });
+        let is_beside = self.naming.beside(architecture, shapes);
+        let expected: BTreeSet<&String> = expected.into_iter().map(|(name, _)| name).collect();
+        let unexpected = shapes.keys().filter(|name| !expected.contains(name) && !is_beside(name));
         mismatch.unexpected = unexpected.cloned().collect();
         mismatch
     }

@@ -1,9 +1,10 @@
-"""Writes what timm, torchvision and Keras compute with networks of formula-made weights.
+"""Writes what timm and torchvision compute with networks of formula-made weights; `write_keras.py`
+does for Keras.
 
     pip install torch torchvision timm safetensors numpy
     python write.py [CASE...] [--side PIXELS] [--whole DIRECTORY]
 
-For each case (a network of a library), this script fills the weights by `numbers`, a formula that
+For each case (a network of a library), this script fills the weights by a formula (`formula.py`) that
 `tests/it/networks.rs` has too, runs two images forward and backward, and writes into
 `CASE.safetensors` beside it:
 
@@ -28,6 +29,8 @@ import timm
 import torch
 import torchvision
 from torch import nn
+
+from formula import numbers, pixels
 
 SEEDS = 40
 HERE = pathlib.Path(__file__).parent
@@ -54,27 +57,6 @@ TIMM = [
     ("tf_efficientnet_b0.in1k", IMAGENET),
 ]
 TORCHVISION = ["resnet50-11ad3fa6", "mobilenet_v3_large-5c1a4163", "efficientnet_b0_rwightman-7f5810bc"]
-
-
-def fnv1a(name):
-    """The 32-bit FNV-1a hash of a name."""
-    digest = 0x811C9DC5
-    for byte in name.encode():
-        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return digest
-
-
-def numbers(name, n):
-    """`n` numbers from 0 to 1 for a tensor."""
-    with numpy.errstate(over="ignore"):
-        x = numpy.arange(n, dtype=numpy.uint32) * numpy.uint32(2654435761)
-        x += numpy.uint32(fnv1a(name))
-        x ^= x >> numpy.uint32(16)
-        x *= numpy.uint32(0x7FEB352D)
-        x ^= x >> numpy.uint32(15)
-        x *= numpy.uint32(0x846CA68B)
-        x ^= x >> numpy.uint32(16)
-    return x.astype(numpy.float64) / 2.0**32
 
 
 def fill(name, tensor):
@@ -109,9 +91,7 @@ def features_of(model, x):
 
 
 def images(seed, side, mean, std):
-    pixels = numbers(f"pixels {seed}", 2 * side * side * 3).reshape(2, side, side, 3)
-    pixels = numpy.floor(pixels * 256).astype(numpy.float32) / 255
-    x = (pixels - numpy.array(mean, numpy.float32)) / numpy.array(std, numpy.float32)
+    x = (pixels(seed, side) / 255 - numpy.array(mean, numpy.float32)) / numpy.array(std, numpy.float32)
     return torch.from_numpy(x.astype(numpy.float32).transpose(0, 3, 1, 2).copy())
 
 

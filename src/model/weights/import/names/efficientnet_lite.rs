@@ -1,5 +1,6 @@
 //! EfficientNet-Lite's layers, which have timm's names, in the package `efficientnet_pytorch`.
 
+use super::block_place;
 use crate::model::architecture::efficientnet_repeats;
 use crate::spec::Architecture;
 
@@ -31,12 +32,9 @@ pub(super) fn in_efficientnet_pytorch(architecture: Architecture, layer: &str) -
     let find = |parts: &[(&str, &'static str)], name: &str| {
         parts.iter().find(|(timm, _)| *timm == name).map(|(_, name)| *name)
     };
-    let Some(place) = layer.strip_prefix("blocks.") else {
+    let Some((stage, repeat, part)) = block_place(layer) else {
         return find(&ENDS, layer).map(str::to_owned);
     };
-    let (stage, place) = place.split_once('.')?;
-    let (repeat, part) = place.split_once('.')?;
-    let (stage, repeat): (usize, usize) = (stage.parse().ok()?, repeat.parse().ok()?);
     let before: usize = efficientnet_repeats(architecture)[..stage].iter().sum();
     let name = find(if stage == 0 { &FIRST_BLOCK } else { &BLOCK }, part)?;
     Some(format!("_blocks.{}.{name}", before + repeat))

@@ -1,6 +1,7 @@
 //! The names of the parameters of a network in the files of each library.
 
 mod efficientnet_lite;
+pub(super) mod keras;
 mod mobilenet_v2;
 mod torchvision;
 
@@ -38,6 +39,8 @@ pub enum Layout {
     /// A depthwise convolution of PyTorch, `[channels, 1, height, width]`, which is
     /// `[height, width, channels, 1]`.
     Depthwise,
+    /// As in Keras, with the input channels in reverse order.
+    Reversed,
     /// A linear layer of PyTorch, `[out, in]`, which is a pointwise convolution `[1, 1, in, out]`.
     Linear,
 }
@@ -47,6 +50,8 @@ pub(super) struct Place<'a> {
     pub(super) parameter: &'a Parameter,
     pub(super) name: String,
     pub(super) layout: Layout,
+    /// A tensor of the same shape whose values are subtracted.
+    pub(super) minus: Option<String>,
 }
 
 /// The prefix that PyTorch's `DataParallel` adds to all names.
@@ -61,7 +66,7 @@ impl Naming {
             "layer1.0.conv1.weight" => Some(Self::Resnet),
             "_conv_stem.weight" => Some(Self::EfficientnetPytorch),
             "layers/conv2d/vars/0" => Some(Self::Keras3),
-            name if keras_name(name) == "Conv1/kernel" => Some(Self::Keras),
+            name if keras::MARKS.contains(&keras::key(name, false).as_str()) => Some(Self::Keras),
             _ => None,
         })
     }
@@ -93,7 +98,8 @@ impl Naming {
     /// networks by several, with the same names.
     pub(super) fn convention(self, architecture: Architecture) -> Option<Convention> {
         match self {
-            Self::Own | Self::Keras | Self::Keras3 => Some(Convention::Keras),
+            Self::Own => Some(Convention::Keras),
+            Self::Keras | Self::Keras3 => Some(Convention::of_keras(architecture)),
             Self::Torchvision => Some(Convention::of_torchvision(architecture)),
             Self::EfficientnetPytorch => Some(Convention::EfficientnetLite),
             Self::Timm | Self::Resnet => None,
@@ -108,68 +114,61 @@ impl Naming {
         parameters: &'a [Parameter],
         names: &BTreeMap<String, Vec<usize>>,
     ) -> Vec<Place<'a>> {
-        let keras: BTreeMap<&str, &String> = if self == Self::Keras {
-            names.keys().map(|name| (keras_name(name), name)).collect()
-        } else {
-            BTreeMap::new()
-        };
         let prefix =
             if names.keys().any(|name| name.starts_with(PARALLEL)) { PARALLEL } else { "" };
-        let mut counter = Counter::default();
-        parameters
-            .iter()
-            .map(|parameter| {
-                let (layer, _) = parameter.name.rsplit_once('/').unwrap_or((&parameter.name, ""));
-                let (name, layout) = match self {
-                    Self::Own => (parameter.name.clone(), Layout::Keras),
-                    Self::Keras => {
-                        // Keras 3 also names the weights of a depthwise convolution `kernel`.
-                        let newer = format!("{layer}/kernel");
-                        let found = keras.get(keras_name(&parameter.name)).or_else(|| {
-                            (parameter.role == Role::DepthwiseKernel)
-                                .then(|| keras.get(newer.as_str()))
-                                .flatten()
-                        });
-                        let name = found.map_or(&parameter.name, |name| *name);
-                        (name.clone(), Layout::Keras)
-                    }
-                    Self::Keras3 => (counter.place(parameter), Layout::Keras),
-                    Self::Torchvision | Self::Timm | Self::Resnet | Self::EfficientnetPytorch => {
-                        let layer = self.torch_layer(architecture, layer);
-                        let role = torch_role(parameter.role);
-                        let layout = match torch_layout(parameter) {
-                            // torchvision's MobileNetV3 has a linear layer after its pooling.
-                            Layout::Convolution if layer == "classifier.0" => Layout::Linear,
-                            layout => layout,
-                        };
-                        (format!("{prefix}{layer}.{role}"), layout)
-                    }
+        match self {
+            Self::Own => own_places(parameters),
+            Self::Keras => keras::named_places(architecture, parameters, names),
+            Self::Keras3 => keras::numbered_places(architecture, parameters),
+            Self::Torchvision | Self::Timm | Self::Resnet | Self::EfficientnetPytorch => {
+                let place = |parameter: &'a Parameter| {
+                    let (layer, _) =
+                        parameter.name.rsplit_once('/').unwrap_or((&parameter.name, ""));
+                    let layer = self.torch_layer(architecture, layer);
+                    let role = torch_role(parameter.role);
+                    let layout = match torch_layout(parameter) {
+                        // torchvision's MobileNetV3 has a linear layer after its pooling.
+                        Layout::Convolution if layer == "classifier.0" => Layout::Linear,
+                        layout => layout,
+                    };
+                    let name = format!("{prefix}{layer}.{role}");
+                    Place { parameter, name, layout, minus: None }
                 };
-                Place { parameter, name, layout }
-            })
-            .collect()
+                parameters.iter().map(place).collect()
+            }
+        }
     }
 
-    /// Whether a tensor is allowed although it is not a parameter of the base model: the original
-    /// classifier, counters, and the state of an optimizer.
-    pub(super) fn is_beside(self, name: &str) -> bool {
-        let name = name.strip_prefix(PARALLEL).unwrap_or(name);
-        match self {
-            Self::Torchvision | Self::Timm => {
-                name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
+    /// Whether tensors of a file are allowed although they are not parameters of the base model: the
+    /// original classifier, counters, and the state of an optimizer. With `architecture`, the file is
+    /// read for that network.
+    pub(super) fn beside(
+        self,
+        architecture: Option<Architecture>,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> impl Fn(&str) -> bool {
+        let numbered = keras::numbered_classifier(shapes).map(|layer| format!("{layer}/"));
+        move |name| {
+            let name = name.strip_prefix(PARALLEL).unwrap_or(name);
+            match self {
+                Self::Torchvision | Self::Timm => {
+                    name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
+                }
+                Self::Resnet => name.starts_with("fc.") || name.ends_with(".num_batches_tracked"),
+                Self::EfficientnetPytorch => {
+                    name.starts_with("_fc.") || name.ends_with(".num_batches_tracked")
+                }
+                Self::Own => name.starts_with("head/"),
+                Self::Keras => keras::is_beside(architecture, name),
+                Self::Keras3 => {
+                    let is_classifier = |layer: &String| name.starts_with(layer.as_str());
+                    name.starts_with("optimizer/")
+                        || name.starts_with("layers/dense/")
+                        || numbered.as_ref().is_some_and(is_classifier)
+                        || architecture == Some(Architecture::EfficientnetB0)
+                            && name.starts_with(keras::NUMBERED_NORMALIZATION)
+                }
             }
-            Self::Resnet => name.starts_with("fc.") || name.ends_with(".num_batches_tracked"),
-            Self::EfficientnetPytorch => {
-                name.starts_with("_fc.") || name.ends_with(".num_batches_tracked")
-            }
-            Self::Own => name.starts_with("head/"),
-            Self::Keras => {
-                let name = name.strip_prefix("model_weights/").unwrap_or(name);
-                ["head/", "predictions/", "optimizer_weights/", "Logits/"]
-                    .iter()
-                    .any(|s| name.starts_with(s))
-            }
-            Self::Keras3 => ["layers/dense/", "optimizer/"].iter().any(|s| name.starts_with(s)),
         }
     }
 
@@ -197,16 +196,19 @@ impl Naming {
 
 /// Parameters under their own names, as this program writes them.
 pub(super) fn own_places(parameters: &[Parameter]) -> Vec<Place<'_>> {
-    let place =
-        |parameter| Place { parameter, name: parameter.name.clone(), layout: Layout::Keras };
-    parameters.iter().map(place).collect()
+    let mut places = vec![];
+    for parameter in parameters {
+        let name = parameter.name.clone();
+        places.push(Place { parameter, name, layout: Layout::Keras, minus: None });
+    }
+    places
 }
 
-/// The last two parts of a name, without the `:0` that TensorFlow appends.
-fn keras_name(name: &str) -> &str {
-    let name = name.strip_suffix(":0").unwrap_or(name);
-    let start = name.rmatch_indices('/').nth(1).map_or(0, |(slash, _)| slash + 1);
-    &name[start..]
+/// The stage and the block in it of a layer with timm's name, and the rest of its name.
+fn block_place(layer: &str) -> Option<(usize, usize, &str)> {
+    let (stage, place) = layer.strip_prefix("blocks.")?.split_once('.')?;
+    let (repeat, part) = place.split_once('.')?;
+    Some((stage.parse().ok()?, repeat.parse().ok()?, part))
 }
 
 fn torch_role(role: Role) -> &'static str {
@@ -226,35 +228,6 @@ fn torch_layout(parameter: &Parameter) -> Layout {
     }
 }
 
-/// Numbers layers within their kind, as in Keras 3.
-#[derive(Default)]
-struct Counter {
-    last: Option<usize>,
-    counts: BTreeMap<&'static str, usize>,
-}
-
-impl Counter {
-    fn place(&mut self, parameter: &Parameter) -> String {
-        let (kind, variable) = match parameter.role {
-            Role::Kernel | Role::Bias => ("conv2d", usize::from(parameter.role == Role::Bias)),
-            Role::DepthwiseKernel => ("depthwise_conv2d", 0),
-            Role::Gamma => ("batch_normalization", 0),
-            Role::Beta => ("batch_normalization", 1),
-            Role::MovingMean => ("batch_normalization", 2),
-            Role::MovingVariance => ("batch_normalization", 3),
-        };
-        let count = self.counts.entry(kind).or_default();
-        if self.last != Some(parameter.layer) {
-            *count += 1;
-            self.last = Some(parameter.layer);
-        }
-        match *count {
-            1 => format!("layers/{kind}/vars/{variable}"),
-            n => format!("layers/{kind}_{}/vars/{variable}", n - 1),
-        }
-    }
-}
-
 impl Layout {
     /// The shape in a file of a tensor that has `shape` with Keras.
     pub fn of_keras(self, shape: &[usize]) -> Vec<usize> {
@@ -268,6 +241,13 @@ impl Layout {
 
     /// The values of a tensor that has `shape` in a file, in Keras's order.
     pub fn to_keras(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+        if let (Self::Reversed, &[_, _, inputs, outputs]) = (self, shape) {
+            let windows = values.chunks_exact(inputs * outputs);
+            return windows
+                .flat_map(|window| window.rchunks_exact(outputs).flatten())
+                .copied()
+                .collect();
+        }
         let [a, b, h, w] = match (self, shape) {
             (Self::Convolution | Self::Depthwise, &[a, b, h, w]) => [a, b, h, w],
             (Self::Linear, &[a, b]) => [a, b, 1, 1],

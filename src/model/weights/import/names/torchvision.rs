@@ -3,6 +3,7 @@
 //! Both have a module `features` with the stem, the blocks and a last convolution. In a block, each
 //! convolution is a module with its normalization.
 
+use super::block_place;
 use crate::model::architecture::{efficientnet_repeats, mobilenet_v3_squeezes};
 use crate::spec::Architecture;
 
@@ -22,7 +23,7 @@ fn of_efficientnet(layer: &str) -> Option<String> {
     if let Some(name) = end(layer, ["conv_head", "bn2"], n_stages + 1) {
         return Some(name);
     }
-    let (stage, repeat, part) = place(layer)?;
+    let (stage, repeat, part) = block_place(layer)?;
     let inside = Inside { expands: stage > 0, squeezes: true };
     Some(format!("features.{}.{repeat}.block.{}", stage + 1, inside.name(part)?))
 }
@@ -35,7 +36,7 @@ fn of_mobilenet_v3(architecture: Architecture, layer: &str) -> Option<String> {
     if layer == "conv_head" {
         return Some("classifier.0".to_owned());
     }
-    let (stage, repeat, part) = place(layer)?;
+    let (stage, repeat, part) = block_place(layer)?;
     let before: usize = stages.iter().take(stage).map(Vec::len).sum();
     match stages.get(stage) {
         Some(blocks) => {
@@ -50,13 +51,6 @@ fn of_mobilenet_v3(architecture: Architecture, layer: &str) -> Option<String> {
 fn end(layer: &str, [convolution, norm]: [&str; 2], at: usize) -> Option<String> {
     let part = [convolution, norm].iter().position(|name| *name == layer)?;
     Some(format!("features.{at}.{part}"))
-}
-
-/// The stage and the block in it of a layer, and the rest of its name.
-fn place(layer: &str) -> Option<(usize, usize, &str)> {
-    let (stage, place) = layer.strip_prefix("blocks.")?.split_once('.')?;
-    let (repeat, part) = place.split_once('.')?;
-    Some((stage.parse().ok()?, repeat.parse().ok()?, part))
 }
 
 /// What a block has besides a depthwise convolution and a projection.
