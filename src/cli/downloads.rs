@@ -65,6 +65,10 @@ pub(super) fn bring(
         (None, Some(start)) => {
             format!("the digest matches the {start}… in its name; it is recorded in full")
         }
+        (None, None) if file.md5.is_some() => {
+            "the MD5 matches the published one; the SHA-256 is recorded and checked from now on"
+                .to_owned()
+        }
         (None, None) => {
             "no digest is published for it; this one is recorded and checked from now on".to_owned()
         }

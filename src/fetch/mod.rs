@@ -7,6 +7,7 @@
 
 mod download;
 mod http;
+mod md5;
 pub mod sha256;
 
 use std::fs::File;
@@ -237,11 +238,22 @@ pub fn find_and_record(root: &Path, file: &PublishedFile) -> Result<Option<Kept>
 /// Why a file cannot be the published one.
 fn unfit(path: &Path, file: &PublishedFile) -> Option<String> {
     match WeightsFile::open(path) {
-        Ok(found) => file.differs(&found),
+        Ok(found) => file.differs(&found).or_else(|| not_published(path, file)),
         Err(_) if fs::read(path).is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"<")) => {
             Some("the server returned an HTML page (a login page?)".to_owned())
         }
         Err(error) => Some(error.hints().into_iter().next().unwrap_or_else(|| error.to_string())),
+    }
+}
+
+/// How the MD5 of a file differs from the published one. A digest in the pipeline takes precedence.
+fn not_published(path: &Path, file: &PublishedFile) -> Option<String> {
+    let expected = file.md5.filter(|_| file.sha256.is_none())?;
+    let source = file.source.name();
+    match md5::of_file(path) {
+        Ok(found) if found == expected => None,
+        Ok(found) => Some(format!("{source} gives the MD5 {expected} for it, but it has {found}")),
+        Err(error) => Some(error.to_string()),
     }
 }
 

@@ -234,3 +234,16 @@ fn a_mobilenet_v3_without_its_classifier_ends_before_the_pooling() {
     let (code, said) = from("blocks.5");
     assert_eq!(code, Some(0), "{said}");
 }
+
+#[test]
+fn a_published_md5_tells_other_weights_of_the_same_network() {
+    let cache = tempfile::tempdir().unwrap();
+    let name = "weights_mobilenet_v3_small_224_1.0_float.h5";
+    let path = cache.path().join("weights/keras").join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    write(&tensors_of("keras_mobilenetv3small_10"), &path);
+    let cache = cache.path().to_str().unwrap();
+    let said = alpaca_run(&["models", "mobilenet_v3_small", "--cache-dir", cache]);
+    let expected = "keras gives the MD5 8768d4c2e7dee89b9d02b2d03d65d862 for it, but it has ";
+    assert!(said.out.contains(expected), "{}", said.out);
+}

@@ -256,7 +256,7 @@ fn convention(convention: Convention) -> &'static str {
 fn entry(width: &WidthInfo, weights: &WeightsInfo) -> String {
     let WeightsInfo { file, facts, selected_by, place, .. } = weights;
     let selected = match (selected_by, file) {
-        (Some(spec), _) => selection(width.architecture, spec),
+        (Some(spec), _) => selection(width.architecture, width.width.unwrap_or(1.0), spec),
         (None, file) => file.as_ref().map(|file| file.name.clone()).unwrap_or_default(),
     };
     let mut text = format!("  - {}\n", base_model(width, &selected));
@@ -282,11 +282,11 @@ fn entry(width: &WidthInfo, weights: &WeightsInfo) -> String {
 }
 
 /// The value of `weights` in a pipeline, on one line.
-fn selection(architecture: Architecture, spec: &WeightsSpec) -> String {
+fn selection(architecture: Architecture, width: f64, spec: &WeightsSpec) -> String {
     match spec {
         WeightsSpec::Published(spec)
             if spec.source == Source::Timm
-                && published::usual_source(architecture) == Source::Timm =>
+                && published::usual_source(architecture, width) == Source::Timm =>
         {
             "imagenet".to_owned()
         }

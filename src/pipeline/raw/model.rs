@@ -33,8 +33,8 @@ pub(in crate::pipeline) struct RawModel {
 #[serde(untagged)]
 pub(in crate::pipeline) enum RawWeights {
     /// `builtin` for the weights included in this program, `imagenet` for published ones (from Keras
-    /// for MobileNetV2, from timm for all others), `none` for random weights, or the path of
-    /// a file from Keras, torchvision, timm, `efficientnet_pytorch` or an ONNX exporter (.h5, .pth,
+    /// for MobileNetV2 and where timm has none, else from timm), `none` for random weights, or the path
+    /// of a file from Keras, torchvision, timm, `efficientnet_pytorch` or an ONNX exporter (.h5, .pth,
     /// .safetensors or .onnx).
     Named(#[schemars(length(min = 1))] String),
     /// Weights that a library has published.
@@ -72,7 +72,8 @@ pub(in crate::pipeline) struct RawPublished {
     pub(in crate::pipeline) source: RawSource,
     /// Version of torchvision's weights. The newer one, `v2`, by default.
     pub(in crate::pipeline) version: Option<RawTorchvisionVersion>,
-    /// Image size that Keras's weights were trained at: 96, 128, 160, 192 or 224 pixels. By default
+    /// Image size that Keras's weights were trained at: 96, 128, 160, 192 or 224 pixels for
+    /// MobileNetV2, 128, 160, 192 or 224 for MobileNetV1, and 224 for the others. By default
     /// the `image_size` of the pipeline if it is one of them, otherwise 224.
     pub(in crate::pipeline) trained_at: Option<usize>,
     /// SHA-256 that the file must have, as 64 hexadecimal digits.
@@ -83,7 +84,9 @@ pub(in crate::pipeline) struct RawPublished {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawSource {
-    /// `keras.applications`: MobileNetV2 of widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
+    /// `keras.applications`: MobileNetV2 of widths 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4, MobileNetV1 of
+    /// widths 0.25, 0.5, 0.75 and 1.0, MobileNetV3 of widths 0.75 and 1.0, EfficientNet-B0 and
+    /// ResNet-50.
     Keras,
     /// torchvision: MobileNetV2 and MobileNetV3 of width 1.0, EfficientNet-B0 and the ResNets.
     Torchvision,

@@ -111,14 +111,14 @@ fn weights(
     match raw {
         RawWeights::Named(name) => match name.as_str() {
             "none" => WeightsSpec::Random(Initializer::default()),
-            "imagenet" => {
-                WeightsSpec::Published(match published::usual_source(named.architecture) {
-                    Source::Keras => keras(size, None),
+            "imagenet" => WeightsSpec::Published(
+                match published::usual_source(named.architecture, named.width.unwrap_or(1.0)) {
+                    Source::Keras => keras(named.architecture, size, None),
                     source => {
                         PublishedSpec { source, version: None, trained_at: None, sha256: None }
                     }
-                })
-            }
+                },
+            ),
             "builtin" => {
                 problems.extend(not_builtin(named, at));
                 WeightsSpec::Builtin
@@ -189,9 +189,9 @@ fn onnx(
 
 /// Keras's weights for images of this size: those trained at the same size if they exist, as in
 /// `keras.applications`.
-fn keras(size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
-    let own = (size.height == size.width && published::KERAS_SIZES.contains(&size.height))
-        .then_some(size.height);
+fn keras(architecture: Architecture, size: ImageSize, trained_at: Option<usize>) -> PublishedSpec {
+    let sizes = published::keras_sizes(architecture);
+    let own = (size.height == size.width && sizes.contains(&size.height)).then_some(size.height);
     let trained_at = Some(trained_at.or(own).unwrap_or(published::KERAS_LARGEST));
     PublishedSpec { source: Source::Keras, version: None, trained_at, sha256: None }
 }
@@ -222,7 +222,7 @@ fn published(
         problems.push(problem.hint("write 64 hexadecimal digits, as printed by `sha256sum FILE`"));
     }
     let spec = match raw.source {
-        RawSource::Keras => keras(size, raw.trained_at),
+        RawSource::Keras => keras(architecture, size, raw.trained_at),
         RawSource::Torchvision => {
             let version = match raw.version {
                 Some(RawTorchvisionVersion::V1) => Some(TorchvisionVersion::V1),

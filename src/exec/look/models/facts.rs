@@ -101,6 +101,20 @@ const OF_TORCHVISION: &[(&str, Accuracies)] = &[
     ("resnet50-11ad3fa6", &[(224, 80.858)]),
 ];
 
+/// Weights of other networks of Keras: its own measurements, and those in its documentation of
+/// MobileNetV3. It has none for the other widths and sizes of MobileNetV1.
+const KERAS_TABLE: &str = "https://keras.io/api/applications";
+const KERAS_V3: &str = "https://keras.io/api/applications/mobilenet/#mobilenetv3large-function";
+const KERAS_OTHERS: &[(Architecture, f64, Accuracies, &str)] = &[
+    (Architecture::MobilenetV1, 1.0, &[(224, 70.4)], KERAS_TABLE),
+    (Architecture::MobilenetV3Small, 0.75, &[(224, 65.4)], KERAS_V3),
+    (Architecture::MobilenetV3Small, 1.0, &[(224, 68.1)], KERAS_V3),
+    (Architecture::MobilenetV3Large, 0.75, &[(224, 73.3)], KERAS_V3),
+    (Architecture::MobilenetV3Large, 1.0, &[(224, 75.6)], KERAS_V3),
+    (Architecture::EfficientnetB0, 1.0, &[(224, 77.1)], KERAS_TABLE),
+    (Architecture::Resnet50, 1.0, &[(224, 74.9)], KERAS_TABLE),
+];
+
 /// Weights of MobileNetV2 of Keras by width; one size each.
 #[rustfmt::skip]
 const OF_KERAS: &[(f64, Accuracies)] = &[
@@ -151,12 +165,23 @@ pub(super) fn of_torchvision(file: &str) -> Facts {
     known(IMAGENET, Some(BSD), accuracies, TORCHVISION)
 }
 
-/// Facts about weights of Keras for MobileNetV2.
-pub(super) fn of_keras(width: f64, trained_at: usize) -> Facts {
-    let sizes = OF_KERAS.iter().find(|(of, _)| *of == width).map_or(&[][..], |(_, sizes)| sizes);
+/// Facts about weights of Keras.
+pub(super) fn of_keras(architecture: Architecture, width: f64, trained_at: usize) -> Facts {
+    let (sizes, source) = if architecture == Architecture::MobilenetV2 {
+        let found = OF_KERAS.iter().find(|(of, _)| *of == width);
+        (found.map_or(&[][..], |(_, sizes)| sizes), KERAS)
+    } else {
+        let is = |of: &&(Architecture, f64, Accuracies, &'static str)| {
+            of.0 == architecture && of.1 == width
+        };
+        let found = KERAS_OTHERS.iter().find(is);
+        found.map_or((&[][..], KERAS_TABLE), |(_, _, sizes, source)| (*sizes, *source))
+    };
     let at = sizes.iter().position(|(size, _)| *size == trained_at);
     let accuracies = at.map_or(&[][..], |at| &sizes[at..=at]);
-    known(IMAGENET, Some(APACHE), accuracies, KERAS)
+    // Keras does not say which license the weights that it took from Caffe have.
+    let license = (architecture != Architecture::Resnet50).then_some(APACHE);
+    known(IMAGENET, license, accuracies, source)
 }
 
 fn known(

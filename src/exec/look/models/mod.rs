@@ -20,7 +20,7 @@ use crate::model::architecture;
 use crate::model::fuse::{self, Unit};
 use crate::model::initial;
 use crate::model::network::Network;
-use crate::model::published::{self, KERAS_SIZES, PublishedFile};
+use crate::model::published::{self, PublishedFile};
 use crate::model::timm;
 use crate::model::weights::builtin;
 use crate::model::weights::import::WeightsFile;
@@ -124,7 +124,7 @@ pub fn describe(architecture: Architecture, root: Option<&Path>) -> ModelInfo {
 fn widths(architecture: Architecture) -> Vec<f64> {
     let mut widths: Vec<f64> = timm::models_of(architecture).map(|model| model.width).collect();
     if architecture.has_width() {
-        widths.extend(architecture::PUBLISHED_WIDTHS);
+        widths.extend(published::keras_widths(architecture));
         widths.extend(builtin::of(architecture).and_then(|found| found.width));
     } else {
         widths.push(1.0);
@@ -152,7 +152,7 @@ fn of_width(architecture: Architecture, width: f64, root: Option<&Path>) -> Widt
 fn all_weights(architecture: Architecture, width: f64, root: Option<&Path>) -> Vec<WeightsInfo> {
     let mut found: Vec<WeightsInfo> = of_builtin(architecture, width).into_iter().collect();
     let mut sources = Source::ALL;
-    let usual = published::usual_source(architecture);
+    let usual = published::usual_source(architecture, width);
     sources.sort_by_key(|source| *source != usual);
     for source in sources {
         found.extend(match source {
@@ -180,10 +180,11 @@ fn of_keras(architecture: Architecture, width: f64, root: Option<&Path>) -> Vec<
     let of_size = |size: &usize| {
         let spec = PublishedSpec { trained_at: Some(*size), ..any_of(Source::Keras) };
         let file = published::find(architecture, width, &spec, TopSpec::New).ok()?;
-        let facts = facts::of_keras(width, *size);
-        Some(published_weights(file, Convention::Keras, facts, Some(spec), root))
+        let facts = facts::of_keras(architecture, width, *size);
+        let convention = Convention::of_keras(architecture);
+        Some(published_weights(file, convention, facts, Some(spec), root))
     };
-    KERAS_SIZES.iter().rev().filter_map(of_size).collect()
+    published::keras_sizes(architecture).iter().rev().filter_map(of_size).collect()
 }
 
 fn of_torchvision(architecture: Architecture, width: f64, root: Option<&Path>) -> Vec<WeightsInfo> {
