@@ -138,7 +138,7 @@ fn derivation(path: &KeyPath) -> Option<&'static str> {
         "dataset.split.train" => Some("derived: the remainder of the split"),
         "dataset.split.seed" => Some("derived: the pipeline's seed"),
         path if path.starts_with("model.base.preprocessing") => {
-            Some("derived: JSON in the directory of the ONNX file")
+            Some("derived: JSON in the directory of the ONNX file or above")
         }
         path if path.ends_with(".train.from") => Some("derived: the stage above"),
         _ => None,

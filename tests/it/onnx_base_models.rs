@@ -296,7 +296,10 @@ fn preprocessing_is_read_from_the_directory_of_the_file_and_recorded() {
     let recorded = workshop.path("runs/small/pipeline.resolved.yaml");
     let recorded = std::fs::read_to_string(recorded).unwrap();
     assert!(recorded.contains("mean: [0.1000"), "{recorded}");
-    assert!(recorded.contains("# derived: JSON in the directory of the ONNX file"), "{recorded}");
+    assert!(
+        recorded.contains("# derived: JSON in the directory of the ONNX file or above"),
+        "{recorded}"
+    );
     // The pipeline decides if both state it, and it is part of the key of a stage.
     json("config.json", r#"{ "mean": [0, 0, 0], "std": [1, 1, 1] }"#);
     assert!(!plan().contains("reuse"), "{}", plan());
@@ -308,6 +311,41 @@ fn preprocessing_is_read_from_the_directory_of_the_file_and_recorded() {
     pipeline("");
     let said = alpaca_run(&["reproduce", &workshop.text("runs/small")]);
     assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn preprocessing_is_read_above_a_directory_that_is_called_onnx() {
+    let workshop = workshop("script.onnx", "/Add_output_0");
+    let written = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
+    let place = |directory: &str| {
+        std::fs::create_dir_all(workshop.path(directory)).unwrap();
+        let onnx = format!("{directory}/base.onnx");
+        std::fs::copy(workshop.path("base.onnx"), workshop.path(&onnx)).unwrap();
+        let text = written.replace(", preprocessing: zero_to_one", "").replace("base.onnx", &onnx);
+        std::fs::write(workshop.path("small.yaml"), text).unwrap();
+    };
+    let json = |name: &str, mean: f32| {
+        let text = format!(r#"{{ "mean": [{mean}, 0, 0], "std": [1, 1, 1] }}"#);
+        std::fs::write(workshop.path(name), text).unwrap();
+    };
+    let recorded = |run_directory: &str| {
+        let said = run(&workshop, &[]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let path = workshop.path(run_directory).join("pipeline.resolved.yaml");
+        std::fs::read_to_string(path).unwrap()
+    };
+    json("config.json", 0.25);
+    place("other");
+    let said = complaint(&workshop);
+    assert!(said.contains("error[P004]") && said.contains("other` that states it"), "{said}");
+    place("onnx");
+    assert!(recorded("runs/small").contains("mean: [0.25"));
+    json("onnx/config.json", 0.5);
+    assert!(recorded("runs/small-2").contains("mean: [0.5"));
+    std::fs::remove_file(workshop.path("config.json")).unwrap();
+    std::fs::write(workshop.path("onnx/config.json"), "{}").unwrap();
+    let said = run(&workshop, &[]);
+    assert!(said.err.contains("onnx` or `"), "{}", said.err);
 }
 
 #[test]

@@ -206,7 +206,8 @@ pub(in crate::pipeline) struct RawOnnx {
     pub(in crate::pipeline) features: String,
     /// How pixel values (0 to 255) are scaled before they enter the network. Use the scaling it was
     /// trained with. If it is left out, it is read from `preprocessor_config.json` (Hugging Face) or
-    /// `config.json` (timm) in the directory of the ONNX file.
+    /// `config.json` (timm) in the directory of the ONNX file, or in the one above if that directory
+    /// is called `onnx`.
     pub(in crate::pipeline) preprocessing: Option<RawPreprocessing>,
 }
 

@@ -1,6 +1,7 @@
 //! Resolves `preprocessing:` of a base model that is an ONNX file: as written, or from a JSON file in
-//! the directory of the ONNX file.
+//! the directory of the ONNX file, or in the one above if that directory is called `onnx`.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
@@ -17,6 +18,9 @@ type Reader = fn(&Json) -> Result<Option<Preprocessing>, String>;
 /// The files that can state the preprocessing, in the order in which they are tried.
 const FILES: [(&str, Reader); 2] =
     [("preprocessor_config.json", hugging_face), ("config.json", timm)];
+/// The directory below the JSON files in repositories of Hugging Face that have ONNX files beside
+/// other ones.
+const ONNX: &str = "onnx";
 /// Largest JSON file in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 /// Largest value of a pixel.
@@ -33,12 +37,13 @@ pub(super) fn resolve(
     if let Some(raw) = raw {
         return written(raw, &at, problems);
     }
-    let directory = onnx.path.parent().unwrap_or(Path::new(""));
-    match in_directory(directory) {
+    let directories = directories(&onnx.path);
+    let mut found = directories.iter().map(|directory| in_directory(directory));
+    match found.find(|found| *found != Ok(None)).unwrap_or(Ok(None)) {
         Ok(Some(found)) => return found,
         // It may have been removed because it was invalid. A path with `~` is a problem of its own.
         Ok(None) if is_partial || onnx.written.starts_with('~') => {}
-        Ok(None) => problems.push(missing(onnx, directory, &at)),
+        Ok(None) => problems.push(missing(onnx, &directories, &at)),
         Err((file, reason)) => {
             let message = format!("`{}` {reason}", names::text_of_path(&file));
             problems
@@ -77,18 +82,28 @@ fn written(raw: RawPreprocessing, at: &KeyPath, problems: &mut Vec<Problem>) -> 
     }
 }
 
+/// The directories whose JSON files can state the preprocessing of an ONNX file, first the first to
+/// be tried.
+fn directories(onnx: &Path) -> Vec<&Path> {
+    let directory = onnx.parent().unwrap_or(Path::new(""));
+    let is_below = directory.file_name().is_some_and(|name| name == ONNX);
+    let above = directory.parent().filter(|_| is_below);
+    iter::once(directory).chain(above).collect()
+}
+
 /// The problem of preprocessing that neither the pipeline nor a file states.
-fn missing(onnx: &Location, directory: &Path, at: &KeyPath) -> Problem {
+fn missing(onnx: &Location, directories: &[&Path], at: &KeyPath) -> Problem {
     if let Err(error) = fs::open(&onnx.path) {
         return Problem::caused(Code::BaseFile, at.key("onnx"), &error);
     }
-    let directory = match names::text_of_path(directory) {
-        here if here.is_empty() => ".".to_owned(),
-        directory => directory,
-    };
+    let directories = directories.iter().map(|directory| match names::text_of_path(directory) {
+        here if here.is_empty() => "`.`".to_owned(),
+        directory => format!("`{directory}`"),
+    });
+    let directories = directories.collect::<Vec<_>>().join(" or ");
     let [(first, _), (second, _)] = FILES;
     Problem::new(Code::MissingKey, at.clone(), "`base` has no `preprocessing`")
-        .notes([format!("there is no `{first}` or `{second}` in `{directory}` that states it")])
+        .notes([format!("there is no `{first}` or `{second}` in {directories} that states it")])
         .hint(
             "write what the network was trained with: `imagenet_statistics` (torchvision, most of \
              timm), `minus_one_to_one` (most of Keras), `zero_to_one`, `zero_to_255`, or \
