@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::graph::Graph;
 use super::weights::Weights;
-use crate::spec::{Convention, ImageSize};
+use crate::spec::{Convention, ImageSize, Preprocessing};
 
 /// The position of the channels of an image in a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,4 +59,65 @@ pub struct Imported {
     pub weights: Weights,
     /// Convention that its running statistics follow.
     pub convention: Convention,
+    /// Scaling of the image in the file, before its first layer.
+    pub scaling: InputScaling,
+}
+
+/// A map of each channel of the image, `factor · x + offset`, in a file before its first layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputScaling {
+    /// Positive factor for red, green and blue.
+    pub factor: [f64; 3],
+    /// Offset that is added after multiplication.
+    pub offset: [f64; 3],
+}
+
+impl Default for InputScaling {
+    fn default() -> Self {
+        Self { factor: [1.0; 3], offset: [0.0; 3] }
+    }
+}
+
+impl InputScaling {
+    /// The values of an image after a preprocessing and this scaling, as one preprocessing.
+    pub fn after(&self, preprocessing: Preprocessing) -> Preprocessing {
+        if *self == Self::default() {
+            return preprocessing;
+        }
+        let (mean, deviation) = preprocessing.statistics();
+        let deviation: [f64; 3] =
+            std::array::from_fn(|at| f64::from(deviation[at]) / self.factor[at]);
+        let mean: [f64; 3] =
+            std::array::from_fn(|at| f64::from(mean[at]) - self.offset[at] * deviation[at]);
+        Preprocessing::of_statistics(mean.map(|of| of as f32), deviation.map(|of| of as f32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_follows_preprocessing() {
+        let scaling = InputScaling { factor: [2.0, 0.5, 1.0], offset: [-1.0, 0.0, 3.0] };
+        let cases = [
+            Preprocessing::ZeroToOne,
+            Preprocessing::ZeroTo255,
+            Preprocessing::MinusOneToOne,
+            Preprocessing::ImagenetStatistics,
+        ];
+        for preprocessing in cases {
+            assert_eq!(InputScaling::default().after(preprocessing), preprocessing);
+            for white in [0.0, 17.0, 255.0] {
+                let [mut one, mut two] = [[white; 3]; 2];
+                scaling.after(preprocessing).apply(&mut one);
+                preprocessing.apply(&mut two);
+                for at in 0..3 {
+                    let wanted = f64::from(two[at]) * scaling.factor[at] + scaling.offset[at];
+                    let off = (f64::from(one[at]) - wanted).abs() / wanted.abs().max(1.0);
+                    assert!(off < 1e-6, "{preprocessing:?}: {one:?}");
+                }
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::architecture;
-use super::backbone::Backbone;
+use super::backbone::{Backbone, InputScaling};
 use super::cut::{self, Cut};
 use super::freeze::{self, LayerRef};
 use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
@@ -36,8 +36,8 @@ pub enum Base {
     Convention(Convention),
     /// A file that is run as a whole and stays frozen.
     Backbone(Arc<Backbone>),
-    /// A file whose layers can be trained.
-    Layers(Arc<Backbone>, Graph, Convention),
+    /// A file whose layers can be trained, and how it scales images before them.
+    Layers(Arc<Backbone>, Graph, Convention, InputScaling),
 }
 
 impl From<Convention> for Base {
@@ -72,8 +72,8 @@ impl Network {
                 graph.add("backbone", kind, &[0]);
                 (graph, Convention::default(), onnx.preprocessing, Some(backbone))
             }
-            (BaseModel::Onnx(onnx), Base::Layers(backbone, graph, convention)) => {
-                (graph, convention, onnx.preprocessing, Some(backbone))
+            (BaseModel::Onnx(onnx), Base::Layers(backbone, graph, convention, scaling)) => {
+                (graph, convention, scaling.after(onnx.preprocessing), Some(backbone))
             }
             (base, other) => unreachable!("{base:?} is not built from {other:?}"),
         };

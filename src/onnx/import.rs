@@ -1,22 +1,33 @@
 //! Converts ONNX files to a graph whose layers can be trained, if this program has a layer for each
 //! of their operators.
 
-use std::collections::BTreeMap;
+mod dense;
+mod elementwise;
+mod function;
+mod layout;
+mod padding;
+mod shapes;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 
-use alpaca_kernels::{Activation, Padding};
+use alpaca_kernels::Padding;
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::Framework;
 
-use super::attributes::{integer, integers, list, text, window};
+use self::function::Function;
+use self::layout::{Axis, Layout};
+use self::value::Value;
+use super::attributes::{integer, integers, list, window};
 use super::pads;
 use super::prune::keep_what_computes;
 use crate::base::tensor::Tensor;
-use crate::model::backbone::{Backbone, Channels, Imported};
+use crate::model::backbone::{Backbone, Channels, Imported, InputScaling};
 use crate::model::fuse;
-use crate::model::graph::{Graph, LayerIdx, LayerKind, Role};
+use crate::model::graph::{Graph, Layer, LayerIdx, LayerKind, Role};
 use crate::model::weights::Weights;
-use crate::model::weights::import::Layout;
+use crate::model::weights::import::Layout as KernelLayout;
 use crate::model::weights::import::constants::{Constants, attribute};
 use crate::spec::{Convention, ImageSize};
 
@@ -25,6 +36,8 @@ const TAKEN: [&str; 5] =
     ["input", "global_average_pooling2d", "dropout", "head", super::PROBABILITIES];
 /// Default of the epsilon in ONNX.
 const EPSILON: f32 = 1e-5;
+/// Defaults of the slope and the offset of a `HardSigmoid` in ONNX.
+const HARD_SIGMOID: [f32; 2] = [0.2, 0.5];
 
 /// The reason why the layers of a file cannot be trained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,27 +71,32 @@ pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle
     pads::settle(&mut model, backbone.channels.of_one(size));
     let is_torch = model.producer_name == "pytorch";
     let mut graph = model.graph.unwrap_or_default();
-    let end = end(&graph).ok_or_else(|| broken("has no output".to_owned()))?;
+    let end = graph.output.first().map(|output| output.name.clone());
+    let end = end.ok_or_else(|| broken("has no output".to_owned()))?;
     keep_what_computes(&mut graph, [end.clone()]);
     let mut import = Import::new(&graph, backbone.channels, size);
     for node in &graph.node {
-        import.take_up(node).map_err(|why| Obstacle {
-            node: name_of(node).to_owned(),
-            operator: node.op_type.clone(),
-            why,
-        })?;
+        import.take_up(node).map_err(|why| of_node(node, why))?;
     }
-    let Import { graph: layers, weights, layer_of, .. } = import;
-    if layer_of.get(end.as_str()) != Some(&(layers.layers().len() - 1)) {
-        return Err(broken("does not end with its last layer".to_owned()));
-    }
+    let last = graph.node.iter().rfind(|node| node.output.contains(&end));
+    let end = import.end(&end).map_err(|why| match last {
+        Some(node) => of_node(node, why),
+        None => broken(why),
+    })?;
+    let scaling = import.scaling;
+    let (layers, weights) = import.up_to(end);
     fuse::fuse(&layers).map_err(|error| Obstacle {
         node: error.layer,
         operator: error.class.to_owned(),
         why: "does not follow a convolution or a sum that nothing else reads".to_owned(),
     })?;
     let convention = if is_torch { Convention::Torch } else { Convention::Keras };
-    Ok(Imported { graph: layers, weights, convention })
+    Ok(Imported { graph: layers, weights, convention, scaling })
+}
+
+/// An obstacle that concerns a node.
+fn of_node(node: &NodeProto, why: String) -> Obstacle {
+    Obstacle { node: name_of(node).to_owned(), operator: node.op_type.clone(), why }
 }
 
 /// The name of a node, or of its output if it has none.
@@ -87,47 +105,27 @@ fn name_of(node: &NodeProto) -> &str {
     if node.name.is_empty() { output } else { &node.name }
 }
 
-/// The feature map that a graph ends with: its output, or the input of a global average pooling.
-fn end(graph: &GraphProto) -> Option<String> {
-    let output = &graph.output.first()?.name;
-    let constants = Constants::of(graph);
-    let mut value = output;
-    // Nodes follow those that they read.
-    for node in graph.node.iter().rev() {
-        if node.output.first() != Some(value) {
-            continue;
-        }
-        let input = node.input.first();
-        match node.op_type.as_str() {
-            "Flatten" | "Reshape" | "Squeeze" | "Identity" | "Dropout" => value = input?,
-            "GlobalAveragePool" => return input.cloned(),
-            "ReduceMean" if is_over_places(node, &constants) => return input.cloned(),
-            _ => return Some(output.clone()),
-        }
-    }
-    None
-}
-
-fn is_over_places(node: &NodeProto, constants: &Constants<'_>) -> bool {
-    list(node, "axes", constants).is_some_and(|mut axes| {
-        axes.iter_mut().for_each(|axis| *axis = (*axis + 4) % 4);
-        axes.sort_unstable();
-        axes == [2, 3]
-    })
+/// The function of a `HardSigmoid`.
+fn hard_sigmoid(node: &NodeProto) -> Option<Function> {
+    let [scale, offset] = [("alpha", HARD_SIGMOID[0]), ("beta", HARD_SIGMOID[1])]
+        .map(|(name, default)| f64::from(attribute(node, name).map_or(default, |of| of.f)));
+    Function::hard_sigmoid(scale, offset)
 }
 
 /// The state of [`import`].
 struct Import<'a> {
     constants: Constants<'a>,
     readers: BTreeMap<&'a str, Vec<&'a NodeProto>>,
-    /// The image if its channels come last. Only a transposition reads it.
-    picture: Option<&'a str>,
-    /// Layer that computes each value.
-    layer_of: BTreeMap<&'a str, LayerIdx>,
+    /// What is known of each value.
+    values: BTreeMap<&'a str, Value>,
     graph: Graph,
     weights: Weights,
     /// Biases of convolutions that the following normalization subtracts again, by their output.
     biases: BTreeMap<&'a str, Tensor>,
+    /// Convolutions that have a bias only because of a node after them.
+    biased_later: BTreeSet<LayerIdx>,
+    /// Scaling of the image before the first layer.
+    scaling: InputScaling,
 }
 
 impl<'a> Import<'a> {
@@ -138,19 +136,24 @@ impl<'a> Import<'a> {
                 readers.entry(input).or_default().push(node);
             }
         }
-        let input = graph.input.first().map_or("", |input| input.name.as_str());
-        let (picture, layer_of) = match channels {
-            Channels::First => (None, BTreeMap::from([(input, 0)])),
-            Channels::Last => (Some(input), BTreeMap::new()),
+        let layout = match channels {
+            Channels::First => Layout::channels_first(),
+            Channels::Last => Layout::channels_last(),
         };
+        let input = graph.input.first().map(|input| {
+            let name = input.name.as_str();
+            let is_sole = readers.get(name).is_some_and(|readers| readers.len() == 1);
+            (name, Value { is_sole, ..Value::of(0, layout) })
+        });
         Self {
             constants: Constants::of(graph),
             readers,
-            picture,
-            layer_of,
+            values: input.into_iter().collect(),
             graph: Graph::with_input("input", [size.height, size.width, 3]),
             weights: Weights::default(),
             biases: BTreeMap::new(),
+            biased_later: BTreeSet::new(),
+            scaling: InputScaling::default(),
         }
     }
 
@@ -160,42 +163,62 @@ impl<'a> Import<'a> {
         if self.constants.has(output) {
             return Ok(());
         }
-        let layer = match node.op_type.as_str() {
-            "Identity" | "Dropout" => self.input(node, 0)?,
-            "Transpose" => self.transposition(node)?,
+        let mut value = match node.op_type.as_str() {
+            "Identity" | "Dropout" => self.value(node, 0)?,
+            "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => self.turned(node)?,
             "Conv" => self.convolution(node, output)?,
+            "Gemm" | "MatMul" => self.dense(node)?,
             "BatchNormalization" => self.normalisation(node)?,
-            "Relu" => self.add(node, LayerKind::Activation(Activation::Relu), 1)?,
-            "Clip" => self.clip(node)?,
-            "Add" => self.sum(node)?,
+            "Relu" | "Clip" | "Min" | "Max" => self.bounded(node)?,
+            "HardSigmoid" => self.curve(node, hard_sigmoid(node))?,
+            "HardSwish" => self.curve(node, Some(Function::HARD_SWISH))?,
+            "Sigmoid" => self.curve(node, Some(Function::Sigmoid))?,
+            "Add" | "Sub" => self.sum(node)?,
+            "Mul" | "Div" => self.product(node)?,
             "MaxPool" => self.max_pooling(node)?,
-            "Pad" => self.padding(node, output)?,
+            "GlobalAveragePool" | "ReduceMean" => self.mean(node)?,
+            "Pad" => self.padded(node)?,
             _ => return Err("uses an operator that cannot be trained here".to_owned()),
         };
-        self.layer_of.insert(output, layer);
+        value.is_sole &= self.readers.get(output).is_some_and(|readers| readers.len() == 1);
+        self.values.insert(output, value);
         Ok(())
+    }
+
+    /// What is known of an input of a node.
+    fn value(&self, node: &NodeProto, input: usize) -> Result<Value, String> {
+        let name = node.input.get(input).map_or("", String::as_str);
+        self.values.get(name).cloned().ok_or_else(|| {
+            let what = if self.constants.has(name) { "the constant " } else { "" };
+            format!("reads {what}`{name}`, which no layer computes")
+        })
     }
 
     /// The layer that an input of a node comes from.
     fn input(&self, node: &NodeProto, input: usize) -> Result<LayerIdx, String> {
-        let name = node.input.get(input).map_or("", String::as_str);
-        self.layer_of.get(name).copied().ok_or_else(|| {
-            if self.constants.has(name) {
-                format!("reads the constant `{name}`")
-            } else {
-                format!("reads `{name}`, which is not an image with channels first")
-            }
-        })
+        self.value(node, input)?.layer_of(node.input.get(input).map_or("", String::as_str))
     }
 
-    /// Adds a layer that reads the first inputs of a node.
-    fn add(&mut self, node: &NodeProto, kind: LayerKind, n: usize) -> Result<LayerIdx, String> {
-        let inputs = (0..n).map(|i| self.input(node, i)).collect::<Result<Vec<_>, _>>()?;
-        let mut name = name_of(node).to_owned();
+    /// The first input of a node that reads maps with channels first.
+    fn map(&self, node: &NodeProto) -> Result<Value, String> {
+        let value = self.value(node, 0)?;
+        if value.layout == Layout::channels_first() {
+            return Ok(value);
+        }
+        Err(format!("reads `{}`, which is not an image with channels first", node.input[0]))
+    }
+
+    /// Adds a layer that is named after a node.
+    fn add(&mut self, node: &NodeProto, kind: LayerKind, inputs: &[LayerIdx]) -> LayerIdx {
+        self.add_named(name_of(node), kind, inputs)
+    }
+
+    fn add_named(&mut self, name: &str, kind: LayerKind, inputs: &[LayerIdx]) -> LayerIdx {
+        let mut name = name.to_owned();
         while TAKEN.contains(&name.as_str()) || self.graph.find(&name).is_some() {
             name.push('_');
         }
-        Ok(self.graph.add(name, kind, &inputs))
+        self.graph.add(name, kind, inputs)
     }
 
     /// Stores a weight of a layer.
@@ -208,24 +231,15 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
-    /// Rows and columns of the input of a node.
-    fn size(&self, node: &NodeProto) -> Result<[usize; 3], String> {
-        let shape = &self.graph.layers()[self.input(node, 0)?].shape;
-        shape[..].try_into().map_err(|_| "does not read an image".to_owned())
+    /// Rows, columns and channels of the output of a layer.
+    fn shape(&self, layer: LayerIdx) -> [usize; 3] {
+        self.graph.layers()[layer].shape[..].try_into().expect("a base model passes on images")
     }
 
-    /// A transposition of an image to channels first. Here channels are always last, so it has no
-    /// effect.
-    fn transposition(&self, node: &NodeProto) -> Result<LayerIdx, String> {
-        let is_of_picture = self.picture.is_some_and(|picture| node.input == [picture]);
-        if is_of_picture && integers(node, "perm").as_deref() == Some(&[0, 3, 1, 2]) {
-            return Ok(0);
-        }
-        Err("transposes a value that is not an image with channels last".to_owned())
-    }
-
-    fn convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<LayerIdx, String> {
-        let [height, width, n_inputs] = self.size(node)?;
+    fn convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<Value, String> {
+        let value = self.map(node)?;
+        let input = self.with_zeros(&value, &node.input[0])?;
+        let [height, width, n_inputs] = self.shape(input);
         let kernel = self.constants.tensor(node, 1).map_err(|error| error.to_string())?;
         let &[n_outputs, n_per_group, rows, columns] = kernel.shape() else {
             return Err("has no kernel with four axes".to_owned());
@@ -242,7 +256,7 @@ impl<'a> Import<'a> {
         let group = integer(node, "group").unwrap_or(1);
         let (kind, role, layout) = if group == 1 {
             let kind = LayerKind::Convolution { filters: n_outputs, window, has_bias };
-            (kind, Role::Kernel, Layout::Convolution)
+            (kind, Role::Kernel, KernelLayout::Convolution)
         } else if [group, n_outputs as i64] == [n_inputs as i64; 2] && n_per_group == 1 {
             if !window.fits_depthwise() {
                 return Err(format!(
@@ -251,14 +265,14 @@ impl<'a> Import<'a> {
                 ));
             }
             let kind = LayerKind::DepthwiseConvolution { window, has_bias };
-            (kind, Role::DepthwiseKernel, Layout::Depthwise)
+            (kind, Role::DepthwiseKernel, KernelLayout::Depthwise)
         } else {
             return Err(format!(
                 "is a convolution of {n_inputs} to {n_outputs} channels in {group} groups; only \
                  ordinary and depthwise convolutions can be trained"
             ));
         };
-        let layer = self.add(node, kind, 1)?;
+        let layer = self.add(node, kind, &[input]);
         let channels = if group == 1 { [n_per_group, n_outputs] } else { [n_outputs, 1] };
         let shape = [rows, columns, channels[0], channels[1]];
         let written = kernel.shape().to_vec();
@@ -269,15 +283,20 @@ impl<'a> Import<'a> {
             Some(bias) => drop(self.biases.insert(output, bias)),
             None => {}
         }
-        Ok(layer)
+        Ok(Value::of(layer, value.layout))
     }
 
-    fn normalisation(&mut self, node: &'a NodeProto) -> Result<LayerIdx, String> {
+    fn normalisation(&mut self, node: &'a NodeProto) -> Result<Value, String> {
         if integer(node, "training_mode").unwrap_or(0) != 0 {
             return Err("was exported in training mode".to_owned());
         }
+        let value = self.value(node, 0)?;
+        if value.layout.place(Axis::Channels) != Some(1) {
+            return Err(format!("reads `{}`, which has its channels last", node.input[0]));
+        }
+        let input = value.layer_of(&node.input[0])?;
         let epsilon = attribute(node, "epsilon").map_or(EPSILON, |epsilon| epsilon.f);
-        let layer = self.add(node, LayerKind::BatchNormalization { epsilon }, 1)?;
+        let layer = self.add(node, LayerKind::BatchNormalization { epsilon }, &[input]);
         let roles = [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance];
         for (place, role) in roles.into_iter().enumerate() {
             let tensor = self.constants.tensor(node, place + 1);
@@ -289,98 +308,96 @@ impl<'a> Import<'a> {
             }
             self.keep(layer, role, tensor)?;
         }
-        Ok(layer)
+        Ok(Value::of(layer, value.layout))
     }
 
-    fn clip(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
-        let bound = |place: usize, name: &str| {
-            let of_attribute = attribute(node, name).map(|found| found.f);
-            if of_attribute.is_some() || node.input.get(place).is_none_or(String::is_empty) {
-                return Ok(of_attribute);
-            }
-            let tensor = self.constants.tensor(node, place);
-            tensor.map(|tensor| Some(tensor.values()[0])).map_err(|error| error.to_string())
-        };
-        let kind = match (bound(1, "min")?, bound(2, "max")?) {
-            (Some(0.0), Some(6.0)) => LayerKind::Activation(Activation::Relu6),
-            (Some(0.0), None) => LayerKind::Activation(Activation::Relu),
-            _ => return Err("has bounds other than 0 and 6".to_owned()),
-        };
-        self.add(node, kind, 1)
-    }
-
-    fn sum(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
-        let [a, b] = [self.input(node, 0)?, self.input(node, 1)?];
-        let layers = self.graph.layers();
-        if layers[a].shape != layers[b].shape {
-            return Err("adds values of different shapes".to_owned());
-        }
-        self.add(node, LayerKind::Add, 2)
-    }
-
-    fn max_pooling(&mut self, node: &NodeProto) -> Result<LayerIdx, String> {
-        let [height, width, _] = self.size(node)?;
+    fn max_pooling(&mut self, node: &NodeProto) -> Result<Value, String> {
+        let value = self.map(node)?;
+        let (input, around) = self.without_border(&value, &node.input[0])?;
+        let [height, width, _] = self.shape(input);
+        let height = height + around.top + around.bottom;
+        let width = width + around.left + around.right;
         let sides = integers(node, "kernel_shape").unwrap_or_default();
         let sides: Vec<usize> = sides.into_iter().filter_map(|n| usize::try_from(n).ok()).collect();
         let &[rows, columns] = &sides[..] else { return Err("has no window".to_owned()) };
-        let window = window(node, [height, width], [rows, columns])?;
+        let mut window = window(node, [height, width], [rows, columns])?;
         if integer(node, "ceil_mode").unwrap_or(0) != 0 {
             return Err("counts windows that reach outside (`ceil_mode`)".to_owned());
         }
+        window.padding = window.padding.around(around);
         let Padding { top, bottom, left, right } = window.padding;
         if [top, bottom, left, right].iter().any(|n| *n >= window.kernel) {
             return Err("has windows outside the image".to_owned());
         }
-        self.add(node, LayerKind::MaxPooling { window }, 1)
+        let layer = self.add(node, LayerKind::MaxPooling { window }, &[input]);
+        Ok(Value::of(layer, value.layout))
     }
 
-    /// A padding with zeros, which the following convolution takes over.
-    fn padding(&mut self, node: &'a NodeProto, output: &str) -> Result<LayerIdx, String> {
-        let amounts = list(node, "pads", &self.constants);
-        let amounts = amounts.ok_or_else(|| "adds amounts that depend on the image".to_owned())?;
-        if amounts.iter().all(|n| *n == 0) {
-            return self.input(node, 0);
-        }
-        let readers = self.readers.get(output).map_or(&[][..], Vec::as_slice);
-        if readers.is_empty() || !readers.iter().all(|reader| reader.op_type == "Conv") {
-            return Err("is not followed by a convolution".to_owned());
-        }
-        let value = match node.input.get(2).filter(|name| !name.is_empty()) {
-            Some(_) => {
-                self.constants.tensor(node, 2).map_err(|error| error.to_string())?.values()[0]
+    /// A mean over rows and columns.
+    fn mean(&mut self, node: &NodeProto) -> Result<Value, String> {
+        let value = self.value(node, 0)?;
+        let mut keeps_axes = true;
+        if node.op_type == "ReduceMean" {
+            let axes = list(node, "axes", &self.constants).unwrap_or_default();
+            if !value.layout.is_over_places(&axes) {
+                return Err("is over axes other than rows and columns".to_owned());
             }
-            None => attribute(node, "value").map_or(0.0, |value| value.f),
-        };
-        let is_constant = text(node, "mode").is_none_or(|mode| mode == "constant");
-        match self.of_four_axes(node, &amounts)? {
-            [0, 0, top, left, 0, 0, bottom, right] if value == 0.0 && is_constant => {
-                let padding = Padding { top, bottom, left, right };
-                self.add(node, LayerKind::ZeroPadding(padding), 1)
-            }
-            _ => Err("adds something other than rows and columns of zeros".to_owned()),
+            keeps_axes = integer(node, "keepdims").unwrap_or(1) != 0;
+        } else if value.layout != Layout::channels_first() {
+            return Err(format!(
+                "reads `{}`, which is not an image with channels first",
+                node.input[0]
+            ));
         }
+        let input = value.layer_of(&node.input[0])?;
+        let pooling = LayerKind::GlobalAveragePooling { keeps_axes: true };
+        let layer = self.add(node, pooling, &[input]);
+        let layout = value.layout.of_means(keeps_axes);
+        Ok(Value::of(layer, layout))
     }
 
-    /// The amounts of a padding before and after each of four axes. The node may list its axes.
-    fn of_four_axes(&self, node: &NodeProto, amounts: &[i64]) -> Result<[usize; 8], String> {
-        let unusual = || "does not pad the axes of an image".to_owned();
-        let axes = match node.input.get(3).filter(|name| !name.is_empty()) {
-            Some(_) => self.constants.integers(node, 3).map_err(|error| error.to_string())?,
-            None => vec![0, 1, 2, 3],
-        };
-        if amounts.len() != 2 * axes.len() {
-            return Err(unusual());
+    /// The layer that the features come from. A mean at the end is left to the head.
+    fn end(&self, name: &str) -> Result<LayerIdx, String> {
+        let value = self.values.get(name).ok_or("is a constant")?;
+        let layer = value.layer_of(name).map_err(|_| {
+            if value.border.is_some() {
+                "is not followed by a convolution or a max pooling".to_owned()
+            } else {
+                format!("computes {}, which is no activation here", value.function)
+            }
+        })?;
+        if value.layout != Layout::channels_first() && !value.layout.is_vector() {
+            return Err("has its channels last".to_owned());
         }
-        let mut all = [0; 8];
-        for (place, axis) in axes.iter().enumerate() {
-            let axis = if *axis < 0 { axis + 4 } else { *axis };
-            let axis = usize::try_from(axis).ok().filter(|axis| *axis < 4).ok_or_else(unusual)?;
-            for (at, from) in [(axis, place), (axis + 4, place + axes.len())] {
-                all[at] =
-                    usize::try_from(amounts[from]).map_err(|_| "cuts off pixels".to_owned())?;
+        let Layer { kind, inputs, .. } = &self.graph.layers()[layer];
+        let is_mean = matches!(kind, LayerKind::GlobalAveragePooling { .. });
+        Ok(if is_mean { inputs[0] } else { layer })
+    }
+
+    /// The layers that a layer needs, with their weights. Activations that are only part of others
+    /// are dropped.
+    fn up_to(self, end: LayerIdx) -> (Graph, Weights) {
+        let layers = self.graph.layers();
+        let mut is_needed = vec![false; layers.len()];
+        is_needed[end] = true;
+        for idx in (0..=end).rev() {
+            if is_needed[idx] {
+                layers[idx].inputs.iter().for_each(|&input| is_needed[input] = true);
             }
         }
-        Ok(all)
+        let mut graph = Graph::with_input("input", self.shape(0));
+        let mut places = vec![0; layers.len()];
+        for (idx, layer) in layers.iter().enumerate().skip(1).filter(|(idx, _)| is_needed[*idx]) {
+            let mut kind = layer.kind;
+            if let LayerKind::Convolution { has_bias, .. }
+            | LayerKind::DepthwiseConvolution { has_bias, .. } = &mut kind
+            {
+                *has_bias |= self.biased_later.contains(&idx);
+            }
+            let inputs: Vec<LayerIdx> = layer.inputs.iter().map(|&input| places[input]).collect();
+            places[idx] = graph.add(layer.name.clone(), kind, &inputs);
+        }
+        (graph, self.weights)
     }
 }
 

@@ -365,10 +365,13 @@ impl Preprocessing {
     }
 
     /// The mean and the standard deviation of values between 0 and 1.
-    fn statistics(self) -> ([f32; 3], [f32; 3]) {
+    pub fn statistics(self) -> ([f32; 3], [f32; 3]) {
         match self {
+            Self::MinusOneToOne => ([0.5; 3], [0.5; 3]),
+            Self::ZeroToOne => ([0.0; 3], [1.0; 3]),
+            Self::ZeroTo255 => ([0.0; 3], [1.0 / 255.0; 3]),
+            Self::ImagenetStatistics => (IMAGENET_MEAN, IMAGENET_DEVIATION),
             Self::Statistics { mean, deviation } => (mean, deviation),
-            _ => (IMAGENET_MEAN, IMAGENET_DEVIATION),
         }
     }
 }
@@ -391,6 +394,8 @@ mod tests {
             let mut values: Vec<f32> = pixels.iter().copied().map(f32::from).collect();
             preprocessing.apply(&mut values);
             assert_eq!(preprocessing.undo(&values), pixels, "{preprocessing:?}");
+            let (mean, deviation) = preprocessing.statistics();
+            assert_eq!(Preprocessing::of_statistics(mean, deviation), preprocessing);
             let mut values = [255.0; 3];
             preprocessing.apply(&mut values);
             let is_near = |(is, should): (&f32, &f32)| (is - should).abs() < 1e-5;

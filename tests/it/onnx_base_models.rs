@@ -7,6 +7,7 @@ use alpaca_run::base::batch::Batch;
 use alpaca_run::base::tensor::Tensor;
 use alpaca_run::engine;
 use alpaca_run::model::backbone::Imported;
+use alpaca_run::model::graph::LayerKind;
 use alpaca_run::model::network::{Base, Network};
 use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
@@ -63,10 +64,10 @@ fn complaint(workshop: &Workshop) -> String {
 const SIZE: ImageSize = ImageSize { height: SIDE, width: SIDE };
 
 /// Two pictures: a formula that the writer of the files knows too.
-fn batch(ImageSize { height, width }: ImageSize) -> Batch {
+fn batch(ImageSize { height, width }: ImageSize, preprocessing: Preprocessing) -> Batch {
     let n = 2 * height * width * 3;
     let mut values: Vec<f32> = (0..n).map(|i| (i * 7919 % 256) as f32).collect();
-    Preprocessing::ZeroToOne.apply(&mut values);
+    preprocessing.apply(&mut values);
     let images = Tensor::new(&[2, height, width, 3], values);
     Batch { images, labels: vec![0; 2], samples: vec![0, 1] }
 }
@@ -87,8 +88,8 @@ fn networks(path: &Path, features: &str, size: ImageSize) -> (Network, Option<(N
     let layers = import::import(&backbone, size);
     let backbone = Arc::new(backbone);
     let whole = Network::build(&spec, Base::Backbone(Arc::clone(&backbone)), size, 2).unwrap();
-    let layers = layers.ok().map(|Imported { graph, weights, convention }| {
-        let base = Base::Layers(backbone, graph, convention);
+    let layers = layers.ok().map(|Imported { graph, weights, convention, scaling }| {
+        let base = Base::Layers(backbone, graph, convention, scaling);
         (Network::build(&spec, base, size, 2).unwrap(), weights)
     });
     (whole, layers)
@@ -106,18 +107,18 @@ fn check_features(network: &Network, weights: &Weights, wanted: &[f64], what: &s
     let features = |cut| {
         let extractor = engine::extractor(network, &cut, weights).unwrap();
         let &[height, width, _] = &network.graph.layers()[0].shape[..] else { unreachable!() };
-        let batch = batch(ImageSize { height, width });
+        let batch = batch(ImageSize { height, width }, network.preprocessing);
         extractor.extract(&batch).unwrap().values.remove(0)
     };
-    let map = features(network.cut_before_pooling());
-    let n_channels = map.shape()[3];
+    let mean = features(network.cut(network.n_base_layers));
+    let &[2, n_channels] = mean.shape() else { panic!("{what}: {:?}", mean.shape()) };
     let n_places = wanted.len() / 2 / n_channels;
+    let map = features(network.cut_before_pooling());
     // Of a network whose features are means already, the layers end in front of these.
-    if map.values().len() == wanted.len() {
+    if n_places > 1 {
+        assert_eq!(map.values().len(), wanted.len());
         assert!(map.values().iter().zip(wanted).all(close), "{what}");
     }
-    let mean = features(network.cut(network.n_base_layers));
-    assert_eq!(mean.shape(), [2, n_channels]);
     for (at, is) in mean.values().iter().enumerate() {
         let (picture, channel) = (at / n_channels, at % n_channels);
         let place = |place| wanted[(picture * n_places + place) * n_channels + channel];
@@ -162,6 +163,43 @@ fn padding_as_in_tensorflow_becomes_layers_in_each_form_that_exporters_give_it()
 }
 
 #[test]
+fn activations_and_squeezes_become_layers_in_each_form_that_exporters_give_them() {
+    assert_eq!(check_files("activations.json"), (12, 12));
+    let classes = |file: &str, features: &str| {
+        let (network, _) = imported(file, features);
+        let layers = network.graph.layers()[..network.n_base_layers].iter();
+        let kinds = layers.map(|layer| match layer.kind {
+            LayerKind::Activation(activation) => format!("{activation:?}"),
+            kind => kind.keras_class().to_owned(),
+        });
+        kinds.filter(|kind| !kind.starts_with("Batch")).collect::<Vec<_>>()
+    };
+    let squeeze = |activation: &str, gate: &str| {
+        let [pool, multiply] = ["GlobalAveragePooling2D", "Multiply"];
+        [pool, "Conv2D", activation, "Conv2D", gate, multiply].map(str::to_owned)
+    };
+    let of_script = classes("act_script_13.onnx", "/last/last.2/Mul");
+    assert_eq!(
+        of_script[..5],
+        ["InputLayer", "Conv2D", "HardSwish", "DepthwiseConv2D", "HardSwish"]
+    );
+    assert_eq!(of_script[5..11], squeeze("Relu", "HardSigmoid"));
+    assert_eq!(of_script[11..14], ["Conv2D", "DepthwiseConv2D", "Silu"]);
+    assert_eq!(of_script[14..20], squeeze("Silu", "Sigmoid"));
+    assert_eq!(of_script[20..], ["Conv2D", "Add", "GlobalAveragePooling2D", "Conv2D", "HardSwish"]);
+}
+
+#[test]
+fn max_pooling_takes_over_padding_that_it_would_ignore() {
+    assert_eq!(check_files("padded_pooling.json"), (2, 2));
+}
+
+#[test]
+fn what_is_nearly_a_layer_is_left_to_the_file() {
+    assert_eq!(check_files("not_layers.json"), (8, 0));
+}
+
+#[test]
 fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
     for (file, features) in [("script.onnx", "/Add_output_0"), ("dynamo.onnx", "node_mean")] {
         let workshop = workshop(file, features);
@@ -199,9 +237,12 @@ fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
 
 #[test]
 fn its_layers_train_like_those_of_other_base_models() {
-    for (file, features, from) in [
-        ("script.onnx", "/average/GlobalAveragePool", "/a/a.3/Conv"),
-        ("dynamo.onnx", "node_mean", "node_Conv_75"),
+    for (file, features, from, class) in [
+        ("script.onnx", "/average/GlobalAveragePool", "/a/a.3/Conv", "MaxPooling2D"),
+        ("dynamo.onnx", "node_mean", "node_Conv_75", "MaxPooling2D"),
+        // Inside of a squeeze-and-excitation.
+        ("act_script_13.onnx", "/last/last.2/Mul", "/filter/filter.3/expand/Conv", "Multiply"),
+        ("act_keras.onnx", "Identity:0", "functional_1/conv2d_4_1/convolution", "Multiply"),
     ] {
         let workshop = workshop(file, features);
         let pipeline = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
@@ -220,7 +261,7 @@ fn its_layers_train_like_those_of_other_base_models() {
         assert!(said.contains("must be given by name"), "{said}");
         edit(from);
         let said = alpaca_run(&["layers", &workshop.text("small.yaml")]);
-        assert!(said.out.contains(from) && said.out.contains("MaxPooling2D"), "{}", said.out);
+        assert!(said.out.contains(from) && said.out.contains(class), "{}", said.out);
         for threads in ["1", "3"] {
             let said = run(&workshop, &["--threads", threads]);
             assert_eq!(said.code, Some(0), "{}", said.err);
@@ -242,13 +283,14 @@ fn its_layers_train_like_those_of_other_base_models() {
 
 #[test]
 fn what_keeps_a_network_from_being_trained_is_said() {
-    let workshop = workshop("script.onnx", "/head/Gemm");
+    let workshop = workshop("not_hard_sigmoid.onnx", "mul2");
     let pipeline = std::fs::read_to_string(workshop.path("small.yaml")).unwrap();
     let pipeline = pipeline.replace("train: { epochs: 1", "train: { freeze: none, epochs: 1");
     std::fs::write(workshop.path("small.yaml"), pipeline).unwrap();
     let said = complaint(&workshop);
     assert!(said.contains("can only be run frozen"), "{said}");
-    assert!(said.contains("its node `/average/GlobalAveragePool`"), "{said}");
+    assert!(said.contains("its node `mul2` (Mul) computes"), "{said}");
+    assert!(said.contains("x · (min(max(0.2 · x + 0.5, 0), 1)), which is no activation"), "{said}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path, features: &str, size: ImageSize) -> Result<Opene
     let digest = Digest::of(&backbone.file);
     Ok(match import::import(&backbone, size) {
         Ok(layers) => Opened {
-            base: Base::Layers(Arc::new(backbone), layers.graph, layers.convention),
+            base: Base::Layers(Arc::new(backbone), layers.graph, layers.convention, layers.scaling),
             weights: layers.weights,
             digest,
             obstacle: None,
@@ -81,7 +81,7 @@ fn check_freeze(freeze: &FreezeSpec, opened: &Opened, at: &KeyPath) -> Result<()
             .hint("docs/onnx.md lists the layers of base models that can be trained"));
     }
     match (layer, &opened.base) {
-        (Some(layer), Base::Layers(_, graph, _)) => {
+        (Some(layer), Base::Layers(_, graph, ..)) => {
             freeze::find_at(graph, LayerRef::Name(layer), at.key(key)).map(drop)
         }
         _ => Ok(()),
