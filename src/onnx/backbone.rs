@@ -15,6 +15,7 @@ use super::input::Input;
 use super::pads;
 use super::prune::keep_what_computes;
 use super::run::Model;
+use super::swish;
 use crate::base::fs::{self};
 use crate::base::text;
 use crate::model::backbone::{Backbone, Channels};
@@ -38,6 +39,7 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     let wanted = find(graph, features)?;
     keep_what_computes(graph, [wanted.clone()]);
     external::bring_in(graph, path.parent().unwrap_or(Path::new("."))).map_err(format)?;
+    swish::spell_out(graph);
     check_operators(graph)?;
     check_layout(graph, &wanted)?;
     let channels = Input::of(graph)?.check(size)?;

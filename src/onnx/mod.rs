@@ -18,6 +18,7 @@ mod pads;
 pub mod pixels;
 mod prune;
 pub mod run;
+mod swish;
 
 use serde::{Deserialize, Serialize};
 

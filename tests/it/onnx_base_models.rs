@@ -164,7 +164,7 @@ fn padding_as_in_tensorflow_becomes_layers_in_each_form_that_exporters_give_it()
 
 #[test]
 fn activations_and_squeezes_become_layers_in_each_form_that_exporters_give_them() {
-    assert_eq!(check_files("activations.json"), (12, 12));
+    assert_eq!(check_files("activations.json"), (13, 13));
     let classes = |file: &str, features: &str| {
         let (network, _) = imported(file, features);
         let layers = network.graph.layers()[..network.n_base_layers].iter();

@@ -170,6 +170,13 @@ def dense():
     return g.write("act_dense.onnx", x)
 
 
+def swish():
+    """The operator that opset 24 has for SiLU."""
+    g = Graph()
+    x = g.convolution(g.add("Swish", g.convolution("image", 3, 4, strides=[4, 4])), 4, 4)
+    return g.write("act_swish.onnx", g.add("Swish", x, alpha=1.0), opset=24)
+
+
 def pooled():
     """Max pooling with "same" padding, with explicit padding, and both."""
     g = Graph(("n", 3, "h", "w"))
@@ -253,7 +260,7 @@ def main():
     # Nine digits are those of single precision.
     short = lambda of: {**of, "values": [float(f"{value:.9g}") for value in of["values"]]}
     compute = lambda said: {name: [short(features(HERE / name, node)) for node in nodes] for name, nodes in said.items()}
-    said = compute({**torch_files(), **spelled(), **dense()})
+    said = compute({**torch_files(), **spelled(), **dense(), **swish()})
     (HERE / "activations.json").write_text(json.dumps({**said, keras.name: of_keras}))
     sizes = [(SIDE, SIDE), (33, 31)]
     (name, [node]), = pooled().items()
