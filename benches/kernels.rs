@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use alpaca_kernels::{
     Activation, AdamNumbers, Depthwise, DepthwiseFilter, Epilogue, Gate, Kernels, Padding, Rows,
-    Window,
+    Window, Windows,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
