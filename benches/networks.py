@@ -59,7 +59,7 @@ def settings_of(word):
     settings = [f"model.base={network}"] + ([f"model.width={width}"] if width else [])
     if weights in ("", "builtin"):
         return [*settings, "model.weights=builtin"]
-    return [*settings, f"model.weights={{ file: {pathlib.Path(weights).resolve()} }}"]
+    return [*settings, f"model.weights={pathlib.Path(weights).resolve()}"]
 
 
 def print_accuracies(program, photographs, words):

@@ -1,7 +1,7 @@
 //! The kernels of both engines: matrix products, depthwise convolutions and their gradients, for
 //! every instruction set.
 //!
-//! [`simd`] has vectors, [`product`], [`gradient`], [`depthwise`], [`normalise`], [`curve`] and [`elements`]
+//! [`simd`] has vectors, [`product`], [`winograd`], [`gradient`], [`depthwise`], [`normalise`], [`curve`] and [`elements`]
 //! kernels that are generic over them, [`set`] compiles these for each instruction set. [`Kernels`]
 //! is the safe front: a set that the processor has, and methods on slices that check sizes. Nothing
 //! here knows threads, except for packing and sums of large matrices; callers divide the work.
@@ -36,6 +36,7 @@ mod simd;
 #[cfg(test)]
 mod twin;
 mod window;
+mod winograd;
 
 use std::ops::Range;
 
@@ -52,6 +53,7 @@ pub use pieces::{MOST_PIECES, Pieces, tree_sum};
 pub use product::{Epilogue, Windows};
 pub use set::InstructionSet;
 pub use window::{Padding, Window};
+pub use winograd::{PLACES, WinogradFilters};
 
 use set::with_set;
 
@@ -118,6 +120,37 @@ impl Kernels {
     ) {
         with_set!(self.set, S => {
             product::product_of_windows::<S>(x, weights, epilogue, out.into());
+        });
+    }
+
+    /// Transforms 3x3 filters `[9, k, n]`, each column multiplied by its `scale` before.
+    pub fn pack_winograd(
+        self,
+        filters: &[f32],
+        n: usize,
+        scale: Option<&[f32]>,
+    ) -> WinogradFilters {
+        with_set!(self.set, S => WinogradFilters::new::<S>(filters, n, scale))
+    }
+
+    /// Transforms the first `n_tiles` windows of 4x4 pixels to `out`, `[16, tiles, channels]`.
+    pub fn winograd_input(self, tiles: Windows<'_>, n_tiles: usize, out: &mut [f32]) {
+        with_set!(self.set, S => winograd::input::<S>(tiles, n_tiles, out));
+    }
+
+    /// Transforms products `[16, tiles, n]` to outputs `[maps, lines, columns, n]` of a 3x3
+    /// convolution, with the epilogue. `tiles` are the number of maps, and of rows and columns of tiles in
+    /// each; `size` are lines and columns of outputs.
+    pub fn winograd_output<'a>(
+        self,
+        products: &[f32],
+        tiles: [usize; 3],
+        size: [usize; 2],
+        epilogue: Epilogue<'_>,
+        out: impl Into<Out<'a>>,
+    ) {
+        with_set!(self.set, S => {
+            winograd::output::<S>(products, tiles, size, epilogue, out.into());
         });
     }
 

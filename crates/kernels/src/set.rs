@@ -8,7 +8,9 @@ use super::simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
-use super::{curve, depthwise, depthwise_gradient, elements, gradient, normalise, product};
+use super::{
+    curve, depthwise, depthwise_gradient, elements, gradient, normalise, product, winograd,
+};
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +150,12 @@ macro_rules! compile {
 compile! {
     /// Some rows of a panel of `NV` vectors; `TAIL`: the last vector is not full.
     product_panel[NV: usize, TAIL: bool](product::PanelJob) = product::panel;
+    /// Transforms one panel of 3x3 filters.
+    winograd_filters(winograd::FiltersJob<'_>) = winograd::transform_filters;
+    /// Transforms tiles of a 3x3 convolution.
+    winograd_input(winograd::InputJob) = winograd::transform_input;
+    /// Transforms products back to outputs of a 3x3 convolution.
+    winograd_output(winograd::OutputJob) = winograd::transform_output;
     /// Adds to a weight gradient, `NV` vectors of its columns.
     gradient_panel[NV: usize, TAIL: bool](gradient::PanelJob) = gradient::panel;
     /// A weight gradient as a tree of pieces, `NV` vectors of its columns.

@@ -34,6 +34,25 @@ pub(in crate::engine) fn folded(weights: &[f32], scale: &[f32]) -> Vec<f32> {
     rows.flat_map(|row| row.iter().zip(scale).map(|(weight, scale)| weight * scale)).collect()
 }
 
+/// The filters `[taps, n, k]` of a convolution, each column multiplied by its scale, as those of the
+/// gradient of its input: `[taps, k, n]` in reverse order.
+pub(super) fn flipped(affine: Affine<'_>, n_taps: usize) -> Vec<f32> {
+    let n_columns = affine.scale.len();
+    let len = affine.weights.len() / n_taps;
+    let mut flipped = vec![0.0; affine.weights.len()];
+    flipped.par_chunks_mut(len).zip(affine.weights.par_chunks(len).rev()).for_each(|(out, tap)| {
+        let blocks = out.chunks_mut(BLOCK * (len / n_columns)).enumerate();
+        for (block, out) in blocks {
+            transpose_columns(tap, n_columns, block * BLOCK, out);
+            let rows = out.chunks_exact_mut(len / n_columns);
+            for (row, scale) in rows.zip(&affine.scale[block * BLOCK..]) {
+                row.iter_mut().for_each(|weight| *weight *= scale);
+            }
+        }
+    });
+    flipped
+}
+
 /// The number of parts of the rows in the sums of `ds`. Changing it changes results.
 const PARTS: usize = 16;
 
@@ -55,18 +74,25 @@ pub(super) fn gradients(mut g: Vec<f32>, sums: Vec<f32>, affine: Affine<'_>) -> 
     [g, tree_sum(&parts, PARTS), sums]
 }
 
+/// The columns of a matrix that are transposed together, so that their rows stay in cache.
+const BLOCK: usize = 16;
+
 /// The transpose `[n, k]` of a matrix `[k, n]`.
 pub(super) fn transposed(matrix: &[f32], n: usize) -> Vec<f32> {
-    /// The rows that are written together, so that the reads stay in cache.
-    const BLOCK: usize = 16;
     let k = matrix.len() / n;
     let mut transpose = vec![0.0; matrix.len()];
     transpose.par_chunks_mut(BLOCK * k).enumerate().for_each(|(block, out)| {
-        for (i, row) in matrix.chunks_exact(n).enumerate() {
-            for (out, value) in out.chunks_exact_mut(k).zip(&row[block * BLOCK..]) {
-                out[i] = *value;
-            }
-        }
+        transpose_columns(matrix, n, block * BLOCK, out);
     });
     transpose
+}
+
+/// Writes some columns of a matrix with rows of length `n`, from `first` on, as rows.
+fn transpose_columns(matrix: &[f32], n: usize, first: usize, out: &mut [f32]) {
+    let k = matrix.len() / n;
+    for (i, row) in matrix.chunks_exact(n).enumerate() {
+        for (out, value) in out.chunks_exact_mut(k).zip(&row[first..]) {
+            out[i] = *value;
+        }
+    }
 }

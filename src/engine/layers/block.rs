@@ -18,6 +18,7 @@ use super::affine::{Affine, folded};
 use super::convolution::{Filters, convolve};
 use super::row_buffer::RowBuffer;
 use super::unfold::Unfold;
+use super::winograd::PackedFilters;
 use super::{Backward, InputGradients, Operation};
 
 /// The number of expanded values in a strip. The activations of a strip and their inputs should fit
@@ -32,7 +33,7 @@ pub(in crate::engine) enum First<'a> {
     /// A 1x1 convolution with bias and activation.
     Pointwise { weights: &'a Packed, bias: &'a [f32], n_inputs: usize },
     /// Another convolution with bias and activation, of images of `shape`.
-    Convolution { weights: &'a Packed, bias: &'a [f32], shape: [usize; 3], window: Window },
+    Convolution { weights: &'a PackedFilters, bias: &'a [f32], shape: [usize; 3], window: Window },
 }
 
 /// A block prepared for the forward pass: normalizations folded, weights packed.

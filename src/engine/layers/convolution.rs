@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use alpaca_kernels::{
-    Activation, Epilogue, Kernels, Out, Packed, Pieces, Window, filled, tree_sum, with_scratch,
+    Activation, Epilogue, Kernels, Out, Pieces, Window, filled, tree_sum, with_scratch,
 };
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
 use super::unfold::Unfold;
+use super::winograd::{self, PackedFilters};
 use super::{Backward, InputGradients, Operation};
 
 /// The number of windows that are multiplied together.
@@ -38,13 +39,13 @@ pub(in crate::engine) struct Convolution {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct Filters<'a> {
     /// The weights, one column per filter.
-    pub(in crate::engine) weights: &'a Packed,
+    pub(in crate::engine) weights: &'a PackedFilters,
     /// The epilogue; its shortcut is that of all outputs.
     pub(in crate::engine) epilogue: Epilogue<'a>,
 }
 
 /// The output rows `rows` of the convolution of images, into `out`; all rows if there are several
-/// images.
+/// images, or if filters are transformed.
 pub(in crate::engine) fn convolve(
     kernels: Kernels,
     unfold: Unfold,
@@ -55,6 +56,13 @@ pub(in crate::engine) fn convolve(
 ) {
     let Filters { weights, epilogue } = filters;
     let (height, width) = unfold.window.output(unfold.shape[0], unfold.shape[1]);
+    let weights = match weights {
+        PackedFilters::Direct(weights) => weights,
+        PackedFilters::Winograd(weights) => {
+            assert!(rows == (0..height), "tiles are those of whole images");
+            return winograd::convolve(kernels, unfold, images, weights, epilogue, out);
+        }
+    };
     let image_len: usize = unfold.shape.iter().product();
     let n_images = images.len() / image_len;
     let row_len = out.len() / (n_images * rows.len()).max(1);
@@ -190,8 +198,15 @@ impl Convolution {
     fn input_gradient(&self, affine: Affine<'_>, dz: &[f32]) -> Vec<f32> {
         let (c, n_taps) = (self.n_outputs, self.window.kernel * self.window.kernel);
         if let Some(window) = self.window.of_input_gradient() {
-            let weights = self.kernels.pack_flipped(affine.weights, n_taps, c, affine.scale);
             let unfold = Unfold { shape: self.output_shape(), window };
+            let weights = if winograd::is_faster(unfold, self.shape[2]) {
+                let flipped = affine::flipped(affine, n_taps);
+                let filters = self.kernels.pack_winograd(&flipped, self.shape[2], None);
+                PackedFilters::Winograd(filters)
+            } else {
+                let Affine { weights, scale, .. } = affine;
+                PackedFilters::Direct(self.kernels.pack_flipped(weights, n_taps, c, scale))
+            };
             let filters = Filters { weights: &weights, epilogue: Epilogue::NONE };
             return self.convolve_all(unfold, dz, filters, self.shape[2]);
         }
@@ -222,7 +237,8 @@ impl Operation for Convolution {
 
     fn forward(&self, _n: usize, inputs: &[&[f32]]) -> Vec<f32> {
         let Affine { weights, scale, shift } = Affine::of(&inputs[1..4]);
-        let weights = self.kernels.pack(weights, self.n_outputs, Some(scale));
+        let (unfold, n) = (self.unfold(), self.n_outputs);
+        let weights = PackedFilters::new(self.kernels, unfold, weights, n, Some(scale));
         let epilogue = Epilogue {
             bias: Some(shift),
             activation: self.activation,
@@ -230,7 +246,7 @@ impl Operation for Convolution {
             gate: None,
         };
         let filters = Filters { weights: &weights, epilogue };
-        self.convolve_all(self.unfold(), inputs[0], filters, self.n_outputs)
+        self.convolve_all(unfold, inputs[0], filters, n)
     }
 
     fn reads_output(&self) -> bool {

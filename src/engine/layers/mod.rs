@@ -20,6 +20,7 @@ mod pooling;
 mod scaling;
 mod sum;
 mod unfold;
+mod winograd;
 #[cfg(test)]
 mod twin;
 
@@ -34,6 +35,7 @@ pub(super) use pooling::{AveragePooling, average};
 pub(super) use scaling::{Scaling, scale};
 pub(super) use sum::{Sum, add};
 pub(super) use unfold::Unfold;
+pub(super) use winograd::PackedFilters;
 
 use std::borrow::Cow;
 use std::fmt::Debug;

@@ -4,7 +4,7 @@
 mod case;
 
 use alpaca_kernels::{Activation, Depthwise, Kernels, Padding};
-use alpaca_random::SeedStream;
+use alpaca_random::{Generator, SeedStream};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -192,52 +192,54 @@ fn a_block_is_its_layers_one_after_the_other() {
     }
 }
 
+/// A layer of each kind, large enough for several threads.
+fn layers_for_threads(generator: &mut Generator) -> Vec<Case> {
+    let kernels = Kernels::best();
+    let size = [24, 20];
+    vec![
+        pointwise(kernels, generator, (7, [5, 5], 200, 140), (Activation::Relu6, false, 16)),
+        pointwise(kernels, generator, (7, [20, 20], 24, 40), (Activation::Relu6, false, 16)),
+        spatial(
+            kernels,
+            generator,
+            (7, [24, 20, 3], 16),
+            same(3, 2, size),
+            (Activation::Relu6, false, 16),
+        ),
+        spatial(
+            kernels,
+            generator,
+            (7, [24, 20, 32], 0),
+            same(3, 2, size),
+            (Activation::Relu, true, 16),
+        ),
+        spatial(
+            kernels,
+            generator,
+            (7, [9, 8, 40], 36),
+            same(3, 1, [9, 8]),
+            (Activation::Relu, false, 16),
+        ),
+        block(
+            kernels,
+            generator,
+            (7, size, 8, 48),
+            same(3, 1, size),
+            (true, Activation::Relu6, 16),
+        ),
+        curve(kernels, generator, (7, size, 40), Activation::Silu),
+        scaling(generator, (7, size, 40)),
+        normalisation(kernels, generator, (7, size, 40), (Activation::Relu6, false, 16)),
+    ]
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let results = |n_threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             let generator = &mut SeedStream::new(5).generator();
-            let kernels = Kernels::best();
-            let size = [24, 20];
-            let cases = [
-                pointwise(
-                    kernels,
-                    generator,
-                    (7, [5, 5], 200, 140),
-                    (Activation::Relu6, false, 16),
-                ),
-                pointwise(
-                    kernels,
-                    generator,
-                    (7, [20, 20], 24, 40),
-                    (Activation::Relu6, false, 16),
-                ),
-                spatial(
-                    kernels,
-                    generator,
-                    (7, [24, 20, 3], 16),
-                    same(3, 2, size),
-                    (Activation::Relu6, false, 16),
-                ),
-                spatial(
-                    kernels,
-                    generator,
-                    (7, [24, 20, 32], 0),
-                    same(3, 2, size),
-                    (Activation::Relu, true, 16),
-                ),
-                block(
-                    kernels,
-                    generator,
-                    (7, size, 8, 48),
-                    same(3, 1, size),
-                    (true, Activation::Relu6, 16),
-                ),
-                curve(kernels, generator, (7, size, 40), Activation::Silu),
-                scaling(generator, (7, size, 40)),
-                normalisation(kernels, generator, (7, size, 40), (Activation::Relu6, false, 16)),
-            ];
+            let cases = layers_for_threads(generator);
             let mut all = vec![];
             for Case { operation, n, inputs, .. } in cases {
                 let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();

@@ -7,6 +7,7 @@ use std::ops::Range;
 use alpaca_kernels::{Activation, Depthwise, Kernels, Packed};
 
 use super::step::{Block, BlockFirst, StepKind};
+use crate::engine::layers::{PackedFilters, Unfold};
 use crate::model::cut::Cut;
 use crate::model::fold::{self, Folded};
 use crate::model::fuse::{
@@ -201,11 +202,14 @@ impl Build<'_> {
                 StepKind::Depthwise { shape, weights: folded, activation }
             }
             Connection::Full => {
-                let (weights, bias) = self.pack(folded);
                 if window.is_pointwise() {
+                    let (weights, bias) = self.pack(folded);
                     StepKind::Pointwise { weights, bias, activation }
                 } else {
-                    let shape = map_shape(unit)?;
+                    let (shape, Folded { kernel, bias }) = (map_shape(unit)?, folded);
+                    let unfold = Unfold { shape, window };
+                    let weights =
+                        PackedFilters::new(self.kernels, unfold, &kernel, bias.len(), None);
                     StepKind::Convolution { shape, window, weights, bias, activation }
                 }
             }
@@ -227,6 +231,8 @@ impl Build<'_> {
                 Some(if window.is_pointwise() {
                     BlockFirst::Pointwise { weights, bias, n_inputs: shape[2] }
                 } else {
+                    // Rows are computed a few at a time.
+                    let weights = PackedFilters::Direct(weights);
                     BlockFirst::Convolution { weights, bias, shape, window }
                 })
             }

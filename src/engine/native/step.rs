@@ -6,7 +6,7 @@ use alpaca_kernels::{
 };
 
 use crate::engine::layers::{
-    BlockForward, Filters, First, Unfold, add, average, convolve, greatest, scale,
+    BlockForward, Filters, First, PackedFilters, Unfold, add, average, convolve, greatest, scale,
 };
 use crate::model::fold::Folded;
 
@@ -22,7 +22,7 @@ pub(super) enum StepKind {
     Convolution {
         shape: [usize; 3],
         window: Window,
-        weights: Packed,
+        weights: PackedFilters,
         bias: Vec<f32>,
         activation: Activation,
     },
@@ -55,7 +55,7 @@ pub(super) struct Block {
 /// The convolution before the depthwise convolution of a block.
 pub(super) enum BlockFirst {
     Pointwise { weights: Packed, bias: Vec<f32>, n_inputs: usize },
-    Convolution { weights: Packed, bias: Vec<f32>, shape: [usize; 3], window: Window },
+    Convolution { weights: PackedFilters, bias: Vec<f32>, shape: [usize; 3], window: Window },
 }
 
 /// The inputs of a step for a group of images.
