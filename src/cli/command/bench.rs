@@ -57,6 +57,12 @@ fn render(report: &BenchReport) -> String {
         "\npeak: {:.1} billion multiply-adds per second, measured with arithmetic alone",
         report.peak / 1e9
     );
+    if report.phases.iter().any(|phase| phase.share_of(report.peak) > Some(1.0)) {
+        rendered.push_str(
+            "more than 100 %: some 3x3 convolutions need fewer multiplications than are counted \
+             (Winograd's algorithm)\n",
+        );
+    }
     rendered
 }
 
