@@ -44,7 +44,7 @@ pub(crate) const MANIFESTS: [&str; 4] = [
 pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
-pub(crate) const SHOWING: [&str; 18] = [
+pub(crate) const SHOWING: [&str; 19] = [
     "annotate-snippets",
     "anyhow",
     "base64",
@@ -52,6 +52,7 @@ pub(crate) const SHOWING: [&str; 18] = [
     "csv",
     "ctrlc",
     "indicatif",
+    "md-5",
     "mimalloc",
     "notify",
     "roxmltree",
