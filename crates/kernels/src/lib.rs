@@ -1,10 +1,11 @@
 //! The kernels of both engines: matrix products, depthwise convolutions and their gradients, for
 //! every instruction set.
 //!
-//! [`simd`] has vectors, [`product`], [`winograd`], [`gradient`], [`depthwise`], [`normalise`], [`curve`] and [`elements`]
-//! kernels that are generic over them, [`set`] compiles these for each instruction set. [`Kernels`]
-//! is the safe front: a set that the processor has, and methods on slices that check sizes. Nothing
-//! here knows threads, except for packing and sums of large matrices; callers divide the work.
+//! [`simd`] has vectors, [`product`], [`winograd`], [`gradient`], [`depthwise`], [`normalise`],
+//! [`curve`] and [`elements`] kernels that are generic over them, [`set`] compiles these for each
+//! instruction set. [`Kernels`] is the safe front: a set that the processor has, and methods on slices
+//! that check sizes. Nothing here knows threads, except for packing and sums of large matrices; callers
+//! divide the work.
 //!
 //! All matrices are row-major, channels innermost.
 #![expect(
@@ -87,13 +88,6 @@ impl Kernels {
     /// Packs the transpose of `matrix` `[n, k]`, after multiplying its columns by `scale`.
     pub fn pack_transposed(self, matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Packed {
         with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale))
-    }
-
-    /// Packs filters `[taps, n, k]` for the gradient of a convolution's input, which is the
-    /// convolution of the output's gradient with the transposed taps in reverse order: a matrix
-    /// `[taps · k, n]`. Multiplies columns by `scale` before.
-    pub fn pack_flipped(self, filters: &[f32], n_taps: usize, k: usize, scale: &[f32]) -> Packed {
-        with_set!(self.set, S => Packed::flipped::<S>(filters, n_taps, k, Some(scale)))
     }
 
     /// `out[rows, n] = epilogue(x[rows, k] · weights)`.

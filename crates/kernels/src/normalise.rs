@@ -6,7 +6,7 @@ use super::curve;
 use super::elements::Gate;
 use super::output::Out;
 use super::set::Micro;
-use super::simd::{Simd, load, store};
+use super::simd::{Simd, load, over_columns, store};
 use crate::Activation;
 
 /// The maximum number of rows that are summed as a chain in single precision.
@@ -40,20 +40,6 @@ pub(super) struct MomentsJob {
     pivot: *const f32,
     sums: *mut f32,
     squares: *mut f32,
-}
-
-/// Runs `$work` for all columns, with `$column` and whether its vector is partial.
-macro_rules! over_columns {
-    ($simd:ident, $n:expr, $work:ident($($argument:expr),*)) => {{
-        let mut column = 0;
-        while column + $simd::LANES <= $n {
-            $work::<$simd, false>($($argument,)* column);
-            column += $simd::LANES;
-        }
-        if column < $n {
-            $work::<$simd, true>($($argument,)* column);
-        }
-    }};
 }
 
 /// # Safety

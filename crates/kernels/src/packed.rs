@@ -70,25 +70,12 @@ impl Packed {
     /// Packs the transpose of `matrix` `[n, k]`, each of its columns multiplied by its `scale`
     /// before: a matrix `[k, n]`.
     pub(super) fn transposed<S: Simd>(matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Self {
-        Self::flipped::<S>(matrix, 1, k, scale)
-    }
-
-    /// Packs filters `[taps, n, k]`, each column multiplied by its `scale` before, as those of the
-    /// gradient: a matrix `[taps · k, n]` of the transposed taps in reverse order.
-    pub(super) fn flipped<S: Simd>(
-        filters: &[f32],
-        n_taps: usize,
-        k: usize,
-        scale: Option<&[f32]>,
-    ) -> Self {
-        let n = filters.len() / (n_taps * k);
-        assert!(filters.len() == n_taps * n * k && scale.is_none_or(|scale| scale.len() == k));
-        Self::fill::<S>(n_taps * k, n, |row, panel, out| {
-            let tap = &filters[(n_taps - 1 - row / k) * n * k..][..n * k];
-            let column = row % k;
-            let scale = scale.map_or(1.0, |scale| scale[column]);
-            for (out, row) in out.iter_mut().take(panel.n_columns).zip(panel.first..) {
-                *out = tap[row * k + column] * scale;
+        let n = matrix.len() / k;
+        assert!(matrix.len() == k * n && scale.is_none_or(|scale| scale.len() == k));
+        Self::fill::<S>(k, n, |row, panel, out| {
+            let scale = scale.map_or(1.0, |scale| scale[row]);
+            for (out, column) in out.iter_mut().take(panel.n_columns).zip(panel.first..) {
+                *out = matrix[column * k + row] * scale;
             }
         })
     }

@@ -13,7 +13,7 @@ use super::output::Out;
 use super::packed::{Packed, Panel, panels};
 use super::product::{Epilogue, Windows};
 use super::set::Micro;
-use super::simd::{Simd, load, store};
+use super::simd::{Simd, load, over_columns, store};
 
 /// The number of places of a transformed tile.
 pub const PLACES: usize = 16;
@@ -76,19 +76,9 @@ pub(super) struct FiltersJob<'a> {
 /// in all functions here.
 #[inline(always)]
 pub(super) unsafe fn transform_filters<S: Simd>(job: &FiltersJob<'_>) {
-    let Panel { n_vectors, n_columns, .. } = job.panel;
     for row in 0..job.k {
-        for vector in 0..n_vectors {
-            let column = vector * S::LANES;
-            // SAFETY: the column is inside the panel.
-            unsafe {
-                if column + S::LANES <= n_columns {
-                    filter_vector::<S, false>(job, row, column);
-                } else {
-                    filter_vector::<S, true>(job, row, column);
-                }
-            }
-        }
+        // SAFETY: columns stay inside the panel.
+        unsafe { over_columns!(S, job.panel.n_columns, filter_vector(job, row)) }
     }
 }
 
@@ -175,17 +165,10 @@ pub(super) unsafe fn transform_input<S: Simd>(job: &InputJob) {
     for tile in 0..job.n_tiles {
         let (column, line) = (tile % width, tile / width);
         let at = column * along + line % height * down + line / height * across;
-        let mut channel = 0;
         // SAFETY: channels stay inside the tile.
         unsafe {
             let (x, out) = (job.x.add(at), job.out.add(tile * job.channels));
-            while channel + S::LANES <= job.channels {
-                input_vector::<S, false>(job, x, out, channel);
-                channel += S::LANES;
-            }
-            if channel < job.channels {
-                input_vector::<S, true>(job, x, out, channel);
-            }
+            over_columns!(S, job.channels, input_vector(job, x, out));
         }
     }
 }
@@ -292,17 +275,10 @@ pub(super) unsafe fn transform_output<S: Simd>(job: &OutputJob) {
     for tile in 0..n_maps * rows * columns {
         let (column, row) = (tile % columns, tile / columns);
         let place = [row / rows, 2 * (row % rows), 2 * column];
-        let mut channel = 0;
         // SAFETY: channels stay inside the outputs.
         unsafe {
             let products = job.products.add(tile * job.n);
-            while channel + S::LANES <= job.n {
-                output_vector::<S, false>(job, products, place, channel);
-                channel += S::LANES;
-            }
-            if channel < job.n {
-                output_vector::<S, true>(job, products, place, channel);
-            }
+            over_columns!(S, job.n, output_vector(job, products, place));
         }
     }
 }

@@ -199,16 +199,10 @@ impl Convolution {
         let (c, n_taps) = (self.n_outputs, self.window.kernel * self.window.kernel);
         if let Some(window) = self.window.of_input_gradient() {
             let unfold = Unfold { shape: self.output_shape(), window };
-            let weights = if winograd::is_faster(unfold, self.shape[2]) {
-                let flipped = affine::flipped(affine, n_taps);
-                let filters = self.kernels.pack_winograd(&flipped, self.shape[2], None);
-                PackedFilters::Winograd(filters)
-            } else {
-                let Affine { weights, scale, .. } = affine;
-                PackedFilters::Direct(self.kernels.pack_flipped(weights, n_taps, c, scale))
-            };
+            let (flipped, n) = (affine::flipped(affine, n_taps), self.shape[2]);
+            let weights = PackedFilters::new(self.kernels, unfold, &flipped, n, None);
             let filters = Filters { weights: &weights, epilogue: Epilogue::NONE };
-            return self.convolve_all(unfold, dz, filters, self.shape[2]);
+            return self.convolve_all(unfold, dz, filters, n);
         }
         let weights = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
         let ([height, width, _], unfold) = (self.output_shape(), self.unfold());

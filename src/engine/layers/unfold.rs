@@ -33,18 +33,44 @@ impl Unfold {
     /// Writes the part of the padded image that the output rows `rows` read to the beginning of
     /// `out`.
     pub(super) fn pad(&self, image: &[f32], rows: Range<usize>, out: &mut [f32]) {
-        let Window { stride, padding, .. } = self.window;
+        let line_len = self.shape[1] * self.shape[2];
+        let out = &mut out[..self.padded_len(rows.len())];
+        self.pad_lines(rows.start * self.window.stride, out, |y, inside| {
+            inside.copy_from_slice(&image[y * line_len..][..inside.len()]);
+        });
+    }
+
+    /// Writes the padded copy of an image of `n_channels` channels to `out`, only of the channels from
+    /// `first` on.
+    pub(super) fn pad_channels(
+        &self,
+        image: &[f32],
+        first: usize,
+        n_channels: usize,
+        out: &mut [f32],
+    ) {
+        let [_, width, n_copied] = self.shape;
+        self.pad_lines(0, out, |y, inside| {
+            let pixels = image[y * width * n_channels..].chunks(n_channels);
+            for (copy, pixel) in inside.chunks_exact_mut(n_copied).zip(pixels) {
+                copy.copy_from_slice(&pixel[first..first + n_copied]);
+            }
+        });
+    }
+
+    /// Fills the lines of the padded image from `first` on: zeros, and where a line of the image is,
+    /// what `copy` writes for it.
+    fn pad_lines(&self, first: usize, out: &mut [f32], copy: impl Fn(usize, &mut [f32])) {
+        let padding = self.window.padding;
         let [height, width, channels] = self.shape;
         let line_len = self.padded_line();
         let left = (padding.left * channels).min(line_len);
         let inside = (width * channels).min(line_len - left);
-        let out = &mut out[..self.padded_len(rows.len())];
-        for (y, line) in (rows.start * stride..).zip(out.chunks_exact_mut(line_len)) {
+        for (y, line) in (first..).zip(out.chunks_exact_mut(line_len)) {
             match y.checked_sub(padding.top).filter(|y| *y < height) {
                 Some(y) => {
                     line[..left].fill(0.0);
-                    let from = &image[y * width * channels..][..inside];
-                    line[left..left + inside].copy_from_slice(from);
+                    copy(y, &mut line[left..left + inside]);
                     line[left + inside..].fill(0.0);
                 }
                 None => line.fill(0.0),
@@ -67,32 +93,6 @@ impl Unfold {
             size: [out_width, n_rows],
             steps: [stride * channels, stride * line, distance],
             pieces: [kernel, kernel * channels, line],
-        }
-    }
-
-    /// Writes a padded copy of an image of `n_channels` channels to `out`, only of the channels from
-    /// `first` on.
-    pub(super) fn pad_channels(
-        &self,
-        image: &[f32],
-        first: usize,
-        n_channels: usize,
-        out: &mut [f32],
-    ) {
-        let padding = self.window.padding;
-        let [height, width, n_copied] = self.shape;
-        let line_len = self.padded_line();
-        let left = (padding.left * n_copied).min(line_len);
-        let inside = (width * n_copied).min(line_len - left);
-        for (y, line) in out.chunks_exact_mut(line_len).enumerate() {
-            line.fill(0.0);
-            if let Some(y) = y.checked_sub(padding.top).filter(|y| *y < height) {
-                let pixels = image[y * width * n_channels..].chunks(n_channels);
-                let copies = line[left..left + inside].chunks_exact_mut(n_copied);
-                for (copy, pixel) in copies.zip(pixels) {
-                    copy.copy_from_slice(&pixel[first..first + n_copied]);
-                }
-            }
         }
     }
 

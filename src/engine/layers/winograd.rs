@@ -40,7 +40,7 @@ impl PackedFilters {
 }
 
 /// Whether Winograd's algorithm computes the convolution with `n` filters, and is faster.
-pub(super) fn is_faster(unfold: Unfold, n: usize) -> bool {
+fn is_faster(unfold: Unfold, n: usize) -> bool {
     let [height, width, channels] = unfold.shape;
     let Window { kernel, stride, .. } = unfold.window;
     let (height, width) = unfold.window.output(height, width);

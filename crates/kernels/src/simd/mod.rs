@@ -97,3 +97,18 @@ pub(super) unsafe fn store<S: Simd, const PART: bool>(to: *mut f32, n: usize, ve
         }
     }
 }
+
+/// Runs `$work` for all columns, with the column and whether its vector is partial.
+macro_rules! over_columns {
+    ($simd:ident, $n:expr, $work:ident($($argument:expr),*)) => {{
+        let mut column = 0;
+        while column + $simd::LANES <= $n {
+            $work::<$simd, false>($($argument,)* column);
+            column += $simd::LANES;
+        }
+        if column < $n {
+            $work::<$simd, true>($($argument,)* column);
+        }
+    }};
+}
+pub(super) use over_columns;
