@@ -343,11 +343,8 @@ impl<'a> Import<'a> {
                 return Err("is over axes other than rows and columns".to_owned());
             }
             keeps_axes = integer(node, "keepdims").unwrap_or(1) != 0;
-        } else if value.layout != Layout::channels_first() {
-            return Err(format!(
-                "reads `{}`, which is not an image with channels first",
-                node.input[0]
-            ));
+        } else {
+            self.map(node)?;
         }
         let input = value.layer_of(&node.input[0])?;
         let pooling = LayerKind::GlobalAveragePooling { keeps_axes: true };
@@ -363,7 +360,7 @@ impl<'a> Import<'a> {
             if value.border.is_some() {
                 "is not followed by a convolution or a max pooling".to_owned()
             } else {
-                format!("computes {}, which is no activation here", value.function)
+                format!("computes {}, which is not an activation here", value.function)
             }
         })?;
         if value.layout != Layout::channels_first() && !value.layout.is_vector() {

@@ -91,7 +91,7 @@ fn logits(
     compare(&format!("{what}: logits"), logits.values(), expected.values(), 1e-4);
 }
 
-/// Predicts ImageNet classes of the pictures of a workshop with a file of weights.
+/// Predicts ImageNet classes of the images of a workshop with a file of weights.
 fn predict(workshop: &Workshop, base: &str, width: Option<&str>, weights: &Path) -> Said {
     let (weights, pictures) = (weights.to_str().unwrap(), workshop.text("pictures"));
     let mut arguments = vec!["predict", "--base", base, "--weights", weights];

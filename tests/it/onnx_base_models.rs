@@ -290,7 +290,10 @@ fn what_keeps_a_network_from_being_trained_is_said() {
     let said = complaint(&workshop);
     assert!(said.contains("can only be run frozen"), "{said}");
     assert!(said.contains("its node `mul2` (Mul) computes"), "{said}");
-    assert!(said.contains("x · (min(max(0.2 · x + 0.5, 0), 1)), which is no activation"), "{said}");
+    assert!(
+        said.contains("x · (min(max(0.2 · x + 0.5, 0), 1)), which is not an activation"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::layout::Axis;
 use super::value::Value;
 use crate::base::tensor::Tensor;
 use crate::model::graph::{LayerKind, Role};
+use crate::model::weights::import::Layout as KernelLayout;
 use crate::model::weights::import::constants::attribute;
 use crate::onnx::attributes::integer;
 
@@ -36,7 +37,8 @@ impl Import<'_> {
         let is_transposed = integer(node, "transB").unwrap_or(0) != 0;
         let [n_inputs, filters] = if is_transposed { [columns, rows] } else { [rows, columns] };
         let values = kernel.into_values();
-        let values = if is_transposed { transposed(&values, [rows, columns]) } else { values };
+        let layout = if is_transposed { KernelLayout::Linear } else { KernelLayout::Keras };
+        let values = layout.to_keras(values, &[rows, columns]);
         let bias = match node.input.get(2).filter(|name| !name.is_empty()) {
             Some(_) => Some(tensor(2)?),
             None => None,
@@ -50,10 +52,4 @@ impl Import<'_> {
         }
         Ok(Value::of(layer, value.layout))
     }
-}
-
-/// The transpose of a matrix.
-fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
-    let row = |column: usize| (0..rows).map(move |row| values[row * columns + column]);
-    (0..columns).flat_map(row).collect()
 }

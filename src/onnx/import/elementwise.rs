@@ -35,7 +35,7 @@ impl Import<'_> {
         }
         let changed = value.forms().find_map(|(x, of)| change(of).map(|function| (x, function)));
         let (x, function) = changed.ok_or_else(|| {
-            format!("computes a function of {} that is no activation here", value.function)
+            format!("computes a function of {} that is not an activation here", value.function)
         })?;
         Ok(self.function(node, value, x, function))
     }
