@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The same recipe with every network: accuracy, speed and memory (docs/networks.md).
 
-    benches/networks.py target/release/alpaca-run PHOTOS                    # speed and memory
-    benches/networks.py target/release/alpaca-run PHOTOS NETWORK[:WIDTH][=WEIGHTS]...
+    benches/every_network.py target/release/alpaca-run PHOTOS                    # speed and memory
+    benches/every_network.py target/release/alpaca-run PHOTOS NETWORK[:WIDTH][=WEIGHTS]...
 
 The recipe is pipelines/photos.yaml. With networks named, each is trained over eight seeds (42, 1 to 7)
 on PHOTOS and on the drawn images of data/alpacas, with WEIGHTS: `builtin` (the default) or a file.
