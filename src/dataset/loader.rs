@@ -6,10 +6,11 @@
 //! never the whole dataset. An image does not depend on which worker prepared it, or when.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use alpaca_random::SeedStream;
 
@@ -50,6 +51,9 @@ pub enum LoaderError {
         /// Error of the decoder.
         source: DecodeError,
     },
+    /// No thread can be started that would prepare it.
+    #[error("cannot start a thread to prepare images")]
+    Thread(#[source] io::Error),
     /// Processing it stopped unexpectedly.
     #[error("processing `{path}` stopped unexpectedly; this is a bug in alpaca-run")]
     Panicked {
@@ -137,7 +141,7 @@ impl Loader {
             has_done: Condvar::new(),
             has_room: Condvar::new(),
         });
-        let workers = (0..self.n_threads.min(shared.order.len())).map(|_| {
+        let started = (0..self.n_threads.min(shared.order.len())).map(|_| {
             let mut worker = Worker {
                 loader: self.clone(),
                 shared: Arc::clone(&shared),
@@ -146,9 +150,20 @@ impl Loader {
                     .map(|a| (Augmenter::new(&a.changes, self.pixels.size()), a.stream)),
                 round,
             };
-            std::thread::spawn(move || worker.run())
+            thread::Builder::new().spawn(move || worker.run())
         });
-        Pass { workers: workers.collect(), loader: self.clone(), shared, spare: vec![] }
+        let (mut workers, mut failed) = (vec![], None);
+        for thread in started {
+            match thread {
+                Ok(worker) => workers.push(worker),
+                Err(error) => failed = Some(error),
+            }
+        }
+        // Fewer workers prepare the same images.
+        if let (true, Some(error)) = (workers.is_empty(), failed) {
+            shared.lock().done.insert(0, Err(LoaderError::Thread(error)));
+        }
+        Pass { workers, loader: self.clone(), shared, spare: vec![] }
     }
 }
 
@@ -449,7 +464,7 @@ mod tests {
         for taken in [0, 4, 8] {
             // Workers stop when the buffer is full; waiting for that takes no fixed time.
             while pass.shared.lock().next < taken + 8 {
-                std::thread::yield_now();
+                thread::yield_now();
             }
             let state = pass.shared.lock();
             assert_eq!(state.next, taken + 8);

@@ -52,8 +52,11 @@ fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
     let pool = pool.map_err(|error| {
         let threads = text::count(settings.threads, "thread");
-        let error = anyhow::Error::new(error).context(format!("cannot start {threads}"));
-        Failure::usage_with(error, vec!["use fewer threads, such as `--threads 1`".to_owned()])
+        let hint = "raise the limits on memory and processes, or use fewer threads (`--threads 1`)";
+        Failure::usage_with(
+            anyhow::anyhow!("cannot start {threads}: {error}"),
+            vec![hint.to_owned()],
+        )
     })?;
     Ok(pool.install(work))
 }
