@@ -44,12 +44,11 @@ pub(crate) const MANIFESTS: [&str; 4] = [
 pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
-pub(crate) const SHOWING: [&str; 19] = [
+pub(crate) const SHOWING: [&str; 18] = [
     "annotate-snippets",
     "anyhow",
     "base64",
     "clap",
-    "csv",
     "ctrlc",
     "indicatif",
     "md-5",

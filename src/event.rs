@@ -140,6 +140,8 @@ pub struct DatasetFacts {
     pub n_validation: usize,
     /// Images in the test set.
     pub n_test: usize,
+    /// What decides the parts of the split, if the dataset is split already.
+    pub split_by: Option<String>,
 }
 
 /// Space taken by the decoded images of a dataset.

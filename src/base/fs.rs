@@ -3,7 +3,8 @@
 //! It is the only module that creates, renames or lists files. Files are written completely or not
 //! at all, and listed in the same order on every machine.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{DirEntry, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -362,6 +363,18 @@ pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     }
     entries.sort();
     Ok(entries)
+}
+
+/// The names of the directories in a directory, links to directories included, in no order. None if
+/// it cannot be read.
+pub fn directories_in(path: &Path) -> Vec<OsString> {
+    #[expect(clippy::disallowed_methods, reason = "the order is not promised")]
+    let Ok(listed) = std::fs::read_dir(path) else { return vec![] };
+    let is_directory = |entry: &DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+        kind => kind.is_ok_and(|kind| kind.is_dir()),
+    };
+    listed.flatten().filter(is_directory).map(|entry| entry.file_name()).collect()
 }
 
 /// The path of `target` relative to the directory `from`, both absolute. `None` if they have

@@ -169,8 +169,9 @@ pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
     }
     let test =
         if facts.n_test > 0 { format!(", {} for testing", facts.n_test) } else { String::new() };
+    let by = facts.split_by.as_ref().map(|by| format!(" (split by {by})")).unwrap_or_default();
     format!(
-        "dataset: {} ({}); {} for training, {} for validation{test}",
+        "dataset: {} ({}); {} for training, {} for validation{test}{by}",
         text::count(facts.n_train + facts.n_validation + facts.n_test, "image"),
         classes.join(", "),
         facts.n_train,

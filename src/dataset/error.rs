@@ -76,6 +76,53 @@ pub enum DatasetError {
         /// Files with equal content, one group per line.
         groups: Vec<String>,
     },
+    /// A part of the split has other classes than the training set.
+    #[error("the classes of `{directory}` are not those of `{training}`")]
+    OtherClasses {
+        /// Directory of the part.
+        directory: String,
+        /// Directory of the training set.
+        training: String,
+        /// Classes that the part lacks.
+        missing: Vec<String>,
+        /// Classes that the training set lacks.
+        unknown: Vec<String>,
+    },
+    /// The dataset is split already, but the pipeline asks for what would have to be drawn.
+    #[error("the dataset is split already, so `split.{key}` cannot be drawn from it")]
+    GivenSplit {
+        /// Key under `split`.
+        key: &'static str,
+    },
+    /// A table of images that cannot be used.
+    #[error("the table `{}` cannot be used: {}", names::text_of_path(path), text::count(problems.len(), "problem"))]
+    Table {
+        /// Path of the table.
+        path: PathBuf,
+        /// What is wrong, one line each.
+        problems: Vec<String>,
+        /// Hints on how to fix it.
+        help: Vec<String>,
+    },
+    /// Names under `classes` that the dataset does not have.
+    #[error("the dataset has no {} {}", if unknown.len() == 1 { "class" } else { "classes" }, some_of(unknown.iter()))]
+    NoClass {
+        /// The names.
+        unknown: Vec<String>,
+        /// The classes of the dataset.
+        known: Vec<String>,
+    },
+    /// The pattern of the groups is not a regular expression.
+    #[error("`split.groups` is not a regular expression")]
+    Pattern(String),
+    /// Images whose path the pattern of the groups does not match.
+    #[error("{} without a group: `{pattern}` does not match", text::count(images.len(), "image"))]
+    NoGroup {
+        /// Paths of the images.
+        images: Vec<String>,
+        /// The regular expression.
+        pattern: String,
+    },
     /// A part of the split without images.
     #[error("the {part} set has no images{}", of_classes(classes))]
     EmptySplit {
@@ -86,8 +133,8 @@ pub enum DatasetError {
         classes: Vec<(String, usize)>,
         /// Number of parts of the split.
         n_parts: usize,
-        /// Whether each class is split separately.
-        is_stratified: bool,
+        /// Whether each class is divided by the fractions.
+        is_exact: bool,
     },
     /// A file that cannot be read.
     #[error(transparent)]
@@ -98,26 +145,30 @@ pub enum DatasetError {
 }
 
 fn of_classes(classes: &[(String, usize)]) -> String {
-    const MOST: usize = 10;
-    let mut names: Vec<String> =
-        classes.iter().take(MOST).map(|(name, _)| format!("`{name}`")).collect();
-    if classes.len() > MOST {
-        names.push(format!("{} more", text::thousands(classes.len() - MOST)));
-    }
+    let names = some_of(classes.iter().map(|(name, _)| name));
     match classes.len() {
         0 => String::new(),
-        1 => format!(" of class {}", names[0]),
-        _ => format!(" of classes {}", text::join(names, "and")),
+        1 => format!(" of class {names}"),
+        _ => format!(" of classes {names}"),
     }
 }
 
+/// The first names of classes, and how many more there are.
+fn some_of<'a>(classes: impl ExactSizeIterator<Item = &'a String>) -> String {
+    const MOST: usize = 10;
+    let n_more = classes.len().saturating_sub(MOST);
+    let mut names: Vec<String> = classes.take(MOST).map(|name| format!("`{name}`")).collect();
+    names.extend((n_more > 0).then(|| format!("{} more", text::thousands(n_more))));
+    text::join(names, "and")
+}
+
 /// Hints about classes that are too small for a split.
-fn too_small(classes: &[(String, usize)], n_parts: usize, is_stratified: bool) -> Vec<String> {
+fn too_small(classes: &[(String, usize)], n_parts: usize, is_exact: bool) -> Vec<String> {
     if classes.is_empty() {
         return vec!["add images, or change the fractions under `split`".to_owned()];
     }
     let mut hints = vec![];
-    if is_stratified {
+    if is_exact {
         hints.push(format!("add images: each class needs at least {n_parts}, one for each set"));
         hints.push("leave these classes out by moving their directories elsewhere".to_owned());
         hints.push(
@@ -176,6 +227,12 @@ impl DatasetError {
             Self::SplitLeak { .. } => Code::SplitLeak,
             Self::TwoClasses { .. } => Code::TwoClasses,
             Self::EmptySplit { .. } => Code::EmptySplit,
+            Self::OtherClasses { .. } => Code::OtherClasses,
+            Self::GivenSplit { .. } => Code::GivenSplit,
+            Self::Pattern(_) => Code::BadPattern,
+            Self::Table { .. } => Code::Table,
+            Self::NoClass { .. } => Code::NoClass,
+            Self::NoGroup { .. } => Code::NoGroup,
             Self::Cancelled => return None,
         })
     }
@@ -214,6 +271,21 @@ impl DatasetError {
             }
             Self::TwoClasses { groups } => {
                 vec![format!("these files are equal:\n{}", text::first_lines(groups, 20))]
+            }
+            Self::OtherClasses { missing, unknown, training, .. } => {
+                let lines =
+                    [("missing".to_owned(), missing), (format!("not in `{training}`"), unknown)];
+                let lines = lines.into_iter().filter(|(_, classes)| !classes.is_empty());
+                let line = |(what, classes): (String, &Vec<String>)| {
+                    format!("{what}: {}", some_of(classes.iter()))
+                };
+                vec![lines.map(line).collect::<Vec<_>>().join("\n")]
+            }
+            Self::Pattern(why) => vec![why.clone()],
+            Self::NoClass { known, .. } => vec![format!("it has {}", some_of(known.iter()))],
+            Self::Table { problems, .. } => vec![text::first_lines(problems, 50)],
+            Self::NoGroup { images, .. } => {
+                vec![format!("these images:\n{}", text::first_lines(images, 20))]
             }
             Self::EmptySplit { classes, .. } if !classes.is_empty() => {
                 let lines =
@@ -257,8 +329,30 @@ impl DatasetError {
                  them out, or `duplicates: keep` to train on them as they are"
                     .to_owned(),
             ],
-            Self::EmptySplit { classes, n_parts, is_stratified, .. } => {
-                too_small(classes, *n_parts, *is_stratified)
+            Self::OtherClasses { .. } => vec![
+                "give every part the same class directories; a class may be left out only of all parts"
+                    .to_owned(),
+            ],
+            Self::GivenSplit { key } => vec![format!(
+                "remove `{key}` under `split`, or put all images into one directory per class"
+            )],
+            Self::Pattern(_) => vec![],
+            Self::Table { help, .. } => help.clone(),
+            Self::NoClass { unknown, known } => {
+                let nearest = |name: &String| {
+                    let known = known.iter().map(String::as_str);
+                    let nearest = text::nearest(name, known, 1).first().copied()?.to_owned();
+                    Some(format!("did you mean `{nearest}` in place of `{name}`?"))
+                };
+                unknown.iter().take(5).filter_map(nearest).collect()
+            }
+            Self::NoGroup { .. } => vec![
+                "write a pattern that matches every path, for example `'^([^_]+)_'` with the group in \
+                 parentheses; paths are below the dataset directory"
+                    .to_owned(),
+            ],
+            Self::EmptySplit { classes, n_parts, is_exact, .. } => {
+                too_small(classes, *n_parts, *is_exact)
             }
         }
     }

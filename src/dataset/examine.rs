@@ -44,11 +44,23 @@ pub struct Dataset {
 
 impl Dataset {
     /// The fingerprint of the dataset: a digest of its classes, and of the path and content of each
-    /// image.
+    /// image, with its part and group if they are given, and
+    /// its class where the path does not begin with it.
     pub fn fingerprint(&self) -> Digest {
         let mut text = self.classes.join("\n");
         for Sample { candidate, digest } in &self.samples {
             let _ = write!(text, "\n{digest} {}", candidate.path);
+            // A path has no control characters.
+            let class = &self.classes[candidate.class];
+            if candidate.path.split('/').next() != Some(class) {
+                let _ = write!(text, "\u{3}{class}");
+            }
+            if let Some(part) = candidate.part {
+                let _ = write!(text, "\u{1}{}", part.name());
+            }
+            if let Some(group) = &candidate.group {
+                let _ = write!(text, "\u{2}{group}");
+            }
         }
         Digest::of(text.as_bytes())
     }

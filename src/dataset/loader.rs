@@ -388,6 +388,8 @@ mod tests {
     fn spec(source: DatasetSource, prefetch: usize) -> DatasetSpec {
         DatasetSpec {
             source,
+            classes: None,
+            limit: None,
             image_size: SIZE,
             resize: ResizeSpec {
                 interpolation: Interpolation::Bilinear,
@@ -399,6 +401,8 @@ mod tests {
                 validation: 0.2,
                 test: 0.0,
                 by: SplitBy::Random,
+                groups: None,
+                folds: None,
                 seed: 0,
             },
             batch_size: 4,
@@ -417,14 +421,12 @@ mod tests {
                 picture.save(folder.join(class).join(format!("{i:02}.png"))).unwrap();
             }
         }
-        let source = DatasetSource::Directory(Location {
-            written: String::new(),
-            path: folder.to_path_buf(),
-        });
+        let directory = Location { written: String::new(), path: folder.to_path_buf() };
+        let source = DatasetSource::Directory { directory };
         let spec = spec(source, prefetch);
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
-        let listing = scan::scan(folder).unwrap();
+        let listing = scan::scan_some(folder).unwrap();
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,
@@ -505,7 +507,7 @@ mod tests {
                 seed: 0,
                 afresh,
             };
-            let spec = spec(DatasetSource::Generator(generator), 1);
+            let spec = spec(DatasetSource::Generator { generator }, 1);
             let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
             let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
             let listing = scan::list(&spec).unwrap();

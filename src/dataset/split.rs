@@ -1,8 +1,8 @@
 //! Splits a dataset into training set, validation set and test set.
 //!
-//! Each image draws a number from a stream named by its path. The lowest numbers form the
-//! validation set, the next ones the test set, and the rest the training set. So the order of files
-//! has no influence, and adding an image moves few others.
+//! Each image, or group of images, draws a number from a stream named by its path or group. These
+//! numbers decide the parts, so the order of files has no influence, and adding an image moves few
+//! others. Images whose part is given stay in it.
 
 use alpaca_random::SeedStream;
 
@@ -10,18 +10,20 @@ use super::copies;
 use super::error::DatasetError;
 use super::examine::Dataset;
 use super::part::{Part, Split};
-use crate::spec::{Duplicates, SplitBy, SplitSpec};
+use super::shares::{self, Draw, Shares};
+use crate::spec::{Duplicates, FoldsSpec, SplitBy, SplitSpec};
 
 /// Splits a dataset.
 ///
 /// # Errors
-/// When a part that should have images has none, or copies of an image are in two parts and the
-/// pipeline does not allow it.
+/// When a part that should have images has none, a part is given but should be drawn, or copies of
+/// an image are in two parts and the pipeline does not allow it.
 pub fn split(
     dataset: &Dataset,
     spec: &SplitSpec,
     duplicates: Duplicates,
 ) -> Result<Split, DatasetError> {
+    check_given(dataset, spec)?;
     let split = divide(dataset, spec);
     check_parts(dataset, &split, spec)?;
     let pairs = match duplicates {
@@ -33,51 +35,67 @@ pub fn split(
 
 /// Splits a dataset without checking the result.
 pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
-    let stream = SeedStream::new(spec.seed).child("split");
-    let groups: Vec<Vec<usize>> = match spec.by {
-        SplitBy::Stratified => {
-            let mut groups = vec![vec![]; dataset.classes.len()];
-            for (position, sample) in dataset.samples.iter().enumerate() {
-                groups[sample.candidate.class].push(position);
-            }
-            groups
-        }
-        SplitBy::Random => vec![(0..dataset.samples.len()).collect()],
-    };
     let mut parts = vec![Part::Train; dataset.samples.len()];
-    for mut group in groups {
-        group.sort_by_cached_key(|&position| {
-            let path = &dataset.samples[position].candidate.path;
-            (stream.child(path).sort_key(), path)
-        });
-        let (validation, test) = sizes(group.len(), spec);
-        for (rank, &position) in group.iter().enumerate() {
-            parts[position] = match rank {
-                rank if rank < validation => Part::Validation,
-                rank if rank < validation + test => Part::Test,
-                _ => Part::Train,
-            };
+    let mut drawn = vec![];
+    for (position, sample) in dataset.samples.iter().enumerate() {
+        match sample.candidate.part {
+            Some(part) => parts[position] = part,
+            None => drawn.push(position),
         }
     }
+    let stream = SeedStream::new(spec.seed).child("split");
+    let draw = Draw { dataset, by: spec.by, stream };
+    let test = if is_given(dataset, Part::Test) { 0.0 } else { spec.test };
+    let mut put = |positions: &[usize], shares: &[usize], of: &[Part]| {
+        for (&position, &share) in positions.iter().zip(shares) {
+            parts[position] = of[share];
+        }
+    };
+    let Some(FoldsSpec { folds, fold, .. }) = spec.folds else {
+        let chosen = shares::choose(&draw, &drawn, Shares::Fractions([spec.validation, test]));
+        put(&drawn, &chosen, &[Part::Validation, Part::Test, Part::Train]);
+        return Split::new(parts);
+    };
+    if test > 0.0 {
+        // The test set is the same for all folds and repeats.
+        let chosen = shares::choose(&draw, &drawn, Shares::Fractions([test, 0.0]));
+        put(&drawn, &chosen, &[Part::Test, Part::Train, Part::Train]);
+        let mut is_test = chosen.iter().map(|share| *share == 0);
+        drawn.retain(|_| is_test.next() == Some(false));
+    }
+    let stream = match fold / folds {
+        0 => draw.stream,
+        repeat => draw.stream.child("repeat").at(repeat as u64),
+    };
+    let chosen = shares::choose(&Draw { stream, ..draw }, &drawn, Shares::Equal(folds));
+    let mut of = vec![Part::Train; folds];
+    of[fold % folds] = Part::Validation;
+    put(&drawn, &chosen, &of);
     Split::new(parts)
 }
 
-/// The number of validation and test images of `n`: the nearest integers, but at least one if the
-/// fraction is not zero and there are enough images.
-fn sizes(n: usize, spec: &SplitSpec) -> (usize, usize) {
-    let n_parts = if spec.test > 0.0 { 3 } else { 2 };
-    let size = |share: f64| {
-        let least = usize::from(share > 0.0 && n >= n_parts);
-        ((n as f64 * share).round() as usize).max(least)
+fn is_given(dataset: &Dataset, part: Part) -> bool {
+    dataset.samples.iter().any(|sample| sample.candidate.part == Some(part))
+}
+
+/// Checks that no part is both given and to be drawn.
+fn check_given(dataset: &Dataset, spec: &SplitSpec) -> Result<(), DatasetError> {
+    let has_none_to_draw = dataset.samples.iter().all(|sample| sample.candidate.part.is_some());
+    let key = if spec.test > 0.0 && (has_none_to_draw || is_given(dataset, Part::Test)) {
+        "test"
+    } else if spec.folds.is_some() && (has_none_to_draw || is_given(dataset, Part::Validation)) {
+        "folds"
+    } else {
+        return Ok(());
     };
-    let validation = size(spec.validation).min(n.saturating_sub(n_parts - 1));
-    let test = size(spec.test).min(n.saturating_sub(validation + 1));
-    (validation, test)
+    Err(DatasetError::GivenSplit { key })
 }
 
 fn check_parts(dataset: &Dataset, split: &Split, spec: &SplitSpec) -> Result<(), DatasetError> {
     let mut wanted = vec![Part::Train, Part::Validation];
-    wanted.extend((spec.test > 0.0).then_some(Part::Test));
+    wanted.extend((spec.test > 0.0 || is_given(dataset, Part::Test)).then_some(Part::Test));
+    // With groups and folds, the fractions of each class hold only as far as possible.
+    let is_exact = spec.by == SplitBy::Stratified && spec.groups.is_none() && spec.folds.is_none();
     let mut counts = vec![[0; 3]; dataset.classes.len()];
     for (sample, part) in dataset.samples.iter().zip(split.parts()) {
         counts[sample.candidate.class][*part as usize] += 1;
@@ -85,19 +103,14 @@ fn check_parts(dataset: &Dataset, split: &Split, spec: &SplitSpec) -> Result<(),
     let n_parts = wanted.len();
     for part in wanted {
         let is_empty = |counts: &[usize; 3]| counts[part as usize] == 0;
-        let must_have = spec.by == SplitBy::Stratified || part == Part::Train;
+        let must_have = is_exact || part == Part::Train;
         let lacking = counts.iter().enumerate().filter(|(_, counts)| must_have && is_empty(counts));
         let classes: Vec<(String, usize)> = lacking
             .map(|(class, counts)| (dataset.classes[class].clone(), counts.iter().sum()))
             .collect();
         if counts.iter().all(is_empty) || !classes.is_empty() {
-            let is_stratified = spec.by == SplitBy::Stratified;
-            return Err(DatasetError::EmptySplit {
-                part: part.name(),
-                classes,
-                n_parts,
-                is_stratified,
-            });
+            let part = part.name();
+            return Err(DatasetError::EmptySplit { part, classes, n_parts, is_exact });
         }
     }
     Ok(())
@@ -117,7 +130,13 @@ mod tests {
             let path = format!("c{class}/{i:03}.jpg");
             let digest = Digest::of(path.as_bytes());
             Sample {
-                candidate: Candidate { origin: Origin::File(path.clone().into()), path, class },
+                candidate: Candidate {
+                    origin: Origin::File(path.clone().into()),
+                    path,
+                    class,
+                    part: None,
+                    group: None,
+                },
                 digest,
             }
         };
@@ -131,7 +150,7 @@ mod tests {
     }
 
     fn spec(by: SplitBy) -> SplitSpec {
-        SplitSpec { train: 0.7, validation: 0.2, test: 0.1, by, seed: 1 }
+        SplitSpec { train: 0.7, validation: 0.2, test: 0.1, by, groups: None, folds: None, seed: 1 }
     }
 
     #[test]
@@ -185,5 +204,130 @@ mod tests {
         for part in ["`c1` and `c2`", "c1: 1 image", "c2: 2 images", "at least 3", "by: random"] {
             assert!(said.contains(part), "{part}: {said}");
         }
+    }
+
+    /// The paths of each part.
+    fn parts(dataset: &Dataset, spec: &SplitSpec) -> Vec<(String, Part)> {
+        let split = split(dataset, spec, Duplicates::Error).unwrap();
+        let paths = dataset.samples.iter().map(|sample| sample.candidate.path.clone());
+        paths.zip(split.parts().iter().copied()).collect()
+    }
+
+    fn folded(by: SplitBy, fold: usize) -> SplitSpec {
+        let folds = Some(FoldsSpec { folds: 5, fold, repeats: 2 });
+        SplitSpec { validation: 0.18, folds, ..spec(by) }
+    }
+
+    #[test]
+    fn each_image_is_in_one_fold_of_each_repeat_and_test_images_in_none() {
+        let dataset = dataset(&[53, 28, 19]);
+        for by in [SplitBy::Stratified, SplitBy::Random, SplitBy::Hash] {
+            let of = |fold| parts(&dataset, &folded(by, fold));
+            let tested = |parts: &[(String, Part)]| -> Vec<String> {
+                let tested = parts.iter().filter(|(_, part)| *part == Part::Test);
+                tested.map(|(path, _)| path.clone()).collect()
+            };
+            let test = tested(&of(0));
+            assert!(!test.is_empty());
+            for repeat in 0..2 {
+                let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+                for fold in 0..5 {
+                    let parts = of(5 * repeat + fold);
+                    assert_eq!(tested(&parts), test, "{by:?}");
+                    let validated = parts.iter().filter(|(_, part)| *part == Part::Validation);
+                    validated.for_each(|(path, _)| *seen.entry(path.clone()).or_insert(0) += 1);
+                }
+                assert_eq!(seen.len(), 100 - test.len(), "{by:?}");
+                assert!(seen.values().all(|n| *n == 1), "{by:?}");
+            }
+            assert_ne!(of(0), of(5), "{by:?}: a repeat divides anew");
+        }
+    }
+
+    #[test]
+    fn stratified_folds_differ_by_one_image_of_a_class_and_in_all() {
+        let dataset = dataset(&[53, 28, 19, 3]);
+        let spec = |fold| SplitSpec { test: 0.0, ..folded(SplitBy::Stratified, fold) };
+        let mut counts = vec![[0; 5]; 5];
+        for fold in 0..5 {
+            for (path, part) in parts(&dataset, &spec(fold)) {
+                if part == Part::Validation {
+                    counts[path[1..2].parse::<usize>().unwrap()][fold] += 1;
+                    counts[4][fold] += 1;
+                }
+            }
+        }
+        for counts in counts {
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            assert!(most - least <= 1, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn by_hash_new_images_move_no_other() {
+        let (few, many) = (dataset(&[40, 40]), dataset(&[60, 90]));
+        let spec = spec(SplitBy::Hash);
+        let many: BTreeMap<String, Part> = parts(&many, &spec).into_iter().collect();
+        assert!(parts(&few, &spec).into_iter().all(|(path, part)| many[&path] == part));
+        let n = many.values().filter(|part| **part == Part::Validation).count();
+        assert!((15..=45).contains(&n), "{n} of 150 at 0.2");
+    }
+
+    #[test]
+    fn images_of_a_group_stay_together_and_classes_are_balanced() {
+        let mut dataset = dataset(&[300, 100]);
+        for (position, sample) in dataset.samples.iter_mut().enumerate() {
+            sample.candidate.group = Some(format!("g{}", position / 7).into());
+        }
+        let groups = Some("unused".to_owned());
+        for by in [SplitBy::Stratified, SplitBy::Random, SplitBy::Hash] {
+            for folds in [None, Some(FoldsSpec { folds: 4, fold: 2, repeats: 1 })] {
+                let spec = SplitSpec { groups: groups.clone(), folds, ..spec(by) };
+                let split = divide(&dataset, &spec);
+                let mut of_group = BTreeMap::new();
+                for (sample, part) in dataset.samples.iter().zip(split.parts()) {
+                    let group = sample.candidate.group.clone().unwrap();
+                    assert_eq!(of_group.entry(group).or_insert(*part), part, "{by:?}");
+                }
+                if by == SplitBy::Stratified && folds.is_none() {
+                    let counts = |class: usize| {
+                        let pairs = dataset.samples.iter().zip(split.parts());
+                        pairs
+                            .filter(|(s, part)| {
+                                s.candidate.class == class && **part == Part::Validation
+                            })
+                            .count()
+                    };
+                    assert!((56..=64).contains(&counts(0)), "{}", counts(0));
+                    assert!((16..=24).contains(&counts(1)), "{}", counts(1));
+                }
+            }
+        }
+        // Two groups are enough for two parts, whatever the fractions.
+        for (position, sample) in dataset.samples.iter_mut().enumerate() {
+            sample.candidate.group = Some(if position % 2 == 0 { "x" } else { "y" }.into());
+        }
+        let spec = SplitSpec { test: 0.0, validation: 0.01, groups, ..spec(SplitBy::Stratified) };
+        assert_eq!(divide(&dataset, &spec).positions(Part::Validation).len(), 200);
+    }
+
+    #[test]
+    fn what_is_given_is_not_drawn() {
+        let mut dataset = dataset(&[50, 50]);
+        for sample in dataset.samples.iter_mut().step_by(10) {
+            sample.candidate.part = Some(Part::Test);
+        }
+        let without = SplitSpec { test: 0.0, ..spec(SplitBy::Stratified) };
+        let split = split(&dataset, &without, Duplicates::Error).unwrap();
+        let n = |part| split.positions(part).len();
+        assert_eq!([n(Part::Train), n(Part::Validation), n(Part::Test)], [72, 18, 10]);
+        let both = super::split(&dataset, &spec(SplitBy::Stratified), Duplicates::Error);
+        assert!(matches!(both, Err(DatasetError::GivenSplit { key: "test" })), "{both:?}");
+        for sample in &mut dataset.samples {
+            sample.candidate.part.get_or_insert(Part::Train);
+        }
+        let folds = SplitSpec { test: 0.0, ..folded(SplitBy::Stratified, 0) };
+        let given = super::split(&dataset, &folds, Duplicates::Error);
+        assert!(matches!(given, Err(DatasetError::GivenSplit { key: "folds" })), "{given:?}");
     }
 }

@@ -40,6 +40,8 @@ pub struct Survey {
     pub duplicates: Vec<Alike>,
     /// Pairs of other images that look alike; a hundred thousand at most.
     pub near_duplicates: Vec<Alike>,
+    /// What decides the parts of the split, if the dataset is split already.
+    pub split_by: Option<String>,
     /// Warnings about the dataset directory.
     pub warnings: Vec<String>,
 }
@@ -166,6 +168,7 @@ pub fn survey(
         ignored: dataset.ignored,
         duplicates,
         near_duplicates,
+        split_by: listing.split_by,
         warnings: listing.warnings,
     })
 }

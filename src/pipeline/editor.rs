@@ -178,6 +178,9 @@ fn words_of(branch: &Value, root: &Value) -> Vec<(Value, String)> {
     }
 }
 
+/// The keys of a dataset that say where its images come from.
+const SOURCES: [&str; 4] = ["directory", "train", "table", "generator"];
+
 /// Adds rules that depend on several keys, or that the loader checks after the schema.
 fn add_rules(schema: &mut Value) {
     schema["$id"] = ID.into();
@@ -193,10 +196,18 @@ fn add_rules(schema: &mut Value) {
     let properties = &mut schema["properties"]["name"];
     properties.as_object_mut().expect("`name` has a schema").extend(name.clone());
     let definitions = &mut schema["$defs"];
-    let required = ["directory", "generator"].map(|key| json!({ "required": [key] }));
+    let required = SOURCES.map(|key| json!({ "required": [key] }));
     definitions["dataset"]["anyOf"] = Value::from_iter(required);
-    definitions["dataset"]["dependentSchemas"] =
-        json!({ "generator": { "properties": { "directory": false } } });
+    // Each source excludes those before it.
+    let excludes = (1..SOURCES.len()).map(|at| {
+        let others = SOURCES[..at].iter().map(|key| ((*key).to_owned(), false.into()));
+        (SOURCES[at].to_owned(), json!({ "properties": Map::from_iter(others) }))
+    });
+    definitions["dataset"]["dependentSchemas"] = Map::from_iter(excludes).into();
+    definitions["dataset"]["dependentRequired"] = json!({
+        "validation": ["train"], "test": ["train"], "columns": ["table"], "root": ["table"],
+    });
+    definitions["split"]["dependentRequired"] = json!({ "fold": ["folds"], "repeats": ["folds"] });
     definitions["train"]["dependentSchemas"] = json!({
         "freeze": { "properties": { "unfreeze_from": false, "unfreeze_last": false } },
         "unfreeze_from": { "properties": { "unfreeze_last": false } },

@@ -47,11 +47,39 @@ pub(super) fn apply(
             return Err(Diagnostic::new(Code::BadOverride, span, message)
                 .hint("put the whole value in quotes; an override has no comments"));
         }
-        put(root, Some(SchemaView::root()), &steps, value)
+        put(root, Some(SchemaView::root()), &steps, value)?;
+        let keys: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
+        if let ["dataset", key, ..] = keys[..] {
+            replace_source(root, key, sources);
+        }
+        Ok(())
     });
     if let Err(diagnostic) = result {
         diagnostics.push(diagnostic);
     }
+}
+
+/// The keys that say where images come from, each with those that have no meaning without it.
+const IMAGE_SOURCES: [&[&str]; 4] = [
+    &["directory"],
+    &["train", "validation", "test"],
+    &["table", "columns", "root"],
+    &["generator"],
+];
+
+/// An override that says where the images come from replaces what the file says about it.
+fn replace_source(root: &mut Node, key: &str, sources: &[Source]) {
+    let Some(of_key) = IMAGE_SOURCES.iter().find(|keys| keys[0] == key) else { return };
+    let NodeValue::Mapping(entries) = &mut root.value else { return };
+    let dataset = entries.iter_mut().find(|entry| entry.key == "dataset");
+    let Some(NodeValue::Mapping(entries)) = dataset.map(|entry| &mut entry.value.value) else {
+        return;
+    };
+    entries.retain(|entry| {
+        let name = entry.key.as_str();
+        let is_other = IMAGE_SOURCES.iter().any(|keys| keys.contains(&name) && keys != of_key);
+        !is_other || matches!(sources[entry.key_span.source].kind, SourceKind::Override)
+    });
 }
 
 /// A plain value that contains ` #`. In a file it would begin a comment, but a command line has

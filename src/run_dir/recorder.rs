@@ -86,13 +86,19 @@ impl Recorder {
         &self.history
     }
 
-    /// Writes the path, class (its label), split and digest of each image.
+    /// Writes the path, class (its label), split and digest of each image, and its group if the
+    /// images have groups.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write_splits(&self, rows: impl Iterator<Item = [String; 4]>) -> Result<(), FileError> {
-        let columns = ["path", "label", "split", "digest"].map(str::to_owned);
-        table::write(&self.directory.join(layout::SPLITS), &columns, rows.map(Vec::from))
+    pub fn write_splits(
+        &self,
+        has_groups: bool,
+        rows: impl Iterator<Item = Vec<String>>,
+    ) -> Result<(), FileError> {
+        let mut columns = ["path", "label", "split", "digest"].map(str::to_owned).to_vec();
+        columns.extend(has_groups.then(|| "group".to_owned()));
+        table::write(&self.directory.join(layout::SPLITS), &columns, rows)
     }
 
     /// Writes the class names, in the order of the outputs.

@@ -11,6 +11,12 @@ pub struct DatasetSpec {
     /// Where the images come from.
     #[serde(flatten)]
     pub source: DatasetSource,
+    /// The classes and their order; by default those of the source, in the order of their names.
+    #[serde(serialize_with = "serialize_classes", skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<ClassSpec>>,
+    /// How many images are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitSpec>,
     /// Size that every image is resized to.
     pub image_size: ImageSize,
     /// How images are resized.
@@ -29,19 +35,136 @@ pub struct DatasetSpec {
 
 /// Where the images of a dataset come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum DatasetSource {
-    /// A directory with one subdirectory per class.
-    Directory(Location),
+    /// A directory with one subdirectory per class, or one per part of a split.
+    Directory {
+        /// The directory.
+        directory: Location,
+    },
+    /// A directory for each part of the split, with one subdirectory per class in each.
+    Parts(PartsSpec),
+    /// A table with a row for each image.
+    Table(TableSpec),
     /// They are drawn from formulas.
-    Generator(GeneratorSpec),
+    Generator {
+        /// What is drawn.
+        generator: GeneratorSpec,
+    },
 }
 
 impl DatasetSource {
     /// Whether new training images are drawn in each epoch.
     pub fn is_afresh(&self) -> bool {
-        matches!(self, Self::Generator(generator) if generator.afresh)
+        matches!(self, Self::Generator { generator } if generator.afresh)
     }
+
+    /// The directories of the images.
+    pub fn directories(&self) -> Vec<&Location> {
+        match self {
+            Self::Directory { directory } => vec![directory],
+            Self::Parts(PartsSpec { train, validation, test }) => {
+                std::iter::once(train).chain(validation).chain(test).collect()
+            }
+            Self::Table(TableSpec { table, root, .. }) => vec![root.as_ref().unwrap_or(table)],
+            Self::Generator { .. } => vec![],
+        }
+    }
+
+    /// What to call the dataset: its directories as written, or "drawn images".
+    pub fn title(&self) -> String {
+        let names: Vec<&str> =
+            self.directories().into_iter().map(|directory| directory.written.as_str()).collect();
+        if names.is_empty() { "drawn images".to_owned() } else { names.join(", ") }
+    }
+}
+
+/// A class that is made of classes of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassSpec {
+    /// Its name.
+    pub name: String,
+    /// The classes of the source that it takes.
+    pub of: Vec<String>,
+    /// Whether it takes all classes that no other takes.
+    pub takes_rest: bool,
+}
+
+/// A class that takes all others in a pipeline.
+pub const REST: &str = "*";
+
+/// Writes classes as a mapping from the name to the classes that it takes.
+fn serialize_classes<S: Serializer>(
+    classes: &Option<Vec<ClassSpec>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let classes = classes.iter().flatten().map(|ClassSpec { name, of, takes_rest }| {
+        let rest = takes_rest.then(|| REST.to_owned());
+        (name, of.iter().cloned().chain(rest).collect::<Vec<String>>())
+    });
+    serializer.collect_map(classes)
+}
+
+/// How many images are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum LimitSpec {
+    /// This number in all.
+    All(usize),
+    /// This number of each class.
+    PerClass {
+        /// The number.
+        per_class: usize,
+    },
+}
+
+/// A table of images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableSpec {
+    /// CSV, TSV or JSON lines.
+    pub table: Location,
+    /// The columns that are read.
+    #[serde(skip_serializing_if = "ColumnsSpec::is_default")]
+    pub columns: ColumnsSpec,
+    /// Directory that the paths in the table are relative to; by default that of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<Location>,
+}
+
+/// The names of the columns of a table. Those that are `None` are found by usual names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ColumnsSpec {
+    /// Path of the image: a column, or text with columns in braces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Label of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Part of the split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Group of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl ColumnsSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The directories of a dataset that is split already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartsSpec {
+    /// Images to train on.
+    pub train: Location,
+    /// Images to validate with. If there are none, they are drawn from the training images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Location>,
+    /// Images for a final test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<Location>,
 }
 
 /// Images that are drawn from formulas.
@@ -113,8 +236,8 @@ pub enum Fit {
     Pad,
 }
 
-/// The fractions of the dataset, which sum to one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// The fractions of the dataset, which sum to one, and how images are drawn for them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitSpec {
     /// Fraction in the training set.
     pub train: f64,
@@ -124,6 +247,13 @@ pub struct SplitSpec {
     pub test: f64,
     /// How images are drawn for each part.
     pub by: SplitBy,
+    /// A regular expression whose first group, or whole match, in the path of an image is the group
+    /// of the image. All images of a group are in one part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<String>,
+    /// The fold that is the validation set, for cross-validation.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<FoldsSpec>,
     /// Seed of the split.
     pub seed: u64,
 }
@@ -136,6 +266,20 @@ pub enum SplitBy {
     Stratified,
     /// Fractions of the whole dataset, regardless of the classes.
     Random,
+    /// Each image, or group of images, by a hash of its path. New images move no other.
+    Hash,
+}
+
+/// Equal parts of a dataset, each of which is the validation set once (k-fold cross-validation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FoldsSpec {
+    /// Number of parts.
+    pub folds: usize,
+    /// The part that is the validation set, counted through all repeats: from 0 to
+    /// `folds * repeats - 1`.
+    pub fold: usize,
+    /// How often the dataset is divided anew.
+    pub repeats: usize,
 }
 
 /// Number of batches to prepare ahead of training.

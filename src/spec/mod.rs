@@ -6,11 +6,18 @@
 
 /// The keys of a pipeline that do not affect results: locations, names, and how much is done ahead
 /// or saved on the way. The contents of those locations do affect results.
-pub const HARMLESS: [&[&str]; 7] = [
+pub const HARMLESS: [&[&str]; 14] = [
     &["model", "base", "onnx"],
     &["name"],
     &["checkpoint_every"],
     &["dataset", "directory"],
+    &["dataset", "train"],
+    &["dataset", "validation"],
+    &["dataset", "test"],
+    &["dataset", "table"],
+    &["dataset", "columns"],
+    &["dataset", "root"],
+    &["dataset", "split", "repeats"],
     &["dataset", "duplicates"],
     &["dataset", "prefetch"],
     &["model", "weights"],
@@ -32,8 +39,9 @@ pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
 pub use dataset::{
-    DatasetSource, DatasetSpec, Duplicates, Fit, GeneratorSpec, ImageSize, Interpolation,
-    OnBadImage, Prefetch, ResizeSpec, SplitBy, SplitSpec,
+    ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, Fit, FoldsSpec, GeneratorSpec,
+    ImageSize, Interpolation, LimitSpec, OnBadImage, PartsSpec, Prefetch, REST, ResizeSpec,
+    SplitBy, SplitSpec, TableSpec,
 };
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,

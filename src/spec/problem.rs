@@ -119,6 +119,8 @@ codes! {
     HomeDirectory = "P012";
     /// The fractions of the split do not sum to one.
     SplitSum = "P020";
+    /// A regular expression cannot be read.
+    BadPattern = "P021";
     /// A stage starts from a stage that does not exist.
     UnknownStage = "P030";
     /// Stages start from each other in a cycle.
@@ -145,6 +147,16 @@ codes! {
     SameName = "D007";
     /// The same image is in more than one class.
     TwoClasses = "D008";
+    /// The parts of a dataset that is split already do not have the same classes.
+    OtherClasses = "D009";
+    /// The dataset is split already, and a part of the split cannot be drawn.
+    GivenSplit = "D010";
+    /// An image belongs to no group.
+    NoGroup = "D011";
+    /// A table of images cannot be read, or some of its rows cannot be used.
+    Table = "D012";
+    /// A name under `classes` is not that of a class of the dataset.
+    NoClass = "D013";
     /// A weights file cannot be read.
     WeightsFile = "W001";
     /// The weights do not fit the model.

@@ -19,7 +19,7 @@ fn copy(workshop: &Workshop, from: &str, to: &str) {
 }
 
 #[test]
-fn a_given_split_is_refused_and_what_is_said_to_do_works() {
+fn a_given_split_is_used_and_each_part_can_be_used_alone() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     let split = workshop.path("split");
     std::fs::create_dir_all(split.join("__MACOSX")).unwrap();
@@ -33,13 +33,15 @@ fn a_given_split_is_refused_and_what_is_said_to_do_works() {
     }
     let given = format!("dataset.directory={}", split.display());
     let said = run(&workshop, &["-S", &given]);
-    assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("D002") && said.err.contains("is already split"), "{}", said.err);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let line = "24 for training, 2 for validation (split by directories `training_set` and `validation set`)";
+    assert!(said.err.contains(line), "{}", said.err);
+    let splits = read(&workshop.path("runs/small/splits.csv"));
+    assert!(splits.contains("\nvalidation set/disc/a.png,disc,validation,"), "{splits}");
     let train = format!("dataset.directory={}", split.join("training_set").display());
     let test = split.join("validation set").display().to_string();
-    assert!(said.err.contains(&train) && said.err.contains(&test), "{}", said.err);
     assert_eq!(run(&workshop, &["-S", &train]).code, Some(0));
-    let said = alpaca_run(&["evaluate", &workshop.text("runs/small"), "--data", &test]);
+    let said = alpaca_run(&["evaluate", &workshop.text("runs/small-2"), "--data", &test]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(!said.err.contains("warning"), "{}", said.err);
 }

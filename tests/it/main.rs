@@ -37,6 +37,7 @@ mod generated_datasets;
 mod imagenet_classifier;
 mod images;
 mod keras_files;
+mod layouts;
 mod layer_definitions;
 mod layers_command;
 mod models_command;

@@ -44,8 +44,10 @@ fn check(
         terminal.warn(warning);
     }
     let noun = match loaded.spec.dataset.source {
-        DatasetSource::Directory(_) => "image",
-        DatasetSource::Generator(_) => "drawn image",
+        DatasetSource::Directory { .. } | DatasetSource::Parts(_) | DatasetSource::Table(_) => {
+            "image"
+        }
+        DatasetSource::Generator { .. } => "drawn image",
     };
     Ok(format!(
         "{}: no problems found ({}, {}, {})\n",

@@ -14,7 +14,7 @@ use crate::cli::work::ShownWork;
 use crate::exec::error::RunError;
 use crate::exec::look::survey::{self, Alike, Survey};
 use crate::report;
-use crate::spec::{DatasetSource, PipelineSpec};
+use crate::spec::PipelineSpec;
 
 /// The number of files and groups shown without `--all`.
 const MOST: usize = 10;
@@ -30,7 +30,7 @@ pub(in crate::cli) fn run(
     let shown = ShownWork::watch(terminal, &tally);
     let found = on_threads(settings, || survey::look(&spec, &tally))?.map_err(RunError::from)?;
     drop(shown);
-    let title = title(&spec);
+    let title = spec.dataset.source.title();
     if let Some(file) = &arguments.html {
         let page = survey::page(&title, &found, &spec);
         fs::write_atomic(file, page.as_bytes()).map_err(Failure::usage)?;
@@ -39,13 +39,6 @@ pub(in crate::cli) fn run(
     let text = if arguments.json { json_text(&found) } else { render(&title, &found, &spec, most) };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
-}
-
-fn title(spec: &PipelineSpec) -> String {
-    match &spec.dataset.source {
-        DatasetSource::Directory(directory) => directory.written.clone(),
-        DatasetSource::Generator(_) => "drawn images".to_owned(),
-    }
 }
 
 fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> String {
@@ -63,6 +56,9 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     text.push_str(&text::align(&table, &[1, 2, 3, 4, 5]));
     if n_rows > most.max(20) {
         let _ = writeln!(text, "… and {} more (--all)", n_rows - most.max(20));
+    }
+    if let Some(by) = &found.split_by {
+        let _ = writeln!(text, "\nsplit by {by}");
     }
     for warning in &found.warnings {
         let _ = writeln!(text, "\nwarning: {warning}");

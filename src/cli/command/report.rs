@@ -17,7 +17,7 @@ use crate::exec::ask::evaluate;
 use crate::exec::ask::page_content::{self as gathered, PageFacts, PageImages};
 use crate::report::{self, Place, Report};
 use crate::run_dir::verify;
-use crate::spec::{DatasetSource, FromWeights};
+use crate::spec::FromWeights;
 
 /// Writes an HTML report about finished runs.
 pub(in crate::cli) fn run(
@@ -61,9 +61,13 @@ fn about(
     });
     let place = Some(Place {
         finished: manifest.volatile.finished.clone(),
-        dataset: match &spec.dataset.source {
-            DatasetSource::Directory(directory) => names::text_of_path(&directory.path),
-            DatasetSource::Generator(_) => "drawn".to_owned(),
+        dataset: match &spec.dataset.source.directories()[..] {
+            [] => "drawn".to_owned(),
+            all => {
+                let paths: Vec<String> =
+                    all.iter().map(|directory| names::text_of_path(&directory.path)).collect();
+                paths.join(", ")
+            }
         },
         weights: manifest.weights.source.clone(),
     });

@@ -29,7 +29,7 @@ use crate::exec::run::session::{RunReport, Texts};
 use crate::fetch;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
-use crate::spec::{DatasetSource, WeightsSpec};
+use crate::spec::WeightsSpec;
 
 /// How often the run in progress is checked while no file changes.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -313,10 +313,9 @@ impl Watch {
             {
                 targets.files.push(absolute(&fetch::path_of(root, &file)));
             }
-            if let (true, DatasetSource::Directory(directory)) =
-                (self.arguments.data, &spec.dataset.source)
-            {
-                targets.folders.push(absolute(&directory.path));
+            if self.arguments.data {
+                let directories = spec.dataset.source.directories().into_iter();
+                targets.folders.extend(directories.map(|directory| absolute(&directory.path)));
             }
         }
         if let Err(error) = self.follower.follow(targets) {

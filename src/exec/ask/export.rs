@@ -268,7 +268,8 @@ mod tests {
 
     fn images() -> EvaluationImages {
         let origin = Origin::File("a.png".into());
-        let candidate = Candidate { path: "a.png".to_owned(), class: 0, origin };
+        let path = "a.png".to_owned();
+        let candidate = Candidate { path, class: 0, origin, part: None, group: None };
         let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
         let (classes, size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
         let dataset = Dataset { classes, samples, ..Dataset::default() };

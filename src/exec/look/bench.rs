@@ -102,8 +102,10 @@ pub fn bench(
         Ok(())
     })?;
     let making = match spec.dataset.source {
-        DatasetSource::Directory(_) => "decode and resize",
-        DatasetSource::Generator(_) => "draw",
+        DatasetSource::Directory { .. } | DatasetSource::Parts(_) | DatasetSource::Table(_) => {
+            "decode and resize"
+        }
+        DatasetSource::Generator { .. } => "draw",
     };
     let mut phases = vec![Phase::new(None, making, n, decoding, None)];
     let loader = Loader::new(

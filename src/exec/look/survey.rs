@@ -9,7 +9,7 @@ use crate::dataset::scan;
 use crate::dataset::survey;
 pub use crate::dataset::survey::{Alike, ClassSurvey, Place, Sizes, Survey};
 use crate::report;
-use crate::spec::{DatasetSource, PipelineSpec};
+use crate::spec::{DatasetSource, PipelineSpec, TableSpec};
 
 /// Surveys the dataset, and counts its files.
 ///
@@ -23,8 +23,11 @@ pub fn look(spec: &PipelineSpec, tally: &Tally) -> Result<Survey, DatasetError> 
 /// Renders a survey as an HTML page.
 pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec) -> String {
     let folder: Option<&Path> = match &spec.dataset.source {
-        DatasetSource::Directory(directory) => Some(&directory.path),
-        DatasetSource::Generator(_) => None,
+        DatasetSource::Directory { directory } => Some(&directory.path),
+        DatasetSource::Table(TableSpec { table, root, .. }) => {
+            root.as_ref().map(|root| root.path.as_path()).or_else(|| table.path.parent())
+        }
+        DatasetSource::Parts(_) | DatasetSource::Generator { .. } => None,
     };
     report::survey::render(title, survey, folder)
 }

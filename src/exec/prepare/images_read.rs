@@ -9,7 +9,7 @@ use crate::base::tally::Tally;
 use crate::dataset::copies;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::pixels::{PixelRoom, Pixels};
-use crate::dataset::scan::{Listing, Origin};
+use crate::dataset::scan::{Candidate, Listing, Origin};
 use crate::exec::error::RunError;
 use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
 
@@ -18,8 +18,8 @@ use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, 
 pub struct ImagesRead {
     /// The settings that determine how they are read.
     rules: (ResizeSpec, ImageSize, OnBadImage, Duplicates),
-    /// The origin of each image; for a file, with its size and modification time.
-    origins: Vec<(Origin, Option<(u64, SystemTime)>)>,
+    /// The images as listed; for a file, with its size and modification time.
+    candidates: Vec<(Candidate, Option<(u64, SystemTime)>)>,
     dataset: Arc<Dataset>,
     pixels: Arc<Pixels>,
 }
@@ -36,18 +36,17 @@ impl ImagesRead {
     ) -> Result<Self, RunError> {
         let DatasetSpec { resize, image_size, on_bad_image, duplicates, .. } = spec.dataset;
         let rules = (resize, image_size, on_bad_image, duplicates);
-        let origins = listing.candidates.iter().map(|candidate| {
-            let origin = candidate.origin.clone();
-            let found = match &origin {
+        let candidates = listing.candidates.iter().map(|candidate| {
+            let found = match &candidate.origin {
                 Origin::File(file) => fs::size_and_time(file).ok(),
                 Origin::Drawn { .. } => None,
             };
-            (origin, found)
+            (candidate.clone(), found)
         });
-        let origins = origins.collect();
+        let candidates = candidates.collect();
         if let Some(known) = known
             && known.rules == rules
-            && known.origins == origins
+            && known.candidates == candidates
             && known.dataset.classes == listing.classes
         {
             return Ok(known.clone());
@@ -55,7 +54,7 @@ impl ImagesRead {
         let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
         let mut dataset = examine::examine(listing.clone(), on_bad_image, &pixels, tally, cancel)?;
         copies::settle(&mut dataset, duplicates)?;
-        Ok(Self { rules, origins, dataset: Arc::new(dataset), pixels })
+        Ok(Self { rules, candidates, dataset: Arc::new(dataset), pixels })
     }
 
     pub(crate) fn dataset_and_pixels(&self) -> (Arc<Dataset>, Arc<Pixels>) {

@@ -14,6 +14,7 @@ use crate::base::text;
 use crate::dataset::copies;
 use crate::dataset::examine::Dataset;
 use crate::dataset::part::{Part, Split};
+use crate::dataset::scan::Candidate;
 use crate::event::{self, DatasetFacts, Event, EventSink, PixelsFacts};
 use crate::exec::error::RunError;
 use crate::exec::plan::key::Inputs;
@@ -328,15 +329,14 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
 }
 
 fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Result<(), FileError> {
+    let has_groups = dataset.samples.iter().any(|sample| sample.candidate.group.is_some());
     let rows = dataset.samples.iter().zip(split.parts()).map(|(sample, part)| {
-        let class = &dataset.classes[sample.candidate.class];
-        [
-            sample.candidate.path.clone(),
-            class.clone(),
-            part.name().to_owned(),
-            sample.digest.to_string(),
-        ]
+        let Candidate { path, class, group, .. } = &sample.candidate;
+        let class = dataset.classes[*class].clone();
+        let mut row = vec![path.clone(), class, part.name().to_owned(), sample.digest.to_string()];
+        row.extend(has_groups.then(|| group.as_deref().unwrap_or_default().to_owned()));
+        row
     });
-    recorder.write_splits(rows)?;
+    recorder.write_splits(has_groups, rows)?;
     recorder.write_classes(&dataset.classes)
 }

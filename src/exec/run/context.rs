@@ -12,6 +12,7 @@ use crate::base::text;
 use crate::dataset::examine::Dataset;
 use crate::dataset::part::{Part, Split};
 use crate::dataset::pixels::{PixelFacts, Pixels};
+use crate::dataset::scan::Listing;
 use crate::dataset::split;
 use crate::engine::autodiff::Layers;
 use crate::event::{DatasetFacts, PixelsFacts};
@@ -34,6 +35,8 @@ pub(crate) struct RunContext {
     pub(crate) layers: Layers,
     /// Warnings about the dataset directory.
     pub(super) warnings: Vec<String>,
+    /// What decides the parts of the split, if the dataset is split already.
+    pub(super) split_by: Option<String>,
 }
 
 impl RunContext {
@@ -45,8 +48,8 @@ impl RunContext {
         let Prepared { listing, network, base_weights, layers } = prepared;
         let (dataset, pixels) = known.dataset_and_pixels();
         let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
-        let warnings = listing.warnings;
-        Ok(Self { dataset, split, pixels, network, base_weights, layers, warnings })
+        let Listing { warnings, split_by, .. } = listing;
+        Ok(Self { dataset, split, pixels, network, base_weights, layers, warnings, split_by })
     }
 }
 
@@ -130,12 +133,14 @@ fn text_of(digest: Option<Digest>) -> String {
     digest.map_or("none".to_owned(), |digest| digest.to_string())
 }
 
-pub(super) fn dataset_facts(RunContext { dataset, split, .. }: &RunContext) -> DatasetFacts {
+pub(super) fn dataset_facts(context: &RunContext) -> DatasetFacts {
+    let RunContext { dataset, split, split_by, .. } = context;
     DatasetFacts {
         classes: dataset.classes.iter().cloned().zip(dataset.class_counts()).collect(),
         n_train: split.positions(Part::Train).len(),
         n_validation: split.positions(Part::Validation).len(),
         n_test: split.positions(Part::Test).len(),
+        split_by: split_by.clone(),
     }
 }
 

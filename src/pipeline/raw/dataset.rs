@@ -1,5 +1,6 @@
 //! `dataset:` as written.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +11,41 @@ use super::defaults;
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawDataset {
     /// Directory with one subdirectory of images per class. Classes are numbered in the order of
-    /// their sorted names.
+    /// their sorted names. A directory with `train` and `val` or `test` inside, or other usual names
+    /// of parts, is a dataset that is split already.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) directory: Option<String>,
+    /// Directory of the training images, with one subdirectory per class, in place of `directory`.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) train: Option<String>,
+    /// Directory of the validation images, with the classes of `train`. Without it, they are drawn
+    /// from `train`.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) validation: Option<String>,
+    /// Directory of the test images, with the classes of `train`.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) test: Option<String>,
+    /// Table with a row for each image, in place of `directory`: CSV, TSV or JSON lines. The tables of
+    /// a run, splits.csv and predictions.csv, are such tables.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) table: Option<String>,
+    /// Names of the columns of `table`. Usual names, such as `path`, `file_name`, `label`, `class`,
+    /// `split` and `group`, are found without it.
+    pub(in crate::pipeline) columns: Option<RawColumns>,
+    /// Directory that the paths in `table` are relative to. By default the directory of the table.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) root: Option<String>,
     /// Draw images from formulas instead of reading a directory.
     pub(in crate::pipeline) generator: Option<RawGenerator>,
+    /// The classes and their order: a list of names, or for each class the names that it takes:
+    /// `{ cat: [tabby, siamese], other: "*" }`. `"*"` takes all that are left; without it, other
+    /// classes are left out. By default all classes, in the order of their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::pipeline) classes: Option<RawClasses>,
+    /// Number of images to use, for a first try: `200`, or `{ per_class: 50 }`. They are drawn from
+    /// each class in proportion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::pipeline) limit: Option<RawLimit>,
     /// Size in pixels that every image is resized to. One number means a square; write `[height,
     /// width]` for any other shape.
     #[serde(default)]
@@ -39,6 +70,62 @@ pub(in crate::pipeline) struct RawDataset {
     /// What to do with copies of an image, which are files with the same content.
     #[serde(default = "defaults::duplicates")]
     pub(in crate::pipeline) duplicates: RawDuplicates,
+}
+
+/// The classes and their order.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawClasses {
+    /// Names of classes, in order.
+    Names(#[schemars(length(min = 2))] Vec<String>),
+    /// Each class with the names that it takes.
+    Merged(IndexMap<String, RawNames>),
+}
+
+/// One name, or several.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawNames {
+    /// One name, or `"*"` for all that are left.
+    One(String),
+    /// Several names.
+    Several(Vec<String>),
+}
+
+/// Number of images to use.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawLimit {
+    /// In all.
+    All(#[schemars(range(min = 4))] usize),
+    /// Of each class.
+    PerClass(RawPerClass),
+}
+
+/// Number of images of each class.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawPerClass {
+    /// Number of images of each class.
+    #[schemars(range(min = 2))]
+    pub(in crate::pipeline) per_class: usize,
+}
+
+/// Names of the columns of a table.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawColumns {
+    /// Path of the image. The name of a column, or text with columns in braces:
+    /// `photos/{id}.jpg`.
+    pub(in crate::pipeline) path: Option<String>,
+    /// Label: the name of the class, or a number.
+    pub(in crate::pipeline) label: Option<String>,
+    /// Set of the image: `train`, `validation`, `test` or a usual name for them. Rows without a
+    /// value are drawn as `split` says.
+    pub(in crate::pipeline) split: Option<String>,
+    /// Group of the image, such as a patient or a video. All images of a group go into the same
+    /// set.
+    pub(in crate::pipeline) group: Option<String>,
 }
 
 /// Images drawn from formulas when they are needed.
@@ -135,17 +222,18 @@ pub(in crate::pipeline) enum RawFit {
 }
 
 /// Fractions of the dataset, which sum to one, and how images are assigned to them.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawSplit {
     /// Fraction of the images in the training set. By default everything outside the other two.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) train: Option<f64>,
-    /// Fraction of the images in the validation set, which selects the best epoch.
-    #[serde(default = "defaults::validation")]
+    /// Fraction of the images in the validation set, which selects the best epoch. 0.2 by default, or
+    /// one fold.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
-    pub(in crate::pipeline) validation: f64,
+    pub(in crate::pipeline) validation: Option<f64>,
     /// Fraction held out from training and validation, for a final test.
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
@@ -153,6 +241,24 @@ pub(in crate::pipeline) struct RawSplit {
     /// How images are drawn for each set.
     #[serde(default = "defaults::split_by")]
     pub(in crate::pipeline) by: RawSplitBy,
+    /// A regular expression that finds the group of an image in its path, such as a patient or a
+    /// video: `'([^/]+)_frame'`. The group is what the first pair of parentheses matches, or the
+    /// whole match. All images of a group go into the same set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) groups: Option<String>,
+    /// Number of equal folds for cross-validation. One of them is the validation set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1000))]
+    pub(in crate::pipeline) folds: Option<usize>,
+    /// The fold that is the validation set, from 0 on. With `repeats`, the folds of the second
+    /// division follow those of the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::pipeline) fold: Option<usize>,
+    /// How often the images are divided into folds anew. 1 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::pipeline) repeats: Option<usize>,
     /// Seed of the split. The pipeline's `seed` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::pipeline) seed: Option<u64>,
@@ -166,6 +272,9 @@ pub(in crate::pipeline) enum RawSplitBy {
     Stratified,
     /// Fractions of the whole dataset, regardless of the classes.
     Random,
+    /// Each image by a hash of its path, or of its group. The sizes of the sets vary a little, and
+    /// an image that is added later moves no other.
+    Hash,
 }
 
 /// Number of batches to decode and augment ahead of training.

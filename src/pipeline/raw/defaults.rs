@@ -48,10 +48,20 @@ pub(super) fn fit() -> RawFit {
 }
 
 pub(super) fn split() -> RawSplit {
-    RawSplit { train: None, validation: validation(), test: 0.0, by: split_by(), seed: None }
+    RawSplit {
+        train: None,
+        validation: None,
+        test: 0.0,
+        by: split_by(),
+        groups: None,
+        folds: None,
+        fold: None,
+        repeats: None,
+        seed: None,
+    }
 }
 
-pub(super) fn validation() -> f64 {
+pub(in crate::pipeline) fn validation() -> f64 {
     0.2
 }
 

@@ -21,8 +21,9 @@ pub(super) use course::{
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
 };
 pub(super) use dataset::{
-    Auto, RawDataset, RawDuplicates, RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind,
-    RawOnBadImage, RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    Auto, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator, RawImageSize,
+    RawInterpolation, RawKind, RawLimit, RawNames, RawOnBadImage, RawPerClass, RawPrefetch,
+    RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,

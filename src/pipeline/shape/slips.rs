@@ -28,12 +28,12 @@ const SLIPS: [Slip; 35] = [
     },
     Slip {
         home: DATASET,
-        names: &["validation_split", "val_split", "valid_pct", "validation", "val_size", "val"],
+        names: &["validation_split", "val_split", "valid_pct", "val_size", "val"],
         hint: "write `split: { validation: 0.2 }`",
     },
     Slip {
         home: DATASET,
-        names: &["test_size", "test_split", "test"],
+        names: &["test_size", "test_split"],
         hint: "write `split: { validation: 0.2, test: 0.1 }`",
     },
     Slip {

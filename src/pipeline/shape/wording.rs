@@ -155,6 +155,13 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
     {
         return Some(hint);
     }
+    if let NodeValue::Scalar(value @ Yaml::Number(_)) = &node.value
+        && takes(&["string"])
+        && ["train", "validation", "test"].contains(&key)
+    {
+        let value = written(value);
+        return Some(format!("fractions go under `split`: write `split: {{ {key}: {value} }}`"));
+    }
     match &node.value {
         NodeValue::Sequence(_) if schema.any_property().is_some() => {
             Some("give each stage a name: `transfer: { train: { … } }`".to_owned())

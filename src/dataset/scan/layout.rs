@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::text;
+use crate::dataset::part::Part;
 
 /// A directory that would be read as a class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,70 +16,60 @@ pub(super) struct ClassDirectory {
     pub(super) name: String,
     /// Directories directly inside it.
     pub(super) inner: BTreeSet<String>,
-    /// Files directly inside it.
-    pub(super) n_files: usize,
 }
 
 /// Whether the directories of a dataset are classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// They are parts of a split: the training set, and the others.
-    Split { train: String, others: Vec<String> },
+    /// They are parts of a split. The part of a directory is `None` if its name does not tell.
+    Split(Vec<(String, Option<Part>)>),
     /// They may not be classes.
     Doubtful(String),
     /// They are probably classes.
     Classes,
 }
 
-/// A part of a split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
-    Train,
-    Validation,
-    Test,
-}
-
-const ROLES: [(&str, Role); 39] = [
-    ("train", Role::Train),
-    ("training", Role::Train),
-    ("trn", Role::Train),
-    ("trainval", Role::Train),
-    ("val", Role::Validation),
-    ("valid", Role::Validation),
-    ("validate", Role::Validation),
-    ("validation", Role::Validation),
-    ("validating", Role::Validation),
-    ("dev", Role::Validation),
-    ("develop", Role::Validation),
-    ("development", Role::Validation),
-    ("test", Role::Test),
-    ("tests", Role::Test),
-    ("testing", Role::Test),
-    ("tst", Role::Test),
-    ("eval", Role::Test),
-    ("evaluate", Role::Test),
-    ("evaluation", Role::Test),
-    ("evaluating", Role::Test),
-    ("holdout", Role::Test),
-    ("heldout", Role::Test),
-    ("unseen", Role::Test),
+const ROLES: [(&str, Part); 39] = [
+    ("train", Part::Train),
+    ("training", Part::Train),
+    ("trn", Part::Train),
+    ("trainval", Part::Train),
+    ("val", Part::Validation),
+    ("valid", Part::Validation),
+    ("validate", Part::Validation),
+    ("validation", Part::Validation),
+    ("validating", Part::Validation),
+    ("dev", Part::Validation),
+    ("develop", Part::Validation),
+    ("development", Part::Validation),
+    ("test", Part::Test),
+    ("tests", Part::Test),
+    ("testing", Part::Test),
+    ("tst", Part::Test),
+    ("eval", Part::Test),
+    ("evaluate", Part::Test),
+    ("evaluation", Part::Test),
+    ("evaluating", Part::Test),
+    ("holdout", Part::Test),
+    ("heldout", Part::Test),
+    ("unseen", Part::Test),
     // German, French, Spanish, Portuguese
-    ("trainingsdaten", Role::Train),
-    ("validierung", Role::Validation),
-    ("validierungsdaten", Role::Validation),
-    ("testdaten", Role::Test),
-    ("entrainement", Role::Train),
-    ("entraînement", Role::Train),
-    ("entrenamiento", Role::Train),
-    ("validacion", Role::Validation),
-    ("validación", Role::Validation),
-    ("prueba", Role::Test),
-    ("pruebas", Role::Test),
-    ("treino", Role::Train),
-    ("treinamento", Role::Train),
-    ("validacao", Role::Validation),
-    ("validação", Role::Validation),
-    ("teste", Role::Test),
+    ("trainingsdaten", Part::Train),
+    ("validierung", Part::Validation),
+    ("validierungsdaten", Part::Validation),
+    ("testdaten", Part::Test),
+    ("entrainement", Part::Train),
+    ("entraînement", Part::Train),
+    ("entrenamiento", Part::Train),
+    ("validacion", Part::Validation),
+    ("validación", Part::Validation),
+    ("prueba", Part::Test),
+    ("pruebas", Part::Test),
+    ("treino", Part::Train),
+    ("treinamento", Part::Train),
+    ("validacao", Part::Validation),
+    ("validação", Part::Validation),
+    ("teste", Part::Test),
 ];
 
 /// Words that have no meaning next to one of those, as in `train data` and `test set`.
@@ -147,9 +138,9 @@ const COMPANIONS: [&str; 30] = [
 const MOST_PARTS: usize = 10;
 
 /// A directory that is named like a part of a split.
-struct Part<'a> {
+struct Named<'a> {
     directory: &'a ClassDirectory,
-    role: Role,
+    role: Part,
     /// Rest of the name.
     stem: String,
     /// Whether the name is a word that a class may have, such as `train`.
@@ -158,75 +149,63 @@ struct Part<'a> {
 
 /// Decides whether the directories of a dataset are classes.
 pub(super) fn judge(directories: &[ClassDirectory]) -> Verdict {
-    let parts: Vec<Part<'_>> = directories.iter().filter_map(part).collect();
+    let parts: Vec<Named<'_>> = directories.iter().filter_map(part).collect();
     let is_part = |name: &str| parts.iter().any(|part| part.directory.name == name);
-    let is_companion = |directory: &ClassDirectory| {
-        !is_part(&directory.name) && COMPANIONS.contains(&directory.name.to_lowercase().as_str())
-    };
+    let is_companion =
+        |directory: &ClassDirectory| !is_part(&directory.name) && is_companion(&directory.name);
     let others: Vec<&ClassDirectory> = directories
         .iter()
         .filter(|directory| !is_part(&directory.name) && !is_companion(directory))
         .collect();
-    if let Some(train) = split_in(&parts, others.len()) {
-        return split(&parts, train);
+    if is_split(&parts, others.len()) {
+        let parts = parts.iter().map(|part| (part.directory.name.clone(), Some(part.role)));
+        return Verdict::Split(parts.collect());
     }
     if let [part] = &parts[..]
         && !part.is_plain_word
         && others.iter().all(|other| is_same_inside(part.directory, other))
         && !others.is_empty()
     {
-        let others = others.iter().map(|other| other.name.clone()).collect();
-        return match part.role {
-            Role::Train => Verdict::Split { train: part.directory.name.clone(), others },
-            _ => Verdict::Split {
-                train: others[0].clone(),
-                others: vec![part.directory.name.clone()],
-            },
-        };
+        let others = others.iter().map(|other| (other.name.clone(), None));
+        let named = (part.directory.name.clone(), Some(part.role));
+        return Verdict::Split(std::iter::once(named).chain(others).collect());
     }
     let meant: Vec<&ClassDirectory> =
         directories.iter().filter(|directory| !is_companion(directory)).collect();
     doubts(&meant, &parts).map_or(Verdict::Classes, Verdict::Doubtful)
 }
 
-/// The training set, if the directories are parts of one split and not classes among others.
-fn split_in<'a>(parts: &'a [Part<'a>], n_others: usize) -> Option<&'a Part<'a>> {
-    let first = parts.iter().min_by_key(|part| part.role)?;
+/// Whether directories of this name occur next to the parts of a split and hold no classes.
+pub(super) fn is_companion(name: &str) -> bool {
+    COMPANIONS.contains(&name.to_lowercase().as_str())
+}
+
+/// Whether the directories are parts of one split and not classes among others.
+fn is_split(parts: &[Named<'_>], n_others: usize) -> bool {
+    let Some(first) = parts.iter().min_by_key(|part| part.role) else { return false };
     let has_pair = parts
         .iter()
         .any(|part| part.role != first.role && is_same_inside(part.directory, first.directory));
-    if has_pair {
-        return Some(first);
-    }
-    let mut groups: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, Vec<Part>> = BTreeMap::new();
     for part in parts {
-        groups.entry(part.stem.as_str()).or_default().push(part);
+        groups.entry(part.stem.as_str()).or_default().push(part.role);
     }
-    groups.into_values().find_map(|group| {
-        let first = group.iter().min_by_key(|part| part.role)?;
-        let has_roles = group.iter().any(|part| part.role != first.role);
-        let outnumbers = first.role == Role::Train && parts.len() > n_others;
-        (has_roles && (n_others == 0 || outnumbers)).then_some(*first)
-    })
-}
-
-fn split(parts: &[Part<'_>], train: &Part<'_>) -> Verdict {
-    let names = parts.iter().map(|part| &part.directory.name);
-    let train = &train.directory.name;
-    Verdict::Split {
-        train: train.clone(),
-        others: names.filter(|name| *name != train).cloned().collect(),
-    }
+    has_pair
+        || groups.into_values().any(|mut roles| {
+            roles.sort_unstable();
+            let outnumbers = roles[0] == Part::Train && parts.len() > n_others;
+            roles[0] != roles[roles.len() - 1] && (n_others == 0 || outnumbers)
+        })
 }
 
 /// A warning if the directories are probably not classes.
-fn doubts(directories: &[&ClassDirectory], parts: &[Part<'_>]) -> Option<String> {
-    let roles: BTreeSet<Role> = parts.iter().map(|part| part.role).collect();
+fn doubts(directories: &[&ClassDirectory], parts: &[Named<'_>]) -> Option<String> {
+    let roles: BTreeSet<Part> = parts.iter().map(|part| part.role).collect();
     if roles.len() > 1 {
         let parts = some_of(parts.iter().map(|part| &part.directory.name));
         return Some(format!(
-            "{parts} are read as classes; if they are parts of a split, pass only the training \
-             directory as `dataset.directory`"
+            "{parts} are read as classes; if they are parts of a split, write them as `train`, \
+             `validation` and `test` under `dataset`, in place of `directory`"
         ));
     }
     let first = directories.first()?;
@@ -261,7 +240,7 @@ fn some_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
 
 /// Whether a directory contains different parts of a split.
 fn is_split_inside(directory: &ClassDirectory) -> bool {
-    let roles: BTreeSet<Role> =
+    let roles: BTreeSet<Part> =
         directory.inner.iter().filter_map(|name| role_of(name)).map(|(role, ..)| role).collect();
     roles.len() > 1
 }
@@ -274,7 +253,7 @@ fn is_same_inside(a: &ClassDirectory, b: &ClassDirectory) -> bool {
     n_shared >= 2 && 2 * n_shared >= a.inner.len().max(b.inner.len())
 }
 
-fn part(directory: &ClassDirectory) -> Option<Part<'_>> {
+fn part(directory: &ClassDirectory) -> Option<Named<'_>> {
     let (role, stem, n_words) = role_of(&directory.name)?;
     let is_plain_word = n_words == 1
         && [
@@ -289,11 +268,16 @@ fn part(directory: &ClassDirectory) -> Option<Part<'_>> {
             "unseen",
         ]
         .contains(&directory.name.to_lowercase().as_str());
-    Some(Part { directory, role, stem, is_plain_word })
+    Some(Named { directory, role, stem, is_plain_word })
+}
+
+/// The part of a split that a name means, as `valid` and `Test set` do.
+pub(super) fn part_named(name: &str) -> Option<Part> {
+    role_of(name).map(|(part, ..)| part)
 }
 
 /// The part of a split in a name, the rest of the name, and its number of words.
-fn role_of(name: &str) -> Option<(Role, String, usize)> {
+fn role_of(name: &str) -> Option<(Part, String, usize)> {
     let words = words(name);
     let mut roles = vec![];
     let mut stem = vec![];
@@ -309,7 +293,7 @@ fn role_of(name: &str) -> Option<(Role, String, usize)> {
 }
 
 /// The word without a filler at its end or start, as in `trainset` and `TESTDATA`.
-fn role_of_word(word: &str) -> Option<Role> {
+fn role_of_word(word: &str) -> Option<Part> {
     let ends = FILLERS.iter().filter_map(|filler| word.strip_suffix(filler));
     let starts = FILLERS.iter().filter_map(|filler| word.strip_prefix(filler));
     std::iter::once(word)
@@ -354,7 +338,7 @@ mod tests {
         let directory = |text: &&str| {
             let (name, inner) = text.split_once('/').unwrap_or((text, ""));
             let inner = inner.split(',').filter(|inner| !inner.is_empty()).map(str::to_owned);
-            ClassDirectory { name: name.to_owned(), inner: inner.collect(), n_files: 3 }
+            ClassDirectory { name: name.to_owned(), inner: inner.collect() }
         };
         judge(&directories.iter().map(directory).collect::<Vec<_>>())
     }
@@ -362,9 +346,10 @@ mod tests {
     #[track_caller]
     fn assert_split(directories: &[&str], train: &str) {
         match verdict(directories) {
-            Verdict::Split { train: found, others } => {
-                assert_eq!(found, train, "{directories:?}");
-                assert!(!others.contains(&found) && !others.is_empty(), "{others:?}");
+            Verdict::Split(parts) => {
+                let first = parts.iter().min_by_key(|(_, part)| part.unwrap_or(Part::Test));
+                assert_eq!(first.unwrap().0, train, "{directories:?}");
+                assert!(parts.len() > 1, "{parts:?}");
             }
             other => panic!("{directories:?}: {other:?}"),
         }
@@ -424,7 +409,9 @@ mod tests {
         let two = inside(&["training_set", "hidden"]);
         assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "training_set");
         let two = inside(&["seen", "validation_set"]);
-        assert_split(&two.iter().map(String::as_str).collect::<Vec<_>>(), "seen");
+        let two: Vec<&str> = two.iter().map(String::as_str).collect();
+        let unknown = ("seen".to_owned(), None);
+        assert!(matches!(verdict(&two), Verdict::Split(parts) if parts.contains(&unknown)));
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! Lists the images of a dataset: files in one directory per class, in directories for the parts of
+//! a split, rows of a table, or images that a generator draws.
+
+mod classes;
+mod files;
+mod folders;
+mod groups;
+mod layout;
+mod limit;
+mod listing;
+mod parts;
+mod table;
+
+use std::sync::Arc;
+
+use alpaca_random::SeedStream;
+
+pub use self::folders::scan_some;
+pub use self::listing::{Candidate, Listing, Origin};
+use super::error::DatasetError;
+use super::generator::ImageGenerator;
+use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
+
+/// Lists the images of a dataset, of files or drawn.
+///
+/// # Errors
+/// When a directory or table cannot be read, a directory is not laid out as a dataset, or has other classes than the
+/// training set, and when an image belongs to no group.
+pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
+    let mut listing = match &spec.source {
+        DatasetSource::Directory { directory } => folders::scan(&directory.path)?,
+        DatasetSource::Parts(directories) => parts::list_given(directories)?,
+        DatasetSource::Table(table) => table::list(table)?,
+        DatasetSource::Generator { generator } => {
+            draw_up(generator, &Arc::new(ImageGenerator::new(generator, spec.image_size)))
+        }
+    };
+    if let Some(wanted) = &spec.classes {
+        classes::choose(&mut listing, wanted)?;
+    }
+    if let Some(limit) = spec.limit {
+        let stream = SeedStream::new(spec.split.seed).child("limit");
+        limit::limit(&mut listing.candidates, limit, stream);
+    }
+    if let Some(pattern) = &spec.split.groups {
+        groups::assign(&mut listing.candidates, pattern)?;
+    }
+    Ok(listing)
+}
+
+/// The images that are to be drawn.
+fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
+    let classes: Vec<String> = (0..spec.classes).map(|class| generator.class_name(class)).collect();
+    let n_digits = spec.images.saturating_sub(1).to_string().len();
+    let candidates = (0..spec.classes)
+        .flat_map(|class| (0..spec.images).map(move |number| (class, number)))
+        .map(|(class, number)| Candidate {
+            path: format!("{}/{number:0n_digits$}", classes[class]),
+            class,
+            origin: Origin::Drawn { generator: Arc::clone(generator), number },
+            part: None,
+            group: None,
+        })
+        .collect();
+    Listing { classes, candidates, split_by: None, warnings: vec![] }
+}

@@ -1,0 +1,254 @@
+//! Finds the columns of a table of images: by the names in the pipeline, or by usual names.
+
+use crate::base::text;
+use crate::spec::ColumnsSpec;
+
+/// Usual names of the column with the path of the image, in lower case.
+const PATHS: [&str; 14] = [
+    "path",
+    "file_name",
+    "filename",
+    "file",
+    "filepath",
+    "file_path",
+    "image_path",
+    "img_path",
+    "image",
+    "img",
+    "image_name",
+    "image_file",
+    "image_id",
+    "id",
+];
+/// Usual names of the column with the label.
+const LABELS: [&str; 12] = [
+    "label",
+    "class",
+    "category",
+    "target",
+    "label_name",
+    "class_name",
+    "category_name",
+    "labels",
+    "species",
+    "breed",
+    "class_id",
+    "y",
+];
+/// Usual names of the column with the part of the split.
+const SPLITS: [&str; 4] = ["split", "set", "subset", "partition"];
+
+/// How the path of an image is made from the cells of its row.
+#[derive(Debug)]
+enum PathRule {
+    /// It is one cell.
+    Cell(usize),
+    /// Text with columns in it: `images/{id}.jpg`.
+    Pattern(Vec<Piece>),
+}
+
+/// A piece of a pattern.
+#[derive(Debug)]
+enum Piece {
+    Text(String),
+    Cell(usize),
+}
+
+/// The columns that are read. Their numbers are positions in [`Self::picked`].
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// The columns of the table that are read.
+    pub(super) picked: Vec<usize>,
+    path: PathRule,
+    label: usize,
+    split: Option<usize>,
+    group: Option<usize>,
+    /// Name of the column with the part of the split.
+    pub(super) split_name: Option<String>,
+}
+
+/// Why columns cannot be found: what is wrong, and hints.
+pub(super) type Trouble = (Vec<String>, Vec<String>);
+
+impl Columns {
+    /// Finds the columns among `names`.
+    pub(super) fn find(names: &[String], spec: &ColumnsSpec) -> Result<Self, Trouble> {
+        let mut search = Search { names, picked: vec![], problems: vec![], help: vec![] };
+        let path = match &spec.path {
+            Some(pattern) if pattern.contains('{') => PathRule::Pattern(search.pattern(pattern)),
+            path => PathRule::Cell(search.needed("path", path.as_deref(), &PATHS)),
+        };
+        let label = search.needed("label", spec.label.as_deref(), &LABELS);
+        let split = search.optional("split", spec.split.as_deref(), &SPLITS);
+        let group = search.optional("group", spec.group.as_deref(), &["group"]);
+        let Search { picked, problems, help, .. } = search;
+        if !problems.is_empty() {
+            return Err((problems, help));
+        }
+        let split_name = split.map(|split| names[picked[split]].clone());
+        Ok(Self { picked, path, label, split, group, split_name })
+    }
+
+    /// The path of an image.
+    pub(super) fn path(&self, cells: &[&str]) -> String {
+        match &self.path {
+            PathRule::Cell(at) => cells[*at].to_owned(),
+            PathRule::Pattern(pieces) => pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Text(text) => text,
+                    Piece::Cell(at) => cells[*at],
+                })
+                .collect(),
+        }
+    }
+
+    /// The cell with the path, if there is one and not a pattern.
+    pub(super) fn has_pattern(&self) -> bool {
+        matches!(self.path, PathRule::Pattern(_))
+    }
+
+    /// The label.
+    pub(super) fn label<'a>(&self, cells: &[&'a str]) -> &'a str {
+        cells[self.label]
+    }
+
+    /// The part of the split; empty if it is to be drawn.
+    pub(super) fn split<'a>(&self, cells: &[&'a str]) -> &'a str {
+        self.split.map_or("", |at| cells[at])
+    }
+
+    /// The group; `None` if the table has none.
+    pub(super) fn group<'a>(&self, cells: &[&'a str]) -> Option<&'a str> {
+        self.group.map(|at| cells[at])
+    }
+}
+
+struct Search<'a> {
+    names: &'a [String],
+    picked: Vec<usize>,
+    problems: Vec<String>,
+    help: Vec<String>,
+}
+
+impl Search<'_> {
+    /// Picks a column. Returns its position among the picked ones.
+    fn pick(&mut self, column: usize) -> usize {
+        let known = self.picked.iter().position(|picked| *picked == column);
+        known.unwrap_or_else(|| {
+            self.picked.push(column);
+            self.picked.len() - 1
+        })
+    }
+
+    /// The column of this name, in any case if there is only one such.
+    fn named(&self, name: &str) -> Option<usize> {
+        let exact = self.names.iter().position(|known| known == name);
+        exact.or_else(|| {
+            let same = |known: &String| known.to_lowercase() == name.to_lowercase();
+            self.names.iter().position(same)
+        })
+    }
+
+    fn given(&mut self, what: &str, name: &str) -> Option<usize> {
+        let found = self.named(name);
+        if found.is_none() {
+            let columns = text::all_of(self.names.iter().map(String::as_str));
+            self.problems.push(format!(
+                "there is no column `{name}` (`columns.{what}`); the table has {columns}"
+            ));
+        }
+        found
+    }
+
+    fn needed(&mut self, what: &str, name: Option<&str>, usual: &[&str]) -> usize {
+        let column = match name {
+            Some(name) => self.given(what, name),
+            None => {
+                let found = usual.iter().find_map(|name| self.named(name));
+                if found.is_none() {
+                    let columns = text::all_of(self.names.iter().map(String::as_str));
+                    self.problems.push(format!("which column has the {what}? it has {columns}"));
+                    self.help
+                        .push(format!("name it under `dataset`: `columns: {{ {what}: COLUMN }}`"));
+                }
+                found
+            }
+        };
+        column.map_or(0, |column| self.pick(column))
+    }
+
+    fn optional(&mut self, what: &str, name: Option<&str>, usual: &[&str]) -> Option<usize> {
+        let column = match name {
+            Some(name) => self.given(what, name),
+            None => usual.iter().find_map(|name| self.named(name)),
+        };
+        column.map(|column| self.pick(column))
+    }
+
+    /// The pieces of a pattern with names of columns in braces.
+    fn pattern(&mut self, pattern: &str) -> Vec<Piece> {
+        let mut pieces = vec![];
+        let mut rest = pattern;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let Some((name, after)) = behind.split_once('}') else {
+                self.problems.push(format!("`columns.path` has a `{{` without `}}`: `{pattern}`"));
+                return pieces;
+            };
+            pieces.push(Piece::Text(before.to_owned()));
+            if let Some(column) = self.given("path", name) {
+                let at = self.pick(column);
+                pieces.push(Piece::Cell(at));
+            }
+            rest = after;
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        pieces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(names: &[&str], spec: &ColumnsSpec) -> Result<Columns, Trouble> {
+        Columns::find(&names.iter().map(ToString::to_string).collect::<Vec<_>>(), spec)
+    }
+
+    #[test]
+    fn usual_names_are_found() {
+        for names in [
+            ["path", "label", "split", "digest"],
+            ["species", "File_Name", "Set", "x"],
+            ["id", "breed", "partition", "width"],
+        ] {
+            let columns = find(&names, &ColumnsSpec::default()).unwrap();
+            let cells: Vec<&str> = columns.picked.iter().map(|&at| names[at]).collect();
+            assert!(PATHS.contains(&columns.path(&cells).to_lowercase().as_str()), "{names:?}");
+            assert!(LABELS.contains(&columns.label(&cells)), "{names:?}");
+            assert!(SPLITS.contains(&columns.split(&cells).to_lowercase().as_str()), "{names:?}");
+            assert_eq!(columns.group(&cells), None);
+        }
+    }
+
+    #[test]
+    fn a_path_may_be_made_of_columns() {
+        let path = Some("{site}/{id}.jpg".to_owned());
+        let spec = ColumnsSpec { path, group: Some("site".to_owned()), ..ColumnsSpec::default() };
+        let names = ["id", "label", "site"];
+        let columns = find(&names, &spec).unwrap();
+        let row = ["0017", "cow", "north"];
+        let cells: Vec<&str> = columns.picked.iter().map(|&at| row[at]).collect();
+        assert_eq!(columns.path(&cells), "north/0017.jpg");
+        assert_eq!((columns.label(&cells), columns.group(&cells)), ("cow", Some("north")));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_there_is() {
+        let spec = ColumnsSpec { path: Some("{name}.jpg".to_owned()), ..ColumnsSpec::default() };
+        let (problems, help) = find(&["animal", "url"], &spec).unwrap_err();
+        assert!(problems[0].contains("no column `name`"), "{problems:?}");
+        assert!(problems[1].contains("which column has the label? it has `animal` and `url`"));
+        assert!(help[0].contains("columns: { label: COLUMN }"), "{help:?}");
+    }
+}

@@ -1,0 +1,312 @@
+//! Lists the images of a table: a path and a label in each row, perhaps the part of the split and a
+//! group.
+
+mod columns;
+mod missing;
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use self::columns::Columns;
+use super::files;
+use super::layout;
+use super::listing::{Candidate, Listing, Origin};
+use crate::base::names;
+use crate::dataset::error::DatasetError;
+use crate::dataset::part::Part;
+use crate::spec::TableSpec;
+
+/// A row that names an image.
+struct Row {
+    line: u64,
+    candidate: Candidate,
+}
+
+/// The rows of a table, and what is wrong with others.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    /// Number of each label, in the order in which they occur first.
+    labels: BTreeMap<String, usize>,
+    groups: BTreeSet<Arc<str>>,
+    /// Line of the first row of each path.
+    lines: BTreeMap<String, usize>,
+    problems: Vec<(u64, String)>,
+}
+
+/// Lists the images of a table.
+///
+/// # Errors
+/// When the table cannot be read or lacks a column, with all rows that lack a value, name a missing
+/// file, repeat an image or contradict another row.
+pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
+    let table = &spec.table.path;
+    let root = spec.root.as_ref().map_or_else(
+        || table.parent().unwrap_or(Path::new("")).to_path_buf(),
+        |root| root.path.clone(),
+    );
+    let fail = |problems: Vec<String>, help: Vec<String>| DatasetError::Table {
+        path: table.clone(),
+        problems,
+        help,
+    };
+    let columns = std::cell::OnceCell::new();
+    let mut found = Found::default();
+    let pick = Box::new(|names: &[String]| {
+        let picked =
+            Columns::find(names, &spec.columns).map_err(|(what, help)| fail(what, help))?;
+        Ok(columns.get_or_init(|| picked).picked.clone())
+    });
+    read::read(table, pick, &mut |line, cells| {
+        if let Some(columns) = columns.get() {
+            found.add(line, cells, columns, &root);
+        }
+    })?;
+    let Found { rows, labels, mut problems, .. } = found;
+    let mut help = vec![];
+    let missing = missing::files(&rows);
+    if let Some(&first) = missing.first() {
+        let can_name = columns.get().is_some_and(|columns| !columns.has_pattern());
+        help.extend(missing::help(&root, &rows[first].candidate.path, can_name));
+    }
+    problems.extend(missing.iter().map(|&row| {
+        let Row { line, candidate } = &rows[row];
+        (*line, format!("there is no file `{}`", candidate.path))
+    }));
+    if problems.is_empty() {
+        if let Some(what) = lacks(&rows, &labels) {
+            problems.push((0, what));
+        }
+    }
+    if !problems.is_empty() {
+        problems.sort();
+        let line = |(line, what)| if line == 0 { what } else { format!("line {line}: {what}") };
+        return Err(fail(problems.into_iter().map(line).collect(), help));
+    }
+    let split_name = columns.get().and_then(|columns| columns.split_name.clone());
+    finish(rows, labels, split_name)
+}
+
+/// What the rows lack altogether.
+fn lacks(rows: &[Row], labels: &BTreeMap<String, usize>) -> Option<String> {
+    let is_given = rows.iter().any(|row| row.candidate.part.is_some());
+    let has_training =
+        rows.iter().any(|row| matches!(row.candidate.part, None | Some(Part::Train)));
+    match labels.keys().next() {
+        None => Some("it has no rows".to_owned()),
+        Some(only) if labels.len() == 1 => {
+            Some(format!("all rows have the label `{only}`; a classifier needs at least two"))
+        }
+        _ => (is_given && !has_training).then(|| "no row is in the training set".to_owned()),
+    }
+}
+
+fn finish(
+    rows: Vec<Row>,
+    labels: BTreeMap<String, usize>,
+    split_name: Option<String>,
+) -> Result<Listing, DatasetError> {
+    let mut classes: Vec<(String, usize)> = labels.into_iter().collect();
+    // Numbers are ordered as numbers: 2 comes before 10.
+    let numbers: Option<Vec<i64>> = classes.iter().map(|(label, _)| label.parse().ok()).collect();
+    if numbers.is_some() {
+        classes.sort_by_key(|(label, _)| label.parse::<i64>().ok());
+    }
+    let mut place = vec![0; classes.len()];
+    for (class, (_, number)) in classes.iter().enumerate() {
+        place[*number] = class;
+    }
+    let classes: Vec<String> = classes.into_iter().map(|(label, _)| label).collect();
+    let warnings = files::check_names(&classes)?;
+    let has = |part| rows.iter().any(|row| row.candidate.part == Some(part));
+    let is_split = Part::ALL.into_iter().any(has);
+    let (draws_validation, draws_some) = (
+        is_split && !has(Part::Validation),
+        is_split && rows.iter().any(|row| row.candidate.part.is_none()),
+    );
+    let mut candidates: Vec<Candidate> = rows
+        .into_iter()
+        .map(|Row { mut candidate, .. }| {
+            candidate.class = place[candidate.class];
+            if draws_validation && candidate.part == Some(Part::Train) {
+                candidate.part = None;
+            }
+            candidate
+        })
+        .collect();
+    candidates.sort_by(|a, b| a.path.cmp(&b.path));
+    let split_by = split_name.filter(|_| is_split).map(|name| {
+        let drawn = match (draws_validation, draws_some) {
+            (true, _) => "; validation images are drawn from the training set",
+            (false, true) => "; rows without a value are drawn",
+            (false, false) => "",
+        };
+        format!("column `{name}`{drawn}")
+    });
+    Ok(Listing { classes, candidates, split_by, warnings })
+}
+
+impl Found {
+    /// Adds a row, or what is wrong with it.
+    fn add(&mut self, line: u64, cells: &[&str], columns: &Columns, root: &Path) {
+        let (written, label) = (columns.path(cells), columns.label(cells));
+        let mut wrong = |what: String| self.problems.push((line, what));
+        let mut is_wrong = false;
+        if written.is_empty() || label.is_empty() {
+            let what = if written.is_empty() { "path" } else { "label" };
+            wrong(format!("the {what} is empty"));
+            is_wrong = true;
+        }
+        if written.contains("://") {
+            wrong(format!("`{written}` is a URL; download the image first"));
+            is_wrong = true;
+        }
+        let part = match columns.split(cells) {
+            "" => None,
+            word => match layout::part_named(word) {
+                Some(part) => Some(part),
+                None => {
+                    wrong(format!("`{word}` is not a set; write train, validation or test"));
+                    is_wrong = true;
+                    None
+                }
+            },
+        };
+        if is_wrong {
+            return;
+        }
+        let (path, file) = locate(root, &written);
+        let label = names::text_of(label.as_ref());
+        if let Some(&first) = self.lines.get(&path) {
+            let Row { line: earlier, candidate } = &self.rows[first];
+            let same = self.labels.get(&label) == Some(&candidate.class) && candidate.part == part;
+            let what = if same { "repeats" } else { "contradicts" };
+            self.problems.push((line, format!("`{path}` {what} line {earlier}")));
+            return;
+        }
+        let n_labels = self.labels.len();
+        let class = *self.labels.entry(label).or_insert(n_labels);
+        let group = columns.group(cells).filter(|group| !group.is_empty()).map(|group| {
+            let known = self.groups.get(group).cloned();
+            known.unwrap_or_else(|| {
+                let group: Arc<str> = Arc::from(names::text_of(group.as_ref()));
+                self.groups.insert(Arc::clone(&group));
+                group
+            })
+        });
+        self.lines.insert(path.clone(), self.rows.len());
+        let origin = Origin::File(file);
+        self.rows.push(Row { line, candidate: Candidate { path, class, origin, part, group } });
+    }
+}
+
+/// The path of an image below the root as text, and the path of its file.
+fn locate(root: &Path, written: &str) -> (String, PathBuf) {
+    let mut path = names::path_of(written);
+    let mut file = root.join(&path);
+    if written.contains('\\') && !file.exists() {
+        // Written on Windows.
+        let other = PathBuf::from(written.replace('\\', "/"));
+        if root.join(&other).exists() {
+            file = root.join(&other);
+            path = other;
+        }
+    }
+    let below = path.strip_prefix(root).unwrap_or(&path);
+    let below: PathBuf = below.components().filter(|part| *part != Component::CurDir).collect();
+    let text = names::text_of_path(&below);
+    (if cfg!(windows) { text.replace('\\', "/") } else { text }, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::tests::folder;
+    use super::*;
+    use crate::base::fs;
+    use crate::spec::{ColumnsSpec, Location};
+
+    /// Lists a table in a directory with these files.
+    fn list_text(files: &[&str], table: &str, root: Option<&str>) -> Result<Listing, DatasetError> {
+        let directory = folder(files);
+        let location =
+            |name: &str| Location { written: name.to_owned(), path: directory.path().join(name) };
+        fs::write_atomic(&directory.path().join("images.csv"), table.as_bytes()).unwrap();
+        list(&TableSpec {
+            table: location("images.csv"),
+            columns: ColumnsSpec::default(),
+            root: root.map(location),
+        })
+    }
+
+    #[test]
+    fn rows_become_images_with_their_labels_parts_and_groups() {
+        let table = "path,label,split,group\n./b.jpg,10,train,x\nin/a.jpg,2,Validation,\n\
+                     in\\c.jpg,10,test set,x\nd.jpg,2,,y\n";
+        let listing = list_text(&["b.jpg", "in/a.jpg", "in/c.jpg", "d.jpg"], table, None).unwrap();
+        assert_eq!(listing.classes, ["2", "10"]);
+        let found: Vec<_> = listing
+            .candidates
+            .iter()
+            .map(|c| (c.path.as_str(), c.class, c.part, c.group.as_deref()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("b.jpg", 1, Some(Part::Train), Some("x")),
+                ("d.jpg", 0, None, Some("y")),
+                ("in/a.jpg", 0, Some(Part::Validation), None),
+                ("in/c.jpg", 1, Some(Part::Test), Some("x")),
+            ]
+        );
+        let by = listing.split_by.unwrap();
+        assert_eq!(by, "column `split`; rows without a value are drawn");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_listed_with_its_line() {
+        let table = "path,label,split\na.jpg,x,train\n,y,\nb.jpg,,\na.jpg,x,train\na.jpg,y,train\n\
+                     c.jpg,y,training day\nhttps://e.org/d.jpg,y,\nno.jpg,y,\n";
+        let error = list_text(&["a.jpg", "b.jpg", "c.jpg"], table, None).unwrap_err();
+        let notes = error.notes().join("\n");
+        for said in [
+            "line 3: the path is empty",
+            "line 4: the label is empty",
+            "line 5: `a.jpg` repeats line 2",
+            "line 6: `a.jpg` contradicts line 2",
+            "line 8: `https://e.org/d.jpg` is a URL",
+            "line 9: there is no file `no.jpg`",
+        ] {
+            assert!(notes.contains(said), "{said}: {notes}");
+        }
+    }
+
+    #[test]
+    fn missing_files_have_a_hint_if_they_are_elsewhere() {
+        let hints = |files: &[&str], table: &str| {
+            list_text(files, table, None).unwrap_err().hints().join("\n")
+        };
+        let hint = hints(&["photos/a.jpg", "photos/b.jpg"], "path,label\na.jpg,x\nb.jpg,y\n");
+        assert!(hint.contains("root:") && hint.contains("photos"), "{hint}");
+        let hint = hints(&["a.jpg", "b.jpg"], "id,label\na,x\nb,y\n");
+        assert!(hint.contains(".jpg"), "{hint}");
+        let found = list_text(
+            &["photos/a.jpg", "photos/b.jpg"],
+            "path,label\na.jpg,x\nb.jpg,y\n",
+            Some("photos"),
+        );
+        assert_eq!(found.unwrap().candidates.len(), 2);
+    }
+
+    #[test]
+    fn one_label_or_no_training_rows_are_not_enough() {
+        let said = |table: &str| {
+            list_text(&["a.jpg", "b.jpg"], table, None).unwrap_err().notes().join("\n")
+        };
+        assert!(said("path,label\na.jpg,x\nb.jpg,x\n").contains("all rows have the label `x`"));
+        assert!(said("path,label\n").contains("it has no rows"));
+        let none = said("path,label,split\na.jpg,x,test\nb.jpg,y,val\n");
+        assert!(none.contains("no row is in the training set"), "{none}");
+    }
+}

@@ -1,0 +1,197 @@
+//! Reads a table of images as rows of text: CSV, TSV or JSON lines.
+
+use std::path::Path;
+
+use crate::base::fs;
+use crate::base::text;
+use crate::dataset::error::DatasetError;
+
+/// Separators of tables, the most usual first.
+const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+/// Takes a row: its line in the file, from 1, and the cells that were picked.
+pub(super) type OnRow<'a> = dyn FnMut(u64, &[&str]) + 'a;
+
+/// Picks the columns that are wanted, by their names.
+pub(super) type Pick<'a> = dyn FnOnce(&[String]) -> Result<Vec<usize>, DatasetError> + 'a;
+
+/// Reads the picked columns of a table row by row. A file whose first line is a JSON object has JSON
+/// lines; any other has a line with the names of the columns first, and the separator that occurs
+/// most in this line. Cells that a row lacks are empty.
+///
+/// # Errors
+/// When the file cannot be read, is not UTF-8, or has a line that cannot be parsed, and when the
+/// columns are refused.
+pub(super) fn read(
+    path: &Path,
+    pick: Box<Pick<'_>>,
+    on_row: &mut OnRow<'_>,
+) -> Result<(), DatasetError> {
+    let fail = |problem: String| DatasetError::Table {
+        path: path.to_path_buf(),
+        problems: vec![problem],
+        help: vec![],
+    };
+    let bytes = fs::read(path)?;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let why = "it is encoded as UTF-16; save it as UTF-8 (in Excel: \"CSV UTF-8\")";
+        return Err(fail(why.to_owned()));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        fail(format!("line {line} is not UTF-8; save the table as UTF-8"))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if text.trim_start().starts_with('{') {
+        let columns = keys(text).map_err(&fail)?;
+        let picked = pick(&columns)?;
+        let names: Vec<&str> = picked.iter().map(|&at| columns[at].as_str()).collect();
+        json_lines(text, &names, on_row).map_err(fail)
+    } else {
+        let mut reader = separated(text);
+        let head = reader.headers().map_err(|error| fail(error.to_string()))?;
+        let columns: Vec<String> = head.iter().map(str::to_owned).collect();
+        let picked = pick(&columns)?;
+        records(text, &mut reader, columns.len(), &picked, on_row).map_err(fail)
+    }
+}
+
+fn separated(text: &str) -> csv::Reader<&[u8]> {
+    let head = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let n_of = |separator: u8| head.bytes().filter(|byte| *byte == separator).count();
+    let mut separator = SEPARATORS[0];
+    for other in SEPARATORS {
+        if n_of(other) > n_of(separator) {
+            separator = other;
+        }
+    }
+    csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes())
+}
+
+fn records(
+    text: &str,
+    reader: &mut csv::Reader<&[u8]>,
+    n_columns: usize,
+    picked: &[usize],
+    on_row: &mut OnRow<'_>,
+) -> Result<(), String> {
+    let mut record = csv::StringRecord::new();
+    let (mut at, mut line) = (0, 1);
+    while reader.read_record(&mut record).map_err(|error| error.to_string())? {
+        // A record may begin after empty lines, and have several lines.
+        let start = record.position().map_or(at, |position| position.byte() as usize);
+        let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+        let n_empty = text.as_bytes()[start..].iter().take_while(is_end).count();
+        let passed = &text.as_bytes()[at..start + n_empty];
+        line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        at = start + n_empty;
+        if record.len() > n_columns {
+            return Err(format!(
+                "line {line} has {}, but the first line names {}",
+                text::count(record.len(), "cell"),
+                text::count(n_columns, "column")
+            ));
+        }
+        let cells: Vec<&str> =
+            picked.iter().map(|&at| record.get(at).unwrap_or_default()).collect();
+        on_row(line, &cells);
+    }
+    Ok(())
+}
+
+type Object = serde_json::Map<String, serde_json::Value>;
+
+/// Calls `each` with the line and the object of each line that is not empty.
+fn objects(text: &str, mut each: impl FnMut(u64, Object)) -> Result<(), String> {
+    let lines = (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty());
+    for (line, text) in lines {
+        let object = serde_json::from_str(text)
+            .map_err(|error| format!("line {line} is not a JSON object: {error}"))?;
+        each(line, object);
+    }
+    Ok(())
+}
+
+/// The keys of all objects, in the order in which they occur first.
+fn keys(text: &str) -> Result<Vec<String>, String> {
+    let mut keys: Vec<String> = vec![];
+    objects(text, |_, object| {
+        for (key, _) in object {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    })?;
+    Ok(keys)
+}
+
+fn json_lines(text: &str, names: &[&str], on_row: &mut OnRow<'_>) -> Result<(), String> {
+    objects(text, |line, mut object| {
+        let cells: Vec<String> = names
+            .iter()
+            .map(|name| match object.remove(*name) {
+                Some(serde_json::Value::String(text)) => text.trim().to_owned(),
+                Some(serde_json::Value::Null) | None => String::new(),
+                Some(other) => other.to_string(),
+            })
+            .collect();
+        on_row(line, &cells.iter().map(String::as_str).collect::<Vec<_>>());
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Rows = Vec<(u64, Vec<String>)>;
+
+    /// All columns of a table, and its rows.
+    fn read_text(text: &str) -> Result<(Vec<String>, Rows), DatasetError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write_atomic(file.path(), text.as_bytes()).unwrap();
+        let (mut names, mut rows) = (vec![], vec![]);
+        let pick = Box::new(|columns: &[String]| {
+            names = columns.to_vec();
+            Ok((0..columns.len()).collect())
+        });
+        read(file.path(), pick, &mut |line, cells| {
+            rows.push((line, cells.iter().map(ToString::to_string).collect()));
+        })?;
+        Ok((names, rows))
+    }
+
+    #[test]
+    fn tables_of_all_kinds_are_rows_of_text() {
+        for text in [
+            "path,label\n\"a, b.jpg\",cat\nc.jpg,7\n",
+            "path\tlabel\r\na, b.jpg\tcat\r\nc.jpg\t7",
+            "\u{feff}path;label\n\na, b.jpg ; cat\nc.jpg;7",
+            "{\"path\": \"a, b.jpg\", \"label\": \"cat\"}\n\n{\"label\": 7, \"path\": \"c.jpg\"}\n",
+        ] {
+            let (columns, rows) = read_text(text).unwrap();
+            assert_eq!(columns, ["path", "label"], "{text}");
+            let cells: Vec<&[String]> = rows.iter().map(|(_, cells)| &cells[..]).collect();
+            assert_eq!(cells, [["a, b.jpg", "cat"], ["c.jpg", "7"]], "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_are_those_of_the_file() {
+        let (_, rows) = read_text("path,label\na,1\n\n\"b\nc\",2\nd\n").unwrap();
+        let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [2, 4, 6]);
+        assert_eq!(rows[2].1, ["d", ""]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let said = |text: &str| format!("{:?}", read_text(text).unwrap_err().notes());
+        assert!(said("path,label\na,1\nb,2,3\n").contains("line 3 has 3 cells"));
+        assert!(said("{\"path\": 1}\n{path: 2}\n").contains("line 2 is not a JSON object"));
+    }
+}

@@ -1,0 +1,325 @@
+//! Datasets in the layouts that people have: a directory for each set, tables, groups, folds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::support::pictures::{Workshop, picture};
+use crate::support::program::{Said, alpaca_run};
+use crate::support::runs::{ONE_STAGE, run};
+
+/// The rows of a table in a run directory, as cells.
+fn rows(workshop: &Workshop, file: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(workshop.path(file)).unwrap();
+    let rows = text.lines().skip(1);
+    rows.map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+/// The set of each image of a run.
+fn sets(workshop: &Workshop, run: &str) -> BTreeMap<String, String> {
+    let rows = rows(workshop, &format!("runs/{run}/splits.csv"));
+    rows.into_iter().map(|row| (row[0].clone(), row[2].clone())).collect()
+}
+
+fn done(said: &Said) {
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+/// Moves the images of a workshop into `sets/train`, `sets/val` and `sets/test`.
+fn divide(workshop: &Workshop) {
+    for class in ["disc", "ring"] {
+        for (set, numbers) in [("train", 0..8), ("val", 8..10), ("test", 10..12)] {
+            let folder = workshop.path("sets").join(set).join(class);
+            std::fs::create_dir_all(&folder).unwrap();
+            for i in numbers {
+                let name = format!("{i:03}.png");
+                let from = workshop.path("pictures").join(class).join(&name);
+                std::fs::rename(from, folder.join(name)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_with_train_val_and_test_needs_nothing_else() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    divide(&workshop);
+    let given = format!("dataset.directory={}", workshop.text("sets"));
+    let said = run(&workshop, &["-S", &given]);
+    done(&said);
+    let line = "16 for training, 4 for validation, 4 for testing (split by directories `train`, `val` \
+                and `test`)";
+    assert!(said.err.contains(line), "{}", said.err);
+    let found = sets(&workshop, "small");
+    assert!(found.iter().all(|(path, set)| path.starts_with(&set[..3])), "{found:?}");
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/small")]));
+    done(&alpaca_run(&["evaluate", &workshop.text("runs/small"), "--split", "test"]));
+    let page = workshop.text("page.html");
+    done(&alpaca_run(&["report", &workshop.text("runs/small"), "-o", &page, "--no-cache"]));
+    let data = alpaca_run(&["data", &workshop.text("small.yaml"), "-S", &given]);
+    assert!(data.out.contains("split by directories `train`, `val` and `test`"), "{}", data.out);
+
+    // The same images, named one by one: other paths, the same sets and results.
+    let of = |key: &str, set: &str| {
+        format!("dataset.{key}={}", workshop.path("sets").join(set).display())
+    };
+    let keys = [of("train", "train"), of("validation", "val"), of("test", "test")];
+    let more: Vec<&str> = keys.iter().flat_map(|key| ["-S", key.as_str()]).collect();
+    done(&run(&workshop, &more));
+    let named = sets(&workshop, "small-2");
+    assert_eq!(named.len(), 24);
+    assert!(named.iter().all(|(path, set)| path.starts_with(set.as_str())), "{named:?}");
+}
+
+#[test]
+fn images_on_both_sides_are_found() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    divide(&workshop);
+    let root = workshop.path("sets");
+    std::fs::copy(root.join("train/disc/000.png"), root.join("val/disc/copy.png")).unwrap();
+    let given = format!("dataset.directory={}", root.display());
+    let said = run(&workshop, &["-S", &given]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let pair = "train/disc/000.png (train) and val/disc/copy.png (validation)";
+    assert!(said.err.contains("D005") && said.err.contains(pair), "{}", said.err);
+}
+
+/// A table with names of images without their extension, as on Kaggle.
+fn kaggle(workshop: &Workshop) {
+    let folder = workshop.path("images");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut table = "id,breed\n".to_owned();
+    for (class, breed) in [(0, "disc"), (1, "ring")] {
+        for i in 0..12 {
+            let id = format!("{:04x}", 4099 * i + class);
+            picture(class as usize, i).save(folder.join(format!("{id}.png"))).unwrap();
+            table.push_str(&format!("{id},{breed}\n"));
+        }
+    }
+    std::fs::write(workshop.path("labels.csv"), table).unwrap();
+}
+
+#[test]
+fn a_table_without_extensions_says_what_to_write_and_that_works() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    kaggle(&workshop);
+    let table = format!("dataset.table={}", workshop.text("labels.csv"));
+    let said = run(&workshop, &["-S", &table]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("24 problems") && said.err.contains("D012"), "{}", said.err);
+    let images = workshop.text("images");
+    assert!(said.err.contains(&format!("write `root: {images}`")), "{}", said.err);
+    let root = format!("dataset.root={images}");
+    let said = run(&workshop, &["-S", &table, "-S", &root]);
+    assert!(said.err.contains("{COLUMN}.png"), "{}", said.err);
+    let path = "dataset.columns.path='{id}.png'";
+    let said = run(&workshop, &["-S", &table, "-S", &root, "-S", path]);
+    done(&said);
+    assert!(said.err.contains("24 images (disc 12, ring 12)"), "{}", said.err);
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/small")]));
+    let page = workshop.text("page.html");
+    done(&alpaca_run(&["report", &workshop.text("runs/small"), "-o", &page, "--no-cache"]));
+}
+
+#[test]
+fn the_tables_of_a_run_are_datasets() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    done(&run(&workshop, &[]));
+    let root = format!("dataset.root={}", workshop.text("pictures"));
+    let table =
+        |name: &str| format!("dataset.table={}", workshop.path("runs/small").join(name).display());
+    let said = run(&workshop, &["-S", &table("splits.csv"), "-S", &root]);
+    done(&said);
+    assert!(said.err.contains("(split by column `split`)"), "{}", said.err);
+    assert_eq!(sets(&workshop, "small"), sets(&workshop, "small-2"));
+    // The same images in the same sets give the same results, wherever their labels come from.
+    let metrics =
+        |run: &str| std::fs::read(workshop.path(&format!("runs/{run}/metrics.csv"))).unwrap();
+    assert_eq!(metrics("small"), metrics("small-2"));
+    let said = run(&workshop, &["-S", &table("predictions.csv"), "-S", &root]);
+    let n = rows(&workshop, "runs/small/predictions.csv").len();
+    assert!(said.err.contains(&format!("dataset: {n} images")), "{}", said.err);
+}
+
+#[test]
+fn json_lines_and_tabs_are_tables_too() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let lines = |line: &dyn Fn(&str, &str, usize) -> String| -> String {
+        let classes = ["disc", "ring"].into_iter();
+        classes
+            .flat_map(|class| (0..12).map(move |i| (class, i)))
+            .map(|(class, i)| line(&format!("{class}/{i:03}.png"), class, i))
+            .collect()
+    };
+    let json =
+        lines(&|path, class, _| format!("{{\"file_name\": \"{path}\", \"label\": \"{class}\"}}\n"));
+    std::fs::write(workshop.path("pictures/metadata.jsonl"), json).unwrap();
+    let tabs = lines(&|path, class, i| format!("{path}\t{class}\t{}\n", ["train", "dev"][i % 2]));
+    std::fs::write(workshop.path("pictures/x.tsv"), format!("path\tclass\tset\n{tabs}")).unwrap();
+    for (n, file) in [(20, "metadata.jsonl"), (12, "x.tsv")] {
+        let table = format!("dataset.table={}", workshop.path("pictures").join(file).display());
+        let said = run(&workshop, &["-S", &table]);
+        done(&said);
+        assert!(said.err.contains(&format!("{n} for training")), "{}", said.err);
+    }
+}
+
+/// A camera-trap table: several images of each site.
+fn camera_traps(workshop: &Workshop) {
+    let mut table = "file,species,site\n".to_owned();
+    for class in ["disc", "ring"] {
+        for i in 0..12 {
+            table.push_str(&format!("pictures/{class}/{i:03}.png,{class},site {}\n", i / 2));
+        }
+    }
+    std::fs::write(workshop.path("traps.csv"), table).unwrap();
+}
+
+#[test]
+fn images_of_a_group_are_in_one_set() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    camera_traps(&workshop);
+    let table = format!("dataset.table={}", workshop.text("traps.csv"));
+    let more = ["-S", &table, "-S", "dataset.columns.group=site", "-S", "dataset.split.test=0.2"];
+    done(&run(&workshop, &more));
+    let header = std::fs::read_to_string(workshop.path("runs/small/splits.csv")).unwrap();
+    assert!(header.starts_with("path,label,split,digest,group\n"), "{header}");
+    let mut of_group: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in rows(&workshop, "runs/small/splits.csv") {
+        of_group.entry(row[4].clone()).or_default().insert(row[2].clone());
+    }
+    assert_eq!(of_group.len(), 6);
+    assert!(of_group.values().all(|sets| sets.len() == 1), "{of_group:?}");
+    let sets: BTreeSet<&String> = of_group.values().flatten().collect();
+    assert_eq!(sets.len(), 3, "{of_group:?}");
+
+    // The same from the paths: tens of images.
+    let said = run(&workshop, &["-S", "dataset.split.groups=/(\\d\\d)\\d"]);
+    done(&said);
+    let by_path = rows(&workshop, "runs/small-2/splits.csv");
+    let validated = by_path.iter().filter(|row| row[2] == "validation");
+    assert!(validated.clone().count() > 0 && validated.clone().all(|row| row[4] == "01"));
+    let said = run(&workshop, &["-S", "dataset.split.groups=ring"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(
+        said.err.contains("D011") && said.err.contains("12 images without a group"),
+        "{}",
+        said.err
+    );
+    let said = run(&workshop, &["-S", "dataset.split.groups=(ring"]);
+    assert!(said.err.contains("P021") && said.err.contains("unclosed group"), "{}", said.err);
+}
+
+#[test]
+fn each_image_is_in_one_fold() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let mut validated: BTreeMap<String, usize> = BTreeMap::new();
+    for fold in 0..3 {
+        let fold = format!("dataset.split={{ folds: 3, fold: {fold} }}");
+        done(&run(&workshop, &["-S", &fold]));
+    }
+    for run in ["small", "small-2", "small-3"] {
+        let sets = sets(&workshop, run);
+        assert_eq!(sets.values().filter(|set| *set == "validation").count(), 8, "{run}");
+        let of = sets.into_iter().filter(|(_, set)| set == "validation");
+        of.for_each(|(path, _)| *validated.entry(path).or_insert(0) += 1);
+    }
+    assert!(validated.len() == 24 && validated.values().all(|n| *n == 1), "{validated:?}");
+    // What was recorded is a pipeline of its own.
+    let resolved = workshop.path("runs/small-2/pipeline.resolved.yaml");
+    assert!(resolved.is_file());
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/small-2")]));
+}
+
+#[test]
+fn classes_are_ordered_merged_and_left_out() {
+    let workshop = Workshop::new(ONE_STAGE, 3);
+    for (classes, line) in [
+        ("[ring, disc]", "24 images (ring 12, disc 12)"),
+        ("{ round: [disc, ring], other: \"*\" }", "36 images (round 24, other 12)"),
+    ] {
+        let said = run(&workshop, &["-S", &format!("dataset.classes={classes}")]);
+        done(&said);
+        assert!(said.err.contains(line), "{}", said.err);
+    }
+    let classes = std::fs::read_to_string(workshop.path("runs/small/classes.json")).unwrap();
+    assert!(classes.find("ring").unwrap() < classes.find("disc").unwrap(), "{classes}");
+    let first = &rows(&workshop, "runs/small-2/splits.csv")[0];
+    assert_eq!(first[..2], ["disc/000.png", "round"]);
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/small-2")]));
+    done(&alpaca_run(&["evaluate", &workshop.text("runs/small-2")]));
+}
+
+#[test]
+fn a_limit_takes_some_images_of_each_class() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    for (limit, line) in [
+        ("12", "12 images (disc 6, ring 6)"),
+        ("{ per_class: 4 }", "8 images (disc 4, ring 4)"),
+        ("1000", "24 images (disc 12, ring 12)"),
+    ] {
+        let said = run(&workshop, &["-S", &format!("dataset.limit={limit}")]);
+        done(&said);
+        assert!(said.err.contains(line), "{}", said.err);
+    }
+}
+
+/// What is wrong, as options, and what the message must name.
+const WRONG: [(&[&str], &[&str]); 23] = [
+    (&["dataset.validation=sets/val"], &["P008", "`train` is missing"]),
+    (&["dataset.validation=0.2"], &["dataset.validation", "split: { validation: 0.2 }"]),
+    (&["dataset.root=pictures"], &["P008", "no effect without `table`"]),
+    (&["dataset.columns.label=x"], &["P008", "no effect without `table`"]),
+    (
+        &["dataset.train=pictures", "dataset.generator={ kinds: [solids], classes: 2, images: 4 }"],
+        &["P008", "`train` and `generator`"],
+    ),
+    (&["dataset.train=nowhere"], &["D001", "nowhere"]),
+    (&["dataset.table=nowhere.csv"], &["D001", "nowhere.csv"]),
+    (&["dataset.table=pictures"], &["D001", "pictures"]),
+    (&["dataset.table=wrong.csv"], &["D012", "which column has the path?", "`animal` and `name`"]),
+    (&["dataset.table=wrong.csv", "dataset.columns.path=nme"], &["no column `nme`"]),
+    (&["dataset.table=binary.csv"], &["D012", "line 1 is not UTF-8"]),
+    (&["dataset.table=utf16.csv"], &["D012", "UTF-16"]),
+    (&["dataset.table=sets.csv"], &["D012", "line 3: `never` is not a set"]),
+    (&["dataset.split.fold=1"], &["P008", "no effect without `folds`"]),
+    (&["dataset.split={ folds: 3, fold: 3 }"], &["P007", "there is no fold 3"]),
+    (&["dataset.split={ folds: 3, validation: 0.2 }"], &["P008", "one of 3 folds"]),
+    (&["dataset.split={ folds: 1 }"], &["`folds`", "2"]),
+    (&["dataset.classes=[disc, rnig]"], &["D013", "`rnig`", "did you mean `ring`"]),
+    (&["dataset.classes=[disc]"], &["`classes`", "2"]),
+    (&["dataset.classes={ a: [disc, ring], b: [ring] }"], &["P008", "`ring` is taken twice"]),
+    (&["dataset.classes={ a: [disc, ring], b: \"*\" }"], &["D003", "`b`"]),
+    (&["dataset.limit=0"], &["`limit`", "4"]),
+    (&["dataset.split.by=patient"], &["stratified", "random", "hash"]),
+];
+
+#[test]
+fn what_is_wrong_is_named() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let write = |name: &str, bytes: &[u8]| std::fs::write(workshop.path(name), bytes).unwrap();
+    write("wrong.csv", b"animal,name\nx,y\n");
+    write("binary.csv", b"path,\xff\xfelabel\n");
+    write("utf16.csv", b"\xff\xfep\0a\0");
+    write(
+        "sets.csv",
+        b"path,label,split\npictures/disc/000.png,a,train\npictures/disc/001.png,b,never\n",
+    );
+    for (options, named) in WRONG {
+        let options: Vec<String> =
+            options.iter().map(|option| located(&workshop, option)).collect();
+        let more: Vec<&str> = options.iter().flat_map(|option| ["-S", option.as_str()]).collect();
+        let said = run(&workshop, &more);
+        assert_eq!(said.code, Some(2), "{options:?}: {}", said.err);
+        for word in named {
+            assert!(said.err.contains(word), "{options:?}: {word}: {}", said.err);
+        }
+    }
+}
+
+/// An option whose value, if it is a path, is in the workshop.
+fn located(workshop: &Workshop, option: &str) -> String {
+    let (key, value) = option.split_once('=').unwrap();
+    let is_path = ["dataset.train", "dataset.table", "dataset.root"].contains(&key)
+        || Path::new(value).starts_with("sets");
+    if is_path { format!("{key}={}", workshop.text(value)) } else { option.to_owned() }
+}
