@@ -39,5 +39,6 @@ pub mod train;
 pub mod run_dir;
 pub mod diff;
 pub mod report;
+pub mod folds;
 pub mod exec;
 pub mod cli;

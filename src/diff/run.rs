@@ -17,7 +17,7 @@ use crate::pipeline::resolved;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::plot::overlay::Curves;
 use crate::run_dir::table::{self, Rows};
-use crate::run_dir::{layout, verify};
+use crate::run_dir::{layout, measured, verify};
 
 /// A finished run.
 pub(super) struct FinishedRun {
@@ -184,26 +184,11 @@ fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
 }
 
 fn predictions(path: &Path) -> Result<BTreeMap<String, Prediction>, DiffError> {
-    const PROBABILITY: &str = "probability/";
-    let rows = table::read(path)?;
-    let [name, label, predicted] =
-        ["path", "label", "predicted"].map(|name| column(&rows, path, name));
-    let (name, label, predicted) = (name?, label?, predicted?);
-    let classes: Vec<(usize, &str)> = rows
-        .columns
-        .iter()
-        .enumerate()
-        .filter_map(|(position, column)| Some((position, column.strip_prefix(PROBABILITY)?)))
-        .collect();
-    rows.rows
-        .iter()
-        .map(|row| {
-            let probabilities = classes
-                .iter()
-                .map(|(position, class)| Ok(((*class).to_owned(), number(path, &row[*position])?)))
-                .collect::<Result<_, DiffError>>()?;
-            let (label, predicted) = (row[label].clone(), row[predicted].clone());
-            Ok((row[name].clone(), Prediction { label, predicted, probabilities }))
-        })
-        .collect()
+    let (classes, rows) = measured::read_predictions(path)?;
+    let named = rows.into_iter().map(|row| {
+        let probabilities = classes.iter().cloned().zip(row.probabilities).collect();
+        let (label, predicted) = (classes[row.label].clone(), classes[row.predicted].clone());
+        (row.path, Prediction { label, predicted, probabilities })
+    });
+    Ok(named.collect())
 }

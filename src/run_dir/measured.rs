@@ -69,6 +69,41 @@ pub fn write(folder: &Path, measured: &Measured, rows: &[PredictionRow]) -> Resu
     Ok(())
 }
 
+/// What a column of probabilities begins with, before the name of the class.
+const PROBABILITY: &str = "probability/";
+
+/// Reads the classes and the predictions of a predictions.csv.
+///
+/// # Errors
+/// When the file cannot be read, or is not such a table.
+pub fn read_predictions(path: &Path) -> Result<(Vec<String>, Vec<PredictionRow>), FileError> {
+    let failed = |what: String| FileError::new("read", path, std::io::Error::other(what));
+    let rows = table::read(path)?;
+    let column =
+        |name: &str| rows.column(name).ok_or_else(|| failed(format!("it has no column `{name}`")));
+    let (name, label, predicted) = (column("path")?, column("label")?, column("predicted")?);
+    let columns = rows.columns.iter().enumerate();
+    let (places, classes): (Vec<usize>, Vec<String>) = columns
+        .filter_map(|(at, column)| Some((at, column.strip_prefix(PROBABILITY)?.to_owned())))
+        .unzip();
+    let class = |cell: &String| {
+        let place = classes.iter().position(|class| class == cell);
+        place.ok_or_else(|| failed(format!("it has no probabilities of `{cell}`")))
+    };
+    let number =
+        |cell: &String| cell.parse().map_err(|_| failed(format!("`{cell}` is not a number")));
+    let read = |row: &Vec<String>| -> Result<PredictionRow, FileError> {
+        Ok(PredictionRow {
+            path: row[name].clone(),
+            label: class(&row[label])?,
+            predicted: class(&row[predicted])?,
+            probabilities: places.iter().map(|&at| number(&row[at])).collect::<Result<_, _>>()?,
+        })
+    };
+    let predictions = rows.rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((classes, predictions))
+}
+
 /// Writes the predictions. Probabilities have all their digits, so that metrics computed from the
 /// table are exactly the recorded ones.
 fn write_predictions(
@@ -77,7 +112,7 @@ fn write_predictions(
     rows: &[PredictionRow],
 ) -> Result<(), FileError> {
     let mut columns = ["path", "label", "predicted"].map(str::to_owned).to_vec();
-    columns.extend(classes.iter().map(|class| format!("probability/{class}")));
+    columns.extend(classes.iter().map(|class| format!("{PROBABILITY}{class}")));
     columns.push("correct".to_owned());
     let rows = rows.iter().map(|row| {
         let mut cells = vec![

@@ -231,6 +231,48 @@ fn each_image_is_in_one_fold() {
 }
 
 #[test]
+fn all_folds_are_one_result() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+    let cache = workshop.text("cache");
+    let command = ["folds", &pipeline, "--runs-dir", &runs, "--cache-dir", &cache];
+    let said = alpaca_run(&[&command[..], &["--folds", "3", "--repeats", "2"]].concat());
+    done(&said);
+    for line in ["fold 5 (6 of 6)", "24 images; 95 % interval", "± "] {
+        assert!(
+            said.err.contains(line) || said.out.contains(line),
+            "{line}: {}{}",
+            said.out,
+            said.err
+        );
+    }
+    let folds = rows(&workshop, "runs/small-folds/folds.csv");
+    let of: Vec<[&str; 5]> =
+        folds.iter().map(|row| [0, 1, 2, 3, 4].map(|at| row[at].as_str())).collect();
+    assert_eq!(of[4], ["4", "1", "fold-4", "16", "8"]);
+    // Each image once, with the mean of two models that were not trained on it.
+    let all = rows(&workshop, "runs/small-folds/predictions.csv");
+    assert_eq!(all.len(), 24);
+    let (path, probability) = (&all[0][0], all[0][3].parse::<f64>().unwrap());
+    let single: Vec<f64> = (0..6)
+        .flat_map(|fold| rows(&workshop, &format!("runs/small-folds/fold-{fold}/predictions.csv")))
+        .filter(|row| row[0] == *path)
+        .map(|row| row[3].parse().unwrap())
+        .collect();
+    assert_eq!(single.len(), 2);
+    assert!((probability - single.iter().sum::<f64>() / 2.0).abs() < 1e-12);
+    let page = std::fs::read_to_string(workshop.path("runs/small-folds/report.html")).unwrap();
+    assert!(page.contains("Metrics over the folds") && page.contains("<svg"));
+    // Finished stages are reused, with the same result.
+    let again = alpaca_run(&[&command[..], &["--folds", "3", "--repeats", "2"]].concat());
+    done(&again);
+    assert!(again.err.contains("reused"), "{}", again.err);
+    let result = |name: &str| std::fs::read(workshop.path(name)).unwrap();
+    assert_eq!(result("runs/small-folds/folds.csv"), result("runs/small-folds-2/folds.csv"));
+    done(&alpaca_run(&["verify", &workshop.text("runs/small-folds/fold-1")]));
+}
+
+#[test]
 fn classes_are_ordered_merged_and_left_out() {
     let workshop = Workshop::new(ONE_STAGE, 3);
     for (classes, line) in [

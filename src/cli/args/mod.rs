@@ -12,8 +12,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use crate::spec::FromWeights;
 
 pub(in crate::cli) use runs::{
-    DiffArguments, EvaluateArguments, ExportArguments, PartArgument, ReportArguments,
-    ReproduceArguments, ResumeArguments, RunsAction, RunsArguments, VerifyArguments,
+    DiffArguments, EvaluateArguments, ExportArguments, FoldsArguments, PartArgument,
+    ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
+    VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
@@ -86,6 +87,9 @@ impl Arguments {
             }
             Command::Reproduce(reproduce) => {
                 Shared { network: Some(&reproduce.network), ..of_machine(&reproduce.machine) }
+            }
+            Command::Folds(folds) => {
+                Shared { network: Some(&folds.network), ..of_machine(&folds.machine) }
             }
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
@@ -161,6 +165,10 @@ pub(in crate::cli) enum Command {
     /// Run a pipeline, then rerun the affected stages after each edit
     #[command(after_help = "Example:\n  alpaca-run watch pipelines/finetune.yaml")]
     Watch(WatchArguments),
+    /// Run all folds of a cross-validation, and summarize them
+    #[command(after_help = "Example:\n  \
+                      alpaca-run folds pipelines/photos.yaml -S dataset.directory=photos --folds 5")]
+    Folds(FoldsArguments),
     /// Resume a run that was interrupted
     #[command(after_help = "Example:\n  alpaca-run resume runs/finetune")]
     Resume(ResumeArguments),

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{MachineArguments, NetworkArguments, WeightsArgument, parse_at_least};
+use super::{
+    MachineArguments, NetworkArguments, PipelineArguments, StagesArguments, WeightsArgument,
+    parse_at_least,
+};
 use crate::spec::{ImageSize, SplitPart};
 
 #[derive(Debug, Args)]
@@ -15,6 +18,27 @@ pub(in crate::cli) struct ResumeArguments {
     /// Location of moved images or weights: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FoldsArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
+    /// Number of folds; by default that of the pipeline (`split.folds`), or 5
+    #[arg(long, value_name = "N", value_parser = parse_at_least::<2>)]
+    pub(in crate::cli) folds: Option<usize>,
+    /// How often to divide the images anew; by default that of the pipeline, or 1
+    #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
+    pub(in crate::cli) repeats: Option<usize>,
+    /// Directory in which the directory with the runs is created
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) runs_dir: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) stages: StagesArguments,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
     #[command(flatten)]

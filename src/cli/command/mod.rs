@@ -8,6 +8,7 @@ pub(super) mod diff;
 pub(super) mod evaluate;
 pub(super) mod export;
 pub(super) mod fetch;
+pub(super) mod folds;
 pub(super) mod layers;
 pub(super) mod models;
 pub(super) mod plan;
@@ -249,7 +250,16 @@ fn check_order(run: &Path, others: &[PathBuf]) -> Result<(), Failure> {
 /// Checks that overrides of a recorded run change only the locations of its inputs.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
     /// Keys of locations.
-    const PLACES: [&str; 3] = ["dataset.directory=", "model.weights=", "model.base.onnx="];
+    const PLACES: [&str; 8] = [
+        "dataset.directory=",
+        "dataset.train=",
+        "dataset.validation=",
+        "dataset.test=",
+        "dataset.table=",
+        "dataset.root=",
+        "model.weights=",
+        "model.base.onnx=",
+    ];
     match overrides.iter().find(|text| !PLACES.iter().any(|start| text.starts_with(start))) {
         None => Ok(overrides.to_vec()),
         Some(text) => Err(Failure::Other {
@@ -258,7 +268,8 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             error: anyhow::anyhow!("`-S {text}` would change the run"),
             notes: vec![],
             hints: vec![
-                "here `-S` can set only dataset.directory, model.weights and model.base.onnx"
+                "here `-S` can set only where images and weights are: dataset.directory, train, \
+                 validation, test, table and root, model.weights and model.base.onnx"
                     .to_owned(),
             ],
         }),
