@@ -95,6 +95,12 @@ pub fn lower_first(sentence: &str) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// A fragment with its first letter in upper case, to begin a sentence.
+pub fn upper_first(fragment: &str) -> String {
+    let mut chars = fragment.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
 /// The first `most` of `items` on separate lines, then how many more there are.
 pub fn first_lines<T: ToString>(items: &[T], most: usize) -> String {
     let mut lines: Vec<String> =

@@ -65,6 +65,9 @@ pub struct Setup {
     pub classes: Vec<(String, usize)>,
     /// The number of epochs of each stage.
     pub epochs: Vec<(String, usize)>,
+    /// A sentence on the probabilities of the best weights, if they are not calibrated to the
+    /// frequencies of the classes.
+    pub about_probabilities: Option<String>,
 }
 
 /// A validation image with a high loss.

@@ -126,6 +126,9 @@ pub(super) fn figures(report: &Report) -> String {
     let others = report.evaluations.iter().map(|(name, measured)| (name.clone(), measured));
     let columns: Vec<(String, &Measured)> = std::iter::once(validation).chain(others).collect();
     let mut body = html::heading("Metrics");
+    if let Some(sentence) = &report.setup.about_probabilities {
+        let _ = writeln!(body, "<p>{}.</p>", escape(&text::upper_first(sentence)));
+    }
     let drawn =
         plots(report, &["probabilities.svg", "calibration.svg", "roc.svg", "precision_recall.svg"]);
     let _ = writeln!(body, "<div class=\"beside\">\n{}{drawn}</div>", side_by_side(&columns));

@@ -28,6 +28,7 @@ mod augmentation;
 mod course;
 mod dataset;
 mod model;
+mod objective;
 mod pipeline;
 pub mod problem;
 mod stage;
@@ -47,6 +48,7 @@ pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
     PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
+pub use objective::ClassWeightsSpec;
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageSpec, TrainSpec,

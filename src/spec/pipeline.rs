@@ -93,6 +93,12 @@ impl PipelineSpec {
         changes.find(|changes| !changes.is_empty()).unwrap_or_default()
     }
 
+    /// A sentence on the probabilities of the model of a stage, if they are not calibrated to the
+    /// frequencies of the classes.
+    pub fn about_probabilities(&self, stage: &str) -> Option<String> {
+        self.stage(stage)?.train.about_probabilities()
+    }
+
     /// The stage named `name`.
     pub fn stage(&self, name: &str) -> Option<&StageSpec> {
         self.stages.iter().find(|stage| stage.name == name)

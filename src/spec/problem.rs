@@ -131,6 +131,8 @@ codes! {
     NothingToTrain = "P041";
     /// The network cannot take images of this size.
     ImageSize = "P042";
+    /// A class weight is missing, or is for a class that the dataset does not have.
+    ClassWeights = "P050";
     /// The dataset directory cannot be read.
     DatasetDirectory = "D001";
     /// The dataset directory does not have one subdirectory per class.

@@ -6,6 +6,7 @@ use super::AugmentationSpec;
 use super::course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
+use super::objective::ClassWeightsSpec;
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -57,6 +58,8 @@ pub struct TrainSpec {
     /// Part of each training label that is spread evenly over all classes (Szegedy et al. 2016,
     /// arXiv 1512.00567).
     pub label_smoothing: f64,
+    /// Weight of each class in the training loss.
+    pub class_weights: ClassWeightsSpec,
     /// Limit on the gradients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gradient_clipping: Option<ClippingSpec>,

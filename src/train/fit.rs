@@ -5,9 +5,10 @@ use std::time::Instant;
 use alpaca_random::SeedStream;
 
 use super::evaluate::{self, Prediction};
+use super::objective::TrainingLoss;
 use super::schedule::{self, Schedule};
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
-use super::{FeatureBatch, FeatureSource, TrainError, objective};
+use super::{FeatureBatch, FeatureSource, TrainError};
 use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
 use crate::engine::{StepRandomness, Trainer};
@@ -53,8 +54,9 @@ pub struct Course<'a> {
     pub n_steps: usize,
     /// Learning rate of each step.
     pub schedule: Schedule,
-    /// Part of each label that is spread evenly over all classes.
-    pub label_smoothing: f64,
+    /// The loss that the training images are measured by. Validation images are measured by the
+    /// cross-entropy, so that stages and runs can be compared.
+    pub loss: TrainingLoss,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
     /// When the stage ends early.
@@ -148,7 +150,7 @@ fn train_epoch(
         let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
-            let found = objective::evaluate(logits, &labels, course.label_smoothing);
+            let found = course.loss.evaluate(logits, &labels);
             outcome = Some((found.loss, found.n_correct));
             found.slope
         };

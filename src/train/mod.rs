@@ -1,6 +1,7 @@
 //! Training: objective, metrics, epochs and the choice of the best one, based on the engines'
 //! traits. It uses no files, terminal or images. Decisions and results are reported as events.
 
+pub mod class_weights;
 pub mod evaluate;
 pub mod fit;
 pub mod objective;

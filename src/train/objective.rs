@@ -18,32 +18,63 @@ pub struct Outcome {
     pub slope: Tensor,
 }
 
-/// Evaluates logits `[n, outputs]` against the classes of the images, with label smoothing (Szegedy
-/// et al. 2016, arXiv 1512.00567, section 7).
+/// The loss that a stage minimizes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainingLoss {
+    /// Part of each label that is spread evenly over all classes (Szegedy et al. 2016, arXiv
+    /// 1512.00567, section 7).
+    pub smoothing: f64,
+    /// Weight of each class; `None` if all have the weight 1. With smoothed labels each class's part
+    /// of the loss has the weight of that class, as in PyTorch's `CrossEntropyLoss`.
+    pub class_weights: Option<Vec<f64>>,
+}
+
+/// Evaluates logits `[n, outputs]` against the classes of the images: the mean cross-entropy with
+/// label smoothing.
 pub fn evaluate(logits: &Tensor, labels: &[usize], smoothing: f64) -> Outcome {
-    let n = labels.len() as f64;
-    let mut loss = 0.0;
-    let mut n_correct = 0;
-    let mut slope = Vec::with_capacity(logits.values().len());
-    for (row, &label) in logits.rows().zip(labels) {
-        let probabilities = probabilities(row);
-        let n_classes = probabilities.len();
-        let wanted = |class: usize| {
-            (1.0 - smoothing) * f64::from(u8::from(class == label)) + smoothing / n_classes as f64
+    TrainingLoss { smoothing, ..TrainingLoss::default() }.evaluate(logits, labels)
+}
+
+impl TrainingLoss {
+    /// Evaluates logits `[n, outputs]` against the classes of the images. The sum over the batch is
+    /// divided by the number of images, not by the sum of their weights, as in Keras: a step then
+    /// counts each image alike, whatever else is in its batch.
+    pub fn evaluate(&self, logits: &Tensor, labels: &[usize]) -> Outcome {
+        let n = labels.len() as f64;
+        let mut loss = 0.0;
+        let mut n_correct = 0;
+        let mut slope = Vec::with_capacity(logits.values().len());
+        for (row, &label) in logits.rows().zip(labels) {
+            let probabilities = probabilities(row);
+            n_correct += usize::from(predicted(&probabilities) == label);
+            let wanted = self.wanted(label, probabilities.len());
+            // Without weights it is one, and computing it would only round it.
+            let total = self.class_weights.as_ref().map_or(1.0, |_| wanted.iter().sum());
+            let losses = Losses::of(row);
+            loss += if self.smoothing == 0.0 {
+                wanted[label] * losses.of_class(label)
+            } else {
+                let parts = wanted.iter().enumerate();
+                parts.map(|(class, wanted)| wanted * losses.of_class(class)).sum()
+            };
+            let first = usize::from(row.len() == 1);
+            let parts = probabilities.into_iter().zip(wanted).skip(first);
+            slope.extend(parts.map(|(p, wanted)| ((p * total - wanted) / n) as f32));
+        }
+        Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
+    }
+
+    /// The label of an image: its smoothed share of each class, times the weight of that class.
+    fn wanted(&self, label: usize, n_classes: usize) -> Vec<f64> {
+        let share = |class: usize| {
+            let is_own = f64::from(u8::from(class == label));
+            (1.0 - self.smoothing) * is_own + self.smoothing / n_classes as f64
         };
-        let losses = Losses::of(row);
-        loss += if smoothing == 0.0 {
-            losses.of_class(label)
-        } else {
-            (0..n_classes).map(|class| wanted(class) * losses.of_class(class)).sum()
-        };
-        n_correct += usize::from(predicted(&probabilities) == label);
-        let first = usize::from(row.len() == 1);
-        for (class, probability) in probabilities.into_iter().enumerate().skip(first) {
-            slope.push(((probability - wanted(class)) / n) as f32);
+        match &self.class_weights {
+            None => (0..n_classes).map(share).collect(),
+            Some(weights) => (0..n_classes).map(|class| weights[class] * share(class)).collect(),
         }
     }
-    Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
 }
 
 /// The losses of one image for each class that could be its own.
@@ -107,14 +138,14 @@ mod tests {
     use super::*;
 
     /// Compares the gradient with central differences of the loss.
-    fn check(logits: Vec<f32>, outputs: usize, labels: &[usize], smoothing: f64) {
-        let logits = Tensor::new(&[labels.len(), outputs], logits);
-        let slope = evaluate(&logits, labels, smoothing).slope;
+    fn check(logits: &[f32], outputs: usize, labels: &[usize], loss: &TrainingLoss) {
+        let logits = Tensor::new(&[labels.len(), outputs], logits.to_vec());
+        let slope = loss.evaluate(&logits, labels).slope;
         for i in 0..logits.values().len() {
             let at = |change: f32| {
                 let mut moved = logits.clone();
                 moved.values_mut()[i] += change;
-                evaluate(&moved, labels, smoothing).loss
+                loss.evaluate(&moved, labels).loss
             };
             let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
             let error = (f64::from(slope.values()[i]) - difference).abs();
@@ -125,9 +156,41 @@ mod tests {
     #[test]
     fn gradients_are_the_slopes_of_the_loss() {
         for smoothing in [0.0, 0.2] {
-            check(vec![0.3, -1.2, 2.0], 1, &[1, 0, 0], smoothing);
-            check(vec![0.3, -1.2, 2.0, 0.0, 0.5, -0.5], 3, &[2, 0], smoothing);
+            for weights in [None, Some([0.5, 2.0, 1.25])] {
+                let loss = |n: usize| TrainingLoss {
+                    smoothing,
+                    class_weights: weights.map(|weights| weights[..n].to_vec()),
+                };
+                check(&[0.3, -1.2, 2.0], 1, &[1, 0, 0], &loss(2));
+                check(&[0.3, -1.2, 2.0, 0.0, 0.5, -0.5], 3, &[2, 0], &loss(3));
+            }
         }
+    }
+
+    /// `PyTorch` 2.15: `cross_entropy(logits, labels, torch.tensor([0.5, 2.0, 1.25]),
+    /// label_smoothing=0.2, reduction="sum") / 2`, and `binary_cross_entropy_with_logits(logits,
+    /// labels, weight)` with the weight of each image's class.
+    #[test]
+    fn weighted_losses_are_those_of_pytorch() {
+        let logits = Tensor::new(&[2, 3], vec![0.3, -1.2, 2.0, 0.0, 0.5, -0.5]);
+        let loss = TrainingLoss { smoothing: 0.2, class_weights: Some(vec![0.5, 2.0, 1.25]) };
+        let found = loss.evaluate(&logits, &[2, 0]).loss;
+        assert!((found - 0.738_798_837_720_724_5).abs() < 1e-6, "{found}");
+        let logits = Tensor::new(&[3, 1], vec![0.3, -1.2, 2.0]);
+        let loss = TrainingLoss { smoothing: 0.0, class_weights: Some(vec![0.5, 2.0]) };
+        let found = loss.evaluate(&logits, &[1, 0, 0]).loss;
+        assert!((found - 0.767_938_576_042_518_7).abs() < 1e-6, "{found}");
+    }
+
+    #[test]
+    fn the_weight_of_a_class_multiplies_its_losses_and_those_of_no_other() {
+        let rows = [[0.3, -1.2, 2.0], [0.0, 0.5, -0.5]];
+        let of = |row: usize, label| {
+            evaluate(&Tensor::new(&[1, 3], rows[row].to_vec()), &[label], 0.0).loss
+        };
+        let loss = TrainingLoss { smoothing: 0.0, class_weights: Some(vec![0.5, 1.0, 3.0]) };
+        let found = loss.evaluate(&Tensor::new(&[2, 3], rows.concat()), &[2, 0]).loss;
+        assert!((2.0 * found - 3.0 * of(0, 2) - 0.5 * of(1, 0)).abs() < 1e-12);
     }
 
     /// Computed by hand: the mean of the losses of all classes counts for a fifth.

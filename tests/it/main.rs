@@ -55,6 +55,7 @@ mod runs_command;
 mod schema;
 mod support;
 mod training_from_scratch;
+mod uneven_classes;
 mod usual_slips;
 mod watch;
 mod weight_files;

@@ -19,6 +19,9 @@ use crate::spec::PipelineSpec;
 /// The number of files and groups shown without `--all`.
 const MOST: usize = 10;
 
+/// The ratio of the largest class to the smallest from which classes are called uneven.
+const UNEVEN: f64 = 2.0;
+
 /// Describes the dataset of a pipeline.
 pub(in crate::cli) fn run(
     arguments: &DataArguments,
@@ -83,11 +86,18 @@ fn balance(found: &Survey) -> String {
         return String::new();
     };
     let share = 100.0 * largest.n_images as f64 / found.n_images as f64;
-    format!(
+    let mut text = format!(
         "balance: the largest class has {:.1} times as many images as the smallest; always \
          predicting `{}` is correct for {share:.1} %\n",
         found.imbalance, largest.name
-    )
+    );
+    if found.imbalance >= UNEVEN {
+        text.push_str(
+            "  for uneven classes, stages have `class_weights: balanced` and `best_by: \
+             val/balanced_accuracy` (docs/uneven-classes.md)\n",
+        );
+    }
+    text
 }
 
 fn size([width, height]: [u32; 2]) -> String {

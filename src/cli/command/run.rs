@@ -176,7 +176,7 @@ fn words(by: &str) -> &'static str {
 
 /// The best epoch of the run, the accuracy of a constant guess, and later stages without progress.
 fn verdict(report: &RunReport) -> String {
-    let RunReport { history, best, guess, .. } = report;
+    let RunReport { history, best, guess, about_probabilities, .. } = report;
     let mut text = String::new();
     let stage = history.stage(&best.stage);
     if let Some(epoch) = stage.and_then(StageHistory::best_epoch) {
@@ -192,6 +192,9 @@ fn verdict(report: &RunReport) -> String {
             let _ = write!(text, "\nalways predicting `{class}` would give accuracy {share:.4}");
         }
         text.push('\n');
+    }
+    if let Some(sentence) = about_probabilities {
+        let _ = writeln!(text, "{sentence}");
     }
     let after = history.stages.iter().skip_while(|stage| stage.name != best.stage).skip(1);
     for later in after {

@@ -132,6 +132,8 @@ fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<S
         image_size: format!("{}×{}", size.width, size.height),
         classes: classes.iter().map(|name| count(&images, name)).collect(),
         epochs: stages.iter().map(|stage| count(&epochs, &stage.name)).collect(),
+        about_probabilities: (manifest.best.as_ref())
+            .and_then(|best| spec.about_probabilities(&best.stage)),
     })
 }
 

@@ -2,6 +2,7 @@
 //! whether the weights fit the model, and whether this build has the device.
 
 pub(crate) mod base_model;
+mod class_weights;
 pub(crate) mod classes;
 mod error;
 pub(crate) mod images_read;
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use self::class_weights::check_class_weights;
 use self::network::{built, find_base};
 use self::tasks::check_tasks;
 use self::weights::BaseWeights;
@@ -72,6 +74,7 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
     let model = model.map_err(|problem| problems.push(problem)).ok();
     if let Some(listing) = &listing {
         let is_opaque = model.as_ref().is_some_and(|(network, _)| network.is_opaque());
+        check_class_weights(spec, &listing.classes, &mut problems);
         check_tasks(spec, &listing.classes, is_opaque, &mut problems);
     }
     let layers = Layers::of(spec.device);

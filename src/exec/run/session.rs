@@ -56,6 +56,9 @@ pub struct RunReport {
     pub best: BestRecord,
     /// The most frequent class of the validation set, and its fraction.
     pub guess: Option<(String, f64)>,
+    /// A sentence on the probabilities of the best weights, if they are not calibrated to the
+    /// frequencies of the classes.
+    pub about_probabilities: Option<String>,
     /// Tasks that failed after training.
     pub failed: Vec<FailedTask>,
 }

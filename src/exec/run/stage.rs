@@ -27,8 +27,10 @@ use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder;
 use crate::spec::{BatchNormSpec, FromWeights, TrainSpec};
 use crate::train::FeatureSource;
+use crate::train::class_weights::class_weights;
 use crate::train::evaluate;
 use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted};
+use crate::train::objective::TrainingLoss;
 use crate::train::schedule::Schedule;
 use crate::train::state::StageState;
 
@@ -100,7 +102,7 @@ pub(crate) fn run(
             n_epochs: spec.epochs,
             best_by: spec.best_by,
         },
-        label_smoothing: spec.label_smoothing,
+        loss: training_loss(spec, &images),
         best_by: spec.best_by,
         early_stopping: spec.early_stopping,
         stream,
@@ -180,6 +182,19 @@ fn facts(
         first_trainable: network.graph.layers()[first_with_weights].name.clone(),
         before,
         best_by: spec.best_by.name().to_owned(),
+    }
+}
+
+/// The loss that a stage minimizes.
+fn training_loss(spec: &TrainSpec, images: &StageImages<'_>) -> TrainingLoss {
+    let StageImages { dataset, train, .. } = images;
+    let mut counts = vec![0; dataset.classes.len()];
+    for &position in *train {
+        counts[dataset.samples[position].candidate.class] += 1;
+    }
+    TrainingLoss {
+        smoothing: spec.label_smoothing,
+        class_weights: class_weights(&spec.class_weights, &dataset.classes, &counts),
     }
 }
 

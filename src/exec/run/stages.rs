@@ -109,6 +109,7 @@ impl Run<'_> {
         Ok(RunReport {
             directory,
             history: recorder.history().clone(),
+            about_probabilities: self.spec.about_probabilities(best.name()),
             best: record,
             guess,
             failed,

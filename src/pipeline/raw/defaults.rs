@@ -2,9 +2,9 @@
 //! the loader all read them from here.
 
 use super::{
-    RawAdam, RawBatchNorm, RawBestBy, RawDevice, RawDuplicates, RawFill, RawFit, RawHead,
-    RawInterpolation, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSchedule,
-    RawSplit, RawSplitBy, RawTop,
+    RawAdam, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
+    RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage, RawOptimizer,
+    RawPooling, RawPrefetch, RawResize, RawSchedule, RawSplit, RawSplitBy, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -127,6 +127,14 @@ pub(super) fn batch_norm() -> RawBatchNorm {
 
 pub(super) fn batch_norm_momentum() -> f64 {
     0.99
+}
+
+pub(super) fn class_weights() -> RawClassWeights {
+    RawClassWeights::Rule(RawClassWeightsRule::None)
+}
+
+pub(in crate::pipeline) fn effective_beta() -> f64 {
+    0.999
 }
 
 pub(super) fn best_by() -> RawBestBy {

@@ -8,6 +8,7 @@ mod course;
 mod dataset;
 pub(in crate::pipeline) mod defaults;
 mod model;
+mod objective;
 mod stage;
 mod task;
 
@@ -28,6 +29,9 @@ pub(super) use dataset::{
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
     RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
+};
+pub(super) use objective::{
+    RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,

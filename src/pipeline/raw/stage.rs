@@ -8,6 +8,7 @@ use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
 use super::defaults;
+use super::objective::RawClassWeights;
 use super::task::{RawEvaluate, RawExport};
 
 /// What a stage does.
@@ -67,6 +68,10 @@ pub(in crate::pipeline) struct RawTrain {
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(in crate::pipeline) label_smoothing: f64,
+    /// Weight of each class in the training loss, for uneven classes: a rule, or a weight for each
+    /// class by its name, such as `{ alpaca: 2.0, llama: 1.0 }`.
+    #[serde(default = "defaults::class_weights")]
+    pub(in crate::pipeline) class_weights: RawClassWeights,
     /// Limit the gradients of each step.
     pub(in crate::pipeline) gradient_clipping: Option<RawClipping>,
     /// Evaluate and save an exponential moving average (EMA) of the weights instead of the weights.

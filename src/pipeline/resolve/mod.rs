@@ -5,6 +5,7 @@ mod augmentation;
 mod course;
 mod dataset;
 mod model;
+mod objective;
 mod preprocessing;
 mod stages;
 mod tasks;

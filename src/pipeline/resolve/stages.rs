@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{augmentation, check_name, course, tasks};
+use super::{augmentation, check_name, course, objective, tasks};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::architecture;
@@ -102,6 +102,7 @@ fn train(
         batch_norm: course::batch_norm(raw.batch_norm, &freeze, at, problems),
         freeze,
         label_smoothing: raw.label_smoothing,
+        class_weights: objective::class_weights(&raw.class_weights),
         gradient_clipping: raw.gradient_clipping.map(course::clipping),
         weight_average: raw.weight_average.map(course::average),
         early_stopping: raw.early_stopping.map(course::early_stopping),

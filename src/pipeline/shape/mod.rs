@@ -85,8 +85,9 @@ impl Check<'_> {
         }
         let mut fitting = schema.branches();
         fitting.retain(|branch| fits_kind(node, *branch));
-        // Of several mappings, the one that has this key.
-        let meant = fitting.iter().find(|branch| has_required_key(node, **branch));
+        // Of several mappings, the one that has this key. Where names are free, it may be a name.
+        let is_free = fitting.iter().any(|branch| branch.any_property().is_some());
+        let meant = fitting.iter().find(|branch| has_required_key(node, **branch, is_free));
         match meant.or(fitting.first()).copied() {
             Some(branch) if branch.words().is_empty() => self.value(node, branch, named),
             Some(_) => self.word(node, schema, named),
@@ -296,11 +297,14 @@ fn below_a_tag(key: &str, tags: &[(&str, SchemaView)]) -> Option<String> {
     Some(format!("write `{key}` under `{tag}`: `{tag}: {{ {key}: … }}`"))
 }
 
-/// Whether a mapping has a key that a schema requires.
-fn has_required_key(node: &Node, schema: SchemaView) -> bool {
+/// Whether a mapping has a key that a schema requires, with a value of its type if `with_value`.
+fn has_required_key(node: &Node, schema: SchemaView, with_value: bool) -> bool {
     let NodeValue::Mapping(entries) = &node.value else { return false };
     let required = schema.required();
-    entries.iter().any(|entry| required.contains(&entry.key.as_str()))
+    entries.iter().any(|Entry { key, value, .. }| {
+        let fits = || schema.property(key).is_some_and(|schema| fits_kind(value, schema));
+        required.contains(&key.as_str()) && (!with_value || fits())
+    })
 }
 
 fn fits_kind(node: &Node, schema: SchemaView) -> bool {

@@ -182,9 +182,8 @@ const SLIPS: [Slip; 35] = [
     },
     Slip {
         home: TRAIN,
-        names: &["class_weight", "class_weights", "sample_weight"],
-        hint: "classes have equal weights per image; for uneven classes, write `best_by: \
-               val/balanced_accuracy`",
+        names: &["class_weight", "sample_weight", "pos_weight", "weighted_loss", "cls_pw"],
+        hint: "write `class_weights: balanced`",
     },
     Slip { home: TRAIN, names: &["metrics"], hint: "remove it: all metrics are computed" },
     // The pipeline.

@@ -37,6 +37,9 @@ pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
         }
         (Some("array"), ..) => "a list".to_owned(),
         (Some("object"), _, Some(n)) => format!("at least {}", text::count(n as usize, "entry")),
+        (Some("object"), ..) if schema.any_property().is_some() => {
+            "a mapping of names to values".to_owned()
+        }
         (Some("object"), ..) if !schema.required().is_empty() => {
             format!("a mapping with {}", text::all_of(schema.required()))
         }
@@ -163,6 +166,10 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         return Some(format!("fractions go under `split`: write `split: {{ {key}: {value} }}`"));
     }
     match &node.value {
+        NodeValue::Sequence(_) if key == "class_weights" => Some(
+            "name the class of each weight: `class_weights: { alpaca: 2.0, llama: 1.0 }`"
+                .to_owned(),
+        ),
         NodeValue::Sequence(_) if schema.any_property().is_some() => {
             Some("give each stage a name: `transfer: { train: { … } }`".to_owned())
         }

@@ -54,6 +54,14 @@ impl Workshop {
         Self { folder }
     }
 
+    /// Removes all but `n` of the pictures of a class.
+    pub fn thin_out(&self, class: &str, n: u32) {
+        for i in n..12 {
+            std::fs::remove_file(self.path("pictures").join(class).join(format!("{i:03}.png")))
+                .unwrap();
+        }
+    }
+
     /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -1,0 +1,60 @@
+//! The loss of a stage and its class weights, as written.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::defaults;
+
+/// Weight of each class in the training loss.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawClassWeights {
+    /// A rule that computes the weights from the training set.
+    Rule(RawClassWeightsRule),
+    /// A weight for each class, by the name of the class.
+    ByName(BTreeMap<String, RawClassWeight>),
+    /// Weights by the effective number of images, with `beta`.
+    Effective(RawEffectiveWeights),
+}
+
+/// A rule that computes class weights from the training set.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawClassWeightsRule {
+    /// All classes have the weight 1.
+    None,
+    /// The number of images divided by the number of classes and by the number of images of the
+    /// class, as in scikit-learn. All classes then contribute equally to the loss.
+    Balanced,
+    /// In proportion to `(1 - beta) / (1 - beta^n)` for a class of `n` images (Cui et al. 2019), with
+    /// a mean of 1 over the classes. `beta` is 0.999. The largest classes are closer to each other than
+    /// with `balanced`.
+    Effective,
+}
+
+/// The weight of a class.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("exclusiveMinimum" = 0))]
+pub(in crate::pipeline) struct RawClassWeight(pub(in crate::pipeline) f64);
+
+/// Class weights by the effective number of images.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawEffectiveWeights {
+    /// In proportion to `(1 - beta) / (1 - beta^n)` for a class of `n` images (Cui et al. 2019).
+    pub(in crate::pipeline) effective: RawEffective,
+}
+
+/// The effective number of images.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawEffective {
+    /// Between 0 (all classes weigh the same) and 1 (the proportions of `balanced`). The number of images in
+    /// a class beyond which more of them hardly count is about `1 / (1 - beta)`.
+    #[serde(default = "defaults::effective_beta")]
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
+    pub(in crate::pipeline) beta: f64,
+}

@@ -1,0 +1,69 @@
+//! Uneven classes: weights in the loss, and what a run and its page say about them.
+
+use crate::support::pictures::Workshop;
+use crate::support::program::alpaca_run;
+use crate::support::runs::{ONE_STAGE, run};
+
+/// Twelve discs and five rings: ten and four of them to train on.
+fn uneven(pipeline: &str) -> Workshop {
+    let workshop = Workshop::new(pipeline, 2);
+    workshop.thin_out("ring", 5);
+    workshop
+}
+
+fn metrics(workshop: &Workshop, run: &str) -> String {
+    std::fs::read_to_string(workshop.path(run).join("metrics.csv")).unwrap()
+}
+
+/// Runs the pipeline once for each setting, and returns the metrics of each run.
+fn metrics_with(workshop: &Workshop, settings: &[&str]) -> Vec<String> {
+    let all = settings.iter().enumerate().map(|(i, setting)| {
+        let said = run(workshop, &["-S", setting]);
+        assert_eq!(said.code, Some(0), "{setting}: {}", said.err);
+        let suffix = if i == 0 { String::new() } else { format!("-{}", i + 1) };
+        metrics(workshop, &format!("runs/small{suffix}"))
+    });
+    all.collect()
+}
+
+#[test]
+fn class_weights_by_rule_are_those_that_can_be_written_by_name() {
+    let workshop = uneven(ONE_STAGE);
+    let [none, balanced, by_name, effective, ones] = &metrics_with(
+        &workshop,
+        &[
+            "stages.transfer.class_weights=none",
+            "stages.transfer.class_weights=balanced",
+            "stages.transfer.class_weights={disc: 0.7, ring: 1.75}",
+            "stages.transfer.class_weights=effective",
+            "stages.transfer.class_weights={disc: 1.0, ring: 1}",
+        ],
+    )[..] else {
+        panic!("five runs")
+    };
+    assert_eq!(balanced, by_name, "14 / (2 * 10) and 14 / (2 * 4)");
+    assert_eq!(none, ones);
+    assert!(balanced != none && effective != none && effective != balanced);
+}
+
+#[test]
+fn a_run_and_its_page_say_that_weights_change_probabilities() {
+    let workshop = uneven(ONE_STAGE);
+    let sentence = "probabilities are not calibrated to how often each class occurs";
+    let page = |run: &str| std::fs::read_to_string(workshop.path(run).join("report.html")).unwrap();
+    let said = run(&workshop, &[]);
+    assert!(!said.out.contains(sentence) && !page("runs/small").contains(sentence), "{}", said.out);
+    let said = run(&workshop, &["-S", "stages.transfer.class_weights=balanced"]);
+    assert!(said.out.contains(sentence) && said.out.contains("`class_weights: balanced`"));
+    assert!(page("runs/small-2").contains(sentence));
+}
+
+#[test]
+fn data_names_what_there_is_for_uneven_classes() {
+    let workshop = uneven(ONE_STAGE);
+    let hint = "class_weights: balanced";
+    let said = || alpaca_run(&["data", &workshop.text("small.yaml")]).out;
+    assert!(said().contains(hint), "{}", said());
+    let even = Workshop::new(ONE_STAGE, 2);
+    assert!(!alpaca_run(&["data", &even.text("small.yaml")]).out.contains(hint));
+}
