@@ -117,7 +117,7 @@ fn passes(c: &mut Criterion) {
         duplicates: Duplicates::Error,
     };
     let changes = Arc::from([AugmentationSpec::RandomFlip(Flip::Horizontal), ROTATION]);
-    let augmentation = Augmentation { changes, stream: SeedStream::new(1) };
+    let augmentation = Augmentation { changes, stream: SeedStream::new(1), versions: vec![] };
     for (name, memory) in [("decoding each", 0), ("from cached pixels", 1 << 30)] {
         let room = PixelRoom { memory, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(RESIZE, SIZE, room));
@@ -136,7 +136,7 @@ fn passes(c: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64)).sample_size(10);
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut pass = loader.start((0..n).collect(), Some(&augmentation), 0);
+                let mut pass = loader.start(0..n, Some(&augmentation), 0);
                 for first in (0..n).step_by(32) {
                     let batch = pass.take((n - first).min(32)).expect("they are good");
                     pass.give_back(batch);

@@ -73,6 +73,11 @@ impl Records {
         Ok(Self { len, memory: vec![vec![]; in_memory], disk: vec![false; on_disk], file })
     }
 
+    /// Whether there is room for a record with this number.
+    pub fn fits(&self, number: usize) -> bool {
+        self.slot(number).is_some()
+    }
+
     /// Whether a record has been written.
     pub fn has(&self, number: usize) -> bool {
         match self.slot(number) {
@@ -169,7 +174,7 @@ mod tests {
             records.write(number, &record(number)).unwrap();
         }
         for number in 0..10 {
-            assert_eq!(records.has(number), number < 5);
+            assert_eq!([records.has(number), records.fits(number)], [number < 5; 2]);
         }
         for number in 0..5 {
             let mut out = [0.0; 2];

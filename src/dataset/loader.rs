@@ -21,7 +21,7 @@ use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
 use super::scan::Origin;
-use crate::base::batch::Batch;
+use crate::base::batch::{Batch, Visit};
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::names;
@@ -80,6 +80,20 @@ pub struct Augmentation {
     pub changes: Arc<[AugmentationSpec]>,
     /// Random stream of the epoch. Each image uses the child stream named by its path.
     pub stream: SeedStream,
+    /// Streams that further visits to an image take turns with, beginning with `stream`, if the
+    /// number of versions of an image is fixed. If empty, each visit has a version of its own.
+    pub versions: Vec<SeedStream>,
+}
+
+impl Augmentation {
+    /// The random stream of a visit to the image at `path`.
+    fn stream_of(&self, path: &str, repeat: usize) -> SeedStream {
+        match repeat {
+            0 => self.stream.child(path),
+            _ if self.versions.is_empty() => self.stream.child(path).at(repeat as u64),
+            _ => self.versions[repeat % self.versions.len()].child(path),
+        }
+    }
 }
 
 impl Loader {
@@ -120,17 +134,17 @@ impl Loader {
         self.batch_size
     }
 
-    /// Starts a pass over the images at `order`, in that order. Drawn images are those of a `round`
-    /// of training; 0 is for passes outside training.
-    pub fn start(
+    /// Starts a pass over the images of `order`, in that order: positions in the dataset, or visits.
+    /// Drawn images are those of a `round` of training; 0 is for passes outside training.
+    pub fn start<V: Into<Visit>>(
         &self,
-        order: Vec<usize>,
+        order: impl IntoIterator<Item = V>,
         augmentation: Option<&Augmentation>,
         round: usize,
     ) -> Pass {
         let shared = Arc::new(Shared {
             window: self.n_ahead * self.batch_size,
-            order,
+            order: order.into_iter().map(Into::into).collect(),
             state: Mutex::new(State {
                 next: 0,
                 taken: 0,
@@ -147,7 +161,7 @@ impl Loader {
                 shared: Arc::clone(&shared),
                 resizer: Resizer::new(self.pixels.resize(), self.pixels.size()),
                 augmenter: augmentation
-                    .map(|a| (Augmenter::new(&a.changes, self.pixels.size()), a.stream)),
+                    .map(|a| (Augmenter::new(&a.changes, self.pixels.size()), a.clone())),
                 round,
             };
             thread::Builder::new().spawn(move || worker.run())
@@ -170,7 +184,7 @@ impl Loader {
 /// The state that the consumer and the workers of a pass share.
 struct Shared {
     /// The images of the pass.
-    order: Vec<usize>,
+    order: Vec<Visit>,
     /// Number of images that the workers may be ahead of the consumer.
     window: usize,
     state: Mutex<State>,
@@ -219,7 +233,8 @@ impl Pass {
     /// When fewer images are left.
     pub fn take(&mut self, n: usize) -> Result<Batch, LoaderError> {
         let start = self.shared.lock().taken;
-        let samples = self.shared.order[start..start + n].to_vec();
+        let visits = &self.shared.order[start..start + n];
+        let samples: Vec<usize> = visits.iter().map(|visit| visit.sample).collect();
         let ImageSize { height, width } = self.loader.pixels.size();
         let mut images = std::mem::take(&mut self.spare);
         images.clear();
@@ -283,7 +298,7 @@ struct Worker {
     loader: Loader,
     shared: Arc<Shared>,
     resizer: Resizer,
-    augmenter: Option<(Augmenter, SeedStream)>,
+    augmenter: Option<(Augmenter, Augmentation)>,
     round: usize,
 }
 
@@ -291,8 +306,9 @@ impl Worker {
     fn run(&mut self) {
         while let Some(place) = self.next_place() {
             let dataset = Arc::clone(&self.loader.dataset);
-            let sample = &dataset.samples[self.shared.order[place]];
-            let made = panic::catch_unwind(AssertUnwindSafe(|| self.make(sample)));
+            let Visit { sample, repeat } = self.shared.order[place];
+            let sample = &dataset.samples[sample];
+            let made = panic::catch_unwind(AssertUnwindSafe(|| self.make(sample, repeat)));
             let result = made.unwrap_or_else(|_| {
                 Err(LoaderError::Panicked { path: sample.candidate.path.clone() })
             });
@@ -353,12 +369,13 @@ impl Worker {
         Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
-    /// Converts pixels to the network's values.
-    fn make(&mut self, sample: &Sample) -> Result<Vec<f32>, LoaderError> {
+    /// Converts pixels to the network's values. `repeat` visits to the image come before it.
+    fn make(&mut self, sample: &Sample, repeat: usize) -> Result<Vec<f32>, LoaderError> {
         let pixels = self.pixels(sample)?;
         let mut values = self.shared.lock().spare.pop().unwrap_or_default();
-        if let Some((augmenter, stream)) = &mut self.augmenter {
-            augmenter.apply(&pixels, &mut values, stream.child(&sample.candidate.path));
+        if let Some((augmenter, augmentation)) = &mut self.augmenter {
+            let stream = augmentation.stream_of(&sample.candidate.path, repeat);
+            augmenter.apply(&pixels, &mut values, stream);
         } else {
             values.clear();
             values.extend(pixels.iter().map(|&value| f32::from(value)));
@@ -379,8 +396,8 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        DatasetSource, Duplicates, Fit, GeneratorSpec, Interpolation, Location, OnBadImage,
-        ResizeSpec, SplitBy, SplitSpec,
+        DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec, Interpolation, Location,
+        OnBadImage, ResizeSpec, SplitBy, SplitSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -459,10 +476,33 @@ mod tests {
     }
 
     #[test]
+    fn visits_to_one_picture_are_augmented_in_different_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = loader(folder.path(), 2, 1, 2);
+        let stream = SeedStream::new(1);
+        let range = FactorRange { low: -0.5, high: 0.5 };
+        let changes: Arc<[AugmentationSpec]> =
+            [AugmentationSpec::RandomBrightness { factor: range }].into();
+        let take = |visits: Vec<Visit>, versions: Vec<SeedStream>| {
+            let augmentation =
+                Augmentation { changes: Arc::clone(&changes), stream: stream.at(0), versions };
+            let n = visits.len();
+            let images = loader.start(visits, Some(&augmentation), 0).take(n).unwrap().images;
+            images.rows().map(<[f32]>::to_vec).collect::<Vec<_>>()
+        };
+        let visits: Vec<Visit> = (0..3).map(|repeat| Visit { sample: 1, repeat }).collect();
+        let fresh = take(visits.clone(), vec![]);
+        assert_eq!(take(vec![1.into()], vec![]), fresh[..1]);
+        assert!(fresh[0] != fresh[1] && fresh[1] != fresh[2] && fresh[0] != fresh[2]);
+        let turns = take(visits, vec![stream.at(0), stream.at(1)]);
+        assert!(turns[0] == fresh[0] && turns[0] != turns[1] && turns[2] == turns[0]);
+    }
+
+    #[test]
     fn workers_stay_within_the_buffer() {
         let folder = tempfile::tempdir().unwrap();
         let loader = loader(folder.path(), 20, 2, 3);
-        let mut pass = loader.start((0..40).collect(), None, 0);
+        let mut pass = loader.start(0..40, None, 0);
         for taken in [0, 4, 8] {
             // Workers stop when the buffer is full; waiting for that takes no fixed time.
             while pass.shared.lock().next < taken + 8 {
@@ -481,7 +521,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let loader = loader(folder.path(), 4, 1, 2);
         std::fs::remove_file(folder.path().join("b/02.png")).unwrap();
-        let mut pass = loader.start((0..8).collect(), None, 0);
+        let mut pass = loader.start(0..8, None, 0);
         pass.take(4).unwrap();
         let error = pass.take(4).unwrap_err().to_string();
         assert!(error.contains("02.png"), "{error}");
@@ -538,7 +578,7 @@ mod tests {
     fn a_pass_that_is_given_up_ends_its_workers() {
         let folder = tempfile::tempdir().unwrap();
         let loader = loader(folder.path(), 10, 1, 2);
-        let mut pass = loader.start((0..20).collect(), None, 0);
+        let mut pass = loader.start(0..20, None, 0);
         pass.take(2).unwrap();
         drop(pass);
     }

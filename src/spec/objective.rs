@@ -26,6 +26,16 @@ pub enum ClassWeightsSpec {
     ByName(BTreeMap<String, f64>),
 }
 
+/// Which training images an epoch visits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SamplingSpec {
+    /// Each image once.
+    Shuffled,
+    /// As many images as there are, each class equally often.
+    Balanced,
+}
+
 impl TrainSpec {
     /// The settings that make probabilities differ from the frequencies of the classes in the data,
     /// as they are written in a pipeline.
@@ -36,7 +46,11 @@ impl TrainSpec {
             ClassWeightsSpec::Effective { .. } => Some("class_weights: effective"),
             ClassWeightsSpec::ByName(_) => Some("class_weights"),
         };
-        weights.into_iter().collect()
+        let sampling = match self.sampling {
+            SamplingSpec::Shuffled => None,
+            SamplingSpec::Balanced => Some("sampling: balanced"),
+        };
+        weights.into_iter().chain(sampling).collect()
     }
 
     /// A sentence on the probabilities of the stage's model, if they are not calibrated to the

@@ -6,7 +6,7 @@ use super::AugmentationSpec;
 use super::course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
-use super::objective::ClassWeightsSpec;
+use super::objective::{ClassWeightsSpec, SamplingSpec};
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,6 +44,8 @@ pub struct TrainSpec {
     /// each epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augmentation_views: Option<usize>,
+    /// Which training images an epoch visits.
+    pub sampling: SamplingSpec,
     /// Number of passes over the training set.
     pub epochs: usize,
     /// How the weights are updated from their gradients.

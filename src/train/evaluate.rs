@@ -45,13 +45,13 @@ pub fn evaluate(
     let mut mean = RunningMean::default();
     let mut predictions = vec![];
     for batch in batches {
-        let FeatureBatch { features, labels, samples, .. } = batch?;
+        let FeatureBatch { features, labels, visits, .. } = batch?;
         let logits = trainer.predict(features)?;
         let outcome = objective::evaluate(&logits, &labels, 0.0);
         mean.add(outcome.loss, outcome.n_correct, labels.len());
-        let pictures = logits.rows().zip(&samples).zip(&labels);
-        predictions.extend(pictures.map(|((row, &sample), &label)| Prediction {
-            sample,
+        let pictures = logits.rows().zip(&visits).zip(&labels);
+        predictions.extend(pictures.map(|((row, visit), &label)| Prediction {
+            sample: visit.sample,
             label,
             probabilities: objective::probabilities(row),
         }));

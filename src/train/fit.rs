@@ -9,6 +9,7 @@ use super::objective::TrainingLoss;
 use super::schedule::{self, Schedule};
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError};
+use crate::base::batch::Visit;
 use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
 use crate::engine::{StepRandomness, Trainer};
@@ -146,8 +147,8 @@ fn train_epoch(
     let past = done.metrics();
     let FitContext { source, trainer, sink, checkpointer } = context;
     for batch in source.training(epoch, partial.n_steps) {
-        let FeatureBatch { features, labels, samples, waiting, frozen } = batch?;
-        let samples = samples.iter().map(|&sample| stream.at(sample as u64)).collect();
+        let FeatureBatch { features, labels, visits, waiting, frozen } = batch?;
+        let samples = visits.iter().map(|&visit| stream_of(stream, visit)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
             let found = course.loss.evaluate(logits, &labels);
@@ -178,6 +179,12 @@ fn train_epoch(
         check_cancel(course, done)?;
     }
     Ok(())
+}
+
+/// The random stream of a visit to an image in an epoch.
+fn stream_of(epoch: SeedStream, Visit { sample, repeat }: Visit) -> SeedStream {
+    let stream = epoch.at(sample as u64);
+    if repeat == 0 { stream } else { stream.at(repeat as u64) }
 }
 
 /// Validates, and records the results of an epoch.

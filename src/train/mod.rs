@@ -11,6 +11,7 @@ pub mod state;
 use std::error::Error;
 use std::time::Duration;
 
+use crate::base::batch::Visit;
 use crate::base::fs::FileError;
 use crate::engine::{EngineError, Features};
 
@@ -21,8 +22,8 @@ pub struct FeatureBatch {
     pub features: Features,
     /// Class of each image.
     pub labels: Vec<usize>,
-    /// Position of each image in its dataset.
-    pub samples: Vec<usize>,
+    /// The image of each row: its position in the dataset, and how often it was visited before.
+    pub visits: Vec<Visit>,
     /// Time that the trainer waited for images.
     pub waiting: Duration,
     /// Time that the frozen part took.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, spawn};
-use crate::support::runs::{FAMILIES, FROM_SCRATCH, TWO_KINDS, TWO_STAGES, assert_same_files, run};
+use crate::support::runs::{
+    FAMILIES, FROM_SCRATCH, TWO_KINDS, TWO_STAGES, UNEVEN, assert_same_files, run,
+};
 
 /// How often the run of [`killed_at_any_moment_a_run_goes_on_to_the_same_bytes`] is killed, unless
 /// `ALPACA_KILLS` says otherwise.
@@ -72,6 +74,12 @@ fn killed_at_any_moment_a_run_goes_on_to_the_same_bytes() {
 #[test]
 fn killed_from_scratch_a_run_goes_on_to_the_same_bytes() {
     check_kills(FROM_SCRATCH, N_KILLS / 2);
+}
+
+/// What an epoch draws is a function of its number.
+#[test]
+fn killed_with_uneven_classes_a_run_goes_on_to_the_same_bytes() {
+    check_kills(UNEVEN, N_KILLS / 2);
 }
 
 #[test]

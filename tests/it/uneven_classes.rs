@@ -1,8 +1,8 @@
-//! Uneven classes: weights in the loss, and what a run and its page say about them.
+//! Uneven classes: weights in the loss, balanced sampling, and what a run and its page say about them.
 
 use crate::support::pictures::Workshop;
 use crate::support::program::alpaca_run;
-use crate::support::runs::{ONE_STAGE, run};
+use crate::support::runs::{ONE_STAGE, UNEVEN, assert_same_files, run};
 
 /// Twelve discs and five rings: ten and four of them to train on.
 fn uneven(pipeline: &str) -> Workshop {
@@ -44,6 +44,41 @@ fn class_weights_by_rule_are_those_that_can_be_written_by_name() {
     assert_eq!(balanced, by_name, "14 / (2 * 10) and 14 / (2 * 4)");
     assert_eq!(none, ones);
     assert!(balanced != none && effective != none && effective != balanced);
+}
+
+#[test]
+fn balanced_sampling_changes_training_and_not_the_number_of_steps() {
+    let workshop = uneven(ONE_STAGE);
+    let setting = |sampling: &str| format!("stages.transfer.sampling={sampling}");
+    let [shuffled, balanced] =
+        &metrics_with(&workshop, &[&setting("shuffled"), &setting("balanced")])[..]
+    else {
+        panic!("two runs")
+    };
+    assert_ne!(shuffled, balanced);
+    let steps = |run: &str| {
+        let events = std::fs::read_to_string(workshop.path(run).join("events.jsonl")).unwrap();
+        let line = events.lines().find(|line| line.contains("stage_started")).unwrap().to_owned();
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        (event["n_images"].clone(), event["n_steps"].clone())
+    };
+    assert_eq!(steps("runs/small"), steps("runs/small-2"));
+}
+
+#[test]
+fn a_run_on_uneven_classes_is_the_same_on_any_number_of_threads() {
+    let workshop = Workshop::new(UNEVEN, 2);
+    for n_threads in ["1", "3"] {
+        let said = run(&workshop, &["--threads", n_threads]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+    let splits = std::fs::read_to_string(workshop.path("runs/small/splits.csv")).unwrap();
+    let n = |class: &str| {
+        let is_of = |line: &&str| line.contains(class) && line.contains("train");
+        splits.lines().filter(is_of).count()
+    };
+    assert_ne!(n("disc"), n("ring"), "{splits}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 54] = [
+const OVERRIDES: [(&str, &str); 55] = [
     // Keras.
     ("dataset.validation_split=0.2", "`split: { validation: 0.2 }`"),
     ("dataset.target_size=[160, 160]", "`image_size: 160`"),
@@ -29,6 +29,7 @@ const OVERRIDES: [(&str, &str); 54] = [
     ("stages.transfer.loss=binary_crossentropy", "the loss is the cross-entropy"),
     ("stages.transfer.metrics=[accuracy]", "all metrics are computed"),
     ("stages.transfer.class_weight=balanced", "`class_weights: balanced`"),
+    ("stages.transfer.sampler=weighted", "`sampling: balanced`"),
     ("stages.transfer.save_best_only=true", "`best_by: val/accuracy`"),
     ("stages.transfer.patience=3", "`early_stopping: { patience: 5 }`"),
     ("stages.transfer.clipnorm=1.0", "`gradient_clipping: { norm: 1.0 }`"),

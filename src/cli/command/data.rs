@@ -93,8 +93,8 @@ fn balance(found: &Survey) -> String {
     );
     if found.imbalance >= UNEVEN {
         text.push_str(
-            "  for uneven classes, stages have `class_weights: balanced` and `best_by: \
-             val/balanced_accuracy` (docs/uneven-classes.md)\n",
+            "  for uneven classes, stages have `class_weights: balanced`, `sampling: balanced` and \
+             `best_by: val/balanced_accuracy` (docs/uneven-classes.md)\n",
         );
     }
     text

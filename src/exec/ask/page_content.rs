@@ -242,7 +242,8 @@ fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, Ru
         return Ok(vec![]);
     }
     let changes = spec.last_augmentation().into();
-    let augmentation = Augmentation { changes, stream: stream.child("augmentation") };
+    let stream = stream.child("augmentation");
+    let augmentation = Augmentation { changes, stream, versions: vec![] };
     let n = order.len();
     let mut pass = seen.loader(spec).start(order, Some(&augmentation), 0);
     let batch = pass.take(n)?;

@@ -181,8 +181,9 @@ fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), Run
     let augmentation = Augmentation {
         changes: spec.last_augmentation().into(),
         stream: SeedStream::new(spec.seed).child("bench"),
+        versions: vec![],
     };
-    let mut pass = loader.start((0..n).collect(), Some(&augmentation), 0);
+    let mut pass = loader.start(0..n, Some(&augmentation), 0);
     for first in (0..n).step_by(loader.batch_size()) {
         let batch = pass.take(loader.batch_size().min(n - first)).map_err(RunError::from)?;
         pass.give_back(batch);
@@ -211,7 +212,7 @@ impl StageBench<'_> {
         let extractor = engine::extractor(self.network, &cut, self.weights)?;
         let mut trainer = AutodiffTrainer::new(self.network, &cut, self.weights, &trained, options);
         let n = loader.batch_size().min(loader.n_samples());
-        let batch = loader.start((0..n).collect(), None, 0).take(n)?;
+        let batch = loader.start(0..n, None, 0).take(n)?;
         let mut features = extractor.extract(&batch)?;
         let phase =
             |name, times, multiply_adds| Phase::new(Some(self.name), name, n, times, multiply_adds);

@@ -5,11 +5,13 @@
 //! computed once per stage. The same holds for training images without augmentation, or with a
 //! fixed number of augmented versions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alpaca_random::SeedStream;
 
+use crate::base::batch::Visit;
 use crate::base::fs::FileError;
 use crate::cache::records::{Fit, Records, Room};
 use crate::dataset::examine::Dataset;
@@ -17,7 +19,7 @@ use crate::dataset::loader::{Augmentation, Loader, Pass};
 use crate::dataset::order;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
 use crate::model::network::Network;
-use crate::spec::{AugmentationSpec, PipelineSpec, TrainSpec};
+use crate::spec::{AugmentationSpec, PipelineSpec, SamplingSpec, TrainSpec};
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 
 /// The images of a run and their splits.
@@ -33,6 +35,8 @@ pub(crate) struct StageImages<'a> {
     pub(crate) views: Option<usize>,
     /// Distinct versions of each training image over all epochs, if their number is fixed.
     pub(crate) n_versions: Option<usize>,
+    /// Which training images an epoch visits.
+    pub(crate) sampling: SamplingSpec,
 }
 
 /// Distinct versions of each training image over all epochs: one without augmentation, and `None`
@@ -126,8 +130,37 @@ impl Kept {
         Ok(Self { records: Records::new(n * n_versions, len, room)?, numbers, n })
     }
 
-    fn number(&self, sample: usize, version: usize) -> usize {
-        self.numbers[sample] + version * self.n
+    fn number(&self, visit: Visit, versions: Versions) -> usize {
+        self.numbers[visit.sample] + versions.of(visit) * self.n
+    }
+
+    /// The visits with features that have to be computed. Of several to one version of an image it
+    /// is the first, if its features are cached for the others.
+    fn missing(&self, visits: &[Visit], versions: Versions) -> Vec<Visit> {
+        let mut seen = BTreeSet::new();
+        let is_missing = |visit: &Visit| {
+            let number = self.number(*visit, versions);
+            !self.records.has(number) && (seen.insert(number) || !self.records.fits(number))
+        };
+        visits.iter().copied().filter(is_missing).collect()
+    }
+}
+
+/// The versions of images that an epoch uses, of those whose features are cached.
+#[derive(Clone, Copy)]
+struct Versions {
+    /// That of the first visit to an image. Further visits take turns with the others.
+    first: usize,
+    /// Their number.
+    n: usize,
+}
+
+impl Versions {
+    /// Images have one version.
+    const ONE: Self = Self { first: 0, n: 1 };
+
+    fn of(self, visit: Visit) -> usize {
+        (self.first + visit.repeat) % self.n
     }
 }
 
@@ -157,31 +190,45 @@ impl<'a> StageFeatures<'a> {
 
 impl FeatureSource for StageFeatures<'_> {
     fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_> {
-        let StageImages { dataset, train, changes, views, .. } = self.images;
-        let epoch = epoch as u64;
-        let mut order = order::shuffled(dataset, train, self.stream.child("order").at(epoch));
+        let StageImages { dataset, train, changes, views, sampling, .. } = self.images;
+        let in_order = self.stream.child("order").at(epoch as u64);
+        let mut order = match sampling {
+            SamplingSpec::Shuffled => order::shuffled(dataset, train, in_order),
+            SamplingSpec::Balanced => {
+                let drawn = self.stream.child("sampling").at(epoch as u64);
+                order::balanced(dataset, train, drawn, in_order)
+            }
+        };
         order.drain(..order.len().min(n_steps * self.images.loader.batch_size()));
-        // An epoch uses one version of every image; versions take turns.
-        let version = views.map_or(epoch, |views| (epoch - 1) % views as u64);
-        let stream = self.stream.child("augmentation").at(version);
+        // The first visits of an epoch use one version of every image; versions take turns.
+        let stream = self.stream.child("augmentation");
+        let versions = views.map(|n| Versions { first: (epoch - 1) % n, n });
+        let (stream, turns) = match versions {
+            None => (stream.at(epoch as u64), vec![]),
+            Some(Versions { first, n }) => {
+                let turns = (0..n).map(|turn| stream.at(((first + turn) % n) as u64)).collect();
+                (stream.at(first as u64), turns)
+            }
+        };
         let changes = Arc::clone(changes);
-        let augmentation = (!changes.is_empty()).then_some(Augmentation { changes, stream });
-        let version = if self.training.is_some() && views.is_some() { version } else { 0 };
+        let augmentation =
+            (!changes.is_empty()).then_some(Augmentation { changes, stream, versions: turns });
+        let versions = versions.unwrap_or(Versions::ONE);
         FeaturePass::start(
             Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
             order,
             augmentation.as_ref(),
-            self.training.as_mut().map(|kept| (kept, version as usize)),
-            epoch as usize,
+            self.training.as_mut().map(|kept| (kept, versions)),
+            epoch,
         )
     }
 
     fn validation(&mut self) -> FeatureBatches<'_> {
         FeaturePass::start(
             Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
-            self.images.validation.to_vec(),
+            self.images.validation.iter().copied().map(Visit::from).collect(),
             None,
-            self.validation.as_mut().map(|kept| (kept, 0)),
+            self.validation.as_mut().map(|kept| (kept, Versions::ONE)),
             0,
         )
     }
@@ -204,11 +251,11 @@ struct FeaturePass<'a> {
     dataset: &'a Dataset,
     shapes: &'a [Vec<usize>],
     batch_size: usize,
-    order: Vec<usize>,
+    order: Vec<Visit>,
     at: usize,
     /// Loads the images of the pass that have no cached features.
     pass: Pass,
-    kept: Option<(&'a mut Kept, usize)>,
+    kept: Option<(&'a mut Kept, Versions)>,
     /// How long the current batch waited for images; the time of the frozen part follows.
     waiting: Duration,
     frozen: Duration,
@@ -217,17 +264,14 @@ struct FeaturePass<'a> {
 impl<'a> FeaturePass<'a> {
     fn start(
         extraction: Extraction<'a>,
-        order: Vec<usize>,
+        order: Vec<Visit>,
         augmentation: Option<&Augmentation>,
-        kept: Option<(&'a mut Kept, usize)>,
+        kept: Option<(&'a mut Kept, Versions)>,
         round: usize,
     ) -> FeatureBatches<'a> {
         let Extraction { images, extractor, shapes } = extraction;
         let missing = match &kept {
-            Some((kept, version)) => {
-                let all = order.iter().copied();
-                all.filter(|sample| !kept.records.has(kept.number(*sample, *version))).collect()
-            }
+            Some((kept, versions)) => kept.missing(&order, *versions),
             None => order.clone(),
         };
         Box::new(Self {
@@ -245,35 +289,32 @@ impl<'a> FeaturePass<'a> {
     }
 
     /// The features of some images, cached or computed.
-    fn features(&mut self, samples: &[usize]) -> Result<Features, TrainError> {
-        let Some((kept, version)) = self.kept.take() else {
-            return self.extract(samples.len());
+    fn features(&mut self, visits: &[Visit]) -> Result<Features, TrainError> {
+        let Some((kept, versions)) = self.kept.take() else {
+            return self.extract(visits.len());
         };
-        let features = self.with_kept(samples, kept, version);
-        self.kept = Some((kept, version));
+        let features = self.with_kept(visits, kept, versions);
+        self.kept = Some((kept, versions));
         features
     }
 
     /// Combines cached features with new ones, and caches the new ones.
     fn with_kept(
         &mut self,
-        samples: &[usize],
+        visits: &[Visit],
         kept: &mut Kept,
-        version: usize,
+        versions: Versions,
     ) -> Result<Features, TrainError> {
-        let is_kept: Vec<bool> =
-            samples.iter().map(|&sample| kept.records.has(kept.number(sample, version))).collect();
-        let n_missing = is_kept.iter().filter(|is_kept| !**is_kept).count();
-        let new = match n_missing {
+        let new = match kept.missing(visits, versions).len() {
             0 => None,
             n => Some(self.extract(n)?),
         };
-        let mut features = FeaturesInMaking::new(self.shapes, samples.len());
+        let mut features = FeaturesInMaking::new(self.shapes, visits.len());
         let mut record = vec![0.0; features.record_len()];
         let mut n_new = 0;
-        for (&sample, is_kept) in samples.iter().zip(is_kept) {
-            let number = kept.number(sample, version);
-            if is_kept {
+        for &visit in visits {
+            let number = kept.number(visit, versions);
+            if kept.records.has(number) {
                 kept.records.read(number, &mut record)?;
             } else if let Some(new) = &new {
                 new.write_record(n_new, &mut record);
@@ -306,16 +347,128 @@ impl Iterator for FeaturePass<'_> {
         if self.at == end {
             return None;
         }
-        let samples = self.order[self.at..end].to_vec();
+        let visits = self.order[self.at..end].to_vec();
         self.at = end;
         (self.waiting, self.frozen) = (Duration::ZERO, Duration::ZERO);
-        let features = self.features(&samples);
+        let features = self.features(&visits);
         if features.is_err() {
             self.at = self.order.len();
         }
         let labels =
-            samples.iter().map(|&sample| self.dataset.samples[sample].candidate.class).collect();
+            visits.iter().map(|visit| self.dataset.samples[visit.sample].candidate.class).collect();
         let Self { waiting, frozen, .. } = *self;
-        Some(features.map(|features| FeatureBatch { features, labels, samples, waiting, frozen }))
+        Some(features.map(|features| FeatureBatch { features, labels, visits, waiting, frozen }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alpaca_painter::Kind;
+
+    use super::*;
+    use crate::base::batch::Batch;
+    use crate::base::cancel::Cancel;
+    use crate::base::tally::Tally;
+    use crate::dataset::pixels::{PixelRoom, Pixels};
+    use crate::dataset::{examine, scan};
+    use crate::engine::EngineError;
+    use crate::spec::{
+        DatasetSource, DatasetSpec, Duplicates, Fit as FitInto, GeneratorSpec, ImageSize,
+        Interpolation, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
+    };
+
+    const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
+    const LEN: usize = 8 * 8 * 3;
+
+    /// Features that are the images.
+    struct Same;
+
+    impl FeatureExtractor for Same {
+        fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
+            Ok(Features { values: vec![batch.images.clone()] })
+        }
+    }
+
+    fn spec() -> DatasetSpec {
+        let kinds = vec![Kind::Textures];
+        let generator = GeneratorSpec { kinds, classes: 2, images: 5, seed: 0, afresh: false };
+        let interpolation = Interpolation::Bilinear;
+        DatasetSpec {
+            source: DatasetSource::Generator(generator),
+            image_size: SIZE,
+            resize: ResizeSpec { interpolation, antialias: true, fit: FitInto::Stretch },
+            split: SplitSpec {
+                train: 0.8,
+                validation: 0.2,
+                test: 0.0,
+                by: SplitBy::Random,
+                seed: 0,
+            },
+            batch_size: 4,
+            prefetch: Prefetch::Batches(1),
+            on_bad_image: OnBadImage::Error,
+            duplicates: Duplicates::Error,
+        }
+    }
+
+    fn dataset_and_loader() -> (Arc<Dataset>, Loader) {
+        let spec = spec();
+        let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
+        let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
+        let (tally, cancel) = (Tally::default(), Cancel::new());
+        let listing = scan::list(&spec).unwrap();
+        let dataset =
+            examine::examine(listing, spec.on_bad_image, &pixels, &tally, &cancel).unwrap();
+        let dataset = Arc::new(dataset);
+        let scaling = Preprocessing::MinusOneToOne;
+        let loader = Loader::new(Arc::clone(&dataset), pixels, &spec, scaling, 2);
+        (dataset, loader)
+    }
+
+    /// An image that is visited twice is computed once, if there is room for its features.
+    #[test]
+    fn features_are_those_of_their_images_whatever_is_cached() {
+        let (dataset, loader) = dataset_and_loader();
+        let of_class = |class: usize| {
+            let all = dataset.samples.iter().enumerate();
+            all.filter(move |(_, sample)| sample.candidate.class == class).map(|(i, _)| i)
+        };
+        let train: Vec<usize> = of_class(0).chain(of_class(1).take(2)).collect();
+        let flip = AugmentationSpec::RandomFlip(crate::spec::Flip::Horizontal);
+        for (changes, views) in [(vec![], None), (vec![flip], Some(2))] {
+            let changes: Arc<[AugmentationSpec]> = changes.into();
+            let images = StageImages {
+                dataset: &dataset,
+                loader: &loader,
+                train: &train,
+                validation: &[],
+                changes: &changes,
+                views,
+                n_versions: Some(views.unwrap_or(1)),
+                sampling: SamplingSpec::Balanced,
+            };
+            let epochs = |memory: Option<usize>| {
+                let memory = memory.map(|n| (2 * n * LEN * size_of::<f32>()) as u64);
+                let room = memory.map(|memory| Room { memory, disk: 0, folder: None });
+                let shapes = vec![vec![8, 8, 3]];
+                let stream = SeedStream::new(1);
+                let mut features =
+                    StageFeatures::new(images, &Same, shapes, stream, room.as_ref()).unwrap();
+                let mut all = vec![];
+                for epoch in 1..=3 {
+                    for batch in features.training(epoch, 0) {
+                        let FeatureBatch { features, labels, visits, .. } = batch.unwrap();
+                        all.push((features, labels, visits));
+                    }
+                }
+                all
+            };
+            let uncached = epochs(None);
+            let n = |visits: &[Visit]| visits.iter().filter(|visit| visit.repeat > 0).count();
+            assert!(uncached.iter().map(|(_, _, visits)| n(visits)).sum::<usize>() >= 3);
+            for memory in [1, 3, 100] {
+                assert!(epochs(Some(memory)) == uncached, "room for {memory} records");
+            }
+        }
     }
 }

@@ -301,6 +301,7 @@ impl Run<'_> {
             changes: &changes,
             views,
             n_versions: features::n_versions(self.spec, spec),
+            sampling: spec.sampling,
         };
         let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);

@@ -4,7 +4,7 @@
 use super::{
     RawAdam, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
     RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage, RawOptimizer,
-    RawPooling, RawPrefetch, RawResize, RawSchedule, RawSplit, RawSplitBy, RawTop,
+    RawPooling, RawPrefetch, RawResize, RawSampling, RawSchedule, RawSplit, RawSplitBy, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -127,6 +127,10 @@ pub(super) fn batch_norm() -> RawBatchNorm {
 
 pub(super) fn batch_norm_momentum() -> f64 {
     0.99
+}
+
+pub(super) fn sampling() -> RawSampling {
+    RawSampling::Shuffled
 }
 
 pub(super) fn class_weights() -> RawClassWeights {

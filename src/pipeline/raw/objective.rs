@@ -1,4 +1,4 @@
-//! The loss of a stage and its class weights, as written.
+//! The images, the loss and the class weights of a stage, as written.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+
+/// Which training images an epoch visits.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawSampling {
+    /// Each image once, in random order.
+    Shuffled,
+    /// As many images as the training set has, each class equally often, in random order. Images of
+    /// small classes are visited several times in an epoch, each time with another augmentation, and
+    /// some images of large classes are left out of it.
+    Balanced,
+}
 
 /// Weight of each class in the training loss.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

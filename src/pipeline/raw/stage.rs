@@ -8,7 +8,7 @@ use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
 use super::defaults;
-use super::objective::RawClassWeights;
+use super::objective::{RawClassWeights, RawSampling};
 use super::task::{RawEvaluate, RawExport};
 
 /// What a stage does.
@@ -49,6 +49,9 @@ pub(in crate::pipeline) struct RawTrain {
     /// By default every image is augmented anew in each epoch.
     #[schemars(range(min = 1, max = 1000))]
     pub(in crate::pipeline) augmentation_views: Option<usize>,
+    /// Which training images an epoch visits: each of them once, or each class equally often.
+    #[serde(default = "defaults::sampling")]
+    pub(in crate::pipeline) sampling: RawSampling,
     /// Number of passes over the training set.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(in crate::pipeline) epochs: usize,

@@ -1,10 +1,33 @@
-//! Resolves the loss of a stage and its class weights.
+//! Resolves the images, the loss and the class weights of a stage.
 
+use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
     RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,
-    defaults,
+    RawSampling, defaults,
 };
-use crate::spec::ClassWeightsSpec;
+use crate::spec::problem::{Code, Problem};
+use crate::spec::{ClassWeightsSpec, SamplingSpec};
+
+pub(super) fn sampling(
+    raw: RawSampling,
+    weights: &ClassWeightsSpec,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> SamplingSpec {
+    match (raw, weights) {
+        (RawSampling::Shuffled, _) => SamplingSpec::Shuffled,
+        (RawSampling::Balanced, weights) => {
+            use ClassWeightsSpec::{Balanced, Effective};
+            if matches!(weights, Balanced | Effective { .. }) {
+                let message = "`sampling` and `class_weights` both make up for uneven classes, so \
+                               that rare ones would count twice";
+                let problem = Problem::new(Code::Conflict, at.key("sampling"), message);
+                problems.push(problem.hint("keep one of them, or name the weight of each class"));
+            }
+            SamplingSpec::Balanced
+        }
+    }
+}
 
 pub(super) fn class_weights(raw: &RawClassWeights) -> ClassWeightsSpec {
     match raw {

@@ -90,6 +90,7 @@ fn train(
         }
     };
     let (schedule, warmup) = course::schedule(raw, at, problems);
+    let class_weights = objective::class_weights(&raw.class_weights);
     TrainSpec {
         from,
         from_weights,
@@ -102,7 +103,8 @@ fn train(
         batch_norm: course::batch_norm(raw.batch_norm, &freeze, at, problems),
         freeze,
         label_smoothing: raw.label_smoothing,
-        class_weights: objective::class_weights(&raw.class_weights),
+        sampling: objective::sampling(raw.sampling, &class_weights, at, problems),
+        class_weights,
         gradient_clipping: raw.gradient_clipping.map(course::clipping),
         weight_average: raw.weight_average.map(course::average),
         early_stopping: raw.early_stopping.map(course::early_stopping),

@@ -19,7 +19,7 @@ const DATASET: &str = "image_size";
 const MODEL: &str = "base";
 const TRAIN: &str = "early_stopping";
 
-const SLIPS: [Slip; 35] = [
+const SLIPS: [Slip; 36] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -184,6 +184,11 @@ const SLIPS: [Slip; 35] = [
         home: TRAIN,
         names: &["class_weight", "sample_weight", "pos_weight", "weighted_loss", "cls_pw"],
         hint: "write `class_weights: balanced`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["sampler", "weighted_sampler", "oversample", "oversampling", "class_balanced"],
+        hint: "write `sampling: balanced`",
     },
     Slip { home: TRAIN, names: &["metrics"], hint: "remove it: all metrics are computed" },
     // The pipeline.

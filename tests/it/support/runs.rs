@@ -86,6 +86,43 @@ stages:
       early_stopping: { patience: 3, min_delta: 0.3 }
 ";
 
+/// Two stages with all that there is for uneven classes. The split leaves more of one class than of
+/// the other to train on.
+pub const UNEVEN: &str = "\
+version: 1
+seed: 4
+dataset:
+  directory: pictures
+  image_size: 32
+  batch_size: 5
+  split: { validation: 0.4, by: random }
+augmentation:
+  - random_flip: both
+  - random_contrast: { factor: 0.2 }
+augmentation_views: 2
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  head:
+    train:
+      epochs: 4
+      sampling: balanced
+      best_by: val/balanced_accuracy
+  last:
+    train:
+      unfreeze_from: block_15
+      epochs: 3
+      augmentation:
+        - random_rotation: { factor: 0.1 }
+      sampling: balanced
+      label_smoothing: 0.1
+      class_weights: { disc: 1.0, ring: 2.0 }
+  weighted:
+    train:
+      unfreeze_from: block_16
+      epochs: 2
+      class_weights: effective
+";
+
 /// The files that a second execution may write differently.
 const VOLATILE: [&str; 3] = ["events.jsonl", "manifest.json", "timings.csv"];
 
