@@ -48,7 +48,7 @@ pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
     PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
-pub use objective::{ClassWeightsSpec, SamplingSpec};
+pub use objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageSpec, TrainSpec,

@@ -36,6 +36,30 @@ pub enum SamplingSpec {
     Balanced,
 }
 
+/// The loss of an image, as a function of the probability of its class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossSpec {
+    /// The cross-entropy.
+    CrossEntropy,
+    /// The cross-entropy times a power of one minus the probability (Lin et al. 2017, arXiv
+    /// 1708.02002).
+    Focal {
+        /// The exponent.
+        gamma: f64,
+    },
+}
+
+impl LossSpec {
+    /// The exponent of the focal loss; 0 for the cross-entropy.
+    pub fn gamma(self) -> f64 {
+        match self {
+            Self::CrossEntropy => 0.0,
+            Self::Focal { gamma } => gamma,
+        }
+    }
+}
+
 impl TrainSpec {
     /// The settings that make probabilities differ from the frequencies of the classes in the data,
     /// as they are written in a pipeline.
@@ -50,7 +74,8 @@ impl TrainSpec {
             SamplingSpec::Shuffled => None,
             SamplingSpec::Balanced => Some("sampling: balanced"),
         };
-        weights.into_iter().chain(sampling).collect()
+        let loss = (self.loss.gamma() > 0.0).then_some("loss: focal");
+        weights.into_iter().chain(sampling).chain(loss).collect()
     }
 
     /// A sentence on the probabilities of the stage's model, if they are not calibrated to the

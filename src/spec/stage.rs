@@ -6,7 +6,7 @@ use super::AugmentationSpec;
 use super::course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
-use super::objective::{ClassWeightsSpec, SamplingSpec};
+use super::objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -57,6 +57,8 @@ pub struct TrainSpec {
     pub warmup: Option<WarmupSpec>,
     /// Which statistics the batch normalization of trained layers uses.
     pub batch_norm: BatchNormSpec,
+    /// Loss of a training image.
+    pub loss: LossSpec,
     /// Part of each training label that is spread evenly over all classes (Szegedy et al. 2016,
     /// arXiv 1512.00567).
     pub label_smoothing: f64,

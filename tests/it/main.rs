@@ -40,6 +40,7 @@ mod keras_files;
 mod layouts;
 mod layer_definitions;
 mod layers_command;
+mod losses;
 mod models_command;
 mod networks;
 mod odd_files;

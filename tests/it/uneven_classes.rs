@@ -1,4 +1,4 @@
-//! Uneven classes: weights in the loss, balanced sampling, and what a run and its page say about them.
+//! Uneven classes: weights in the loss, balanced sampling, focal loss, and what a run and its page say about them.
 
 use crate::support::pictures::Workshop;
 use crate::support::program::alpaca_run;
@@ -66,6 +66,35 @@ fn balanced_sampling_changes_training_and_not_the_number_of_steps() {
 }
 
 #[test]
+fn focal_loss_changes_training_and_not_how_validation_is_measured() {
+    let workshop = uneven(ONE_STAGE);
+    let setting = |loss: &str| format!("stages.transfer.loss={loss}");
+    let [entropy, focal, none] = &metrics_with(
+        &workshop,
+        &[
+            &setting("cross_entropy"),
+            &setting("{ focal: {} }"),
+            &setting("{ focal: { gamma: 0 } }"),
+        ],
+    )[..] else {
+        panic!("three runs")
+    };
+    assert_eq!(entropy, none);
+    let value = |metrics: &str, column: &str| -> f64 {
+        let mut lines = metrics.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let at = lines.next().unwrap().iter().position(|name| *name == column).unwrap();
+        lines.next().unwrap()[at].parse().unwrap()
+    };
+    // The only step begins with the same weights, and the factor of each image is below one.
+    assert!(value(focal, "train/loss") < value(entropy, "train/loss"));
+    let text = std::fs::read_to_string(workshop.path("runs/small-2/metrics.json")).unwrap();
+    let measured: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let log_loss = measured["log_loss"].as_f64().unwrap();
+    // The table has six digits after the point.
+    assert!((value(focal, "val/loss") - log_loss).abs() < 1e-6);
+}
+
+#[test]
 fn a_run_on_uneven_classes_is_the_same_on_any_number_of_threads() {
     let workshop = Workshop::new(UNEVEN, 2);
     for n_threads in ["1", "3"] {
@@ -73,12 +102,31 @@ fn a_run_on_uneven_classes_is_the_same_on_any_number_of_threads() {
         assert_eq!(said.code, Some(0), "{}", said.err);
     }
     assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+    let said = alpaca_run(&["reproduce", &workshop.text("runs/small")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
     let splits = std::fs::read_to_string(workshop.path("runs/small/splits.csv")).unwrap();
     let n = |class: &str| {
         let is_of = |line: &&str| line.contains(class) && line.contains("train");
         splits.lines().filter(is_of).count()
     };
     assert_ne!(n("disc"), n("ring"), "{splits}");
+}
+
+/// A name consists of characters, whatever bytes stand for them.
+#[test]
+fn the_name_of_a_class_may_be_encoded_in_another_way() {
+    let workshop = uneven(ONE_STAGE);
+    let pictures = workshop.path("pictures");
+    std::fs::rename(pictures.join("ring"), pictures.join("re\u{301}")).unwrap();
+    let check = |weights: &str| {
+        let weights = format!("stages.transfer.class_weights={{disc: 1.0, {weights}}}");
+        alpaca_run(&["check", &workshop.text("small.yaml"), "-S", &weights])
+    };
+    let said = check("r\u{e9}: 2.0");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let said = check("r\u{e9}: 2.0, re\u{301}: 3.0");
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("P050") && said.err.contains("has two weights for"), "{}", said.err);
 }
 
 #[test]

@@ -11,7 +11,7 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 55] = [
+const OVERRIDES: [(&str, &str); 57] = [
     // Keras.
     ("dataset.validation_split=0.2", "`split: { validation: 0.2 }`"),
     ("dataset.target_size=[160, 160]", "`image_size: 160`"),
@@ -26,7 +26,9 @@ const OVERRIDES: [(&str, &str); 55] = [
     ("stages.transfer.learning_rate=1e-3", "`optimizer: { adam: { learning_rate: 1e-3 } }`"),
     ("stages.transfer.trainable=false", "`freeze: all`"),
     ("stages.transfer.fine_tune_at=100", "`unfreeze_from: LAYER`"),
-    ("stages.transfer.loss=binary_crossentropy", "the loss is the cross-entropy"),
+    ("stages.transfer.loss=binary_crossentropy", "`cross_entropy` or a mapping with `focal`"),
+    ("stages.transfer.loss=focal", "`focal: {}` under `loss`"),
+    ("stages.transfer.criterion=focal", "`loss: { focal: { gamma: 2.0 } }`"),
     ("stages.transfer.metrics=[accuracy]", "all metrics are computed"),
     ("stages.transfer.class_weight=balanced", "`class_weights: balanced`"),
     ("stages.transfer.sampler=weighted", "`sampling: balanced`"),

@@ -193,6 +193,7 @@ fn training_loss(spec: &TrainSpec, images: &StageImages<'_>) -> TrainingLoss {
         counts[dataset.samples[position].candidate.class] += 1;
     }
     TrainingLoss {
+        gamma: spec.loss.gamma(),
         smoothing: spec.label_smoothing,
         class_weights: class_weights(&spec.class_weights, &dataset.classes, &counts),
     }

@@ -3,8 +3,9 @@
 
 use super::{
     RawAdam, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
-    RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawOnBadImage, RawOptimizer,
-    RawPooling, RawPrefetch, RawResize, RawSampling, RawSchedule, RawSplit, RawSplitBy, RawTop,
+    RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawLoss, RawOnBadImage,
+    RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSampling, RawSchedule, RawSplit,
+    RawSplitBy, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -127,6 +128,14 @@ pub(super) fn batch_norm() -> RawBatchNorm {
 
 pub(super) fn batch_norm_momentum() -> f64 {
     0.99
+}
+
+pub(super) fn loss() -> RawLoss {
+    RawLoss::CrossEntropy
+}
+
+pub(super) fn focal_gamma() -> f64 {
+    2.0
 }
 
 pub(super) fn sampling() -> RawSampling {

@@ -32,7 +32,7 @@ pub(super) use model::{
 };
 pub(super) use objective::{
     RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,
-    RawSampling,
+    RawFocal, RawLoss, RawSampling,
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,

@@ -19,6 +19,28 @@ pub(in crate::pipeline) enum RawSampling {
     Balanced,
 }
 
+/// Loss of a training image. Validation losses are always the cross-entropy.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawLoss {
+    /// Cross-entropy: the negative logarithm of the probability of the class.
+    CrossEntropy,
+    /// Focal loss (Lin et al. 2017), as in Keras: the cross-entropy times `(1 - p)^gamma`, where `p`
+    /// is the probability of the class. Images that are classified well count less.
+    Focal(RawFocal),
+}
+
+/// Focal loss.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawFocal {
+    /// Exponent: the larger it is, the less images count that are classified well. 0 is the
+    /// cross-entropy. The "alpha" of the focal loss is `class_weights`.
+    #[serde(default = "defaults::focal_gamma")]
+    #[schemars(extend("minimum" = 0))]
+    pub(in crate::pipeline) gamma: f64,
+}
+
 /// Weight of each class in the training loss.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]

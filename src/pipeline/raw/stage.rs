@@ -8,7 +8,7 @@ use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
 use super::defaults;
-use super::objective::{RawClassWeights, RawSampling};
+use super::objective::{RawClassWeights, RawLoss, RawSampling};
 use super::task::{RawEvaluate, RawExport};
 
 /// What a stage does.
@@ -66,6 +66,9 @@ pub(in crate::pipeline) struct RawTrain {
     /// Which statistics the batch normalization of trained layers uses.
     #[serde(default = "defaults::batch_norm")]
     pub(in crate::pipeline) batch_norm: RawBatchNorm,
+    /// Loss of a training image. Validation losses are always the cross-entropy.
+    #[serde(default = "defaults::loss")]
+    pub(in crate::pipeline) loss: RawLoss,
     /// Part of each training label that is spread evenly over all classes. It keeps the model from
     /// becoming overconfident.
     #[serde(default)]

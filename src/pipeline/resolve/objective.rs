@@ -3,10 +3,17 @@
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
     RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,
-    RawSampling, defaults,
+    RawFocal, RawLoss, RawSampling, defaults,
 };
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{ClassWeightsSpec, SamplingSpec};
+use crate::spec::{ClassWeightsSpec, LossSpec, SamplingSpec};
+
+pub(super) fn loss(raw: RawLoss) -> LossSpec {
+    match raw {
+        RawLoss::CrossEntropy => LossSpec::CrossEntropy,
+        RawLoss::Focal(RawFocal { gamma }) => LossSpec::Focal { gamma },
+    }
+}
 
 pub(super) fn sampling(
     raw: RawSampling,

@@ -102,6 +102,7 @@ fn train(
         warmup,
         batch_norm: course::batch_norm(raw.batch_norm, &freeze, at, problems),
         freeze,
+        loss: objective::loss(raw.loss),
         label_smoothing: raw.label_smoothing,
         sampling: objective::sampling(raw.sampling, &class_weights, at, problems),
         class_weights,

@@ -249,6 +249,12 @@ impl Check<'_> {
             return Shape::Sound;
         }
         let message = format!("{} cannot be `{word}`", named.subject);
+        if schema.tags().iter().any(|(tag, _)| tag.eq_ignore_ascii_case(word))
+            && let Some(hint) = wording::how_to_mend(node, schema, named.key)
+        {
+            let diagnostic = Diagnostic::new(Code::UnknownChoice, node.span.clone(), message);
+            return self.report(diagnostic.hint(hint));
+        }
         let takes_more = schema.branches().iter().any(|branch| branch.words().is_empty());
         let hint = if takes_more {
             match text::nearest(word, words.iter().copied(), 1)[..] {

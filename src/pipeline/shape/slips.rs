@@ -13,13 +13,15 @@ struct Slip {
     hint: &'static str,
 }
 
-/// Keys that tell mappings apart: of the pipeline, its dataset, its model, a stage that trains.
+/// Keys that tell mappings apart: of the pipeline, its dataset, its model, a stage that trains, the
+/// focal loss.
 const PIPELINE: &str = "stages";
 const DATASET: &str = "image_size";
 const MODEL: &str = "base";
 const TRAIN: &str = "early_stopping";
+const FOCAL: &str = "gamma";
 
-const SLIPS: [Slip; 36] = [
+const SLIPS: [Slip; 37] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -166,8 +168,8 @@ const SLIPS: [Slip; 36] = [
     },
     Slip {
         home: TRAIN,
-        names: &["loss", "criterion", "loss_function"],
-        hint: "remove it: the loss is the cross-entropy; `label_smoothing` changes its targets",
+        names: &["criterion", "loss_function", "loss_fn", "focal_loss", "focal_gamma", "fl_gamma"],
+        hint: "write `loss: cross_entropy`, the default, or `loss: { focal: { gamma: 2.0 } }`",
     },
     Slip { home: TRAIN, names: &["smoothing"], hint: "write `label_smoothing: 0.1`" },
     Slip {
@@ -184,6 +186,11 @@ const SLIPS: [Slip; 36] = [
         home: TRAIN,
         names: &["class_weight", "sample_weight", "pos_weight", "weighted_loss", "cls_pw"],
         hint: "write `class_weights: balanced`",
+    },
+    Slip {
+        home: FOCAL,
+        names: &["alpha", "weight", "weights", "class_weights"],
+        hint: "write the weights of the classes as `class_weights` of the stage",
     },
     Slip {
         home: TRAIN,

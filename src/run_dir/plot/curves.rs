@@ -17,7 +17,7 @@ struct Figure {
 
 const FIGURES: [Figure; 2] = [
     Figure { file: "accuracy.svg", title: "Accuracy", value: |evaluated| evaluated.accuracy },
-    Figure { file: "loss.svg", title: "Loss (cross-entropy)", value: |evaluated| evaluated.loss },
+    Figure { file: "loss.svg", title: "Loss", value: |evaluated| evaluated.loss },
 ];
 
 /// A curve: its CSS class, its name, and the source of its values.

@@ -114,6 +114,7 @@ stages:
       augmentation:
         - random_rotation: { factor: 0.1 }
       sampling: balanced
+      loss: { focal: { gamma: 1.5 } }
       label_smoothing: 0.1
       class_weights: { disc: 1.0, ring: 2.0 }
   weighted:
@@ -121,6 +122,7 @@ stages:
       unfreeze_from: block_16
       epochs: 2
       class_weights: effective
+      loss: { focal: {} }
 ";
 
 /// The files that a second execution may write differently.
