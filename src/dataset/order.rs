@@ -83,7 +83,7 @@ mod tests {
                 let path = format!("c{class}/{i:03}.jpg");
                 let digest = Digest::of(path.as_bytes());
                 let origin = Origin::File(path.clone().into());
-                Sample { candidate: Candidate { path, class, origin }, digest }
+                Sample { candidate: Candidate::new(path, class, origin), digest }
             };
             (0..n).map(sample).collect::<Vec<_>>()
         };

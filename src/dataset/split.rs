@@ -130,13 +130,7 @@ mod tests {
             let path = format!("c{class}/{i:03}.jpg");
             let digest = Digest::of(path.as_bytes());
             Sample {
-                candidate: Candidate {
-                    origin: Origin::File(path.clone().into()),
-                    path,
-                    class,
-                    part: None,
-                    group: None,
-                },
+                candidate: Candidate::new(path.clone(), class, Origin::File(path.into())),
                 digest,
             }
         };

@@ -52,12 +52,8 @@ mod tests {
     /// A listing with an image in each of five classes.
     fn listing() -> Listing {
         let classes = ["ant", "bee", "cat", "dog", "elk"].map(str::to_owned).to_vec();
-        let candidate = |(class, name): (usize, &String)| Candidate {
-            path: format!("{name}/1.jpg"),
-            class,
-            origin: Origin::File("1.jpg".into()),
-            part: None,
-            group: None,
+        let candidate = |(class, name): (usize, &String)| {
+            Candidate::new(format!("{name}/1.jpg"), class, Origin::File("1.jpg".into()))
         };
         let candidates = classes.iter().enumerate().map(candidate).collect();
         Listing { classes, candidates, split_by: None, warnings: vec![] }

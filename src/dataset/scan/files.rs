@@ -96,7 +96,7 @@ pub(super) fn list_class(
         };
         let path = format!("{prefix}{path}");
         let origin = Origin::File(file);
-        candidates.push(Candidate { path, class, origin, part, group: None });
+        candidates.push(Candidate { part, ..Candidate::new(path, class, origin) });
     }
     Ok(passed_over)
 }

@@ -41,13 +41,7 @@ mod tests {
 
     #[test]
     fn a_group_is_the_first_parentheses_or_the_whole_match() {
-        let candidate = |path: &str| Candidate {
-            path: path.to_owned(),
-            class: 0,
-            origin: Origin::File(path.into()),
-            part: None,
-            group: None,
-        };
+        let candidate = |path: &str| Candidate::new(path.to_owned(), 0, Origin::File(path.into()));
         let mut candidates = ["a/cow7_1.jpg", "a/cow7_2.jpg", "b/cow12_1.jpg"].map(candidate);
         for (pattern, expected) in [
             (r"([^/]+)_\d", ["cow7", "cow7", "cow12"]),

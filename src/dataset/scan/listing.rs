@@ -22,6 +22,13 @@ pub struct Candidate {
     pub group: Option<Arc<str>>,
 }
 
+impl Candidate {
+    /// A file that is in no part of a split and no group.
+    pub fn new(path: String, class: usize, origin: Origin) -> Self {
+        Self { path, class, origin, part: None, group: None }
+    }
+}
+
 /// The source of the pixels of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {

@@ -54,12 +54,10 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
     let n_digits = spec.images.saturating_sub(1).to_string().len();
     let candidates = (0..spec.classes)
         .flat_map(|class| (0..spec.images).map(move |number| (class, number)))
-        .map(|(class, number)| Candidate {
-            path: format!("{}/{number:0n_digits$}", classes[class]),
-            class,
-            origin: Origin::Drawn { generator: Arc::clone(generator), number },
-            part: None,
-            group: None,
+        .map(|(class, number)| {
+            let path = format!("{}/{number:0n_digits$}", classes[class]);
+            let generator = Arc::clone(generator);
+            Candidate::new(path, class, Origin::Drawn { generator, number })
         })
         .collect();
     Listing { classes, candidates, split_by: None, warnings: vec![] }

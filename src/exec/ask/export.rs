@@ -268,8 +268,7 @@ mod tests {
 
     fn images() -> EvaluationImages {
         let origin = Origin::File("a.png".into());
-        let path = "a.png".to_owned();
-        let candidate = Candidate { path, class: 0, origin, part: None, group: None };
+        let candidate = Candidate::new("a.png".to_owned(), 0, origin);
         let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
         let (classes, size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
         let dataset = Dataset { classes, samples, ..Dataset::default() };

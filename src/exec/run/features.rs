@@ -394,7 +394,9 @@ mod tests {
         let generator = GeneratorSpec { kinds, classes: 2, images: 5, seed: 0, afresh: false };
         let interpolation = Interpolation::Bilinear;
         DatasetSpec {
-            source: DatasetSource::Generator(generator),
+            source: DatasetSource::Generator { generator },
+            classes: None,
+            limit: None,
             image_size: SIZE,
             resize: ResizeSpec { interpolation, antialias: true, fit: FitInto::Stretch },
             split: SplitSpec {
@@ -402,6 +404,8 @@ mod tests {
                 validation: 0.2,
                 test: 0.0,
                 by: SplitBy::Random,
+                groups: None,
+                folds: None,
                 seed: 0,
             },
             batch_size: 4,
