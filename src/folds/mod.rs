@@ -169,6 +169,9 @@ fn over_folds(name: &'static str, folds: &[Fold]) -> Option<OverFolds> {
     (!values.is_empty()).then(|| {
         let ratio = n_validation as f64 / n_train.max(1) as f64;
         let (mean, deviation, interval) = interval::over_folds(&values, ratio);
+        // All metrics are at least 0, and all but the loss at most 1.
+        let most = if name == "log_loss" { f64::INFINITY } else { 1.0 };
+        let interval = interval.map(|[low, high]| [low.max(0.0), high.min(most)]);
         OverFolds { name, mean, deviation, interval }
     })
 }

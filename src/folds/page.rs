@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{folds, mean, title};
+use super::text::{folds, title};
 use super::{CrossValidation, METRICS};
 use crate::base::text::{self, escape};
 use crate::metrics::Scored;
@@ -11,11 +11,18 @@ use crate::run_dir::html;
 use crate::run_dir::measured::PredictionRow;
 use crate::run_dir::plot;
 
-/// Most images that are listed.
-const MOST_IMAGES: usize = 50;
+/// Most images that are shown.
+const MOST_IMAGES: usize = 48;
+/// The longest side of an image in pixels: twice the displayed size, for HiDPI screens.
+const THUMBNAIL: u32 = 320;
 
-/// Renders the page. `name` is that of the pipeline.
-pub fn render(name: &str, found: &CrossValidation) -> String {
+/// Renders the page. `name` is that of the pipeline; `image` gives the image at a path as a JPEG
+/// file that fits into a square of the given side.
+pub fn render(
+    name: &str,
+    found: &CrossValidation,
+    image: &dyn Fn(&str, u32) -> Option<Vec<u8>>,
+) -> String {
     let pooled = &found.out_of_fold;
     let head = format!("{name}, {}", text::count(found.folds.len(), "fold"));
     let mut body = format!("<h1>{}</h1>\n", escape(&head));
@@ -28,10 +35,8 @@ pub fn render(name: &str, found: &CrossValidation) -> String {
         interval(pooled.accuracy_interval)
     );
     body.push_str(&html::heading("Metrics over the folds"));
-    let means: Vec<Vec<String>> =
-        found.metrics.iter().map(|metric| vec![title(metric.name), mean(metric)]).collect();
-    let heads = ["metric", "mean ± standard deviation (interval of the mean)"].map(str::to_owned);
-    body.push_str(&html::table(&heads, &means, &[]));
+    let (heads, means) = means(found);
+    body.push_str(&html::table(&heads, &means, &[1, 2, 3]));
     body.push_str(
         "<p class=\"faint\">The intervals of the mean take into account that the training sets of the \
          folds overlap (Nadeau and Bengio 2003).</p>\n",
@@ -44,31 +49,49 @@ pub fn render(name: &str, found: &CrossValidation) -> String {
     body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7]));
     body.push_str(&html::heading("Plots"));
     let scored: Vec<Scored<'_>> = found.predictions.iter().map(PredictionRow::scored).collect();
-    for (_, svg) in plot::measured::render_all(pooled, &scored) {
-        let _ = writeln!(body, "<figure>{svg}</figure>");
-    }
+    let plots = plot::measured::render_all(pooled, &scored).into_iter().map(|(_, svg)| svg);
+    let _ = writeln!(body, "<div class=\"plots\">\n{}</div>", plots.collect::<String>());
     body.push_str(&html::heading("Largest errors"));
-    body.push_str(&errors(found));
+    body.push_str(&errors(found, image));
     html::document(&head, &body)
 }
 
+/// Each metric with its mean, spread and interval.
+fn means(found: &CrossValidation) -> (Vec<String>, Vec<Vec<String>>) {
+    let heads = ["metric", "mean", "standard deviation", "95 % interval of the mean"];
+    let rows = found.metrics.iter().map(|metric| {
+        let interval = metric.interval.map_or_else(|| "–".to_owned(), interval);
+        vec![title(metric.name), four(metric.mean), four(metric.deviation), interval]
+    });
+    (heads.map(str::to_owned).to_vec(), rows.collect())
+}
+
 /// The images whose label is least probable.
-fn errors(found: &CrossValidation) -> String {
+fn errors(found: &CrossValidation, image: &dyn Fn(&str, u32) -> Option<Vec<u8>>) -> String {
     let mut wrong: Vec<&PredictionRow> =
         found.predictions.iter().filter(|row| row.label != row.predicted).collect();
     wrong.sort_by(|a, b| a.probabilities[a.label].total_cmp(&b.probabilities[b.label]));
     if wrong.is_empty() {
         return "<p>All images are predicted correctly.</p>\n".to_owned();
     }
-    let class = |class: usize| found.out_of_fold.classes[class].name.clone();
-    let rows: Vec<Vec<String>> = wrong
-        .iter()
-        .take(MOST_IMAGES)
-        .map(|row| {
-            let of_label = four(row.probabilities[row.label]);
-            vec![row.path.clone(), class(row.label), class(row.predicted), of_label]
-        })
-        .collect();
-    let heads = ["image", "label", "predicted", "probability of the label"].map(str::to_owned);
-    html::table(&heads, &rows, &[3])
+    let class = |class: usize| escape(&found.out_of_fold.classes[class].name);
+    let mut body = "<div class=\"images\">\n".to_owned();
+    for row in wrong.into_iter().take(MOST_IMAGES) {
+        let PredictionRow { path, label, predicted, probabilities } = row;
+        let shown = match image(path, THUMBNAIL) {
+            Some(bytes) => format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes)),
+            None => "<div class=\"none\">no image</div>".to_owned(),
+        };
+        let _ = writeln!(
+            body,
+            "<figure>{shown}<figcaption>predicted {} {:.2}<br>true {} {:.2}<br>{}</figcaption></figure>",
+            class(*predicted),
+            probabilities[*predicted],
+            class(*label),
+            probabilities[*label],
+            html::image_name(path),
+        );
+    }
+    body.push_str("</div>\n");
+    body
 }

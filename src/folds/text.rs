@@ -47,7 +47,7 @@ pub(super) fn folds(
 }
 
 /// The mean of a metric with its spread and interval.
-pub(super) fn mean(metric: &OverFolds) -> String {
+fn mean(metric: &OverFolds) -> String {
     let interval = metric.interval.map(|of| format!(" (95 % interval {})", interval(of)));
     format!("{} ± {}{}", four(metric.mean), four(metric.deviation), interval.unwrap_or_default())
 }

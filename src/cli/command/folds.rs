@@ -44,7 +44,8 @@ pub(in crate::cli) fn run(
     let (directory, name) = all.directory.expect("there is at least one fold");
     let found = folds::summarise(&runs, folds).map_err(Failure::usage)?;
     folds::write(&directory, &found).map_err(Failure::usage)?;
-    let page = folds::render_page(&name, &found);
+    let image = |path: &str, side: u32| all.known.as_ref()?.thumbnail(path, side);
+    let page = folds::render_page(&name, &found, &image);
     fs::write_atomic(&directory.join("report.html"), page.as_bytes()).map_err(Failure::usage)?;
     let shown = names::text_of_path(&directory);
     let text = match terminal.verbosity() {

@@ -10,6 +10,7 @@ use crate::dataset::copies;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::scan::{Candidate, Listing, Origin};
+use crate::dataset::thumbnail;
 use crate::exec::error::RunError;
 use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
 
@@ -55,6 +56,17 @@ impl ImagesRead {
         let mut dataset = examine::examine(listing.clone(), on_bad_image, &pixels, tally, cancel)?;
         copies::settle(&mut dataset, duplicates)?;
         Ok(Self { rules, candidates, dataset: Arc::new(dataset), pixels })
+    }
+
+    /// The image at a path as a JPEG file that fits into a square of `side` pixels. `None` if it is
+    /// drawn, or not among the images.
+    pub fn thumbnail(&self, path: &str, side: u32) -> Option<Vec<u8>> {
+        let samples = &self.dataset.samples;
+        let found = samples.binary_search_by(|sample| sample.candidate.path.as_str().cmp(path));
+        match &samples[found.ok()?].candidate.origin {
+            Origin::File(file) => thumbnail::thumbnail(file, side),
+            Origin::Drawn { .. } => None,
+        }
     }
 
     pub(crate) fn dataset_and_pixels(&self) -> (Arc<Dataset>, Arc<Pixels>) {
