@@ -16,9 +16,9 @@ use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
 use alpaca_run::dataset::resize::Resizer;
 use alpaca_run::dataset::{decode, examine, scan};
 use alpaca_run::spec::{
-    AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange, Fill, Fit, Flip,
-    ImageSize, Interpolation, Location, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy,
-    SplitSpec,
+    Alpha, AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange, Fill, Fit, Flip,
+    ImageSize, Interpolation, Location, OnBadImage, PixelSpec, Prefetch, Preprocessing, ResizeSpec,
+    SplitBy, SplitSpec,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -26,6 +26,8 @@ const SIZE: ImageSize = ImageSize { height: 160, width: 160 };
 
 const RESIZE: ResizeSpec =
     ResizeSpec { interpolation: Interpolation::Bilinear, antialias: true, fit: Fit::Stretch };
+
+const PIXELS: PixelSpec = PixelSpec { image_size: SIZE, resize: RESIZE, alpha: Alpha::Drop };
 
 const ROTATION: AugmentationSpec = AugmentationSpec::RandomRotation {
     factor: FactorRange { low: -0.2, high: 0.2 },
@@ -51,7 +53,9 @@ fn pictures(c: &mut Criterion) {
     photograph.write_to(&mut jpeg, image::ImageFormat::Jpeg).expect("an image can be encoded");
     let mut group = c.benchmark_group("an image of 1600x1200");
     group.bench_function("decode JPEG", |b| {
-        b.iter(|| decode::decode(black_box(jpeg.get_ref())).expect("it was just encoded"));
+        b.iter(|| {
+            decode::decode(black_box(jpeg.get_ref()), Alpha::Drop).expect("it was just encoded")
+        });
     });
     for antialias in [true, false] {
         let mut resizer = Resizer::new(ResizeSpec { antialias, ..RESIZE }, SIZE);
@@ -69,7 +73,7 @@ fn pixels(c: &mut Criterion) {
     let in_memory = PixelRoom { memory: 1 << 30, disk: 0, root: None };
     let in_file = PixelRoom { memory: 0, disk: 1 << 30, root };
     for (name, room) in [("memory", in_memory), ("file", in_file)] {
-        let pixels = Pixels::new(RESIZE, SIZE, room);
+        let pixels = Pixels::new(PIXELS, room);
         pixels.insert(digest, values.clone(), Likeness::default());
         group.bench_function(name, |b| b.iter(|| pixels.find(black_box(digest)).is_some()));
     }
@@ -110,6 +114,7 @@ fn passes(c: &mut Criterion) {
         source: DatasetSource::Directory(Location { written: String::new(), path: folder() }),
         image_size: SIZE,
         resize: RESIZE,
+        alpha: Alpha::Drop,
         split: SplitSpec { train: 0.8, validation: 0.2, test: 0.0, by: SplitBy::Random, seed: 0 },
         batch_size: 32,
         prefetch: Prefetch::Auto,
@@ -120,7 +125,7 @@ fn passes(c: &mut Criterion) {
     let augmentation = Augmentation { changes, stream: SeedStream::new(1), versions: vec![] };
     for (name, memory) in [("decoding each", 0), ("from cached pixels", 1 << 30)] {
         let room = PixelRoom { memory, disk: 0, root: None };
-        let pixels = Arc::new(Pixels::new(RESIZE, SIZE, room));
+        let pixels = Arc::new(Pixels::new(PIXELS, room));
         let listing = scan::scan(&folder()).expect("the drawn images exist");
         let dataset = examine::examine(
             listing,

@@ -99,7 +99,7 @@ pub fn examine(
         .candidates
         .par_iter()
         .map_init(
-            || Resizer::new(pixels.resize(), pixels.size()),
+            || Resizer::of(pixels.spec()),
             |resizer, candidate| {
                 if cancel.is_set() {
                     return None;
@@ -158,8 +158,9 @@ fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resiz
         // Cached pixels are those of a readable image.
         return Finding::Image(digest);
     }
-    let decoded =
-        decode::decode_then(name, &bytes, |image| (resizer.resize(&image), Likeness::of(&image)));
+    let decoded = decode::decode_then(name, &bytes, pixels.spec().alpha, |image| {
+        (resizer.resize(&image), Likeness::of(&image))
+    });
     match decoded {
         Ok((resized, likeness)) => {
             pixels.insert(digest, resized, likeness);

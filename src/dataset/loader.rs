@@ -159,9 +159,10 @@ impl Loader {
             let mut worker = Worker {
                 loader: self.clone(),
                 shared: Arc::clone(&shared),
-                resizer: Resizer::new(self.pixels.resize(), self.pixels.size()),
-                augmenter: augmentation
-                    .map(|a| (Augmenter::new(&a.changes, self.pixels.size()), a.clone())),
+                resizer: Resizer::of(self.pixels.spec()),
+                augmenter: augmentation.map(|a| {
+                    (Augmenter::new(&a.changes, self.pixels.spec().image_size), a.clone())
+                }),
                 round,
             };
             thread::Builder::new().spawn(move || worker.run())
@@ -235,7 +236,7 @@ impl Pass {
         let start = self.shared.lock().taken;
         let visits = &self.shared.order[start..start + n];
         let samples: Vec<usize> = visits.iter().map(|visit| visit.sample).collect();
-        let ImageSize { height, width } = self.loader.pixels.size();
+        let ImageSize { height, width } = self.loader.pixels.spec().image_size;
         let mut images = std::mem::take(&mut self.spare);
         images.clear();
         images.reserve_exact(n * height * width * 3);
@@ -362,10 +363,11 @@ impl Worker {
         if Digest::of(&bytes) != sample.digest {
             return Err(LoaderError::Changed { path: path() });
         }
-        let resizer = &mut self.resizer;
-        let (pixels, likeness) =
-            decode::decode_then("", &bytes, |image| (resizer.resize(&image), Likeness::of(&image)))
-                .map_err(failed)?;
+        let (resizer, alpha) = (&mut self.resizer, self.loader.pixels.spec().alpha);
+        let decoded = decode::decode_then("", &bytes, alpha, |image| {
+            (resizer.resize(&image), Likeness::of(&image))
+        });
+        let (pixels, likeness) = decoded.map_err(failed)?;
         Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
@@ -396,7 +398,7 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec, Interpolation, Location,
+        Alpha, DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec, Interpolation, Location,
         OnBadImage, ResizeSpec, SplitBy, SplitSpec,
     };
 
@@ -413,6 +415,7 @@ mod tests {
                 antialias: true,
                 fit: Fit::Stretch,
             },
+            alpha: Alpha::Drop,
             split: SplitSpec {
                 train: 0.8,
                 validation: 0.2,
@@ -442,7 +445,7 @@ mod tests {
         let source = DatasetSource::Directory { directory };
         let spec = spec(source, prefetch);
         let room = PixelRoom { memory: 0, disk: 0, root: None };
-        let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
+        let pixels = Arc::new(Pixels::new(spec.pixels(), room));
         let listing = scan::scan_some(folder).unwrap();
         let dataset = examine::examine(
             listing,
@@ -549,7 +552,7 @@ mod tests {
             };
             let spec = spec(DatasetSource::Generator { generator }, 1);
             let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
-            let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
+            let pixels = Arc::new(Pixels::new(spec.pixels(), room));
             let listing = scan::list(&spec).unwrap();
             let dataset = examine::examine(
                 listing,

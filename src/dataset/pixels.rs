@@ -9,7 +9,7 @@ use super::likeness::Likeness;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::cache::directory::{Bucket, CacheDirectory, Found};
-use crate::spec::{ImageSize, ResizeSpec};
+use crate::spec::PixelSpec;
 
 /// Version of decoding and resizing. It must be raised when their results change.
 const RULES: u32 = 2;
@@ -25,11 +25,10 @@ pub struct PixelRoom {
     pub root: Option<PathBuf>,
 }
 
-/// The pixels of images at one size.
+/// The pixels of images at one size and by one set of rules.
 #[derive(Debug)]
 pub struct Pixels {
-    size: ImageSize,
-    resize: ResizeSpec,
+    spec: PixelSpec,
     room: PixelRoom,
     directory: Option<CacheDirectory>,
     held: Mutex<Held>,
@@ -65,21 +64,16 @@ pub struct PixelFacts {
 }
 
 impl Pixels {
-    /// A cache for pixels of images that are resized to `size` by the rules of `resize`.
-    pub fn new(resize: ResizeSpec, size: ImageSize, room: PixelRoom) -> Self {
+    /// A cache for pixels that are made by the rules of `spec`.
+    pub fn new(spec: PixelSpec, room: PixelRoom) -> Self {
         let directory =
             room.root.as_deref().map(|root: &Path| CacheDirectory::new(root, Bucket::Pixels));
-        Self { size, resize, room, directory, held: Mutex::default() }
+        Self { spec, room, directory, held: Mutex::default() }
     }
 
-    /// The size that images are resized to.
-    pub fn size(&self) -> ImageSize {
-        self.size
-    }
-
-    /// How images are resized.
-    pub fn resize(&self) -> ResizeSpec {
-        self.resize
+    /// Everything that turns the image in a file into pixels.
+    pub fn spec(&self) -> PixelSpec {
+        self.spec
     }
 
     /// The pixels of the file with this digest, `[height, width, 3]`, if they are cached.
@@ -172,13 +166,13 @@ impl Pixels {
     }
 
     fn bytes_each(&self) -> u64 {
-        (self.size.height * self.size.width * 3) as u64
+        (self.spec.image_size.height * self.spec.image_size.width * 3) as u64
     }
 
     /// Everything that determines pixels in addition to the file: the rules, and the architecture
     /// whose decoders were used.
     fn key(&self, file: Digest) -> Digest {
-        let parts = (RULES, std::env::consts::ARCH, self.size, self.resize, file);
+        let parts = (RULES, std::env::consts::ARCH, self.spec, file);
         Digest::of(&serde_json::to_vec(&parts).expect("keys are plain data"))
     }
 
@@ -190,11 +184,17 @@ impl Pixels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Fit, Interpolation};
+    use crate::spec::{Alpha, Fit, ImageSize, Interpolation, ResizeSpec};
 
-    const SIZE: ImageSize = ImageSize { height: 2, width: 2 };
-    const RESIZE: ResizeSpec =
-        ResizeSpec { interpolation: Interpolation::Bilinear, antialias: true, fit: Fit::Stretch };
+    const SPEC: PixelSpec = PixelSpec {
+        image_size: ImageSize { height: 2, width: 2 },
+        resize: ResizeSpec {
+            interpolation: Interpolation::Bilinear,
+            antialias: true,
+            fit: Fit::Stretch,
+        },
+        alpha: Alpha::Drop,
+    };
 
     fn room(root: Option<&Path>, memory: u64, disk: u64) -> PixelRoom {
         PixelRoom { memory, disk, root: root.map(Path::to_path_buf) }
@@ -209,22 +209,24 @@ mod tests {
     #[test]
     fn both_bounds_are_held() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(fill(&Pixels::new(RESIZE, SIZE, room(None, 30, 0))), [true, true, false, false]);
-        let pixels = Pixels::new(RESIZE, SIZE, room(Some(root.path()), 12, 24));
+        assert_eq!(fill(&Pixels::new(SPEC, room(None, 30, 0))), [true, true, false, false]);
+        let pixels = Pixels::new(SPEC, room(Some(root.path()), 12, 24));
         assert_eq!(fill(&pixels), [true, true, false, false]);
         assert_eq!(pixels.facts().n_in_memory, 1);
     }
 
     #[test]
-    fn a_later_run_finds_them_and_another_size_does_not() {
+    fn a_later_run_finds_them_and_other_rules_do_not() {
         let root = tempfile::tempdir().unwrap();
-        fill(&Pixels::new(RESIZE, SIZE, room(Some(root.path()), 0, 1000)));
-        let found = |size| {
-            let pixels = Pixels::new(RESIZE, size, room(Some(root.path()), 0, 0));
+        fill(&Pixels::new(SPEC, room(Some(root.path()), 0, 1000)));
+        let found = |spec| {
+            let pixels = Pixels::new(spec, room(Some(root.path()), 0, 0));
             pixels.find(Digest::of(&[1])).is_some()
         };
-        assert!(found(SIZE));
-        assert!(!found(ImageSize { height: 1, width: 4 }));
+        assert!(found(SPEC));
+        assert!(!found(PixelSpec { image_size: ImageSize { height: 1, width: 4 }, ..SPEC }));
+        assert!(!found(PixelSpec { alpha: Alpha::White, ..SPEC }));
+        assert!(!found(PixelSpec { alpha: Alpha::Black, ..SPEC }));
     }
 
     #[test]
@@ -232,7 +234,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         crate::base::fs::write_atomic(&file, b"in the way").unwrap();
-        let pixels = Pixels::new(RESIZE, SIZE, room(Some(&file), 100, 1000));
+        let pixels = Pixels::new(SPEC, room(Some(&file), 100, 1000));
         assert_eq!(fill(&pixels), [true; 4]);
         assert_eq!(pixels.warnings().len(), 1);
         assert_eq!(pixels.warnings().len(), 0);

@@ -5,7 +5,7 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer as Engine};
 use image::RgbImage;
 
-use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
+use crate::spec::{Fit, ImageSize, Interpolation, PixelSpec, ResizeSpec};
 
 /// Resizes images to one size, and reuses its working memory for each.
 pub struct Resizer {
@@ -18,6 +18,11 @@ impl Resizer {
     /// A resizer for `size` by the rules of `spec`.
     pub fn new(spec: ResizeSpec, size: ImageSize) -> Self {
         Self { spec, size, engine: Engine::new() }
+    }
+
+    /// A resizer for the pixels of `spec`.
+    pub fn of(spec: PixelSpec) -> Self {
+        Self::new(spec.resize, spec.image_size)
     }
 
     /// The image at the target size: `[height, width, 3]`, values from 0 to 255.

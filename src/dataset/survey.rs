@@ -15,7 +15,7 @@ use super::scan::{Candidate, Listing, Origin};
 use super::split;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
-use crate::spec::{ImageSize, SplitSpec};
+use crate::spec::{Alpha, ImageSize, PixelSpec, SplitSpec};
 
 /// The description of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -116,7 +116,7 @@ struct Look {
 pub fn survey(
     listing: Listing,
     split: &SplitSpec,
-    size: ImageSize,
+    pixels: PixelSpec,
     tally: &Tally,
 ) -> Result<Survey, DatasetError> {
     let counting = tally.begin("reading files", "files", listing.candidates.len());
@@ -124,7 +124,7 @@ pub fn survey(
         .candidates
         .par_iter()
         .map(|candidate| {
-            let found = look_at(candidate);
+            let found = look_at(candidate, pixels.alpha);
             tally.add();
             found
         })
@@ -162,7 +162,7 @@ pub fn survey(
         bytes,
         imbalance: most as f64 / least.max(1) as f64,
         classes,
-        sizes: sizes(&looks, size),
+        sizes: sizes(&looks, pixels.image_size),
         formats,
         bad,
         ignored: dataset.ignored,
@@ -173,7 +173,7 @@ pub fn survey(
     })
 }
 
-fn look_at(candidate: &Candidate) -> Found {
+fn look_at(candidate: &Candidate, alpha: Alpha) -> Found {
     let file = match &candidate.origin {
         Origin::File(file) => file,
         Origin::Drawn { generator, number } => {
@@ -185,7 +185,7 @@ fn look_at(candidate: &Candidate) -> Found {
         Ok(content) => content,
         Err(reason) => return Found::Bad(reason),
     };
-    let look = decode::decode_then(&candidate.path, &content, |picture| Look {
+    let look = decode::decode_then(&candidate.path, &content, alpha, |picture| Look {
         size: [picture.width(), picture.height()],
         format: decode::format_name(&content),
         likeness: Likeness::of(&picture),

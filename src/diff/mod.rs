@@ -28,6 +28,7 @@ use crate::base::fs::FileError;
 use crate::base::names;
 use crate::run_dir::plot::overlay::{self, Curves};
 use crate::run_dir::verify::ManifestError;
+use crate::spec::Alpha;
 use run::FinishedRun;
 
 /// Runs cannot be compared.
@@ -69,6 +70,9 @@ pub struct Diff {
     /// The image directory of the first run, if it still exists.
     #[serde(skip)]
     images: Option<PathBuf>,
+    /// What the first run did with transparency.
+    #[serde(skip)]
+    alpha: Alpha,
 }
 
 /// The comparison of the first run with another one.
@@ -119,6 +123,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
         pairs,
         curves: runs.iter().map(FinishedRun::curves).collect(),
         images: first.images(),
+        alpha: first.alpha(),
     })
 }
 

@@ -136,7 +136,8 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
 
 fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
     let Flip { path, label, predicted, .. } = flip;
-    let image = image_file(diff, path).and_then(|file| thumbnail::thumbnail(&file, THUMBNAIL));
+    let image =
+        image_file(diff, path).and_then(|file| thumbnail::thumbnail(&file, THUMBNAIL, diff.alpha));
     let image = match image {
         Some(bytes) => {
             format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes))

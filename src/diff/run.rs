@@ -18,6 +18,7 @@ use crate::run_dir::manifest::Manifest;
 use crate::run_dir::plot::overlay::Curves;
 use crate::run_dir::table::{self, Rows};
 use crate::run_dir::{layout, measured, verify};
+use crate::spec::Alpha;
 
 /// A finished run.
 pub(super) struct FinishedRun {
@@ -122,6 +123,11 @@ impl FinishedRun {
         let folder = names::path_of(&self.manifest.volatile.pipeline_directory)
             .join(names::path_of(written));
         folder.is_dir().then_some(folder)
+    }
+
+    /// What was done with transparency. Runs from before there was a choice dropped it.
+    pub(super) fn alpha(&self) -> Alpha {
+        serde_json::from_value(self.values["dataset"]["alpha"].clone()).unwrap_or_default()
     }
 
     pub(super) fn curves(&self) -> Curves {

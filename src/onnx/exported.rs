@@ -13,7 +13,7 @@ use super::run::{GraphError, Model};
 use super::{CLASSES, IMAGES, NORMALISED, RECIPE, Size};
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::transposed;
-use crate::spec::ResizeSpec;
+use crate::spec::{Alpha, ResizeSpec};
 
 /// A file that is not a classifier exported by this program.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub struct Exported {
     pub classes: Vec<String>,
     /// Input of the graph.
     pub input: ExportedInput,
+    /// What is done with the transparency of images before they are given to the graph.
+    pub alpha: Alpha,
     /// File, to be prepared for an image size.
     pub model: Model,
 }
@@ -82,6 +84,13 @@ pub struct ReadRecipe {
     pub scale: [f32; 3],
     /// Offset that is added after multiplication.
     pub shift: [f32; 3],
+}
+
+/// The part of a recipe that is needed whatever the input of the graph is.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+struct AlphaOfRecipe {
+    #[serde(default)]
+    alpha: Alpha,
 }
 
 impl ReadRecipe {
@@ -114,7 +123,9 @@ impl Exported {
             [NORMALISED] => ExportedInput::Normalised(entry(&model, RECIPE).ok_or_else(foreign)?),
             _ => return Err(foreign()),
         };
-        Ok(Self { classes, input, model: Model::read(&bytes)? })
+        // Files from before there was a choice do not state it.
+        let alpha = entry::<AlphaOfRecipe>(&model, RECIPE).unwrap_or_default().alpha;
+        Ok(Self { classes, input, alpha, model: Model::read(&bytes)? })
     }
 }
 

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::builder::{Builder, Dimension, ElementType};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{Fit, ImageSize, Interpolation, ResizeSpec};
+use crate::spec::{Alpha, Fit, ImageSize, Interpolation, ResizeSpec};
 
 /// Name of the input: images, `[n, height, width, 3]`, values from 0 to 255.
 pub const IMAGES: &str = "images";
@@ -51,6 +51,8 @@ pub struct Classifier<'a> {
     pub size: ImageSize,
     /// How images are resized to it.
     pub resize: ResizeSpec,
+    /// What is done with transparency before. No graph does it: it takes red, green and blue.
+    pub alpha: Alpha,
 }
 
 /// A way of resizing that the graph does not support.
@@ -125,8 +127,18 @@ impl Classifier<'_> {
         let (scale, shift) = pixels::affine(self.network.preprocessing);
         Recipe {
             size: Size { height: self.size.height, width: self.size.width },
+            alpha: self.alpha,
             resize: self.resize,
-            order: ["decode to upright RGB", "resize", "scale", "channels first"],
+            order: [
+                match self.alpha {
+                    Alpha::Drop => "decode to upright RGB",
+                    Alpha::White => "decode to upright RGB over white",
+                    Alpha::Black => "decode to upright RGB over black",
+                },
+                "resize",
+                "scale",
+                "channels first",
+            ],
             scale,
             shift,
             classes: self.classes,
@@ -140,6 +152,8 @@ impl Classifier<'_> {
 pub struct Recipe<'a> {
     /// Size that images are resized to, in pixels.
     pub size: Size,
+    /// What is done with transparency before resizing.
+    pub alpha: Alpha,
     /// How images are resized.
     pub resize: ResizeSpec,
     /// Steps, in order.

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use crate::base::names;
 use crate::base::text::{self, escape};
-use crate::dataset::survey::{Alike, Survey};
+use crate::dataset::survey::{Alike, Place, Survey};
 use crate::dataset::thumbnail;
 use crate::run_dir::html;
+use crate::spec::Alpha;
 
 /// The longest side of an image on the page, in pixels.
 const THUMBNAIL: u32 = 240;
 /// The maximum number of groups that are shown.
 const MOST_GROUPS: usize = 60;
 
-/// Renders the page about a dataset. Thumbnails are read from `folder`, if there is one.
-pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
+/// Renders the page about a dataset. Thumbnails are read from `folder`, if there is one, with their
+/// transparency as in training.
+pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(title));
     let _ = writeln!(
         body,
@@ -40,8 +42,12 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>) -> String {
         body.push_str(&html::heading("Unreadable images"));
         body.push_str(&html::table(&["file", "reason"].map(str::to_owned), &rows, &[]));
     }
-    groups(&mut body, "Identical files", &survey.duplicates, folder);
-    groups(&mut body, "Similar images", &survey.near_duplicates, folder);
+    let small = |place: &Place| {
+        let file = folder?.join(names::path_of(&place.path));
+        thumbnail::thumbnail(&file, THUMBNAIL, alpha)
+    };
+    groups(&mut body, "Identical files", &survey.duplicates, &small);
+    groups(&mut body, "Similar images", &survey.near_duplicates, &small);
     html::document(title, &body)
 }
 
@@ -79,7 +85,13 @@ fn size([width, height]: [u32; 2]) -> String {
     format!("{width}×{height}")
 }
 
-fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path>) {
+/// `small` gives the thumbnail of an image, as JPEG.
+fn groups(
+    body: &mut String,
+    title: &str,
+    groups: &[Alike],
+    small: &dyn Fn(&Place) -> Option<Vec<u8>>,
+) {
     if groups.is_empty() {
         return;
     }
@@ -99,10 +111,7 @@ fn groups(body: &mut String, title: &str, groups: &[Alike], folder: Option<&Path
         };
         let _ = writeln!(body, "{note}<div class=\"images\">");
         for place in &group.images {
-            let small = folder.and_then(|folder| {
-                thumbnail::thumbnail(&folder.join(names::path_of(&place.path)), THUMBNAIL)
-            });
-            let image = match small {
+            let image = match small(place) {
                 Some(bytes) => {
                     format!("<img alt=\"{}\" src=\"{}\">", escape(&place.path), html::jpeg(&bytes))
                 }

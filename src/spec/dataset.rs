@@ -21,6 +21,8 @@ pub struct DatasetSpec {
     pub image_size: ImageSize,
     /// How images are resized.
     pub resize: ResizeSpec,
+    /// What to do with transparency.
+    pub alpha: Alpha,
     /// Fractions of the training, validation and test sets.
     pub split: SplitSpec,
     /// Images per step.
@@ -31,6 +33,24 @@ pub struct DatasetSpec {
     pub on_bad_image: OnBadImage,
     /// What to do with copies of an image.
     pub duplicates: Duplicates,
+}
+
+impl DatasetSpec {
+    /// Everything that turns the image in a file into pixels.
+    pub fn pixels(&self) -> PixelSpec {
+        PixelSpec { image_size: self.image_size, resize: self.resize, alpha: self.alpha }
+    }
+}
+
+/// Everything that turns the image in a file into the pixels that are trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PixelSpec {
+    /// Size that the image is resized to.
+    pub image_size: ImageSize,
+    /// How it is resized.
+    pub resize: ResizeSpec,
+    /// What is done with transparency, before resizing.
+    pub alpha: Alpha,
 }
 
 /// Where the images of a dataset come from.
@@ -234,6 +254,19 @@ pub enum Fit {
     Crop,
     /// Center it and pad it with black.
     Pad,
+}
+
+/// What to do with the transparency (alpha) of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alpha {
+    /// Drop it: transparent pixels have the color that is stored with them.
+    #[default]
+    Drop,
+    /// Put the image over white.
+    White,
+    /// Put the image over black.
+    Black,
 }
 
 /// The fractions of the dataset, which sum to one, and how images are drawn for them.

@@ -4,16 +4,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use alpaca_run::dataset::decode;
+use alpaca_run::dataset::{decode, thumbnail};
+use alpaca_run::spec::Alpha;
 
-use crate::support::pictures::Workshop;
+use image::DynamicImage;
+
+use crate::support::pictures::{Workshop, picture};
 use crate::support::program::{alpaca_run, project};
 use crate::support::runs::ONE_STAGE;
 
 const HEIC: &[u8] = b"\0\0\0\x24ftypheic\0\0\0\0mif1heic and more";
 
 fn decoded(file: &Path) -> decode::RgbImage {
-    decode::decode(&std::fs::read(file).unwrap()).unwrap()
+    decode::decode(&std::fs::read(file).unwrap(), Alpha::Drop).unwrap()
 }
 
 /// Files of `cjpeg` (libjpeg-turbo 2.1) and Pillow; what they decode to was written by Pillow 13
@@ -61,7 +64,7 @@ fn files_of_many_kinds_decode_as_in_other_programs() {
             let head = format!("P6 {} {} 255\n", picture.width(), picture.height());
             [head.as_bytes(), picture.as_raw()].concat()
         };
-        match decode::decode_then(&name, &bytes, ppm) {
+        match decode::decode_then(&name, &bytes, Alpha::Drop, ppm) {
             Ok(ppm) => std::fs::write(out.join(format!("{name}.ppm")), ppm).unwrap(),
             Err(reason) => {
                 std::fs::write(out.join(format!("{name}.txt")), reason.to_string()).unwrap();
@@ -165,6 +168,107 @@ fn predict_names_images_that_cannot_be_read() {
     }
     let said = alpaca_run(&["predict", "--skip-bad", &run, &pictures]);
     assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+/// Files with transparency, and what Pillow 13 shows of them over white and over black
+/// (`write_alpha.py`).
+#[test]
+fn transparency_over_a_color_is_that_of_pillow() {
+    let folder = project().join("tests/it/data/images/alpha");
+    let mut n = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".white.png") || name.ends_with(".black.png") {
+            continue;
+        }
+        let bytes = std::fs::read(folder.join(&name)).unwrap();
+        if name == "refused.tif" {
+            assert!(decode::decode(&bytes, Alpha::Drop).is_ok());
+            let error = decode::decode(&bytes, Alpha::White).unwrap_err().to_string();
+            assert!(error.contains("CMYK colors multiplied by alpha"), "{error}");
+            continue;
+        }
+        // Pillow divides by alpha before it blends, which rounds once more.
+        let tolerance = u8::from(name.starts_with("associated"));
+        for (alpha, color) in [(Alpha::White, "white"), (Alpha::Black, "black")] {
+            let ours = decode::decode(&bytes, alpha).unwrap();
+            let theirs = decoded(&folder.join(format!("{name}.{color}.png")));
+            assert_eq!(ours.dimensions(), theirs.dimensions());
+            let off = ours.iter().zip(theirs.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(off <= Some(tolerance), "{name} over {color} differs by {off:?}");
+        }
+        n += 1;
+    }
+    assert_eq!(n, 19);
+}
+
+/// The images of a workshop with a transparent ground, and in `flat` what they are over white.
+fn with_transparent_grounds(workshop: &Workshop) {
+    for (class, name) in ["disc", "ring"].into_iter().enumerate() {
+        std::fs::create_dir_all(workshop.path("flat").join(name)).unwrap();
+        for i in 0..12 {
+            let file = format!("{name}/{i:03}.png");
+            let opaque = picture(class, i);
+            let (mut clear, mut flat) = (DynamicImage::from(opaque.clone()).to_rgba8(), opaque);
+            for (clear, flat) in clear.pixels_mut().zip(flat.pixels_mut()) {
+                if clear.0[0] != 230 {
+                    (clear.0[3], flat.0) = (0, [255; 3]);
+                }
+            }
+            clear.save(workshop.path("pictures").join(&file)).unwrap();
+            flat.save(workshop.path("flat").join(&file)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_model_trained_over_white_sees_every_image_over_white() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    with_transparent_grounds(&workshop);
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+    let train = |name: &str, more: &[&str]| {
+        let name = format!("name={name}");
+        let fixed = [&pipeline[..], "--runs-dir", &runs, "--no-cache", "-S", &name];
+        let said = alpaca_run(&[&fixed, more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    };
+    train("white", &["-S", "dataset.alpha=white"]);
+    train("flat", &["-S", &format!("dataset.directory={}", workshop.text("flat"))]);
+    train("dropped", &[]);
+    let table = |run: &str, file: &str| {
+        std::fs::read_to_string(workshop.path("runs").join(run).join(file)).unwrap()
+    };
+    for file in ["metrics.csv", "predictions.csv"] {
+        assert_eq!(table("white", file), table("flat", file));
+        assert_ne!(table("white", file), table("dropped", file));
+    }
+    assert!(table("white", "pipeline.resolved.yaml").contains("alpha: white"));
+    assert!(table("dropped", "pipeline.resolved.yaml").contains("alpha: drop"));
+    // Whoever asks the model, in whatever form it is.
+    let white = workshop.text("runs/white");
+    let file = |name: &str| workshop.text(name);
+    for (model, more) in [("whole.onnx", &[][..]), ("bare.onnx", &["--normalised"])] {
+        let fixed = ["export", &white, "-o", &file(model), "--no-cache"];
+        let said = alpaca_run(&[&fixed, more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let recipe = std::fs::read_to_string(workshop.path("bare.json")).unwrap();
+    assert!(recipe.contains("\"alpha\": \"white\""), "{recipe}");
+    for model in [&white, &file("whole.onnx"), &file("bare.onnx")] {
+        let [clear, flat] = ["pictures", "flat"].map(|folder| {
+            let said = alpaca_run(&["predict", model, "--csv", &file(&format!("{folder}/disc"))]);
+            assert_eq!(said.code, Some(0), "{}", said.err);
+            said.out.replace(folder, "")
+        });
+        assert_eq!(clear, flat, "{model}");
+    }
+    let said = alpaca_run(&["evaluate", &white, "--data", &file("pictures"), "--no-cache"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let over = |alpha| {
+        let small = thumbnail::thumbnail(&workshop.path("pictures/disc/000.png"), 40, alpha);
+        decode::decode(&small.unwrap(), Alpha::Drop).unwrap().get_pixel(39, 0).0[2]
+    };
+    assert!(over(Alpha::White) > 240 && over(Alpha::Black) < 15 && over(Alpha::Drop) < 80);
 }
 
 /// A pipe would be waited for, and a device has no end.

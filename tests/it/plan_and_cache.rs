@@ -74,6 +74,34 @@ fn what_is_kept_between_runs_changes_no_result() {
     assert!(!run_cached(&workshop, &[]).err.contains("damaged"));
 }
 
+/// Edits of values of the second stage, of the first, and of both, and what a plan says of them.
+const CHANGES: [(&str, &str); 6] = [
+    ("stages.finetune.epochs=3", "reuse; run (stages.finetune.train.epochs: 2 → 3)"),
+    (
+        "stages.finetune.optimizer.adam.learning_rate=5e-5",
+        "reuse; run (stages.finetune.train.optimizer.adam.learning_rate: 0.0001 → 0.00005)",
+    ),
+    (
+        "stages.transfer.epochs=1",
+        "run (stages.transfer.train.epochs: 2 → 1); run (the result of transfer changes)",
+    ),
+    (
+        "dataset.batch_size=6",
+        "run (dataset.batch_size: 5 → 6); \
+         run (dataset.batch_size: 5 → 6, the result of transfer changes)",
+    ),
+    (
+        "dataset.alpha=white",
+        "run (dataset.alpha: drop → white); \
+         run (dataset.alpha: drop → white, the result of transfer changes)",
+    ),
+    (
+        "seed=8",
+        "run (dataset.split.seed: 7 → 8, seed: 7 → 8); \
+         run (dataset.split.seed: 7 → 8, seed: 7 → 8, the result of transfer changes)",
+    ),
+];
+
 #[test]
 fn each_edit_runs_the_stages_it_changes_and_no_others() {
     let workshop = Workshop::new(TWO_STAGES, 2);
@@ -98,29 +126,7 @@ fn each_edit_runs_the_stages_it_changes_and_no_others() {
     assert_eq!(decisions(&workshop, &[]), both);
     std::fs::rename(workshop.path("moved"), workshop.path("pictures")).unwrap();
     edit(TWO_STAGES.to_owned());
-    // Values of the second stage, of the first, and of both.
-    let changes = [
-        ("stages.finetune.epochs=3", "reuse; run (stages.finetune.train.epochs: 2 → 3)"),
-        (
-            "stages.finetune.optimizer.adam.learning_rate=5e-5",
-            "reuse; run (stages.finetune.train.optimizer.adam.learning_rate: 0.0001 → 0.00005)",
-        ),
-        (
-            "stages.transfer.epochs=1",
-            "run (stages.transfer.train.epochs: 2 → 1); run (the result of transfer changes)",
-        ),
-        (
-            "dataset.batch_size=6",
-            "run (dataset.batch_size: 5 → 6); \
-             run (dataset.batch_size: 5 → 6, the result of transfer changes)",
-        ),
-        (
-            "seed=8",
-            "run (dataset.split.seed: 7 → 8, seed: 7 → 8); \
-             run (dataset.split.seed: 7 → 8, seed: 7 → 8, the result of transfer changes)",
-        ),
-    ];
-    for (change, expected) in changes {
+    for (change, expected) in CHANGES {
         assert_eq!(decisions(&workshop, &["-S", change]), expected, "{change}");
     }
     // A picture that was touched, and one that is new.

@@ -2,9 +2,10 @@
 //!
 //! The same rules apply to every format. The format is recognized by content. EXIF orientation is
 //! applied. Gray becomes equal red, green and blue; CMYK is converted. Alpha is dropped, as in
-//! Keras and torchvision. 16-bit values are rounded to 8 bits. The first frame of an animation is
+//! Keras and torchvision, or the image is put over white or black. 16-bit values are rounded to 8 bits. The first frame of an animation is
 //! used. An image that ends early is an error, not half an image.
 
+mod alpha;
 mod budget;
 mod error;
 mod exif;
@@ -26,6 +27,7 @@ pub use kind::has_image_name;
 pub use read::{is_image_file, read_file, read_standard_input};
 
 use crate::base::guard;
+use crate::spec::Alpha;
 
 /// An image as pixels of red, green and blue.
 pub type RgbImage = image::RgbImage;
@@ -42,8 +44,8 @@ const MOST_BYTES: u64 = 3 << 30;
 ///
 /// # Errors
 /// When the bytes are not a complete image in a known format and within the size limits.
-pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-    decode_then("", bytes, |picture| picture)
+pub fn decode(bytes: &[u8], alpha: Alpha) -> Result<RgbImage, DecodeError> {
+    decode_then("", bytes, alpha, |picture| picture)
 }
 
 /// Decodes the content of a file of this name to an upright RGB image, and passes it to `then`
@@ -54,6 +56,7 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
 pub fn decode_then<T>(
     name: &str,
     bytes: &[u8],
+    alpha: Alpha,
     then: impl FnOnce(RgbImage) -> T,
 ) -> Result<T, DecodeError> {
     if bytes.is_empty() {
@@ -67,7 +70,7 @@ pub fn decode_then<T>(
     };
     let mut permit = None;
     guarded(format, || {
-        decode_format(bytes, format, &mut |width, height, bytes| {
+        decode_format(bytes, format, alpha, &mut |width, height, bytes| {
             check_bytes(width, height, bytes)?;
             // If a decoder asks twice, the second request counts.
             drop(permit.take());
@@ -101,12 +104,13 @@ type Reserve<'a> = dyn FnMut(u32, u32, u64) -> Result<(), DecodeError> + 'a;
 fn decode_format(
     bytes: &[u8],
     format: ImageFormat,
+    alpha: Alpha,
     reserve: &mut Reserve<'_>,
 ) -> Result<RgbImage, DecodeError> {
     match format {
         ImageFormat::Jpeg => decode_jpeg(bytes, reserve),
-        ImageFormat::Tiff if !tiff::is_fax(bytes)? => decode_tiff(bytes, reserve),
-        format => decode_other(bytes, format, reserve),
+        ImageFormat::Tiff if !tiff::is_fax(bytes)? => decode_tiff(bytes, alpha, reserve),
+        format => decode_other(bytes, format, alpha, reserve),
     }
 }
 
@@ -137,19 +141,23 @@ fn of_fault(fault: Fault, format: &'static str) -> DecodeError {
     }
 }
 
-fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> DynamicImage {
-    let picture = RgbImage::from_raw(width, height, pixels);
-    DynamicImage::ImageRgb8(picture.expect("there are three values per pixel"))
+fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> RgbImage {
+    RgbImage::from_raw(width, height, pixels).expect("there are three values per pixel")
 }
 
-fn decode_tiff(bytes: &[u8], reserve: &mut Reserve<'_>) -> Result<RgbImage, DecodeError> {
-    let (width, height, pixels) = tiff::decode(bytes, reserve)?;
+fn decode_tiff(
+    bytes: &[u8],
+    alpha: Alpha,
+    reserve: &mut Reserve<'_>,
+) -> Result<RgbImage, DecodeError> {
+    let (width, height, pixels) = tiff::decode(bytes, alpha, reserve)?;
     Ok(upright(of_pixels(width, height, pixels), exif::orientation(bytes)))
 }
 
 fn decode_other(
     bytes: &[u8],
     format: ImageFormat,
+    alpha: Alpha,
     reserve: &mut Reserve<'_>,
 ) -> Result<RgbImage, DecodeError> {
     if format == ImageFormat::WebP && is_cut_webp(bytes) {
@@ -164,7 +172,8 @@ fn decode_other(
     // These decoders also hold a canvas of their own.
     let canvas =
         if matches!(format, ImageFormat::Gif | ImageFormat::WebP) { 4 * n_pixels } else { 0 };
-    reserve(width, height, decoder.total_bytes() + canvas + 3 * n_pixels)?;
+    let blending = alpha::flatten_bytes(n_pixels, decoder.color_type().has_alpha(), alpha);
+    reserve(width, height, decoder.total_bytes() + canvas + blending + 3 * n_pixels)?;
     let exif = match format {
         ImageFormat::Png => exif::of_png(bytes),
         ImageFormat::WebP => exif::of_webp(bytes),
@@ -172,7 +181,7 @@ fn decode_other(
         _ => None,
     };
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| wrong(&error, format))?;
-    Ok(upright(picture, exif.and_then(exif::orientation)))
+    Ok(upright(alpha::flatten(picture, alpha), exif.and_then(exif::orientation)))
 }
 
 /// Whether a WebP file is shorter than its header claims.
@@ -199,8 +208,8 @@ fn wrong(error: &image::ImageError, format: ImageFormat) -> DecodeError {
     }
 }
 
-fn upright(mut picture: DynamicImage, orientation: Option<Orientation>) -> RgbImage {
-    let mut picture = DynamicImage::ImageRgb8(std::mem::take(&mut picture).into_rgb8());
+fn upright(picture: RgbImage, orientation: Option<Orientation>) -> RgbImage {
+    let mut picture = DynamicImage::ImageRgb8(picture);
     picture.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     picture.into_rgb8()
 }
@@ -237,7 +246,7 @@ mod tests {
     fn every_format_is_read_by_its_content() {
         for format in FORMATS {
             let bytes = encoded(&DynamicImage::ImageRgb8(picture()), format);
-            let decoded = decode(&bytes).unwrap();
+            let decoded = decode(&bytes, Alpha::Drop).unwrap();
             let worst = decoded.iter().zip(picture().iter()).map(|(a, b)| a.abs_diff(*b)).max();
             let tolerance = if format == ImageFormat::Jpeg { 12 } else { 0 };
             assert!(worst <= Some(tolerance), "{format:?} differs by {worst:?}");
@@ -249,7 +258,7 @@ mod tests {
         for format in FORMATS {
             let bytes = encoded(&DynamicImage::ImageRgb8(picture()), format);
             for length in [1, bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
-                let result = decode(&bytes[..length]);
+                let result = decode(&bytes[..length], Alpha::Drop);
                 assert!(
                     result.is_err(),
                     "{format:?} cut to {length} of {} bytes was read",
@@ -262,17 +271,15 @@ mod tests {
     #[test]
     fn grey_alpha_and_sixteen_bits_become_rgb() {
         let rgb = DynamicImage::ImageRgb8(picture());
-        let grey =
-            decode(&encoded(&DynamicImage::ImageLuma8(rgb.to_luma8()), ImageFormat::Png)).unwrap();
+        let read = |picture: DynamicImage| {
+            decode(&encoded(&picture, ImageFormat::Png), Alpha::Drop).unwrap()
+        };
+        let grey = read(DynamicImage::ImageLuma8(rgb.to_luma8()));
         assert!(grey.pixels().all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2]));
-        let deep =
-            decode(&encoded(&DynamicImage::ImageRgb16(rgb.to_rgb16()), ImageFormat::Png)).unwrap();
-        assert_eq!(deep, picture());
+        assert_eq!(read(DynamicImage::ImageRgb16(rgb.to_rgb16())), picture());
         let mut transparent = rgb.to_rgba8();
         transparent.pixels_mut().for_each(|pixel| pixel.0[3] = 0);
-        let dropped =
-            decode(&encoded(&DynamicImage::ImageRgba8(transparent), ImageFormat::Png)).unwrap();
-        assert_eq!(dropped, picture());
+        assert_eq!(read(DynamicImage::ImageRgba8(transparent)), picture());
     }
 
     #[test]
@@ -282,7 +289,7 @@ mod tests {
         let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
         let turned = [&jpeg[..2], &[0xff, 0xe1], &length, exif, &jpeg[2..]].concat();
-        let decoded = decode(&turned).unwrap();
+        let decoded = decode(&turned, Alpha::Drop).unwrap();
         assert_eq!(decoded.dimensions(), (16, 24));
         assert!(decoded.get_pixel(12, 3).0[0] < 60, "the dark corner is not at the upper right");
     }
@@ -290,11 +297,14 @@ mod tests {
     #[test]
     fn sizes_that_cannot_be_used_are_named() {
         let tiny = encoded(&DynamicImage::new_rgb8(1, 1), ImageFormat::Png);
-        assert_eq!(decode(&tiny), Err(DecodeError::TooSmall { width: 1, height: 1 }));
+        assert_eq!(decode(&tiny, Alpha::Drop), Err(DecodeError::TooSmall { width: 1, height: 1 }));
         let mut huge = encoded(&DynamicImage::new_rgb8(8, 8), ImageFormat::Bmp);
         huge[18..22].copy_from_slice(&20_000u32.to_le_bytes());
         huge[22..26].copy_from_slice(&20_000u32.to_le_bytes());
-        assert_eq!(decode(&huge), Err(DecodeError::TooLarge { width: 20_000, height: 20_000 }));
+        assert_eq!(
+            decode(&huge, Alpha::Drop),
+            Err(DecodeError::TooLarge { width: 20_000, height: 20_000 })
+        );
     }
 
     #[test]
@@ -311,8 +321,8 @@ mod tests {
 
     #[test]
     fn other_content_is_refused_whatever_its_name() {
-        assert_eq!(decode(b""), Err(DecodeError::Empty));
-        assert_eq!(decode(b"this is text"), Err(DecodeError::Other("a text file")));
-        assert_eq!(decode(b"\x01\x02\x03"), Err(DecodeError::UnknownFormat));
+        assert_eq!(decode(b"", Alpha::Drop), Err(DecodeError::Empty));
+        assert_eq!(decode(b"this is text", Alpha::Drop), Err(DecodeError::Other("a text file")));
+        assert_eq!(decode(b"\x01\x02\x03", Alpha::Drop), Err(DecodeError::UnknownFormat));
     }
 }

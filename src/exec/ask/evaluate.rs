@@ -195,7 +195,7 @@ fn read(
     on_bad_image: OnBadImage,
     ReadOptions { room, tally }: ReadOptions<'_>,
 ) -> Result<(Dataset, Arc<Pixels>), RunError> {
-    let pixels = Pixels::new(spec.dataset.resize, spec.dataset.image_size, room.clone());
+    let pixels = Pixels::new(spec.dataset.pixels(), room.clone());
     let dataset = examine::examine(listing, on_bad_image, &pixels, tally, &Cancel::new())?;
     Ok((dataset, Arc::new(pixels)))
 }

@@ -76,6 +76,7 @@ pub fn export(
         weights: &trained.weights,
         size: spec.dataset.image_size,
         resize: spec.dataset.resize,
+        alpha: spec.dataset.alpha,
     };
     let bare = classifier.normalised();
     let loader = images.loader(trained, spec, n_threads);
@@ -214,17 +215,17 @@ fn upright(
     let candidate = &images.dataset.samples[prediction.sample].candidate;
     match &candidate.origin {
         Origin::Drawn { generator, number } => {
-            let size = images.pixels.size();
+            let size = images.pixels.spec().image_size;
             let shape = [1, size.height, size.width, 3];
             Ok((shape, generator.draw(candidate.class, *number)))
         }
         Origin::File(path) => {
-            let image = decode::read_file(path).and_then(|bytes| decode::decode(&bytes)).map_err(
-                |source| {
-                    let path = path.display().to_string();
-                    LoaderError::Decode { path, source }
-                },
-            )?;
+            let decoded = decode::read_file(path)
+                .and_then(|bytes| decode::decode(&bytes, images.pixels.spec().alpha));
+            let image = decoded.map_err(|source| {
+                let path = path.display().to_string();
+                LoaderError::Decode { path, source }
+            })?;
             let shape = [1, image.height() as usize, image.width() as usize, 3];
             Ok((shape, image.into_raw()))
         }
@@ -264,18 +265,18 @@ mod tests {
     use crate::dataset::examine::{Dataset, Sample};
     use crate::dataset::pixels::{PixelRoom, Pixels};
     use crate::dataset::scan::Candidate;
-    use crate::spec::Interpolation;
+    use crate::spec::{Alpha, Interpolation, PixelSpec};
 
     fn images() -> EvaluationImages {
         let origin = Origin::File("a.png".into());
         let candidate = Candidate::new("a.png".to_owned(), 0, origin);
         let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
-        let (classes, size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
+        let (classes, image_size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
         let dataset = Dataset { classes, samples, ..Dataset::default() };
         let interpolation = Interpolation::Bilinear;
         let resize = ResizeSpec { interpolation, antialias: true, fit: Fit::Stretch };
         let room = PixelRoom { memory: 0, disk: 0, root: None };
-        let pixels = Pixels::new(resize, size, room);
+        let pixels = Pixels::new(PixelSpec { image_size, resize, alpha: Alpha::Drop }, room);
         EvaluationImages::new(dataset, pixels.into(), vec![0], &Tally::default())
     }
 

@@ -33,7 +33,7 @@ impl FileClassifier {
     pub(crate) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
         files
             .par_iter()
-            .map(|file| match image_files::image(file, |image| image) {
+            .map(|file| match image_files::image(file, self.exported.alpha, |image| image) {
                 Ok(image) => match self.obstacle(&image) {
                     Some(reason) => Ok(Err(reason)),
                     None => Ok(Ok(self.answer(&image)?)),

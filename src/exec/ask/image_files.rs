@@ -6,6 +6,7 @@ use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::dataset::decode::{self, RgbImage};
 use crate::dataset::system;
+use crate::spec::Alpha;
 
 /// The path that stands for an image on standard input.
 const STANDARD_INPUT: &str = "-";
@@ -59,13 +60,18 @@ fn is_image(file: &Path) -> bool {
     decode::is_image_file(file)
 }
 
-/// Decodes the upright image in a file, and passes it to `then`.
-pub(crate) fn image<T>(file: &Path, then: impl FnOnce(RgbImage) -> T) -> Result<T, String> {
+/// Decodes the upright image in a file, and passes it to `then`. Errors are sentences for the user.
+pub(crate) fn image<T>(
+    file: &Path,
+    alpha: Alpha,
+    then: impl FnOnce(RgbImage) -> T,
+) -> Result<T, String> {
     let bytes = if file == Path::new(STANDARD_INPUT) {
         decode::read_standard_input()
     } else {
         decode::read_file(file)
     };
     let bytes = bytes.map_err(|error| error.to_string())?;
-    decode::decode_then(&file.to_string_lossy(), &bytes, then).map_err(|error| error.to_string())
+    let decoded = decode::decode_then(&file.to_string_lossy(), &bytes, alpha, then);
+    decoded.map_err(|error| error.to_string())
 }

@@ -17,7 +17,7 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::onnx::exported::Exported;
 pub use crate::onnx::exported::ExportedError;
-use crate::spec::{ImageSize, PipelineSpec, Preprocessing, ResizeSpec};
+use crate::spec::{ImageSize, PipelineSpec, PixelSpec, Preprocessing};
 use crate::train::objective;
 
 /// Number of images that are decoded and classified at once.
@@ -35,12 +35,11 @@ enum Classifier {
 struct TrainedClassifier {
     inference: Inference,
     preprocessing: Preprocessing,
-    size: ImageSize,
-    resize: ResizeSpec,
+    pixels: PixelSpec,
 }
 
 impl Predictor {
-    /// Creates a predictor from a network and its weights. Images are resized as in the pipeline.
+    /// Creates a predictor from a network and its weights. Images become pixels as in the pipeline.
     ///
     /// # Errors
     /// When the engine cannot run it.
@@ -50,9 +49,8 @@ impl Predictor {
         weights: &Weights,
     ) -> Result<Self, EngineError> {
         let inference = Inference::new(network, weights)?;
-        let (size, resize) = (spec.dataset.image_size, spec.dataset.resize);
-        let preprocessing = network.preprocessing;
-        let classifier = TrainedClassifier { inference, preprocessing, size, resize };
+        let (preprocessing, pixels) = (network.preprocessing, spec.dataset.pixels());
+        let classifier = TrainedClassifier { inference, preprocessing, pixels };
         Ok(Self(Classifier::Network(Box::new(classifier))))
     }
 
@@ -70,7 +68,7 @@ impl Predictor {
     pub(crate) fn of_image(&mut self, image: &RgbImage) -> Result<Vec<f64>, RunError> {
         match &mut self.0 {
             Classifier::Network(network) => {
-                let resized = Resizer::new(network.resize, network.size).resize(image);
+                let resized = Resizer::of(network.pixels).resize(image);
                 let values = network.values(resized);
                 Ok(network.said(1, values)?.remove(0))
             }
@@ -110,7 +108,7 @@ impl TrainedClassifier {
 
     /// The probabilities of `n` images, which follow one another in `values`.
     fn said(&mut self, n: usize, values: Vec<f32>) -> Result<Vec<Vec<f64>>, RunError> {
-        let ImageSize { height, width } = self.size;
+        let ImageSize { height, width } = self.pixels.image_size;
         let images = Tensor::new(&[n, height, width, 3], values);
         let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
         let logits = self.inference.logits(&batch)?;
@@ -121,10 +119,10 @@ impl TrainedClassifier {
         let pixels: Vec<Result<Vec<f32>, String>> = files
             .par_iter()
             .map_init(
-                || Resizer::new(self.resize, self.size),
+                || Resizer::of(self.pixels),
                 |resizer, file| {
-                    let resized = image_files::image(file, |image| resizer.resize(&image))?;
-                    Ok(self.values(resized))
+                    let resize = |image| resizer.resize(&image);
+                    Ok(self.values(image_files::image(file, self.pixels.alpha, resize)?))
                 },
             )
             .collect();

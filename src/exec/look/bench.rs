@@ -88,7 +88,7 @@ pub fn bench(
     let Prepared { mut listing, network, base_weights, layers } = prepared;
     thin_out(&mut listing.candidates);
     let room = PixelRoom { memory: u64::MAX, disk: 0, root: None };
-    let pixels = Arc::new(Pixels::new(spec.dataset.resize, spec.dataset.image_size, room));
+    let pixels = Arc::new(Pixels::new(spec.dataset.pixels(), room));
     let dataset = Arc::new(examine::examine(
         listing,
         spec.dataset.on_bad_image,
@@ -161,12 +161,14 @@ pub(super) fn repeated(
 }
 
 fn decode_all(dataset: &Dataset, pixels: &Pixels) {
-    let resizer = || Resizer::new(pixels.resize(), pixels.size());
+    let resizer = || Resizer::of(pixels.spec());
     dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
         match &sample.candidate.origin {
             Origin::File(file) => {
                 let bytes = decode::read_file(file);
-                if let Ok(image) = bytes.and_then(|bytes| decode::decode(&bytes)) {
+                if let Ok(image) =
+                    bytes.and_then(|bytes| decode::decode(&bytes, pixels.spec().alpha))
+                {
                     std::hint::black_box(resizer.resize(&image));
                 }
             }

@@ -17,7 +17,7 @@ use crate::spec::{DatasetSource, PipelineSpec, TableSpec};
 /// When the dataset cannot be listed or contains no images.
 pub fn look(spec: &PipelineSpec, tally: &Tally) -> Result<Survey, DatasetError> {
     let listing = scan::list(&spec.dataset)?;
-    survey::survey(listing, &spec.dataset.split, spec.dataset.image_size, tally)
+    survey::survey(listing, &spec.dataset.split, spec.dataset.pixels(), tally)
 }
 
 /// Renders a survey as an HTML page.
@@ -29,5 +29,5 @@ pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec) -> String {
         }
         DatasetSource::Parts(_) | DatasetSource::Generator { .. } => None,
     };
-    report::survey::render(title, survey, folder)
+    report::survey::render(title, survey, folder, spec.dataset.alpha)
 }

@@ -12,13 +12,13 @@ use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::scan::{Candidate, Listing, Origin};
 use crate::dataset::thumbnail;
 use crate::exec::error::RunError;
-use crate::spec::{DatasetSpec, Duplicates, ImageSize, OnBadImage, PipelineSpec, ResizeSpec};
+use crate::spec::{DatasetSpec, Duplicates, OnBadImage, PipelineSpec, PixelSpec};
 
 /// Images that have been read.
 #[derive(Clone)]
 pub struct ImagesRead {
     /// The settings that determine how they are read.
-    rules: (ResizeSpec, ImageSize, OnBadImage, Duplicates),
+    rules: (PixelSpec, OnBadImage, Duplicates),
     /// The images as listed; for a file, with its size and modification time.
     candidates: Vec<(Candidate, Option<(u64, SystemTime)>)>,
     dataset: Arc<Dataset>,
@@ -35,8 +35,8 @@ impl ImagesRead {
         tally: &Tally,
         cancel: &Cancel,
     ) -> Result<Self, RunError> {
-        let DatasetSpec { resize, image_size, on_bad_image, duplicates, .. } = spec.dataset;
-        let rules = (resize, image_size, on_bad_image, duplicates);
+        let DatasetSpec { on_bad_image, duplicates, .. } = spec.dataset;
+        let rules = (spec.dataset.pixels(), on_bad_image, duplicates);
         let candidates = listing.candidates.iter().map(|candidate| {
             let found = match &candidate.origin {
                 Origin::File(file) => fs::size_and_time(file).ok(),
@@ -52,7 +52,7 @@ impl ImagesRead {
         {
             return Ok(known.clone());
         }
-        let pixels = Arc::new(Pixels::new(resize, image_size, room.clone()));
+        let pixels = Arc::new(Pixels::new(spec.dataset.pixels(), room.clone()));
         let mut dataset = examine::examine(listing.clone(), on_bad_image, &pixels, tally, cancel)?;
         copies::settle(&mut dataset, duplicates)?;
         Ok(Self { rules, candidates, dataset: Arc::new(dataset), pixels })

@@ -53,6 +53,9 @@ pub(in crate::pipeline) struct RawDataset {
     /// How images are resized to `image_size`.
     #[serde(default = "defaults::resize")]
     pub(in crate::pipeline) resize: RawResize,
+    /// What to do with the transparency (alpha) of images, before they are resized.
+    #[serde(default = "defaults::alpha")]
+    pub(in crate::pipeline) alpha: RawAlpha,
     /// How the images are split into training set, validation set and test set.
     #[serde(default = "defaults::split")]
     pub(in crate::pipeline) split: RawSplit,
@@ -219,6 +222,18 @@ pub(in crate::pipeline) enum RawFit {
     Crop,
     /// Center them and pad them with black.
     Pad,
+}
+
+/// What to do with the transparency (alpha) of images.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawAlpha {
+    /// Drop it, as Keras and torchvision do. Transparent pixels have the color stored with them.
+    Drop,
+    /// Put the image over white, as most programs show it.
+    White,
+    /// Put the image over black.
+    Black,
 }
 
 /// Fractions of the dataset, which sum to one, and how images are assigned to them.

@@ -2,7 +2,7 @@
 //! the loader all read them from here.
 
 use super::{
-    RawAdam, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
+    RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
     RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawLoss, RawOnBadImage,
     RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSampling, RawSchedule, RawSplit,
     RawSplitBy, RawTop,
@@ -46,6 +46,10 @@ pub(super) fn antialias() -> bool {
 
 pub(super) fn fit() -> RawFit {
     RawFit::Stretch
+}
+
+pub(super) fn alpha() -> RawAlpha {
+    RawAlpha::Drop
 }
 
 pub(super) fn split() -> RawSplit {

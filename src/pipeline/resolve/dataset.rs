@@ -6,15 +6,15 @@ use regex::Regex;
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::pipeline::raw::{
-    RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator, RawImageSize,
-    RawInterpolation, RawKind, RawLimit, RawNames, RawOnBadImage, RawPerClass, RawPrefetch,
-    RawResize, RawSplit, RawSplitBy, defaults,
+    RawAlpha, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator,
+    RawImageSize, RawInterpolation, RawKind, RawLimit, RawNames, RawOnBadImage, RawPerClass,
+    RawPrefetch, RawResize, RawSplit, RawSplitBy, defaults,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, Fit, FoldsSpec, GeneratorSpec,
-    ImageSize, Interpolation, LimitSpec, Location, OnBadImage, PartsSpec, Prefetch, REST,
-    ResizeSpec, SplitBy, SplitSpec, TableSpec,
+    Alpha, ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, Fit, FoldsSpec,
+    GeneratorSpec, ImageSize, Interpolation, LimitSpec, Location, OnBadImage, PartsSpec, Prefetch,
+    REST, ResizeSpec, SplitBy, SplitSpec, TableSpec,
 };
 
 /// Most images of a generator. Each takes some hundred bytes before it is drawn.
@@ -40,6 +40,11 @@ pub(super) fn resolve(
         }),
         image_size: image_size(raw.image_size),
         resize: resize(raw.resize),
+        alpha: match raw.alpha {
+            RawAlpha::Drop => Alpha::Drop,
+            RawAlpha::White => Alpha::White,
+            RawAlpha::Black => Alpha::Black,
+        },
         split: split(&raw.split, seed, &at.key("split"), problems),
         batch_size: raw.batch_size,
         prefetch: match raw.prefetch {

@@ -22,6 +22,7 @@ pub(super) mod tag {
     pub(crate) const TILE_BYTES: u16 = 325;
     pub(crate) const SUB_DIRECTORIES: u16 = 330;
     pub(crate) const INKS: u16 = 332;
+    pub(crate) const EXTRA_SAMPLES: u16 = 338;
     pub(crate) const FORMAT: u16 = 339;
     pub(crate) const JPEG_TABLES: u16 = 347;
     pub(crate) const DNG_VERSION: u16 = 50706;

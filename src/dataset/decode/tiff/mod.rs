@@ -3,12 +3,15 @@
 
 mod directory;
 mod pack;
+mod transparency;
 
 use directory::{Directory, tag};
 use pack::Compression;
+use transparency::Transparency;
 
 use super::jpeg::{self, Colours};
-use super::{DecodeError, Reserve, kind};
+use super::{DecodeError, Reserve, alpha, kind};
+use crate::spec::Alpha;
 
 /// The color space of the samples of a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ struct Layout<'a> {
     n_bits: usize,
     n_samples: usize,
     meaning: Meaning,
+    /// `None` if the image has no alpha, or if it is dropped.
+    transparency: Option<Transparency>,
     compression: Compression,
     has_predictor: bool,
     /// Whether each sample has separate pieces.
@@ -80,9 +85,10 @@ pub(super) fn is_fax(bytes: &[u8]) -> Result<bool, DecodeError> {
 /// Decodes the first image of a file, before its orientation is applied.
 pub(super) fn decode(
     bytes: &[u8],
+    alpha: Alpha,
     reserve: &mut Reserve<'_>,
 ) -> Result<(u32, u32, Vec<u8>), DecodeError> {
-    let layout = Layout::read(bytes)?;
+    let layout = Layout::read(bytes, alpha)?;
     let (width, height) = (layout.width, layout.height);
     let (across, down) = layout.piece;
     let samples = across * down * layout.samples_per_pixel();
@@ -90,8 +96,7 @@ pub(super) fn decode(
     reserve(width as u32, height as u32, needed as u64)?;
     let mut pixels = vec![0; 3 * width * height];
     let (across, down) = layout.pieces();
-    let n_planes = if layout.is_planar { layout.meaning.n_samples() } else { 1 };
-    for plane in 0..n_planes {
+    for plane in layout.planes() {
         for number in 0..across * down {
             let (x, y) = (number % across * layout.piece.0, number / across * layout.piece.1);
             let piece = layout.piece(plane * across * down + number, height - y)?;
@@ -114,7 +119,7 @@ struct Piece {
 }
 
 impl<'a> Layout<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    fn read(bytes: &'a [u8], alpha: Alpha) -> Result<Self, DecodeError> {
         let directory = Directory::read(bytes).ok_or(DecodeError::Truncated)?;
         let of = |tag, default| directory.value_or(tag, default);
         let is_preview = of(tag::KIND, 0) & 1 == 1 && directory.has(tag::SUB_DIRECTORIES);
@@ -138,12 +143,7 @@ impl<'a> Layout<'a> {
         if meaning == Meaning::YCbCr && compression != Compression::Jpeg {
             return Err(unsupported("YCbCr colors without JPEG compression"));
         }
-        let has_predictor = match of(tag::PREDICTOR, 1) {
-            _ if compression == Compression::Jpeg => false,
-            1 => false,
-            2 if matches!(n_bits, 8 | 16) => true,
-            _ => return Err(unsupported("an unusual predictor")),
-        };
+        let has_predictor = has_predictor(&directory, compression, n_bits)?;
         let is_tiled = directory.has(tag::TILE_WIDTH);
         let (offsets, lengths, piece) = if is_tiled {
             let piece = (of(tag::TILE_WIDTH, 0), of(tag::TILE_HEIGHT, 0));
@@ -158,6 +158,10 @@ impl<'a> Layout<'a> {
         let offsets = directory.values(offsets).ok_or(damaged("the offsets of its pieces"))?;
         let lengths = directory.values(lengths).unwrap_or_default();
         let is_planar = of(tag::PLANAR, 1) == 2 && n_samples > 1;
+        let transparency = match alpha::background(alpha) {
+            Some(background) => transparency::of(&directory, &meaning, n_samples, background)?,
+            None => None,
+        };
         Ok(Self {
             bytes,
             directory,
@@ -166,6 +170,7 @@ impl<'a> Layout<'a> {
             n_bits,
             n_samples,
             meaning,
+            transparency,
             compression,
             has_predictor,
             is_planar,
@@ -178,6 +183,13 @@ impl<'a> Layout<'a> {
     /// Pieces across and down.
     fn pieces(&self) -> (usize, usize) {
         (self.width.div_ceil(self.piece.0), self.height.div_ceil(self.piece.1))
+    }
+
+    /// The planes that are used, alpha last.
+    fn planes(&self) -> impl Iterator<Item = usize> + use<> {
+        let n_colors = if self.is_planar { self.meaning.n_samples() } else { 1 };
+        let alpha = self.transparency.filter(|_| self.is_planar);
+        (0..n_colors).chain(alpha.map(|alpha| alpha.sample))
     }
 
     fn samples_per_pixel(&self) -> usize {
@@ -306,6 +318,9 @@ impl<'a> Layout<'a> {
                     self.set_plane(pixel, plane, samples[0], piece.most);
                 } else {
                     *pixel = self.color(samples, piece);
+                    if let Some(alpha) = self.transparency {
+                        *pixel = alpha.blend(*pixel, to_byte(samples[alpha.sample], piece.most));
+                    }
                 }
             }
         }
@@ -334,6 +349,11 @@ impl<'a> Layout<'a> {
     /// Gray and palettes have one plane that is used. CMYK would need all four at once.
     fn set_plane(&self, pixel: &mut [u8; 3], plane: usize, sample: u16, most: u32) {
         match &self.meaning {
+            meaning if plane >= meaning.n_samples() => {
+                if let Some(alpha) = self.transparency {
+                    *pixel = alpha.blend(*pixel, to_byte(sample, most));
+                }
+            }
             Meaning::Rgb => pixel[plane] = to_byte(sample, most),
             Meaning::Cmyk | Meaning::YCbCr => {}
             _ => {
@@ -358,6 +378,20 @@ fn to_byte(sample: u16, most: u32) -> u8 {
     match most {
         255 => sample as u8,
         most => ((u32::from(sample) * 255 + most / 2) / most) as u8,
+    }
+}
+
+/// Whether samples are stored as differences of neighbors.
+fn has_predictor(
+    directory: &Directory<'_>,
+    compression: Compression,
+    n_bits: usize,
+) -> Result<bool, DecodeError> {
+    match directory.value_or(tag::PREDICTOR, 1) {
+        _ if compression == Compression::Jpeg => Ok(false),
+        1 => Ok(false),
+        2 if matches!(n_bits, 8 | 16) => Ok(true),
+        _ => Err(unsupported("an unusual predictor")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use alpaca_run::base::fs::{FileError, write_atomic};
 use alpaca_run::dataset::decode;
+use alpaca_run::spec::Alpha;
 
 fn main() -> Result<(), FileError> {
     std::panic::set_hook(Box::new(|_| {}));
@@ -17,7 +18,7 @@ fn main() -> Result<(), FileError> {
             [head.as_bytes(), picture.as_raw()].concat()
         };
         let decoded = decode::read_file(Path::new(&file))
-            .and_then(|bytes| decode::decode_then(&name, &bytes, ppm));
+            .and_then(|bytes| decode::decode_then(&name, &bytes, Alpha::Drop, ppm));
         match decoded {
             Ok(ppm) => write_atomic(&Path::new(&out).join(format!("{name}.ppm")), &ppm)?,
             Err(reason) => {
