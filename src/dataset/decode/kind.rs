@@ -56,10 +56,21 @@ const JPEG_2000: Unread = Unread {
 };
 const PSD: Unread = Unread { what: "a Photoshop file", advice: MAGICK };
 const BIG_TIFF: Unread = Unread { what: "a BigTIFF image", advice: MAGICK };
-pub(super) const RAW: Unread = Unread {
-    what: "a camera raw image",
-    advice: "develop it to JPEG or TIFF, for example with `darktable-cli` or `dcraw -T`",
-};
+pub(super) const RAW: Unread = raw("a camera raw image");
+pub(super) const DNG: Unread = raw("a camera raw image (DNG)");
+const CR2: Unread = raw("a camera raw image (Canon CR2)");
+const CR3: Unread = raw("a camera raw image (Canon CR3)");
+const CRW: Unread = raw("a camera raw image (Canon CRW)");
+const ORF: Unread = raw("a camera raw image (Olympus ORF)");
+const RW2: Unread = raw("a camera raw image (Panasonic RW2)");
+const RAF: Unread = raw("a camera raw image (Fujifilm RAF)");
+const X3F: Unread = raw("a camera raw image (Sigma X3F)");
+const MRW: Unread = raw("a camera raw image (Minolta MRW)");
+const IIQ: Unread = raw("a camera raw image (Phase One IIQ)");
+const JPEG_XR: Unread =
+    Unread { what: "a JPEG XR image", advice: "convert it to TIFF, for example with `JxrDecApp`" };
+const XCF: Unread = Unread { what: "a GIMP file", advice: MAGICK };
+const FITS: Unread = Unread { what: "a FITS image", advice: MAGICK };
 const SVG: Unread =
     Unread { what: "an SVG drawing", advice: "render it to PNG, for example with `rsvg-convert`" };
 const ICO: Unread = Unread { what: "an icon (ICO)", advice: MAGICK };
@@ -72,8 +83,28 @@ const QOI: Unread = Unread { what: "a QOI image", advice: MAGICK };
 const DICOM: Unread =
     Unread { what: "a DICOM image", advice: "convert it to PNG, for example with `dcm2pnm +on`" };
 
+/// A camera raw image with this name.
+const fn raw(what: &'static str) -> Unread {
+    Unread {
+        what,
+        advice: "develop it to JPEG or TIFF, for example with `darktable-cli` or `dcraw -T`",
+    }
+}
+
+/// Raw formats that begin like a TIFF file. Pixels may follow the head of a TIFF file, so the marks
+/// must be long enough for them not to occur by chance: flat gray would be `IIII` too.
+fn raw_like_tiff(start: &[u8]) -> Option<Unread> {
+    let has = |at: usize, mark: &[u8]| start.get(at..).is_some_and(|s| s.starts_with(mark));
+    if has(0, b"II\x2a\0\x10\0\0\0CR\x02") {
+        return Some(CR2);
+    }
+    let is_little = has(0, b"II\x2a\0") && has(8, b"IIII") && has(13, b"waR");
+    let is_big = has(0, b"MM\0\x2a") && has(8, b"MMMMRaw");
+    (is_little || is_big).then_some(IIQ)
+}
+
 /// Formats by the bytes at an offset.
-const UNREAD: [(usize, &[u8], Unread); 28] = [
+const UNREAD: [(usize, &[u8], Unread); 31] = [
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", JPEG_XL),
     (0, b"\xff\x0a", JPEG_XL),
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", JPEG_2000),
@@ -81,16 +112,16 @@ const UNREAD: [(usize, &[u8], Unread); 28] = [
     (0, b"8BPS", PSD),
     (0, b"II\x2b\0", BIG_TIFF),
     (0, b"MM\0\x2b", BIG_TIFF),
-    (0, b"II\x2a\0\x10\0\0\0CR", RAW),
-    (0, b"IIRO", RAW),
-    (0, b"IIRS", RAW),
-    (0, b"MMOR", RAW),
-    (0, b"IIU\0", RAW),
-    (0, b"FUJIFILMCCD-RAW", RAW),
-    (0, b"FOVb", RAW),
-    (0, b"\0MRM", RAW),
+    (0, b"II\xbc", JPEG_XR),
+    (0, b"IIRO", ORF),
+    (0, b"IIRS", ORF),
+    (0, b"MMOR", ORF),
+    (0, b"IIU\0", RW2),
+    (0, b"FUJIFILMCCD-RAW", RAF),
+    (0, b"FOVb", X3F),
+    (0, b"\0MRM", MRW),
     (0, b"\0\0\x01\0", ICO),
-    (6, b"HEAPCCDR", RAW),
+    (6, b"HEAPCCDR", CRW),
     (0, b"DDS ", DDS),
     (0, b"P1\n", PNM),
     (0, b"P2\n", PNM),
@@ -98,9 +129,12 @@ const UNREAD: [(usize, &[u8], Unread); 28] = [
     (0, b"P4\n", PNM),
     (0, b"P5\n", PNM),
     (0, b"P6\n", PNM),
+    (0, b"P7\n", PNM),
     (0, b"\x76\x2f\x31\x01", EXR),
     (0, b"#?RADIANCE", HDR),
     (0, b"qoif", QOI),
+    (0, b"gimp xcf ", XCF),
+    (0, b"SIMPLE  =", FITS),
     (128, b"DICM", DICOM),
 ];
 
@@ -150,9 +184,10 @@ impl Kind {
 
     fn by_content(start: &[u8]) -> Self {
         let has = |at: &usize, mark: &[u8]| start.get(*at..).is_some_and(|s| s.starts_with(mark));
-        if let Some(format) = image::guess_format(start).ok().filter(|f| FORMATS.contains(f))
-            && !has(&0, b"II\x2a\0\x10\0\0\0CR")
-        {
+        if let Some(raw) = raw_like_tiff(start) {
+            return Self::Unread(raw);
+        }
+        if let Some(format) = image::guess_format(start).ok().filter(|f| FORMATS.contains(f)) {
             return Self::Read(format);
         }
         if let Some((.., unread)) = UNREAD.iter().find(|(at, mark, _)| has(at, mark)) {
@@ -174,7 +209,7 @@ fn of_brands(start: &[u8]) -> Kind {
     brands.extend(start.get(16..end).unwrap_or_default().chunks_exact(4));
     let has = |names: &[&[u8]]| brands.iter().any(|brand| names.contains(brand));
     match main {
-        b"crx " => Kind::Unread(RAW),
+        b"crx " => Kind::Unread(CR3),
         _ if has(&[b"avif", b"avis"]) => Kind::Unread(AVIF),
         b"jp2 " | b"jpx " => Kind::Unread(JPEG_2000),
         _ if has(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"]) => Kind::Unread(HEIC),
@@ -214,16 +249,16 @@ fn of_text(start: &[u8]) -> Kind {
 }
 
 /// Extensions of camera raw images. Many have the content of a TIFF file.
-const RAW_ENDINGS: [&str; 24] = [
-    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw",
-    "nef", "nrw", "orf", "pef", "raf", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
+const RAW_ENDINGS: [&str; 26] = [
+    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "kdc", "mef",
+    "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
 ];
 
 /// Extensions of other image formats that are not supported.
-const UNREAD_ENDINGS: [&str; 27] = [
-    "avif", "avifs", "cur", "dcm", "dds", "exr", "hdr", "heic", "heics", "heif", "hif", "ico",
-    "j2c", "j2k", "jp2", "jpc", "jpf", "jpx", "jxl", "pbm", "pgm", "pnm", "ppm", "psb", "psd",
-    "qoi", "tga",
+const UNREAD_ENDINGS: [&str; 34] = [
+    "avif", "avifs", "cur", "dcm", "dds", "exr", "fits", "hdr", "heic", "heics", "heif", "hif",
+    "ico", "j2c", "j2k", "jp2", "jpc", "jpf", "jph", "jpm", "jpx", "jxl", "jxr", "pam", "pbm",
+    "pgm", "pnm", "ppm", "psb", "psd", "qoi", "tga", "wdp", "xcf",
 ];
 
 fn ending(name: &str) -> String {
@@ -286,20 +321,29 @@ mod tests {
 
     #[test]
     fn images_that_are_not_read_are_known_by_content() {
-        let cases: [(&[u8], &str); 18] = [
+        let cases: [(&[u8], &str); 27] = [
             (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "a HEIC image"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC image"),
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "an AVIF image"),
             (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "an AVIF image"),
-            (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "a camera raw image"),
+            (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "a camera raw image (Canon CR3)"),
             (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "an MP4 or QuickTime video"),
             (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
             (b"\xff\x0a\xfa\x3f", "a JPEG XL image"),
             (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
             (b"\xff\x4f\xff\x51\0\x2f", "a JPEG 2000 image"),
             (b"8BPS\0\x01", "a Photoshop file"),
-            (b"II\x2a\0\x10\0\0\0CR\x02\0", "a camera raw image"),
-            (b"FUJIFILMCCD-RAW 0201", "a camera raw image"),
+            (b"II\x2a\0\x10\0\0\0CR\x02\0", "a camera raw image (Canon CR2)"),
+            (b"II\x2a\0\x08\0\0\0IIII\x01waR", "a camera raw image (Phase One IIQ)"),
+            (b"II\x1a\0\0\0HEAPCCDR", "a camera raw image (Canon CRW)"),
+            (b"IIRO\x08\0\0\0", "a camera raw image (Olympus ORF)"),
+            (b"IIU\0\x18\0\0\0", "a camera raw image (Panasonic RW2)"),
+            (b"FUJIFILMCCD-RAW 0201", "a camera raw image (Fujifilm RAF)"),
+            (b"FOVb\0\0\x03\0", "a camera raw image (Sigma X3F)"),
+            (b"\0MRM\0\x01", "a camera raw image (Minolta MRW)"),
+            (b"II\xbc\x01\x20\0\0\0", "a JPEG XR image"),
+            (b"gimp xcf v011\0", "a GIMP file"),
+            (b"P7\nWIDTH 3\n", "a PNM image"),
             (b"P6\n3 3\n255\n", "a PNM image"),
             (b"\0\0\x01\0\x01\0\x10\x10", "an icon (ICO)"),
             (b"<?xml version='1.0'?><svg xmlns=''>", "an SVG drawing"),
@@ -318,6 +362,8 @@ mod tests {
     fn names_count_where_content_does_not_tell() {
         assert_eq!(what(b"II\x2a\0\x08\0\0\0", "DSC_1.NEF"), "a camera raw image");
         assert_eq!(what(b"II\x2a\0\x08\0\0\0", "scan.tif"), "TIFF");
+        // Gray pixels after the head.
+        assert_eq!(what(b"II\x2a\0\x90\x01\0\0IIIIIIII", "gray.tif"), "TIFF");
         assert_eq!(what(b"\0\0\x02\0\0\0\0\0\0\0\0\0\x10\0\x10\0\x18\0", "b.tga"), "a TGA image");
         assert_eq!(what(b"hello", "notes.txt"), "a text file");
         assert_eq!(what("hé".as_bytes().split_last().unwrap().1, "a"), "a text file");

@@ -28,25 +28,44 @@ pub(super) mod tag {
     pub(crate) const DNG_VERSION: u16 = 50706;
 }
 
-/// The first directory of a file.
+/// A directory of a file.
 pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     pub(super) is_little: bool,
     /// Position of each entry, by its tag.
     entries: Vec<(u16, usize)>,
+    start: usize,
 }
 
 impl<'a> Directory<'a> {
-    /// `None` if it ends early.
+    /// The first directory; `None` if it ends early.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut directory = Self { bytes, is_little: bytes.first()? == &b'I', entries: vec![] };
-        let start = directory.long(4)? as usize;
+        let is_little = bytes.first()? == &b'I';
+        let head = Self { bytes, is_little, entries: vec![], start: 0 };
+        Self::read_at(bytes, head.long(4)? as usize)
+    }
+
+    /// The directory at a position; `None` if it ends early.
+    pub(super) fn read_at(bytes: &'a [u8], start: usize) -> Option<Self> {
+        let is_little = bytes.first()? == &b'I';
+        let mut directory = Self { bytes, is_little, entries: vec![], start };
         for entry in 0..usize::from(directory.short(start)?) {
             let at = start + 2 + 12 * entry;
             bytes.get(at..at + 12)?;
             directory.entries.push((directory.short(at)?, at));
         }
         Some(directory)
+    }
+
+    /// Its position.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The position of the next directory.
+    pub(super) fn next(&self) -> Option<usize> {
+        let next = self.long(self.start + 2 + 12 * self.entries.len())?;
+        (next != 0).then_some(next as usize)
     }
 
     pub(super) fn short(&self, at: usize) -> Option<u16> {

@@ -3,6 +3,7 @@
 
 mod directory;
 mod pack;
+mod raw;
 mod transparency;
 
 use directory::{Directory, tag};
@@ -10,7 +11,7 @@ use pack::Compression;
 use transparency::Transparency;
 
 use super::jpeg::{self, Colours};
-use super::{DecodeError, Reserve, alpha, kind};
+use super::{DecodeError, Reserve, alpha};
 use crate::spec::Alpha;
 
 /// The color space of the samples of a pixel.
@@ -122,9 +123,8 @@ impl<'a> Layout<'a> {
     fn read(bytes: &'a [u8], alpha: Alpha) -> Result<Self, DecodeError> {
         let directory = Directory::read(bytes).ok_or(DecodeError::Truncated)?;
         let of = |tag, default| directory.value_or(tag, default);
-        let is_preview = of(tag::KIND, 0) & 1 == 1 && directory.has(tag::SUB_DIRECTORIES);
-        if is_preview || directory.has(tag::DNG_VERSION) {
-            return Err(DecodeError::Unread(kind::RAW));
+        if let Some(raw) = raw::find(bytes, &directory) {
+            return Err(DecodeError::Unread(raw));
         }
         let (width, height) = (of(tag::WIDTH, 0), of(tag::HEIGHT, 0));
         super::check_size(width as u32, height as u32)?;
@@ -424,7 +424,6 @@ fn meaning(
         5 => return Err(unsupported("inks")),
         6 => Meaning::YCbCr,
         8..=10 => return Err(unsupported("CIE L*a*b* colors")),
-        32803 => return Err(DecodeError::Unread(kind::RAW)),
         32844 | 32845 => return Err(unsupported("LogLuv colors")),
         number => return Err(unsupported(format!("photometric interpretation {number}"))),
     };
