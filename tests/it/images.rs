@@ -10,7 +10,7 @@ use alpaca_run::spec::Alpha;
 use image::DynamicImage;
 
 use crate::support::pictures::{Workshop, picture};
-use crate::support::program::{alpaca_run, project};
+use crate::support::program::{alpaca_run, files_below, project};
 use crate::support::runs::ONE_STAGE;
 
 const HEIC: &[u8] = b"\0\0\0\x24ftypheic\0\0\0\0mif1heic and more";
@@ -200,6 +200,62 @@ fn transparency_over_a_color_is_that_of_pillow() {
         n += 1;
     }
     assert_eq!(n, 19);
+}
+
+/// Files of libjxl, and what it decodes them to, as PNG (`write_jxl.py`).
+fn jpeg_xl_files() -> Vec<(String, Vec<u8>)> {
+    let files = files_below(&project().join("tests/it/data/images/jxl"));
+    let files: Vec<_> =
+        files.into_iter().filter(|(name, _)| name.rsplit_once(".jxl").is_some()).collect();
+    assert_eq!(files.len(), 22);
+    files
+}
+
+#[test]
+fn jpeg_xl_pixels_are_those_of_libjxl() {
+    for (name, bytes) in jpeg_xl_files() {
+        let png = project().join("tests/it/data/images/jxl").join(&name).with_extension("png");
+        let png = std::fs::read(png).unwrap();
+        // Lossy images are computed in single precision, in another order.
+        let is_exact = !["lossy", "jpeg.", "premultiplied"].iter().any(|kind| name.contains(kind));
+        for alpha in [Alpha::Drop, Alpha::White, Alpha::Black] {
+            let ours = decode::decode(&bytes, alpha).unwrap();
+            let theirs = decode::decode(&png, alpha).unwrap();
+            assert_eq!(ours.dimensions(), theirs.dimensions(), "{name}");
+            // Without alpha nothing is left of a color that was multiplied by a small one.
+            if name.starts_with("premultiplied") && alpha == Alpha::Drop {
+                continue;
+            }
+            let off = ours.iter().zip(theirs.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(off <= Some(u8::from(!is_exact)), "{name} {alpha:?} differs by {off:?}");
+        }
+        assert_eq!(decode::format_name(&bytes), "JPEG XL");
+    }
+}
+
+#[test]
+fn incomplete_and_damaged_jpeg_xl_files_are_bad_and_never_a_crash() {
+    for (name, bytes) in jpeg_xl_files() {
+        for length in [3, bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
+            let cut = decode::decode(&bytes[..length], Alpha::White);
+            // Of an animation, the first image may be complete.
+            assert!(
+                cut.is_err() || name == "animated.jxl",
+                "{name} cut to {length} of {} bytes was read",
+                bytes.len()
+            );
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x55;
+            // Many changes leave an image, of other pixels.
+            let _ = decode::decode(&damaged, Alpha::White);
+        }
+    }
+    // What the size of an image would need is refused before anything is reserved: 2^30 squared.
+    let huge = [0xff, 0x0a, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let error = decode::decode(&huge, Alpha::Drop).unwrap_err();
+    assert!(!matches!(error, decode::DecodeError::Panicked { .. }), "{error}");
 }
 
 /// The images of a workshop with a transparent ground, and in `flat` what they are over white.

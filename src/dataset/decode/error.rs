@@ -10,7 +10,7 @@ pub enum DecodeError {
     #[error("the file is empty")]
     Empty,
     /// The content is not in a known format.
-    #[error("not a JPEG, PNG, WebP, BMP, GIF or TIFF image")]
+    #[error("not a JPEG, JPEG XL, PNG, WebP, BMP, GIF or TIFF image")]
     UnknownFormat,
     /// An image in a format that is not supported.
     #[error("{}, which cannot be read: {}", .0.what, .0.advice)]

@@ -5,7 +5,7 @@ use image::ImageFormat;
 /// Number of bytes that are examined.
 pub(super) const N_TELLING: u64 = 1024;
 
-/// Formats that are supported.
+/// Formats that are supported, except JPEG XL, which the library `image` does not know.
 pub(super) const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Jpeg,
     ImageFormat::Png,
@@ -15,11 +15,19 @@ pub(super) const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Tiff,
 ];
 
+/// A format that is supported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One of [`FORMATS`].
+    Common(ImageFormat),
+    JpegXl,
+}
+
 /// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An image in a supported format.
-    Read(ImageFormat),
+    Read(Format),
     /// An image in another format.
     Unread(Unread),
     /// Something else, with its article.
@@ -45,10 +53,6 @@ const HEIC: Unread = Unread {
 const AVIF: Unread = Unread {
     what: "an AVIF image",
     advice: "convert it to PNG or JPEG, for example with `avifdec`",
-};
-const JPEG_XL: Unread = Unread {
-    what: "a JPEG XL image",
-    advice: "convert it to PNG or JPEG, for example with `djxl`",
 };
 const JPEG_2000: Unread = Unread {
     what: "a JPEG 2000 image",
@@ -103,10 +107,11 @@ fn raw_like_tiff(start: &[u8]) -> Option<Unread> {
     (is_little || is_big).then_some(IIQ)
 }
 
+/// The beginning of a JPEG XL file: with boxes, and bare.
+const JPEG_XL: [&[u8]; 2] = [b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"];
+
 /// Formats by the bytes at an offset.
-const UNREAD: [(usize, &[u8], Unread); 31] = [
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", JPEG_XL),
-    (0, b"\xff\x0a", JPEG_XL),
+const UNREAD: [(usize, &[u8], Unread); 29] = [
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", JPEG_2000),
     (0, b"\xff\x4f\xff\x51", JPEG_2000),
     (0, b"8BPS", PSD),
@@ -168,7 +173,9 @@ impl Kind {
     /// The kind of a file with this name that starts with these bytes.
     pub(super) fn of(start: &[u8], name: &str) -> Self {
         match Self::by_content(start) {
-            Self::Read(ImageFormat::Tiff) if RAW_ENDINGS.contains(&&ending(name)[..]) => {
+            Self::Read(Format::Common(ImageFormat::Tiff))
+                if RAW_ENDINGS.contains(&&ending(name)[..]) =>
+            {
                 Self::Unread(RAW)
             }
             // Neither has a signature, and a TGA file may look like anything.
@@ -188,7 +195,10 @@ impl Kind {
             return Self::Unread(raw);
         }
         if let Some(format) = image::guess_format(start).ok().filter(|f| FORMATS.contains(f)) {
-            return Self::Read(format);
+            return Self::Read(Format::Common(format));
+        }
+        if JPEG_XL.iter().any(|mark| has(&0, mark)) {
+            return Self::Read(Format::JpegXl);
         }
         if let Some((.., unread)) = UNREAD.iter().find(|(at, mark, _)| has(at, mark)) {
             return Self::Unread(*unread);
@@ -255,10 +265,10 @@ const RAW_ENDINGS: [&str; 26] = [
 ];
 
 /// Extensions of other image formats that are not supported.
-const UNREAD_ENDINGS: [&str; 34] = [
+const UNREAD_ENDINGS: [&str; 33] = [
     "avif", "avifs", "cur", "dcm", "dds", "exr", "fits", "hdr", "heic", "heics", "heif", "hif",
-    "ico", "j2c", "j2k", "jp2", "jpc", "jpf", "jph", "jpm", "jpx", "jxl", "jxr", "pam", "pbm",
-    "pgm", "pnm", "ppm", "psb", "psd", "qoi", "tga", "wdp", "xcf",
+    "ico", "j2c", "j2k", "jp2", "jpc", "jpf", "jph", "jpm", "jpx", "jxr", "pam", "pbm", "pgm",
+    "pnm", "ppm", "psb", "psd", "qoi", "tga", "wdp", "xcf",
 ];
 
 fn ending(name: &str) -> String {
@@ -270,7 +280,7 @@ fn ending(name: &str) -> String {
 pub fn has_image_name(name: &str) -> bool {
     let ending = &ending(name)[..];
     FORMATS.iter().any(|format| format.extensions_str().contains(&ending))
-        || ["apng", "dib", "jfif", "jpe", "mpo", "svg", "svgz"].contains(&ending)
+        || ["apng", "dib", "jfif", "jpe", "jxl", "mpo", "svg", "svgz"].contains(&ending)
         || RAW_ENDINGS.contains(&ending)
         || UNREAD_ENDINGS.contains(&ending)
 }
@@ -294,15 +304,18 @@ pub(super) fn is_image(start: &[u8], name: &str) -> bool {
     matches!(Kind::of(start, name), Kind::Read(_) | Kind::Unread(_))
 }
 
-/// The name of a supported format.
-pub(super) fn format_name(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Gif => "GIF",
-        _ => "TIFF",
+impl Format {
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Common(ImageFormat::Jpeg) => "JPEG",
+            Self::Common(ImageFormat::Png) => "PNG",
+            Self::Common(ImageFormat::WebP) => "WebP",
+            Self::Common(ImageFormat::Bmp) => "BMP",
+            Self::Common(ImageFormat::Gif) => "GIF",
+            Self::Common(_) => "TIFF",
+            Self::JpegXl => "JPEG XL",
+        }
     }
 }
 
@@ -312,7 +325,7 @@ mod tests {
 
     fn what(start: &[u8], name: &str) -> &'static str {
         match Kind::of(start, name) {
-            Kind::Read(format) => format_name(format),
+            Kind::Read(format) => format.name(),
             Kind::Unread(unread) => unread.what,
             Kind::Other(what) => what,
             Kind::Unknown => "unknown",
@@ -320,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn images_that_are_not_read_are_known_by_content() {
+    fn formats_that_other_programs_read_are_known_by_content() {
         let cases: [(&[u8], &str); 27] = [
             (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "a HEIC image"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC image"),
@@ -328,8 +341,8 @@ mod tests {
             (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "an AVIF image"),
             (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "a camera raw image (Canon CR3)"),
             (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "an MP4 or QuickTime video"),
-            (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
-            (b"\xff\x0a\xfa\x3f", "a JPEG XL image"),
+            (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+            (b"\xff\x0a\xfa\x3f", "JPEG XL"),
             (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
             (b"\xff\x4f\xff\x51\0\x2f", "a JPEG 2000 image"),
             (b"8BPS\0\x01", "a Photoshop file"),

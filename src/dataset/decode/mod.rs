@@ -10,6 +10,7 @@ mod budget;
 mod error;
 mod exif;
 mod jpeg;
+mod jxl;
 mod kind;
 mod read;
 mod tiff;
@@ -21,9 +22,9 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 pub use error::DecodeError;
 use jpeg::Fault;
-use kind::Kind;
 use kind::N_TELLING;
 pub use kind::has_image_name;
+use kind::{Format, Kind};
 pub use read::{is_image_file, read_file, read_standard_input};
 
 use crate::base::guard;
@@ -92,10 +93,10 @@ fn check_bytes(width: u32, height: u32, bytes: u64) -> Result<(), DecodeError> {
 
 /// Decoders are third-party code that reads untrusted files. A panic fails the file, not the run.
 fn guarded(
-    format: ImageFormat,
+    format: Format,
     decode: impl FnOnce() -> Result<RgbImage, DecodeError>,
 ) -> Result<RgbImage, DecodeError> {
-    guard::catch(decode).unwrap_or(Err(DecodeError::Panicked { format: kind::format_name(format) }))
+    guard::catch(decode).unwrap_or(Err(DecodeError::Panicked { format: format.name() }))
 }
 
 /// Reserves the memory for an image, by its width and height.
@@ -103,10 +104,14 @@ type Reserve<'a> = dyn FnMut(u32, u32, u64) -> Result<(), DecodeError> + 'a;
 
 fn decode_format(
     bytes: &[u8],
-    format: ImageFormat,
+    format: Format,
     alpha: Alpha,
     reserve: &mut Reserve<'_>,
 ) -> Result<RgbImage, DecodeError> {
+    let format = match format {
+        Format::Common(format) => format,
+        Format::JpegXl => return jxl::decode(bytes, alpha, reserve),
+    };
     match format {
         ImageFormat::Jpeg => decode_jpeg(bytes, reserve),
         ImageFormat::Tiff if !tiff::is_fax(bytes)? => decode_tiff(bytes, alpha, reserve),
@@ -121,7 +126,7 @@ fn start_of(bytes: &[u8]) -> &[u8] {
 /// The name of the format of an image.
 pub fn format_name(bytes: &[u8]) -> &'static str {
     match Kind::of(start_of(bytes), "") {
-        Kind::Read(format) => kind::format_name(format),
+        Kind::Read(format) => format.name(),
         _ => "unknown",
     }
 }
@@ -191,7 +196,7 @@ fn is_cut_webp(bytes: &[u8]) -> bool {
 }
 
 fn wrong(error: &image::ImageError, format: ImageFormat) -> DecodeError {
-    let format = kind::format_name(format);
+    let format = Format::Common(format).name();
     let reason = error.to_string();
     // The GIF decoder has no separate error for it.
     if reason.to_lowercase().contains("unexpected end of file") {
@@ -310,13 +315,13 @@ mod tests {
     #[test]
     fn a_decoder_that_panics_is_the_end_of_one_file() {
         let buffer = [0; 4];
-        let failed = guarded(ImageFormat::Tiff, || {
+        let failed = guarded(Format::Common(ImageFormat::Tiff), || {
             assert!(buffer.len() >= std::hint::black_box(5), "as image-tiff 0.11 does");
             Ok(picture())
         });
         let error = failed.unwrap_err().to_string();
         assert_eq!(error, "a TIFF image that the decoder cannot handle: save it as PNG");
-        assert_eq!(guarded(ImageFormat::Png, || Ok(picture())), Ok(picture()));
+        assert_eq!(guarded(Format::Common(ImageFormat::Png), || Ok(picture())), Ok(picture()));
     }
 
     #[test]

@@ -419,6 +419,29 @@ def make_tiff():
         "a camera raw image")
 
 
+# JPEG XL ------------------------------------------------------------------------------------------
+
+
+def make_jxl():
+    """The files of `write_jxl.py`. Pillow reads them with pillow-jxl-plugin."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jxl")
+    kinds = {"animated": "animation (first frame)", "jpeg": "a JPEG packed without loss",
+             "premultiplied": "colors multiplied by alpha", "cmyk": "CMYK", "cmyk_alpha": "CMYK"}
+    for name in sorted(os.listdir(folder)):
+        stem, ending = os.path.splitext(name)
+        if ending != ".jxl":
+            continue
+        with open(os.path.join(folder, name), "rb") as file:
+            content = file.read()
+        plain = "lossy: " if "lossy" in stem else "lossless: "
+        what = kinds.get(stem, plain + "RGB, gray, alpha (dropped), 8 and 16 bits")
+        if stem.startswith("orientation"):
+            what = "orientation 2 to 8"
+        if stem == "lossless":
+            add("cut.jxl", "JPEG XL, cut", content[: len(content) * 2 // 3], "early")
+        add(f"jxl_{name}", f"JPEG XL, {what}", content, "own")
+
+
 # What is not read ---------------------------------------------------------------------------------
 
 
@@ -428,8 +451,6 @@ def make_unread():
         ("photo.heic", box(b"heic", b"mif1", b"heic"), "a HEIC image"),
         ("heic.jpg", box(b"mif1", b"heic"), "a HEIC image"),
         ("x.avif", box(b"avif", b"mif1"), "an AVIF image"),
-        ("x.jxl", b"\xff\x0a" + b"\1" * 60, "a JPEG XL image"),
-        ("container.jxl", b"\0\0\0\x0cJXL \r\n\x87\n" + b"\1" * 60, "a JPEG XL image"),
         ("x.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + b"\1" * 60, "a JPEG 2000 image"),
         ("x.j2k", b"\xff\x4f\xff\x51" + b"\1" * 60, "a JPEG 2000 image"),
         ("x.psd", b"8BPS\0\1" + b"\0" * 60, "a Photoshop file"),
@@ -461,6 +482,10 @@ def make_unread():
 
 
 def pillow(content):
+    try:
+        import pillow_jxl  # noqa: F401: it reads JPEG XL
+    except ImportError:
+        pass
     try:
         image = Image.open(io.BytesIO(content))
         image.load()
@@ -549,7 +574,7 @@ def table(directory, decoded):
 
 
 def make(directory):
-    for part in (make_jpeg, make_cjpeg, make_png, make_others, make_tiff, make_unread):
+    for part in (make_jpeg, make_cjpeg, make_png, make_others, make_tiff, make_jxl, make_unread):
         part()
     os.makedirs(directory, exist_ok=True)
     for name, (_, content, _) in FILES.items():
