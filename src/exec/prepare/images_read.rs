@@ -64,7 +64,7 @@ impl ImagesRead {
         let samples = &self.dataset.samples;
         let found = samples.binary_search_by(|sample| sample.candidate.path.as_str().cmp(path));
         match &samples[found.ok()?].candidate.origin {
-            Origin::File(file) => thumbnail::thumbnail(file, side),
+            Origin::File(file) => thumbnail::thumbnail(file, side, self.rules.0.alpha),
             Origin::Drawn { .. } => None,
         }
     }

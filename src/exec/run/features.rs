@@ -373,7 +373,7 @@ mod tests {
     use crate::dataset::{examine, scan};
     use crate::engine::EngineError;
     use crate::spec::{
-        DatasetSource, DatasetSpec, Duplicates, Fit as FitInto, GeneratorSpec, ImageSize,
+        Alpha, DatasetSource, DatasetSpec, Duplicates, Fit as FitInto, GeneratorSpec, ImageSize,
         Interpolation, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
     };
 
@@ -399,6 +399,7 @@ mod tests {
             limit: None,
             image_size: SIZE,
             resize: ResizeSpec { interpolation, antialias: true, fit: FitInto::Stretch },
+            alpha: Alpha::Drop,
             split: SplitSpec {
                 train: 0.8,
                 validation: 0.2,
@@ -418,7 +419,7 @@ mod tests {
     fn dataset_and_loader() -> (Arc<Dataset>, Loader) {
         let spec = spec();
         let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
-        let pixels = Arc::new(Pixels::new(spec.resize, SIZE, room));
+        let pixels = Arc::new(Pixels::new(spec.pixels(), room));
         let (tally, cancel) = (Tally::default(), Cancel::new());
         let listing = scan::list(&spec).unwrap();
         let dataset =
