@@ -16,14 +16,13 @@ use crate::spec::{Duplicates, FoldsSpec, SplitBy, SplitSpec};
 /// Splits a dataset.
 ///
 /// # Errors
-/// When a part that should have images has none, a part is given but should be drawn, or copies of
-/// an image are in two parts and the pipeline does not allow it.
+/// When a part that should have images has none, or copies of an image are in two parts and the
+/// pipeline does not allow it.
 pub fn split(
     dataset: &Dataset,
     spec: &SplitSpec,
     duplicates: Duplicates,
 ) -> Result<Split, DatasetError> {
-    check_given(dataset, spec)?;
     let split = divide(dataset, spec);
     check_parts(dataset, &split, spec)?;
     let pairs = match duplicates {
@@ -76,19 +75,6 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
 
 fn is_given(dataset: &Dataset, part: Part) -> bool {
     dataset.samples.iter().any(|sample| sample.candidate.part == Some(part))
-}
-
-/// Checks that no part is both given and to be drawn.
-fn check_given(dataset: &Dataset, spec: &SplitSpec) -> Result<(), DatasetError> {
-    let has_none_to_draw = dataset.samples.iter().all(|sample| sample.candidate.part.is_some());
-    let key = if spec.test > 0.0 && (has_none_to_draw || is_given(dataset, Part::Test)) {
-        "test"
-    } else if spec.folds.is_some() && (has_none_to_draw || is_given(dataset, Part::Validation)) {
-        "folds"
-    } else {
-        return Ok(());
-    };
-    Err(DatasetError::GivenSplit { key })
 }
 
 fn check_parts(dataset: &Dataset, split: &Split, spec: &SplitSpec) -> Result<(), DatasetError> {
@@ -315,13 +301,5 @@ mod tests {
         let split = split(&dataset, &without, Duplicates::Error).unwrap();
         let n = |part| split.positions(part).len();
         assert_eq!([n(Part::Train), n(Part::Validation), n(Part::Test)], [72, 18, 10]);
-        let both = super::split(&dataset, &spec(SplitBy::Stratified), Duplicates::Error);
-        assert!(matches!(both, Err(DatasetError::GivenSplit { key: "test" })), "{both:?}");
-        for sample in &mut dataset.samples {
-            sample.candidate.part.get_or_insert(Part::Train);
-        }
-        let folds = SplitSpec { test: 0.0, ..folded(SplitBy::Stratified, 0) };
-        let given = super::split(&dataset, &folds, Duplicates::Error);
-        assert!(matches!(given, Err(DatasetError::GivenSplit { key: "folds" })), "{given:?}");
     }
 }

@@ -49,9 +49,7 @@ pub(super) fn apply(
         }
         put(root, Some(SchemaView::root()), &steps, value)?;
         let keys: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
-        if let ["dataset", key, ..] = keys[..] {
-            replace_source(root, key, sources);
-        }
+        replace_excluded(root, &keys, sources);
         Ok(())
     });
     if let Err(diagnostic) = result {
@@ -59,25 +57,50 @@ pub(super) fn apply(
     }
 }
 
-/// The keys that say where images come from, each with those that have no meaning without it.
-const IMAGE_SOURCES: [&[&str]; 4] = [
-    &["directory"],
-    &["train", "validation", "test"],
-    &["table", "columns", "root"],
-    &["generator"],
+/// Keys of a mapping that exclude each other.
+struct Exclusive {
+    /// Where the mapping is.
+    home: &'static [&'static str],
+    /// The keys, each with those that have no meaning without it.
+    keys: &'static [&'static [&'static str]],
+}
+
+/// Keys that an override replaces if it sets one that excludes them.
+const EXCLUSIVE: [Exclusive; 2] = [
+    Exclusive {
+        home: &["dataset"],
+        keys: &[
+            &["directory"],
+            &["train", "validation", "test"],
+            &["table", "columns", "root"],
+            &["generator"],
+        ],
+    },
+    Exclusive {
+        home: &["dataset", "split"],
+        keys: &[&["folds", "fold", "repeats"], &["validation"], &["train"]],
+    },
 ];
 
-/// An override that says where the images come from replaces what the file says about it.
-fn replace_source(root: &mut Node, key: &str, sources: &[Source]) {
-    let Some(of_key) = IMAGE_SOURCES.iter().find(|keys| keys[0] == key) else { return };
-    let NodeValue::Mapping(entries) = &mut root.value else { return };
-    let dataset = entries.iter_mut().find(|entry| entry.key == "dataset");
-    let Some(NodeValue::Mapping(entries)) = dataset.map(|entry| &mut entry.value.value) else {
+/// Removes from the file what an override of the key at `path` excludes.
+fn replace_excluded(root: &mut Node, path: &[&str], sources: &[Source]) {
+    let Some((Exclusive { home, keys }, own)) = EXCLUSIVE.iter().find_map(|exclusive| {
+        let key = path.strip_prefix(exclusive.home)?.first()?;
+        let own = exclusive.keys.iter().find(|keys| keys[0] == *key)?;
+        Some((exclusive, own))
+    }) else {
         return;
     };
+    let mut node = root;
+    for key in *home {
+        let NodeValue::Mapping(entries) = &mut node.value else { return };
+        let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) else { return };
+        node = &mut entry.value;
+    }
+    let NodeValue::Mapping(entries) = &mut node.value else { return };
     entries.retain(|entry| {
         let name = entry.key.as_str();
-        let is_other = IMAGE_SOURCES.iter().any(|keys| keys.contains(&name) && keys != of_key);
+        let is_other = keys.iter().any(|keys| keys.contains(&name) && keys != own);
         !is_other || matches!(sources[entry.key_span.source].kind, SourceKind::Override)
     });
 }

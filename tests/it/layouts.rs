@@ -71,6 +71,19 @@ fn a_directory_with_train_val_and_test_needs_nothing_else() {
 }
 
 #[test]
+fn what_is_given_cannot_be_drawn_too() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    divide(&workshop);
+    let given = format!("dataset.directory={}", workshop.text("sets"));
+    for option in ["dataset.split.test=0.1", "dataset.split.folds=3"] {
+        let pipeline = workshop.text("small.yaml");
+        let said = alpaca_run(&["check", &pipeline, "-S", &given, "-S", option]);
+        assert_eq!(said.code, Some(1), "{option}: {}", said.err);
+        assert!(said.err.contains("D010") && said.err.contains("split already"), "{}", said.err);
+    }
+}
+
+#[test]
 fn images_on_both_sides_are_found() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     divide(&workshop);
@@ -225,6 +238,9 @@ fn each_image_is_in_one_fold() {
     }
     assert!(validated.len() == 24 && validated.values().all(|n| *n == 1), "{validated:?}");
     // What was recorded is a pipeline of its own.
+    let said =
+        run(&workshop, &["-S", "dataset.split.validation=0.3", "-S", "dataset.split.folds=3"]);
+    assert!(said.err.contains("P008"), "{}", said.err);
     let resolved = workshop.path("runs/small-2/pipeline.resolved.yaml");
     assert!(resolved.is_file());
     done(&alpaca_run(&["reproduce", &workshop.text("runs/small-2")]));

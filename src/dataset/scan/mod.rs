@@ -19,7 +19,8 @@ pub use self::folders::scan_some;
 pub use self::listing::{Candidate, Listing, Origin};
 use super::error::DatasetError;
 use super::generator::ImageGenerator;
-use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec};
+use super::part::Part;
+use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec, SplitSpec};
 
 /// Lists the images of a dataset, of files or drawn.
 ///
@@ -45,7 +46,23 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     if let Some(pattern) = &spec.split.groups {
         groups::assign(&mut listing.candidates, pattern)?;
     }
+    check_given(&listing.candidates, &spec.split)?;
     Ok(listing)
+}
+
+/// Checks that no part of the split is both given and to be drawn.
+fn check_given(candidates: &[Candidate], split: &SplitSpec) -> Result<(), DatasetError> {
+    let has_none_to_draw = candidates.iter().all(|candidate| candidate.part.is_some());
+    let is_given = |part: Part| {
+        has_none_to_draw || candidates.iter().any(|candidate| candidate.part == Some(part))
+    };
+    if split.test > 0.0 && is_given(Part::Test) {
+        return Err(DatasetError::GivenSplit { key: "test" });
+    }
+    if split.folds.is_some() && is_given(Part::Validation) {
+        return Err(DatasetError::GivenSplit { key: "folds" });
+    }
+    Ok(())
 }
 
 /// The images that are to be drawn.

@@ -21,11 +21,12 @@ use self::tasks::check_tasks;
 use self::weights::BaseWeights;
 use crate::base::key_path::KeyPath;
 use crate::dataset::decode;
+use crate::dataset::error::DatasetError;
 use crate::dataset::scan::{self, Listing, Origin};
 use crate::engine::autodiff::Layers;
 use crate::model::network::Network;
-use crate::spec::PipelineSpec;
 use crate::spec::problem::{Code, Problem};
+use crate::spec::{DatasetSource, Location, PipelineSpec};
 
 /// A run that can start.
 pub struct Prepared {
@@ -61,7 +62,7 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
     let mut problems = vec![];
     let listing = scan::list(&spec.dataset)
         .map_err(|error| {
-            let at = KeyPath::of(&["dataset", "directory"]);
+            let at = place(&spec.dataset.source, &error);
             let code = error.code().unwrap_or(Code::DatasetDirectory);
             let problem = Problem::caused(code, at, &error);
             problems.push(problem.notes(error.notes()).hints(error.hints()));
@@ -91,4 +92,27 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
         }
         _ => Err(problems),
     }
+}
+
+/// The value of a pipeline that an error of its dataset is about.
+fn place(source: &DatasetSource, error: &DatasetError) -> KeyPath {
+    let dataset = KeyPath::of(&["dataset"]);
+    let split = dataset.key("split");
+    let path = match error {
+        DatasetError::NoGroup { .. } | DatasetError::Pattern(_) => return split.key("groups"),
+        DatasetError::GivenSplit { key } => return split.key(key),
+        DatasetError::NoClass { .. } => return dataset.key("classes"),
+        DatasetError::Directory { path, .. } | DatasetError::Layout { path, .. } => Some(path),
+        _ => None,
+    };
+    let is_in = |location: &Option<Location>| {
+        location.as_ref().zip(path).is_some_and(|(location, path)| path.starts_with(&location.path))
+    };
+    dataset.key(match source {
+        DatasetSource::Parts(parts) if is_in(&parts.validation) => "validation",
+        DatasetSource::Parts(parts) if is_in(&parts.test) => "test",
+        DatasetSource::Parts(_) => "train",
+        DatasetSource::Table(_) => "table",
+        DatasetSource::Directory { .. } | DatasetSource::Generator { .. } => "directory",
+    })
 }
