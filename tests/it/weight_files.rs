@@ -119,6 +119,50 @@ fn an_onnx_graph_is_read_by_the_places_of_its_convolutions() {
     assert_eq!(mismatch.unexpected.len(), 50 * 5 + 4, "{mismatch:?}");
 }
 
+/// The archive of `torchvision.pth` as PyTorch writes it for a file with this name: all its files are
+/// in a directory of that name, and records of a large archive come before its end.
+fn archive_named(stem: &str) -> Vec<u8> {
+    let bytes = std::fs::read(small("torchvision.pth")).unwrap();
+    let mut old = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut new = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
+    let stored = zip::write::SimpleFileOptions::default();
+    for at in 0..old.len() {
+        let mut file = old.by_index(at).unwrap();
+        let name = file.name().unwrap().into_owned();
+        let (_, rest) = name.split_once('/').unwrap();
+        let name = format!("{stem}/{rest}");
+        new.start_file(name, stored.compression_method(file.compression())).unwrap();
+        std::io::copy(&mut file, &mut new).unwrap();
+    }
+    let mut bytes = new.finish().unwrap().into_inner();
+    let end = bytes.split_off(bytes.len() - 22);
+    let at = bytes.len() as u64;
+    let number = |place: usize, n: usize| {
+        end[place..place + n].iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let (n_files, size, start) = (number(10, 2), number(12, 4), number(16, 4));
+    bytes.extend(b"PK\x06\x06");
+    bytes.extend(44u64.to_le_bytes());
+    bytes.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend([n_files, n_files, size, start].map(u64::to_le_bytes).concat());
+    bytes.extend(b"PK\x06\x07\0\0\0\0");
+    bytes.extend(at.to_le_bytes());
+    bytes.extend([1, 0, 0, 0]);
+    [bytes, end].concat()
+}
+
+#[test]
+fn a_file_of_pytorch_can_have_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 1..=60 {
+        let path = folder.path().join("weights.pth");
+        std::fs::write(&path, archive_named(&"m".repeat(n))).unwrap();
+        let file = WeightsFile::open(&path);
+        let weights = file.and_then(|file| file.weights(MOBILENET_V2, &parameters()));
+        assert!(weights.is_ok(), "{n} characters: {:?}", weights.err());
+    }
+}
+
 /// A file that was cut off or damaged anywhere is an error, or is read; it is never a panic.
 #[test]
 fn damaged_files_are_errors() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::ops::Range;
 
+use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{self, Tensor, Value};
@@ -114,7 +115,10 @@ impl Zipped {
 }
 
 fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, FormatError> {
-    ZipArchive::new(Cursor::new(bytes))
+    // Archives here begin with their first file. To detect a beginning, the library takes the record
+    // in front of the end of PyTorch's archives for part of the directory.
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    ZipArchive::with_config(config, Cursor::new(bytes))
         .map_err(|error| FormatError::new(format!("its zip archive cannot be read: {error}")))
 }
 
