@@ -14,9 +14,10 @@ use super::external;
 use super::input::Input;
 use super::pads;
 use super::prune::keep_what_computes;
-use super::run::Model;
+use super::run::{GraphError, Model};
 use super::swish;
 use crate::base::fs::{self};
+use crate::base::tensor::Tensor;
 use crate::base::text;
 use crate::model::backbone::{Backbone, Channels};
 use crate::model::weights::import::constants::Constants;
@@ -47,9 +48,10 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     graph.value_info.clear();
     graph.output = vec![ValueInfoProto { name: wanted, ..ValueInfoProto::default() }];
     model.metadata_props.clear();
-    check_pads(&model, channels.of_one(size))?;
+    let failed = |source| BackboneError::Run { path: path.to_path_buf(), source };
     let file = model.encode_to_vec();
-    let shape = shape(&file, channels, size)?;
+    let shape = check_pads(&model, channels.of_one(size), failed)
+        .and_then(|()| check_shape(&features_of_black(&file, channels, size).map_err(failed)?))?;
     Ok(Backbone { file: file.into(), channels, shape })
 }
 
@@ -93,10 +95,14 @@ fn check_operators(graph: &GraphProto) -> Result<(), BackboneError> {
 }
 
 /// tract can add rows and columns but fails if some are to be cut off.
-fn check_pads(model: &ModelProto, shape: [usize; 4]) -> Result<(), BackboneError> {
+fn check_pads(
+    model: &ModelProto,
+    shape: [usize; 4],
+    failed: impl FnOnce(GraphError) -> BackboneError,
+) -> Result<(), BackboneError> {
     let Some(graph) = &model.graph else { return Ok(()) };
     let constants = Constants::of(graph);
-    let computed = pads::computed(model, shape)?;
+    let computed = pads::computed(model, shape).map_err(failed)?;
     let cutting = graph.node.iter().filter(|node| node.op_type == "Pad").find(|node| {
         let pads = attributes::list(node, "pads", &constants);
         let pads = pads.or_else(|| computed.get(node.input.get(1)?).cloned());
@@ -133,11 +139,19 @@ fn check_layout(graph: &GraphProto, wanted: &str) -> Result<(), BackboneError> {
     Ok(())
 }
 
-/// The shape of the features of one image, found by running the file on a black one.
-fn shape(file: &[u8], channels: Channels, size: ImageSize) -> Result<[usize; 3], BackboneError> {
+/// The features of one black image.
+fn features_of_black(
+    file: &[u8],
+    channels: Channels,
+    size: ImageSize,
+) -> Result<Tensor, GraphError> {
     let shape = channels.of_one(size);
     let black = vec![0.0; shape.iter().product()];
-    let features = Model::read(file)?.for_numbers(shape)?.numbers(shape, &black)?;
+    Model::read(file)?.for_numbers(shape)?.numbers(shape, &black)
+}
+
+/// The shape of the features of one image, `[height, width, channels]`.
+fn check_shape(features: &Tensor) -> Result<[usize; 3], BackboneError> {
     if let Some(value) = features.values().iter().find(|value| !value.is_finite()) {
         return Err(BackboneError::NotFinite(*value));
     }
@@ -162,7 +176,8 @@ mod tests {
             let weight = builder.float("weight", weight);
             let sum = builder.node("Add", "sum", &[&x, &weight], &[]);
             builder.output(&sum, &sides);
-            shape(&builder.encode(), Channels::First, ImageSize { height: 4, width: 4 })
+            let size = ImageSize { height: 4, width: 4 };
+            check_shape(&features_of_black(&builder.encode(), Channels::First, size).unwrap())
         };
         assert_eq!(of(1.0).unwrap(), [4, 4, 3]);
         assert!(matches!(of(f32::NAN), Err(BackboneError::NotFinite(_))));

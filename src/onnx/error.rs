@@ -56,8 +56,13 @@ pub enum BackboneError {
     )]
     NotFinite(f32),
     /// It cannot be run.
-    #[error(transparent)]
-    Run(#[from] run::GraphError),
+    #[error("`{}` cannot be a base model", path.display())]
+    Run {
+        /// Path of the file.
+        path: PathBuf,
+        /// Reason.
+        source: run::GraphError,
+    },
 }
 
 fn quoted(names: &[String]) -> String {
@@ -78,7 +83,7 @@ impl BackboneError {
             | Self::Format { .. }
             | Self::Unsupported(_)
             | Self::NotFinite(_)
-            | Self::Run(_) => Code::BaseFile,
+            | Self::Run { .. } => Code::BaseFile,
             Self::UnknownNode { .. } => Code::UnknownNode,
             Self::Input { .. } | Self::Shape(_) => Code::BaseMismatch,
         }
@@ -97,10 +102,10 @@ impl BackboneError {
     /// Hint on how to fix it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::File(_) | Self::Format { .. } | Self::NotFinite(_) | Self::Run(_) => vec![],
+            Self::File(_) | Self::Format { .. } | Self::NotFinite(_) => vec![],
             Self::UnknownNode { nearest, .. } if nearest.is_empty() => vec![],
             Self::UnknownNode { nearest, .. } => vec![format!("did you mean {}?", quoted(nearest))],
-            Self::Unsupported(_) => vec![
+            Self::Unsupported(_) | Self::Run { .. } => vec![
                 "name an earlier node as `features`, or export the network with other operators"
                     .to_owned(),
             ],

@@ -33,8 +33,13 @@ pub enum ExportedError {
     #[error("`{}` has no metadata about its classes and its input", .0.display())]
     Foreign(PathBuf),
     /// It cannot be run.
-    #[error(transparent)]
-    Run(#[from] GraphError),
+    #[error("`{}` cannot be run", path.display())]
+    Run {
+        /// Path of the file.
+        path: PathBuf,
+        /// Reason.
+        source: GraphError,
+    },
 }
 
 impl ExportedError {
@@ -47,7 +52,7 @@ impl ExportedError {
                  base: { onnx: FILE, features: NODE, preprocessing: … } }`"
                     .to_owned(),
             ],
-            Self::File(_) | Self::Format { .. } | Self::Run(_) => vec![],
+            Self::File(_) | Self::Format { .. } | Self::Run { .. } => vec![],
         }
     }
 }
@@ -125,7 +130,9 @@ impl Exported {
         };
         // Files from before there was a choice do not state it.
         let alpha = entry::<AlphaOfRecipe>(&model, RECIPE).unwrap_or_default().alpha;
-        Ok(Self { classes, input, alpha, model: Model::read(&bytes)? })
+        let model = Model::read(&bytes)
+            .map_err(|source| ExportedError::Run { path: path.to_path_buf(), source })?;
+        Ok(Self { classes, input, alpha, model })
     }
 }
 

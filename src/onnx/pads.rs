@@ -108,5 +108,10 @@ mod tests {
             builder.node("Cast", "amounts", &[&row], &[("to", Attribute::Integer(7))])
         });
         assert!(computed(&of_pixels, SHAPE).unwrap().is_empty());
+        let of_constants = file(|builder| {
+            let less = builder.integers("less", &[8], &[0, 0, 0, 0, 0, 0, 1, 2]);
+            builder.node("Add", "amounts", &[&less, &less], &[])
+        });
+        assert_eq!(computed(&of_constants, SHAPE).unwrap()["amounts"], [0, 0, 0, 0, 0, 0, 2, 4]);
     }
 }

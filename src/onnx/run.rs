@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::{
     Datum, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable,
-    Tensor as TractTensor, TypedRunnableModel, tvec,
+    Tensor as TractTensor, TractResult, TypedRunnableModel, tvec,
 };
 
+use crate::base::guard;
 use crate::base::tensor::Tensor;
 
 /// A file that tract cannot run.
@@ -18,6 +19,15 @@ pub struct GraphError(String);
 impl GraphError {
     fn new(error: &tract_onnx::prelude::TractError) -> Self {
         Self(format!("{error:#}"))
+    }
+}
+
+/// The result of `work`, which calls tract with a file that anybody may have written. A panic is an
+/// error as well.
+fn of_tract<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, GraphError> {
+    match guard::catch(work) {
+        Some(result) => result.map_err(|error| GraphError::new(&error)),
+        None => Err(GraphError("it stopped on an error of its own (a panic)".to_owned())),
     }
 }
 
@@ -37,8 +47,8 @@ impl Model {
     /// # Errors
     /// When it is not an ONNX file, or has operators that tract does not support.
     pub fn read(bytes: &[u8]) -> Result<Self, GraphError> {
-        let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(bytes));
-        Ok(Self { model: model.map_err(|error| GraphError::new(&error))? })
+        let model = of_tract(|| tract_onnx::onnx().model_for_read(&mut Cursor::new(bytes)))?;
+        Ok(Self { model })
     }
 
     /// Prepares it for images as bytes, `[n, height, width, 3]`.
@@ -63,22 +73,27 @@ impl Model {
     /// When tract fails.
     pub fn fixed_integers(&self, shape: [usize; 4]) -> Result<Vec<Option<Vec<i64>>>, GraphError> {
         let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
-        let model = self.model.clone().with_input_fact(0, fact);
-        let model = model.and_then(InferenceModelExt::into_typed);
-        let model = model.map_err(|error| GraphError::new(&error))?;
-        let outputs = model.outputs.iter().map(|output| {
-            let tensor = model.outlet_fact(*output).ok()?.konst.as_ref()?;
-            let values = tensor.cast_to::<i64>().ok()?;
-            let values = values.to_plain_array_view::<i64>().ok()?;
-            Some(values.iter().copied().collect())
-        });
-        Ok(outputs.collect())
+        of_tract(|| {
+            let model = self.of_input(fact)?.into_typed()?;
+            let outputs = model.outputs.iter().map(|output| {
+                let tensor = model.outlet_fact(*output).ok()?.konst.as_ref()?;
+                let values = tensor.cast_to::<i64>().ok()?;
+                let values = values.to_plain_array_view::<i64>().ok()?;
+                Some(values.iter().copied().collect())
+            });
+            Ok(outputs.collect())
+        })
     }
 
     fn ready(&self, fact: InferenceFact) -> Result<Runnable, GraphError> {
-        let model = self.model.clone().with_input_fact(0, fact);
-        let plan = model.and_then(|model| model.into_optimized()?.into_runnable());
-        Ok(Runnable { plan: plan.map_err(|error| GraphError::new(&error))? })
+        let plan = of_tract(|| self.of_input(fact)?.into_optimized()?.into_runnable())?;
+        Ok(Runnable { plan })
+    }
+
+    /// The graph with this input. A graph of constants alone has none.
+    fn of_input(&self, fact: InferenceFact) -> TractResult<InferenceModel> {
+        let model = self.model.clone();
+        if model.inputs.is_empty() { Ok(model) } else { model.with_input_fact(0, fact) }
     }
 }
 
@@ -88,8 +103,7 @@ impl Runnable {
     /// # Errors
     /// When tract fails.
     pub fn pixels(&self, shape: [usize; 4], values: &[u8]) -> Result<Tensor, GraphError> {
-        let input = TractTensor::from_shape(&shape, values);
-        self.run(input.map_err(|error| GraphError::new(&error))?)
+        self.run(|| TractTensor::from_shape(&shape, values))
     }
 
     /// The output for scaled values.
@@ -97,15 +111,25 @@ impl Runnable {
     /// # Errors
     /// When tract fails.
     pub fn numbers(&self, shape: [usize; 4], values: &[f32]) -> Result<Tensor, GraphError> {
-        let input = TractTensor::from_shape(&shape, values);
-        self.run(input.map_err(|error| GraphError::new(&error))?)
+        self.run(|| TractTensor::from_shape(&shape, values))
     }
 
-    fn run(&self, input: TractTensor) -> Result<Tensor, GraphError> {
-        let outputs =
-            self.plan.run(tvec!(input.into())).map_err(|error| GraphError::new(&error))?;
-        let view = outputs[0].to_plain_array_view::<f32>();
-        let view = view.map_err(|error| GraphError::new(&error))?;
-        Ok(Tensor::new(view.shape(), view.iter().copied().collect()))
+    fn run(&self, input: impl FnOnce() -> TractResult<TractTensor>) -> Result<Tensor, GraphError> {
+        of_tract(|| {
+            let outputs = self.plan.run(tvec!(input()?.into()))?;
+            let view = outputs[0].to_plain_array_view::<f32>()?;
+            Ok(Tensor::new(view.shape(), view.iter().copied().collect()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_tract_is_an_error() {
+        let said = of_tract(|| Ok([1, 2][std::hint::black_box(2)])).unwrap_err().to_string();
+        assert_eq!(said, "tract cannot run the file: it stopped on an error of its own (a panic)");
     }
 }

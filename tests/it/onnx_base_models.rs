@@ -196,7 +196,14 @@ fn max_pooling_takes_over_padding_that_it_would_ignore() {
 
 #[test]
 fn what_is_nearly_a_layer_is_left_to_the_file() {
-    assert_eq!(check_files("not_layers.json"), (8, 0));
+    assert_eq!(check_files("not_layers.json"), (9, 0));
+}
+
+/// `not_groups.onnx` computes the amounts of its padding from constants alone.
+#[test]
+fn a_file_with_padding_that_is_computed_from_constants_is_a_base_model() {
+    let said = run(&workshop("not_groups.onnx", "features"), &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
 #[test]

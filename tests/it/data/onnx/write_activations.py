@@ -214,6 +214,27 @@ def nearly():
     return said
 
 
+class PaddedGroups(nn.Module):
+    """A padding whose amounts the exporter computes from constants, and a convolution over groups."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.groups = nn.Conv2d(3, 4, 3, 4), nn.Conv2d(4, 4, 3, groups=2)
+
+    def forward(self, x):
+        return self.groups(nn.functional.pad(torch.relu(self.stem(x)), (0, 1, 2, 1))).mean((2, 3))
+
+
+def padded_groups():
+    """What `nearly` does not write: a file of PyTorch's."""
+    torch.manual_seed(4)
+    path = HERE / "not_groups.onnx"
+    options = {"input_names": ["image"], "output_names": ["features"], "dynamic_axes": {"image": {0: "n"}}}
+    torch.onnx.export(PaddedGroups().eval(), (torch.zeros(1, 3, SIDE, SIDE),), path, dynamo=False, **options)
+    strip(path)
+    return {path.name: ["features"]}
+
+
 def keras_file(path):
     """A block of Keras's MobileNetV3, and one of its EfficientNet, written by tf2onnx."""
     import keras
@@ -266,7 +287,7 @@ def main():
     (name, [node]), = pooled().items()
     pools = {name: [{**features(HERE / name, node, size=size), "size": size} for size in sizes]}
     (HERE / "padded_pooling.json").write_text(json.dumps(pools))
-    (HERE / "not_layers.json").write_text(json.dumps(compute(nearly())))
+    (HERE / "not_layers.json").write_text(json.dumps(compute({**nearly(), **padded_groups()})))
 
 
 main()
