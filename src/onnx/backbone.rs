@@ -43,7 +43,8 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     swish::spell_out(graph);
     check_operators(graph)?;
     check_layout(graph, &wanted)?;
-    let channels = Input::of(graph)?.check(size)?;
+    let input = Input::of(graph)?;
+    let channels = input.check(size)?;
     // Shapes that are stored for another image size would contradict this one.
     graph.value_info.clear();
     graph.output = vec![ValueInfoProto { name: wanted, ..ValueInfoProto::default() }];
@@ -51,7 +52,13 @@ pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, Ba
     let failed = |source| BackboneError::Run { path: path.to_path_buf(), source };
     let file = model.encode_to_vec();
     let shape = check_pads(&model, channels.of_one(size), failed)
-        .and_then(|()| check_shape(&features_of_black(&file, channels, size).map_err(failed)?))?;
+        .and_then(|()| check_shape(&features_of_black(&file, channels, size).map_err(failed)?));
+    let shape = shape.map_err(|error| match (error, input.n_images()) {
+        (BackboneError::Run { .. } | BackboneError::Shape(_), Some(n_images)) if n_images > 1 => {
+            BackboneError::FixedBatch { path: path.to_path_buf(), n_images }
+        }
+        (error, _) => error,
+    })?;
     Ok(Backbone { file: file.into(), channels, shape })
 }
 

@@ -55,6 +55,18 @@ pub enum BackboneError {
         "its features of a black image contain {0}: a weight is not a number, or far too large"
     )]
     NotFinite(f32),
+    /// It computes features only for a fixed number of images, but images are run one by one.
+    #[error(
+        "`{}` is fixed to batches of {n_images} images, and its features cannot be computed for one \
+         image",
+        path.display()
+    )]
+    FixedBatch {
+        /// Path of the file.
+        path: PathBuf,
+        /// Number of images in its input.
+        n_images: usize,
+    },
     /// It cannot be run.
     #[error("`{}` cannot be a base model", path.display())]
     Run {
@@ -85,7 +97,7 @@ impl BackboneError {
             | Self::NotFinite(_)
             | Self::Run { .. } => Code::BaseFile,
             Self::UnknownNode { .. } => Code::UnknownNode,
-            Self::Input { .. } | Self::Shape(_) => Code::BaseMismatch,
+            Self::Input { .. } | Self::FixedBatch { .. } | Self::Shape(_) => Code::BaseMismatch,
         }
     }
 
@@ -107,6 +119,11 @@ impl BackboneError {
             Self::UnknownNode { nearest, .. } => vec![format!("did you mean {}?", quoted(nearest))],
             Self::Unsupported(_) | Self::Run { .. } => vec![
                 "name an earlier node as `features`, or export the network with other operators"
+                    .to_owned(),
+            ],
+            Self::FixedBatch { .. } => vec![
+                "export it for one image or for any number of images, or name a node before its \
+                 `Reshape` as `features`"
                     .to_owned(),
             ],
             Self::Input { hint, .. } => vec![hint.clone()],

@@ -44,6 +44,11 @@ impl Input {
         Ok(Self { name, element, axes: axes.collect() })
     }
 
+    /// The number of images, if it is fixed.
+    pub(super) fn n_images(&self) -> Option<usize> {
+        self.axes.first().copied().flatten()
+    }
+
     /// The order of axes in which the input accepts images of a size. If no axis has the length 3,
     /// channels come first.
     pub(super) fn check(&self, size: ImageSize) -> Result<Channels, BackboneError> {

@@ -207,6 +207,18 @@ fn a_file_with_padding_that_is_computed_from_constants_is_a_base_model() {
 }
 
 #[test]
+fn a_file_for_a_fixed_number_of_images_is_explained() {
+    let said = complaint(&workshop("fixed_batch.onnx", "row"));
+    assert!(said.contains("error[M003]"), "{said}");
+    assert!(said.contains("base.onnx` is fixed to batches of 2 images"), "{said}");
+    assert!(said.contains("export it for one image or for any number of images"), "{said}");
+    assert!(!said.contains("tract"), "{said}");
+    // Before its reshape, it computes the same for any number of images.
+    let said = run(&workshop("fixed_batch.onnx", "mean"), &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
 fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
     for (file, features) in [("script.onnx", "/Add_output_0"), ("dynamo.onnx", "node_mean")] {
         let workshop = workshop(file, features);

@@ -235,6 +235,13 @@ def padded_groups():
     return {path.name: ["features"]}
 
 
+def fixed_batch():
+    """A file for two images at a time, as `view(n, -1)` makes one."""
+    g = Graph((2, 3, SIDE, SIDE))
+    x = g.add("ReduceMean", g.convolution("image", 3, 4, strides=[4, 4]), axes=[2, 3], name="mean")
+    g.write("fixed_batch.onnx", g.add("Reshape", x, g.number(2, 4, kind=np.int64), name="row"))
+
+
 def keras_file(path):
     """A block of Keras's MobileNetV3, and one of its EfficientNet, written by tf2onnx."""
     import keras
@@ -288,6 +295,7 @@ def main():
     pools = {name: [{**features(HERE / name, node, size=size), "size": size} for size in sizes]}
     (HERE / "padded_pooling.json").write_text(json.dumps(pools))
     (HERE / "not_layers.json").write_text(json.dumps(compute({**nearly(), **padded_groups()})))
+    fixed_batch()
 
 
 main()
