@@ -14,4 +14,5 @@ pub mod initial;
 pub mod network;
 pub mod published;
 pub mod timm;
+pub mod torchvision;
 pub mod weights;

@@ -4,8 +4,11 @@
 //! Only digests that the publisher gives are used. The names of torchvision's files contain the
 //! first eight digits of their SHA-256. Keras gives the MD5 of some files, and timm publishes none.
 
+use std::error::Error;
+
 use super::architecture;
 use super::timm;
+use super::torchvision::{self, TorchvisionModel};
 use super::weights::error::WeightsError;
 use super::weights::import::WeightsFile;
 use crate::base::digest::Digest;
@@ -33,18 +36,6 @@ const KERAS_MD5: [(&str, &str); 8] = [
 const KERAS_FOLDER: &str = "https://storage.googleapis.com/tensorflow/keras-applications";
 /// Where Keras's files of EfficientNet are.
 const KERAS_EFFICIENTNET: &str = "https://storage.googleapis.com/keras-applications";
-/// torchvision's files: network, its name there, and the first digits of the SHA-256 of the weights
-/// `IMAGENET1K_V1` and `IMAGENET1K_V2`.
-const TORCHVISION: [(Architecture, &str, &str, Option<&str>); 7] = [
-    (Architecture::MobilenetV2, "mobilenet_v2", "b0353104", Some("7ebf99e0")),
-    (Architecture::MobilenetV3Small, "mobilenet_v3_small", "047dcff4", None),
-    (Architecture::MobilenetV3Large, "mobilenet_v3_large", "8738ca79", Some("5c1a4163")),
-    (Architecture::EfficientnetB0, "efficientnet_b0_rwightman", "7f5810bc", None),
-    (Architecture::Resnet18, "resnet18", "f37072fd", None),
-    (Architecture::Resnet34, "resnet34", "b627a593", None),
-    (Architecture::Resnet50, "resnet50", "0676ba61", Some("11ad3fa6")),
-];
-
 /// A file that a library has published.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedFile {
@@ -87,15 +78,30 @@ impl PublishedFile {
             ));
         }
         let error = self.read(file).err()?;
-        let hints = error.hints();
-        let first = hints.first().and_then(|hint| hint.lines().next()).unwrap_or_default();
-        let network = shown(self.architecture, self.width);
-        Some(format!("it does not fit {network}: {}", first.trim_end_matches(':')))
+        let network = self.architecture.title_of(self.width);
+        let why = match &error {
+            WeightsError::Mismatch { mismatch, .. } => mismatch.summary(),
+            WeightsError::NoClassifier { .. } => "it has no classifier".to_owned(),
+            WeightsError::Unsupported { what, .. } => what.clone(),
+            _ => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+        };
+        Some(format!("it does not fit {network}: {why}"))
+    }
+
+    /// A hint for weights to use instead.
+    pub fn instead(&self) -> &'static str {
+        match self.top {
+            TopSpec::New => "or use weights that need no download: `weights: builtin` or a file",
+            TopSpec::Pretrained => {
+                "or pass a file that includes the classifier: `--weights FILE`, or `weights: FILE` in \
+                 a pipeline"
+            }
+        }
     }
 
     /// Reads everything that is needed from a file.
     fn read(&self, file: &WeightsFile) -> Result<(), WeightsError> {
-        let convention = file.convention(self.architecture)?;
+        let convention = file.convention(self.architecture, self.width)?;
         let graph = architecture::outline(self.architecture, convention, self.width);
         file.weights(self.architecture, &graph.parameters())?;
         if self.top == TopSpec::Pretrained {
@@ -105,18 +111,9 @@ impl PublishedFile {
     }
 }
 
-/// A network in a message, with its width if its family has several.
-pub fn shown(architecture: Architecture, width: f64) -> String {
-    if architecture.has_width() {
-        format!("{} of width {width}", architecture.title())
-    } else {
-        architecture.title().to_owned()
-    }
-}
-
 /// Weights that were never published.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{} has published no {}{detail}", source_of.name(), shown(*architecture, *width))]
+#[error("{} has published no {}{detail}", source_of.name(), architecture.title_of(*width))]
 pub struct NotPublished {
     source_of: Source,
     architecture: Architecture,
@@ -130,7 +127,7 @@ impl NotPublished {
     pub fn hint(&self) -> String {
         let mut found = vec![];
         found.extend(keras_offer(self.architecture).map(|offer| format!("keras has {offer}")));
-        if let Some((.., newer)) = torchvision(self.architecture) {
+        if let Some(TorchvisionModel { newer, .. }) = torchvision::model_of(self.architecture) {
             let versions = if newer.is_some() { "`v1` and `v2`" } else { "`v1`" };
             let width = if self.architecture.has_width() { "width 1.0, " } else { "" };
             found.push(format!("torchvision has {width}{versions}"));
@@ -219,16 +216,16 @@ pub fn find(
             (name, url, None)
         }
         Source::Torchvision => {
-            let found = torchvision(architecture).filter(|_| width == 1.0);
-            let (_, network, older, newer) = found.ok_or_else(|| none(String::new()))?;
+            let found = torchvision::model_of(architecture).filter(|_| width == 1.0);
+            let model = found.ok_or_else(|| none(String::new()))?;
             let start = match spec.version {
-                Some(TorchvisionVersion::V1) => older,
-                None => newer.unwrap_or(older),
+                Some(TorchvisionVersion::V1) => model.older,
+                None => model.newer.unwrap_or(model.older),
                 Some(TorchvisionVersion::V2) => {
-                    newer.ok_or_else(|| none(" of version `v2`".to_owned()))?
+                    model.newer.ok_or_else(|| none(" of version `v2`".to_owned()))?
                 }
             };
-            let name = format!("{network}-{start}.pth");
+            let name = model.file_name(start);
             let url = format!("https://download.pytorch.org/models/{name}");
             (name, url, Some(start))
         }
@@ -256,15 +253,8 @@ pub fn find(
 
 /// The newest version of torchvision's weights of a network.
 pub fn newest_version(architecture: Architecture) -> Option<TorchvisionVersion> {
-    let (.., newer) = torchvision(architecture)?;
-    Some(if newer.is_some() { TorchvisionVersion::V2 } else { TorchvisionVersion::V1 })
-}
-
-/// The entry of a network among torchvision's files.
-fn torchvision(
-    architecture: Architecture,
-) -> Option<(Architecture, &'static str, &'static str, Option<&'static str>)> {
-    TORCHVISION.into_iter().find(|(of, ..)| *of == architecture)
+    let model = torchvision::model_of(architecture)?;
+    Some(if model.newer.is_some() { TorchvisionVersion::V2 } else { TorchvisionVersion::V1 })
 }
 
 /// Name and URL of a file of Keras; what it lacks if there is none.

@@ -8,6 +8,9 @@
 
 use crate::spec::{Architecture, Convention};
 
+/// The prefix of weights that were converted from TensorFlow.
+pub const FROM_TENSORFLOW: &str = "tf_";
+
 /// A model that timm publishes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimmModel {
@@ -38,6 +41,11 @@ impl TimmModel {
     pub fn url(&self) -> String {
         format!("https://huggingface.co/timm/{}/resolve/main/model.safetensors", self.full_name())
     }
+
+    /// Whether its weights were converted from TensorFlow.
+    pub fn is_converted(&self) -> bool {
+        self.name.starts_with(FROM_TENSORFLOW)
+    }
 }
 
 /// All models. The first of each network and width is the one that `weights: imagenet` stands for
@@ -56,6 +64,7 @@ pub const MODELS: &[TimmModel] = {
         of(A::MobilenetV3Small, 0.75, "mobilenetv3_small_075", "lamb_in1k", Torch),
         of(A::MobilenetV3Small, 0.5, "mobilenetv3_small_050", "lamb_in1k", Torch),
         of(A::MobilenetV3Small, 1.0, "tf_mobilenetv3_small_100", "in1k", Keras),
+        of(A::MobilenetV3Small, 0.75, "tf_mobilenetv3_small_075", "in1k", Keras),
         of(A::MobilenetV3Large, 1.0, "mobilenetv3_large_100", "ra4_e3600_r224_in1k", TorchInception),
         of(A::MobilenetV3Large, 1.0, "mobilenetv3_large_100", "ra_in1k", Torch),
         of(A::MobilenetV3Large, 1.0, "tf_mobilenetv3_large_100", "in1k", Keras),
@@ -106,4 +115,61 @@ const fn of(
 /// The models of a network, the usual ones first.
 pub fn models_of(architecture: Architecture) -> impl Iterator<Item = &'static TimmModel> {
     MODELS.iter().filter(move |model| model.architecture == architecture)
+}
+
+/// The models of a network and a width: those that were converted from TensorFlow, or all others.
+pub fn alike(
+    architecture: Architecture,
+    width: f64,
+    is_converted: bool,
+) -> impl Iterator<Item = &'static TimmModel> {
+    models_of(architecture)
+        .filter(move |model| model.width == width && model.is_converted() == is_converted)
+}
+
+/// The beginning of all names of a network's models, without [`FROM_TENSORFLOW`] and without the
+/// digits of a width.
+pub fn family(architecture: Architecture) -> Option<String> {
+    let name = models_of(architecture).next()?.name;
+    let name = name.strip_prefix(FROM_TENSORFLOW).unwrap_or(name);
+    let digits = |c: char| architecture.has_width() && c.is_ascii_digit();
+    Some(name.trim_end_matches(digits).to_owned())
+}
+
+/// Whether the name of a model, with or without its tag, is that of a network.
+pub fn is_of(name: &str, architecture: Architecture) -> bool {
+    let name = name.strip_prefix(FROM_TENSORFLOW).unwrap_or(name);
+    let name = name.split('.').next().unwrap_or(name);
+    let rest = family(architecture).and_then(|family| name.strip_prefix(family.as_str()));
+    rest.is_some_and(|rest| rest.bytes().all(|b| architecture.has_width() && b.is_ascii_digit()))
+}
+
+/// The convention of a network that somebody built with timm and trained: that of the models that
+/// timm publishes of any width, if they agree, and else timm's default.
+pub fn own_convention(architecture: Architecture) -> Convention {
+    let mut models = models_of(architecture).filter(|model| !model.is_converted());
+    let first = models.next().map_or(Convention::Torch, |model| model.convention);
+    if models.all(|model| model.convention == first) { first } else { Convention::Torch }
+}
+
+/// A model for each convention that weights of a network and a width may have, as the name of its
+/// file: timm's models, and networks that timm can build but publishes no weights of.
+pub fn possible(architecture: Architecture, width: f64) -> Vec<(String, Convention)> {
+    let of_width = || models_of(architecture).filter(move |model| model.width == width);
+    let mut found: Vec<(String, Convention)> = vec![];
+    for model in of_width() {
+        if found.iter().all(|(_, convention)| *convention != model.convention) {
+            found.push((model.file_name(), model.convention));
+        }
+    }
+    let Some(family) = family(architecture) else { return found };
+    let digits = architecture.has_width().then(|| format!("{:03.0}", width * 100.0));
+    let name = format!("{family}{}.safetensors", digits.unwrap_or_default());
+    if of_width().all(TimmModel::is_converted) {
+        found.push((name.clone(), own_convention(architecture)));
+    }
+    if of_width().next().is_none() && models_of(architecture).any(TimmModel::is_converted) {
+        found.push((format!("{FROM_TENSORFLOW}{name}"), Convention::Keras));
+    }
+    found
 }

@@ -88,6 +88,15 @@ impl Architecture {
         self.entry().2
     }
 
+    /// The name that its authors gave it, with a width if its family has several.
+    pub fn title_of(self, width: f64) -> String {
+        if self.has_width() {
+            format!("{} of width {width}", self.title())
+        } else {
+            self.title().to_owned()
+        }
+    }
+
     /// The image side in pixels that its usual ImageNet weights were trained at.
     pub fn usual_side(self) -> usize {
         self.entry().3

@@ -45,7 +45,7 @@ fn situation() -> Option<Situation> {
         println!("with the built-in weights, in half precision (ALPACA_LITE0 is not set)");
         (WeightsFile::builtin(LITE0).unwrap(), 0.1)
     };
-    let convention = file.convention(LITE0).unwrap();
+    let convention = file.convention(LITE0, 1.0).unwrap();
     assert_eq!(convention, Convention::EfficientnetLite);
     let network = named(LITE0, convention, 224, 2);
     let mut weights = file.weights(LITE0, &network.base_parameters()).unwrap();

@@ -124,12 +124,27 @@ fn weights_of_another_width_or_network_are_named() {
     let workshop = Workshop::new(TWO_STAGES, 2);
     let path = workshop.path("weights.safetensors");
     for (case, base, width, expected) in [
-        ("keras_mobilenet_025", "mobilenet_v1", Some("1.0"), "for width 0.25: write `width: 0.25`"),
-        ("keras_mobilenet_025", "resnet50", None, "for MobileNetV1: write `base: mobilenet_v1`"),
-        ("keras_efficientnetb0", "resnet50", None, "`base: efficientnet_b0`"),
-        ("keras_resnet50", "efficientnet_b0", None, "`base: resnet50`"),
-        ("keras_mobilenetv3large_075", "mobilenet_v3_small", None, "`width: 0.75`"),
-        ("keras_mobilenetv3small_075_notop", "mobilenet_v1", None, "`base: mobilenet_v3_small`"),
+        ("keras_mobilenet_025", "mobilenet_v1", Some("1.0"), "for width 0.25: pass `--width 0.25`"),
+        (
+            "keras_mobilenet_025",
+            "resnet50",
+            None,
+            "for MobileNetV1: pass `--base mobilenet_v1 --width 0.25`",
+        ),
+        ("keras_efficientnetb0", "resnet50", None, "`--base efficientnet_b0`"),
+        ("keras_resnet50", "efficientnet_b0", None, "`--base resnet50`"),
+        (
+            "keras_mobilenetv3large_075",
+            "mobilenet_v3_small",
+            None,
+            "`--base mobilenet_v3_large --width 0.75`",
+        ),
+        (
+            "keras_mobilenetv3small_075_notop",
+            "mobilenet_v1",
+            None,
+            "`--base mobilenet_v3_small --width 0.75`",
+        ),
     ] {
         write(&tensors_of(case), &path);
         let said = predict(&workshop, base, width, &path);
@@ -138,13 +153,47 @@ fn weights_of_another_width_or_network_are_named() {
     }
 }
 
+/// Files that could be one of several models of a network, read for another one: what they are for
+/// is known.
+#[test]
+fn weights_of_another_network_are_named_even_if_they_could_be_one_of_several_models() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let path = workshop.path("model.safetensors");
+    for (case, base, width, expected) in [
+        ("resnet50-11ad3fa6", "resnet34", None, "--base resnet50"),
+        ("resnet34.ra4_e3600_r224_in1k", "resnet18", None, "--base resnet34"),
+        ("efficientnet_lite0.ra_in1k", "efficientnet_b0", None, "--base efficientnet_lite0"),
+        (
+            "mobilenetv4_conv_small_050.e3000_r224_in1k",
+            "mobilenet_v4_conv_small",
+            None,
+            "--base mobilenet_v4_conv_small_050",
+        ),
+        ("mobilenetv3_small_100.lamb_in1k", "mobilenet_v3_small", Some("0.5"), "--width 1"),
+    ] {
+        write(&tensors_of(case), &path);
+        let said = predict(&workshop, base, width, &path);
+        assert!(said.err.contains("error[W002]"), "{case}: {}", said.err);
+        assert!(said.err.contains(expected), "{case}: {}", said.err);
+        assert!(!said.err.contains("one of several"), "{case}: {}", said.err);
+    }
+    write(&tensors_of("mobilenetv3_small_100.lamb_in1k"), &path);
+    let said = predict(&workshop, "mobilenet_v3_small", Some("1.0"), &path);
+    assert!(
+        said.err.contains("one of several models of MobileNetV3-Small of width 1"),
+        "{}",
+        said.err
+    );
+    assert!(!said.err.contains("--width 1"), "{}", said.err);
+}
+
 /// What is said of tensors that are read for a network, with the hints.
 fn refused(tensors: &[(String, Tensor)], architecture: Architecture, width: Option<f64>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     write(tensors, &path);
     let file = WeightsFile::open(&path).unwrap();
-    let error = file.convention(architecture).err().unwrap_or_else(|| {
+    let error = file.convention(architecture, width.unwrap_or(1.0)).err().unwrap_or_else(|| {
         let network = network(&file, architecture, width, 2);
         file.weights(architecture, &network.base_parameters()).unwrap_err()
     });
@@ -208,7 +257,7 @@ fn the_layer_that_standardizes_images_decides_how_they_are_scaled() {
         (with(0.0, 1.0), Convention::KerasZeroToOne),
     ] {
         write(&tensors, &path);
-        let found = WeightsFile::open(&path).unwrap().convention(A::EfficientnetB0).unwrap();
+        let found = WeightsFile::open(&path).unwrap().convention(A::EfficientnetB0, 1.0).unwrap();
         assert_eq!(found, expected);
     }
     let said = refused(&with(0.5, 0.25), A::EfficientnetB0, None);

@@ -165,7 +165,7 @@ pub fn network(
         head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
     };
     let size = ImageSize { height: SIDE, width: SIDE };
-    let convention = file.convention(architecture).unwrap();
+    let convention = file.convention(architecture, width.unwrap_or(1.0)).unwrap();
     Network::build(&spec, convention, size, n_classes).unwrap()
 }
 

@@ -109,7 +109,7 @@ fn hostile_files_are_refused_and_nothing_in_them_runs() {
 fn an_onnx_graph_is_read_by_the_places_of_its_convolutions() {
     let file = WeightsFile::open(&small("chain.onnx")).unwrap();
     assert_eq!(
-        (file.naming(), file.convention(MOBILENET_V2).unwrap()),
+        (file.naming(), file.convention(MOBILENET_V2, 0.35).unwrap()),
         (Naming::Torchvision, Convention::Torch)
     );
     let error = file.weights(MOBILENET_V2, &parameters()).unwrap_err();
@@ -232,7 +232,7 @@ fn features_are_those_of_the_library_that_wrote_the_file() {
 
 /// The base model of a file, for pictures of 160 pixels and a number of classes.
 fn network(file: &WeightsFile, n_classes: usize) -> Network {
-    mobilenet_v2(file.convention(MOBILENET_V2).unwrap(), 0.35, 160, n_classes, 0.0)
+    mobilenet_v2(file.convention(MOBILENET_V2, 0.35).unwrap(), 0.35, 160, n_classes, 0.0)
 }
 
 /// What the frozen part makes of pictures.

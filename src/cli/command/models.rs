@@ -148,7 +148,7 @@ fn notes(list: &[Listed]) -> String {
             let _ = writeln!(
                 text,
                 "{} also has built-in weights, trained on {}",
-                published::shown(width.architecture, width.width.unwrap_or(1.0)),
+                width.architecture.title_of(width.width.unwrap_or(1.0)),
                 weights.facts.trained_on
             );
         }

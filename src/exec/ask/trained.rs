@@ -60,7 +60,9 @@ impl Trained {
         let classes = manifest.dataset.classes.clone();
         let size = spec.dataset.image_size;
         let base = match &spec.model.base {
-            BaseModel::Named(named) => Base::Convention(file.convention(*named)?),
+            BaseModel::Named(named) => {
+                Base::Convention(file.convention(*named, spec.model.width())?)
+            }
             BaseModel::Onnx(onnx) => base_model::open(&base_file, &onnx.features, size)?.base,
         };
         let network = Network::build(&spec.model, base, size, classes.len())

@@ -6,6 +6,7 @@ use super::base_model::{self, Opened};
 use super::error::weights_problem;
 use super::weights::{self, BaseWeights, File};
 use crate::base::key_path::KeyPath;
+use crate::base::text;
 use crate::model::architecture;
 use crate::model::freeze::{self, LayerRef};
 use crate::model::imagenet;
@@ -43,7 +44,8 @@ pub(super) fn built(
             Ok((network(spec, base, n_classes), Some(weights)))
         }
         FoundBase::Weights(architecture, File { source, published, content }) => {
-            let (network, mut weights) = with_weights(spec, architecture, &content, n_classes)?;
+            let (network, mut weights) =
+                with_weights(spec, architecture, &content, n_classes, OtherNetwork::in_pipeline)?;
             if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
                 weights.extend(weights::pretrained_head(&content, classes)?);
             }
@@ -60,12 +62,14 @@ fn with_weights(
     architecture: Architecture,
     file: &WeightsFile,
     n_classes: usize,
+    hint: fn(&OtherNetwork) -> String,
 ) -> Result<(Network, Weights), Problem> {
-    let other = |problem: Problem| problem.hints(other_network(architecture, file));
-    let convention = file.convention(architecture);
-    let convention = convention.map_err(|error| other(weights_problem(&error)))?;
+    let convention = file.convention(architecture, spec.model.width());
+    let convention = convention.map_err(|error| weights_problem(&error))?;
     let network = network(spec, convention, n_classes);
-    let weights = weights::read(file, architecture, &network).map_err(other)?;
+    let weights = weights::read(file, architecture, &network).map_err(|problem| {
+        problem.hints(OtherNetwork::of(architecture, file).as_ref().map(hint))
+    })?;
     check_freeze(spec, &network)?;
     Ok((network, weights))
 }
@@ -99,7 +103,7 @@ pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, 
     let convention = match &spec.model.weights {
         WeightsSpec::File(location) => {
             let file = WeightsFile::open(&location.path).ok();
-            file.and_then(|file| file.convention(architecture).ok())
+            file.and_then(|file| file.convention(architecture, spec.model.width()).ok())
         }
         _ => weights::published(&spec.model).and_then(|file| match file.source {
             Source::Keras => Some(Convention::of_keras(architecture)),
@@ -141,33 +145,55 @@ pub(super) fn find_base(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Fou
     }
 }
 
-/// The hint for weights of another network than that of the pipeline, or of another width.
-fn other_network(own: Architecture, file: &WeightsFile) -> Option<String> {
-    let fits = |architecture: Architecture, width: f64| {
-        let convention = file.convention(architecture).unwrap_or_default();
-        let graph = architecture::outline(architecture, convention, width);
-        file.fits(architecture, &graph.parameters())
-    };
-    let steps = (1..=40).map(|step| f64::from(step) * 0.05);
-    let widths: Vec<f64> = architecture::PUBLISHED_WIDTHS.into_iter().chain(steps).collect();
-    Architecture::ALL.into_iter().find_map(|architecture| {
-        let widths = if architecture.has_width() { &widths[..] } else { &[1.0] };
-        let width = widths.iter().copied().find(|width| fits(architecture, *width))?;
-        // Not 0.6000000000000001.
-        let width = (width * 100.0).round() / 100.0;
-        Some(match (architecture == own, architecture.has_width()) {
-            (true, true) => {
-                format!("these weights are for width {width}: write `width: {width}` under `model`")
-            }
-            (true, false) => return None,
-            (false, has_width) => {
-                let width =
-                    if has_width { format!(" and `width: {width}`") } else { String::new() };
-                let (title, name) = (architecture.title(), architecture.name());
-                format!("these weights are for {title}: write `base: {name}`{width} under `model`")
-            }
+/// The network that weights are for, if it is another one than that of the pipeline or has another
+/// width.
+struct OtherNetwork {
+    architecture: Architecture,
+    width: Option<f64>,
+    /// Whether only the width differs.
+    is_own: bool,
+}
+
+impl OtherNetwork {
+    fn of(own: Architecture, file: &WeightsFile) -> Option<Self> {
+        let fits = |architecture: Architecture, width: f64| {
+            let convention = file.convention(architecture, width).unwrap_or_default();
+            let graph = architecture::outline(architecture, convention, width);
+            file.fits(architecture, &graph.parameters())
+        };
+        let steps = (1..=40).map(|step| f64::from(step) * 0.05);
+        let widths: Vec<f64> = architecture::PUBLISHED_WIDTHS.into_iter().chain(steps).collect();
+        Architecture::ALL.into_iter().find_map(|architecture| {
+            let widths = if architecture.has_width() { &widths[..] } else { &[1.0] };
+            let width = widths.iter().copied().find(|width| fits(architecture, *width))?;
+            // Not 0.6000000000000001.
+            let width = architecture.has_width().then_some((width * 100.0).round() / 100.0);
+            let is_own = architecture == own;
+            (!is_own || width.is_some()).then_some(Self { architecture, width, is_own })
         })
-    })
+    }
+
+    /// What the weights are for.
+    fn what(&self) -> String {
+        match self.width {
+            Some(width) if self.is_own => format!("these weights are for width {width}"),
+            _ => format!("these weights are for {}", self.architecture.title()),
+        }
+    }
+
+    /// The hint for a pipeline.
+    fn in_pipeline(&self) -> String {
+        let base = (!self.is_own).then(|| format!("`base: {}`", self.architecture.name()));
+        let keys = base.into_iter().chain(self.width.map(|width| format!("`width: {width}`")));
+        format!("{}: write {} under `model`", self.what(), text::join(keys, "and"))
+    }
+
+    /// The hint for options of `predict`.
+    fn in_options(&self) -> String {
+        let base = (!self.is_own).then(|| format!("--base {}", self.architecture.name()));
+        let options = base.into_iter().chain(self.width.map(|width| format!("--width {width}")));
+        format!("{}: pass `{}`", self.what(), options.collect::<Vec<_>>().join(" "))
+    }
 }
 
 /// The network of a pipeline with an output for each of ImageNet's 1,000 classes, and its published
@@ -188,7 +214,8 @@ pub fn pretrained(
     let BaseModel::Named(architecture) = spec.model.base else {
         unreachable!("only networks that can be named have weights of their own")
     };
-    let (network, mut weights) = with_weights(spec, architecture, &content, n_classes)?;
+    let (network, mut weights) =
+        with_weights(spec, architecture, &content, n_classes, OtherNetwork::in_options)?;
     let classifier = content.classifier().map_err(|error| weights_problem(&error))?;
     weights.extend(classifier.head_for(&(0..n_classes).collect::<Vec<_>>()));
     Ok((network, weights))

@@ -57,7 +57,7 @@ mod tests {
         ] {
             assert!(bytes.len() <= most, "{} bytes", bytes.len());
             let file = WeightsFile::builtin(architecture).unwrap();
-            assert_eq!(file.convention(architecture).unwrap(), convention);
+            assert_eq!(file.convention(architecture, 1.0).unwrap(), convention);
             let graph = architecture::outline(architecture, convention, width.unwrap_or(1.0));
             let weights = file.weights(architecture, &graph.parameters()).unwrap();
             assert_eq!(weights.iter().count(), n);

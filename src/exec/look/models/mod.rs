@@ -166,7 +166,7 @@ fn all_weights(architecture: Architecture, width: f64, root: Option<&Path>) -> V
 
 fn of_builtin(architecture: Architecture, width: f64) -> Option<WeightsInfo> {
     builtin::of(architecture).filter(|found| found.width.unwrap_or(1.0) == width)?;
-    let convention = WeightsFile::builtin(architecture)?.convention(architecture).ok()?;
+    let convention = WeightsFile::builtin(architecture)?.convention(architecture, 1.0).ok()?;
     Some(WeightsInfo {
         file: None,
         convention,

@@ -30,6 +30,7 @@ use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::{Tensor, shape_text};
 use crate::base::text;
+use crate::model::architecture;
 use crate::model::graph::{Parameter, Role};
 use crate::spec::{Architecture, Convention};
 
@@ -126,12 +127,17 @@ impl WeightsFile {
         self.naming
     }
 
-    /// How the authors of the weights built a network.
+    /// How the authors of the weights built a network of a width. Weights of another network, which
+    /// [`weights`](Self::weights) refuses, have none; then it is any.
     ///
     /// # Errors
     /// When neither the tensors nor the files around it tell, or when it has another structure than
     /// the network here.
-    pub fn convention(&self, architecture: Architecture) -> Result<Convention, WeightsError> {
+    pub fn convention(
+        &self,
+        architecture: Architecture,
+        width: f64,
+    ) -> Result<Convention, WeightsError> {
         if let Some(convention) = self.file.convention() {
             return Ok(convention);
         }
@@ -139,7 +145,12 @@ impl WeightsFile {
             Naming::Keras | Naming::Keras3 => self.convention_of_keras(architecture),
             naming => match naming.convention(architecture) {
                 Some(convention) => Ok(convention),
-                None => timm::convention(&self.path, architecture),
+                None => timm::convention(&self.path, architecture, width).or_else(|error| {
+                    let convention = Convention::of_torchvision(architecture);
+                    let graph = architecture::outline(architecture, convention, width);
+                    let is_other = !self.fits(architecture, &graph.parameters());
+                    if is_other { Ok(convention) } else { Err(error) }
+                }),
             },
         }
     }
@@ -355,7 +366,7 @@ mod tests {
         for convention in Convention::ALL {
             let (_folder, path) = write(&tensors, convention);
             let file = WeightsFile::open(&path).unwrap();
-            let found = file.convention(Architecture::EfficientnetLite0).unwrap();
+            let found = file.convention(Architecture::EfficientnetLite0, 1.0).unwrap();
             assert_eq!((file.naming(), found), (Naming::Keras, convention));
             let parameters = [parameter("a/kernel", &[2, 3]), parameter("Conv1/kernel", &[2, 3])];
             let weights = file.own_weights(&parameters).unwrap();
