@@ -44,7 +44,7 @@ pub(super) fn bring(
                 file.name
             ),
             notes: vec!["`--offline` or ALPACA_OFFLINE disables the network".to_owned()],
-            hints: vec![fetch::by_hand(&path, &file.url)],
+            hints: vec![fetch::by_hand(&path, &file.url), file.instead().to_owned()],
         });
     }
     let options = FetchOptions { mirror: settings.mirror.clone(), http: settings.http.clone() };

@@ -139,8 +139,8 @@ impl FetchError {
                      the certificate of the authority that signed it"
                         .to_owned()
                 });
-                let other = "or use weights that need no download: `weights: builtin` or a file";
-                trust.into_iter().chain(mirror(url)).chain([by_hand, other.to_owned()]).collect()
+                let other = file.instead().to_owned();
+                trust.into_iter().chain(mirror(url)).chain([by_hand, other]).collect()
             }
             Self::Wrong { url, reason } => {
                 let mut hints = vec![

@@ -58,6 +58,9 @@ fn run_pretrained(workshop: &Workshop) -> Said {
             &weights,
             "-S",
             "model.top=pretrained",
+            // As `predict --base` does it.
+            "-S",
+            "dataset.resize.fit=crop",
             "-S",
             "stages.transfer.train.optimizer.adam.learning_rate=1e-12",
             "--until",

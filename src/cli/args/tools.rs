@@ -113,7 +113,7 @@ pub(in crate::cli) struct PredictArguments {
     /// Weights of the base network: `imagenet`, a file or `{source: torchvision}`
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet", requires = "base")]
     pub(in crate::cli) weights: String,
-    /// Width multiplier of MobileNetV2 [default: 1]
+    /// Width multiplier of MobileNetV1, V2 and V3 [default: 1]
     #[arg(long, value_name = "FACTOR", requires = "base")]
     pub(in crate::cli) width: Option<f64>,
     /// Input size in pixels [default: the one that the network was trained for]

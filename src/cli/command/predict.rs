@@ -179,7 +179,9 @@ fn ask(
     Ok(if arguments.skip_bad { Exit::Done } else { Exit::Failed })
 }
 
-/// A pipeline with just the network, so that weights are resolved as in any other.
+/// A pipeline with just the network, so that weights are resolved as in any other. Images keep their
+/// aspect ratio and lose what is outside of a square, as where the publishers of weights measure
+/// their accuracy.
 fn pipeline(
     base: Architecture,
     arguments: &PredictArguments,
@@ -187,7 +189,7 @@ fn pipeline(
 ) -> Result<Loaded, Failure> {
     let (name, usual_side) = (base.name(), base.usual_side());
     let text = format!(
-        "version: 1\ndataset:\n  directory: .\nmodel:\n  base: {name}\n  weights: imagenet\n  top: \
+        "version: 1\ndataset:\n  directory: .\n  resize: {{ fit: crop }}\nmodel:\n  base: {name}\n  weights: imagenet\n  top: \
          pretrained\nstages:\n  none:\n    train:\n      epochs: 1\n"
     );
     let input = PipelineInput {
