@@ -13,8 +13,25 @@ use crate::pipeline::raw::{RawPreprocessing, RawStatistics};
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{Location, Preprocessing};
 
-/// Reads the preprocessing from JSON. `None` if it is not there; the error is a predicate.
-type Reader = fn(&Json) -> Result<Option<Preprocessing>, String>;
+/// Reads the preprocessing from JSON. `None` if it is not there.
+type Reader = fn(&Json) -> Result<Option<Preprocessing>, Refusal>;
+
+/// Why the preprocessing in a file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refusal {
+    /// The reason, as a predicate of the file.
+    reason: String,
+    /// What to do.
+    hint: &'static str,
+}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(reason: T) -> Self {
+        let hint = "write `preprocessing` under `base`, which takes the place of this file";
+        Self { reason: reason.into(), hint }
+    }
+}
+
 /// The files that can state the preprocessing, in the order in which they are tried.
 const FILES: [(&str, Reader); 2] =
     [("preprocessor_config.json", hugging_face), ("config.json", timm)];
@@ -44,12 +61,10 @@ pub(super) fn resolve(
         // It may have been removed because it was invalid. A path with `~` is a problem of its own.
         Ok(None) if is_partial || onnx.written.starts_with('~') => {}
         Ok(None) => problems.push(missing(onnx, &directories, &at)),
-        Err((file, reason)) => {
+        Err((file, Refusal { reason, hint })) => {
             let message = format!("`{}` {reason}", names::text_of_path(&file));
-            problems
-                .push(Problem::new(Code::PreprocessingFile, at.key("onnx"), message).hint(
-                    "write `preprocessing` under `base`, which takes the place of this file",
-                ));
+            let problem = Problem::new(Code::PreprocessingFile, at.key("onnx"), message);
+            problems.push(problem.hint(hint));
         }
     }
     Preprocessing::ZeroToOne
@@ -111,23 +126,24 @@ fn missing(onnx: &Location, directories: &[&Path], at: &KeyPath) -> Problem {
         )
 }
 
-/// The preprocessing that a file of a directory states. The error is the file and a predicate.
-fn in_directory(directory: &Path) -> Result<Option<Preprocessing>, (PathBuf, String)> {
+/// The preprocessing that a file of a directory states. The error has the file.
+fn in_directory(directory: &Path) -> Result<Option<Preprocessing>, (PathBuf, Refusal)> {
     for (name, read) in FILES {
         let path = directory.join(name);
         if !path.exists() {
             continue;
         }
         let found = fs::read_bounded(&path, MOST_BYTES)
-            .map_err(|error| format!("cannot be read: {}", error.source))
+            .map_err(|error| Refusal::from(format!("cannot be read: {}", error.source)))
             .and_then(|bytes| {
-                serde_json::from_slice(&bytes).map_err(|error| format!("is not JSON: {error}"))
+                serde_json::from_slice(&bytes)
+                    .map_err(|error| Refusal::from(format!("is not JSON: {error}")))
             })
             .and_then(|json| read(&json));
         match found {
             Ok(None) => {}
             Ok(found) => return Ok(found),
-            Err(reason) => return Err((path, reason)),
+            Err(refusal) => return Err((path, refusal)),
         }
     }
     Ok(None)
@@ -139,7 +155,7 @@ fn get<'a>(json: &'a Json, key: &str) -> Option<&'a Json> {
 }
 
 /// The preprocessing of a network of timm: a mean and a deviation of values between 0 and 1.
-fn timm(json: &Json) -> Result<Option<Preprocessing>, String> {
+fn timm(json: &Json) -> Result<Option<Preprocessing>, Refusal> {
     let own = get(json, "pretrained_cfg").filter(|inner| get(inner, "mean").is_some());
     let json = own.unwrap_or(json);
     match (get(json, "mean"), get(json, "std")) {
@@ -149,7 +165,7 @@ fn timm(json: &Json) -> Result<Option<Preprocessing>, String> {
 }
 
 /// The preprocessing of an image processor of Hugging Face.
-fn hugging_face(json: &Json) -> Result<Option<Preprocessing>, String> {
+fn hugging_face(json: &Json) -> Result<Option<Preprocessing>, Refusal> {
     const STATISTICS: [&str; 2] = ["image_mean", "image_std"];
     let is_stated = |key: &&str| get(json, key).is_some();
     let other = ["do_rescale", "rescale_factor", "do_normalize"];
@@ -161,8 +177,14 @@ fn hugging_face(json: &Json) -> Result<Option<Preprocessing>, String> {
         Some(value) => value.as_bool().ok_or(format!("must have true or false as `{key}`")),
     };
     if flag("do_flip_channel_order", false)? {
-        let what = "states blue, green and red as the order of channels (`do_flip_channel_order`)";
-        return Err(format!("{what}; here it is always red, green and blue"));
+        return Err(Refusal {
+            reason: "says that the network expects blue, green and red (`do_flip_channel_order`), \
+                     but images here are red, green and blue"
+                .to_owned(),
+            hint: "reverse the channels inside the ONNX file, by a `Gather` with the indices 2, 1 and \
+                   0 after its input or by reversing the input channels of its first convolution; \
+                   then write `preprocessing` under `base`",
+        });
     }
     let mut scaling = Scaling::default();
     if !flag("do_rescale", true)? {
@@ -178,7 +200,7 @@ fn hugging_face(json: &Json) -> Result<Option<Preprocessing>, String> {
         return scaling.with_statistics(json, STATISTICS).map(Some);
     }
     if scaling.white < 1.0 {
-        return Err("has a `rescale_factor` below 1/255".to_owned());
+        return Err("has a `rescale_factor` below 1/255".into());
     }
     Ok(Some(scaling.then([0.0; 3], [1.0; 3])))
 }
@@ -207,19 +229,21 @@ impl Scaling {
         &self,
         json: &Json,
         [mean, deviation]: [&str; 2],
-    ) -> Result<Preprocessing, String> {
+    ) -> Result<Preprocessing, Refusal> {
         let (means, deviations) = (channels(json, mean)?, channels(json, deviation)?);
         let (least, most) = (0.0 - self.offset, self.white - self.offset);
-        if !means.iter().all(|value| (least..=most).contains(value)) {
-            return Err(format!("must have values from {least} to {most} as `{mean}`"));
+        if let Some(value) = means.iter().find(|value| !(least..=most).contains(*value)) {
+            let range = format!("whose values must be from {least} to {most}");
+            return Err(format!("has {value} in `{mean}`, {range}").into());
         }
         if deviations.contains(&0.0) {
-            return Err(format!("has a zero in `{deviation}`"));
+            return Err(format!("has a zero in `{deviation}`").into());
         }
         let is_used = |value: &f64| *value / self.white >= f64::from(f32::MIN_POSITIVE);
-        if !deviations.iter().all(|value| is_used(value) && *value <= self.white) {
-            let most = self.white;
-            return Err(format!("must have values above 0, up to {most}, as `{deviation}`"));
+        let is_wrong = |value: &&f64| !is_used(value) || **value > self.white;
+        if let Some(value) = deviations.iter().find(is_wrong) {
+            let range = format!("whose values must be above 0, up to {}", self.white);
+            return Err(format!("has {value} in `{deviation}`, {range}").into());
         }
         Ok(self.then(means, deviations))
     }
@@ -296,16 +320,22 @@ mod tests {
             (json!({ "image_mean": mean, "image_std": [0.5, 0, 0.5] }), "zero in `image_std`"),
             (
                 json!({ "image_mean": [123.7, 116.3, 103.5], "image_std": mean }),
-                "from 0 to 1 as `image_mean`",
+                "has 123.7 in `image_mean`, whose values must be from 0 to 1",
             ),
             (json!({ "rescale_factor": 0 }), "positive number as `rescale_factor`"),
             (json!({ "rescale_factor": 0.001, "do_normalize": false }), "below 1/255"),
             (json!({ "do_rescale": "yes" }), "true or false as `do_rescale`"),
-            (json!({ "do_flip_channel_order": true, "do_rescale": true }), "order of channels"),
+            (
+                json!({ "do_flip_channel_order": true, "do_rescale": true }),
+                "expects blue, green and red",
+            ),
         ];
         for (json, expected) in cases {
-            let reason = hugging_face(&json).unwrap_err();
+            let Refusal { reason, hint } = hugging_face(&json).unwrap_err();
             assert!(reason.contains(expected), "{json}: {reason}");
+            // `preprocessing` alone would run such a network on the wrong channels.
+            let is_reversed = json.get("do_flip_channel_order").is_some();
+            assert_eq!(hint.starts_with("reverse the channels"), is_reversed, "{hint}");
         }
     }
 }
