@@ -1,12 +1,10 @@
 //! ONNX files as base models: reduced to the nodes that compute the features, and checked.
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
 use std::path::Path;
 
 use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
-use tract_onnx::prelude::Framework;
 
 use super::attributes;
 use super::error::BackboneError;
@@ -20,7 +18,7 @@ use crate::base::fs::{self};
 use crate::base::tensor::Tensor;
 use crate::base::text;
 use crate::model::backbone::{Backbone, Channels};
-use crate::model::weights::import::constants::Constants;
+use crate::model::weights::import::constants::{self, Constants};
 use crate::spec::ImageSize;
 
 /// Most values that are listed when an unknown one was given.
@@ -34,8 +32,7 @@ const N_LAST: usize = 5;
 pub fn open(path: &Path, features: &str, size: ImageSize) -> Result<Backbone, BackboneError> {
     let format = |reason: String| BackboneError::Format { path: path.to_path_buf(), reason };
     let bytes = fs::read(path)?;
-    let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
-    let mut model: ModelProto = model.map_err(|error| format(error.root_cause().to_string()))?;
+    let mut model = constants::read_model(&bytes).map_err(|error| format(error.to_string()))?;
     let graph = model.graph.as_mut().ok_or_else(|| format("it has no graph".to_owned()))?;
     let wanted = find(graph, features)?;
     keep_what_computes(graph, [wanted.clone()]);

@@ -1,18 +1,17 @@
 //! Reads classifiers that this program exported as ONNX files.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
-use tract_onnx::prelude::Framework;
 
 use super::run::{GraphError, Model};
 use super::{CLASSES, IMAGES, NORMALISED, RECIPE, Size};
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::transposed;
+use crate::model::weights::import::constants;
 use crate::spec::{Alpha, ResizeSpec};
 
 /// A file that is not a classifier exported by this program.
@@ -115,9 +114,8 @@ impl Exported {
     /// When it cannot be read or run, or was written by another program.
     pub fn open(path: &Path) -> Result<Self, ExportedError> {
         let bytes = fs::read(path)?;
-        let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&bytes));
-        let model: ModelProto = model.map_err(|error| {
-            let reason = error.root_cause().to_string();
+        let model = constants::read_model(&bytes).map_err(|error| {
+            let reason = error.to_string();
             ExportedError::Format { path: path.to_path_buf(), reason }
         })?;
         let foreign = || ExportedError::Foreign(path.to_path_buf());

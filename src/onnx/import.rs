@@ -10,11 +10,9 @@ mod shapes;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 
 use alpaca_kernels::Padding;
 use tract_onnx::pb::{GraphProto, NodeProto};
-use tract_onnx::prelude::Framework;
 
 use self::function::Function;
 use self::layout::{Axis, Layout};
@@ -28,7 +26,7 @@ use crate::model::fuse;
 use crate::model::graph::{Graph, Layer, LayerIdx, LayerKind, Role};
 use crate::model::weights::Weights;
 use crate::model::weights::import::Layout as KernelLayout;
-use crate::model::weights::import::constants::{Constants, attribute};
+use crate::model::weights::import::constants::{self, Constants, attribute};
 use crate::spec::{Convention, ImageSize};
 
 /// Names of layers that every classifier has, and of its outputs.
@@ -66,8 +64,8 @@ fn broken(why: String) -> Obstacle {
 /// # Errors
 /// With the first node that cannot be converted.
 pub fn import(backbone: &Backbone, size: ImageSize) -> Result<Imported, Obstacle> {
-    let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&backbone.file[..]));
-    let mut model = model.map_err(|error| broken(error.root_cause().to_string()))?;
+    let mut model =
+        constants::read_model(&backbone.file).map_err(|error| broken(error.to_string()))?;
     pads::settle(&mut model, backbone.channels.of_one(size));
     let is_torch = model.producer_name == "pytorch";
     let mut graph = model.graph.unwrap_or_default();

@@ -237,6 +237,25 @@ fn files_that_lack_tensors_or_have_too_many_are_refused() {
     }
 }
 
+/// Files that number layers do not name them: the convolutions with a bias tell.
+#[test]
+fn a_minimalistic_network_is_named_in_a_file_that_numbers_layers_too() {
+    let layers = |kind: &'static str, n: usize| {
+        (0..n).map(move |at| if at == 0 { kind.to_owned() } else { format!("{kind}_{at}") })
+    };
+    let mut tensors: Vec<(String, Tensor)> = vec![];
+    let mut add = |name: String| tensors.push((name, Tensor::filled(&[1], 0.5)));
+    layers("depthwise_conv2d", 11).for_each(|layer| add(format!("layers/{layer}/vars/0")));
+    for (at, layer) in layers("conv2d", 25).enumerate() {
+        add(format!("layers/{layer}/vars/0"));
+        if at >= 23 {
+            add(format!("layers/{layer}/vars/1"));
+        }
+    }
+    let said = refused(&tensors, A::MobilenetV3Small, Some(1.0));
+    assert!(said.contains("minimalistic: it has other layers than MobileNetV3-Small"), "{said}");
+}
+
 #[test]
 fn the_layer_that_standardizes_images_decides_how_they_are_scaled() {
     let with = |mean: f32, variance: f32| -> Vec<(String, Tensor)> {

@@ -100,6 +100,8 @@ fn hostile_files_are_refused_and_nothing_in_them_runs() {
     };
     let said = refused("payload.pth");
     assert!(said.contains("posix.system") && said.contains("nothing in it was run"), "{said}");
+    let hints = WeightsFile::open(&small("payload.pth")).err().unwrap().hints();
+    assert_eq!(hints, ["save `model.state_dict()`, not the model"]);
     assert!(!Path::new("hostile").exists() && !project().join("hostile").exists());
     let said = refused("bomb.pth");
     assert!(said.contains("is compressed, which PyTorch never does"), "{said}");
@@ -160,6 +162,22 @@ fn a_file_of_pytorch_can_have_any_name() {
         let file = WeightsFile::open(&path);
         let weights = file.and_then(|file| file.weights(MOBILENET_V2, &parameters()));
         assert!(weights.is_ok(), "{n} characters: {:?}", weights.err());
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_said_to_be_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    for name in SMALL.map(|(name, _)| name).into_iter().chain(["chain.onnx"]) {
+        let bytes = std::fs::read(small(name)).unwrap();
+        for part in [5, 9] {
+            std::fs::write(&path, &bytes[..bytes.len() * part / 10]).unwrap();
+            let error = WeightsFile::open(&path).err().unwrap();
+            let said = std::error::Error::source(&error).unwrap().to_string();
+            assert!(said.contains("it seems to be cut off"), "{name}: {said}");
+            assert_eq!(error.hints(), ["download or copy the file again"], "{name}");
+        }
     }
 }
 

@@ -1,13 +1,33 @@
 //! The constant tensors of an ONNX graph.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::prelude::Framework;
 
 use super::{Kind, numbers};
+use crate::base::guard;
 use crate::base::tensor::Tensor;
 use crate::model::weights::error::FormatError;
+
+/// Reads an ONNX file.
+///
+/// # Errors
+/// When it is not one, or is cut off.
+pub fn read_model(bytes: &[u8]) -> Result<ModelProto, FormatError> {
+    let read = || tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
+    let model = guard::catch(read).ok_or_else(|| FormatError::new("it cannot be read"))?;
+    model.map_err(|error| {
+        let error = error.root_cause().to_string();
+        // The library reports a message that is longer than the rest of the file in these words.
+        if error.contains("buffer underflow") {
+            return FormatError::cut_off("a part of it is longer than the rest of the file");
+        }
+        FormatError::new(format!("its content is invalid: {error}"))
+    })
+}
 
 /// The constant tensors of a graph by name: initializers, and values that nodes only pass on.
 pub struct Constants<'a> {

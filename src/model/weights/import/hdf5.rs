@@ -6,6 +6,7 @@ use hdf5_reader::group::Group;
 use hdf5_reader::{Hdf5File, OpenOptions};
 
 use super::TensorFile;
+use crate::base::text;
 use crate::model::weights::error::FormatError;
 
 /// Largest tensor in bytes: several times the largest one of any supported network.
@@ -23,6 +24,11 @@ pub(super) struct Hdf5 {
 
 impl Hdf5 {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
+        let found = bytes.len() as u64;
+        if let Some(n_bytes) = size(&bytes).filter(|n_bytes| *n_bytes > found) {
+            let [found, n_bytes] = [found, n_bytes].map(|n| text::thousands(n as usize));
+            return Err(FormatError::cut_off(format!("it has {found} bytes of {n_bytes}")));
+        }
         let options = OpenOptions::default()
             .with_max_read_bytes(MOST_BYTES)
             .with_max_chunk_bytes(MOST_BYTES)
@@ -33,6 +39,18 @@ impl Hdf5 {
         collect(&root, "", 0, &mut 0, &mut shapes)?;
         Ok(Self { file, shapes })
     }
+}
+
+/// The size of a file as its superblock states it; `None` for superblocks of other versions.
+fn size(bytes: &[u8]) -> Option<u64> {
+    let at = match (bytes.get(8)?, bytes.get(9)?, bytes.get(13)?) {
+        (0, _, 8) => 40,
+        (1, _, 8) => 44,
+        (2 | 3, 8, _) => 28,
+        _ => return None,
+    };
+    let end = bytes.get(at..at + 8)?;
+    Some(u64::from_le_bytes(end.try_into().expect("eight bytes")))
 }
 
 fn failed(error: &impl ToString) -> FormatError {

@@ -12,6 +12,9 @@ use crate::spec::{Architecture, Convention};
 const PUBLISHED: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 /// Those of a layer that has seen no images.
 const UNTRAINED: [[f32; 3]; 2] = [[0.0; 3], [1.0; 3]];
+/// The convolutions of Keras's MobileNetV3 that have a bias outside of squeeze-and-excitation: the one
+/// after the pooling, and the classifier.
+const N_OTHER_BIASES: usize = 2;
 /// Largest difference from these numbers that rounding explains.
 const ROUNDING: f32 = 1e-6;
 
@@ -45,9 +48,14 @@ impl WeightsFile {
         };
         let is_depthwise = |parameter: &Parameter| parameter.role == Role::DepthwiseKernel;
         let n_all = parameters.iter().filter(|parameter| is_depthwise(parameter)).count();
-        let n_biases =
-            count(&|parameter| parameter.name.contains(".se.") && parameter.role == Role::Bias);
-        if n_biases == 0 && count(&is_depthwise) == n_all && self.n_depthwise() == n_all {
+        let is_squeeze =
+            |parameter: &Parameter| parameter.name.contains(".se.") && parameter.role == Role::Bias;
+        let has_squeezes = match self.naming {
+            // Numbers are not names: in another network, they are those of other layers.
+            Naming::Keras3 => self.n_biases() > N_OTHER_BIASES,
+            _ => count(&is_squeeze) > 0,
+        };
+        if !has_squeezes && count(&is_depthwise) == n_all && self.n_depthwise() == n_all {
             let title = architecture.title();
             return Err(WeightsError::Unsupported {
                 path: self.path.clone(),
@@ -59,6 +67,12 @@ impl WeightsFile {
         }
         let has_head = count(&|parameter| parameter.name == "conv_head/kernel") > 0;
         Ok(if has_head { Convention::Keras } else { Convention::KerasNoTop })
+    }
+
+    /// The number of convolutions with a bias in a file that numbers layers.
+    fn n_biases(&self) -> usize {
+        let names = self.file.shapes().keys();
+        names.filter(|name| name.starts_with("layers/conv2d") && name.ends_with("/vars/1")).count()
     }
 
     /// The number of depthwise convolutions in the file.

@@ -8,6 +8,7 @@
 mod classifier;
 pub mod constants;
 mod hdf5;
+mod inner;
 mod keras;
 mod names;
 mod onnx;
@@ -102,7 +103,7 @@ impl WeightsFile {
     fn of(path: &Path, bytes: Vec<u8>, naming: Option<Naming>) -> Result<Self, WeightsError> {
         let failed = |source| WeightsError::Format { path: path.to_path_buf(), source };
         let digest = Digest::of(&bytes);
-        let file = open(bytes).map_err(failed)?;
+        let file = inner::without_prefix(open(bytes).map_err(failed)?);
         let names = || file.shapes().keys().map(String::as_str);
         let is_own = file.convention().is_some() && names().any(|name| name.ends_with("/kernel"));
         let naming =
@@ -279,7 +280,7 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn TensorFile>, FormatError> {
         Ok(Box::new(safe::Safe::open(bytes)?))
     } else if bytes.first() == Some(&0x08) {
         // The version of the format comes first.
-        Ok(Box::new(onnx::Onnx::open(bytes)?))
+        Ok(Box::new(onnx::Onnx::open(&bytes)?))
     } else {
         Err(FormatError::new("it is not a safetensors, PyTorch (.pth), HDF5 (.h5) or ONNX file"))
     }
@@ -372,6 +373,28 @@ mod tests {
             let weights = file.own_weights(&parameters).unwrap();
             assert_eq!([weights.get("a/kernel"), weights.get("Conv1/kernel")], [&tensor, &tensor]);
         }
+    }
+
+    #[test]
+    fn modules_around_a_network_do_not_matter() {
+        let tensor = Tensor::new(&[2], vec![1.0, -2.0]);
+        let names = ["conv_stem.weight", "bn1.weight"];
+        for prefix in ["", "module.", "model.", "_orig_mod.", "module._orig_mod.", "net.backbone."]
+        {
+            let names = names.map(|name| format!("{prefix}{name}"));
+            let tensors = names.each_ref().map(|name| (name.as_str(), tensor.clone()));
+            let (_folder, path) = write(&tensors, Convention::Torch);
+            let file = WeightsFile::open(&path).unwrap();
+            assert_eq!(file.naming(), Naming::Timm, "{prefix}");
+            assert!(
+                file.file.shapes().keys().all(|name| names.contains(&format!("{prefix}{name}")))
+            );
+            assert_eq!(file.file.read("bn1.weight").unwrap(), tensor.values(), "{prefix}");
+        }
+        // Other tensors are beside the network, so it is only a part of the file's.
+        let beside = ["model.conv_stem.weight", "loss.weight"].map(|name| (name, tensor.clone()));
+        let (_folder, path) = write(&beside, Convention::Torch);
+        assert!(WeightsFile::open(&path).is_err());
     }
 
     #[test]

@@ -6,13 +6,11 @@
 //! library built the network. Only the tensors of the graph are used; it is never executed.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use tract_onnx::pb::{GraphProto, NodeProto};
-use tract_onnx::prelude::Framework;
 
 use super::TensorFile;
-use super::constants::{Constants, attribute};
+use super::constants::{self, Constants, attribute};
 use crate::base::tensor::Tensor;
 use crate::model::weights::error::FormatError;
 use crate::spec::Convention;
@@ -43,11 +41,8 @@ impl TensorFile for Onnx {
 }
 
 impl Onnx {
-    pub(super) fn open(bytes: Vec<u8>) -> Result<Self, FormatError> {
-        let model = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(bytes));
-        let model = model.map_err(|error| {
-            FormatError::new(format!("it is not an ONNX file: {}", error.root_cause()))
-        })?;
+    pub(super) fn open(bytes: &[u8]) -> Result<Self, FormatError> {
+        let model = constants::read_model(bytes)?;
         let graph = model.graph.ok_or_else(|| FormatError::new("the ONNX file has no graph"))?;
         let constants = Constants::of(&graph);
         let convolutions: Vec<&NodeProto> =

@@ -231,7 +231,7 @@ impl Machine<'_> {
 
     fn take(&mut self, n: usize) -> Result<&[u8], FormatError> {
         let end = self.at.checked_add(n).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or_else(|| wrong("it ends in the middle"))?;
+        let end = end.ok_or_else(|| FormatError::cut_off("its pickle ends in the middle"))?;
         let bytes = &self.bytes[self.at..end];
         self.at = end;
         Ok(bytes)
@@ -262,7 +262,7 @@ impl Machine<'_> {
     fn global(&mut self) -> Result<Value, FormatError> {
         let name = format!("{}.{}", self.line()?, self.line()?);
         let known = KNOWN.into_iter().find(|known| *known == name).ok_or_else(|| {
-            FormatError::new(format!(
+            FormatError::no_tensors(format!(
                 "its pickle names `{name}`, which tensors do not need; nothing in it was run"
             ))
         })?;

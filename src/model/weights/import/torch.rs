@@ -4,16 +4,24 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::ops::Range;
+use std::rc::Rc;
 
 use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{self, Tensor, Value};
 use super::{TensorFile, numbers};
+use crate::base::text;
 use crate::model::weights::error::FormatError;
 
 /// Largest pickle of a zipped file in bytes.
 const LARGEST_PICKLE: u64 = 16 << 20;
+/// The keys under which training scripts store the tensors of a model.
+const USUAL: [&str; 2] = ["state_dict", "model"];
+/// Most keys of a dictionary that are listed.
+const MOST_KEYS: usize = 8;
+/// The beginning of the record at the end of a zip archive.
+const END: &[u8] = b"PK\x05\x06";
 /// Magic number of files of the older format.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
@@ -34,21 +42,50 @@ fn tensors(value: &Value) -> BTreeMap<String, Tensor> {
         .collect()
 }
 
+/// The tensors in the only value of a dictionary that is a dictionary of tensors.
+fn only_tensors(dict: &BTreeMap<Rc<str>, Value>) -> Result<BTreeMap<String, Tensor>, FormatError> {
+    let found = dict.iter().map(|(key, value)| (key, tensors(value)));
+    let mut found: Vec<_> = found.filter(|(_, tensors)| !tensors.is_empty()).collect();
+    let read = text::all_of(USUAL);
+    match found.len() {
+        1 => Ok(found.remove(0).1),
+        0 if dict.is_empty() => Ok(BTreeMap::new()),
+        0 => {
+            let mut keys: Vec<String> = dict.keys().map(|key| format!("`{key}`")).collect();
+            if keys.len() > MOST_KEYS {
+                keys.truncate(MOST_KEYS - 1);
+                keys.push(format!("{} more", dict.len() - keys.len()));
+            }
+            let keys = text::join(keys, "and");
+            Err(FormatError::no_tensors(format!(
+                "it contains no dictionary of tensors, but only {keys}; {read} are read"
+            )))
+        }
+        _ => {
+            let keys = text::all_of(found.iter().map(|(key, _)| &***key));
+            Err(FormatError::no_tensors(format!(
+                "it contains several dictionaries of tensors: {keys}; of several, {read} are read"
+            )))
+        }
+    }
+}
+
 impl State {
     /// The tensors in the dictionary of a pickle, or in the one under `state_dict` or `model`,
-    /// where training scripts store them.
+    /// where training scripts store them, or in the only one.
     fn of(value: &Value) -> Result<Self, FormatError> {
         let mut found = tensors(value);
         if let Value::Dict(dict, _) = value
             && found.is_empty()
         {
-            let inner = ["state_dict", "model"].iter().find_map(|key| dict.get(*key));
-            found = inner.map(tensors).unwrap_or_default();
+            let usual = USUAL.iter().find_map(|key| dict.get(*key)).map(tensors);
+            found = usual.unwrap_or_default();
+            if found.is_empty() {
+                found = only_tensors(dict)?;
+            }
         }
         if found.is_empty() {
-            return Err(FormatError::new(
-                "it contains no dictionary of tensors; save `model.state_dict()`, not the model",
-            ));
+            return Err(FormatError::no_tensors("it contains no dictionary of tensors"));
         }
         let shapes =
             found.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
@@ -118,6 +155,9 @@ fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, FormatError> {
     // Archives here begin with their first file. To detect a beginning, the library takes the record
     // in front of the end of PyTorch's archives for part of the directory.
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    if !bytes.windows(END.len()).rev().any(|window| window == END) {
+        return Err(FormatError::cut_off("its zip archive has no end"));
+    }
     ZipArchive::with_config(config, Cursor::new(bytes))
         .map_err(|error| FormatError::new(format!("its zip archive cannot be read: {error}")))
 }
@@ -180,7 +220,7 @@ impl Legacy {
         next()?;
         let value = next()?;
         let Value::List(keys, _) = next()? else {
-            return Err(FormatError::new("it ends before its list of storages"));
+            return Err(FormatError::cut_off("it ends before its list of storages"));
         };
         let state = State::of(&value)?;
         let mut storages = BTreeMap::new();
@@ -190,7 +230,7 @@ impl Legacy {
             };
             let found = state.tensors.values().find(|tensor| tensor.storage == *key);
             let bytes_each = found.map_or(4, |tensor| tensor.kind.n_bytes());
-            let truncated = || FormatError::new("it ends in the middle of a storage");
+            let truncated = || FormatError::cut_off("it ends in the middle of a storage");
             let head = bytes.get(at..at + 8).ok_or_else(truncated)?;
             let n = u64::from_le_bytes(head.try_into().expect("eight bytes"));
             let n = usize::try_from(n).ok().and_then(|n| n.checked_mul(bytes_each));
@@ -229,6 +269,47 @@ mod tests {
         let state = State { tensors: [("a".to_owned(), tensor)].into(), shapes: BTreeMap::new() };
         let storage: Vec<u8> = (0u8..6).flat_map(|n| f32::from(n).to_le_bytes()).collect();
         state.view("a", &storage)
+    }
+
+    #[test]
+    fn a_dictionary_of_tensors_is_found_under_a_usual_key_or_the_only_one() {
+        let tensor = Tensor {
+            storage: "0".into(),
+            kind: Kind::F32,
+            n_stored: 1,
+            offset: 0,
+            shape: vec![1],
+            strides: vec![1],
+        };
+        let dict = |entries: Vec<(&str, Value)>| {
+            let entries = entries.into_iter().map(|(key, value)| (key.into(), value));
+            Value::Dict(Rc::new(entries.collect()), 1)
+        };
+        let of = |name| dict(vec![(name, Value::Tensor(Rc::new(tensor.clone())))]);
+        let found = |value: Value| {
+            State::of(&value).map(|state| state.shapes.into_keys().next().unwrap_or_default())
+        };
+        assert_eq!(found(of("a")).unwrap(), "a");
+        let beside =
+            |key| vec![("epoch", Value::Int(3)), ("optimizer", dict(vec![])), (key, of("a"))];
+        for key in ["state_dict", "model", "net", "model_ema"] {
+            assert_eq!(found(dict(beside(key))).unwrap(), "a", "{key}");
+        }
+        assert_eq!(found(dict(vec![("model", of("a")), ("model_ema", of("b"))])).unwrap(), "a");
+        for (value, expected) in [
+            (
+                dict(vec![("ema", of("a")), ("net", of("b"))]),
+                "several dictionaries of tensors: `ema` and `net`",
+            ),
+            (
+                dict(vec![("epoch", Value::Int(3)), ("lr", Value::Float)]),
+                "only `epoch` and `lr`; `state_dict` and `model` are read",
+            ),
+            (Value::Int(3), "no dictionary of tensors"),
+        ] {
+            let said = found(value).unwrap_err().to_string();
+            assert!(said.contains(expected), "{said}");
+        }
     }
 
     #[test]

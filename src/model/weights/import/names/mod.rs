@@ -54,20 +54,33 @@ pub(super) struct Place<'a> {
     pub(super) minus: Option<String>,
 }
 
-/// The prefix that PyTorch's `DataParallel` adds to all names.
-const PARALLEL: &str = "module.";
+/// A tensor that every file of a naming scheme of PyTorch has.
+const MARKS: [(&str, Naming); 4] = [
+    ("features.0.0.weight", Naming::Torchvision),
+    ("conv_stem.weight", Naming::Timm),
+    ("layer1.0.conv1.weight", Naming::Resnet),
+    ("_conv_stem.weight", Naming::EfficientnetPytorch),
+];
+
+/// The modules around a network, as PyTorch names them before all of its tensors: `module.` by
+/// `DataParallel`, `_orig_mod.` by `torch.compile`, or the attribute of a module that holds the
+/// network, such as `model.`. `None` if there are none, or if other tensors are beside the network.
+pub(super) fn prefix<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let of_mark = |name: &'a str| {
+        let mut prefixes = MARKS.iter().filter_map(|(mark, _)| name.strip_suffix(mark));
+        prefixes.find(|prefix| prefix.ends_with('.'))
+    };
+    let prefix = names.clone().find_map(of_mark)?;
+    names.into_iter().all(|name| name.starts_with(prefix)).then_some(prefix)
+}
 
 impl Naming {
     /// The naming scheme that these names follow.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Option<Self> {
-        names.into_iter().find_map(|name| match name.strip_prefix(PARALLEL).unwrap_or(name) {
-            "features.0.0.weight" => Some(Self::Torchvision),
-            "conv_stem.weight" => Some(Self::Timm),
-            "layer1.0.conv1.weight" => Some(Self::Resnet),
-            "_conv_stem.weight" => Some(Self::EfficientnetPytorch),
+        names.into_iter().find_map(|name| match name {
             "layers/conv2d/vars/0" => Some(Self::Keras3),
             name if keras::MARKS.contains(&keras::key(name, false).as_str()) => Some(Self::Keras),
-            _ => None,
+            name => MARKS.iter().find(|(mark, _)| *mark == name).map(|(_, naming)| *naming),
         })
     }
 
@@ -114,8 +127,6 @@ impl Naming {
         parameters: &'a [Parameter],
         names: &BTreeMap<String, Vec<usize>>,
     ) -> Vec<Place<'a>> {
-        let prefix =
-            if names.keys().any(|name| name.starts_with(PARALLEL)) { PARALLEL } else { "" };
         match self {
             Self::Own => own_places(parameters),
             Self::Keras => keras::named_places(architecture, parameters, names),
@@ -131,7 +142,7 @@ impl Naming {
                         Layout::Convolution if layer == "classifier.0" => Layout::Linear,
                         layout => layout,
                     };
-                    let name = format!("{prefix}{layer}.{role}");
+                    let name = format!("{layer}.{role}");
                     Place { parameter, name, layout, minus: None }
                 };
                 parameters.iter().map(place).collect()
@@ -148,26 +159,23 @@ impl Naming {
         shapes: &BTreeMap<String, Vec<usize>>,
     ) -> impl Fn(&str) -> bool {
         let numbered = keras::numbered_classifier(shapes).map(|layer| format!("{layer}/"));
-        move |name| {
-            let name = name.strip_prefix(PARALLEL).unwrap_or(name);
-            match self {
-                Self::Torchvision | Self::Timm => {
-                    name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
-                }
-                Self::Resnet => name.starts_with("fc.") || name.ends_with(".num_batches_tracked"),
-                Self::EfficientnetPytorch => {
-                    name.starts_with("_fc.") || name.ends_with(".num_batches_tracked")
-                }
-                Self::Own => name.starts_with("head/"),
-                Self::Keras => keras::is_beside(architecture, name),
-                Self::Keras3 => {
-                    let is_classifier = |layer: &String| name.starts_with(layer.as_str());
-                    name.starts_with("optimizer/")
-                        || name.starts_with("layers/dense/")
-                        || numbered.as_ref().is_some_and(is_classifier)
-                        || architecture == Some(Architecture::EfficientnetB0)
-                            && name.starts_with(keras::NUMBERED_NORMALIZATION)
-                }
+        move |name| match self {
+            Self::Torchvision | Self::Timm => {
+                name.starts_with("classifier.") || name.ends_with(".num_batches_tracked")
+            }
+            Self::Resnet => name.starts_with("fc.") || name.ends_with(".num_batches_tracked"),
+            Self::EfficientnetPytorch => {
+                name.starts_with("_fc.") || name.ends_with(".num_batches_tracked")
+            }
+            Self::Own => name.starts_with("head/"),
+            Self::Keras => keras::is_beside(architecture, name),
+            Self::Keras3 => {
+                let is_classifier = |layer: &String| name.starts_with(layer.as_str());
+                name.starts_with("optimizer/")
+                    || name.starts_with("layers/dense/")
+                    || numbered.as_ref().is_some_and(is_classifier)
+                    || architecture == Some(Architecture::EfficientnetB0)
+                        && name.starts_with(keras::NUMBERED_NORMALIZATION)
             }
         }
     }
