@@ -65,10 +65,9 @@ pub(super) fn resolve(
     }
     if let (TopSpec::Pretrained, WeightsSpec::Random(_) | WeightsSpec::Builtin) = (top, &weights) {
         let message = "these weights do not include an ImageNet classifier";
-        problems.push(
-            Problem::new(Code::Conflict, at.key("top"), message)
-                .hint("write `top: new`, or use weights that were trained on ImageNet"),
-        );
+        problems.push(Problem::new(Code::Conflict, at.key("top"), message).hint(
+            "write `top: new`, or use weights that include it: `weights: imagenet`, or a file",
+        ));
     }
     ModelSpec { base: BaseModel::Named(architecture), width: named.width, weights, top, head }
 }

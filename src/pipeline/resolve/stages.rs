@@ -85,9 +85,16 @@ fn train(
     let changes = raw.augmentation.as_deref();
     let augmentation = match (changes, raw.augmentation_views) {
         (None, None) => None,
-        (changes, views) => {
-            Some(augmentation::resolve(changes.unwrap_or_default(), views, at, problems))
+        (None, Some(_)) => {
+            let message = "`augmentation_views` of a stage is only for a stage that has its own \
+                           `augmentation`";
+            problems
+                .push(Problem::new(Code::Conflict, at.key("augmentation_views"), message).hint(
+                "write `augmentation` in this stage too, or `augmentation_views` at the top level",
+            ));
+            None
         }
+        (Some(changes), views) => Some(augmentation::resolve(changes, views, at, problems)),
     };
     let (schedule, warmup) = course::schedule(raw, at, problems);
     let class_weights = objective::class_weights(&raw.class_weights);

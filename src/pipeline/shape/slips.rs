@@ -20,6 +20,8 @@ const DATASET: &str = "image_size";
 const MODEL: &str = "base";
 const TRAIN: &str = "early_stopping";
 const FOCAL: &str = "gamma";
+/// A key of stages that evaluate or export; stages that train have it too.
+const TASK: &str = "from_weights";
 
 const SLIPS: [Slip; 37] = [
     // The dataset.
@@ -255,6 +257,10 @@ pub(super) fn choice(name: &str, tags: &[(&str, SchemaView)]) -> Option<String> 
 /// belongs somewhere else.
 pub(super) fn hint(key: &str, known: &[&str]) -> Option<String> {
     let word = key.to_lowercase().replace('-', "_");
+    let is_task = known.contains(&TASK) && !known.contains(&TRAIN);
+    if is_task && word.starts_with("augment") {
+        return Some("remove it: images are augmented in training only".to_owned());
+    }
     let slip = SLIPS.iter().find(|slip| {
         known.contains(&slip.home) && slip.names.contains(&word.as_str()) && !known.contains(&key)
     });

@@ -145,6 +145,21 @@ fn as_a_tag(word: &str, schema: SchemaView, key: &str) -> Option<String> {
     Some(format!("write `{tag}: {value}` under `{key}`"))
 }
 
+/// How to write a value that stands for a list of choices: an empty list, or a list of one.
+fn entry_of_list(value: &Yaml, schema: SchemaView, key: &str) -> Option<String> {
+    let word = written(value).trim_matches('`').to_lowercase();
+    let may_be_empty = schema.keyword("minItems").is_none();
+    if may_be_empty && ["none", "null", "false", "off", "no", "nothing"].contains(&word.as_str()) {
+        return Some(format!("for none, write `{key}: []`"));
+    }
+    let items = schema.items()?;
+    let names = items.tags().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>();
+    let entry = as_a_tag(&word, items, key);
+    Some(entry.unwrap_or_else(|| {
+        format!("it is a list of {}; for none, write `{key}: []`", text::any_of(names))
+    }))
+}
+
 /// A hint on how to write the value that was probably meant, for a value of the wrong type.
 pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<String> {
     let takes = |kinds: &[&str]| {
@@ -187,6 +202,11 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         }
         NodeValue::Scalar(Yaml::String(text)) if takes(&["number", "integer"]) => {
             number_in_text(text)
+        }
+        NodeValue::Scalar(value)
+            if schema.items().is_some_and(|items| !items.tags().is_empty()) =>
+        {
+            entry_of_list(value, schema, key)
         }
         NodeValue::Scalar(value)
             if schema.items().is_some_and(|items| super::fits_kind(node, items)) =>
