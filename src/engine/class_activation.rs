@@ -32,6 +32,13 @@ pub struct Map {
     pub size: ImageSize,
 }
 
+/// Whether the maps of a network are weighted by gradients (Grad-CAM), because a convolution follows
+/// its pooling.
+pub fn uses_gradients(network: &Network) -> bool {
+    let mut units = network.units[network.cut_before_pooling().trainable].iter();
+    units.any(|unit| matches!(unit.kind, UnitKind::Convolution(_)))
+}
+
 impl Explainer {
     /// Creates an explainer for a network.
     ///

@@ -34,6 +34,8 @@ pub struct Report {
     pub plots: Vec<(String, String)>,
     /// The validation images with the highest loss.
     pub losses: Vec<Loss>,
+    /// Whether the maps of `losses` are weighted by gradients (Grad-CAM).
+    pub maps_use_gradients: bool,
     /// The reason when `losses` cannot be shown.
     pub no_losses: Option<String>,
     /// Training images as a stage sees them, after augmentation.

@@ -223,12 +223,20 @@ pub(super) fn losses(report: &Report) -> String {
         let _ = writeln!(body, "<p class=\"faint\">{}</p>", escape(reason));
         return body;
     }
-    let maps = if report.losses.iter().any(|loss| loss.map.is_some()) {
-        "Each has a class activation map (Zhou et al. 2016): the areas that support the predicted \
-         class are orange."
-    } else {
-        "This base model averages its features over the whole image, so there are no class \
-         activation maps."
+    let has_maps = report.losses.iter().any(|loss| loss.map.is_some());
+    let maps = match (has_maps, report.maps_use_gradients) {
+        (true, false) => {
+            "Each has a class activation map (Zhou et al. 2016): the areas that support the predicted \
+             class are orange."
+        }
+        (true, true) => {
+            "Each has a class activation map (Grad-CAM, Selvaraju et al. 2017): the areas that \
+             support the predicted class are orange."
+        }
+        (false, _) => {
+            "This base model averages its features over the whole image, so there are no class \
+             activation maps."
+        }
     };
     let (right, wrong): (Vec<&Loss>, Vec<&Loss>) =
         report.losses.iter().partition(|loss| loss.is_right());

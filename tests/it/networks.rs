@@ -305,6 +305,21 @@ fn gradients(
 }
 
 #[test]
+fn a_report_names_the_method_of_its_maps() {
+    for (base, method) in [
+        ("resnet18", "(Zhou et al. 2016)"),
+        ("mobilenet_v3_small", "(Grad-CAM, Selvaraju et al. 2017)"),
+    ] {
+        let workshop = Workshop::new(TWO_KINDS, 2);
+        let base = format!("model.base={base}");
+        let said = run(&workshop, &["-S", &base, "-S", "dataset.image_size=64", "-S", "name=maps"]);
+        assert_eq!(said.code, Some(0), "{base}: {}", said.err);
+        let page = std::fs::read_to_string(workshop.path("runs/maps/report.html")).unwrap();
+        assert!(page.contains(&format!("class activation map {method}")), "{base}");
+    }
+}
+
+#[test]
 fn runs_of_every_family_do_not_depend_on_threads_and_are_exported() {
     for base in FAMILIES {
         let workshop = Workshop::new(TWO_KINDS, 2);

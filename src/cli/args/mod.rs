@@ -34,7 +34,7 @@ pub(in crate::cli) use tools::{
                   alpaca-run predict runs/finetune photo.jpg\n\n\
                   `alpaca-run COMMAND --help` lists the options of a command. A plain \
                   `alpaca-run PIPELINE` takes the options of `run`.\n\n\
-                  Exit codes: 0 success; 1 a stage or a download failed, or `check`, `diff`, \
+                  Exit codes: 0 success; 1 images of the dataset cannot be used, a stage or a download failed, or `check`, `diff`, \
                   `verify` or `reproduce` found a problem or a difference; 2 invalid command line or pipeline; \
                   70 internal error (a bug in alpaca-run); 130 interrupted."
 )]

@@ -135,8 +135,8 @@ fn place_word(place: &WeightsPlace) -> &'static str {
 
 /// The explanations of the table.
 fn notes(list: &[Listed]) -> String {
-    let mut text = "\nparams: weights without the classifier; GMAC: billion multiply-adds for one \
-                    image of the input size\n\
+    let mut text = "\nparams: trainable parameters without the classifier\n\
+                    GMAC: billion multiply-adds for one image of the input size\n\
                     top-1: published accuracy in % on the 1,000 classes of ImageNet, at the input \
                     size\n\
                     weights: of `weights: imagenet`, or built-in weights that were trained on \

@@ -13,7 +13,7 @@ use crate::dataset::heat_map;
 use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::part::Part;
 use crate::dataset::thumbnail;
-use crate::engine::class_activation::Explainer;
+use crate::engine::class_activation::{self, Explainer};
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap;
 use crate::metrics::calibration;
@@ -70,10 +70,11 @@ pub fn gather(
     seen: Result<&PageImages<'_>, String>,
 ) -> Result<Report, RunError> {
     let PageFacts { directory, shown, manifest, spec, place } = about;
-    let (losses, augmented, look_alikes, no_losses) = match seen {
+    let (losses, augmented, look_alikes, no_losses) = match &seen {
         Ok(seen) => (losses(seen, spec)?, augmented(seen, spec)?, look_alikes(seen), None),
-        Err(reason) => (vec![], vec![], vec![], Some(reason)),
+        Err(reason) => (vec![], vec![], vec![], Some(reason.clone())),
     };
+    let network = seen.map(|seen| &seen.trained.network).ok();
     Ok(Report {
         directory: shown,
         place,
@@ -83,6 +84,7 @@ pub fn gather(
         plots: plots(directory, &manifest)?,
         manifest,
         losses,
+        maps_use_gradients: network.is_some_and(class_activation::uses_gradients),
         no_losses,
         augmented,
         look_alikes,
