@@ -47,62 +47,48 @@ pub(super) fn apply(
             return Err(Diagnostic::new(Code::BadOverride, span, message)
                 .hint("put the whole value in quotes; an override has no comments"));
         }
-        put(root, Some(SchemaView::root()), &steps, value)?;
-        let keys: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
-        replace_excluded(root, &keys, sources);
-        Ok(())
+        put(root, Some(SchemaView::root()), &steps, value, sources)
     });
     if let Err(diagnostic) = result {
         diagnostics.push(diagnostic);
     }
 }
 
-/// Keys of a mapping that exclude each other.
-struct Exclusive {
-    /// Where the mapping is.
-    home: &'static [&'static str],
-    /// The keys, each with those that have no meaning without it.
-    keys: &'static [&'static [&'static str]],
-}
+/// Keys of one mapping that exclude each other: groups, each with a key first that makes the choice
+/// and then those that have no meaning without it.
+type Exclusive = &'static [&'static [&'static str]];
 
-/// Keys that an override replaces if it sets one that excludes them.
-const EXCLUSIVE: [Exclusive; 2] = [
-    Exclusive {
-        home: &["dataset"],
-        keys: &[
-            &["directory"],
-            &["train", "validation", "test"],
-            &["table", "columns", "root"],
-            &["generator"],
-        ],
-    },
-    Exclusive {
-        home: &["dataset", "split"],
-        keys: &[&["folds", "fold", "repeats"], &["validation"], &["train"]],
-    },
+/// Where images come from, how they are split, and which layers a stage trains.
+const EXCLUSIVE: [Exclusive; 3] = [
+    &[
+        &["directory"],
+        &["train", "validation", "test"],
+        &["table", "columns", "root"],
+        &["generator"],
+    ],
+    &[&["folds", "fold", "repeats"], &["validation"], &["train"]],
+    &[&["freeze"], &["unfreeze_from"], &["unfreeze_last"]],
 ];
 
-/// Removes from the file what an override of the key at `path` excludes.
-fn replace_excluded(root: &mut Node, path: &[&str], sources: &[Source]) {
-    let Some((Exclusive { home, keys }, own)) = EXCLUSIVE.iter().find_map(|exclusive| {
-        let key = path.strip_prefix(exclusive.home)?.first()?;
-        let own = exclusive.keys.iter().find(|keys| keys[0] == *key)?;
-        Some((exclusive, own))
-    }) else {
-        return;
-    };
-    let mut node = root;
-    for key in *home {
-        let NodeValue::Mapping(entries) = &mut node.value else { return };
-        let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) else { return };
-        node = &mut entry.value;
+/// An override that makes a choice replaces what the file says about it by other keys.
+fn replace_others(
+    entries: &mut Vec<Entry>,
+    schema: Option<SchemaView>,
+    key: &str,
+    sources: &[Source],
+) {
+    let knows = |key: &str| schema.is_some_and(|schema| schema.property(key).is_some());
+    for groups in EXCLUSIVE {
+        let Some(chosen) = groups.iter().find(|group| group[0] == key) else { continue };
+        if !groups.iter().all(|group| knows(group[0])) {
+            continue;
+        }
+        entries.retain(|entry| {
+            let name = entry.key.as_str();
+            let is_other = groups.iter().any(|group| group != chosen && group.contains(&name));
+            !is_other || sources[entry.key_span.source].kind == SourceKind::Override
+        });
     }
-    let NodeValue::Mapping(entries) = &mut node.value else { return };
-    entries.retain(|entry| {
-        let name = entry.key.as_str();
-        let is_other = keys.iter().any(|keys| keys.contains(&name) && keys != own);
-        !is_other || matches!(sources[entry.key_span.source].kind, SourceKind::Override)
-    });
 }
 
 /// A plain value that contains ` #`. In a file it would begin a comment, but a command line has
@@ -166,6 +152,7 @@ fn put(
     schema: Option<SchemaView>,
     steps: &[Step],
     value: Node,
+    sources: &[Source],
 ) -> Result<(), Diagnostic> {
     let Some((step, rest)) = steps.split_first() else {
         *node = value;
@@ -176,28 +163,36 @@ fn put(
             unreachable!("a choice is a mapping")
         };
         let entry = entries.iter_mut().find(|entry| entry.key == tag);
-        return put(&mut entry.expect("the tag was chosen").value, Some(tag_schema), steps, value);
+        return put(
+            &mut entry.expect("the tag was chosen").value,
+            Some(tag_schema),
+            steps,
+            value,
+            sources,
+        );
     }
     match &mut node.value {
         NodeValue::Sequence(items) => {
             let n_items = items.len();
             let item = step.text.parse::<usize>().ok().and_then(|index| items.get_mut(index));
             let item = item.ok_or_else(|| no_item(step, n_items))?;
-            put(item, schema.and_then(SchemaView::items), rest, value)
+            put(item, schema.and_then(SchemaView::items), rest, value, sources)
         }
         NodeValue::Mapping(entries) => {
             check_name(entries, schema, step, rest)?;
-            let schema = schema.and_then(|schema| child(schema, &step.text));
+            let inner = schema.and_then(|schema| child(schema, &step.text));
             let entry = entry_or_new(entries, step);
             if rest.is_empty() {
                 // The replaced value and its key are now located in the override.
                 entry.key_span = step.span.clone();
             }
-            put(&mut entry.value, schema, rest, value)
+            put(&mut entry.value, inner, rest, value, sources)?;
+            replace_others(entries, schema, &step.text, sources);
+            Ok(())
         }
         NodeValue::Scalar(_) => {
             *node = Node { span: step.span.clone(), value: NodeValue::Mapping(vec![]) };
-            put(node, schema, steps, value)
+            put(node, schema, steps, value, sources)
         }
     }
 }
@@ -272,6 +267,42 @@ mod tests {
         match diagnostics.pop() {
             Some(diagnostic) => Err(diagnostic.message),
             None => Ok(root.to_value()["a"].clone()),
+        }
+    }
+
+    /// A stage after overrides of it.
+    fn stage(file: &str, overrides: &[&str]) -> serde_yaml::Value {
+        let text = format!("stages:\n  a:\n    train: {file}\n");
+        let (mut sources, mut diagnostics) = (vec![], vec![]);
+        sources.push(Source {
+            kind: SourceKind::File,
+            name: "small.yaml".to_owned(),
+            text: text.clone(),
+        });
+        let mut root = parse::parse(&text, 0, &mut diagnostics).unwrap();
+        for text in overrides {
+            apply(&mut root, text, &mut sources, &mut diagnostics);
+        }
+        assert!(diagnostics.is_empty());
+        root.to_value()["stages"]["a"]["train"].clone()
+    }
+
+    #[test]
+    fn a_choice_replaces_the_keys_that_it_excludes() {
+        let yaml = |text: &str| serde_yaml::from_str::<serde_yaml::Value>(text).unwrap();
+        let file = "{ freeze: all, epochs: 2 }";
+        for (overrides, expected) in [
+            (&["stages.a.unfreeze_from=block_5"][..], "{ epochs: 2, unfreeze_from: block_5 }"),
+            (&["stages.a.train.unfreeze_last=3"], "{ epochs: 2, unfreeze_last: 3 }"),
+            (&["stages.a.freeze=none"], "{ freeze: none, epochs: 2 }"),
+            (&["stages.a.epochs=3"], "{ freeze: all, epochs: 3 }"),
+            // Both of two overrides stay, and are a problem of the pipeline.
+            (
+                &["stages.a.unfreeze_last=3", "stages.a.unfreeze_from=block_5"],
+                "{ epochs: 2, unfreeze_last: 3, unfreeze_from: block_5 }",
+            ),
+        ] {
+            assert_eq!(stage(file, overrides), yaml(expected), "{overrides:?}");
         }
     }
 
