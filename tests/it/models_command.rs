@@ -109,6 +109,15 @@ fn an_unknown_name_comes_with_the_nearest_one() {
     let said = alpaca_run(&["models", "mobilenet_v22"]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("a similar value exists: 'mobilenet_v2'"), "{}", said.err);
+    // A command line and a pipeline mean the same network by a name.
+    let said = alpaca_run(&["models", "resnet101"]);
+    assert!(said.err.contains("a similar value exists: 'resnet18'"), "{}", said.err);
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let pipeline = workshop.text("small.yaml");
+    let said = alpaca_run(&["check", &pipeline, "-S", "model.base=resnet101"]);
+    assert!(said.err.contains("did you mean `resnet18`?"), "{}", said.err);
+    let said = alpaca_run(&["models", "vision_transformer"]);
+    assert!(!said.err.contains("a similar value"), "{}", said.err);
 }
 
 #[test]

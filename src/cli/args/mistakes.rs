@@ -6,6 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
+use crate::base::text::nearest;
 use crate::pipeline::keys;
 
 /// Replaces clap's suggestions where this program knows better, and its usage, which contains the
@@ -28,6 +29,10 @@ pub(super) fn explained(mut error: Error, mut command: Command, name: Option<&st
             let is_option = option.starts_with('-');
             if is_option { keys::how_to_set(&option) } else { extra_word(&option, name) }
         }
+        ErrorKind::InvalidValue => {
+            suggest_value(&mut error);
+            None
+        }
         ErrorKind::InvalidSubcommand => text(&error, ContextKind::InvalidSubcommand)
             .and_then(|word| other_command(&word, name).or_else(|| pipeline_file(&word))),
         _ => None,
@@ -38,6 +43,21 @@ pub(super) fn explained(mut error: Error, mut command: Command, name: Option<&st
         error.insert(ContextKind::Suggested, tips);
     }
     error
+}
+
+/// Suggests the value that is nearest by the rule for values in pipelines.
+fn suggest_value(error: &mut Error) {
+    let value = text(error, ContextKind::InvalidValue);
+    let (Some(value), Some(ContextValue::Strings(names))) =
+        (value, error.get(ContextKind::ValidValue))
+    else {
+        return;
+    };
+    let nearest = nearest(&value, names.iter().map(String::as_str), 1).first().copied();
+    match nearest.map(|name| ContextValue::String(name.to_owned())) {
+        Some(nearest) => drop(error.insert(ContextKind::SuggestedValue, nearest)),
+        None => drop(error.remove(ContextKind::SuggestedValue)),
+    }
 }
 
 fn text(error: &Error, kind: ContextKind) -> Option<String> {
