@@ -368,6 +368,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_another_network_is_refused_with_the_differences() {
+        let spec =
+            PublishedSpec { source: Source::Keras, version: None, trained_at: None, sha256: None };
+        let wanted = find(A::MobilenetV1, 1.0, &spec, TopSpec::New).unwrap();
+        let other = WeightsFile::builtin(A::MobilenetV2).unwrap();
+        let why = wanted.differs(&other).unwrap();
+        assert!(
+            why.starts_with("it does not fit MobileNetV1 of width 1: 135 tensors missing (`"),
+            "{why}"
+        );
+        assert!(why.contains("that the network does not have (`"), "{why}");
+    }
+
+    #[test]
     fn every_published_md5_is_of_a_file() {
         let spec = |trained_at| PublishedSpec {
             source: Source::Keras,
