@@ -111,11 +111,23 @@ fn changes(c: &mut Criterion) {
 fn passes(c: &mut Criterion) {
     let mut group = c.benchmark_group("a pass over 300 images");
     let spec = DatasetSpec {
-        source: DatasetSource::Directory(Location { written: String::new(), path: folder() }),
+        source: DatasetSource::Directory {
+            directory: Location { written: String::new(), path: folder() },
+        },
+        classes: None,
+        limit: None,
         image_size: SIZE,
         resize: RESIZE,
         alpha: Alpha::Drop,
-        split: SplitSpec { train: 0.8, validation: 0.2, test: 0.0, by: SplitBy::Random, seed: 0 },
+        split: SplitSpec {
+            train: 0.8,
+            validation: 0.2,
+            test: 0.0,
+            by: SplitBy::Random,
+            groups: None,
+            folds: None,
+            seed: 0,
+        },
         batch_size: 32,
         prefetch: Prefetch::Auto,
         on_bad_image: OnBadImage::Error,
@@ -126,7 +138,7 @@ fn passes(c: &mut Criterion) {
     for (name, memory) in [("decoding each", 0), ("from cached pixels", 1 << 30)] {
         let room = PixelRoom { memory, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(PIXELS, room));
-        let listing = scan::scan(&folder()).expect("the drawn images exist");
+        let listing = scan::scan_some(&folder()).expect("the drawn images exist");
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,

@@ -201,9 +201,9 @@ fn add_rules(schema: &mut Value) {
     // Each source excludes those before it.
     let excludes = (1..SOURCES.len()).map(|at| {
         let others = SOURCES[..at].iter().map(|key| ((*key).to_owned(), false.into()));
-        (SOURCES[at].to_owned(), json!({ "properties": Map::from_iter(others) }))
+        (SOURCES[at].to_owned(), json!({ "properties": others.collect::<Map<String, Value>>() }))
     });
-    definitions["dataset"]["dependentSchemas"] = Map::from_iter(excludes).into();
+    definitions["dataset"]["dependentSchemas"] = excludes.collect::<Map<String, Value>>().into();
     definitions["dataset"]["dependentRequired"] = json!({
         "validation": ["train"], "test": ["train"], "columns": ["table"], "root": ["table"],
     });

@@ -114,6 +114,7 @@ pub struct ClassSpec {
 pub const REST: &str = "*";
 
 /// Writes classes as a mapping from the name to the classes that it takes.
+#[expect(clippy::ref_option, reason = "serde passes the field")]
 fn serialize_classes<S: Serializer>(
     classes: &Option<Vec<ClassSpec>>,
     serializer: S,

@@ -1,6 +1,7 @@
 //! Datasets in the layouts that people have: a directory for each set, tables, groups, folds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::support::pictures::{Workshop, picture};
@@ -105,7 +106,7 @@ fn kaggle(workshop: &Workshop) {
         for i in 0..12 {
             let id = format!("{:04x}", 4099 * i + class);
             picture(class as usize, i).save(folder.join(format!("{id}.png"))).unwrap();
-            table.push_str(&format!("{id},{breed}\n"));
+            writeln!(table, "{id},{breed}").unwrap();
         }
     }
     std::fs::write(workshop.path("labels.csv"), table).unwrap();
@@ -181,7 +182,7 @@ fn camera_traps(workshop: &Workshop) {
     let mut table = "file,species,site\n".to_owned();
     for class in ["disc", "ring"] {
         for i in 0..12 {
-            table.push_str(&format!("pictures/{class}/{i:03}.png,{class},site {}\n", i / 2));
+            writeln!(table, "pictures/{class}/{i:03}.png,{class},site {}", i / 2).unwrap();
         }
     }
     std::fs::write(workshop.path("traps.csv"), table).unwrap();

@@ -1,6 +1,6 @@
 //! `alpaca-run folds PIPELINE`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::run::{failure, perform, session};
 use super::{Fetching, on_threads, pipeline_directory, select};
@@ -103,15 +103,12 @@ impl All<'_> {
             session.plan(&loaded.spec, prepared, &options, self.known.as_ref())
         })??;
         self.known = Some(planned.known());
-        let (directory, _) = match &self.directory {
-            Some(known) => known,
-            None => {
-                let name = loaded.spec.name.clone();
-                let runs_dir: &Path = &arguments.runs_dir;
-                let directory = layout::create(runs_dir, &format!("{name}-folds"));
-                self.directory.insert((directory.map_err(Failure::usage)?, name))
-            }
-        };
+        if self.directory.is_none() {
+            let name = loaded.spec.name.clone();
+            let directory = layout::create(&arguments.runs_dir, &format!("{name}-folds"));
+            self.directory = Some((directory.map_err(Failure::usage)?, name));
+        }
+        let (directory, _) = self.directory.as_ref().expect("it has just been made");
         loaded.spec.name = format!("fold-{fold}");
         let mut log = Log::start(terminal);
         let report = perform(settings, terminal, &mut log, |sinks| {

@@ -49,7 +49,7 @@ mod tests {
             (r"cow(?:7|(12))", ["cow7", "cow7", "12"]),
         ] {
             assign(&mut candidates, pattern).unwrap();
-            let groups: Vec<&str> = candidates.iter().flat_map(|c| c.group.as_deref()).collect();
+            let groups: Vec<&str> = candidates.iter().filter_map(|c| c.group.as_deref()).collect();
             assert_eq!(groups, expected, "{pattern}");
         }
         let error = assign(&mut candidates, "^a/").unwrap_err();

@@ -11,12 +11,15 @@ use crate::spec::LimitSpec;
 /// Fewest images of a class, and of a given part of the split, that stay.
 const LEAST: usize = 2;
 
+/// The random number of an image, and its position.
+type Drawn = (u64, usize);
+
 /// Keeps as many images as the limit says. They are drawn by random numbers that belong to their
 /// paths, from each class and given part of the split in proportion. A class keeps at least two
 /// images of each part, if it has them.
 pub(super) fn limit(candidates: &mut Vec<Candidate>, limit: LimitSpec, stream: SeedStream) {
     let n_all = candidates.len();
-    let mut strata: BTreeMap<(usize, Option<Part>), Vec<(u64, usize)>> = BTreeMap::new();
+    let mut strata: BTreeMap<(usize, Option<Part>), Vec<Drawn>> = BTreeMap::new();
     let mut n_of_class: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, candidate) in candidates.iter().enumerate() {
         let number = stream.child(&candidate.path).sort_key();
@@ -48,7 +51,7 @@ mod tests {
             path: format!("{class}/{i}.jpg"),
             class,
             origin: Origin::File("1.jpg".into()),
-            part: Some(if i % 4 == 0 { Part::Validation } else { Part::Train }),
+            part: Some(if i.is_multiple_of(4) { Part::Validation } else { Part::Train }),
             group: None,
         };
         let of = |(class, &n): (usize, &usize)| (0..n).map(move |i| candidate(class, i));

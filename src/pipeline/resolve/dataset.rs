@@ -113,22 +113,20 @@ fn source(
         let problem = Problem::new(Code::Conflict, at.key(last), message);
         problems.push(problem.hint("keep one of the two"));
     }
-    match sources.into_iter().next() {
-        Some((_, source)) => source,
-        None => {
-            if !is_partial {
-                let message = "`dataset` has no `directory`";
-                problems.push(
-                    Problem::new(Code::MissingKey, at.clone(), message)
-                        .hint("`directory`: a directory with one subdirectory of images per class")
-                        .hint("or `train`, `validation` and `test`: a directory for each set")
-                        .hint("or `table`: a table with the path and the label of each image")
-                        .hint("or `generator`: images drawn from formulas"),
-                );
-            }
-            DatasetSource::Directory { directory: locate(&at, ".") }
-        }
+    if let Some((_, source)) = sources.into_iter().next() {
+        return source;
     }
+    if !is_partial {
+        let message = "`dataset` has no `directory`";
+        problems.push(
+            Problem::new(Code::MissingKey, at.clone(), message)
+                .hint("`directory`: a directory with one subdirectory of images per class")
+                .hint("or `train`, `validation` and `test`: a directory for each set")
+                .hint("or `table`: a table with the path and the label of each image")
+                .hint("or `generator`: images drawn from formulas"),
+        );
+    }
+    DatasetSource::Directory { directory: locate(&at, ".") }
 }
 
 /// The classes of a pipeline, and problems with them.

@@ -160,6 +160,17 @@ fn entry_of_list(value: &Yaml, schema: SchemaView, key: &str) -> Option<String> 
     }))
 }
 
+/// A hint on how to write a boolean that was written as a string.
+fn boolean_in_text(text: &str) -> Option<String> {
+    let value = match text.to_lowercase().as_str() {
+        "true" | "false" => return Some(format!("write {text} without quotes")),
+        "yes" | "on" => "true",
+        "no" | "off" => "false",
+        _ => return None,
+    };
+    Some(format!("in YAML 1.2 `{text}` is a string; write `{value}`"))
+}
+
 /// A hint on how to write the value that was probably meant, for a value of the wrong type.
 pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<String> {
     let takes = |kinds: &[&str]| {
@@ -173,13 +184,6 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
     {
         return Some(hint);
     }
-    if let NodeValue::Scalar(value @ Yaml::Number(_)) = &node.value
-        && takes(&["string"])
-        && ["train", "validation", "test"].contains(&key)
-    {
-        let value = written(value);
-        return Some(format!("fractions go under `split`: write `split: {{ {key}: {value} }}`"));
-    }
     match &node.value {
         NodeValue::Sequence(_) if key == "class_weights" => Some(
             "name the class of each weight: `class_weights: { alpaca: 2.0, llama: 1.0 }`"
@@ -191,15 +195,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         NodeValue::Mapping(_) if takes(&["array"]) => {
             Some("put a dash in front of each entry".to_owned())
         }
-        NodeValue::Scalar(Yaml::String(text)) if takes(&["boolean"]) => {
-            let value = match text.to_lowercase().as_str() {
-                "true" | "false" => return Some(format!("write {text} without quotes")),
-                "yes" | "on" => "true",
-                "no" | "off" => "false",
-                _ => return None,
-            };
-            Some(format!("in YAML 1.2 `{text}` is a string; write `{value}`"))
-        }
+        NodeValue::Scalar(Yaml::String(text)) if takes(&["boolean"]) => boolean_in_text(text),
         NodeValue::Scalar(Yaml::String(text)) if takes(&["number", "integer"]) => {
             number_in_text(text)
         }
@@ -213,6 +209,11 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
         {
             let value = serde_yaml::to_string(value).ok()?;
             Some(format!("write `{key}: [{}]`", value.trim()))
+        }
+        NodeValue::Scalar(Yaml::Number(number))
+            if takes(&["string"]) && ["train", "validation", "test"].contains(&key) =>
+        {
+            Some(format!("fractions go under `split`: write `split: {{ {key}: {number} }}`"))
         }
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["string"]) => {
             Some(format!("to mean the text, write it in quotes: '{number}'"))

@@ -162,18 +162,17 @@ impl Search<'_> {
     }
 
     fn needed(&mut self, what: &str, name: Option<&str>, usual: &[&str]) -> usize {
-        let column = match name {
-            Some(name) => self.given(what, name),
-            None => {
-                let found = usual.iter().find_map(|name| self.named(name));
-                if found.is_none() {
-                    let columns = text::all_of(self.names.iter().map(String::as_str));
-                    self.problems.push(format!("which column has the {what}? it has {columns}"));
-                    self.help
-                        .push(format!("name it under `dataset`: `columns: {{ {what}: COLUMN }}`"));
-                }
-                found
+        let column = if let Some(name) = name {
+            self.given(what, name)
+        } else {
+            let found = usual.iter().find_map(|name| self.named(name));
+            if found.is_none() {
+                let columns = text::all_of(self.names.iter().map(String::as_str));
+                let problem = format!("which column has the {what}? The table has {columns}");
+                self.problems.push(problem);
+                self.help.push(format!("name it under `dataset`: `columns: {{ {what}: COLUMN }}`"));
             }
+            found
         };
         column.map_or(0, |column| self.pick(column))
     }
@@ -248,7 +247,9 @@ mod tests {
         let spec = ColumnsSpec { path: Some("{name}.jpg".to_owned()), ..ColumnsSpec::default() };
         let (problems, help) = find(&["animal", "url"], &spec).unwrap_err();
         assert!(problems[0].contains("no column `name`"), "{problems:?}");
-        assert!(problems[1].contains("which column has the label? it has `animal` and `url`"));
+        assert!(
+            problems[1].contains("which column has the label? The table has `animal` and `url`")
+        );
         assert!(help[0].contains("columns: { label: COLUMN }"), "{help:?}");
     }
 }

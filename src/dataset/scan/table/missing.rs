@@ -26,19 +26,19 @@ pub(super) fn files(rows: &[Row]) -> Vec<usize> {
 
 /// How to write the pipeline such that the image `path` is found. `can_name` is whether the
 /// extension may be missing.
-pub(super) fn help(root: &Path, path: &str, can_name: bool) -> Option<String> {
+pub(super) fn help(root: &Path, path: &str, can_name: bool) -> String {
     let below = names::path_of(path);
     if let (true, Some(extension)) = (can_name, extension_of(&root.join(&below))) {
-        return Some(format!(
+        return format!(
             "the paths lack their extension: write `columns: {{ path: \"{{COLUMN}}.{extension}\" }}` \
              with the name of the column"
-        ));
+        );
     }
     let found = directories(root).into_iter().find(|directory| {
         let file = directory.join(&below);
         file.is_file() || (can_name && extension_of(&file).is_some())
     });
-    Some(match found {
+    match found {
         Some(directory) => format!(
             "the images are in another directory: write `root: {}` under `dataset`",
             shown(&directory)
@@ -47,7 +47,7 @@ pub(super) fn help(root: &Path, path: &str, can_name: bool) -> Option<String> {
             "paths are below the directory of the table, or below `root` under `dataset`; now it is {}",
             shown(root)
         ),
-    })
+    }
 }
 
 /// The extension that makes a path that of a file.

@@ -69,16 +69,14 @@ pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
     let missing = missing::files(&rows);
     if let Some(&first) = missing.first() {
         let can_name = columns.get().is_some_and(|columns| !columns.has_pattern());
-        help.extend(missing::help(&root, &rows[first].candidate.path, can_name));
+        help.push(missing::help(&root, &rows[first].candidate.path, can_name));
     }
     problems.extend(missing.iter().map(|&row| {
         let Row { line, candidate } = &rows[row];
         (*line, format!("there is no file `{}`", candidate.path))
     }));
     if problems.is_empty() {
-        if let Some(what) = lacks(&rows, &labels) {
-            problems.push((0, what));
-        }
+        problems.extend(lacks(&rows, &labels).map(|what| (0, what)));
     }
     if !problems.is_empty() {
         problems.sort();
@@ -163,17 +161,12 @@ impl Found {
             wrong(format!("`{written}` is a URL; download the image first"));
             is_wrong = true;
         }
-        let part = match columns.split(cells) {
-            "" => None,
-            word => match layout::part_named(word) {
-                Some(part) => Some(part),
-                None => {
-                    wrong(format!("`{word}` is not a set; write train, validation or test"));
-                    is_wrong = true;
-                    None
-                }
-            },
-        };
+        let word = columns.split(cells);
+        let part = layout::part_named(word);
+        if part.is_none() && !word.is_empty() {
+            wrong(format!("`{word}` is not a set; write train, validation or test"));
+            is_wrong = true;
+        }
         if is_wrong {
             return;
         }

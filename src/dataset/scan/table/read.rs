@@ -39,7 +39,7 @@ pub(super) fn read(
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + n_ends(valid);
         fail(format!("line {line} is not UTF-8; save the table as UTF-8"))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -88,7 +88,7 @@ fn records(
         let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
         let n_empty = text.as_bytes()[start..].iter().take_while(is_end).count();
         let passed = &text.as_bytes()[at..start + n_empty];
-        line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        line += n_ends(passed) as u64;
         at = start + n_empty;
         if record.len() > n_columns {
             return Err(format!(
@@ -102,6 +102,11 @@ fn records(
         on_row(line, &cells);
     }
     Ok(())
+}
+
+/// Number of line ends.
+fn n_ends(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
 }
 
 type Object = serde_json::Map<String, serde_json::Value>;
