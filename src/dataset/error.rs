@@ -301,10 +301,14 @@ impl DatasetError {
     pub fn hints(&self) -> Vec<String> {
         const WANTED: &str = "create one directory per class, with the images of the class inside:\n  \
                               dataset/\n    alpaca/one.jpg\n    not alpaca/two.jpg";
+        const TABLE: &str = "or write a table with the path and the label of each image, and name it as \
+                             `table` under `dataset`";
         match self {
             Self::Walk { .. } => vec!["remove it, or make it readable".to_owned()],
             Self::Directory { .. } | Self::File(_) | Self::Cancelled => vec![],
-            Self::Layout { help, .. } if help.is_empty() => vec![WANTED.to_owned()],
+            Self::Layout { help, .. } if help.is_empty() => {
+                vec![WANTED.to_owned(), TABLE.to_owned()]
+            }
             Self::Layout { help, .. } => help.clone(),
             Self::SameName { .. } => {
                 vec!["move the images of both into one directory".to_owned()]

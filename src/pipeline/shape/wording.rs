@@ -20,7 +20,10 @@ pub(in crate::pipeline) fn describe(schema: SchemaView) -> String {
         let names = text::any_of(tags.iter().map(|(tag, _)| *tag));
         let mapping =
             format!("a mapping with {}{names}", if tags.len() > 1 { "one of " } else { "" });
-        return text::join(words.chain([mapping]).collect::<Vec<String>>(), "or");
+        let numbers = schema.branches().into_iter();
+        let numbers = numbers.filter(|branch| matches!(branch.kind(), Some("integer" | "number")));
+        let all = words.chain(numbers.map(describe)).chain([mapping]);
+        return text::join(all.collect::<Vec<String>>(), "or");
     }
     let types =
         schema.branches().into_iter().filter(|branch| branch.words().is_empty()).map(describe);
