@@ -43,10 +43,11 @@ struct Found {
 /// file, repeat an image or contradict another row.
 pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
     let table = &spec.table.path;
-    let root = spec.root.as_ref().map_or_else(
-        || table.parent().unwrap_or(Path::new("")).to_path_buf(),
-        |root| root.path.clone(),
-    );
+    let beside = || table.parent().map(Path::to_path_buf).unwrap_or_default();
+    let mut root = spec.root.as_ref().map_or_else(beside, |root| root.path.clone());
+    if root.as_os_str().is_empty() {
+        root = PathBuf::from(".");
+    }
     let fail = |problems: Vec<String>, help: Vec<String>| DatasetError::Table {
         path: table.clone(),
         problems,
@@ -207,7 +208,9 @@ fn locate(root: &Path, written: &str) -> (String, PathBuf) {
             path = other;
         }
     }
-    let below = path.strip_prefix(root).unwrap_or(&path);
+    // A path that is written as an absolute one is the same image as below the root.
+    let whole = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
+    let below = path.strip_prefix(root).or_else(|_| path.strip_prefix(&whole)).unwrap_or(&path);
     let below: PathBuf = below.components().filter(|part| *part != Component::CurDir).collect();
     let text = names::text_of_path(&below);
     (if cfg!(windows) { text.replace('\\', "/") } else { text }, file)
@@ -290,6 +293,20 @@ mod tests {
             Some("photos"),
         );
         assert_eq!(found.unwrap().candidates.len(), 2);
+    }
+
+    #[test]
+    fn absolute_paths_below_the_root_are_the_same_images() {
+        let directory = folder(&["a.jpg", "in/b.jpg"]);
+        let whole = |name: &str| directory.path().join(name).display().to_string();
+        let table = format!("path,label\n{},x\n{},y\n", whole("a.jpg"), whole("in/./b.jpg"));
+        let path = directory.path().join("images.csv");
+        fs::write_atomic(&path, table.as_bytes()).unwrap();
+        let table = Location { written: String::new(), path };
+        let listing =
+            list(&TableSpec { table, columns: ColumnsSpec::default(), root: None }).unwrap();
+        let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
+        assert_eq!(paths, ["a.jpg", "in/b.jpg"]);
     }
 
     #[test]
