@@ -44,7 +44,8 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     }
     let stream = SeedStream::new(spec.seed).child("split");
     let draw = Draw { dataset, by: spec.by, stream };
-    let test = if is_given(dataset, Part::Test) { 0.0 } else { spec.test };
+    // The listing has made sure that no part is both given and drawn.
+    let test = spec.test;
     let mut put = |positions: &[usize], shares: &[usize], of: &[Part]| {
         for (&position, &share) in positions.iter().zip(shares) {
             parts[position] = of[share];

@@ -22,7 +22,7 @@ pub const FOLDS: &str = "folds.csv";
 /// The result as JSON.
 pub const SUMMARY: &str = "folds.json";
 
-/// The metrics that are averaged: name, value, and whether more is better.
+/// A metric that is averaged: its name and value.
 type Metric = (&'static str, fn(&Metrics) -> Option<f64>);
 
 const METRICS: [Metric; 6] = [
@@ -86,7 +86,7 @@ pub struct OverFolds {
 ///
 /// # Panics
 /// When there are no runs, or one has no validation images.
-pub fn summarise(runs: &[PathBuf], n_folds: usize) -> Result<CrossValidation, FileError> {
+pub fn summarize(runs: &[PathBuf], n_folds: usize) -> Result<CrossValidation, FileError> {
     let mut folds = vec![];
     let mut classes: Vec<String> = vec![];
     // The sum of the probabilities of each image, and the number of its predictions.
@@ -150,14 +150,7 @@ pub fn write(directory: &Path, found: &CrossValidation) -> Result<(), FileError>
 /// The prediction with the mean probabilities of an image.
 fn mean_prediction((path, (label, sum, n)): (String, (usize, Vec<f64>, usize))) -> PredictionRow {
     let probabilities: Vec<f64> = sum.iter().map(|sum| sum / n as f64).collect();
-    let mut predicted = 0;
-    for (class, probability) in probabilities.iter().enumerate() {
-        // The first of equal probabilities, as everywhere.
-        if *probability > probabilities[predicted] {
-            predicted = class;
-        }
-    }
-    PredictionRow { path, label, predicted, probabilities }
+    PredictionRow { path, label, predicted: metrics::predicted(&probabilities), probabilities }
 }
 
 /// A metric over the folds in which it is defined.

@@ -92,6 +92,17 @@ pub struct ClassMetrics {
     pub average_precision: Option<f64>,
 }
 
+/// The class with the highest probability. The first class wins a tie.
+pub fn predicted(probabilities: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, probability) in probabilities.iter().enumerate() {
+        if *probability > probabilities[best] {
+            best = class;
+        }
+    }
+    best
+}
+
 /// Computes all metrics over some images. `classes` names the outputs.
 ///
 /// # Panics

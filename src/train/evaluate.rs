@@ -6,6 +6,7 @@ use super::objective;
 use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::engine::Trainer;
 use crate::event::Evaluated;
+use crate::metrics;
 
 /// The prediction for one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Prediction {
 impl Prediction {
     /// The class with the highest probability. The first class wins a tie.
     pub fn predicted(&self) -> usize {
-        objective::predicted(&self.probabilities)
+        metrics::predicted(&self.probabilities)
     }
 }
 

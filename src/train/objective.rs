@@ -6,6 +6,7 @@
 //! probabilities first, and averaged over the batch.
 
 use crate::base::tensor::Tensor;
+use crate::metrics;
 
 /// The loss of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +49,7 @@ impl TrainingLoss {
         let mut slope = Vec::with_capacity(logits.values().len());
         for (row, &label) in logits.rows().zip(labels) {
             let row = Row::of(row);
-            n_correct += usize::from(predicted(&row.probabilities) == label);
+            n_correct += usize::from(metrics::predicted(&row.probabilities) == label);
             let (own, slopes) = match self.gamma {
                 0.0 => self.cross_entropy(&row, label),
                 _ if row.logits.len() == 1 => self.focal_of_sigmoid(&row, label),
@@ -197,17 +198,6 @@ pub fn probabilities(row: &[f32]) -> Vec<f64> {
         let sum: f64 = weights.iter().sum();
         weights.into_iter().map(|weight| weight / sum).collect()
     }
-}
-
-/// The class with the highest probability. The first class wins a tie.
-pub fn predicted(probabilities: &[f64]) -> usize {
-    let mut best = 0;
-    for (class, probability) in probabilities.iter().enumerate() {
-        if *probability > probabilities[best] {
-            best = class;
-        }
-    }
-    best
 }
 
 #[cfg(test)]

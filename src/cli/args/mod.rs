@@ -79,7 +79,9 @@ impl Arguments {
     pub(in crate::cli) fn shared(&self) -> Shared<'_> {
         let of_machine = |machine| Shared { machine: Some(machine), ..Shared::default() };
         match &self.command {
-            Command::Run(run) | Command::Watch(WatchArguments { run, .. }) => {
+            Command::Run(run)
+            | Command::Watch(WatchArguments { run, .. })
+            | Command::Folds(FoldsArguments { run, .. }) => {
                 Shared { network: Some(&run.network), ..of_machine(&run.machine) }
             }
             Command::Resume(resume) => {
@@ -87,9 +89,6 @@ impl Arguments {
             }
             Command::Reproduce(reproduce) => {
                 Shared { network: Some(&reproduce.network), ..of_machine(&reproduce.machine) }
-            }
-            Command::Folds(folds) => {
-                Shared { network: Some(&folds.network), ..of_machine(&folds.machine) }
             }
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{
-    MachineArguments, NetworkArguments, PipelineArguments, StagesArguments, WeightsArgument,
-    parse_at_least,
-};
+use super::{MachineArguments, NetworkArguments, RunArguments, WeightsArgument, parse_at_least};
 use crate::spec::{ImageSize, SplitPart};
 
 #[derive(Debug, Args)]
@@ -27,22 +24,13 @@ pub(in crate::cli) struct ResumeArguments {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FoldsArguments {
     #[command(flatten)]
-    pub(in crate::cli) pipeline: PipelineArguments,
+    pub(in crate::cli) run: RunArguments,
     /// Number of folds; by default that of the pipeline (`split.folds`), or 5
     #[arg(long, value_name = "N", value_parser = parse_at_least::<2>)]
     pub(in crate::cli) folds: Option<usize>,
     /// How often to divide the images anew; by default that of the pipeline, or 1
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) repeats: Option<usize>,
-    /// Directory in which the directory with the runs is created
-    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
-    pub(in crate::cli) runs_dir: PathBuf,
-    #[command(flatten)]
-    pub(in crate::cli) stages: StagesArguments,
-    #[command(flatten)]
-    pub(in crate::cli) machine: MachineArguments,
-    #[command(flatten)]
-    pub(in crate::cli) network: NetworkArguments,
 }
 
 #[derive(Debug, Args)]

@@ -23,7 +23,7 @@ use crate::spec::FoldsSpec;
 /// Folds if neither the pipeline nor the command line says how many.
 const USUAL: usize = 5;
 
-/// Runs all folds of a pipeline, and summarises them.
+/// Runs all folds of a pipeline, and summarizes them.
 pub(in crate::cli) fn run(
     arguments: &FoldsArguments,
     settings: &Settings,
@@ -31,7 +31,7 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let FoldsSpec { folds, repeats, .. } = folds_of(arguments, settings)?;
     let n = folds * repeats;
-    let folder = pipeline_directory(&arguments.pipeline, settings);
+    let folder = pipeline_directory(&arguments.run.pipeline, settings);
     let session = session(settings, folder);
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
@@ -42,11 +42,11 @@ pub(in crate::cli) fn run(
         runs.push(all.run(FoldsSpec { folds, fold, repeats })?);
     }
     let (directory, name) = all.directory.expect("there is at least one fold");
-    let found = folds::summarise(&runs, folds).map_err(Failure::usage)?;
+    let found = folds::summarize(&runs, folds).map_err(Failure::usage)?;
     folds::write(&directory, &found).map_err(Failure::usage)?;
     let image = |path: &str, side: u32| all.known.as_ref()?.thumbnail(path, side);
     let page = folds::render_page(&name, &found, &image);
-    fs::write_atomic(&directory.join("report.html"), page.as_bytes()).map_err(Failure::usage)?;
+    fs::write_atomic(&directory.join(layout::REPORT), page.as_bytes()).map_err(Failure::usage)?;
     let shown = names::text_of_path(&directory);
     let text = match terminal.verbosity() {
         Verbosity::Quiet => format!("{shown}\n"),
@@ -61,7 +61,7 @@ pub(in crate::cli) fn run(
 
 /// The number of folds and repeats.
 fn folds_of(arguments: &FoldsArguments, settings: &Settings) -> Result<FoldsSpec, Failure> {
-    let written = super::load(&arguments.pipeline, settings)?.spec.dataset.split.folds;
+    let written = super::load(&arguments.run.pipeline, settings)?.spec.dataset.split.folds;
     let usual = FoldsSpec { folds: USUAL, fold: 0, repeats: 1 };
     let FoldsSpec { folds, repeats, .. } = written.unwrap_or(usual);
     Ok(FoldsSpec {
@@ -88,15 +88,15 @@ impl All<'_> {
     fn run(&mut self, of: FoldsSpec) -> Result<PathBuf, Failure> {
         let Self { arguments, settings, terminal, session, .. } = self;
         let FoldsSpec { folds, fold, repeats } = of;
-        let mut overrides = arguments.pipeline.overrides.clone();
+        let mut overrides = arguments.run.pipeline.overrides.clone();
         overrides.push(format!("dataset.split.folds={folds}"));
         overrides.push(format!("dataset.split.fold={fold}"));
         overrides.push(format!("dataset.split.repeats={repeats}"));
         let pipeline =
-            PipelineArguments { pipeline: arguments.pipeline.pipeline.clone(), overrides };
+            PipelineArguments { pipeline: arguments.run.pipeline.pipeline.clone(), overrides };
         let fetching = Fetching::IfMissing(terminal);
         let (mut loaded, prepared, options) =
-            select(&pipeline, &arguments.stages, settings, fetching)?;
+            select(&pipeline, &arguments.run.stages, settings, fetching)?;
         let resolved = resolved::render(&loaded.spec, &loaded.document);
         let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
         let planned = on_threads(settings, || {
@@ -105,7 +105,7 @@ impl All<'_> {
         self.known = Some(planned.known());
         if self.directory.is_none() {
             let name = loaded.spec.name.clone();
-            let directory = layout::create(&arguments.runs_dir, &format!("{name}-folds"));
+            let directory = layout::create(&arguments.run.runs_dir, &format!("{name}-folds"));
             self.directory = Some((directory.map_err(Failure::usage)?, name));
         }
         let (directory, _) = self.directory.as_ref().expect("it has just been made");

@@ -1,7 +1,7 @@
 //! Lists the files and directories of a dataset on disk, and checks the names of its classes.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -39,6 +39,22 @@ impl Entries {
         Ok(Self { folders, loose, passed_over })
     }
 
+    /// Why the directory has fewer than `least` class directories, as a predicate.
+    pub(super) fn lack(&self, least: usize) -> Option<String> {
+        Some(match &self.folders[..] {
+            [] if self.loose.is_empty() => "is empty".to_owned(),
+            [] => {
+                let files = text::count(self.loose.len(), "file");
+                format!("contains {files} but no class directories")
+            }
+            [one] if least > 1 => format!(
+                "contains only one class directory, `{}`; a classifier needs at least two",
+                name_of(one)
+            ),
+            _ => return None,
+        })
+    }
+
     /// The names of all visible entries, for a message.
     pub(super) fn seen(&self) -> Vec<String> {
         let folders = self.folders.iter().map(|path| format!("{}/", name_of(path)));
@@ -47,6 +63,12 @@ impl Entries {
         seen.sort();
         seen
     }
+}
+
+/// The names of the directories inside a directory, without those that are passed over.
+pub(super) fn directories_in(folder: &Path) -> impl Iterator<Item = String> {
+    let visible = |name: &OsString| !system::is_passed_over(name);
+    fs::directories_in(folder).into_iter().filter(visible).map(|name| names::text_of(&name))
 }
 
 /// Where the files of a class are.
@@ -88,17 +110,21 @@ pub(super) fn list_class(
             },
         };
         let below = file.strip_prefix(root).unwrap_or(&file);
-        let path = if cfg!(windows) {
-            let parts: Vec<String> = below.iter().map(names::text_of).collect();
-            parts.join("/")
-        } else {
-            names::text_of_path(below)
-        };
-        let path = format!("{prefix}{path}");
+        let path = format!("{prefix}{}", text_below(below));
         let origin = Origin::File(file);
         candidates.push(Candidate { part, ..Candidate::new(path, class, origin) });
     }
     Ok(passed_over)
+}
+
+/// A path below the dataset directory as text, with forward slashes.
+pub(super) fn text_below(path: &Path) -> String {
+    if cfg!(windows) {
+        let parts: Vec<String> = path.iter().map(names::text_of).collect();
+        parts.join("/")
+    } else {
+        names::text_of_path(path)
+    }
 }
 
 /// Whether a path is a link to a missing file. It counts as an unreadable image, not as an
@@ -202,23 +228,4 @@ pub(super) fn meant(root: &Path, passed_over: &[PathBuf]) -> Vec<String> {
         )
     });
     warnings.collect()
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A directory with these files, and directories whose names end with a slash.
-    pub(in super::super) fn folder(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            let folder = if file.ends_with('/') { &path } else { path.parent().unwrap() };
-            std::fs::create_dir_all(folder).unwrap();
-            if !file.ends_with('/') {
-                fs::write_atomic(&path, b"x").unwrap();
-            }
-        }
-        root
-    }
 }

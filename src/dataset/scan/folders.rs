@@ -3,15 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{self, ClassFiles, Entries, file_name, name_of, shown};
+use super::files::{self, ClassFiles, Entries, name_of, shown};
 use super::layout::{self, ClassDirectory, Verdict};
 use super::listing::Listing;
 use super::parts;
-use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
 use crate::dataset::error::DatasetError;
-use crate::dataset::system;
 
 /// Lists a dataset directory: one subdirectory per class, or one per part of a split with the
 /// classes inside. Hidden names (`.ipynb_checkpoints`, `.DS_Store`) and files of systems and photo
@@ -81,27 +79,14 @@ fn list_classes(
 }
 
 fn check_layout(directory: &Path, entries: &Entries, least: usize) -> Result<(), DatasetError> {
-    let Entries { folders, loose, .. } = entries;
-    let names: Vec<String> = folders.iter().map(|path| name_of(path)).collect();
+    let Some(what) = entries.lack(least) else { return Ok(()) };
     let mut help = vec![];
-    let what = match &names[..] {
-        [] if loose.is_empty() => "is empty".to_owned(),
-        [] => format!("contains {} but no class directories", text::count(loose.len(), "file")),
-        [one] if least > 1 => {
-            let inner = fs::read_dir_sorted(&folders[0]).unwrap_or_default();
-            let classes = inner
-                .iter()
-                .filter(|path| path.is_dir() && !system::is_passed_over(file_name(path)));
-            if classes.count() > 1 {
-                let inner = shown(&folders[0]);
-                help.push(format!(
-                    "if the classes are inside it, pass it: `-S dataset.directory={inner}`"
-                ));
-            }
-            format!("contains only one class directory, `{one}`; a classifier needs at least two")
-        }
-        _ => return Ok(()),
-    };
+    if let [one] = &entries.folders[..]
+        && files::directories_in(one).count() > 1
+    {
+        let inner = shown(one);
+        help.push(format!("if the classes are inside it, pass it: `-S dataset.directory={inner}`"));
+    }
     Err(DatasetError::Layout { path: directory.to_path_buf(), what, seen: entries.seen(), help })
 }
 
@@ -109,22 +94,19 @@ fn check_layout(directory: &Path, entries: &Entries, least: usize) -> Result<(),
 fn contents(entries: &Entries) -> Vec<ClassDirectory> {
     let of = |folder: &PathBuf| ClassDirectory {
         name: name_of(folder),
-        inner: fs::directories_in(folder)
-            .into_iter()
-            .filter(|name| !system::is_passed_over(name))
-            .map(|name| names::text_of(&name))
-            .collect(),
+        inner: files::directories_in(folder).collect(),
     };
     entries.folders.iter().map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    use super::super::files::tests::folder;
-    use super::super::listing::Origin;
     use std::ffi::OsStr;
+
+    use super::super::listing::Origin;
+    use super::*;
+    use crate::base::fs;
+    use crate::dataset::scan::tests::folder;
 
     #[test]
     fn classes_are_sorted_and_hidden_names_passed_over() {

@@ -1,11 +1,8 @@
 //! The group of each image, found in its path.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use regex::Regex;
 
-use super::listing::Candidate;
+use super::listing::{Candidate, SharedNames};
 use crate::dataset::error::DatasetError;
 
 /// Puts each image into the group that a regular expression finds in its path: what its first pair
@@ -15,7 +12,7 @@ use crate::dataset::error::DatasetError;
 /// When the expression cannot be read, or does not match the paths of all images.
 pub(super) fn assign(candidates: &mut [Candidate], pattern: &str) -> Result<(), DatasetError> {
     let regex = Regex::new(pattern).map_err(|error| DatasetError::Pattern(error.to_string()))?;
-    let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut names = SharedNames::default();
     let mut without = vec![];
     for candidate in candidates {
         let Some(found) = regex.captures(&candidate.path) else {
@@ -23,9 +20,7 @@ pub(super) fn assign(candidates: &mut [Candidate], pattern: &str) -> Result<(), 
             continue;
         };
         let group = found.get(1).or_else(|| found.get(0)).map_or("", |group| group.as_str());
-        let name = names.get(group).cloned().unwrap_or_else(|| Arc::from(group));
-        names.insert(Arc::clone(&name));
-        candidate.group = Some(name);
+        candidate.group = Some(names.get(group));
     }
     if without.is_empty() {
         Ok(())

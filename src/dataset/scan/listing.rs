@@ -1,5 +1,6 @@
 //! The images of a dataset, before any is read.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use crate::dataset::part::Part;
 /// A file that may be an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Path below the dataset directory, with forward slashes, as [`names`](crate::base::names) writes paths. It is the
-    /// identity of the image.
+    /// Path below the dataset directory, with forward slashes, as [`names`](crate::base::names)
+    /// writes paths. It is the identity of the image.
     pub path: String,
     /// Position of its class among the sorted class names.
     pub class: usize,
@@ -55,4 +56,45 @@ pub struct Listing {
     pub split_by: Option<String>,
     /// Warnings about the directory.
     pub warnings: Vec<String>,
+}
+
+impl Listing {
+    /// A listing of images whose parts of the split are given by `by`. Validation images are drawn
+    /// from the training set if none are given, and images without a part are drawn.
+    pub(super) fn split_already(
+        classes: Vec<String>,
+        mut candidates: Vec<Candidate>,
+        by: &str,
+        warnings: Vec<String>,
+    ) -> Self {
+        let has = |part: Option<Part>| candidates.iter().any(|candidate| candidate.part == part);
+        let drawn = if !has(Some(Part::Validation)) {
+            "; validation images are drawn from the training set"
+        } else if has(None) {
+            "; rows without a value are drawn"
+        } else {
+            ""
+        };
+        if !has(Some(Part::Validation)) {
+            let training = candidates.iter_mut().filter(|c| c.part == Some(Part::Train));
+            training.for_each(|candidate| candidate.part = None);
+        }
+        Self { classes, candidates, split_by: Some(format!("{by}{drawn}")), warnings }
+    }
+}
+
+/// Names that many images share, each in memory once.
+#[derive(Default)]
+pub(super) struct SharedNames(BTreeSet<Arc<str>>);
+
+impl SharedNames {
+    /// The name with this text.
+    pub(super) fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = Arc::from(name);
+        self.0.insert(Arc::clone(&name));
+        name
+    }
 }

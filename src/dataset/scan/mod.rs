@@ -25,8 +25,9 @@ use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec, SplitSpec};
 /// Lists the images of a dataset, of files or drawn.
 ///
 /// # Errors
-/// When a directory or table cannot be read, a directory is not laid out as a dataset, or has other classes than the
-/// training set, and when an image belongs to no group.
+/// When a directory or table cannot be read, a directory is not laid out as a dataset or has other
+/// classes than the training set, a part of the split is given but should be drawn, and when an image
+/// belongs to no group.
 pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     let mut listing = match &spec.source {
         DatasetSource::Directory { directory } => folders::scan(&directory.path)?,
@@ -78,4 +79,23 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
         })
         .collect();
     Listing { classes, candidates, split_by: None, warnings: vec![] }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::fs;
+
+    /// A directory with these files, and directories whose names end with a slash.
+    pub(super) fn folder(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            let folder = if file.ends_with('/') { &path } else { path.parent().unwrap() };
+            std::fs::create_dir_all(folder).unwrap();
+            if !file.ends_with('/') {
+                fs::write_atomic(&path, b"x").unwrap();
+            }
+        }
+        root
+    }
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::files::{self, ClassFiles, Entries, name_of, shown};
 use super::layout;
 use super::listing::Listing;
-use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
 use crate::dataset::error::DatasetError;
@@ -108,17 +107,14 @@ fn list(directories: &[PartDirectory]) -> Result<Listing, DatasetError> {
     }
     let position: BTreeMap<String, usize> =
         classes.iter().enumerate().map(|(at, name)| (names::normal(name), at)).collect();
-    let is_drawn = directories.iter().all(|directory| directory.part != Part::Validation);
     let (mut candidates, mut empty) = (vec![], vec![]);
     for (directory, entries) in directories.iter().zip(&opened) {
         let PartDirectory { part, root, prefix, .. } = directory;
-        // Validation images are drawn from the training set if they have no directory.
-        let part = (*part != Part::Train || !is_drawn).then_some(*part);
         let mut passed_over = entries.passed_over.clone();
         for folder in &entries.folders {
             let before = candidates.len();
             let class = position[&names::normal(&name_of(folder))];
-            let of = ClassFiles { root, prefix, folder, class, part };
+            let of = ClassFiles { root, prefix, folder, class, part: Some(*part) };
             passed_over.extend(files::list_class(&of, &mut candidates)?);
             if candidates.len() == before {
                 empty.push(format!("{}/{}", directory.name, name_of(folder)));
@@ -133,31 +129,19 @@ fn list(directories: &[PartDirectory]) -> Result<Listing, DatasetError> {
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
     let named = text::all_of(directories.iter().map(|directory| directory.name.as_str()));
     let noun = if directories.len() == 1 { "directory" } else { "directories" };
-    let drawn = if is_drawn { "; validation images are drawn from the training set" } else { "" };
-    let split_by = Some(format!("{noun} {named}{drawn}"));
-    Ok(Listing { classes, candidates, split_by, warnings })
+    Ok(Listing::split_already(classes, candidates, &format!("{noun} {named}"), warnings))
 }
 
 /// The class directories of a part, which may be inside one more directory.
 fn class_folders(of: &PartDirectory) -> Result<Entries, DatasetError> {
     let mut entries = Entries::of(&of.directory)?;
     while let ([inner], []) = (&entries.folders[..], &entries.loose[..])
-        && fs::directories_in(inner).len() > 1
+        && files::directories_in(inner).count() > 1
     {
         entries = Entries::of(inner)?;
     }
-    let n_least = if of.part == Part::Train { 2 } else { 1 };
-    if entries.folders.len() >= n_least {
-        return Ok(entries);
-    }
-    let what = match (&entries.folders[..], entries.loose.len()) {
-        ([], 0) => "is empty".to_owned(),
-        ([], n) => format!("contains {} but no class directories", text::count(n, "file")),
-        ([one, ..], _) => format!(
-            "contains only one class directory, `{}`; a classifier needs at least two",
-            name_of(one)
-        ),
-    };
+    let least = if of.part == Part::Train { 2 } else { 1 };
+    let Some(what) = entries.lack(least) else { return Ok(entries) };
     let (path, seen) = (of.directory.clone(), entries.seen());
     Err(DatasetError::Layout { path, what, seen, help: vec![] })
 }
@@ -189,9 +173,9 @@ fn check_classes(
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::tests::folder;
     use super::super::folders::scan;
     use super::*;
+    use crate::dataset::scan::tests::folder;
     use crate::spec::Location;
 
     fn found(listing: &Listing) -> Vec<(&str, usize, Option<Part>)> {

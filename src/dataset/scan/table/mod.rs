@@ -5,14 +5,13 @@ mod columns;
 mod missing;
 mod read;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Component, PathBuf};
 
 use self::columns::Columns;
 use super::files;
 use super::layout;
-use super::listing::{Candidate, Listing, Origin};
+use super::listing::{Candidate, Listing, Origin, SharedNames};
 use crate::base::names;
 use crate::dataset::error::DatasetError;
 use crate::dataset::part::Part;
@@ -27,12 +26,15 @@ struct Row {
 /// The rows of a table, and what is wrong with others.
 #[derive(Default)]
 struct Found {
+    /// Directory that paths are relative to, also as an absolute path.
+    root: PathBuf,
+    whole_root: PathBuf,
     rows: Vec<Row>,
     /// Number of each label, in the order in which they occur first.
     labels: BTreeMap<String, usize>,
-    groups: BTreeSet<Arc<str>>,
-    /// Line of the first row of each path.
-    lines: BTreeMap<String, usize>,
+    groups: SharedNames,
+    /// Position of the row of each path.
+    places: BTreeMap<String, usize>,
     problems: Vec<(u64, String)>,
 }
 
@@ -43,34 +45,22 @@ struct Found {
 /// file, repeat an image or contradict another row.
 pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
     let table = &spec.table.path;
-    let beside = || table.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut root = spec.root.as_ref().map_or_else(beside, |root| root.path.clone());
-    if root.as_os_str().is_empty() {
-        root = PathBuf::from(".");
-    }
     let fail = |problems: Vec<String>, help: Vec<String>| DatasetError::Table {
         path: table.clone(),
         problems,
         help,
     };
-    let columns = std::cell::OnceCell::new();
-    let mut found = Found::default();
-    let pick = Box::new(|names: &[String]| {
-        let picked =
-            Columns::find(names, &spec.columns).map_err(|(what, help)| fail(what, help))?;
-        Ok(columns.get_or_init(|| picked).picked.clone())
-    });
-    read::read(table, pick, &mut |line, cells| {
-        if let Some(columns) = columns.get() {
-            found.add(line, cells, columns, &root);
-        }
-    })?;
-    let Found { rows, labels, mut problems, .. } = found;
+    let mut found = Found::below(root(spec));
+    let find = |names: &[String]| {
+        Columns::find(names, &spec.columns).map_err(|(problems, help)| fail(problems, help))
+    };
+    let columns = read::read(table, find, |columns, line, cells| found.add(line, cells, columns))?;
+    let Found { root, rows, labels, mut problems, .. } = found;
     let mut help = vec![];
     let missing = missing::files(&rows);
     if let Some(&first) = missing.first() {
-        let can_name = columns.get().is_some_and(|columns| !columns.has_pattern());
-        help.push(missing::help(&root, &rows[first].candidate.path, can_name));
+        let path = &rows[first].candidate.path;
+        help.push(missing::help(&root, path, !columns.has_pattern()));
     }
     problems.extend(missing.iter().map(|&row| {
         let Row { line, candidate } = &rows[row];
@@ -84,8 +74,16 @@ pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
         let line = |(line, what)| if line == 0 { what } else { format!("line {line}: {what}") };
         return Err(fail(problems.into_iter().map(line).collect(), help));
     }
-    let split_name = columns.get().and_then(|columns| columns.split_name.clone());
-    finish(rows, labels, split_name)
+    finish(rows, labels, columns.split_name)
+}
+
+/// The directory that paths in a table are relative to.
+fn root(spec: &TableSpec) -> PathBuf {
+    let root = spec.root.as_ref().map(|root| root.path.as_path());
+    match root.or_else(|| spec.table.path.parent()) {
+        Some(root) if !root.as_os_str().is_empty() => root.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// What the rows lack altogether.
@@ -108,10 +106,10 @@ fn finish(
     split_name: Option<String>,
 ) -> Result<Listing, DatasetError> {
     let mut classes: Vec<(String, usize)> = labels.into_iter().collect();
-    // Numbers are ordered as numbers: 2 comes before 10.
-    let numbers: Option<Vec<i64>> = classes.iter().map(|(label, _)| label.parse().ok()).collect();
-    if numbers.is_some() {
-        classes.sort_by_key(|(label, _)| label.parse::<i64>().ok());
+    let number = |label: &String| label.parse::<i64>().ok();
+    if classes.iter().all(|(label, _)| number(label).is_some()) {
+        // Numbers are ordered as numbers: 2 comes before 10.
+        classes.sort_by_key(|(label, _)| number(label));
     }
     let mut place = vec![0; classes.len()];
     for (class, (_, number)) in classes.iter().enumerate() {
@@ -119,61 +117,47 @@ fn finish(
     }
     let classes: Vec<String> = classes.into_iter().map(|(label, _)| label).collect();
     let warnings = files::check_names(&classes)?;
-    let has = |part| rows.iter().any(|row| row.candidate.part == Some(part));
-    let is_split = Part::ALL.into_iter().any(has);
-    let (draws_validation, draws_some) = (
-        is_split && !has(Part::Validation),
-        is_split && rows.iter().any(|row| row.candidate.part.is_none()),
-    );
-    let mut candidates: Vec<Candidate> = rows
-        .into_iter()
-        .map(|Row { mut candidate, .. }| {
-            candidate.class = place[candidate.class];
-            if draws_validation && candidate.part == Some(Part::Train) {
-                candidate.part = None;
-            }
-            candidate
-        })
-        .collect();
+    let mut candidates: Vec<Candidate> = rows.into_iter().map(|row| row.candidate).collect();
+    candidates.iter_mut().for_each(|candidate| candidate.class = place[candidate.class]);
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    let split_by = split_name.filter(|_| is_split).map(|name| {
-        let drawn = match (draws_validation, draws_some) {
-            (true, _) => "; validation images are drawn from the training set",
-            (false, true) => "; rows without a value are drawn",
-            (false, false) => "",
-        };
-        format!("column `{name}`{drawn}")
-    });
-    Ok(Listing { classes, candidates, split_by, warnings })
+    let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
+    Ok(match split_name.filter(|_| is_split) {
+        Some(name) => {
+            Listing::split_already(classes, candidates, &format!("column `{name}`"), warnings)
+        }
+        None => Listing { classes, candidates, split_by: None, warnings },
+    })
 }
 
 impl Found {
+    fn below(root: PathBuf) -> Self {
+        let whole_root = std::path::absolute(&root).unwrap_or_else(|_| root.clone());
+        Self { root, whole_root, ..Self::default() }
+    }
+
     /// Adds a row, or what is wrong with it.
-    fn add(&mut self, line: u64, cells: &[&str], columns: &Columns, root: &Path) {
-        let (written, label) = (columns.path(cells), columns.label(cells));
+    fn add(&mut self, line: u64, cells: &[&str], columns: &Columns) {
+        let (written, label, word) =
+            (columns.path(cells), columns.label(cells), columns.split(cells));
+        let n_before = self.problems.len();
         let mut wrong = |what: String| self.problems.push((line, what));
-        let mut is_wrong = false;
         if written.is_empty() || label.is_empty() {
             let what = if written.is_empty() { "path" } else { "label" };
             wrong(format!("the {what} is empty"));
-            is_wrong = true;
         }
         if written.contains("://") {
             wrong(format!("`{written}` is a URL; download the image first"));
-            is_wrong = true;
         }
-        let word = columns.split(cells);
         let part = layout::part_named(word);
         if part.is_none() && !word.is_empty() {
             wrong(format!("`{word}` is not a set; write train, validation or test"));
-            is_wrong = true;
         }
-        if is_wrong {
+        if self.problems.len() > n_before {
             return;
         }
-        let (path, file) = locate(root, &written);
+        let (path, file) = self.locate(&written);
         let label = names::text_of(label.as_ref());
-        if let Some(&first) = self.lines.get(&path) {
+        if let Some(&first) = self.places.get(&path) {
             let Row { line: earlier, candidate } = &self.rows[first];
             let same = self.labels.get(&label) == Some(&candidate.class) && candidate.part == part;
             let what = if same { "repeats" } else { "contradicts" };
@@ -182,45 +166,38 @@ impl Found {
         }
         let n_labels = self.labels.len();
         let class = *self.labels.entry(label).or_insert(n_labels);
-        let group = columns.group(cells).filter(|group| !group.is_empty()).map(|group| {
-            let known = self.groups.get(group).cloned();
-            known.unwrap_or_else(|| {
-                let group: Arc<str> = Arc::from(names::text_of(group.as_ref()));
-                self.groups.insert(Arc::clone(&group));
-                group
-            })
-        });
-        self.lines.insert(path.clone(), self.rows.len());
+        let group = columns.group(cells).filter(|group| !group.is_empty());
+        let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
+        self.places.insert(path.clone(), self.rows.len());
         let origin = Origin::File(file);
         self.rows.push(Row { line, candidate: Candidate { path, class, origin, part, group } });
     }
-}
 
-/// The path of an image below the root as text, and the path of its file.
-fn locate(root: &Path, written: &str) -> (String, PathBuf) {
-    let mut path = names::path_of(written);
-    let mut file = root.join(&path);
-    if written.contains('\\') && !file.exists() {
-        // Written on Windows.
-        let other = PathBuf::from(written.replace('\\', "/"));
-        if root.join(&other).exists() {
-            file = root.join(&other);
-            path = other;
+    /// The path of an image below the root as text, and the path of its file.
+    fn locate(&self, written: &str) -> (String, PathBuf) {
+        let mut path = names::path_of(written);
+        let mut file = self.root.join(&path);
+        if written.contains('\\') && !file.exists() {
+            // Written on Windows.
+            let other = PathBuf::from(written.replace('\\', "/"));
+            if self.root.join(&other).exists() {
+                file = self.root.join(&other);
+                path = other;
+            }
         }
+        // A path that is written as an absolute one is the same image as below the root.
+        let below = path.strip_prefix(&self.root).or_else(|_| path.strip_prefix(&self.whole_root));
+        let below = below.unwrap_or(&path).components();
+        let below: PathBuf = below.filter(|part| *part != Component::CurDir).collect();
+        (files::text_below(&below), file)
     }
-    // A path that is written as an absolute one is the same image as below the root.
-    let whole = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
-    let below = path.strip_prefix(root).or_else(|_| path.strip_prefix(&whole)).unwrap_or(&path);
-    let below: PathBuf = below.components().filter(|part| *part != Component::CurDir).collect();
-    let text = names::text_of_path(&below);
-    (if cfg!(windows) { text.replace('\\', "/") } else { text }, file)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::tests::folder;
     use super::*;
     use crate::base::fs;
+    use crate::dataset::scan::tests::folder;
     use crate::spec::{ColumnsSpec, Location};
 
     /// Lists a table in a directory with these files.

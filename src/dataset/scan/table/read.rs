@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::columns::Columns;
 use crate::base::fs;
 use crate::base::text;
 use crate::dataset::error::DatasetError;
@@ -10,12 +11,9 @@ use crate::dataset::error::DatasetError;
 const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// Takes a row: its line in the file, from 1, and the cells that were picked.
-pub(super) type OnRow<'a> = dyn FnMut(u64, &[&str]) + 'a;
+type OnRow<'a> = dyn FnMut(u64, &[&str]) + 'a;
 
-/// Picks the columns that are wanted, by their names.
-pub(super) type Pick<'a> = dyn FnOnce(&[String]) -> Result<Vec<usize>, DatasetError> + 'a;
-
-/// Reads the picked columns of a table row by row. A file whose first line is a JSON object has JSON
+/// Reads the columns that `find` picks by their names, row by row. A file whose first line is a JSON object has JSON
 /// lines; any other has a line with the names of the columns first, and the separator that occurs
 /// most in this line. Cells that a row lacks are empty.
 ///
@@ -24,9 +22,9 @@ pub(super) type Pick<'a> = dyn FnOnce(&[String]) -> Result<Vec<usize>, DatasetEr
 /// columns are refused.
 pub(super) fn read(
     path: &Path,
-    pick: Box<Pick<'_>>,
-    on_row: &mut OnRow<'_>,
-) -> Result<(), DatasetError> {
+    find: impl FnOnce(&[String]) -> Result<Columns, DatasetError>,
+    mut on_row: impl FnMut(&Columns, u64, &[&str]),
+) -> Result<Columns, DatasetError> {
     let fail = |problem: String| DatasetError::Table {
         path: path.to_path_buf(),
         problems: vec![problem],
@@ -44,16 +42,19 @@ pub(super) fn read(
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     if text.trim_start().starts_with('{') {
-        let columns = keys(text).map_err(&fail)?;
-        let picked = pick(&columns)?;
-        let names: Vec<&str> = picked.iter().map(|&at| columns[at].as_str()).collect();
-        json_lines(text, &names, on_row).map_err(fail)
+        let names = keys(text).map_err(&fail)?;
+        let columns = find(&names)?;
+        let picked: Vec<&str> = columns.picked.iter().map(|&at| names[at].as_str()).collect();
+        let read = json_lines(text, &picked, &mut |line, cells| on_row(&columns, line, cells));
+        read.map_err(fail).map(|()| columns)
     } else {
         let mut reader = separated(text);
         let head = reader.headers().map_err(|error| fail(error.to_string()))?;
-        let columns: Vec<String> = head.iter().map(str::to_owned).collect();
-        let picked = pick(&columns)?;
-        records(text, &mut reader, columns.len(), &picked, on_row).map_err(fail)
+        let names: Vec<String> = head.iter().map(str::to_owned).collect();
+        let columns = find(&names)?;
+        let on_row = &mut |line, cells: &[&str]| on_row(&columns, line, cells);
+        let read = records(text, &mut reader, names.len(), &columns.picked, on_row);
+        read.map_err(fail).map(|()| columns)
     }
 }
 
@@ -152,6 +153,7 @@ fn json_lines(text: &str, names: &[&str], on_row: &mut OnRow<'_>) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::ColumnsSpec;
 
     type Rows = Vec<(u64, Vec<String>)>;
 
@@ -160,11 +162,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write_atomic(file.path(), text.as_bytes()).unwrap();
         let (mut names, mut rows) = (vec![], vec![]);
-        let pick = Box::new(|columns: &[String]| {
+        let find = |columns: &[String]| {
             names = columns.to_vec();
-            Ok((0..columns.len()).collect())
-        });
-        read(file.path(), pick, &mut |line, cells| {
+            Ok(Columns::find(columns, &ColumnsSpec::default()).unwrap())
+        };
+        read(file.path(), find, |_, line, cells| {
             rows.push((line, cells.iter().map(ToString::to_string).collect()));
         })?;
         Ok((names, rows))
