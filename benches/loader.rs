@@ -18,7 +18,7 @@ use alpaca_run::dataset::{decode, examine, scan};
 use alpaca_run::spec::{
     Alpha, AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange, Fill, Fit, Flip,
     ImageSize, Interpolation, Location, OnBadImage, PixelSpec, Prefetch, Preprocessing, ResizeSpec,
-    SplitBy, SplitSpec,
+    SplitBy, SplitSpec, TargetSpec,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -114,6 +114,7 @@ fn passes(c: &mut Criterion) {
         source: DatasetSource::Directory {
             directory: Location { written: String::new(), path: folder() },
         },
+        target: TargetSpec::Class,
         classes: None,
         limit: None,
         image_size: SIZE,

@@ -69,8 +69,9 @@ pub enum Event {
         n_images: usize,
         /// Mean loss so far in this epoch.
         loss: f64,
-        /// Accuracy so far in this epoch.
-        accuracy: f64,
+        /// Score so far in this epoch.
+        #[serde(flatten)]
+        score: Score,
     },
     /// An epoch has finished, including validation.
     EpochFinished {
@@ -132,8 +133,12 @@ pub enum Event {
 /// Sizes of a dataset.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetFacts {
-    /// Each class with its number of images.
+    /// Each class with its number of images; for numbers one, with the name of the number.
     pub classes: Vec<(String, usize)>,
+    /// With several labels an image, the number of images without any; otherwise `None`.
+    pub n_without_label: Option<usize>,
+    /// With numbers, the smallest, the mean, and the largest; otherwise `None`.
+    pub numbers: Option<[f64; 3]>,
     /// Images in the training set.
     pub n_train: usize,
     /// Images in the validation set.
@@ -194,13 +199,61 @@ pub struct TaskFacts {
     pub result: String,
 }
 
-/// Loss and accuracy over a set of images.
+/// Loss and score over a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Evaluated {
     /// Mean loss.
     pub loss: f64,
+    /// How good the predictions are.
+    #[serde(flatten)]
+    pub score: Score,
+}
+
+/// How good predictions are, in a unit that people know.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Score {
     /// Fraction of images that are classified correctly.
-    pub accuracy: f64,
+    Accuracy(f64),
+    /// Fraction of images that are given exactly their classes, of which they may have several.
+    SubsetAccuracy(f64),
+    /// Mean absolute error of a number.
+    #[serde(rename = "mae")]
+    MeanAbsoluteError(f64),
+}
+
+impl Score {
+    /// The value.
+    pub fn value(self) -> f64 {
+        match self {
+            Self::Accuracy(value)
+            | Self::SubsetAccuracy(value)
+            | Self::MeanAbsoluteError(value) => value,
+        }
+    }
+
+    /// Its name in tables.
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::Accuracy(_) => "accuracy",
+            Self::SubsetAccuracy(_) => "subset_accuracy",
+            Self::MeanAbsoluteError(_) => "mae",
+        }
+    }
+
+    /// Its name in sentences.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Accuracy(_) => "accuracy",
+            Self::SubsetAccuracy(_) => "subset accuracy",
+            Self::MeanAbsoluteError(_) => "mean absolute error",
+        }
+    }
+
+    /// Whether lower values are better.
+    pub fn is_error(self) -> bool {
+        matches!(self, Self::MeanAbsoluteError(_))
+    }
 }
 
 /// Metrics of an epoch.
@@ -212,15 +265,43 @@ pub struct EpochMetrics {
     pub train: Evaluated,
     /// Validation metrics with the weights at the end of the epoch.
     pub validation: Evaluated,
-    /// Mean recall over the classes of the validation images; missing in runs of earlier builds.
-    #[serde(default)]
-    pub balanced_accuracy: f64,
-    /// Mean F1 score over the classes that occur as label or prediction in the validation set;
-    /// missing in runs of earlier builds.
-    #[serde(default)]
-    pub macro_f1: f64,
+    /// Further validation metrics.
+    #[serde(flatten)]
+    pub further: Further,
     /// The learning rate.
     pub learning_rate: f64,
+}
+
+/// Further validation metrics of an epoch. They are read in this order, so that each kind is known by
+/// what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Further {
+    /// Of a number.
+    Number {
+        /// Root of the mean squared error.
+        rmse: f64,
+        /// Coefficient of determination. `None` if all images have the same number.
+        r2: Option<f64>,
+        /// Rank correlation. `None` if all images have the same number or estimate.
+        spearman: Option<f64>,
+    },
+    /// Of images of one class.
+    Class {
+        /// Mean recall over the classes of the validation images.
+        balanced_accuracy: f64,
+        /// Mean F1 score over the classes that occur as label or prediction in the validation set.
+        macro_f1: f64,
+    },
+    /// Of images that may have several classes.
+    Several {
+        /// Mean F1 score over all classes.
+        macro_f1: f64,
+        /// Mean average precision over the classes that have images. `None` if none has.
+        average_precision: Option<f64>,
+    },
+    /// In runs of earlier builds.
+    None {},
 }
 
 /// Durations of an epoch and its parts. They differ between runs.

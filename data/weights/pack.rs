@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
         "dataset": manifest.dataset.fingerprint,
         "generator": alpaca_painter::RULES,
         "classes": manifest.dataset.classes.len(),
-        "accuracy": stage.best.validation.accuracy,
+        "accuracy": stage.best.validation.score.value(),
         "build": manifest.versions.get("build"),
     });
     // A single entry, because the library writes several entries in arbitrary order.

@@ -9,7 +9,8 @@ use crate::base::fs::FileError;
 use crate::base::names;
 use crate::base::text;
 use crate::event::{
-    DatasetFacts, EpochMetrics, Event, EventSink, PixelsFacts, StageFacts, TaskFacts,
+    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, PixelsFacts, Score, StageFacts,
+    TaskFacts,
 };
 
 /// Shows the events of a run.
@@ -60,15 +61,17 @@ impl Progress {
         self.epoch = Some(Epoch { bar, start: Instant::now() });
     }
 
-    fn step(&self, n_images: usize, loss: f64, accuracy: f64) {
+    fn step(&self, n_images: usize, loss: f64, score: Score) {
         let (Some(stage), Some(epoch)) = (&self.stage, &self.epoch) else { return };
         let Some(bar) = &epoch.bar else { return };
         let rate = n_images as f64 / epoch.start.elapsed().as_secs_f64().max(1e-9);
         let left = Duration::from_secs_f64((stage.n_images - n_images) as f64 / rate.max(1e-9));
         bar.set_position(n_images as u64);
         bar.set_message(format!(
-            "{rate:.0} images/s  {} left  loss {loss:.4}  accuracy {accuracy:.4}",
-            text::duration(left)
+            "{rate:.0} images/s  {} left  loss {loss:.4}  {} {:.4}",
+            text::duration(left),
+            score.words(),
+            score.value()
         ));
     }
 
@@ -83,8 +86,10 @@ impl Progress {
         let rate = stage.n_images as f64 / duration.as_secs_f64();
         let best = if is_best { "  best so far" } else { "" };
         self.terminal.note(&format!(
-            "{}  {counted}  training: loss {:.4}, accuracy {:.4}  validation: loss {:.4}, accuracy {:.4}  {rate:.0} images/s{best}",
-            stage.stage, train.loss, train.accuracy, validation.loss, validation.accuracy,
+            "{}  {counted}  training: {}  validation: {}  {rate:.0} images/s{best}",
+            stage.stage,
+            evaluated(train),
+            evaluated(validation),
         ));
         if *number < last {
             self.begin_epoch(number + 1);
@@ -126,8 +131,8 @@ impl EventSink for Progress {
             Event::StageReused { facts, best } => {
                 self.terminal.note(&reused_line(facts, best));
             }
-            Event::StepFinished { n_images, loss, accuracy, .. } => {
-                self.step(*n_images, *loss, *accuracy);
+            Event::StepFinished { n_images, loss, score, .. } => {
+                self.step(*n_images, *loss, *score);
             }
             Event::EpochFinished { metrics, is_best, times, .. } => {
                 self.end_epoch(metrics, *is_best, times.total);
@@ -154,6 +159,11 @@ impl EventSink for Progress {
     }
 }
 
+/// Loss and score.
+fn evaluated(Evaluated { loss, score }: &Evaluated) -> String {
+    format!("loss {loss:.4}, {} {:.4}", score.words(), score.value())
+}
+
 /// The most classes that are named in a line.
 const MOST_CLASSES: usize = 10;
 
@@ -166,6 +176,12 @@ pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
         facts.classes[..n_shown].iter().map(|(name, n)| format!("{name} {n}")).collect();
     if n_shown < n_classes {
         classes.push(format!("and {} more", text::count(n_classes - n_shown, "class")));
+    }
+    if let Some(n) = facts.n_without_label {
+        classes.push(format!("without a label {n}"));
+    }
+    if let (Some([least, mean, most]), [(name, _)]) = (facts.numbers, &facts.classes[..]) {
+        classes = vec![format!("{name} from {least} to {most}, mean {mean:.4}")];
     }
     let test =
         if facts.n_test > 0 { format!(", {} for testing", facts.n_test) } else { String::new() };
@@ -207,22 +223,24 @@ fn epoch(stage: &StageFacts, number: usize, width: usize) -> String {
 
 fn reused_line(facts: &StageFacts, best: &EpochMetrics) -> String {
     format!(
-        "stage {}: reused from the cache ({}, best: epoch {} with validation accuracy {:.4})",
+        "stage {}: reused from the cache ({}, best: epoch {} with validation {} {:.4})",
         facts.stage,
         text::count(facts.n_epochs, "epoch"),
         best.epoch,
-        best.validation.accuracy,
+        best.validation.score.words(),
+        best.validation.score.value(),
     )
 }
 
 fn stage_line(facts: &StageFacts) -> String {
     let from = facts.from.as_ref().map(|from| format!(" (continues {from})")).unwrap_or_default();
     format!(
-        "stage {}{from}: training {} of {} (layer `{}` onwards); validation accuracy before training {:.4}",
+        "stage {}{from}: training {} of {} (layer `{}` onwards); validation {} before training {:.4}",
         facts.stage,
         text::thousands(facts.n_trainable),
         text::count(facts.n_weights, "weight"),
         facts.first_trainable,
-        facts.before.accuracy,
+        facts.before.score.words(),
+        facts.before.score.value(),
     )
 }

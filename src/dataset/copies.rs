@@ -1,11 +1,13 @@
 //! Duplicates: copies of images, and images of different parts of a split that look alike.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::error::{DatasetError, LeftOut};
-use super::examine::Dataset;
+use super::examine::{Dataset, Sample};
+use super::labels::Labels;
 use super::likeness::{self, Likeness};
 use super::part::{Part, Split};
 use crate::base::digest::Digest;
@@ -26,6 +28,55 @@ pub fn settle(dataset: &mut Dataset, rule: Duplicates) -> Result<(), DatasetErro
     }
 }
 
+/// Unites the files of each image that may have several classes: files with the same content, in the
+/// directories of its classes, become one image with all of these classes. Its path is the first one.
+/// Images of different given parts of a split stay apart. Groups that have an image in common become
+/// one group. Returns whether each image stays.
+pub fn unite(dataset: &mut Dataset) -> Vec<bool> {
+    let mut stays = vec![true; dataset.samples.len()];
+    let mut joined: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    let label = |sample: &Sample| dataset.labels.classes_of(sample.candidate.label);
+    let of_image = |sample: &Sample| label(sample).map(|class| class as u32).collect();
+    let mut sets: Vec<Vec<u32>> = dataset.samples.iter().map(of_image).collect();
+    for group in groups(dataset) {
+        let mut first_of: BTreeMap<Option<Part>, usize> = BTreeMap::new();
+        for position in group {
+            let candidate = &dataset.samples[position].candidate;
+            let first = *first_of.entry(candidate.part).or_insert(position);
+            if first != position {
+                stays[position] = false;
+                let set = std::mem::take(&mut sets[position]);
+                sets[first].extend(set);
+                let pair = [first, position].map(|at| dataset.samples[at].candidate.group.clone());
+                if let [Some(a), Some(b)] = pair {
+                    let [a, b] = [a, b].map(|name| representative(&joined, name));
+                    if a != b {
+                        joined.insert(b, a);
+                    }
+                }
+            }
+        }
+    }
+    let (labels, places) = Labels::of_sets(sets);
+    for (sample, label) in dataset.samples.iter_mut().zip(places) {
+        sample.candidate.label = label;
+        let group = sample.candidate.group.take();
+        sample.candidate.group = group.map(|name| representative(&joined, name));
+    }
+    dataset.labels = labels;
+    let mut at = stays.iter();
+    dataset.samples.retain(|_| at.next() == Some(&true));
+    stays
+}
+
+/// The group that a group has become part of.
+fn representative(joined: &BTreeMap<Arc<str>, Arc<str>>, mut name: Arc<str>) -> Arc<str> {
+    while let Some(next) = joined.get(&name) {
+        name = Arc::clone(next);
+    }
+    name
+}
+
 /// Checks whether a run may train on a dataset.
 ///
 /// # Errors
@@ -35,7 +86,8 @@ pub fn check(dataset: &Dataset, rule: Duplicates) -> Result<(), DatasetError> {
         Duplicates::Keep => vec![],
         Duplicates::Error | Duplicates::Drop => in_two_classes(dataset),
     };
-    if groups.is_empty() { Ok(()) } else { Err(DatasetError::TwoClasses { groups }) }
+    let what = dataset.labels.target();
+    if groups.is_empty() { Ok(()) } else { Err(DatasetError::TwoClasses { groups, what }) }
 }
 
 /// The images that are in more than one class, one line per group of copies.
@@ -81,8 +133,8 @@ fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
 }
 
 fn is_in_two(dataset: &Dataset, group: &[usize]) -> bool {
-    let class = |position: usize| dataset.samples[position].candidate.class;
-    group.iter().any(|&position| class(position) != class(group[0]))
+    let label = |position: usize| dataset.samples[position].candidate.label;
+    group.iter().any(|&position| label(position) != label(group[0]))
 }
 
 /// Removes all but the first of equal images. Removes all of them if they are in more than one
@@ -95,10 +147,14 @@ fn drop_copies(dataset: &mut Dataset) -> Result<(), DatasetError> {
         for &position in &group[usize::from(!is_in_two)..] {
             let reason = if is_in_two {
                 let other = group.iter().find(|&&other| {
-                    let class = |i: usize| dataset.samples[i].candidate.class;
-                    class(other) != class(position)
+                    let label = |i: usize| dataset.samples[i].candidate.label;
+                    label(other) != label(position)
                 });
-                format!("in another class as {}", other.map_or("", |&other| path(other)))
+                let what = match dataset.labels {
+                    Labels::Class => "in another class as",
+                    Labels::Classes(_) | Labels::Number(_) => "with another label as",
+                };
+                format!("{what} {}", other.map_or("", |&other| path(other)))
             } else {
                 format!("a copy of {}", path(group[0]))
             };

@@ -7,6 +7,7 @@ use super::decode::DecodeError;
 use crate::base::fs::FileError;
 use crate::base::names;
 use crate::base::text;
+use crate::spec::TargetSpec;
 use crate::spec::problem::Code;
 
 /// A dataset that cannot be used as it is.
@@ -71,10 +72,12 @@ pub enum DatasetError {
         pairs: Vec<String>,
     },
     /// The same image in more than one class.
-    #[error("{} in more than one class", text::count(groups.len(), "image"))]
+    #[error("{} {}", text::count(groups.len(), "image"), in_two(*what))]
     TwoClasses {
         /// Files with equal content, one group per line.
         groups: Vec<String>,
+        /// What labels are.
+        what: TargetSpec,
     },
     /// A part of the split has other classes than the training set.
     #[error("the classes of `{directory}` are not those of `{training}`")]
@@ -144,6 +147,15 @@ pub enum DatasetError {
     Cancelled,
 }
 
+/// What copies of an image are that have different labels, as a predicate.
+pub fn in_two(what: TargetSpec) -> &'static str {
+    match what {
+        TargetSpec::Class => "in more than one class",
+        TargetSpec::Classes => "with different labels in different rows",
+        TargetSpec::Number => "with different numbers",
+    }
+}
+
 fn of_classes(classes: &[(String, usize)]) -> String {
     let names = some_of(classes.iter().map(|(name, _)| name));
     match classes.len() {
@@ -160,6 +172,22 @@ fn some_of<'a>(classes: impl ExactSizeIterator<Item = &'a String>) -> String {
     let mut names: Vec<String> = classes.take(MOST).map(|name| format!("`{name}`")).collect();
     names.extend((n_more > 0).then(|| format!("{} more", text::thousands(n_more))));
     text::join(names, "and")
+}
+
+/// Hints about copies of an image that have different labels.
+fn one_of_two(what: TargetSpec) -> Vec<String> {
+    let hints: &[&str] = match what {
+        TargetSpec::Class => &[
+            "keep each in its own class only; or write `duplicates: drop` under `dataset` to leave them \
+             out, or `duplicates: keep` to train on them as they are",
+            "or, if an image may be of several classes, write `labels: many` under `dataset`",
+        ],
+        TargetSpec::Classes | TargetSpec::Number => &[
+            "keep one of each; or write `duplicates: drop` under `dataset` to leave them out, or \
+             `duplicates: keep` to train on them as they are",
+        ],
+    };
+    hints.iter().map(ToString::to_string).collect()
 }
 
 /// Hints about classes that are too small for a split.
@@ -269,7 +297,7 @@ impl DatasetError {
             Self::SplitLeak { pairs } => {
                 vec![format!("these files are equal:\n{}", text::first_lines(pairs, 20))]
             }
-            Self::TwoClasses { groups } => {
+            Self::TwoClasses { groups, .. } => {
                 vec![format!("these files are equal:\n{}", text::first_lines(groups, 20))]
             }
             Self::OtherClasses { missing, unknown, training, .. } => {
@@ -328,11 +356,7 @@ impl DatasetError {
                  images that were trained on overstates the accuracy"
                     .to_owned(),
             ],
-            Self::TwoClasses { .. } => vec![
-                "keep each in its own class only; or write `duplicates: drop` under `dataset` to leave \
-                 them out, or `duplicates: keep` to train on them as they are"
-                    .to_owned(),
-            ],
+            Self::TwoClasses { what, .. } => one_of_two(*what),
             Self::OtherClasses { .. } => vec![
                 "give every part the same class directories; a class may be left out only of all parts"
                     .to_owned(),

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
 use super::error::{BadImage, Contents, DatasetError, LeftOut};
+use super::labels::Labels;
 use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
@@ -16,6 +17,7 @@ use super::scan::{Candidate, Listing, Origin};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
+use crate::base::target::Target;
 use crate::spec::OnBadImage;
 
 /// An image of a dataset.
@@ -30,8 +32,10 @@ pub struct Sample {
 /// The images of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
-    /// Names of the classes, sorted.
+    /// Names of the classes, sorted. For numbers it is one, the name of the number.
     pub classes: Vec<String>,
+    /// What the labels of the images stand for.
+    pub labels: Labels,
     /// Readable images, sorted by path.
     pub samples: Vec<Sample>,
     /// Unreadable images that were left out, with `on_bad_image: skip`.
@@ -51,9 +55,22 @@ impl Dataset {
         for Sample { candidate, digest } in &self.samples {
             let _ = write!(text, "\n{digest} {}", candidate.path);
             // A path has no control characters.
-            let class = &self.classes[candidate.class];
-            if candidate.path.split('/').next() != Some(class) {
-                let _ = write!(text, "\u{3}{class}");
+            match self.labels.target_of(candidate.label) {
+                Target::Class(class) => {
+                    let class = &self.classes[class];
+                    if candidate.path.split('/').next() != Some(class) {
+                        let _ = write!(text, "\u{3}{class}");
+                    }
+                }
+                Target::Classes(classes) => {
+                    text.push('\u{4}');
+                    for class in classes.iter() {
+                        let _ = write!(text, "\u{3}{}", self.classes[*class as usize]);
+                    }
+                }
+                Target::Number(number) => {
+                    let _ = write!(text, "\u{5}{number}");
+                }
             }
             if let Some(part) = candidate.part {
                 let _ = write!(text, "\u{1}{}", part.name());
@@ -65,11 +82,17 @@ impl Dataset {
         Digest::of(text.as_bytes())
     }
 
+    /// The target of the image at a position.
+    pub fn target(&self, position: usize) -> Target {
+        self.labels.target_of(self.samples[position].candidate.label)
+    }
+
     /// The number of images of each class.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for sample in &self.samples {
-            counts[sample.candidate.class] += 1;
+            let classes = self.labels.classes_of(sample.candidate.label);
+            classes.for_each(|class| counts[class] += 1);
         }
         counts
     }
@@ -107,7 +130,7 @@ pub fn examine(
                 let finding = match &candidate.origin {
                     Origin::File(file) => find(candidate, file, pixels, resizer),
                     Origin::Drawn { generator, number } => {
-                        Finding::Image(generator.digest(candidate.class, *number))
+                        Finding::Image(generator.digest(candidate.label, *number))
                     }
                 };
                 tally.add();
@@ -124,10 +147,13 @@ pub fn examine(
         .iter()
         .map(|name| Contents { name: name.clone(), files: BTreeMap::new() })
         .collect();
-    let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
-    for (candidate, finding) in listing.candidates.into_iter().zip(findings.into_iter().flatten()) {
+    let Listing { classes, labels, candidates, .. } = listing;
+    let mut dataset = Dataset { classes, labels, ..Dataset::default() };
+    for (candidate, finding) in candidates.into_iter().zip(findings.into_iter().flatten()) {
         if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
-            *contents[candidate.class].files.entry(reason.what()).or_insert(0) += 1;
+            for class in dataset.labels.classes_of(candidate.label) {
+                *contents[class].files.entry(reason.what()).or_insert(0) += 1;
+            }
         }
         match finding {
             Finding::Image(digest) => dataset.samples.push(Sample { candidate, digest }),

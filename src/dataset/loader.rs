@@ -252,10 +252,8 @@ impl Pass {
                 }
             }
         }
-        let labels =
-            samples.iter().map(|&i| self.loader.dataset.samples[i].candidate.class).collect();
         let images = Tensor::new(&[samples.len(), height, width, 3], images);
-        Ok(Batch { images, labels, samples })
+        Ok(Batch { images, samples })
     }
 
     /// Takes the memory of a batch that is no longer needed, for the next one. The system provides
@@ -337,7 +335,7 @@ impl Worker {
     fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
         match &sample.candidate.origin {
             Origin::Drawn { generator, number } => {
-                let class = sample.candidate.class;
+                let class = sample.candidate.label;
                 let in_round = generator.number_in(self.round, *number);
                 if in_round != *number {
                     return Ok(generator.draw(class, in_round).into());
@@ -399,7 +397,7 @@ mod tests {
     use crate::dataset::scan;
     use crate::spec::{
         Alpha, DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec, Interpolation, Location,
-        OnBadImage, ResizeSpec, SplitBy, SplitSpec,
+        OnBadImage, ResizeSpec, SplitBy, SplitSpec, TargetSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -407,6 +405,7 @@ mod tests {
     fn spec(source: DatasetSource, prefetch: usize) -> DatasetSpec {
         DatasetSpec {
             source,
+            target: TargetSpec::Class,
             classes: None,
             limit: None,
             image_size: SIZE,

@@ -12,6 +12,8 @@ pub mod error;
 pub mod examine;
 pub mod generator;
 pub mod heat_map;
+mod iterative;
+pub mod labels;
 pub mod likeness;
 pub mod loader;
 pub mod order;

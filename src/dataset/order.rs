@@ -31,7 +31,7 @@ pub fn balanced(
     let mut classes: Vec<(usize, Vec<usize>)> =
         (0..dataset.classes.len()).map(|class| (class, vec![])).collect();
     for &position in positions {
-        classes[dataset.samples[position].candidate.class].1.push(position);
+        classes[dataset.samples[position].candidate.label].1.push(position);
     }
     classes.retain(|(_, images)| !images.is_empty());
     classes

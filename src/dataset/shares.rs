@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use alpaca_random::SeedStream;
 
 use super::examine::Dataset;
+use super::iterative;
+use super::labels::Labels;
 use crate::spec::SplitBy;
 
 /// How images are drawn.
@@ -43,19 +45,99 @@ pub(super) fn choose(draw: &Draw<'_>, positions: &[usize], shares: Shares) -> Ve
         SplitBy::Stratified | SplitBy::Random if has_groups => {
             by_groups(draw, positions, &shares.fractions())
         }
+        SplitBy::Stratified if matches!(draw.dataset.labels, Labels::Classes(_)) => {
+            by_classes(draw, positions, &shares.fractions())
+        }
         SplitBy::Stratified | SplitBy::Random => by_rank(draw, positions, shares),
     }
 }
 
-impl Draw<'_> {
-    /// The stratum of an image: its class, or one for all.
-    fn stratum(&self, position: usize) -> usize {
-        match self.by {
-            SplitBy::Stratified => self.dataset.samples[position].candidate.class,
-            SplitBy::Random | SplitBy::Hash => 0,
+/// What each share should have its fraction of.
+enum Strata {
+    /// All images together.
+    All,
+    /// The images of each class; those without one are a stratum of their own.
+    Classes,
+    /// The images with similar numbers: the stratum of each position.
+    Bins(Vec<usize>),
+}
+
+/// Most strata of numbers, and fewest images in one.
+const MOST_BINS: usize = 10;
+const FEWEST_IN_BIN: usize = 10;
+
+impl Strata {
+    fn of(draw: &Draw<'_>, positions: &[usize]) -> Self {
+        match (draw.by, &draw.dataset.labels) {
+            (SplitBy::Random | SplitBy::Hash, _) => Self::All,
+            (SplitBy::Stratified, Labels::Class | Labels::Classes(_)) => Self::Classes,
+            (SplitBy::Stratified, Labels::Number(_)) => Self::Bins(bins(draw, positions)),
         }
     }
 
+    /// The numbers of images in the first two shares of a stratum of `n`, before which there are
+    /// `n_before` of `n_all` images. Each class has its own fractions. Bins of numbers are parts of one
+    /// whole, so what one has too much another has less.
+    fn sizes(&self, n: usize, fractions: [f64; 2], n_before: usize, n_all: usize) -> [usize; 2] {
+        match self {
+            Self::All | Self::Classes => sizes(n, fractions),
+            Self::Bins(_) => sizes(n_all, fractions).map(|size| {
+                let up_to = |n: usize| (2 * size * n + n_all) / (2 * n_all);
+                up_to(n_before + n) - up_to(n_before)
+            }),
+        }
+    }
+
+    /// The strata of the image that is at a place among the positions.
+    fn of_image(&self, draw: &Draw<'_>, at: usize, position: usize) -> Vec<usize> {
+        match self {
+            Self::All => vec![0],
+            Self::Bins(bins) => vec![bins[at]],
+            Self::Classes => {
+                let label = draw.dataset.samples[position].candidate.label;
+                let classes: Vec<usize> = draw.dataset.labels.classes_of(label).collect();
+                if classes.is_empty() { vec![draw.dataset.classes.len()] } else { classes }
+            }
+        }
+    }
+}
+
+/// The images in the order of their numbers, cut into parts of the same size (quantiles). Images with
+/// equal numbers are in random order.
+fn bins(draw: &Draw<'_>, positions: &[usize]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..positions.len()).collect();
+    order.sort_by_cached_key(|&at| {
+        let position = positions[at];
+        let path = draw.path(position);
+        // Labels are in the order of their numbers.
+        let label = draw.dataset.samples[position].candidate.label;
+        (label, draw.stream.child(path).sort_key(), path)
+    });
+    let n_bins = (positions.len() / FEWEST_IN_BIN).clamp(1, MOST_BINS);
+    let mut bins = vec![0; positions.len()];
+    for (rank, at) in order.into_iter().enumerate() {
+        bins[at] = rank * n_bins / positions.len();
+    }
+    bins
+}
+
+/// Images that may have several classes are divided by all of them.
+fn by_classes(draw: &Draw<'_>, positions: &[usize], fractions: &[f64]) -> Vec<usize> {
+    let Labels::Classes(sets) = &draw.dataset.labels else { unreachable!("it was just checked") };
+    let mut order: Vec<usize> = (0..positions.len()).collect();
+    order.sort_by_cached_key(|&at| {
+        let path = draw.path(positions[at]);
+        (draw.stream.child(path).sort_key(), path)
+    });
+    let set = |at: &usize| &*sets[draw.dataset.samples[positions[*at]].candidate.label];
+    let ordered: Vec<&[u32]> = order.iter().map(set).collect();
+    let shares = iterative::divide(&ordered, draw.dataset.classes.len(), fractions);
+    let mut chosen = vec![0; positions.len()];
+    order.into_iter().zip(shares).for_each(|(at, share)| chosen[at] = share);
+    chosen
+}
+
+impl Draw<'_> {
     fn path(&self, position: usize) -> &str {
         &self.dataset.samples[position].candidate.path
     }
@@ -70,10 +152,12 @@ impl Draw<'_> {
 /// Each stratum is sorted by random numbers and cut.
 fn by_rank(draw: &Draw<'_>, positions: &[usize], shares: Shares) -> Vec<usize> {
     let mut strata: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let by = Strata::of(draw, positions);
     for (at, &position) in positions.iter().enumerate() {
-        strata.entry(draw.stratum(position)).or_default().push(at);
+        let stratum = by.of_image(draw, at, position)[0];
+        strata.entry(stratum).or_default().push(at);
     }
-    let mut chosen = vec![0; positions.len()];
+    let (mut chosen, n_all) = (vec![0; positions.len()], positions.len());
     // Equal shares go on where those of the last stratum ended, so that their sums are equal too.
     let mut offset = 0;
     for mut stratum in strata.into_values() {
@@ -85,7 +169,7 @@ fn by_rank(draw: &Draw<'_>, positions: &[usize], shares: Shares) -> Vec<usize> {
         for (rank, at) in stratum.into_iter().enumerate() {
             chosen[at] = match shares {
                 Shares::Equal(n_shares) => (offset + rank) % n_shares,
-                Shares::Fractions(fractions) => match sizes(n, fractions) {
+                Shares::Fractions(fractions) => match by.sizes(n, fractions, offset, n_all) {
                     [first, _] if rank < first => 0,
                     [first, second] if rank < first + second => 1,
                     _ => 2,
@@ -141,12 +225,14 @@ struct Group {
 fn by_groups(draw: &Draw<'_>, positions: &[usize], fractions: &[f64]) -> Vec<usize> {
     let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
     let mut totals: BTreeMap<usize, usize> = BTreeMap::new();
+    let by = Strata::of(draw, positions);
     for (at, &position) in positions.iter().enumerate() {
-        let (group, stratum) =
-            (groups.entry(draw.unit(position)).or_default(), draw.stratum(position));
+        let group = groups.entry(draw.unit(position)).or_default();
         group.members.push(at);
-        *group.counts.entry(stratum).or_insert(0) += 1;
-        *totals.entry(stratum).or_insert(0) += 1;
+        for stratum in by.of_image(draw, at, position) {
+            *group.counts.entry(stratum).or_insert(0) += 1;
+            *totals.entry(stratum).or_insert(0) += 1;
+        }
     }
     let mut order: Vec<(&str, Group)> = groups.into_iter().collect();
     order.sort_by_cached_key(|(name, group)| {

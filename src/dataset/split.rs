@@ -9,6 +9,7 @@ use alpaca_random::SeedStream;
 use super::copies;
 use super::error::DatasetError;
 use super::examine::Dataset;
+use super::labels::Labels;
 use super::part::{Part, Split};
 use super::shares::{self, Draw, Shares};
 use crate::spec::{Duplicates, FoldsSpec, SplitBy, SplitSpec};
@@ -81,21 +82,26 @@ fn is_given(dataset: &Dataset, part: Part) -> bool {
 fn check_parts(dataset: &Dataset, split: &Split, spec: &SplitSpec) -> Result<(), DatasetError> {
     let mut wanted = vec![Part::Train, Part::Validation];
     wanted.extend((spec.test > 0.0 || is_given(dataset, Part::Test)).then_some(Part::Test));
-    // With groups and folds, the fractions of each class hold only as far as possible.
-    let is_exact = spec.by == SplitBy::Stratified && spec.groups.is_none() && spec.folds.is_none();
+    // With groups, folds and several labels, the fractions of each class hold only as far as possible.
+    let is_exact = spec.by == SplitBy::Stratified
+        && spec.groups.is_none()
+        && spec.folds.is_none()
+        && dataset.labels == Labels::Class;
     let mut counts = vec![[0; 3]; dataset.classes.len()];
     for (sample, part) in dataset.samples.iter().zip(split.parts()) {
-        counts[sample.candidate.class][*part as usize] += 1;
+        let classes = dataset.labels.classes_of(sample.candidate.label);
+        classes.for_each(|class| counts[class][*part as usize] += 1);
     }
     let n_parts = wanted.len();
     for part in wanted {
         let is_empty = |counts: &[usize; 3]| counts[part as usize] == 0;
+        let has_none = split.parts().iter().all(|found| *found != part);
         let must_have = is_exact || part == Part::Train;
         let lacking = counts.iter().enumerate().filter(|(_, counts)| must_have && is_empty(counts));
         let classes: Vec<(String, usize)> = lacking
             .map(|(class, counts)| (dataset.classes[class].clone(), counts.iter().sum()))
             .collect();
-        if counts.iter().all(is_empty) || !classes.is_empty() {
+        if has_none || !classes.is_empty() {
             let part = part.name();
             return Err(DatasetError::EmptySplit { part, classes, n_parts, is_exact });
         }
@@ -140,7 +146,7 @@ mod tests {
         let split = split(&dataset, &spec(SplitBy::Stratified), Duplicates::Error).unwrap();
         let count = |class, part| {
             let pairs = dataset.samples.iter().zip(split.parts());
-            pairs.filter(|(sample, of)| sample.candidate.class == class && **of == part).count()
+            pairs.filter(|(sample, of)| sample.candidate.label == class && **of == part).count()
         };
         assert_eq!(
             [Part::Train, Part::Validation, Part::Test].map(|part| count(0, part)),
@@ -277,7 +283,7 @@ mod tests {
                         let pairs = dataset.samples.iter().zip(split.parts());
                         pairs
                             .filter(|(s, part)| {
-                                s.candidate.class == class && **part == Part::Validation
+                                s.candidate.label == class && **part == Part::Validation
                             })
                             .count()
                     };

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::copies::MOST_PAIRS;
+use super::copies::{self, MOST_PAIRS};
 use super::decode::{self, DecodeError};
 use super::error::DatasetError;
 use super::examine::{Dataset, Sample};
+use super::labels::Labels;
 use super::likeness::{self, Likeness};
 use super::part::Part;
 use super::scan::{Candidate, Listing, Origin};
 use super::split;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
+use crate::base::target::moments;
 use crate::spec::{Alpha, ImageSize, PixelSpec, SplitSpec};
 
 /// The description of a dataset.
@@ -24,8 +26,14 @@ pub struct Survey {
     pub n_images: usize,
     /// Size of their files in bytes.
     pub bytes: u64,
-    /// Classes with their numbers of images.
+    /// Classes with their numbers of images; of numbers one, with the name of the number.
     pub classes: Vec<ClassSurvey>,
+    /// With several labels an image, how many each has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub several: Option<SeveralSurvey>,
+    /// The distribution of the numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumberSurvey>,
     /// Size of the largest class divided by that of the smallest.
     pub imbalance: f64,
     /// Sizes in pixels; `None` for images that are drawn.
@@ -55,6 +63,28 @@ pub struct ClassSurvey {
     pub n_images: usize,
     /// Number of images in each part of the split.
     pub parts: BTreeMap<&'static str, usize>,
+}
+
+/// How many labels images have that may have several.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SeveralSurvey {
+    /// Mean number of labels of an image.
+    pub mean: f64,
+    /// Most labels of an image.
+    pub most: usize,
+    /// Number of images without a label.
+    pub n_without: usize,
+}
+
+/// The distribution of the numbers of images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct NumberSurvey {
+    /// Smallest number, quartiles and largest number.
+    pub quartiles: [f64; 5],
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
 }
 
 /// Sizes of images: width, then height.
@@ -109,7 +139,8 @@ struct Look {
     likeness: Likeness,
 }
 
-/// Reads every file of a listing.
+/// Reads every file of a listing. `unites_copies` is whether files with the same content are one
+/// image with several classes.
 ///
 /// # Errors
 /// When no file is a readable image.
@@ -117,6 +148,7 @@ pub fn survey(
     listing: Listing,
     split: &SplitSpec,
     pixels: PixelSpec,
+    unites_copies: bool,
     tally: &Tally,
 ) -> Result<Survey, DatasetError> {
     let counting = tally.begin("reading files", "files", listing.candidates.len());
@@ -130,10 +162,11 @@ pub fn survey(
         })
         .collect();
     drop(counting);
-    let mut dataset = Dataset { classes: listing.classes, ..Dataset::default() };
+    let Listing { classes, labels, candidates, split_by, warnings } = listing;
+    let mut dataset = Dataset { classes, labels, ..Dataset::default() };
     let (mut looks, mut bytes) = (vec![], 0);
     let mut bad = BTreeMap::new();
-    for (candidate, found) in listing.candidates.into_iter().zip(found) {
+    for (candidate, found) in candidates.into_iter().zip(found) {
         match found {
             Found::Image { digest, bytes: n, look } => {
                 bytes += n;
@@ -147,10 +180,14 @@ pub fn survey(
     if dataset.samples.is_empty() {
         return Err(DatasetError::EmptyClass { classes: dataset.classes });
     }
+    if unites_copies {
+        let mut stays = copies::unite(&mut dataset).into_iter();
+        looks.retain(|_| stays.next() == Some(true));
+    }
     let parts = split::divide(&dataset, split);
     let duplicates = duplicates(&dataset, parts.parts());
     let near_duplicates = near_duplicates(&dataset, parts.parts(), &looks);
-    let classes = classes(&dataset, parts.parts());
+    let classes = in_parts(&dataset, parts.parts());
     let counts = || classes.iter().map(|class| class.n_images);
     let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
     let mut formats = BTreeMap::new();
@@ -161,6 +198,8 @@ pub fn survey(
         n_images: dataset.samples.len(),
         bytes,
         imbalance: most as f64 / least.max(1) as f64,
+        several: several(&dataset),
+        numbers: numbers(&dataset),
         classes,
         sizes: sizes(&looks, pixels.image_size),
         formats,
@@ -168,8 +207,8 @@ pub fn survey(
         ignored: dataset.ignored,
         duplicates,
         near_duplicates,
-        split_by: listing.split_by,
-        warnings: listing.warnings,
+        split_by,
+        warnings,
     })
 }
 
@@ -177,7 +216,7 @@ fn look_at(candidate: &Candidate, alpha: Alpha) -> Found {
     let file = match &candidate.origin {
         Origin::File(file) => file,
         Origin::Drawn { generator, number } => {
-            let digest = generator.digest(candidate.class, *number);
+            let digest = generator.digest(candidate.label, *number);
             return Found::Image { digest, bytes: 0, look: None };
         }
     };
@@ -201,12 +240,14 @@ fn look_at(candidate: &Candidate, alpha: Alpha) -> Found {
     }
 }
 
-fn classes(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {
+fn in_parts(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {
     let none: BTreeMap<&'static str, usize> =
         [Part::Train, Part::Validation, Part::Test].map(|part| (part.name(), 0)).into();
     let mut in_parts = vec![none; dataset.classes.len()];
     for (sample, part) in dataset.samples.iter().zip(parts) {
-        *in_parts[sample.candidate.class].entry(part.name()).or_insert(0) += 1;
+        for class in dataset.labels.classes_of(sample.candidate.label) {
+            *in_parts[class].entry(part.name()).or_insert(0) += 1;
+        }
     }
     dataset
         .classes
@@ -218,6 +259,33 @@ fn classes(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {
             parts,
         })
         .collect()
+}
+
+fn several(dataset: &Dataset) -> Option<SeveralSurvey> {
+    let Labels::Classes(sets) = &dataset.labels else { return None };
+    let counts = || dataset.samples.iter().map(|sample| sets[sample.candidate.label].len());
+    Some(SeveralSurvey {
+        mean: counts().sum::<usize>() as f64 / dataset.samples.len() as f64,
+        most: counts().max().unwrap_or(0),
+        n_without: counts().filter(|n| *n == 0).count(),
+    })
+}
+
+fn numbers(dataset: &Dataset) -> Option<NumberSurvey> {
+    let Labels::Number(all) = &dataset.labels else { return None };
+    let of = |sample: &Sample| all[sample.candidate.label];
+    let mut numbers: Vec<f64> = dataset.samples.iter().map(of).collect();
+    numbers.sort_unstable_by(f64::total_cmp);
+    let (mean, deviation) = moments(&numbers);
+    let quartiles = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| quantile(&numbers, share));
+    Some(NumberSurvey { quartiles, mean, deviation })
+}
+
+/// A quantile of ascending numbers, interpolated between neighbors as numpy does by default.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = (sorted.len() - 1) as f64 * share;
+    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    below + (above - below) * at.fract()
 }
 
 fn sizes(looks: &[Option<Look>], wanted: ImageSize) -> Option<Sizes> {
@@ -248,7 +316,7 @@ fn alike(dataset: &Dataset, parts: &[Part], positions: &[usize], distance: u32) 
             .collect(),
         distance,
         across_parts: differs(&|position| parts[position] as usize),
-        across_classes: differs(&|position| candidate(position).class),
+        across_classes: differs(&|position| candidate(position).label),
     }
 }
 

@@ -3,18 +3,19 @@
 use serde::Serialize;
 
 use super::images::common;
-use super::run::FinishedRun;
+use super::run::{FinishedRun, Prediction};
 
 /// An image for which two runs predict different classes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flip {
     /// The path relative to the dataset directory.
     pub path: String,
-    /// The true class.
+    /// The true class, or the true classes as tables have them.
     pub label: String,
-    /// The class that each of the two runs predicts, with its probability.
+    /// What each of the two runs predicts, with its probability; of several classes, the geometric
+    /// mean of the probabilities.
     pub predicted: [(String, f64); 2],
-    /// The probability of the true class in each of the two runs.
+    /// The probability of the truth in each of the two runs.
     pub own: [f64; 2],
 }
 
@@ -35,13 +36,15 @@ pub(super) fn flips(first: &FinishedRun, second: &FinishedRun) -> Vec<Flip> {
     let mut flips: Vec<Flip> = common(first, second)
         .filter_map(|path| {
             let both = [first, second].map(|run| &run.predictions[path]);
-            let label = both[0].label.clone();
-            (both[0].predicted != both[1].predicted).then(|| Flip {
+            // Estimates of a number hardly ever are the same.
+            let is_number = matches!(both[0], Prediction::Number { .. });
+            let predicted = both.map(Prediction::predicted);
+            let flips = both[0].is_like(both[1]) && !is_number && predicted[0] != predicted[1];
+            flips.then(|| Flip {
                 path: path.to_owned(),
-                predicted: both
-                    .map(|said| (said.predicted.clone(), said.probability(&said.predicted))),
-                own: both.map(|said| said.probability(&label)),
-                label,
+                label: both[0].truth(),
+                predicted: both.map(|said| (said.predicted(), said.confidence())),
+                own: both.map(Prediction::of_truth),
             })
         })
         .collect();

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::run::FinishedRun;
 use crate::event::EpochMetrics;
+use crate::metrics::Measures;
 use crate::run_dir::layout;
 
 /// A metric in each run.
@@ -31,9 +32,20 @@ pub(super) enum Verdict {
 /// Whether a change of a metric is for the better; `None` if it is neither.
 pub(super) fn verdict(metric: &str, change: f64) -> Option<Verdict> {
     /// The metrics of which less is better.
-    const LOWER: [&str; 4] = ["loss", "log_loss", "brier_score", "expected_calibration_error"];
+    const LOWER: [&str; 7] = [
+        "loss",
+        "log_loss",
+        "brier_score",
+        "expected_calibration_error",
+        "hamming_loss",
+        "mae",
+        "rmse",
+    ];
+    /// The metrics that are neither good nor bad.
+    const NEITHER: [&str; 5] =
+        ["n_images", "epoch", "learning_rate", "mean_error", "labels_per_image"];
     let name = metric.rsplit('/').next().unwrap_or(metric);
-    if change == 0.0 || ["n_images", "epoch", "learning_rate"].contains(&name) {
+    if change == 0.0 || NEITHER.contains(&name) {
         return None;
     }
     let is_lower = LOWER.contains(&name);
@@ -77,9 +89,9 @@ fn figures(run: &FinishedRun) -> Vec<(&'static str, String, f64)> {
             let mut add = |name: &str, value: f64| {
                 figures.push((layout::METRICS, format!("{stage}/{which}/{name}"), value));
             };
-            add("val/accuracy", validation.accuracy);
+            add(&format!("val/{}", validation.score.column()), validation.score.value());
             add("val/loss", validation.loss);
-            add("train/accuracy", train.accuracy);
+            add(&format!("train/{}", train.score.column()), train.score.value());
             add("train/loss", train.loss);
             add("epoch", *epoch as f64);
         }
@@ -87,23 +99,58 @@ fn figures(run: &FinishedRun) -> Vec<(&'static str, String, f64)> {
     if run.predictions.is_empty() {
         return figures;
     }
-    let mut add = |name: &str, value: f64| {
-        figures.push((layout::PREDICTIONS, name.to_owned(), value));
+    let measured = of_predictions(&run.measured());
+    figures.extend(measured.into_iter().map(|(name, value)| (layout::PREDICTIONS, name, value)));
+    figures
+}
+
+/// The metrics of predictions, each with its name. Those that are not defined are left out.
+fn of_predictions(measures: &Measures) -> Vec<(String, f64)> {
+    let mut figures = vec![];
+    let mut add = |name: &str, value: Option<f64>| {
+        figures.extend(value.map(|value| (name.to_owned(), value)));
     };
-    let all = run.measured();
-    add("accuracy", all.accuracy);
-    add("balanced_accuracy", all.balanced_accuracy);
-    add("macro_f1", all.macro_f1);
-    all.roc_auc.into_iter().for_each(|value| add("roc_auc", value));
-    all.average_precision.into_iter().for_each(|value| add("average_precision", value));
-    add("log_loss", all.log_loss);
-    add("brier_score", all.brier_score);
-    add("expected_calibration_error", all.expected_calibration_error);
-    for class in all.classes {
-        let name = &class.name;
-        add(&format!("{name}/recall"), class.recall);
-        add(&format!("{name}/precision"), class.precision);
-        add(&format!("{name}/f1"), class.f1);
+    match measures {
+        Measures::Class(all) => {
+            add("accuracy", Some(all.accuracy));
+            add("balanced_accuracy", Some(all.balanced_accuracy));
+            add("macro_f1", Some(all.macro_f1));
+            add("roc_auc", all.roc_auc);
+            add("average_precision", all.average_precision);
+            add("log_loss", Some(all.log_loss));
+            add("brier_score", Some(all.brier_score));
+            add("expected_calibration_error", Some(all.expected_calibration_error));
+            for class in &all.classes {
+                let name = &class.name;
+                add(&format!("{name}/recall"), Some(class.recall));
+                add(&format!("{name}/precision"), Some(class.precision));
+                add(&format!("{name}/f1"), Some(class.f1));
+            }
+        }
+        Measures::Several(all) => {
+            add("average_precision", all.average_precision);
+            add("micro_average_precision", all.micro_average_precision);
+            add("macro_f1", Some(all.macro_f1));
+            add("micro_f1", Some(all.micro_f1));
+            add("subset_accuracy", Some(all.subset_accuracy));
+            add("hamming_loss", Some(all.hamming_loss));
+            add("roc_auc", all.roc_auc);
+            add("log_loss", Some(all.log_loss));
+            for class in &all.classes {
+                let name = &class.name;
+                add(&format!("{name}/average_precision"), class.average_precision);
+                add(&format!("{name}/recall"), Some(class.recall));
+                add(&format!("{name}/precision"), Some(class.precision));
+                add(&format!("{name}/f1"), Some(class.f1));
+            }
+        }
+        Measures::Number(all) => {
+            add("mae", Some(all.mae));
+            add("rmse", Some(all.rmse));
+            add("mean_error", Some(all.mean_error));
+            add("r2", all.r2);
+            add("spearman", all.spearman);
+        }
     }
     figures
 }

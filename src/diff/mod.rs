@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use chance::Chance;
+pub use chance::{Chance, CorrectChange, ErrorChange};
 pub use flips::Flip;
 pub use images::ImageChanges;
 pub use metrics::MetricRow;
@@ -65,6 +65,9 @@ pub struct Diff {
     pub metrics: Vec<MetricRow>,
     /// The first run compared with each of the others.
     pub pairs: Vec<Pair>,
+    /// The name of the score of the first run: accuracy, or that of several classes.
+    #[serde(skip)]
+    score: &'static str,
     #[serde(skip)]
     curves: Vec<Curves>,
     /// The image directory of the first run, if it still exists.
@@ -88,6 +91,9 @@ pub struct Pair {
     pub chance: Option<Chance>,
     /// Whether the final weights are the same, bit for bit.
     pub same_weights: bool,
+    /// Whether both learn the same: one class, several classes or a number an image.
+    #[serde(skip)]
+    same_target: bool,
 }
 
 /// Compares finished runs with the first of them.
@@ -104,6 +110,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
         flips: flips::flips(first, other),
         chance: chance::chance(first, other),
         same_weights: first.weights() == other.weights(),
+        same_target: first.score() == other.score(),
     };
     let pairs: Vec<Pair> = runs[1..].iter().map(pair).collect();
     let values = values::values(&runs);
@@ -121,6 +128,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
         environment,
         metrics,
         pairs,
+        score: first.score(),
         curves: runs.iter().map(FinishedRun::curves).collect(),
         images: first.images(),
         alpha: first.alpha(),

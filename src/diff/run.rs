@@ -9,12 +9,15 @@ use super::DiffError;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
+use crate::base::label_list;
 use crate::base::names;
-use crate::event::{EpochMetrics, Evaluated};
+use crate::base::target::Target;
+use crate::event::{EpochMetrics, Evaluated, Further, Score};
 use crate::metrics::calibration::surprise;
-use crate::metrics::{self, Metrics, Scored};
+use crate::metrics::{self, Measures, Scored, number, several};
 use crate::pipeline::resolved;
 use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::Predictions;
 use crate::run_dir::plot::overlay::Curves;
 use crate::run_dir::table::{self, Rows};
 use crate::run_dir::{layout, measured, verify};
@@ -44,27 +47,102 @@ pub(super) struct ImageRecord {
     pub(super) digest: String,
 }
 
-/// The prediction for an image.
+/// The prediction for an image. Classes are compared by name, since runs may have different ones.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Prediction {
-    pub(super) label: String,
-    pub(super) predicted: String,
-    pub(super) probabilities: BTreeMap<String, f64>,
+pub(super) enum Prediction {
+    /// Of an image of one class.
+    Class { label: String, predicted: String, probabilities: BTreeMap<String, f64> },
+    /// Of an image that may have several classes.
+    Several { labels: BTreeSet<String>, probabilities: BTreeMap<String, f64> },
+    /// Of an image with a number.
+    Number { number: f64, estimate: f64 },
 }
 
 impl Prediction {
+    /// Whether it is of the same kind as another, so that they can be compared.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
+    /// Whether it is correct; never for a number.
     pub(super) fn is_correct(&self) -> bool {
-        self.label == self.predicted
+        match self {
+            Self::Class { label, predicted, .. } => label == predicted,
+            Self::Several { labels, .. } => self.given() == labels.iter().collect(),
+            Self::Number { .. } => false,
+        }
+    }
+
+    /// The truth as text.
+    pub(super) fn truth(&self) -> String {
+        match self {
+            Self::Class { label, .. } => label.clone(),
+            Self::Several { labels, .. } => label_list::written(labels.iter().map(String::as_str)),
+            Self::Number { number, .. } => number.to_string(),
+        }
+    }
+
+    /// What is predicted as text.
+    pub(super) fn predicted(&self) -> String {
+        match self {
+            Self::Class { predicted, .. } => predicted.clone(),
+            Self::Several { .. } => {
+                label_list::written(self.given().into_iter().map(String::as_str))
+            }
+            Self::Number { estimate, .. } => estimate.to_string(),
+        }
+    }
+
+    /// The probability of what is predicted.
+    pub(super) fn confidence(&self) -> f64 {
+        match self {
+            Self::Class { predicted, .. } => self.probability(predicted),
+            Self::Several { probabilities, .. } => {
+                let sure = probabilities.values().map(|p| libm::log(p.max(1.0 - p)));
+                libm::exp(sure.sum::<f64>() / probabilities.len().max(1) as f64)
+            }
+            Self::Number { .. } => 0.0,
+        }
+    }
+
+    /// The probability of the truth.
+    pub(super) fn of_truth(&self) -> f64 {
+        match self {
+            Self::Class { label, .. } => self.probability(label),
+            Self::Several { .. } => libm::exp(-self.loss()),
+            Self::Number { .. } => 0.0,
+        }
+    }
+
+    /// The classes that are given, if there may be several.
+    fn given(&self) -> BTreeSet<&String> {
+        let Self::Several { probabilities, .. } = self else { return BTreeSet::new() };
+        let given = probabilities.iter().filter(|(_, p)| **p >= several::THRESHOLD);
+        given.map(|(class, _)| class).collect()
     }
 
     /// The probability of a class; zero for a class that the run does not have.
     pub(super) fn probability(&self, class: &str) -> f64 {
-        self.probabilities.get(class).copied().unwrap_or(0.0)
+        match self {
+            Self::Class { probabilities, .. } | Self::Several { probabilities, .. } => {
+                probabilities.get(class).copied().unwrap_or(0.0)
+            }
+            Self::Number { .. } => 0.0,
+        }
     }
 
-    /// The cross-entropy loss, in nats.
-    pub(super) fn log_loss(&self) -> f64 {
-        surprise(self.probability(&self.label))
+    /// The cross-entropy loss in nats, the mean of several classes; or the absolute error of a number.
+    pub(super) fn loss(&self) -> f64 {
+        match self {
+            Self::Class { label, .. } => surprise(self.probability(label)),
+            Self::Several { labels, probabilities } => {
+                let losses = probabilities
+                    .iter()
+                    .map(|(class, p)| surprise(if labels.contains(class) { *p } else { 1.0 - p }));
+                losses.sum::<f64>() / probabilities.len().max(1) as f64
+            }
+            Self::Number { number, estimate } => (estimate - number).abs(),
+        }
     }
 }
 
@@ -92,21 +170,73 @@ impl FinishedRun {
     ///
     /// # Panics
     /// When there are no predictions.
-    pub(super) fn measured(&self) -> Metrics {
-        let said = || self.predictions.values();
-        let known =
-            said().flat_map(|said| said.probabilities.keys().chain([&said.label, &said.predicted]));
+    pub(super) fn measured(&self) -> Measures {
+        match self.predictions.values().next() {
+            Some(Prediction::Number { .. }) => {
+                let scored = self.predictions.values().filter_map(|said| match said {
+                    Prediction::Number { number, estimate } => {
+                        Some(number::Scored { number: *number, estimate: *estimate })
+                    }
+                    _ => None,
+                });
+                let name = self.manifest.dataset.classes.first().map_or("number", String::as_str);
+                let metrics = number::measure(name, &scored.collect::<Vec<_>>());
+                Measures::Number(Box::new(metrics))
+            }
+            Some(Prediction::Several { .. }) => self.of_several(),
+            _ => self.of_class(),
+        }
+    }
+
+    fn of_class(&self) -> Measures {
+        let said = || {
+            self.predictions.values().filter_map(|said| match said {
+                Prediction::Class { label, predicted, probabilities } => {
+                    Some((said, label, predicted, probabilities))
+                }
+                _ => None,
+            })
+        };
+        let known = said().flat_map(|(_, label, predicted, probabilities)| {
+            probabilities.keys().chain([label, predicted])
+        });
         let classes: Vec<String> = known.cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let class = |name| classes.binary_search(name).expect("all names are among them");
         let probabilities: Vec<Vec<f64>> = said()
-            .map(|said| classes.iter().map(|class| said.probability(class)).collect())
+            .map(|(said, ..)| classes.iter().map(|class| said.probability(class)).collect())
             .collect();
-        let scored = said().zip(&probabilities).map(|(said, probabilities)| Scored {
-            label: class(&said.label),
-            predicted: class(&said.predicted),
-            probabilities,
+        let scored = said().zip(&probabilities).map(|((_, label, predicted, _), probabilities)| {
+            Scored { label: class(label), predicted: class(predicted), probabilities }
         });
-        metrics::measure(&classes, &scored.collect::<Vec<_>>())
+        let metrics = metrics::measure(&classes, &scored.collect::<Vec<_>>());
+        Measures::Class(Box::new(metrics))
+    }
+
+    fn of_several(&self) -> Measures {
+        let said = || {
+            self.predictions.values().filter_map(|said| match said {
+                Prediction::Several { labels, probabilities } => Some((labels, probabilities)),
+                _ => None,
+            })
+        };
+        let classes: Vec<String> =
+            said().next().map(|(_, all)| all.keys().cloned().collect()).unwrap_or_default();
+        let place = |name: &String| classes.binary_search(name).ok().map(|at| at as u32);
+        let rows: Vec<(Vec<u32>, Vec<f64>)> = said()
+            .map(|(labels, all)| {
+                (labels.iter().filter_map(place).collect(), all.values().copied().collect())
+            })
+            .collect();
+        let scored =
+            rows.iter().map(|(labels, probabilities)| several::Scored { labels, probabilities });
+        let metrics = several::measure(&classes, &scored.collect::<Vec<_>>());
+        Measures::Several(Box::new(metrics))
+    }
+
+    /// The name of the score of its epochs.
+    pub(super) fn score(&self) -> &'static str {
+        let epoch = self.stages.iter().find_map(|(_, epochs)| epochs.first());
+        epoch.map_or("accuracy", |epoch| epoch.validation.score.words())
     }
 
     /// The digests of the final weights: best and last.
@@ -163,22 +293,26 @@ fn images(path: &Path) -> Result<BTreeMap<String, ImageRecord>, DiffError> {
 fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
     let rows = table::read(path)?;
     let stage = column(&rows, path, "stage")?;
+    let scores: [fn(f64) -> Score; 3] =
+        [Score::Accuracy, Score::SubsetAccuracy, Score::MeanAbsoluteError];
+    let is_there =
+        |score: &fn(f64) -> Score| rows.column(&format!("val/{}", score(0.0).column())).is_some();
+    let score = scores.into_iter().find(is_there).unwrap_or(Score::Accuracy);
+    let [of_training, of_validation] =
+        ["train", "val"].map(|part| format!("{part}/{}", score(0.0).column()));
+    let names = ["epoch", "train/loss", &of_training, "val/loss", &of_validation, "learning_rate"];
     let columns =
-        ["epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"]
-            .iter()
-            .map(|name| column(&rows, path, name))
-            .collect::<Result<Vec<_>, _>>()?;
+        names.iter().map(|name| column(&rows, path, name)).collect::<Result<Vec<_>, _>>()?;
     let mut stages: Vec<(String, Vec<EpochMetrics>)> = vec![];
     for row in &rows.rows {
         let cells: Vec<f64> =
             columns.iter().map(|column| number(path, &row[*column])).collect::<Result<_, _>>()?;
         let metrics = EpochMetrics {
             epoch: cells[0] as usize,
-            train: Evaluated { loss: cells[1], accuracy: cells[2] },
-            validation: Evaluated { loss: cells[3], accuracy: cells[4] },
+            train: Evaluated { loss: cells[1], score: score(cells[2]) },
+            validation: Evaluated { loss: cells[3], score: score(cells[4]) },
             // Not compared, because runs of earlier builds do not have them.
-            balanced_accuracy: 0.0,
-            macro_f1: 0.0,
+            further: Further::None {},
             learning_rate: cells[5],
         };
         match stages.last_mut() {
@@ -190,11 +324,24 @@ fn stages(path: &Path) -> Result<Vec<(String, Vec<EpochMetrics>)>, DiffError> {
 }
 
 fn predictions(path: &Path) -> Result<BTreeMap<String, Prediction>, DiffError> {
-    let (classes, rows) = measured::read_predictions(path)?;
+    let Predictions { classes, rows, .. } = measured::read_predictions(path)?;
     let named = rows.into_iter().map(|row| {
-        let probabilities = classes.iter().cloned().zip(row.probabilities).collect();
-        let (label, predicted) = (classes[row.label].clone(), classes[row.predicted].clone());
-        (row.path, Prediction { label, predicted, probabilities })
+        let probabilities = || classes.iter().cloned().zip(row.outputs.iter().copied()).collect();
+        let said = match &row.target {
+            Target::Class(label) => Prediction::Class {
+                label: classes[*label].clone(),
+                predicted: classes[row.predicted()].clone(),
+                probabilities: probabilities(),
+            },
+            Target::Classes(labels) => Prediction::Several {
+                labels: labels.iter().map(|class| classes[*class as usize].clone()).collect(),
+                probabilities: probabilities(),
+            },
+            Target::Number(number) => {
+                Prediction::Number { number: *number, estimate: row.outputs[0] }
+            }
+        };
+        (row.path, said)
     });
     Ok(named.collect())
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::metrics::{Verdict, verdict};
-use super::{Chance, Diff, Flip, ImageChanges, MetricRow, Pair};
+use super::{Chance, CorrectChange, Diff, Flip, ImageChanges, MetricRow, Pair};
 use crate::base::leaves;
 use crate::base::text;
 use crate::run_dir::layout;
@@ -204,6 +204,12 @@ pub(super) fn images(pair: &Pair, style: Style) -> Vec<String> {
 
 /// Warnings about metrics of different images.
 pub(super) fn warnings(pair: &Pair) -> Option<String> {
+    if !pair.same_target {
+        return Some(
+            "warning: the two runs learn different things about images; their metrics cannot be compared"
+                .to_owned(),
+        );
+    }
     let [first, second, both] = pair.images.n_validation;
     if both == 0 {
         return Some(
@@ -221,29 +227,46 @@ pub(super) fn warnings(pair: &Pair) -> Option<String> {
 
 /// The summary of the flips and of the metrics on shared images.
 pub(super) fn about(pair: &Pair, diff: &Diff, chance: &Chance) -> String {
-    let Chance { n, n_better, n_worse, p_value, is_significant, .. } = chance;
     let between = if diff.pairs.len() > 1 {
         format!("{} to {}: ", diff.runs[0], pair.other)
     } else {
         String::new()
     };
-    let accuracy = signed(chance.accuracy);
-    let log_loss = signed(chance.log_loss);
-    let verdict = if n_better + n_worse == 0 {
-        "no image is classified correctly by only one run".to_owned()
-    } else if *is_significant {
-        format!("more than chance (exact McNemar test, p = {})", p_text(*p_value))
-    } else {
-        format!("consistent with chance (exact McNemar test, p = {})", p_text(*p_value))
+    let verdict = |test: &str, p_value: f64| {
+        let what = if chance.is_significant() { "more than" } else { "consistent with" };
+        format!("{what} chance ({test}, p = {})", p_text(p_value))
     };
-    format!(
-        "{between}{} of {n} shared validation images flipped: {n_better} better, {n_worse} worse\n\
-         accuracy {accuracy} (95 % interval {}): {verdict}\n\
-         log-loss {log_loss} (95 % interval {})",
-        pair.flips.len(),
-        interval(chance.accuracy_interval),
-        interval(chance.log_loss_interval),
-    )
+    match chance {
+        Chance::Correct(change) => {
+            let CorrectChange { n, n_better, n_worse, .. } = change;
+            let verdict = if n_better + n_worse == 0 {
+                "no image is classified correctly by only one run".to_owned()
+            } else {
+                verdict("exact McNemar test", change.p_value)
+            };
+            format!(
+                "{between}{} of {n} shared validation images flipped: {n_better} better, {n_worse} worse\n\
+                 {} {} (95 % interval {}): {verdict}\n\
+                 log-loss {} (95 % interval {})",
+                pair.flips.len(),
+                diff.score,
+                signed(change.accuracy),
+                interval(change.accuracy_interval),
+                signed(change.log_loss),
+                interval(change.log_loss_interval),
+            )
+        }
+        Chance::Error(change) => format!(
+            "{between}estimates of {} shared validation images: {} nearer, {} farther\n\
+             mean absolute error {} (95 % interval {}): {}",
+            change.n,
+            change.n_better,
+            change.n_worse,
+            signed(change.mae),
+            interval(change.mae_interval),
+            verdict("paired randomization test", change.p_value),
+        ),
+    }
 }
 
 fn signed(value: f64) -> String {

@@ -202,7 +202,7 @@ mod tests {
             let mut generator = stream.child("pictures").generator();
             let values = (0..2 * 64 * 96 * 3).map(|_| generator.between(-1.0, 1.0)).collect();
             let images = Tensor::new(&[2, 64, 96, 3], values);
-            let batch = Batch { images, labels: vec![0; 2], samples: vec![0, 1] };
+            let batch = Batch { images, samples: vec![0, 1] };
             let logits = Inference::new(&network, &weights).unwrap().logits(&batch).unwrap();
             let explainer = Explainer::new(&network, &weights).unwrap();
             for class in 0..n_classes {

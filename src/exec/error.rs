@@ -68,6 +68,9 @@ pub enum RunError {
         /// The content that plots never have.
         source: NotAPlot,
     },
+    /// A model of numbers is to be evaluated on a directory of classes.
+    #[error("a directory has no numbers to evaluate on")]
+    NoNumbers,
     /// A model is to be evaluated without images.
     #[error("no images to evaluate on")]
     NothingToMeasure,
@@ -95,6 +98,7 @@ impl RunError {
             | Self::Lock(_)
             | Self::Checkpoint(_)
             | Self::UnknownClasses { .. }
+            | Self::NoNumbers
             | Self::NothingToMeasure
             | Self::Export(_)
             | Self::Plot { .. }
@@ -133,6 +137,11 @@ impl RunError {
             Self::Changed { hints, .. } => hints.clone(),
             Self::UnknownClasses { unknown, known } => unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
+            Self::NoNumbers => vec![
+                "this model estimates numbers: evaluate it on the images of its run, with `--split test` \
+                 or `--split validation`"
+                    .to_owned(),
+            ],
             Self::Plot { .. } => vec![
                 "reports include only plots without scripts and links; remove the file, or do \
                  not trust the run directory"
@@ -162,6 +171,7 @@ impl RunError {
             | Self::Checkpoint(_)
             | Self::Changed { .. }
             | Self::UnknownClasses { .. }
+            | Self::NoNumbers
             | Self::NothingToMeasure
             | Self::Export(_)
             | Self::Plot { .. }
@@ -246,13 +256,15 @@ pub enum ExportError {
     /// tract cannot run the file.
     #[error(transparent)]
     Tract(#[from] GraphError),
-    /// The file predicts other probabilities.
+    /// The file gives other outputs.
     #[error(
-        "the exported file and the model differ by {difference:.1e} on `{path}`, more than {TOLERANCE:.0e}"
+        "the exported file and the model differ by {difference:.1e} on `{path}`, more than {limit:.0e}"
     )]
     Disagreement {
-        /// The largest difference of a probability.
+        /// The largest difference of an output.
         difference: f64,
+        /// The largest that counts as agreement.
+        limit: f64,
         /// Path of the image.
         path: String,
     },

@@ -13,26 +13,56 @@ pub use page::render as render_page;
 pub use text::render;
 
 use crate::base::fs::{self, FileError};
-use crate::metrics::{self, Metrics, Scored, interval};
-use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::base::target::Target;
+use crate::metrics::{Measures, interval};
+use crate::run_dir::measured::{self, Measured, PredictionRow, Predictions};
 use crate::run_dir::{layout, table};
+use crate::spec::TargetSpec;
 
 /// The table of the folds.
 pub const FOLDS: &str = "folds.csv";
 /// The result as JSON.
 pub const SUMMARY: &str = "folds.json";
 
-/// A metric that is averaged: its name and value.
-type Metric = (&'static str, fn(&Metrics) -> Option<f64>);
+/// The metrics that are averaged, with their values.
+fn averaged(measures: &Measures) -> Vec<(&'static str, Option<f64>)> {
+    match measures {
+        Measures::Class(of) => vec![
+            ("accuracy", Some(of.accuracy)),
+            ("balanced_accuracy", Some(of.balanced_accuracy)),
+            ("macro_f1", Some(of.macro_f1)),
+            ("log_loss", Some(of.log_loss)),
+            ("roc_auc", of.roc_auc),
+            ("average_precision", of.average_precision),
+        ],
+        Measures::Several(of) => vec![
+            ("average_precision", of.average_precision),
+            ("macro_f1", Some(of.macro_f1)),
+            ("subset_accuracy", Some(of.subset_accuracy)),
+            ("hamming_loss", Some(of.hamming_loss)),
+            ("log_loss", Some(of.log_loss)),
+            ("micro_f1", Some(of.micro_f1)),
+            ("micro_average_precision", of.micro_average_precision),
+            ("roc_auc", of.roc_auc),
+        ],
+        Measures::Number(of) => vec![
+            ("mae", Some(of.mae)),
+            ("rmse", Some(of.rmse)),
+            ("r2", of.r2),
+            ("spearman", of.spearman),
+        ],
+    }
+}
 
-const METRICS: [Metric; 6] = [
-    ("accuracy", |metrics| Some(metrics.accuracy)),
-    ("balanced_accuracy", |metrics| Some(metrics.balanced_accuracy)),
-    ("macro_f1", |metrics| Some(metrics.macro_f1)),
-    ("log_loss", |metrics| Some(metrics.log_loss)),
-    ("roc_auc", |metrics| metrics.roc_auc),
-    ("average_precision", |metrics| metrics.average_precision),
-];
+/// The range that a metric can have.
+fn range(name: &str) -> [f64; 2] {
+    match name {
+        "log_loss" | "mae" | "rmse" => [0.0, f64::INFINITY],
+        "r2" => [f64::NEG_INFINITY, 1.0],
+        "spearman" => [-1.0, 1.0],
+        _ => [0.0, 1.0],
+    }
+}
 
 /// The result of a cross-validation.
 #[derive(Clone, Debug, Serialize)]
@@ -43,10 +73,10 @@ pub struct CrossValidation {
     pub metrics: Vec<OverFolds>,
     /// The metrics of the out-of-fold predictions: each image once, with the mean of its
     /// probabilities over the repeats.
-    pub out_of_fold: Metrics,
+    pub out_of_fold: Measures,
     /// The out-of-fold predictions.
     #[serde(skip)]
-    pub predictions: Vec<PredictionRow>,
+    pub predictions: Predictions,
 }
 
 /// A fold.
@@ -88,33 +118,37 @@ pub struct OverFolds {
 /// When there are no runs, or one has no validation images.
 pub fn summarize(runs: &[PathBuf], n_folds: usize) -> Result<CrossValidation, FileError> {
     let mut folds = vec![];
-    let mut classes: Vec<String> = vec![];
-    // The sum of the probabilities of each image, and the number of its predictions.
-    let mut sums: BTreeMap<String, (usize, Vec<f64>, usize)> = BTreeMap::new();
+    let (mut target, mut classes) = (TargetSpec::Class, vec![]);
+    // The sum of the outputs for each image, and the number of its predictions.
+    let mut sums: BTreeMap<String, (Target, Vec<f64>, usize)> = BTreeMap::new();
     for (number, run) in runs.iter().enumerate() {
-        let (of_run, rows) = measured::read_predictions(&run.join(layout::PREDICTIONS))?;
-        let scored: Vec<Scored<'_>> = rows.iter().map(PredictionRow::scored).collect();
-        let metrics = metrics::measure(&of_run, &scored);
+        let mut of_run = measured::read_predictions(&run.join(layout::PREDICTIONS))?;
+        if of_run.target == TargetSpec::Number {
+            of_run.classes = names(&run.join(layout::CLASSES))?;
+        }
+        let metrics = of_run.measure();
         folds.push(Fold {
             fold: number,
             repeat: number / n_folds,
             run: run.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             n_train: count_training(&run.join(layout::SPLITS))?,
-            n_validation: rows.len(),
-            metrics: METRICS.iter().map(|(name, of)| (*name, of(&metrics))).collect(),
+            n_validation: of_run.rows.len(),
+            metrics: averaged(&metrics).into_iter().collect(),
         });
-        classes = of_run;
-        for row in rows {
-            let none = || (row.label, vec![0.0; row.probabilities.len()], 0);
-            let (_, sum, n) = sums.entry(row.path).or_insert_with(none);
-            sum.iter_mut().zip(&row.probabilities).for_each(|(sum, p)| *sum += p);
+        (target, classes) = (of_run.target, of_run.classes);
+        for row in of_run.rows {
+            let PredictionRow { path, target, outputs } = row;
+            let none = || (target, vec![0.0; outputs.len()], 0);
+            let (_, sum, n) = sums.entry(path).or_insert_with(none);
+            sum.iter_mut().zip(&outputs).for_each(|(sum, output)| *sum += output);
             *n += 1;
         }
     }
-    let predictions: Vec<PredictionRow> = sums.into_iter().map(mean_prediction).collect();
-    let scored: Vec<Scored<'_>> = predictions.iter().map(PredictionRow::scored).collect();
-    let out_of_fold = metrics::measure(&classes, &scored);
-    let metrics = METRICS.iter().filter_map(|(name, _)| over_folds(name, &folds)).collect();
+    let rows = sums.into_iter().map(mean_prediction).collect();
+    let predictions = Predictions { target, classes, rows };
+    let out_of_fold = predictions.measure();
+    let metrics = averaged(&out_of_fold).into_iter();
+    let metrics = metrics.filter_map(|(name, _)| over_folds(name, &folds)).collect();
     Ok(CrossValidation { folds, metrics, out_of_fold, predictions })
 }
 
@@ -126,12 +160,13 @@ pub fn summarize(runs: &[PathBuf], n_folds: usize) -> Result<CrossValidation, Fi
 pub fn write(directory: &Path, found: &CrossValidation) -> Result<(), FileError> {
     let mut columns =
         ["fold", "repeat", "run", "n_train", "n_validation"].map(str::to_owned).to_vec();
-    columns.extend(METRICS.iter().map(|(name, _)| (*name).to_owned()));
+    let names: Vec<&str> = averaged(&found.out_of_fold).into_iter().map(|(name, _)| name).collect();
+    columns.extend(names.iter().map(|name| (*name).to_owned()));
     let rows = found.folds.iter().map(|fold| {
         let mut cells = vec![fold.fold.to_string(), fold.repeat.to_string(), fold.run.clone()];
         cells.extend([fold.n_train.to_string(), fold.n_validation.to_string()]);
         let value = |value: &Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-        cells.extend(METRICS.iter().map(|(name, _)| value(&fold.metrics[name])));
+        cells.extend(names.iter().map(|name| value(&fold.metrics[name])));
         cells
     });
     table::write(&directory.join(FOLDS), &columns, rows)?;
@@ -147,10 +182,15 @@ pub fn write(directory: &Path, found: &CrossValidation) -> Result<(), FileError>
     measured::write(directory, &measured, &found.predictions)
 }
 
-/// The prediction with the mean probabilities of an image.
-fn mean_prediction((path, (label, sum, n)): (String, (usize, Vec<f64>, usize))) -> PredictionRow {
-    let probabilities: Vec<f64> = sum.iter().map(|sum| sum / n as f64).collect();
-    PredictionRow { path, label, predicted: metrics::predicted(&probabilities), probabilities }
+/// The prediction with the mean outputs for an image.
+fn mean_prediction((path, (target, sum, n)): (String, (Target, Vec<f64>, usize))) -> PredictionRow {
+    PredictionRow { path, target, outputs: sum.iter().map(|sum| sum / n as f64).collect() }
+}
+
+/// The names in a classes.json.
+fn names(path: &Path) -> Result<Vec<String>, FileError> {
+    let text = fs::read_text(path)?;
+    serde_json::from_str(&text).map_err(|error| FileError::new("read", path, error.into()))
 }
 
 /// A metric over the folds in which it is defined.
@@ -162,9 +202,8 @@ fn over_folds(name: &'static str, folds: &[Fold]) -> Option<OverFolds> {
     (!values.is_empty()).then(|| {
         let ratio = n_validation as f64 / n_train.max(1) as f64;
         let (mean, deviation, interval) = interval::over_folds(&values, ratio);
-        // All metrics are at least 0, and all but the loss at most 1.
-        let most = if name == "log_loss" { f64::INFINITY } else { 1.0 };
-        let interval = interval.map(|[low, high]| [low.max(0.0), high.min(most)]);
+        let [least, most] = range(name);
+        let interval = interval.map(|[low, high]| [low.max(least), high.min(most)]);
         OverFolds { name, mean, deviation, interval }
     })
 }

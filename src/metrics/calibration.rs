@@ -58,10 +58,10 @@ pub fn surprise(probability: f64) -> f64 {
     -libm::log(probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
 }
 
-/// The positions of the `most` lowest probabilities, lowest first.
-pub fn most_surprising(probabilities: &[f64], most: usize) -> Vec<usize> {
-    let mut positions: Vec<usize> = (0..probabilities.len()).collect();
-    positions.sort_by(|&a, &b| surprise(probabilities[b]).total_cmp(&surprise(probabilities[a])));
+/// The positions of the `most` largest losses, largest first.
+pub fn largest(losses: &[f64], most: usize) -> Vec<usize> {
+    let mut positions: Vec<usize> = (0..losses.len()).collect();
+    positions.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
     positions.truncate(most);
     positions
 }

@@ -7,8 +7,11 @@
 pub mod calibration;
 pub mod confusion;
 pub mod interval;
+pub mod number;
 pub mod ranking;
 pub mod rates;
+pub mod resample;
+pub mod several;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +71,29 @@ impl Metrics {
     pub fn absent(&self) -> Vec<&str> {
         let absent = self.classes.iter().filter(|class| class.n_images == 0);
         absent.map(|class| class.name.as_str()).collect()
+    }
+}
+
+/// The metrics over some images, by what a model learns.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Measures {
+    /// Of images of one class.
+    Class(Box<Metrics>),
+    /// Of images that may have several classes.
+    Several(Box<several::Metrics>),
+    /// Of images with a number.
+    Number(Box<number::Metrics>),
+}
+
+impl Measures {
+    /// Number of images.
+    pub fn n_images(&self) -> usize {
+        match self {
+            Self::Class(metrics) => metrics.n_images,
+            Self::Several(metrics) => metrics.n_images,
+            Self::Number(metrics) => metrics.n_images,
+        }
     }
 }
 

@@ -33,8 +33,12 @@ pub struct Point {
 impl Ranking {
     /// Ranks images by the probability of a class.
     pub fn of_class(class: usize, scored: &[Scored<'_>]) -> Self {
-        let mut ranked: Vec<(f64, bool)> =
-            scored.iter().map(|one| (one.probabilities[class], one.label == class)).collect();
+        Self::of(scored.iter().map(|one| (one.probabilities[class], one.label == class)))
+    }
+
+    /// Ranks images by a probability, each with whether it is of the class.
+    pub fn of(scored: impl Iterator<Item = (f64, bool)>) -> Self {
+        let mut ranked: Vec<(f64, bool)> = scored.collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut steps: Vec<Step> = vec![];
         let (mut n_true, mut n_false) = (0, 0);
@@ -84,6 +88,23 @@ impl Ranking {
             n_before = step.n_true;
         }
         Some(sum)
+    }
+
+    /// The threshold with the highest F1 score, and that score. The highest of several thresholds.
+    /// `None` without images of the class.
+    pub fn best_f1(&self) -> Option<(f64, f64)> {
+        if self.n_positive == 0 {
+            return None;
+        }
+        let mut best = (f64::INFINITY, 0.0);
+        for step in &self.steps {
+            let n = self.n_positive + step.n_true + step.n_false;
+            let f1 = (2 * step.n_true) as f64 / n as f64;
+            if f1 > best.1 {
+                best = (step.threshold, f1);
+            }
+        }
+        Some(best)
     }
 
     /// The ROC curve: false positive rate (`x`) and true positive rate (`y`). Empty without images

@@ -9,7 +9,7 @@ use super::freeze::{self, LayerRef};
 use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use crate::spec::{
-    BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
+    BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing, TargetSpec,
 };
 
 /// A classifier without weights, to be cut into a frozen and a trainable part.
@@ -60,6 +60,22 @@ impl Network {
         ImageSize { height, width }: ImageSize,
         n_classes: usize,
     ) -> Result<Self, UnsupportedLayer> {
+        Self::with_outputs(spec, base, ImageSize { height, width }, n_outputs(n_classes))
+    }
+
+    /// Builds the network of a spec with this number of outputs.
+    ///
+    /// # Errors
+    /// When an engine has no unit for one of its layers.
+    ///
+    /// # Panics
+    /// When the spec and the source disagree on whether the base model is a file.
+    pub fn with_outputs(
+        spec: &ModelSpec,
+        base: impl Into<Base>,
+        ImageSize { height, width }: ImageSize,
+        n_outputs: usize,
+    ) -> Result<Self, UnsupportedLayer> {
         let (mut graph, convention, preprocessing, backbone) = match (&spec.base, base.into()) {
             (BaseModel::Named(named), Base::Convention(convention)) => {
                 let size = [height, width];
@@ -85,7 +101,7 @@ impl Network {
             &[n_base_layers - 1],
         );
         x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
-        graph.add("head", LayerKind::Dense { units: n_outputs(n_classes) }, &[x]);
+        graph.add("head", LayerKind::Dense { units: n_outputs }, &[x]);
         let units = fuse::fuse(&graph)?;
         Ok(Self { graph, n_base_layers, units, convention, preprocessing, backbone })
     }
@@ -170,7 +186,7 @@ impl Network {
     }
 }
 
-/// The number of outputs for a number of classes.
+/// The number of outputs for a number of classes of which an image has one.
 pub fn n_outputs(n_classes: usize) -> usize {
-    if n_classes == 2 { 1 } else { n_classes }
+    TargetSpec::Class.n_outputs(n_classes)
 }

@@ -8,11 +8,11 @@ use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 
 use super::run::{GraphError, Model};
-use super::{CLASSES, IMAGES, NORMALISED, RECIPE, Size};
+use super::{CLASSES, IMAGES, NORMALISED, OUTPUT, OutputKind, RECIPE, Size};
 use crate::base::fs::{self, FileError};
 use crate::base::tensor::transposed;
 use crate::model::weights::import::constants;
-use crate::spec::{Alpha, ResizeSpec};
+use crate::spec::{Alpha, ResizeSpec, TargetSpec};
 
 /// A file that is not a classifier exported by this program.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,8 @@ impl ExportedError {
 pub struct Exported {
     /// Names of the classes, in the order of the output.
     pub classes: Vec<String>,
+    /// What the output is.
+    pub target: TargetSpec,
     /// Input of the graph.
     pub input: ExportedInput,
     /// What is done with the transparency of images before they are given to the graph.
@@ -120,6 +122,14 @@ impl Exported {
         })?;
         let foreign = || ExportedError::Foreign(path.to_path_buf());
         let classes: Vec<String> = entry(&model, CLASSES).ok_or_else(foreign)?;
+        let states_output = model.metadata_props.iter().any(|entry| entry.key == OUTPUT);
+        let target = match entry::<OutputKind>(&model, OUTPUT) {
+            // A later version may have outputs that this one would misread.
+            None if states_output => return Err(foreign()),
+            None => TargetSpec::Class,
+            Some(OutputKind::Classes) => TargetSpec::Classes,
+            Some(OutputKind::Number) => TargetSpec::Number,
+        };
         let inputs = || model.graph.iter().flat_map(|graph| &graph.input);
         let input = match inputs().map(|input| &input.name[..]).collect::<Vec<&str>>()[..] {
             [IMAGES] => ExportedInput::Pixels(inputs().find_map(fixed_size)),
@@ -130,7 +140,7 @@ impl Exported {
         let alpha = entry::<AlphaOfRecipe>(&model, RECIPE).unwrap_or_default().alpha;
         let model = Model::read(&bytes)
             .map_err(|source| ExportedError::Run { path: path.to_path_buf(), source })?;
-        Ok(Self { classes, input, alpha, model })
+        Ok(Self { classes, target, input, alpha, model })
     }
 }
 

@@ -23,6 +23,7 @@ mod swish;
 use serde::{Deserialize, Serialize};
 
 use self::builder::{Builder, Dimension, ElementType};
+use crate::base::tensor::Tensor;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::{Alpha, Fit, ImageSize, Interpolation, ResizeSpec};
@@ -36,13 +37,58 @@ pub const PROBABILITIES: &str = "probabilities";
 
 /// The entry of the metadata that names the classes, as JSON.
 const CLASSES: &str = "classes";
+/// The entry of the metadata that says what the output is, as JSON, if it is not the probabilities of
+/// classes of which an image has one.
+const OUTPUT: &str = "output";
 /// The entry of the metadata with the recipe, as JSON.
 const RECIPE: &str = "recipe";
 
+/// The name of the output of a graph that estimates a number: `[n, 1]`.
+pub const NUMBER: &str = "number";
+
+/// The output of a graph.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Output {
+    /// Probabilities of classes of which an image has one.
+    Softmax,
+    /// Probabilities of classes of which an image may have several.
+    Sigmoids,
+    /// A number. The network gives it in standard units: it is `mean + deviation * output`.
+    Number {
+        /// Mean of the training numbers.
+        mean: f64,
+        /// Their standard deviation.
+        deviation: f64,
+    },
+}
+
+impl Output {
+    /// What the output is, in the metadata; nothing for one class an image.
+    fn kind(self) -> Option<OutputKind> {
+        match self {
+            Self::Softmax => None,
+            Self::Sigmoids => Some(OutputKind::Classes),
+            Self::Number { .. } => Some(OutputKind::Number),
+        }
+    }
+}
+
+/// What an output is if it is not the probabilities of classes of which an image has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// The probability of each class, of which an image may have several.
+    Classes,
+    /// A number.
+    Number,
+}
+
 /// A classifier to be exported.
 pub struct Classifier<'a> {
-    /// Names of the classes, in the order of the output.
+    /// Names of the classes, in the order of the output; or the name of the number.
     pub classes: &'a [String],
+    /// What the graph gives.
+    pub output: Output,
     /// Network.
     pub network: &'a Network,
     /// Weights of the network.
@@ -112,10 +158,29 @@ impl Classifier<'_> {
 
     /// Adds the network. `n` is the number of images per call.
     fn finish(&self, mut builder: Builder, input: &str, n: Dimension) -> Vec<u8> {
-        let logits = layers::network(&mut builder, input, self.network, self.weights);
-        layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
+        let name = match self.output {
+            Output::Softmax => {
+                let logits = layers::network(&mut builder, input, self.network, self.weights);
+                layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
+                PROBABILITIES
+            }
+            Output::Sigmoids => {
+                let logits = layers::network(&mut builder, input, self.network, self.weights);
+                builder.node("Sigmoid", PROBABILITIES, &[&logits], &[]);
+                PROBABILITIES
+            }
+            Output::Number { mean, deviation } => {
+                let weights = in_units(self.network, self.weights, mean, deviation);
+                let number = layers::network(&mut builder, input, self.network, &weights);
+                builder.node("Identity", NUMBER, &[&number], &[]);
+                NUMBER
+            }
+        };
         let shape = [n, Dimension::Fixed(self.classes.len())];
-        builder.output(PROBABILITIES, &shape);
+        builder.output(name, &shape);
+        if let Some(kind) = self.output.kind() {
+            builder.metadata(OUTPUT, &serde_json::json!(kind).to_string());
+        }
         let recipe = serde_json::to_string(&self.recipe()).expect("a recipe is plain data");
         builder.metadata(CLASSES, &serde_json::Value::from(self.classes).to_string());
         builder.metadata(RECIPE, &recipe);
@@ -142,9 +207,27 @@ impl Classifier<'_> {
             scale,
             shift,
             classes: self.classes,
+            output: self.output.kind(),
             warning: warning(self.resize),
         }
     }
+}
+
+/// The weights of a network that gives a number in its unit: the factor and the mean are part of the
+/// head. Computed in double precision.
+fn in_units(network: &Network, weights: &Weights, mean: f64, deviation: f64) -> Weights {
+    let head = &network.graph.layers().last().expect("a network has a head").name;
+    let mut folded = weights.clone();
+    let mut replace = |role: &str, shift: f64| {
+        let name = format!("{head}/{role}");
+        let tensor = weights.get(&name);
+        let value = |value: &f32| (f64::from(*value) * deviation + shift) as f32;
+        let values = tensor.values().iter().map(value).collect();
+        folded.insert(name, Tensor::new(tensor.shape(), values));
+    };
+    replace("kernel", 0.0);
+    replace("bias", mean);
+    folded
 }
 
 /// A recipe for preprocessing: the steps that an image needs before the network.
@@ -162,8 +245,11 @@ pub struct Recipe<'a> {
     pub scale: [f32; 3],
     /// Offset that is added after multiplication.
     pub shift: [f32; 3],
-    /// Names of the classes, in the order of the output.
+    /// Names of the classes, in the order of the output; or the name of the number.
     pub classes: &'a [String],
+    /// What the output is, if it is not the probabilities of classes of which an image has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputKind>,
     /// Warning about a step that is often done in a different way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'static str>,

@@ -162,7 +162,7 @@ fn read(
         is_partial: !diagnostics.is_empty(),
     };
     let mut problems = vec![];
-    let spec = resolve::resolve(raw, &document, &folders, &mut problems);
+    let spec = resolve::resolve(&raw, &document, &folders, &mut problems);
     diagnostics
         .extend(problems.into_iter().map(|problem| Diagnostic::of_problem(&document, problem)));
     spec.map(|spec| (spec, root))

@@ -3,6 +3,7 @@
 //!
 //! A page contains everything it shows. It is made from plain data and needs no network.
 
+mod measures;
 mod page;
 mod sections;
 pub mod survey;
@@ -76,23 +77,30 @@ pub struct Setup {
 pub struct Loss {
     /// The path relative to the dataset directory.
     pub path: String,
-    /// The true class.
+    /// Whether it is predicted correctly; of a number, always false.
+    pub is_right: bool,
+    /// The true class or classes, or the number.
     pub label: String,
-    /// The predicted class.
+    /// The predicted class, the given classes with their probabilities, or the estimate.
     pub predicted: String,
-    /// The probability of the predicted class.
-    pub probability: f64,
-    /// The cross-entropy loss, in nats.
+    /// The probability of the predicted class, if images have one.
+    pub probability: Option<f64>,
+    /// The cross-entropy loss in nats, or the absolute error of a number.
     pub loss: f64,
+    /// What the class activation map is of.
+    pub support: String,
     /// The image as the network sees it, as JPEG.
     pub image: Vec<u8>,
-    /// The image with its class activation map for the predicted class, as JPEG.
+    /// The image with its class activation map, as JPEG.
     pub map: Option<Vec<u8>>,
 }
 
 impl Loss {
-    /// Whether the image is classified correctly.
-    pub fn is_right(&self) -> bool {
-        self.label == self.predicted
+    /// The prediction in words.
+    pub fn said(&self) -> String {
+        match self.probability {
+            Some(probability) => format!("{} {probability:.2}", self.predicted),
+            None => self.predicted.clone(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Place, Report, sections};
+use super::{Place, Report, measures, sections};
 use crate::base::text::{self, escape};
 use crate::run_dir::html;
 use crate::run_dir::plot::sheet::{self, Tile};
@@ -17,12 +17,12 @@ pub fn render(report: &Report) -> String {
 /// The title of a page: of several that are open or sent, it is the one thing that is seen.
 fn title(report: &Report) -> String {
     let (name, seed) = (&report.manifest.name, report.manifest.seed);
-    let accuracy = 100.0 * report.measured.metrics.accuracy;
+    let result = measures::title(&report.measured.metrics);
     match &report.place {
         Some(Place { finished, .. }) => {
-            format!("{} ({accuracy:.1} %), {finished}", report.directory)
+            format!("{} ({result}), {finished}", report.directory)
         }
-        None => format!("{name}, seed {seed} ({accuracy:.1} %)"),
+        None => format!("{name}, seed {seed} ({result})"),
     }
 }
 
@@ -55,23 +55,32 @@ pub fn sheets(report: &Report) -> Vec<(&'static str, String)> {
     let mistakes: Vec<Tile> = report
         .losses
         .iter()
-        .filter(|loss| !loss.is_right())
+        .filter(|loss| !loss.is_right)
         .map(|loss| Tile {
             data: html::jpeg(&loss.image),
             lines: [
-                format!("{:.2} {}", loss.probability, loss.predicted),
+                match loss.probability {
+                    Some(probability) => format!("{probability:.2} {}", loss.predicted),
+                    None => loss.predicted.clone(),
+                },
                 format!("true: {}", loss.label),
             ],
             title: loss.path.clone(),
         })
         .collect();
     let metrics = &report.measured.metrics;
-    let n_wrong = metrics.n_images - metrics.confusion_matrix.n_correct();
-    let of = text::count(metrics.n_images, "validation image");
-    let summary = format!("{} of {n_wrong} errors on {of}, highest loss first", mistakes.len());
+    let of = text::count(metrics.n_images(), "validation image");
+    let (title, summary) = match measures::n_wrong(metrics) {
+        Some(n_wrong) => {
+            let shown = mistakes.len();
+            let summary = format!("{shown} of {n_wrong} errors on {of}, highest loss first");
+            ("Misclassified images", summary)
+        }
+        None => ("Largest errors", format!("{} of {of}, largest error first", mistakes.len())),
+    };
     let changed = "as the network sees them, after augmentation";
     vec![
-        ("mistakes.svg", sheet::render("Misclassified images", &summary, &mistakes)),
+        ("mistakes.svg", sheet::render(title, &summary, &mistakes)),
         ("augmented.svg", sheet::render("Training images", changed, &report.augmented)),
     ]
 }

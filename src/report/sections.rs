@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::tables::{self, four, interval, maybe};
+use super::measures;
+use super::tables::{self, four};
 use super::{Loss, Place, Report};
 use crate::base::text::{self, escape};
-use crate::metrics::{ClassMetrics, Metrics};
+use crate::metrics::{Measures, Metrics};
 use crate::run_dir::manifest::BestRecord;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::{self, sheet::Tile};
@@ -19,10 +20,8 @@ const MOST_PAIRS: usize = 500;
 /// The accuracy with its confidence interval and the majority-class baseline.
 pub(super) fn headline(report: &Report) -> String {
     let Report { setup, measured: Measured { metrics, .. }, .. } = report;
-    let [low, high] = metrics.accuracy_interval;
-    let n_correct = metrics.confusion_matrix.n_correct();
     let classes: Vec<&str> = setup.classes.iter().map(|(name, _)| name.as_str()).collect();
-    let n_images: usize = setup.classes.iter().map(|(_, n)| n).sum();
+    let n_images: usize = report.manifest.dataset.split.values().sum();
     let classes = match &classes[..] {
         few if few.len() <= 4 => few.join(" / "),
         many => text::count(many.len(), "class"),
@@ -44,33 +43,15 @@ pub(super) fn headline(report: &Report) -> String {
             escape(weights),
         );
     }
-    let _ = write!(
-        body,
-        "<p class=\"figure\">{:.1} %</p>\n\
-         <p>{n_correct} of {} validation images are classified correctly (95 % confidence interval \
-         {:.1} % to {:.1} %). {}</p>\n",
-        100.0 * metrics.accuracy,
-        metrics.n_images,
-        100.0 * low,
-        100.0 * high,
-        guess(metrics),
-    );
+    body.push_str(&measures::headline(metrics));
     body
-}
-
-/// The accuracy of always predicting the most frequent class, as a sentence.
-fn guess(metrics: &Metrics) -> String {
-    let most = metrics.classes.iter().fold(None, |most: Option<&ClassMetrics>, class| match most {
-        Some(other) if other.n_images >= class.n_images => most,
-        _ => Some(class),
-    });
-    let Some(most) = most else { return String::new() };
-    let share = most.n_images as f64 / metrics.n_images as f64;
-    format!("Always predicting “{}” would reach {:.1} %.", escape(&most.name), 100.0 * share)
 }
 
 /// The stages and their training curves.
 pub(super) fn stages(report: &Report) -> String {
+    let first = report.manifest.stages.first();
+    let score = first.map_or("accuracy", |stage| stage.best.validation.score.words());
+    let score = format!("validation {score}");
     let heads = [
         "stage",
         "from",
@@ -78,7 +59,7 @@ pub(super) fn stages(report: &Report) -> String {
         "trained weights",
         "epochs",
         "best epoch",
-        "validation accuracy",
+        &score,
         "validation loss",
     ];
     let rows: Vec<Vec<String>> = report
@@ -94,7 +75,7 @@ pub(super) fn stages(report: &Report) -> String {
                 text::thousands(stage.n_trainable),
                 epochs.map(|(_, n)| n.to_string()).unwrap_or_default(),
                 stage.best.epoch.to_string(),
-                four(stage.best.validation.accuracy),
+                four(stage.best.validation.score.value()),
                 four(stage.best.validation.loss),
             ]
         })
@@ -102,7 +83,8 @@ pub(super) fn stages(report: &Report) -> String {
     let mut body = html::heading("Training");
     body.push_str(&html::table(&heads.map(str::to_owned), &rows, &[3, 4, 5, 6, 7]));
     body.push_str(&best(report));
-    body.push_str(&plots(report, &["accuracy.svg", "loss.svg", "learning_rate.svg"]));
+    let scores = ["accuracy.svg", "subset_accuracy.svg", "mae.svg"];
+    body.push_str(&plots(report, &[&scores[..], &["loss.svg", "learning_rate.svg"]].concat()));
     body
 }
 
@@ -129,8 +111,8 @@ pub(super) fn figures(report: &Report) -> String {
     if let Some(sentence) = &report.setup.about_probabilities {
         let _ = writeln!(body, "<p>{}.</p>", escape(&text::upper_first(sentence)));
     }
-    let drawn =
-        plots(report, &["probabilities.svg", "calibration.svg", "roc.svg", "precision_recall.svg"]);
+    let of_classes = ["probabilities.svg", "calibration.svg", "roc.svg", "precision_recall.svg"];
+    let drawn = plots(report, &[&of_classes[..], &["estimates.svg", "errors.svg"]].concat());
     let _ = writeln!(body, "<div class=\"beside\">\n{}{drawn}</div>", side_by_side(&columns));
     if !report.evaluations.is_empty() {
         let what = report.evaluations.iter().map(|(name, measured)| {
@@ -155,34 +137,51 @@ pub(super) fn comparison(reports: &[Report]) -> String {
 }
 
 fn side_by_side(columns: &[(String, &Measured)]) -> String {
-    let row = |name: &str, of: &dyn Fn(&Metrics) -> String| {
-        let cells = columns.iter().map(|(_, measured)| of(&measured.metrics));
+    let figures: Vec<Vec<(&'static str, String)>> =
+        columns.iter().map(|(_, measured)| tables::figures(&measured.metrics)).collect();
+    // Models of several kinds have different metrics.
+    let mut names: Vec<&'static str> = vec![];
+    for (name, _) in figures.iter().flatten() {
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    let rows = names.into_iter().map(|name| {
+        let cells = figures.iter().map(|figures| {
+            let found = figures.iter().find(|(figure, _)| *figure == name);
+            found.map_or_else(|| "–".to_owned(), |(_, value)| value.clone())
+        });
         std::iter::once(name.to_owned()).chain(cells).collect::<Vec<String>>()
-    };
-    let rows = vec![
-        row("images", &|metrics| metrics.n_images.to_string()),
-        row("accuracy", &|metrics| four(metrics.accuracy)),
-        row("95 % interval", &|metrics| interval(metrics.accuracy_interval)),
-        row("balanced accuracy", &|metrics| four(metrics.balanced_accuracy)),
-        row("macro precision", &|metrics| four(metrics.macro_precision)),
-        row("macro recall", &|metrics| four(metrics.macro_recall)),
-        row("macro F1", &|metrics| four(metrics.macro_f1)),
-        row("log-loss", &|metrics| four(metrics.log_loss)),
-        row("Brier score", &|metrics| four(metrics.brier_score)),
-        row("calibration error", &|metrics| four(metrics.expected_calibration_error)),
-        row("ROC AUC", &|metrics| maybe(metrics.roc_auc)),
-        row("average precision", &|metrics| maybe(metrics.average_precision)),
-    ];
+    });
     let heads: Vec<String> = std::iter::once(String::new())
         .chain(columns.iter().map(|(name, _)| name.clone()))
         .collect();
     let right: Vec<usize> = (1..heads.len()).collect();
-    html::table(&heads, &rows, &right)
+    html::table(&heads, &rows.collect::<Vec<_>>(), &right)
+}
+
+/// The metrics of each class; nothing for numbers.
+pub(super) fn classes(report: &Report) -> String {
+    match &report.measured.metrics {
+        Measures::Class(metrics) => of_one_class(report, metrics),
+        Measures::Several(metrics) => {
+            let (heads, rows) = tables::several(metrics);
+            let right: Vec<usize> = (1..heads.len()).collect();
+            let mut body = html::heading("Classes");
+            body.push_str(
+                "<p>A class is given at a probability of 0.5. The best thresholds are those with the \
+                 highest F1 on these images, so their F1 is too optimistic for others.</p>\n",
+            );
+            body.push_str(&html::long_table(&heads, &rows, &right, layout::METRICS_JSON));
+            body.push_str(&plots(report, &["classes.svg"]));
+            body
+        }
+        Measures::Number(_) => String::new(),
+    }
 }
 
 /// The metrics of each class, and the most confused pairs of classes.
-pub(super) fn classes(report: &Report) -> String {
-    let metrics = &report.measured.metrics;
+fn of_one_class(report: &Report, metrics: &Metrics) -> String {
     let (heads, rows) = tables::classes(metrics);
     let mut body = html::heading("Classes");
     let table = html::long_table(&heads, &rows, &[1, 2, 3, 4, 5, 6, 7], layout::METRICS_JSON);
@@ -224,62 +223,66 @@ pub(super) fn losses(report: &Report) -> String {
         return body;
     }
     let has_maps = report.losses.iter().any(|loss| loss.map.is_some());
+    let metrics = &report.measured.metrics;
     let maps = match (has_maps, report.maps_use_gradients) {
-        (true, false) => {
-            "Each has a class activation map (Zhou et al. 2016): the areas that support the predicted \
-             class are orange."
-        }
-        (true, true) => {
+        (true, false) => format!(
+            "Each has a class activation map (Zhou et al. 2016): the areas that support {} are orange.",
+            measures::supported(metrics)
+        ),
+        (true, true) => format!(
             "Each has a class activation map (Grad-CAM, Selvaraju et al. 2017): the areas that \
-             support the predicted class are orange."
-        }
+             support {} are orange.",
+            measures::supported(metrics)
+        ),
         (false, _) => {
             "This base model averages its features over the whole image, so there are no class \
              activation maps."
+                .to_owned()
         }
     };
     let (right, wrong): (Vec<&Loss>, Vec<&Loss>) =
-        report.losses.iter().partition(|loss| loss.is_right());
+        report.losses.iter().partition(|loss| loss.is_right);
     if wrong.is_empty() {
         body.push_str("<p>All validation images are classified correctly.</p>\n");
     } else {
-        let _ = writeln!(
-            body,
-            "<p>The misclassified validation images with the highest loss. {maps}</p>"
-        );
-        body.push_str(&images(&wrong));
+        let what = measures::worst(metrics);
+        let _ = writeln!(body, "<p>{what} {maps}</p>");
+        body.push_str(&images(&wrong, metrics));
     }
     if !right.is_empty() {
         body.push_str(&html::heading("Least certain"));
         body.push_str(
             "<p>Correctly classified validation images with the lowest probability of their class.</p>\n",
         );
-        body.push_str(&images(&right));
+        body.push_str(&images(&right, metrics));
     }
     body
 }
 
-fn images(losses: &[&Loss]) -> String {
+fn images(losses: &[&Loss], metrics: &Measures) -> String {
+    let is_number = matches!(metrics, Measures::Number(_));
     let mut body = "<div class=\"images pairs\">\n".to_owned();
     for loss in losses {
-        let Loss { path, label, predicted, probability, loss: surprise, image, map } = loss;
+        let Loss { path, label, support, loss: surprise, image, map, .. } = loss;
         let map = match map {
             Some(map) => {
-                let class = escape(predicted);
+                let class = escape(support);
                 format!("<img alt=\"areas that support {class}\" src=\"{}\">", html::jpeg(map))
             }
             None => String::new(),
         };
-        let (class, said) =
-            if loss.is_right() { ("better", "correct") } else { ("worse", "wrong") };
+        let (class, said) = if loss.is_right { ("better", "correct") } else { ("worse", "wrong") };
+        let mark = format!("<span class=\"{class}\">{said}</span>: predicted ");
+        let (mark, what) =
+            if is_number { ("estimate ".to_owned(), "error") } else { (mark, "loss") };
         let _ = writeln!(
             body,
             "<figure><div class=\"pair\"><img alt=\"{}\" src=\"{}\">{map}</div>\
-             <figcaption><span class=\"{class}\">{said}</span>: predicted {} {probability:.2}<br>\
-             true {}, loss {surprise:.2}{}</figcaption></figure>",
+             <figcaption>{mark}{}<br>\
+             true {}, {what} {surprise:.2}{}</figcaption></figure>",
             escape(path),
             html::jpeg(image),
-            escape(predicted),
+            escape(&loss.said()),
             escape(label),
             html::image_name(path),
         );
@@ -294,7 +297,8 @@ pub(super) fn data(report: &Report) -> String {
     let rows: Vec<Vec<String>> =
         setup.classes.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
     let mut body = html::heading("Dataset");
-    let heads = ["class", "images"].map(str::to_owned);
+    let is_number = matches!(report.measured.metrics, Measures::Number(_));
+    let heads = [if is_number { "number" } else { "class" }, "images"].map(str::to_owned);
     body.push_str(&html::long_table(&heads, &rows, &[1], layout::SPLITS));
     let parts = manifest.dataset.split.iter().filter(|(_, n)| **n > 0);
     let parts: Vec<String> = parts.map(|(part, n)| format!("{part} {n}")).collect();

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::tables::four;
 use crate::base::names;
 use crate::base::text::{self, escape};
-use crate::dataset::survey::{Alike, Place, Survey};
+use crate::dataset::survey::{Alike, NumberSurvey, Place, SeveralSurvey, Survey};
 use crate::dataset::thumbnail;
 use crate::run_dir::html;
 use crate::spec::Alpha;
@@ -21,9 +22,12 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha)
     let mut body = format!("<h1>{}</h1>\n", escape(title));
     let _ = writeln!(
         body,
-        "<p class=\"faint\">{} of {}, {}</p>",
+        "<p class=\"faint\">{} {}, {}</p>",
         text::count(survey.n_images, "image"),
-        text::count(survey.classes.len(), "class"),
+        match survey.numbers {
+            Some(_) => "with a number each".to_owned(),
+            None => format!("of {}", text::count(survey.classes.len(), "class")),
+        },
         text::bytes(survey.bytes)
     );
     for warning in &survey.warnings {
@@ -31,6 +35,10 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha)
     }
     let (heads, rows) = classes(survey);
     body.push_str(&html::table(&heads, &rows, &[1, 2, 3, 4, 5]));
+    let distribution = distribution(survey);
+    if !distribution.is_empty() {
+        body.push_str(&html::table(&[String::new(), String::new()], &distribution, &[1]));
+    }
     let (heads, rows) = facts(survey);
     if !rows.is_empty() {
         body.push_str(&html::heading("Files"));
@@ -46,8 +54,13 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha)
         let file = folder?.join(names::path_of(&place.path));
         thumbnail::thumbnail(&file, THUMBNAIL, alpha)
     };
-    groups(&mut body, "Identical files", &survey.duplicates, &small);
-    groups(&mut body, "Similar images", &survey.near_duplicates, &small);
+    let differ = match (&survey.numbers, &survey.several) {
+        (Some(_), _) => "with different numbers",
+        (None, Some(_)) => "with different labels",
+        (None, None) => "in more than one class",
+    };
+    groups(&mut body, ("Identical files", differ), &survey.duplicates, &small);
+    groups(&mut body, ("Similar images", differ), &survey.near_duplicates, &small);
     html::document(title, &body)
 }
 
@@ -69,6 +82,24 @@ pub fn classes(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
     (heads.map(str::to_owned).to_vec(), rows.collect())
 }
 
+/// How numbers, or labels per image, are distributed.
+fn distribution(survey: &Survey) -> Vec<Vec<String>> {
+    let mut rows = vec![];
+    if let Some(SeveralSurvey { mean, most, n_without }) = survey.several {
+        rows.push(["labels per image".to_owned(), format!("{mean:.2}")]);
+        rows.push(["most labels".to_owned(), most.to_string()]);
+        rows.push(["images without a label".to_owned(), n_without.to_string()]);
+    }
+    if let Some(NumberSurvey { quartiles, mean, deviation }) = survey.numbers {
+        let names = ["smallest", "first quartile", "median", "third quartile", "largest"];
+        let numbers = names.into_iter().zip(quartiles);
+        rows.extend(numbers.map(|(name, number)| [name.to_owned(), number.to_string()]));
+        rows.push(["mean".to_owned(), four(mean)]);
+        rows.push(["standard deviation".to_owned(), four(deviation)]);
+    }
+    rows.into_iter().map(Vec::from).collect()
+}
+
 fn facts(survey: &Survey) -> (Vec<String>, Vec<Vec<String>>) {
     let mut rows = vec![];
     if let Some(sizes) = &survey.sizes {
@@ -85,10 +116,10 @@ fn size([width, height]: [u32; 2]) -> String {
     format!("{width}×{height}")
 }
 
-/// `small` gives the thumbnail of an image, as JPEG.
+/// `differ` is what is said if labels differ; `small` gives the thumbnail of an image, as JPEG.
 fn groups(
     body: &mut String,
-    title: &str,
+    (title, differ): (&str, &str),
     groups: &[Alike],
     small: &dyn Fn(&Place) -> Option<Vec<u8>>,
 ) {
@@ -102,7 +133,7 @@ fn groups(
             notes.push("in more than one split");
         }
         if group.across_classes {
-            notes.push("in more than one class");
+            notes.push(differ);
         }
         let note = if notes.is_empty() {
             String::new()

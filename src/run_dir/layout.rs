@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, Created, FileError};
+use crate::spec::TargetSpec;
 
 /// The pipeline file as the user wrote it.
 pub const PIPELINE: &str = "pipeline.yaml";
@@ -51,9 +52,18 @@ pub const BEST_WEIGHTS: &str = "best.safetensors";
 /// The weights of a stage's last epoch.
 pub const LAST_WEIGHTS: &str = "last.safetensors";
 
-/// The names of the column of splits.csv with the class of each image; `class` in runs of earlier
+/// The names of the column of splits.csv with the label of each image; `class` in runs of earlier
 /// builds.
-pub const LABEL_COLUMNS: [&str; 2] = ["label", "class"];
+pub const LABEL_COLUMNS: [&str; 4] = ["label", "class", "labels", "target"];
+
+/// The column of tables with the label of each image.
+pub fn label_column(target: TargetSpec) -> &'static str {
+    match target {
+        TargetSpec::Class => "label",
+        TargetSpec::Classes => "labels",
+        TargetSpec::Number => "target",
+    }
+}
 
 /// The files that may differ between two executions of the same run.
 pub const VOLATILE: [&str; 3] = [TIMINGS, EVENTS, MANIFEST];

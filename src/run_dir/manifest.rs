@@ -47,14 +47,26 @@ pub struct Manifest {
 pub struct DatasetRecord {
     /// A digest of the classes and of the path and content of each image.
     pub fingerprint: Digest,
-    /// The class names, in the order of the outputs.
+    /// The class names, in the order of the outputs; for numbers, the name of the number.
     pub classes: Vec<String>,
+    /// For numbers, the units in which the network gives them; otherwise `None`.
+    #[serde(default)]
+    pub standard: Option<StandardRecord>,
     /// The number of images in each split.
     pub split: BTreeMap<String, usize>,
     /// The bad images and copies that were skipped, with the reason.
     pub skipped: BTreeMap<String, String>,
     /// The files that are not images.
     pub ignored: Vec<String>,
+}
+
+/// The units in which a network gives a number: it is `mean + deviation * output`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct StandardRecord {
+    /// The mean of the training numbers.
+    pub mean: f64,
+    /// Their standard deviation.
+    pub deviation: f64,
 }
 
 /// The initial weights of the base model.

@@ -10,22 +10,49 @@ use super::plot;
 use super::table::{self, GrowingTable, figure};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
-use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, StageFacts};
+use crate::event::{EpochMetrics, EpochTimes, Event, EventSink, Further, StageFacts};
 use crate::model::weights::{Weights, file};
-use crate::spec::Convention;
+use crate::spec::{Convention, TargetSpec};
 
 /// The columns of `metrics.csv`.
-const METRICS_COLUMNS: [&str; 9] = [
-    "stage",
-    "epoch",
-    "train/loss",
-    "train/accuracy",
-    "val/loss",
-    "val/accuracy",
-    "val/balanced_accuracy",
-    "val/macro_f1",
-    "learning_rate",
-];
+fn metrics_columns(target: TargetSpec) -> &'static [&'static str] {
+    match target {
+        TargetSpec::Class => &[
+            "stage",
+            "epoch",
+            "train/loss",
+            "train/accuracy",
+            "val/loss",
+            "val/accuracy",
+            "val/balanced_accuracy",
+            "val/macro_f1",
+            "learning_rate",
+        ],
+        TargetSpec::Classes => &[
+            "stage",
+            "epoch",
+            "train/loss",
+            "train/subset_accuracy",
+            "val/loss",
+            "val/subset_accuracy",
+            "val/macro_f1",
+            "val/average_precision",
+            "learning_rate",
+        ],
+        TargetSpec::Number => &[
+            "stage",
+            "epoch",
+            "train/loss",
+            "train/mae",
+            "val/loss",
+            "val/mae",
+            "val/rmse",
+            "val/r2",
+            "val/spearman",
+            "learning_rate",
+        ],
+    }
+}
 /// The columns of `timings.csv`.
 const TIMINGS_COLUMNS: [&str; 11] = [
     "stage",
@@ -47,6 +74,7 @@ pub struct Recorder {
     metrics: GrowingTable,
     timings: GrowingTable,
     history: History,
+    target: TargetSpec,
     n_images: usize,
 }
 
@@ -55,23 +83,32 @@ impl Recorder {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn begin(directory: &Path, pipeline: &str, resolved: &str) -> Result<Self, FileError> {
+    pub fn begin(
+        directory: &Path,
+        pipeline: &str,
+        resolved: &str,
+        target: TargetSpec,
+    ) -> Result<Self, FileError> {
         fs::write_atomic(&directory.join(layout::PIPELINE), pipeline.as_bytes())?;
         fs::write_atomic(&directory.join(layout::RESOLVED), resolved.as_bytes())?;
-        Self::reopen(directory)
+        Self::reopen(directory, target)
     }
 
     /// Resumes a run. Its tables start empty, because all earlier events are sent again.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn reopen(directory: &Path) -> Result<Self, FileError> {
+    pub fn reopen(directory: &Path, target: TargetSpec) -> Result<Self, FileError> {
         fs::remove_partial_files(directory)?;
         Ok(Self {
-            metrics: GrowingTable::create(&directory.join(layout::METRICS), &METRICS_COLUMNS)?,
+            metrics: GrowingTable::create(
+                &directory.join(layout::METRICS),
+                metrics_columns(target),
+            )?,
             timings: GrowingTable::create(&directory.join(layout::TIMINGS), &TIMINGS_COLUMNS)?,
             directory: directory.to_path_buf(),
             history: History::default(),
+            target,
             n_images: 0,
         })
     }
@@ -86,7 +123,7 @@ impl Recorder {
         &self.history
     }
 
-    /// Writes the path, class (its label), split and digest of each image, and its group if the
+    /// Writes the path, label, split and digest of each image, and its group if the
     /// images have groups.
     ///
     /// # Errors
@@ -96,7 +133,8 @@ impl Recorder {
         has_groups: bool,
         rows: impl Iterator<Item = Vec<String>>,
     ) -> Result<(), FileError> {
-        let mut columns = ["path", "label", "split", "digest"].map(str::to_owned).to_vec();
+        let label = layout::label_column(self.target);
+        let mut columns = ["path", label, "split", "digest"].map(str::to_owned).to_vec();
         columns.extend(has_groups.then(|| "group".to_owned()));
         table::write(&self.directory.join(layout::SPLITS), &columns, rows)
     }
@@ -182,19 +220,12 @@ impl Recorder {
         is_best: bool,
         times: &EpochTimes,
     ) -> Result<(), FileError> {
-        let EpochMetrics { epoch, train, validation, balanced_accuracy, macro_f1, learning_rate } =
-            *metrics;
-        let figures = [
-            train.loss,
-            train.accuracy,
-            validation.loss,
-            validation.accuracy,
-            balanced_accuracy,
-            macro_f1,
-        ]
-        .map(figure);
+        let EpochMetrics { epoch, train, validation, further, learning_rate } = *metrics;
+        let (train_score, score) = (train.score.value(), validation.score.value());
+        let figures = [train.loss, train_score, validation.loss, score].map(figure);
         let mut row = vec![stage.to_owned(), epoch.to_string()];
         row.extend(figures);
+        row.extend(cells(further).iter().map(|value| value.map(figure).unwrap_or_default()));
         row.push(learning_rate.to_string());
         self.metrics.append(&row)?;
         let rate = self.n_images as f64 / times.total.as_secs_f64();
@@ -216,6 +247,20 @@ impl Recorder {
             }
         }
         Ok(())
+    }
+}
+
+/// The further metrics of an epoch in the order of their columns.
+fn cells(further: Further) -> Vec<Option<f64>> {
+    match further {
+        Further::Class { balanced_accuracy, macro_f1 } => {
+            vec![Some(balanced_accuracy), Some(macro_f1)]
+        }
+        Further::Several { macro_f1, average_precision } => {
+            vec![Some(macro_f1), average_precision]
+        }
+        Further::Number { rmse, r2, spearman } => vec![Some(rmse), r2, spearman],
+        Further::None {} => vec![],
     }
 }
 

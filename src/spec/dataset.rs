@@ -3,7 +3,7 @@
 use alpaca_painter::Kind;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Location;
+use super::{Location, TargetSpec};
 
 /// The dataset of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -11,6 +11,9 @@ pub struct DatasetSpec {
     /// Where the images come from.
     #[serde(flatten)]
     pub source: DatasetSource,
+    /// What a model learns about an image.
+    #[serde(flatten)]
+    pub target: TargetSpec,
     /// The classes and their order; by default those of the source, in the order of their names.
     #[serde(serialize_with = "serialize_classes", skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<ClassSpec>>,
@@ -36,6 +39,11 @@ pub struct DatasetSpec {
 }
 
 impl DatasetSpec {
+    /// Whether files with the same content are one image that is of the classes of all of them.
+    pub fn unites_copies(&self) -> bool {
+        self.target == TargetSpec::Classes && !matches!(self.source, DatasetSource::Table(_))
+    }
+
     /// Everything that turns the image in a file into pixels.
     pub fn pixels(&self) -> PixelSpec {
         PixelSpec { image_size: self.image_size, resize: self.resize, alpha: self.alpha }
@@ -167,6 +175,9 @@ pub struct ColumnsSpec {
     /// Group of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// What separates the labels of an image that may have several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
 }
 
 impl ColumnsSpec {

@@ -32,6 +32,7 @@ mod objective;
 mod pipeline;
 pub mod problem;
 mod stage;
+mod target;
 mod task;
 
 pub use architecture::Architecture;
@@ -53,4 +54,5 @@ pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageSpec, TrainSpec,
 };
+pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};

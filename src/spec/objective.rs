@@ -48,13 +48,20 @@ pub enum LossSpec {
         /// The exponent.
         gamma: f64,
     },
+    /// For numbers, the squared error in training standard deviations.
+    Mse,
+    /// For numbers, half the squared error up to a limit and linear beyond (Huber 1964).
+    Huber {
+        /// The limit, in training standard deviations.
+        delta: f64,
+    },
 }
 
 impl LossSpec {
-    /// The exponent of the focal loss; 0 for the cross-entropy.
+    /// The exponent of the focal loss; 0 for the others.
     pub fn gamma(self) -> f64 {
         match self {
-            Self::CrossEntropy => 0.0,
+            Self::CrossEntropy | Self::Mse | Self::Huber { .. } => 0.0,
             Self::Focal { gamma } => gamma,
         }
     }

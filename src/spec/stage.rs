@@ -2,11 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
-use super::AugmentationSpec;
 use super::course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
 use super::objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
+use super::{AugmentationSpec, TargetSpec};
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -193,9 +193,49 @@ pub enum BestBy {
     /// Highest mean F1 score over classes. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/macro_f1")]
     MacroF1,
+    /// Highest fraction of images with exactly the right classes.
+    #[serde(rename = "val/subset_accuracy")]
+    SubsetAccuracy,
+    /// Highest mean average precision over classes.
+    #[serde(rename = "val/average_precision")]
+    AveragePrecision,
+    /// Lowest mean absolute error of a number.
+    #[serde(rename = "val/mae")]
+    MeanAbsoluteError,
+    /// Highest rank correlation of numbers.
+    #[serde(rename = "val/spearman")]
+    Spearman,
 }
 
 impl BestBy {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ValidationLoss,
+        Self::ValidationAccuracy,
+        Self::BalancedAccuracy,
+        Self::MacroF1,
+        Self::SubsetAccuracy,
+        Self::AveragePrecision,
+        Self::MeanAbsoluteError,
+        Self::Spearman,
+    ];
+
+    /// Those that there are for a target.
+    pub fn of(target: TargetSpec) -> &'static [Self] {
+        match target {
+            TargetSpec::Class => &[
+                Self::ValidationLoss,
+                Self::ValidationAccuracy,
+                Self::BalancedAccuracy,
+                Self::MacroF1,
+            ],
+            TargetSpec::Classes => {
+                &[Self::ValidationLoss, Self::SubsetAccuracy, Self::MacroF1, Self::AveragePrecision]
+            }
+            TargetSpec::Number => &[Self::ValidationLoss, Self::MeanAbsoluteError, Self::Spearman],
+        }
+    }
+
     /// Its name in pipelines and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -203,6 +243,10 @@ impl BestBy {
             Self::ValidationAccuracy => "val/accuracy",
             Self::BalancedAccuracy => "val/balanced_accuracy",
             Self::MacroF1 => "val/macro_f1",
+            Self::SubsetAccuracy => "val/subset_accuracy",
+            Self::AveragePrecision => "val/average_precision",
+            Self::MeanAbsoluteError => "val/mae",
+            Self::Spearman => "val/spearman",
         }
     }
 
@@ -213,6 +257,10 @@ impl BestBy {
             Self::ValidationAccuracy => "highest validation accuracy",
             Self::BalancedAccuracy => "highest balanced accuracy",
             Self::MacroF1 => "highest macro F1",
+            Self::SubsetAccuracy => "highest subset accuracy",
+            Self::AveragePrecision => "highest mean average precision",
+            Self::MeanAbsoluteError => "lowest mean absolute error",
+            Self::Spearman => "highest rank correlation",
         }
     }
 }

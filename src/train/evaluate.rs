@@ -1,35 +1,38 @@
-//! Predictions of a network, with loss and accuracy.
+//! Predictions of a network, with loss and score.
 
 use serde::{Deserialize, Serialize};
 
-use super::objective;
+use super::goal::Goal;
+use super::readout::Readout;
 use super::{FeatureBatch, FeatureBatches, TrainError};
+use crate::base::target::Target;
 use crate::engine::Trainer;
-use crate::event::Evaluated;
-use crate::metrics;
+use crate::event::{Evaluated, Further};
+use crate::metrics::confusion::ConfusionMatrix;
+use crate::metrics::{self, Scored, number, several};
 
 /// The prediction for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// Position of the image in its dataset.
     pub sample: usize,
-    /// True class.
-    pub label: usize,
-    /// Probability of each class.
-    pub probabilities: Vec<f64>,
+    /// What is true of it.
+    pub target: Target,
+    /// Probability of each class, or the one number.
+    pub outputs: Vec<f64>,
 }
 
 impl Prediction {
-    /// The class with the highest probability. The first class wins a tie.
+    /// The class with the highest probability, of which an image has one. The first class wins a tie.
     pub fn predicted(&self) -> usize {
-        metrics::predicted(&self.probabilities)
+        metrics::predicted(&self.outputs)
     }
 }
 
-/// Loss and accuracy over batches, and the prediction for each image.
+/// Loss and score over batches, and the prediction for each image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Loss and accuracy.
+    /// Loss and score.
     pub evaluated: Evaluated,
     /// One entry per image, in the order of the batches.
     pub predictions: Vec<Prediction>,
@@ -42,37 +45,76 @@ pub struct Evaluation {
 pub fn evaluate(
     trainer: &mut dyn Trainer,
     batches: FeatureBatches<'_>,
+    readout: Readout,
 ) -> Result<Evaluation, TrainError> {
+    let goal = Goal::validation(readout);
     let mut mean = RunningMean::default();
     let mut predictions = vec![];
     for batch in batches {
-        let FeatureBatch { features, labels, visits, .. } = batch?;
+        let FeatureBatch { features, targets, visits, .. } = batch?;
         let logits = trainer.predict(features)?;
-        let outcome = objective::evaluate(&logits, &labels, 0.0);
-        mean.add(outcome.loss, outcome.n_correct, labels.len());
-        let pictures = logits.rows().zip(&visits).zip(&labels);
-        predictions.extend(pictures.map(|((row, visit), &label)| Prediction {
+        let reached = goal.evaluate(&logits, &targets);
+        mean.add(reached.loss, reached.score, targets.len());
+        let images = logits.rows().zip(&visits).zip(targets);
+        predictions.extend(images.map(|((row, visit), target)| Prediction {
             sample: visit.sample,
-            label,
-            probabilities: objective::probabilities(row),
+            target,
+            outputs: readout.read(row),
         }));
     }
-    Ok(Evaluation { evaluated: mean.value(), predictions })
+    Ok(Evaluation { evaluated: mean.value(&goal), predictions })
 }
 
-/// Loss and accuracy over the images seen so far. Batches are weighted by their size, as in Keras.
+/// The metrics of predictions that each epoch has besides loss and score.
+pub fn further(predictions: &[Prediction]) -> Further {
+    let n_outputs = predictions.first().map_or(0, |one| one.outputs.len());
+    match predictions.first().map(|one| &one.target) {
+        None => Further::None {},
+        Some(Target::Class(_)) => {
+            let scored = predictions.iter().map(|one| Scored {
+                label: one.target.class(),
+                predicted: one.predicted(),
+                probabilities: &one.outputs,
+            });
+            let matrix = ConfusionMatrix::count(n_outputs, &scored.collect::<Vec<_>>());
+            Further::Class {
+                balanced_accuracy: matrix.balanced_accuracy(),
+                macro_f1: matrix.macro_f1(),
+            }
+        }
+        Some(Target::Classes(_)) => {
+            let scored = predictions.iter().map(|one| several::Scored {
+                labels: one.target.classes(),
+                probabilities: &one.outputs,
+            });
+            let scored: Vec<several::Scored<'_>> = scored.collect();
+            let (macro_f1, average_precision) = several::of_epoch(n_outputs, &scored);
+            Further::Several { macro_f1, average_precision }
+        }
+        Some(Target::Number(_)) => {
+            let scored = predictions.iter().map(|one| number::Scored {
+                number: one.target.number(),
+                estimate: one.outputs[0],
+            });
+            let (rmse, r2, spearman) = number::of_epoch(&scored.collect::<Vec<_>>());
+            Further::Number { rmse, r2, spearman }
+        }
+    }
+}
+
+/// Loss and score over the images seen so far. Batches are weighted by their size, as in Keras.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct RunningMean {
     loss_sum: f64,
-    n_correct: usize,
+    score_sum: f64,
     n_images: usize,
 }
 
 impl RunningMean {
-    /// Adds a batch with its mean loss.
-    pub(super) fn add(&mut self, loss: f64, n_correct: usize, n_images: usize) {
+    /// Adds a batch with its mean loss and the sum of its scores.
+    pub(super) fn add(&mut self, loss: f64, score: f64, n_images: usize) {
         self.loss_sum += loss * n_images as f64;
-        self.n_correct += n_correct;
+        self.score_sum += score;
         self.n_images += n_images;
     }
 
@@ -81,9 +123,9 @@ impl RunningMean {
         self.n_images
     }
 
-    /// The means so far.
-    pub(super) fn value(&self) -> Evaluated {
+    /// The means so far, of what `goal` measures.
+    pub(super) fn value(&self, goal: &Goal) -> Evaluated {
         let n = self.n_images.max(1) as f64;
-        Evaluated { loss: self.loss_sum / n, accuracy: self.n_correct as f64 / n }
+        Evaluated { loss: self.loss_sum / n, score: goal.score(self.score_sum / n) }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use alpaca_random::SeedStream;
 
-use super::evaluate::{self, Prediction};
-use super::objective::TrainingLoss;
+use super::evaluate;
+use super::goal::Goal;
 use super::schedule::{self, Schedule};
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError};
@@ -14,8 +14,6 @@ use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
 use crate::engine::{StepRandomness, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
-use crate::metrics::Scored;
-use crate::metrics::confusion::ConfusionMatrix;
 use crate::model::weights::Weights;
 use crate::spec::{BestBy, EarlyStoppingSpec, FromWeights};
 
@@ -55,9 +53,9 @@ pub struct Course<'a> {
     pub n_steps: usize,
     /// Learning rate of each step.
     pub schedule: Schedule,
-    /// The loss that the training images are measured by. Validation images are measured by the
-    /// cross-entropy, so that stages and runs can be compared.
-    pub loss: TrainingLoss,
+    /// What the training images are measured by. Validation images are measured by the plain loss,
+    /// so that stages and runs can be compared.
+    pub goal: Goal,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
     /// When the stage ends early.
@@ -147,21 +145,21 @@ fn train_epoch(
     let past = done.metrics();
     let FitContext { source, trainer, sink, checkpointer } = context;
     for batch in source.training(epoch, partial.n_steps) {
-        let FeatureBatch { features, labels, visits, waiting, frozen } = batch?;
+        let FeatureBatch { features, targets, visits, waiting, frozen } = batch?;
         let samples = visits.iter().map(|&visit| stream_of(stream, visit)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
-            let found = course.loss.evaluate(logits, &labels);
-            outcome = Some((found.loss, found.n_correct));
+            let found = course.goal.evaluate(logits, &targets);
+            outcome = Some((found.loss, found.score));
             found.slope
         };
         let randomness = StepRandomness { samples };
         let rate = course.schedule.rate(&past, partial.n_steps, course.n_steps);
         let step_times = trainer.step(features, &randomness, &mut objective, rate)?;
-        let (loss, n_correct) = outcome.expect("a step evaluates its objective");
+        let (loss, score) = outcome.expect("a step evaluates its objective");
         partial.n_steps += 1;
         check_loss(course, epoch, Some(partial.n_steps), loss)?;
-        partial.mean.add(loss, n_correct, labels.len());
+        partial.mean.add(loss, score, targets.len());
         let times = &mut partial.times;
         times.waiting += waiting;
         times.frozen += frozen;
@@ -169,9 +167,9 @@ fn train_epoch(
         times.backward += step_times.backward;
         times.optimizer += step_times.optimizer;
         times.total = before + start.elapsed();
-        let Evaluated { loss, accuracy } = partial.mean.value();
+        let Evaluated { loss, score } = partial.mean.value(&course.goal);
         let (step, n_images) = (partial.n_steps, partial.mean.n_images());
-        sink.receive(&Event::StepFinished { step, n_images, loss, accuracy })?;
+        sink.receive(&Event::StepFinished { step, n_images, loss, score })?;
         let is_due = course.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
         if is_due || course.cancel.is_set() {
             checkpoint(*trainer, *checkpointer, done, partial)?;
@@ -197,17 +195,16 @@ fn finish_epoch(
 ) -> Result<(), TrainError> {
     let FitContext { source, trainer, sink, checkpointer } = context;
     let start = Instant::now();
-    let evaluation = evaluate::evaluate(*trainer, source.validation())?;
+    let evaluation = evaluate::evaluate(*trainer, source.validation(), course.goal.readout)?;
     let mut times = partial.times;
     times.validation = start.elapsed();
     let validation = evaluation.evaluated;
     check_loss(course, epoch, None, validation.loss)?;
-    let train = partial.mean.value();
+    let train = partial.mean.value(&course.goal);
     let last_step = partial.n_steps.saturating_sub(1);
     let learning_rate = course.schedule.rate(&done.metrics(), last_step, course.n_steps);
-    let (balanced_accuracy, macro_f1) = over_classes(&evaluation.predictions);
-    let metrics =
-        EpochMetrics { epoch, train, validation, balanced_accuracy, macro_f1, learning_rate };
+    let further = evaluate::further(&evaluation.predictions);
+    let metrics = EpochMetrics { epoch, train, validation, further, learning_rate };
     let weights = trainer.weights();
     checkpointer.keep(FromWeights::Last, &weights)?;
     let best = done.best.as_ref();
@@ -221,21 +218,6 @@ fn finish_epoch(
     let stage = course.stage.to_owned();
     sink.receive(&Event::EpochFinished { stage, metrics, is_best, times })?;
     Ok(())
-}
-
-/// Balanced accuracy and macro F1.
-fn over_classes(predictions: &[Prediction]) -> (f64, f64) {
-    let scored: Vec<Scored<'_>> = predictions
-        .iter()
-        .map(|prediction| Scored {
-            label: prediction.label,
-            predicted: prediction.predicted(),
-            probabilities: &prediction.probabilities,
-        })
-        .collect();
-    let n_classes = scored.first().map_or(0, |one| one.probabilities.len());
-    let matrix = ConfusionMatrix::count(n_classes, &scored);
-    (matrix.balanced_accuracy(), matrix.macro_f1())
 }
 
 fn checkpoint(

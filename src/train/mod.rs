@@ -4,8 +4,12 @@
 pub mod class_weights;
 pub mod evaluate;
 pub mod fit;
+pub mod goal;
+pub mod number;
 pub mod objective;
+pub mod readout;
 pub mod schedule;
+pub mod several;
 pub mod state;
 
 use std::error::Error;
@@ -13,15 +17,16 @@ use std::time::Duration;
 
 use crate::base::batch::Visit;
 use crate::base::fs::FileError;
+use crate::base::target::Target;
 use crate::engine::{EngineError, Features};
 
-/// The features that the frozen part computes for a batch, with the labels of its images.
+/// The features that the frozen part computes for a batch, with the targets of its images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureBatch {
     /// Features.
     pub features: Features,
-    /// Class of each image.
-    pub labels: Vec<usize>,
+    /// Target of each image.
+    pub targets: Vec<Target>,
     /// The image of each row: its position in the dataset, and how often it was visited before.
     pub visits: Vec<Visit>,
     /// Time that the trainer waited for images.

@@ -50,15 +50,24 @@ impl TrainingLoss {
         for (row, &label) in logits.rows().zip(labels) {
             let row = Row::of(row);
             n_correct += usize::from(metrics::predicted(&row.probabilities) == label);
-            let (own, slopes) = match self.gamma {
-                0.0 => self.cross_entropy(&row, label),
-                _ if row.logits.len() == 1 => self.focal_of_sigmoid(&row, label),
-                _ => self.focal_of_softmax(&row, label),
-            };
+            let (own, slopes) = self.of_row(&row, label);
             loss += own;
             slope.extend(slopes.into_iter().map(|value| (value / n) as f32));
         }
         Outcome { loss: loss / n, n_correct, slope: Tensor::new(logits.shape(), slope) }
+    }
+
+    /// The loss of one image with these logits, and its derivative by each logit.
+    pub(super) fn of_image(&self, logits: &[f32], label: usize) -> (f64, Vec<f64>) {
+        self.of_row(&Row::of(logits), label)
+    }
+
+    fn of_row(&self, row: &Row<'_>, label: usize) -> (f64, Vec<f64>) {
+        match self.gamma {
+            0.0 => self.cross_entropy(row, label),
+            _ if row.logits.len() == 1 => self.focal_of_sigmoid(row, label),
+            _ => self.focal_of_softmax(row, label),
+        }
     }
 
     /// The smoothed label of an image: its share of each class.

@@ -3,7 +3,7 @@
 
 use std::f64::consts::PI;
 
-use crate::event::EpochMetrics;
+use crate::event::{EpochMetrics, Further};
 use crate::spec::{BestBy, EarlyStoppingSpec, ScheduleSpec, WarmupSpec};
 
 /// The learning rates of a stage.
@@ -94,16 +94,35 @@ pub fn ends(epochs: &[EpochMetrics], by: BestBy, stopping: Option<EarlyStoppingS
 pub(super) fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
     match by {
         BestBy::ValidationLoss => epoch.validation.loss,
-        BestBy::ValidationAccuracy => -epoch.validation.accuracy,
-        BestBy::BalancedAccuracy => -epoch.balanced_accuracy,
-        BestBy::MacroF1 => -epoch.macro_f1,
+        BestBy::ValidationAccuracy | BestBy::SubsetAccuracy => -epoch.validation.score.value(),
+        BestBy::MeanAbsoluteError => epoch.validation.score.value(),
+        // A metric that is not defined is no reason to choose an epoch.
+        BestBy::BalancedAccuracy | BestBy::MacroF1 | BestBy::AveragePrecision => {
+            -further(epoch.further, by).unwrap_or(0.0)
+        }
+        BestBy::Spearman => -further(epoch.further, by).unwrap_or(-1.0),
+    }
+}
+
+/// The value of a further metric; `None` if it is not there or not defined.
+fn further(further: Further, by: BestBy) -> Option<f64> {
+    match (further, by) {
+        (Further::Class { balanced_accuracy, .. }, BestBy::BalancedAccuracy) => {
+            Some(balanced_accuracy)
+        }
+        (Further::Class { macro_f1, .. } | Further::Several { macro_f1, .. }, BestBy::MacroF1) => {
+            Some(macro_f1)
+        }
+        (Further::Several { average_precision, .. }, BestBy::AveragePrecision) => average_precision,
+        (Further::Number { spearman, .. }, BestBy::Spearman) => spearman,
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Evaluated;
+    use crate::event::{Evaluated, Score};
 
     fn rates(spec: ScheduleSpec, warmup: Option<WarmupSpec>, losses: &[f64]) -> Vec<f64> {
         let epochs: Vec<EpochMetrics> = losses.iter().map(|&loss| epoch(loss)).collect();
@@ -115,13 +134,12 @@ mod tests {
     }
 
     fn epoch(loss: f64) -> EpochMetrics {
-        let evaluated = Evaluated { loss, accuracy: 0.5 };
+        let evaluated = Evaluated { loss, score: Score::Accuracy(0.5) };
         EpochMetrics {
             epoch: 1,
             train: evaluated,
             validation: evaluated,
-            balanced_accuracy: 0.0,
-            macro_f1: 0.0,
+            further: Further::None {},
             learning_rate: 1.0,
         }
     }

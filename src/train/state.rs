@@ -63,7 +63,7 @@ pub struct Best {
 pub struct PartialEpoch {
     /// Number of finished steps.
     pub n_steps: usize,
-    /// Loss and accuracy over these steps.
+    /// Loss and score over these steps.
     pub mean: RunningMean,
     /// Duration of these steps. It differs between runs.
     pub times: EpochTimes,

@@ -175,7 +175,7 @@ pub fn images(network: &Network, seed: &Tensor) -> Batch {
     let pixels = numbers(&name, 2 * SIDE * SIDE * 3).map(|u| (u * 256.0).floor() as f32);
     let mut images = Tensor::new(&[2, SIDE, SIDE, 3], pixels.collect());
     network.preprocessing.apply(images.values_mut());
-    Batch { images, labels: vec![0, 1], samples: vec![0, 1] }
+    Batch { images, samples: vec![0, 1] }
 }
 
 /// The values of each image at the beginning of each row.
@@ -293,7 +293,7 @@ fn gradients(
     let mut trainer = AutodiffTrainer::new(network, &cut, weights, &names, &options(layers));
     let mut loss = 0.0;
     let mut objective = |logits: &Tensor| {
-        let outcome = objective::evaluate(logits, &batch.labels, 0.0);
+        let outcome = objective::evaluate(logits, &[0, 1], 0.0);
         loss = outcome.loss as f32;
         outcome.slope
     };

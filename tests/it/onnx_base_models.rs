@@ -69,7 +69,7 @@ fn batch(ImageSize { height, width }: ImageSize, preprocessing: Preprocessing) -
     let mut values: Vec<f32> = (0..n).map(|i| (i * 7919 % 256) as f32).collect();
     preprocessing.apply(&mut values);
     let images = Tensor::new(&[2, height, width, 3], values);
-    Batch { images, labels: vec![0; 2], samples: vec![0, 1] }
+    Batch { images, samples: vec![0, 1] }
 }
 
 /// A network of another program: as the file that it is, and, where it is made of layers of ours, as

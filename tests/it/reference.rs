@@ -57,6 +57,7 @@ struct Situation {
     network: Network,
     weights: Weights,
     batch: Batch,
+    labels: Vec<usize>,
     expected: BTreeMap<String, Tensor>,
 }
 
@@ -72,8 +73,8 @@ fn situation() -> Option<Situation> {
     let mut images = expected["pixels_u8"].clone();
     Preprocessing::MinusOneToOne.apply(images.values_mut());
     let labels = expected["labels"].values().iter().map(|&label| label as usize).collect();
-    let batch = Batch { images, labels, samples: (0..8).collect() };
-    Some(Situation { network, weights, batch, expected })
+    let batch = Batch { images, samples: (0..8).collect() };
+    Some(Situation { network, weights, batch, labels, expected })
 }
 
 pub fn largest(values: &[f32]) -> f32 {
@@ -112,7 +113,7 @@ fn the_layers_are_those_of_keras() {
 
 #[test]
 fn activations_at_seven_depths_agree_with_keras() {
-    let Some(Situation { network, weights, batch, expected }) = situation() else { return };
+    let Some(Situation { network, weights, batch, expected, .. }) = situation() else { return };
     let depths: Vec<&str> =
         expected.keys().filter_map(|name| name.strip_prefix("activation/")).collect();
     assert_eq!(depths.len(), 7);
@@ -138,7 +139,7 @@ fn activations_at_seven_depths_agree_with_keras() {
 
 #[test]
 fn pooled_features_and_logits_agree_with_keras() {
-    let Some(Situation { network, weights, batch, expected }) = situation() else { return };
+    let Some(Situation { network, weights, batch, expected, .. }) = situation() else { return };
     let cut = network.cut(network.first_trainable(&FreezeSpec::All));
     let features = NativeExtractor::new(&network, &cut, &weights).unwrap().extract(&batch).unwrap();
     let error = farthest(features.values[0].values(), expected["pooled"].values());
@@ -197,11 +198,11 @@ fn check_training(layers: Layers) {
     let Some(situation) = situation() else { return };
     let freeze = FreezeSpec::Before { layer: "block_13_depthwise".to_owned() };
     let (cut, mut trainer) = fine_tuning(&situation, &freeze, layers);
-    let Situation { network, weights, batch, expected } = &situation;
+    let Situation { network, weights, batch, labels, expected } = &situation;
     let features = NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
     let mut losses = vec![];
     let mut objective = |logits: &Tensor| {
-        let outcome = objective::evaluate(logits, &batch.labels, 0.0);
+        let outcome = objective::evaluate(logits, labels, 0.0);
         losses.push(outcome.loss as f32);
         outcome.slope
     };
@@ -244,7 +245,7 @@ fn the_cut_does_not_change_the_logits() {
     {
         let freeze = FreezeSpec::Before { layer: (*freeze).to_owned() };
         let (cut, mut trainer) = fine_tuning(&situation, &freeze, layers);
-        let Situation { network, weights, batch, expected } = &situation;
+        let Situation { network, weights, batch, expected, .. } = &situation;
         let features =
             NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
         let logits = trainer.predict(features).unwrap();
@@ -259,12 +260,12 @@ fn the_cut_does_not_change_the_logits() {
 #[test]
 fn both_definitions_give_the_same_gradients_of_the_whole_network() {
     let Some(situation) = situation() else { return };
-    let Situation { network, weights, batch, .. } = &situation;
+    let Situation { network, weights, batch, labels, .. } = &situation;
     let [native, ordinary] = [Layers::Native, Layers::Ordinary].map(|layers| {
         let (cut, mut trainer) = fine_tuning(&situation, &FreezeSpec::None, layers);
         let features =
             NativeExtractor::new(network, &cut, weights).unwrap().extract(batch).unwrap();
-        let mut objective = |logits: &Tensor| objective::evaluate(logits, &batch.labels, 0.0).slope;
+        let mut objective = |logits: &Tensor| objective::evaluate(logits, labels, 0.0).slope;
         trainer.gradients(features, None, &mut objective).unwrap()
     });
     assert_eq!(native.len(), ordinary.len());

@@ -26,7 +26,10 @@ const OVERRIDES: [(&str, &str); 57] = [
     ("stages.transfer.learning_rate=1e-3", "`optimizer: { adam: { learning_rate: 1e-3 } }`"),
     ("stages.transfer.trainable=false", "`freeze: all`"),
     ("stages.transfer.fine_tune_at=100", "`unfreeze_from: LAYER`"),
-    ("stages.transfer.loss=binary_crossentropy", "`cross_entropy` or a mapping with `focal`"),
+    (
+        "stages.transfer.loss=binary_crossentropy",
+        "`cross_entropy`, `mse` or a mapping with one of `focal` or `huber`",
+    ),
     ("stages.transfer.loss=focal", "`focal: {}` under `loss`"),
     ("stages.transfer.criterion=focal", "`loss: { focal: { gamma: 2.0 } }`"),
     ("stages.transfer.metrics=[accuracy]", "all metrics are computed"),

@@ -257,7 +257,7 @@ fn network(file: &WeightsFile, n_classes: usize) -> Network {
 fn extract(network: &Network, weights: &Weights, mut images: Tensor) -> Features {
     network.preprocessing.apply(images.values_mut());
     let n = images.shape()[0];
-    let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
+    let batch = Batch { images, samples: (0..n).collect() };
     let cut = network.cut(network.first_trainable(&FreezeSpec::All));
     NativeExtractor::new(network, &cut, weights).unwrap().extract(&batch).unwrap()
 }

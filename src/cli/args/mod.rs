@@ -19,6 +19,7 @@ pub(in crate::cli) use runs::{
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
     DataArguments, FetchArguments, ModelsArguments, PredictArguments, SchemaArguments, SchemaOf,
+    ThresholdArgument,
 };
 
 /// Train image classifiers from a YAML pipeline and a directory of images

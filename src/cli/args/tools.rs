@@ -122,6 +122,10 @@ pub(in crate::cli) struct PredictArguments {
     /// Number of classes to print per image [default: 1 for a run, 5 for `--base`]
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) top: Option<usize>,
+    /// Lowest probability of a label, for several labels an image, or `best` for the thresholds with
+    /// the highest F1 on the validation set [default: 0.5]
+    #[arg(long, value_name = "P", value_parser = parse_threshold, conflicts_with = "base")]
+    pub(in crate::cli) threshold: Option<ThresholdArgument>,
     /// Print one JSON object per image
     #[arg(long, conflicts_with = "csv")]
     pub(in crate::cli) json: bool,
@@ -138,6 +142,23 @@ pub(in crate::cli) struct PredictArguments {
     pub(in crate::cli) cache: CacheDirArguments,
     #[command(flatten)]
     pub(in crate::cli) network: NetworkArguments,
+}
+
+/// The lowest probability of a label.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) enum ThresholdArgument {
+    /// The same for all classes.
+    All(f64),
+    /// That with the highest F1 score on the validation set, for each class.
+    Best,
+}
+
+fn parse_threshold(text: &str) -> Result<ThresholdArgument, String> {
+    match (text, text.parse::<f64>()) {
+        ("best", _) => Ok(ThresholdArgument::Best),
+        (_, Ok(value)) if (0.0..=1.0).contains(&value) => Ok(ThresholdArgument::All(value)),
+        _ => Err("write a number from 0 to 1, or `best`".to_owned()),
+    }
 }
 
 /// A network by its name in pipelines.

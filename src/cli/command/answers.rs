@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::base::label_list;
 use crate::base::names;
 use crate::base::text;
 use crate::exec::ask::image_files::Answer;
@@ -59,8 +60,18 @@ impl Names {
 pub(super) struct Said {
     pub(super) format: Format,
     pub(super) names: Names,
-    /// Number of classes per image; a table always has all.
-    pub(super) top: usize,
+    pub(super) kind: Kind,
+}
+
+/// What is printed of an answer. A table always has the probabilities of all classes.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// This number of the likeliest classes.
+    One(usize),
+    /// The classes with at least these probabilities.
+    Several(Vec<f64>),
+    /// A number.
+    Number,
 }
 
 impl Said {
@@ -68,6 +79,9 @@ impl Said {
     pub(super) fn head(&self) -> String {
         if self.format != Format::Csv {
             return String::new();
+        }
+        if matches!(self.kind, Kind::Number) {
+            return table::line(&["path", "estimate", "error"]);
         }
         let mut columns = ["path", "predicted"].map(str::to_owned).to_vec();
         columns.extend((0..self.names.n()).map(|class| {
@@ -79,11 +93,13 @@ impl Said {
 
     /// The prediction for an image.
     pub(super) fn about(&self, file: &Path, answer: &Answer) -> String {
-        match self.format {
-            Format::Text if self.top == 1 => self.line(file, answer),
-            Format::Text => self.lines(file, answer),
-            Format::Json => self.json(file, answer),
-            Format::Csv => self.row(file, answer),
+        match (self.format, &self.kind) {
+            (Format::Text, Kind::One(1)) => self.line(file, answer),
+            (Format::Text, Kind::One(top)) => self.lines(file, answer, *top),
+            (Format::Text, Kind::Several(thresholds)) => self.labels(file, answer, thresholds),
+            (Format::Text, Kind::Number) => number(file, answer),
+            (Format::Json, _) => self.json(file, answer),
+            (Format::Csv, _) => self.row(file, answer),
         }
     }
 
@@ -101,11 +117,27 @@ impl Said {
         }
     }
 
-    fn lines(&self, file: &Path, answer: &Answer) -> String {
+    /// The file, and the labels of the image with their probabilities.
+    fn labels(&self, file: &Path, answer: &Answer, thresholds: &[f64]) -> String {
+        let file = names::text_of_path(file);
+        match answer {
+            Ok(probabilities) => {
+                let given = given(probabilities, thresholds).into_iter();
+                let labels: Vec<String> =
+                    given.map(|(p, class)| format!("{} {p:.4}", self.names.get(class))).collect();
+                let labels =
+                    if labels.is_empty() { "no label".to_owned() } else { labels.join(", ") };
+                format!("{file}: {labels}\n")
+            }
+            Err(reason) => format!("{file}: not a readable image: {reason}\n"),
+        }
+    }
+
+    fn lines(&self, file: &Path, answer: &Answer, top: usize) -> String {
         let mut text = format!("{}\n", names::text_of_path(file));
         match answer {
             Ok(probabilities) => {
-                let likeliest = likeliest(probabilities, self.top).into_iter();
+                let likeliest = likeliest(probabilities, top).into_iter();
                 let rows: Vec<Vec<String>> = likeliest
                     .map(|(probability, class)| {
                         let name = self.names.get(class).to_owned();
@@ -124,8 +156,17 @@ impl Said {
 
     fn json(&self, file: &Path, answer: &Answer) -> String {
         let value = match answer {
+            Ok(numbers) if matches!(self.kind, Kind::Number) => {
+                let (name, path) = (self.names.get(0), names::text_of_path(file));
+                json!({ "path": path, "name": name, "number": numbers[0] })
+            }
             Ok(probabilities) => {
-                let top = likeliest(probabilities, self.top.max(1)).into_iter();
+                let shown = match &self.kind {
+                    Kind::One(top) => likeliest(probabilities, *top),
+                    Kind::Several(thresholds) => given(probabilities, thresholds),
+                    Kind::Number => vec![],
+                };
+                let top = shown.into_iter();
                 let classes: Vec<Value> = top
                     .map(|(probability, class)| {
                         let name = self.names.get(class);
@@ -147,9 +188,24 @@ impl Said {
     fn row(&self, file: &Path, answer: &Answer) -> String {
         let mut cells = vec![names::text_of_path(file)];
         match answer {
+            Ok(numbers) if matches!(self.kind, Kind::Number) => {
+                cells.extend([numbers[0].to_string(), String::new()]);
+            }
+            Err(reason) if matches!(self.kind, Kind::Number) => {
+                cells.extend([String::new(), reason.clone()]);
+            }
             Ok(probabilities) => {
-                let (_, class) = likeliest(probabilities, 1)[0];
-                cells.push(self.names.get(class).to_owned());
+                cells.push(match &self.kind {
+                    Kind::Several(thresholds) => {
+                        let mut given = given(probabilities, thresholds);
+                        given.sort_by_key(|(_, class)| *class);
+                        let names = given.iter().map(|(_, class)| self.names.get(*class));
+                        label_list::written(names)
+                    }
+                    Kind::One(_) | Kind::Number => {
+                        self.names.get(likeliest(probabilities, 1)[0].1).to_owned()
+                    }
+                });
                 cells.extend(probabilities.iter().map(f64::to_string));
                 cells.push(String::new());
             }
@@ -160,6 +216,22 @@ impl Said {
         }
         table::line(&cells)
     }
+}
+
+/// A number before the file, or why there is none.
+fn number(file: &Path, answer: &Answer) -> String {
+    let file = names::text_of_path(file);
+    match answer {
+        Ok(numbers) => format!("{:.4}  {file}\n", numbers[0]),
+        Err(reason) => format!("  ----  not a readable image: {reason}  {file}\n"),
+    }
+}
+
+/// The classes with at least their thresholds, likeliest first.
+fn given(probabilities: &[f64], thresholds: &[f64]) -> Vec<(f64, usize)> {
+    let mut all = likeliest(probabilities, probabilities.len());
+    all.retain(|(probability, class)| *probability >= thresholds[*class]);
+    all
 }
 
 /// The `top` likeliest classes, likeliest first.

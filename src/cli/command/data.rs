@@ -12,7 +12,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::exec::error::RunError;
-use crate::exec::look::survey::{self, Alike, Survey};
+use crate::exec::look::survey::{self, Alike, NumberSurvey, SeveralSurvey, Survey};
 use crate::report;
 use crate::spec::PipelineSpec;
 
@@ -48,9 +48,12 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     let bytes =
         if found.bytes > 0 { format!(", {}", text::bytes(found.bytes)) } else { String::new() };
     let mut text = format!(
-        "{title}: {} of {}{bytes}\n\n",
+        "{title}: {} {}{bytes}\n\n",
         text::count(found.n_images, "image"),
-        text::count(found.classes.len(), "class")
+        match found.numbers {
+            Some(_) => "with a number each".to_owned(),
+            None => format!("of {}", text::count(found.classes.len(), "class")),
+        }
     );
     let (heads, rows) = report::survey::classes(found);
     let n_rows = rows.len();
@@ -72,16 +75,35 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     let bad: Vec<String> = found.bad.iter().map(|(path, why)| format!("{path}: {why}")).collect();
     list(&mut text, "unreadable images", "file", &bad, most);
     list(&mut text, "ignored, not images", "file", &found.ignored, most);
-    list(&mut text, "identical files", "group", &groups(&found.duplicates), most);
-    list(&mut text, "look alike", "pair", &groups(&found.near_duplicates), most);
+    let differ = match (&found.numbers, &found.several) {
+        (Some(_), _) => "with different numbers",
+        (None, Some(_)) => "with different labels",
+        (None, None) => "in different classes",
+    };
+    list(&mut text, "identical files", "group", &groups(&found.duplicates, differ), most);
+    list(&mut text, "look alike", "pair", &groups(&found.near_duplicates, differ), most);
     if found.near_duplicates.len() == survey::MOST_PAIRS {
         text.push_str("  there may be more: the search stops after this number of pairs\n");
     }
     text
 }
 
-/// How balanced the classes are.
+/// How balanced the classes are, or how numbers are distributed.
 fn balance(found: &Survey) -> String {
+    if let Some(NumberSurvey { quartiles: [least, first, median, third, most], mean, deviation }) =
+        found.numbers
+    {
+        return format!(
+            "numbers: {least} to {most}; quartiles {first}, {median} and {third}; mean {mean:.4}, \
+             standard deviation {deviation:.4}\n"
+        );
+    }
+    if let Some(SeveralSurvey { mean, most, n_without }) = found.several {
+        return format!(
+            "labels: {mean:.2} per image, {most} at most; {} without a label\n",
+            text::count(n_without, "image")
+        );
+    }
     let Some(largest) = found.classes.iter().max_by_key(|class| class.n_images) else {
         return String::new();
     };
@@ -122,7 +144,8 @@ fn files(found: &Survey, spec: &PipelineSpec) -> String {
     )
 }
 
-fn groups(groups: &[Alike]) -> Vec<String> {
+/// Groups as lines. `differ` is what is said if their labels differ.
+fn groups(groups: &[Alike], differ: &'static str) -> Vec<String> {
     let lines = groups.iter().map(|group| {
         let places = group.images.iter().map(|place| format!("{} ({})", place.path, place.part));
         let places: Vec<String> = places.collect();
@@ -131,7 +154,7 @@ fn groups(groups: &[Alike]) -> Vec<String> {
             notes.push("in different splits");
         }
         if group.across_classes {
-            notes.push("in different classes");
+            notes.push(differ);
         }
         let notes =
             if notes.is_empty() { String::new() } else { format!("; {}", notes.join(", ")) };

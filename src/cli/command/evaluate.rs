@@ -16,9 +16,9 @@ use crate::cli::work::ShownWork;
 use crate::exec::ask::evaluate::{self, EvaluationImages};
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap::RunImages;
-use crate::metrics::Metrics;
+use crate::metrics::{Measures, Metrics};
 use crate::report::tables::{self, four, interval, maybe};
-use crate::run_dir::measured::{self, Measured, PredictionRow};
+use crate::run_dir::measured::{self, Measured, Predictions};
 use crate::spec::problem::Code;
 use crate::spec::{FromWeights, OnBadImage, SplitPart};
 
@@ -28,9 +28,9 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (measured, rows) = on_threads(settings, || measure(arguments, settings, terminal))??;
+    let (measured, predictions) = on_threads(settings, || measure(arguments, settings, terminal))??;
     if let Some(folder) = &arguments.out {
-        measured::write(folder, &measured, &rows).map_err(Failure::usage)?;
+        measured::write(folder, &measured, &predictions).map_err(Failure::usage)?;
     }
     let text = if arguments.json {
         json_text(&measured)
@@ -45,7 +45,7 @@ fn measure(
     arguments: &EvaluateArguments,
     settings: &Settings,
     terminal: &Terminal,
-) -> Result<(Measured, Vec<PredictionRow>), Failure> {
+) -> Result<(Measured, Predictions), Failure> {
     check_order(&arguments.run, arguments.data.as_slice())?;
     let which = FromWeights::from(arguments.from_weights);
     let (loaded, manifest, trained) =
@@ -86,8 +86,8 @@ fn measure(
             ],
         });
     }
-    let rows = evaluate::rows(&images.dataset, &predictions);
-    let metrics = evaluate::measure(&trained.classes, &rows)?;
+    let predictions = evaluate::rows(&images.dataset, &predictions);
+    let metrics = evaluate::measure(&predictions)?;
     let stage = match which {
         FromWeights::Best => manifest.best_stage(),
         FromWeights::Last => manifest.stages.last(),
@@ -95,7 +95,7 @@ fn measure(
     let stage = stage.map(|stage| stage.name.clone()).unwrap_or_default();
     let (weights, n_trained_on) = (which.name().to_owned(), images.n_trained_on);
     let measured = Measured { stage, weights, on, n_trained_on, metrics };
-    Ok((measured, rows))
+    Ok((measured, predictions))
 }
 
 /// A directory of images that cannot be evaluated.
@@ -116,8 +116,38 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
     let mut text = format!(
         "{}: {weights} weights of {stage} on {} of {on}\n\n",
         names::text_of_path(run),
-        text::count(metrics.n_images, "image"),
+        text::count(metrics.n_images(), "image"),
     );
+    match metrics {
+        Measures::Class(metrics) => of_class(&mut text, metrics),
+        Measures::Several(of) => {
+            text.push_str(&named(metrics));
+            let (heads, rows) = tables::several(of);
+            let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+            text.push('\n');
+            text.push_str(&text::align(&rows, &[1, 2, 3, 5, 6, 7, 8, 9]));
+        }
+        Measures::Number(_) => text.push_str(&named(metrics)),
+    }
+    if let Some(folder) = out {
+        let _ = writeln!(
+            text,
+            "\nwrote metrics.json, predictions.csv and plots to {}",
+            names::text_of_path(folder)
+        );
+    }
+    text
+}
+
+/// All metrics with their names, except the number of images.
+fn named(metrics: &Measures) -> String {
+    let rows = tables::figures(metrics).into_iter().skip(1);
+    let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
+    text::align(&rows.collect::<Vec<_>>(), &[])
+}
+
+/// The metrics of images of one class.
+fn of_class(text: &mut String, metrics: &Metrics) {
     text.push_str(&text::align(&figures(metrics), &[]));
     let absent = metrics.absent();
     if !absent.is_empty() {
@@ -146,14 +176,6 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
             .collect();
         text.push_str(&text::align(&rows, &[]));
     }
-    if let Some(folder) = out {
-        let _ = writeln!(
-            text,
-            "\nwrote metrics.json, predictions.csv and plots to {}",
-            names::text_of_path(folder)
-        );
-    }
-    text
 }
 
 fn figures(metrics: &Metrics) -> Vec<Vec<String>> {

@@ -23,12 +23,12 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     check_directory(&arguments.output)?;
-    let Export { file, recipe, agreement, warning } =
+    let Export { file, recipe, outputs, agreement, warning } =
         on_threads(settings, || export(arguments, settings, terminal))??;
     let path = &arguments.output;
     fs::write_atomic(path, &file).map_err(Failure::usage)?;
     let mut said = format!(
-        "{}: ONNX, {}; probabilities differ from the model by at most {:.1e} on {}\n",
+        "{}: ONNX, {}; {outputs} differ from the model by at most {:.1e} on {}\n",
         path.display(),
         text::bytes(file.len() as u64),
         agreement.difference,

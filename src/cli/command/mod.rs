@@ -211,6 +211,7 @@ fn open_trained(
     let trained = Trained::open(directory, &manifest, &loaded.spec, which);
     let trained = trained.map_err(|error| match error {
         OpenError::Weights(error) => Failure::usage(error),
+        OpenError::NoStandard => Failure::usage(error),
         OpenError::Base(error) => {
             let (exit, notes, hints) = (Exit::Usage, error.notes(), error.hints());
             Failure::Other { exit, code: None, error: error.into(), notes, hints }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::answers::{Format, Names, Said};
+use super::answers::{Format, Kind, Names, Said};
 use super::{check_order, on_threads, open_trained};
+use crate::base::fs;
 use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
-use crate::cli::args::{BaseArgument, PredictArguments, WeightsArgument};
+use crate::cli::args::{BaseArgument, PredictArguments, ThresholdArgument, WeightsArgument};
 use crate::cli::downloads;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
@@ -19,8 +20,12 @@ use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
 use crate::exec::prepare::network;
 use crate::exec::prepare::weights::published;
+use crate::metrics::{Measures, several};
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
-use crate::spec::{Architecture, FromWeights};
+use crate::run_dir::manifest::Manifest;
+use crate::run_dir::measured::Measured;
+use crate::run_dir::{layout, verify};
+use crate::spec::{Architecture, FromWeights, TargetSpec};
 
 /// Number of classes per image without `--top`: a few of the thousand of ImageNet, and the
 /// likeliest of a classifier that was trained here.
@@ -71,12 +76,83 @@ fn of_run(
     }
     let which = FromWeights::from(arguments.from_weights.unwrap_or(WeightsArgument::Best));
     on_threads(settings, || {
-        let (loaded, _, trained) = open_trained(run, which, &[], settings)?;
-        let predictor = Predictor::new(&loaded.spec, &trained.network, &trained.weights);
+        let (loaded, manifest, trained) = open_trained(run, which, &[], settings)?;
+        let kind = match (trained.readout.target(), arguments.threshold) {
+            (TargetSpec::Classes, Some(ThresholdArgument::Best)) => {
+                Kind::Several(best_thresholds(run, &manifest, which)?)
+            }
+            (target, _) => kind(target, &trained.classes, arguments)?,
+        };
+        let predictor = Predictor::of_trained(&loaded.spec, &trained).map_err(RunError::from)?;
         let names = Names::OfRun(trained.classes);
-        let predictor = predictor.map_err(RunError::from)?;
-        ask(predictor, &files, names, TOP_OF_RUN, arguments, terminal)
+        ask(predictor, &files, names, kind, arguments, terminal)
     })?
+}
+
+/// How the answers of a model are printed.
+fn kind(
+    target: TargetSpec,
+    classes: &[String],
+    arguments: &PredictArguments,
+) -> Result<Kind, Failure> {
+    let refuse = |option: &str, why: &str| {
+        let error = anyhow::anyhow!("`{option}` does not apply to {why}");
+        Err(Failure::usage_with(error, vec![format!("leave out `{option}`")]))
+    };
+    match (target, arguments.threshold, arguments.top) {
+        (TargetSpec::Class, Some(_), _) => {
+            refuse("--threshold", "this model, which gives each image one class")
+        }
+        (TargetSpec::Number, Some(_), _) => {
+            refuse("--threshold", "this model, which estimates a number")
+        }
+        (TargetSpec::Number, None, Some(_)) => {
+            refuse("--top", "this model, which estimates a number")
+        }
+        (TargetSpec::Class, None, top) => Ok(Kind::One(top.unwrap_or(TOP_OF_RUN))),
+        (TargetSpec::Number, None, None) => Ok(Kind::Number),
+        (TargetSpec::Classes, Some(ThresholdArgument::Best), _) => {
+            let error = anyhow::anyhow!("an exported file does not have the best thresholds");
+            let hint = "metrics.json of its run has them; pass a number, or the run";
+            Err(Failure::usage_with(error, vec![hint.to_owned()]))
+        }
+        (TargetSpec::Classes, Some(_), Some(_)) => {
+            refuse("--top", "a threshold, which decides how many labels there are")
+        }
+        (TargetSpec::Classes, None, Some(top)) => Ok(Kind::One(top)),
+        (TargetSpec::Classes, Some(ThresholdArgument::All(value)), None) => {
+            Ok(Kind::Several(vec![value; classes.len()]))
+        }
+        (TargetSpec::Classes, None, None) => {
+            Ok(Kind::Several(vec![several::THRESHOLD; classes.len()]))
+        }
+    }
+}
+
+/// The threshold of each class with the highest F1 score on the validation set of a run.
+fn best_thresholds(
+    run: &Path,
+    manifest: &Manifest,
+    which: FromWeights,
+) -> Result<Vec<f64>, Failure> {
+    let fail = |what: &str, hint: &str| {
+        let error = anyhow::anyhow!("{what}");
+        Err(Failure::usage_with(error, vec![hint.to_owned()]))
+    };
+    if which == FromWeights::Last {
+        let what = "the best thresholds are those of the best weights, not of the last ones";
+        return fail(what, "leave out `--from-weights last`, or pass a number");
+    }
+    verify::check(run, manifest, |name| name == layout::METRICS_JSON).map_err(Failure::usage)?;
+    let text = fs::read_text(&run.join(layout::METRICS_JSON)).map_err(Failure::usage)?;
+    match serde_json::from_str::<Measured>(&text).map(|measured| measured.metrics) {
+        Ok(Measures::Several(metrics)) => Ok(metrics
+            .classes
+            .iter()
+            .map(|class| class.best_threshold.unwrap_or(several::THRESHOLD))
+            .collect()),
+        _ => fail("metrics.json of the run has no thresholds", "pass a number"),
+    }
 }
 
 /// Classifies images with an exported file.
@@ -93,12 +169,13 @@ fn of_file(
         );
         return Err(Failure::usage_with(error, vec!["leave out `--from-weights`".to_owned()]));
     }
-    let (predictor, classes) = Predictor::of_file(file).map_err(|error| {
+    let (predictor, classes, target) = Predictor::of_file(file).map_err(|error| {
         let hints = error.hints();
         Failure::usage_with(error, hints)
     })?;
+    let kind = kind(target, &classes, arguments)?;
     let names = Names::OfRun(classes);
-    on_threads(settings, || ask(predictor, files, names, TOP_OF_RUN, arguments, terminal))?
+    on_threads(settings, || ask(predictor, files, names, kind, arguments, terminal))?
 }
 
 fn of_base(
@@ -129,7 +206,8 @@ fn of_base(
         let (network, weights) = network::pretrained(&loaded.spec, cache)
             .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
         let predictor = Predictor::new(&loaded.spec, &network, &weights).map_err(RunError::from)?;
-        ask(predictor, &files, Names::OfImagenet, TOP_OF_BASE, arguments, terminal)
+        let kind = Kind::One(arguments.top.unwrap_or(TOP_OF_BASE));
+        ask(predictor, &files, Names::OfImagenet, kind, arguments, terminal)
     })?
 }
 
@@ -137,7 +215,7 @@ fn ask(
     mut predictor: Predictor,
     files: &[PathBuf],
     names: Names,
-    top: usize,
+    kind: Kind,
     arguments: &PredictArguments,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
@@ -146,7 +224,7 @@ fn ask(
         (_, true) => Format::Csv,
         _ => Format::Text,
     };
-    let said = Said { format, names, top: arguments.top.unwrap_or(top) };
+    let said = Said { format, names, kind };
     let print = |text: &str| terminal.result(text).map_err(Failure::usage);
     print(&said.head())?;
     let tally = Tally::default();

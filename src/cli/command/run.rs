@@ -139,21 +139,22 @@ pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
     }
     let stages = &report.history.stages;
     let width = stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0).max("stage".len());
+    let score = stages.first().map_or("accuracy", |stage| stage.before.score.words());
     let mut text = format!(
-        "\n{:width$}  validation accuracy            validation loss\n\
+        "\n{:width$}  {:29}  validation loss\n\
          {:width$}  before    best    last           before    best    last\n",
-        "stage", ""
+        "stage",
+        format!("validation {score}"),
+        ""
     );
     for stage in stages {
         let (Some(best), Some(last)) = (stage.best_epoch(), stage.epochs.last()) else { continue };
-        let accuracy = figures(stage, best, last, |evaluated| evaluated.accuracy);
+        let score = figures(stage, best, last, |evaluated| evaluated.score.value());
         let loss = figures(stage, best, last, |evaluated| evaluated.loss);
         let (name, epoch) = (&stage.name, best.epoch);
         let by = words(&stage.best_by);
-        let _ = writeln!(
-            text,
-            "{name:width$}  {accuracy}           {loss}   best: epoch {epoch}, {by}"
-        );
+        let _ =
+            writeln!(text, "{name:width$}  {score}           {loss}   best: epoch {epoch}, {by}");
     }
     text.push_str(&verdict(report));
     let _ = writeln!(
@@ -165,13 +166,7 @@ pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
 
 /// The metric that selects the best epoch, in words.
 fn words(by: &str) -> &'static str {
-    let all = [
-        BestBy::ValidationLoss,
-        BestBy::ValidationAccuracy,
-        BestBy::BalancedAccuracy,
-        BestBy::MacroF1,
-    ];
-    all.into_iter().find(|best_by| best_by.name() == by).map_or("", BestBy::words)
+    BestBy::ALL.into_iter().find(|best_by| best_by.name() == by).map_or("", BestBy::words)
 }
 
 /// The best epoch of the run, the accuracy of a constant guess, and later stages without progress.
@@ -180,16 +175,18 @@ fn verdict(report: &RunReport) -> String {
     let mut text = String::new();
     let stage = history.stage(&best.stage);
     if let Some(epoch) = stage.and_then(StageHistory::best_epoch) {
-        let Evaluated { loss, accuracy } = epoch.validation;
+        let Evaluated { loss, score } = epoch.validation;
         let _ = write!(
             text,
-            "\nbest of the run: {}, epoch {} ({}): validation accuracy {accuracy:.4}, loss {loss:.4}",
+            "\nbest of the run: {}, epoch {} ({}): validation {} {:.4}, loss {loss:.4}",
             best.stage,
             best.epoch,
-            words(&best.by)
+            words(&best.by),
+            score.words(),
+            score.value()
         );
-        if let Some((class, share)) = guess {
-            let _ = write!(text, "\nalways predicting `{class}` would give accuracy {share:.4}");
+        if let Some(sentence) = guess {
+            let _ = write!(text, "\n{sentence}");
         }
         text.push('\n');
     }

@@ -13,6 +13,7 @@ use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::terminal::Terminal;
+use crate::event::Score;
 use crate::run_dir::catalog::{self, Found, RunEntry, Status};
 use crate::run_dir::manifest::StageRecord;
 
@@ -63,10 +64,18 @@ fn oldest_first(runs: &mut [RunEntry]) {
     runs.sort_by(|a, b| a.when.cmp(&b.when).then_with(|| a.directory.cmp(&b.directory)));
 }
 
-/// The validation accuracy of the run's best epoch.
-fn accuracy(run: &RunEntry) -> Option<f64> {
+/// The validation score of the run's best epoch.
+fn score(run: &RunEntry) -> Option<Score> {
     let stage = run.manifest()?.best_stage()?;
-    Some(stage.best.validation.accuracy)
+    Some(stage.best.validation.score)
+}
+
+/// A score as a cell, with its name if it is not the accuracy.
+fn cell(score: Score) -> String {
+    match score {
+        Score::Accuracy(accuracy) => format!("{accuracy:.4}"),
+        other => format!("{:.4} ({})", other.value(), other.words()),
+    }
 }
 
 fn list(runs: &[RunEntry], folder: &Path) -> String {
@@ -84,7 +93,7 @@ fn list(runs: &[RunEntry], folder: &Path) -> String {
             names::text_of_path(&run.directory),
             run.when.clone(),
             stages.unwrap_or_else(|| "-".to_owned()),
-            accuracy(run).map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
+            score(run).map_or_else(|| "-".to_owned(), cell),
             status(run),
             text::bytes(run.bytes),
             runs_differ::line(&changes),
@@ -109,7 +118,10 @@ fn as_json(run: &RunEntry) -> Value {
         "status": run.status.word(),
         "when": run.when,
         "bytes": run.bytes,
-        "best_accuracy": accuracy(run),
+        "best_accuracy": match score(run) {
+            Some(Score::Accuracy(accuracy)) => Some(accuracy),
+            _ => None,
+        },
         "stopped_at": stopped_at.map(|(stage, epoch)| json!({ "stage": stage, "epoch": epoch.parse::<usize>().ok() })),
         "manifest": run.manifest(),
     })
@@ -164,7 +176,7 @@ fn show(run: &RunEntry) -> String {
             first_trainable.clone(),
             text::thousands(*n_trainable),
             best.epoch.to_string(),
-            format!("{:.4}", best.validation.accuracy),
+            cell(best.validation.score),
             format!("{:.4}", best.validation.loss),
             reused.to_owned(),
         ]);

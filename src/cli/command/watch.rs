@@ -348,8 +348,9 @@ impl FinishedRun {
     /// The result as a line.
     fn line(&self) -> String {
         format!(
-            "validation accuracy {:.4} in epoch {} of {} ({})",
-            self.best.validation.accuracy,
+            "validation {} {:.4} in epoch {} of {} ({})",
+            self.best.validation.score.words(),
+            self.best.validation.score.value(),
             self.best.epoch,
             self.stage,
             names::text_of_path(&self.directory)
@@ -359,17 +360,22 @@ impl FinishedRun {
     /// How the result differs from that of an earlier run, as a line.
     fn against(&self, before: &Self) -> String {
         let [now, then] = [self, before].map(|run| run.best.validation);
-        let verdict = match now.accuracy.total_cmp(&then.accuracy) {
-            Ordering::Greater => "better",
-            Ordering::Less => "worse",
-            Ordering::Equal => "the same accuracy",
+        let what = now.score.words();
+        if then.score.words() != what {
+            let place = names::text_of_path(&before.directory);
+            return format!("against {place}: another target, so the results cannot be compared");
+        }
+        let [score, score_then] = [now, then].map(|evaluated| evaluated.score.value());
+        let order = score.total_cmp(&score_then);
+        let verdict = match if now.score.is_error() { order.reverse() } else { order } {
+            Ordering::Greater => "better".to_owned(),
+            Ordering::Less => "worse".to_owned(),
+            Ordering::Equal => format!("the same {what}"),
         };
         format!(
-            "against {}: {verdict}: validation accuracy {:.4} → {:.4} ({:+.4}), loss {:.4} → {:.4} ({:+.4})",
+            "against {}: {verdict}: validation {what} {score_then:.4} → {score:.4} ({:+.4}), loss {:.4} → {:.4} ({:+.4})",
             names::text_of_path(&before.directory),
-            then.accuracy,
-            now.accuracy,
-            now.accuracy - then.accuracy,
+            score - score_then,
             then.loss,
             now.loss,
             now.loss - then.loss,

@@ -1,18 +1,25 @@
 //! Orders, merges and leaves out classes as a pipeline says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::listing::Listing;
 use crate::base::names;
 use crate::dataset::error::DatasetError;
+use crate::dataset::labels::Labels;
 use crate::spec::ClassSpec;
 
 /// Gives a listing the classes of a pipeline, in their order. Images of classes that none of them
-/// takes are left out.
+/// takes are left out. With several labels an image, images of a table `stay` without the labels
+/// that no class takes.
 ///
 /// # Errors
 /// When a name is not that of a class of the dataset, or a class gets no images.
-pub(super) fn choose(listing: &mut Listing, wanted: &[ClassSpec]) -> Result<(), DatasetError> {
+pub(super) fn choose(
+    listing: &mut Listing,
+    wanted: &[ClassSpec],
+    stay: bool,
+) -> Result<(), DatasetError> {
     let known: BTreeMap<String, usize> =
         listing.classes.iter().enumerate().map(|(at, name)| (names::normal(name), at)).collect();
     let mut place: Vec<Option<usize>> = vec![None; listing.classes.len()];
@@ -31,13 +38,27 @@ pub(super) fn choose(listing: &mut Listing, wanted: &[ClassSpec]) -> Result<(), 
     if let Some(rest) = wanted.iter().position(|class| class.takes_rest) {
         place.iter_mut().for_each(|place| *place = place.or(Some(rest)));
     }
+    let labels = if let Labels::Classes(sets) = &listing.labels {
+        let chosen = |set: &Arc<[u32]>| -> Vec<u32> {
+            set.iter().filter_map(|class| place[*class as usize]).map(|at| at as u32).collect()
+        };
+        let (labels, labels_of) = Labels::of_sets(sets.iter().map(chosen).collect());
+        place = labels_of.into_iter().map(Some).collect();
+        labels
+    } else {
+        Labels::Class
+    };
+    let has_class = |label: usize| labels.classes_of(label).next().is_some();
     listing.candidates.retain_mut(|candidate| {
-        let place = place[candidate.class];
-        candidate.class = place.unwrap_or(candidate.class);
-        place.is_some()
+        let label = place[candidate.label].filter(|label| stay || has_class(*label));
+        candidate.label = label.unwrap_or(candidate.label);
+        label.is_some()
     });
     let mut counts = vec![0; wanted.len()];
-    listing.candidates.iter().for_each(|candidate| counts[candidate.class] += 1);
+    for candidate in &listing.candidates {
+        labels.classes_of(candidate.label).for_each(|class| counts[class] += 1);
+    }
+    listing.labels = labels;
     listing.classes = wanted.iter().map(|class| class.name.clone()).collect();
     let empty = listing.classes.iter().zip(counts).filter(|(_, n)| *n == 0);
     let empty: Vec<String> = empty.map(|(name, _)| name.clone()).collect();
@@ -56,7 +77,8 @@ mod tests {
             Candidate::new(format!("{name}/1.jpg"), class, Origin::File("1.jpg".into()))
         };
         let candidates = classes.iter().enumerate().map(candidate).collect();
-        Listing { classes, candidates, split_by: None, warnings: vec![] }
+        let labels = Labels::Class;
+        Listing { classes, labels, candidates, split_by: None, warnings: vec![] }
     }
 
     fn class(name: &str, of: &[&str]) -> ClassSpec {
@@ -67,24 +89,26 @@ mod tests {
     #[test]
     fn classes_are_ordered_merged_and_left_out() {
         let mut found = listing();
-        choose(&mut found, &[class("pet", &["dog", "cat"]), class("ant", &["ant"])]).unwrap();
+        choose(&mut found, &[class("pet", &["dog", "cat"]), class("ant", &["ant"])], false)
+            .unwrap();
         assert_eq!(found.classes, ["pet", "ant"]);
-        let images: Vec<_> = found.candidates.iter().map(|c| (c.path.as_str(), c.class)).collect();
+        let images: Vec<_> = found.candidates.iter().map(|c| (c.path.as_str(), c.label)).collect();
         assert_eq!(images, [("ant/1.jpg", 1), ("cat/1.jpg", 0), ("dog/1.jpg", 0)]);
         let mut found = listing();
-        choose(&mut found, &[class("insect", &["ant", "bee"]), class("other", &[])]).unwrap();
-        let classes: Vec<usize> = found.candidates.iter().map(|c| c.class).collect();
+        choose(&mut found, &[class("insect", &["ant", "bee"]), class("other", &[])], false)
+            .unwrap();
+        let classes: Vec<usize> = found.candidates.iter().map(|c| c.label).collect();
         assert_eq!(classes, [0, 0, 1, 1, 1]);
     }
 
     #[test]
     fn unknown_names_and_classes_of_nothing_are_errors() {
-        let error = choose(&mut listing(), &[class("a", &["ant"]), class("b", &["bea"])]);
+        let error = choose(&mut listing(), &[class("a", &["ant"]), class("b", &["bea"])], false);
         let error = error.unwrap_err();
         let said = format!("{error} {:?}", error.hints());
         assert!(said.contains("`bea`") && said.contains("did you mean `bee`"), "{said}");
         let names = ["ant", "bee", "cat", "dog", "elk"];
-        let error = choose(&mut listing(), &[class("all", &names), class("rest", &[])]);
+        let error = choose(&mut listing(), &[class("all", &names), class("rest", &[])], false);
         assert!(error.unwrap_err().to_string().contains("`rest`"));
     }
 }

@@ -10,6 +10,7 @@ use super::parts;
 use crate::base::names;
 use crate::base::text;
 use crate::dataset::error::DatasetError;
+use crate::dataset::labels::Labels;
 
 /// Lists a dataset directory: one subdirectory per class, or one per part of a split with the
 /// classes inside. Hidden names (`.ipynb_checkpoints`, `.DS_Store`) and files of systems and photo
@@ -75,7 +76,8 @@ fn list_classes(
     warnings.extend(files::loose_images(&entries.loose));
     warnings.extend(files::meant(directory, &passed_over));
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Listing { classes, candidates, split_by: None, warnings })
+    let labels = Labels::Class;
+    Ok(Listing { classes, labels, candidates, split_by: None, warnings })
 }
 
 fn check_layout(directory: &Path, entries: &Entries, least: usize) -> Result<(), DatasetError> {
@@ -120,7 +122,7 @@ mod tests {
         ]);
         let listing = scan(root.path()).unwrap();
         assert_eq!(listing.classes, ["a", "b"]);
-        let paths: Vec<_> = listing.candidates.iter().map(|c| (c.path.as_str(), c.class)).collect();
+        let paths: Vec<_> = listing.candidates.iter().map(|c| (c.path.as_str(), c.label)).collect();
         assert_eq!(paths, [("a/x.jpg", 0), ("b/2.jpg", 1), ("b/deep/1.jpg", 1)]);
     }
 

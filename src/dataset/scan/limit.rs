@@ -6,7 +6,7 @@ use alpaca_random::SeedStream;
 
 use super::listing::Candidate;
 use crate::dataset::part::Part;
-use crate::spec::LimitSpec;
+use crate::spec::{LimitSpec, TargetSpec};
 
 /// Fewest images of a class, and of a given part of the split, that stay.
 const LEAST: usize = 2;
@@ -16,15 +16,22 @@ type Drawn = (u64, usize);
 
 /// Keeps as many images as the limit says. They are drawn by random numbers that belong to their
 /// paths, from each class and given part of the split in proportion. A class keeps at least two
-/// images of each part, if it has them.
-pub(super) fn limit(candidates: &mut Vec<Candidate>, limit: LimitSpec, stream: SeedStream) {
+/// images of each part, if it has them. Images with several labels or a number are drawn regardless
+/// of them.
+pub(super) fn limit(
+    candidates: &mut Vec<Candidate>,
+    limit: LimitSpec,
+    target: TargetSpec,
+    stream: SeedStream,
+) {
     let n_all = candidates.len();
     let mut strata: BTreeMap<(usize, Option<Part>), Vec<Drawn>> = BTreeMap::new();
     let mut n_of_class: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, candidate) in candidates.iter().enumerate() {
         let number = stream.child(&candidate.path).sort_key();
-        strata.entry((candidate.class, candidate.part)).or_default().push((number, at));
-        *n_of_class.entry(candidate.class).or_insert(0) += 1;
+        let class = if target == TargetSpec::Class { candidate.label } else { 0 };
+        strata.entry((class, candidate.part)).or_default().push((number, at));
+        *n_of_class.entry(class).or_insert(0) += 1;
     }
     let mut is_kept = vec![false; n_all];
     for ((class, _), mut stratum) in strata {
@@ -49,7 +56,7 @@ mod tests {
     fn candidates(n: &[usize]) -> Vec<Candidate> {
         let candidate = |class: usize, i: usize| Candidate {
             path: format!("{class}/{i}.jpg"),
-            class,
+            label: class,
             origin: Origin::File("1.jpg".into()),
             part: Some(if i.is_multiple_of(4) { Part::Validation } else { Part::Train }),
             group: None,
@@ -65,9 +72,9 @@ mod tests {
             (LimitSpec::PerClass { per_class: 8 }, [6, 2, 6, 2, 2, 2]),
         ] {
             let mut found = candidates(&[800, 200, 8]);
-            limit(&mut found, by, SeedStream::new(1));
+            limit(&mut found, by, TargetSpec::Class, SeedStream::new(1));
             let count = |class: usize, part: Part| {
-                found.iter().filter(|c| c.class == class && c.part == Some(part)).count()
+                found.iter().filter(|c| c.label == class && c.part == Some(part)).count()
             };
             let counts = [0, 1, 2]
                 .map(|class| [Part::Train, Part::Validation].map(|part| count(class, part)));
@@ -79,7 +86,7 @@ mod tests {
     #[test]
     fn more_than_there_are_is_all() {
         let mut found = candidates(&[5, 9]);
-        limit(&mut found, LimitSpec::All(100), SeedStream::new(1));
+        limit(&mut found, LimitSpec::All(100), TargetSpec::Class, SeedStream::new(1));
         assert_eq!(found.len(), 14);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::dataset::generator::ImageGenerator;
+use crate::dataset::labels::Labels;
 use crate::dataset::part::Part;
 
 /// A file that may be an image.
@@ -13,8 +14,9 @@ pub struct Candidate {
     /// Path below the dataset directory, with forward slashes, as [`names`](crate::base::names)
     /// writes paths. It is the identity of the image.
     pub path: String,
-    /// Position of its class among the sorted class names.
-    pub class: usize,
+    /// Its label: a position in the [`Labels`] of the listing. Where an image has one class, it is
+    /// that of the class among the class names.
+    pub label: usize,
     /// Source of its pixels.
     pub origin: Origin,
     /// Part of the split that it is in, if the dataset is split already.
@@ -25,8 +27,8 @@ pub struct Candidate {
 
 impl Candidate {
     /// A file that is in no part of a split and no group.
-    pub fn new(path: String, class: usize, origin: Origin) -> Self {
-        Self { path, class, origin, part: None, group: None }
+    pub fn new(path: String, label: usize, origin: Origin) -> Self {
+        Self { path, label, origin, part: None, group: None }
     }
 }
 
@@ -47,8 +49,10 @@ pub enum Origin {
 /// The images of a dataset, before any is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Names of the classes, sorted.
+    /// Names of the classes, sorted. For numbers it is one, the name of the number.
     pub classes: Vec<String>,
+    /// What the labels of the images stand for.
+    pub labels: Labels,
     /// Files, sorted by path.
     pub candidates: Vec<Candidate>,
     /// What decides the parts of the split, if the dataset is split already: "the directories
@@ -79,7 +83,8 @@ impl Listing {
             let training = candidates.iter_mut().filter(|c| c.part == Some(Part::Train));
             training.for_each(|candidate| candidate.part = None);
         }
-        Self { classes, candidates, split_by: Some(format!("{by}{drawn}")), warnings }
+        let (labels, split_by) = (Labels::Class, Some(format!("{by}{drawn}")));
+        Self { classes, labels, candidates, split_by, warnings }
     }
 }
 

@@ -19,8 +19,9 @@ pub use self::folders::scan_some;
 pub use self::listing::{Candidate, Listing, Origin};
 use super::error::DatasetError;
 use super::generator::ImageGenerator;
+use super::labels::Labels;
 use super::part::Part;
-use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec, SplitSpec};
+use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec, SplitSpec, TargetSpec};
 
 /// Lists the images of a dataset, of files or drawn.
 ///
@@ -32,17 +33,22 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     let mut listing = match &spec.source {
         DatasetSource::Directory { directory } => folders::scan(&directory.path)?,
         DatasetSource::Parts(directories) => parts::list_given(directories)?,
-        DatasetSource::Table(table) => table::list(table)?,
+        DatasetSource::Table(table) => table::list(table, spec.target)?,
         DatasetSource::Generator { generator } => {
             draw_up(generator, &Arc::new(ImageGenerator::new(generator, spec.image_size)))
         }
     };
+    let is_table = matches!(spec.source, DatasetSource::Table(_));
+    if spec.target == TargetSpec::Classes && !is_table {
+        // Files of one image are united once their contents are known.
+        listing.labels = Labels::of_single_classes(listing.classes.len());
+    }
     if let Some(wanted) = &spec.classes {
-        classes::choose(&mut listing, wanted)?;
+        classes::choose(&mut listing, wanted, is_table)?;
     }
     if let Some(limit) = spec.limit {
         let stream = SeedStream::new(spec.split.seed).child("limit");
-        limit::limit(&mut listing.candidates, limit, stream);
+        limit::limit(&mut listing.candidates, limit, spec.target, stream);
     }
     if let Some(pattern) = &spec.split.groups {
         groups::assign(&mut listing.candidates, pattern)?;
@@ -78,7 +84,8 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
             Candidate::new(path, class, Origin::Drawn { generator, number })
         })
         .collect();
-    Listing { classes, candidates, split_by: None, warnings: vec![] }
+    let labels = Labels::Class;
+    Listing { classes, labels, candidates, split_by: None, warnings: vec![] }
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ mod tests {
     use crate::spec::Location;
 
     fn found(listing: &Listing) -> Vec<(&str, usize, Option<Part>)> {
-        listing.candidates.iter().map(|c| (c.path.as_str(), c.class, c.part)).collect()
+        listing.candidates.iter().map(|c| (c.path.as_str(), c.label, c.part)).collect()
     }
 
     #[test]

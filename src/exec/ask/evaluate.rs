@@ -12,6 +12,7 @@ use crate::base::text;
 use crate::dataset::copies;
 use crate::dataset::error::BadImage;
 use crate::dataset::examine::{self, Dataset, Sample};
+use crate::dataset::labels::Labels;
 use crate::dataset::loader::Loader;
 use crate::dataset::part::Part;
 use crate::dataset::pixels::{PixelRoom, Pixels};
@@ -22,12 +23,11 @@ use crate::exec::error::RunError;
 use crate::exec::prepare::classes::check_classes;
 use crate::exec::prepare::images_read::ImagesRead;
 use crate::exec::prepare::overlap::RunImages;
-use crate::metrics::{self, Metrics, Scored};
+use crate::metrics::Measures;
 use crate::run_dir::manifest::Manifest;
-use crate::run_dir::measured::PredictionRow;
-use crate::spec::{OnBadImage, PipelineSpec, SplitPart};
+use crate::run_dir::measured::{PredictionRow, Predictions};
+use crate::spec::{OnBadImage, PipelineSpec, SplitPart, TargetSpec};
 use crate::train::evaluate::Prediction;
-use crate::train::objective;
 
 /// Images with their classes, in the order of a model's outputs.
 #[derive(Clone)]
@@ -113,6 +113,9 @@ impl EvaluationImages {
         options: ReadOptions<'_>,
         seen: &RunImages,
     ) -> Result<Self, RunError> {
+        if spec.dataset.target == TargetSpec::Number {
+            return Err(RunError::NoNumbers);
+        }
         let mut listing = scan::scan_some(folder)?;
         let found = listing.classes.clone();
         check_classes(&listing, classes)?;
@@ -127,9 +130,13 @@ impl EvaluationImages {
             })
             .collect();
         for Sample { candidate, .. } in &mut dataset.samples {
-            candidate.class = places[candidate.class];
+            candidate.label = places[candidate.label];
         }
         dataset.classes = classes.to_vec();
+        if spec.dataset.target == TargetSpec::Classes {
+            dataset.labels = Labels::of_single_classes(classes.len());
+            copies::unite(&mut dataset);
+        }
         let in_two = copies::in_two_classes(&dataset);
         warnings.extend((!in_two.is_empty()).then(|| {
             let n = text::count(in_two.len(), "image");
@@ -220,13 +227,11 @@ pub fn predictions(
         let n = loader.batch_size().min(positions.len() - predictions.len());
         let batch = pass.take(n)?;
         let logits = inference.logits(&batch)?;
-        for ((row, &sample), &label) in logits.rows().zip(&batch.samples).zip(&batch.labels) {
-            predictions.push(Prediction {
-                sample,
-                label,
-                probabilities: objective::probabilities(row),
-            });
-        }
+        predictions.extend(logits.rows().zip(&batch.samples).map(|(row, &sample)| Prediction {
+            sample,
+            target: images.dataset.target(sample),
+            outputs: trained.readout.read(row),
+        }));
         pass.give_back(batch);
         images.tally.add_many(n);
     }
@@ -235,24 +240,23 @@ pub fn predictions(
 }
 
 /// Predictions as rows of a table.
-pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Vec<PredictionRow> {
+pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Predictions {
     let rows = predictions.iter().map(|prediction| PredictionRow {
         path: dataset.samples[prediction.sample].candidate.path.clone(),
-        label: prediction.label,
-        predicted: prediction.predicted(),
-        probabilities: prediction.probabilities.clone(),
+        target: prediction.target.clone(),
+        outputs: prediction.outputs.clone(),
     });
-    rows.collect()
+    let (target, classes) = (dataset.labels.target(), dataset.classes.clone());
+    Predictions { target, classes, rows: rows.collect() }
 }
 
 /// The metrics of predictions.
 ///
 /// # Errors
 /// When there are no rows.
-pub fn measure(classes: &[String], rows: &[PredictionRow]) -> Result<Metrics, RunError> {
-    if rows.is_empty() {
+pub fn measure(predictions: &Predictions) -> Result<Measures, RunError> {
+    if predictions.rows.is_empty() {
         return Err(RunError::NothingToMeasure);
     }
-    let scored: Vec<Scored<'_>> = rows.iter().map(PredictionRow::scored).collect();
-    Ok(metrics::measure(classes, &scored))
+    Ok(predictions.measure())
 }

@@ -12,9 +12,10 @@ use crate::dataset::resize::Resizer;
 use crate::dataset::scan::Origin;
 use crate::exec::error::{ExportError, RunError, TOLERANCE};
 use crate::onnx::run::Model;
-use crate::onnx::{self, Classifier};
+use crate::onnx::{self, Classifier, Output};
 use crate::spec::{Fit, ImageSize, PipelineSpec, ResizeSpec};
 use crate::train::evaluate::Prediction;
+use crate::train::readout::{Readout, Standard};
 
 /// The most images that are run through a graph that resizes. Each size takes time.
 const MOST_SIZES: usize = 128;
@@ -31,6 +32,8 @@ pub struct Export {
     pub file: Vec<u8>,
     /// The preprocessing as JSON; `None` if the graph includes it.
     pub recipe: Option<String>,
+    /// What the file gives: `probabilities` or `estimates`.
+    pub outputs: &'static str,
     /// How well the file agrees with the model.
     pub agreement: Agreement,
     /// A pitfall of preprocessing outside of the graph.
@@ -44,6 +47,35 @@ pub struct Agreement {
     pub n_images: usize,
     /// The largest difference of a probability.
     pub difference: f64,
+}
+
+/// How far the outputs of a file may be from those of the model.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// The largest difference of an output.
+    absolute: f64,
+    /// Steps of single precision that are added, in which files give numbers.
+    n_steps: f64,
+}
+
+impl Limits {
+    fn of_probabilities() -> Self {
+        Self { absolute: TOLERANCE, n_steps: 0.0 }
+    }
+
+    fn for_readout(readout: Readout) -> Self {
+        match readout {
+            Readout::Softmax | Readout::Sigmoids => Self::of_probabilities(),
+            Readout::Number(Standard { deviation, .. }) => {
+                Self { absolute: TOLERANCE * deviation, n_steps: 8.0 }
+            }
+        }
+    }
+
+    /// The largest difference from this output.
+    fn of(self, output: f64) -> f64 {
+        self.absolute + self.n_steps * f64::from(f32::EPSILON) * output.abs()
+    }
 }
 
 /// The input of an exported graph.
@@ -72,6 +104,11 @@ pub fn export(
     }
     let classifier = Classifier {
         classes: &trained.classes,
+        output: match trained.readout {
+            Readout::Softmax => Output::Softmax,
+            Readout::Sigmoids => Output::Sigmoids,
+            Readout::Number(Standard { mean, deviation }) => Output::Number { mean, deviation },
+        },
         network: &trained.network,
         weights: &trained.weights,
         size: spec.dataset.image_size,
@@ -80,12 +117,18 @@ pub fn export(
     };
     let bare = classifier.normalised();
     let loader = images.loader(trained, spec, n_threads);
-    let agreement = compare(&bare, classifier.size, &loader, images, predictions)?;
+    let limits = Limits::for_readout(trained.readout);
+    let agreement = compare(&bare, &loader, images, predictions, limits)?;
+    let outputs = match trained.readout {
+        Readout::Softmax | Readout::Sigmoids => "probabilities",
+        Readout::Number(_) => "estimates",
+    };
     let of_pixels = |file: &[u8], compared: Agreement| {
         let difference = agreement.difference.max(compared.difference);
         Export {
             file: file.to_vec(),
             recipe: None,
+            outputs,
             agreement: Agreement { difference, ..compared },
             warning: None,
         }
@@ -95,11 +138,11 @@ pub fn export(
             let recipe = serde_json::to_string_pretty(&classifier.recipe());
             let recipe = format!("{}\n", recipe.expect("a recipe is plain data"));
             let warning = onnx::warning(classifier.resize);
-            Ok(Export { file: bare, recipe: Some(recipe), agreement, warning })
+            Ok(Export { file: bare, recipe: Some(recipe), outputs, agreement, warning })
         }
         Form::Pixels(None) => {
             let file = classifier.with_pixels(None)?;
-            let compared = compare_pixels(&file, images, predictions)?;
+            let compared = compare_pixels(&file, images, predictions, limits)?;
             Ok(of_pixels(&file, compared))
         }
         Form::Pixels(Some(size)) => {
@@ -113,13 +156,13 @@ pub fn export(
 /// Runs all images through the graph without preprocessing.
 fn compare(
     file: &[u8],
-    size: ImageSize,
     loader: &Loader,
     images: &EvaluationImages,
     predictions: &[Prediction],
+    limits: Limits,
 ) -> Result<Agreement, RunError> {
     let model = Model::read(file)?;
-    let ImageSize { height, width } = size;
+    let ImageSize { height, width } = images.pixels.spec().image_size;
     let samples: Vec<usize> = predictions.iter().map(|prediction| prediction.sample).collect();
     let mut pass = loader.start(samples, None, 0);
     let one = [1, 3, height, width];
@@ -130,7 +173,7 @@ fn compare(
         let batch = pass.take(1)?;
         let numbers = transposed(batch.images.values(), 3);
         let said = runnable.numbers(one, &numbers)?;
-        agreement.add(&said, prediction, images)?;
+        agreement.add(&said, prediction, limits, images)?;
         pass.give_back(batch);
         images.tally.add();
     }
@@ -143,6 +186,7 @@ fn compare_pixels(
     file: &[u8],
     images: &EvaluationImages,
     predictions: &[Prediction],
+    limits: Limits,
 ) -> Result<Agreement, RunError> {
     let model = Model::read(file)?;
     let chosen = spread(predictions, MOST_SIZES);
@@ -151,7 +195,7 @@ fn compare_pixels(
         let (shape, bytes) = upright(prediction, images)?;
         let said = model.for_pixels(shape)?.pixels(shape, &bytes)?;
         let mut agreement = Agreement { n_images: 1, difference: 0.0 };
-        agreement.add(&said, prediction, images)?;
+        agreement.add(&said, prediction, limits, images)?;
         images.tally.add();
         Ok(agreement)
     });
@@ -178,7 +222,8 @@ fn compare_one_size(
 ) -> Result<Agreement, RunError> {
     let shape = [1, of.height, of.width, 3];
     let runnable = Model::read(file)?.for_pixels(shape)?;
-    let mut predictor = Predictor::new(spec, &trained.network, &trained.weights)?;
+    let limits = Limits::for_readout(trained.readout);
+    let mut predictor = Predictor::of_trained(spec, trained)?;
     let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
     let mut agreement = Agreement { n_images: 0, difference: 0.0 };
     let chosen = spread(predictions, MOST_OF_ONE_SIZE);
@@ -191,9 +236,9 @@ fn compare_one_size(
         let said = runnable.pixels(shape, &bytes)?;
         let image = RgbImage::from_raw(of.width as u32, of.height as u32, bytes)
             .expect("a resized image has three bytes a pixel");
-        let probabilities = predictor.of_image(&image)?;
+        let outputs = predictor.of_image(&image)?;
         agreement.n_images += 1;
-        agreement.add(&said, &Prediction { probabilities, ..prediction.clone() }, images)?;
+        agreement.add(&said, &Prediction { outputs, ..prediction.clone() }, limits, images)?;
         images.tally.add();
     }
     drop(counting);
@@ -217,7 +262,7 @@ fn upright(
         Origin::Drawn { generator, number } => {
             let size = images.pixels.spec().image_size;
             let shape = [1, size.height, size.width, 3];
-            Ok((shape, generator.draw(candidate.class, *number)))
+            Ok((shape, generator.draw(candidate.label, *number)))
         }
         Origin::File(path) => {
             let decoded = decode::read_file(path)
@@ -237,20 +282,22 @@ impl Agreement {
         &mut self,
         said: &Tensor,
         prediction: &Prediction,
+        limits: Limits,
         images: &EvaluationImages,
     ) -> Result<(), RunError> {
-        let expected = &prediction.probabilities;
+        let expected = &prediction.outputs;
         let differences = || {
             let pairs = said.values().iter().zip(expected);
             pairs.map(|(said, expected)| (f64::from(*said) - expected).abs())
         };
         let is_alike = said.values().len() == expected.len()
             // NaN is not agreement.
-            && differences().all(|difference| difference <= TOLERANCE);
+            && differences().zip(expected).all(|(off, expected)| off <= limits.of(*expected));
         let difference = differences().fold(0.0, f64::max);
         if !is_alike {
             let path = images.dataset.samples[prediction.sample].candidate.path.clone();
-            return Err(ExportError::Disagreement { difference, path }.into());
+            let limit = expected.iter().map(|output| limits.of(*output)).fold(0.0, f64::max);
+            return Err(ExportError::Disagreement { difference, limit, path }.into());
         }
         self.difference = self.difference.max(difference);
         Ok(())
@@ -262,6 +309,7 @@ mod tests {
     use super::*;
     use crate::base::digest::Digest;
     use crate::base::tally::Tally;
+    use crate::base::target::Target;
     use crate::dataset::examine::{Dataset, Sample};
     use crate::dataset::pixels::{PixelRoom, Pixels};
     use crate::dataset::scan::Candidate;
@@ -282,11 +330,14 @@ mod tests {
 
     #[test]
     fn what_is_far_off_too_short_or_no_number_is_no_agreement() {
-        let prediction = Prediction { sample: 0, label: 0, probabilities: vec![0.25, 0.75] };
+        let (target, outputs) = (Target::Class(0), vec![0.25, 0.75]);
+        let prediction = Prediction { sample: 0, target, outputs };
         let add = |said: &[f32]| {
             let mut agreement = Agreement { n_images: 1, difference: 0.0 };
             let said = Tensor::new(&[1, said.len()], said.to_vec());
-            agreement.add(&said, &prediction, &images()).map(|()| agreement.difference)
+            agreement
+                .add(&said, &prediction, Limits::of_probabilities(), &images())
+                .map(|()| agreement.difference)
         };
         assert!(add(&[0.250_05, 0.749_95]).unwrap() < 1e-4);
         for other in [&[0.26, 0.74][..], &[0.25], &[f32::NAN, 0.75], &[0.25, f32::NAN]] {

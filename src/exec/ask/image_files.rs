@@ -11,7 +11,7 @@ use crate::spec::Alpha;
 /// The path that stands for an image on standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// The probability of each class, or why the file cannot be read as an image.
+/// The probability of each class or the one number, or why the file cannot be read as an image.
 pub type Answer = Result<Vec<f64>, String>;
 
 /// Paths without readable images.

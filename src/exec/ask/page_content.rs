@@ -8,6 +8,8 @@ use alpaca_random::SeedStream;
 use super::evaluate::EvaluationImages;
 use super::trained::Trained;
 use crate::base::fs::{self, FileError};
+use crate::base::label_list;
+use crate::base::target::Target;
 use crate::dataset::copies::LookAlike;
 use crate::dataset::heat_map;
 use crate::dataset::loader::{Augmentation, Loader};
@@ -16,7 +18,8 @@ use crate::dataset::thumbnail;
 use crate::engine::class_activation::{self, Explainer};
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap;
-use crate::metrics::calibration;
+use crate::metrics::calibration::{self, surprise};
+use crate::metrics::several;
 use crate::report::{Loss, Place, Report, Setup};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
@@ -24,7 +27,7 @@ use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::check;
 use crate::run_dir::plot::sheet::Tile;
 use crate::run_dir::{html, table};
-use crate::spec::{BaseModel, PipelineSpec, WeightsSpec};
+use crate::spec::{BaseModel, PipelineSpec, TargetSpec, WeightsSpec};
 use crate::train::evaluate::Prediction;
 
 /// The most misclassified images on a page, and the most of those that are nearly misclassified.
@@ -108,8 +111,13 @@ fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
-    let images = counts(&directory.join(layout::SPLITS), &layout::LABEL_COLUMNS)?;
-    let epochs = counts(&directory.join(layout::METRICS), &["stage"])?;
+    let splits = directory.join(layout::SPLITS);
+    let images = counts(&splits, &layout::LABEL_COLUMNS, |label| match spec.dataset.target {
+        TargetSpec::Class => vec![label],
+        TargetSpec::Classes => label_list::read(&label, None).unwrap_or_default(),
+        TargetSpec::Number => manifest.dataset.classes.clone(),
+    })?;
+    let epochs = counts(&directory.join(layout::METRICS), &["stage"], |stage| vec![stage])?;
     let size = spec.dataset.image_size;
     let (classes, stages) = (&manifest.dataset.classes, &manifest.stages);
     Ok(Setup {
@@ -143,13 +151,20 @@ fn count(counts: &BTreeMap<String, usize>, name: &str) -> (String, usize) {
     (name.to_owned(), counts.get(name).copied().unwrap_or(0))
 }
 
-/// Number of rows of a table per value of a column, which has one of these names.
-fn counts(path: &Path, names: &[&str]) -> Result<BTreeMap<String, usize>, FileError> {
+/// Number of rows of a table per value of a column, which has one of these names. A cell may have
+/// several values.
+fn counts(
+    path: &Path,
+    names: &[&str],
+    values: impl Fn(String) -> Vec<String>,
+) -> Result<BTreeMap<String, usize>, FileError> {
     let table = table::read(path)?;
     let column = names.iter().find_map(|name| table.column(name)).unwrap_or_default();
     let mut counts = BTreeMap::new();
     for mut row in table.rows {
-        *counts.entry(row.swap_remove(column)).or_insert(0) += 1;
+        for value in values(row.swap_remove(column)) {
+            *counts.entry(value).or_insert(0) += 1;
+        }
     }
     Ok(counts)
 }
@@ -192,35 +207,36 @@ fn plots(directory: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>,
 
 fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunError> {
     let PageImages { trained, images, predictions, .. } = seen;
-    let of_labels: Vec<f64> = predictions.iter().map(of_label).collect();
-    let order = calibration::most_surprising(&of_labels, predictions.len());
+    let said: Vec<Said> =
+        predictions.iter().map(|prediction| Said::of(prediction, &trained.classes)).collect();
+    let surprises: Vec<f64> = said.iter().map(|said| said.loss).collect();
+    let order = calibration::largest(&surprises, predictions.len());
     let of_kind = |is_right: bool, most: usize| {
-        let ordered = order.iter().map(|&position| &predictions[position]);
-        let is_kind = move |one: &&Prediction| (one.predicted() == one.label) == is_right;
-        ordered.filter(is_kind).take(most)
+        let ordered = order.iter().copied();
+        ordered.filter(|&at| said[at].is_right == is_right).take(most).collect::<Vec<usize>>()
     };
-    let worst: Vec<&Prediction> =
-        of_kind(false, MOST_ERRORS).chain(of_kind(true, MOST_UNCERTAIN)).collect();
+    let worst = [of_kind(false, MOST_ERRORS), of_kind(true, MOST_UNCERTAIN)].concat();
     if worst.is_empty() {
         return Ok(vec![]);
     }
     let explainer = Explainer::new(&trained.network, &trained.weights)?;
-    let samples: Vec<usize> = worst.iter().map(|prediction| prediction.sample).collect();
+    let samples: Vec<usize> = worst.iter().map(|&at| predictions[at].sample).collect();
     let mut pass = seen.loader(spec).start(samples, None, 0);
     let batch = pass.take(worst.len())?;
-    let given: Vec<usize> = worst.iter().map(|prediction| prediction.predicted()).collect();
-    let maps = explainer.maps(&batch, &given)?;
+    let shown: Vec<usize> = worst.iter().map(|&at| said[at].supported).collect();
+    let maps = explainer.maps(&batch, &shown)?;
     let size = spec.dataset.image_size;
-    let name = |class: usize| trained.classes[class].clone();
-    let losses = worst.iter().zip(batch.images.rows()).zip(maps).map(|((one, values), map)| {
+    let losses = worst.iter().zip(batch.images.rows()).zip(maps).map(|((&at, values), map)| {
         let pixels = trained.network.preprocessing.undo(values);
-        let predicted = one.predicted();
+        let Said { is_right, loss, label, predicted, probability, support, .. } = said[at].clone();
         Loss {
-            path: images.dataset.samples[one.sample].candidate.path.clone(),
-            label: name(one.label),
-            predicted: name(predicted),
-            probability: one.probabilities[predicted],
-            loss: calibration::surprise(of_label(one)),
+            path: images.dataset.samples[predictions[at].sample].candidate.path.clone(),
+            is_right,
+            label,
+            predicted,
+            probability,
+            loss,
+            support,
             image: thumbnail::encode(&pixels, size),
             map: map.has_places().then(|| heat_map::over(&pixels, size, &map.values, map.size)),
         }
@@ -228,9 +244,71 @@ fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunEr
     Ok(losses.collect())
 }
 
-/// The probability of the correct class.
-fn of_label(prediction: &Prediction) -> f64 {
-    prediction.probabilities[prediction.label]
+/// What a page says about the prediction for an image.
+#[derive(Clone)]
+struct Said {
+    is_right: bool,
+    loss: f64,
+    label: String,
+    predicted: String,
+    probability: Option<f64>,
+    /// What the class activation map is of, and the output for that.
+    support: String,
+    supported: usize,
+}
+
+impl Said {
+    fn of(prediction: &Prediction, classes: &[String]) -> Self {
+        let outputs = &prediction.outputs;
+        match &prediction.target {
+            Target::Class(label) => {
+                let predicted = prediction.predicted();
+                Self {
+                    is_right: predicted == *label,
+                    loss: surprise(outputs[*label]),
+                    label: classes[*label].clone(),
+                    predicted: classes[predicted].clone(),
+                    probability: Some(outputs[predicted]),
+                    support: classes[predicted].clone(),
+                    supported: predicted,
+                }
+            }
+            Target::Classes(labels) => {
+                let scored = several::Scored { labels, probabilities: outputs };
+                let of_truth = |class: usize| {
+                    if scored.has(class) { outputs[class] } else { 1.0 - outputs[class] }
+                };
+                // The class that is most wrong.
+                let all = 0..classes.len();
+                let worst = all.min_by(|a, b| of_truth(*a).total_cmp(&of_truth(*b))).unwrap_or(0);
+                let given = several::given(outputs, several::THRESHOLD).into_iter();
+                let given = given.map(|class| format!("{} {:.2}", classes[class], outputs[class]));
+                let labels = labels.iter().map(|class| classes[*class as usize].clone());
+                let listed = |names: Vec<String>| {
+                    if names.is_empty() { "no label".to_owned() } else { names.join(", ") }
+                };
+                Self {
+                    is_right: scored.is_exact(),
+                    loss: scored.log_loss(),
+                    label: listed(labels.collect()),
+                    predicted: listed(given.collect()),
+                    probability: None,
+                    support: classes[worst].clone(),
+                    // One output alone counts for its class.
+                    supported: if classes.len() == 1 { 1 } else { worst },
+                }
+            }
+            Target::Number(number) => Self {
+                is_right: false,
+                loss: (outputs[0] - number).abs(),
+                label: number.to_string(),
+                predicted: format!("{:.4}", outputs[0]),
+                probability: None,
+                support: "a larger number".to_owned(),
+                supported: 1,
+            },
+        }
+    }
 }
 
 /// Some training images, chosen by a separate random stream and augmented as in training.
@@ -249,12 +327,13 @@ fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, Ru
     let n = order.len();
     let mut pass = seen.loader(spec).start(order, Some(&augmentation), 0);
     let batch = pass.take(n)?;
+    let labels = &seen.images.dataset.labels;
     let tiles = batch.images.rows().zip(&batch.samples).map(|(values, &sample)| {
         let candidate = &samples[sample].candidate;
         let pixels = seen.trained.network.preprocessing.undo(values);
         Tile {
             data: html::jpeg(&thumbnail::encode(&pixels, spec.dataset.image_size)),
-            lines: [seen.trained.classes[candidate.class].clone(), String::new()],
+            lines: [labels.text(&seen.trained.classes, candidate.label), String::new()],
             title: candidate.path.clone(),
         }
     });

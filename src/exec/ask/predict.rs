@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::exported_model::FileClassifier;
 use super::image_files::{self, Answer};
+use super::trained::Trained;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::dataset::decode::RgbImage;
@@ -17,8 +18,8 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::onnx::exported::Exported;
 pub use crate::onnx::exported::ExportedError;
-use crate::spec::{ImageSize, PipelineSpec, PixelSpec, Preprocessing};
-use crate::train::objective;
+use crate::spec::{ImageSize, PipelineSpec, PixelSpec, Preprocessing, TargetSpec};
+use crate::train::readout::Readout;
 
 /// Number of images that are decoded and classified at once.
 const BATCH: usize = 32;
@@ -34,12 +35,13 @@ enum Classifier {
 /// A trained network.
 struct TrainedClassifier {
     inference: Inference,
+    readout: Readout,
     preprocessing: Preprocessing,
     pixels: PixelSpec,
 }
 
 impl Predictor {
-    /// Creates a predictor from a network and its weights. Images become pixels as in the pipeline.
+    /// Creates a predictor from a network for one class an image, and its weights. Images become pixels as in the pipeline.
     ///
     /// # Errors
     /// When the engine cannot run it.
@@ -48,23 +50,40 @@ impl Predictor {
         network: &Network,
         weights: &Weights,
     ) -> Result<Self, EngineError> {
+        Self::of(spec, network, weights, Readout::Softmax)
+    }
+
+    /// Creates a predictor from a trained model.
+    ///
+    /// # Errors
+    /// When the engine cannot run it.
+    pub fn of_trained(spec: &PipelineSpec, trained: &Trained) -> Result<Self, EngineError> {
+        Self::of(spec, &trained.network, &trained.weights, trained.readout)
+    }
+
+    fn of(
+        spec: &PipelineSpec,
+        network: &Network,
+        weights: &Weights,
+        readout: Readout,
+    ) -> Result<Self, EngineError> {
         let inference = Inference::new(network, weights)?;
         let (preprocessing, pixels) = (network.preprocessing, spec.dataset.pixels());
-        let classifier = TrainedClassifier { inference, preprocessing, pixels };
+        let classifier = TrainedClassifier { inference, readout, preprocessing, pixels };
         Ok(Self(Classifier::Network(Box::new(classifier))))
     }
 
-    /// Opens an exported classifier, and returns it with the names of its classes.
+    /// Opens an exported model, and returns it with the names of its outputs and what they are.
     ///
     /// # Errors
     /// When the file cannot be read or run, or was written by another program.
-    pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ExportedError> {
+    pub fn of_file(path: &Path) -> Result<(Self, Vec<String>, TargetSpec), ExportedError> {
         let exported = Exported::open(path)?;
-        let classes = exported.classes.clone();
-        Ok((Self(Classifier::File(Box::new(FileClassifier::new(exported)))), classes))
+        let (classes, target) = (exported.classes.clone(), exported.target);
+        Ok((Self(Classifier::File(Box::new(FileClassifier::new(exported)))), classes, target))
     }
 
-    /// The probabilities of one image.
+    /// The outputs for one image: the probability of each class, or the number.
     pub(crate) fn of_image(&mut self, image: &RgbImage) -> Result<Vec<f64>, RunError> {
         match &mut self.0 {
             Classifier::Network(network) => {
@@ -106,13 +125,13 @@ impl TrainedClassifier {
         values
     }
 
-    /// The probabilities of `n` images, which follow one another in `values`.
+    /// The outputs for `n` images, which follow one another in `values`.
     fn said(&mut self, n: usize, values: Vec<f32>) -> Result<Vec<Vec<f64>>, RunError> {
         let ImageSize { height, width } = self.pixels.image_size;
         let images = Tensor::new(&[n, height, width, 3], values);
-        let batch = Batch { images, labels: vec![0; n], samples: (0..n).collect() };
+        let batch = Batch { images, samples: (0..n).collect() };
         let logits = self.inference.logits(&batch)?;
-        Ok(logits.rows().map(objective::probabilities).collect())
+        Ok(logits.rows().map(|row| self.readout.read(row)).collect())
     }
 
     fn answers(&mut self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {

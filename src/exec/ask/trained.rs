@@ -9,14 +9,17 @@ use crate::model::weights::error::WeightsError;
 use crate::model::weights::import::WeightsFile;
 use crate::onnx::error::BackboneError;
 use crate::run_dir::layout;
-use crate::run_dir::manifest::Manifest;
-use crate::spec::{BaseModel, FromWeights, PipelineSpec};
+use crate::run_dir::manifest::{Manifest, StandardRecord};
+use crate::spec::{BaseModel, FromWeights, PipelineSpec, TargetSpec};
+use crate::train::readout::{Readout, Standard};
 
 /// A network with its weights and the names of its outputs.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The names of the classes in the order of the outputs.
+    /// The names of the classes in the order of the outputs, or the name of the number.
     pub classes: Vec<String>,
+    /// How the outputs are read.
+    pub readout: Readout,
     /// The network.
     pub network: Network,
     /// All its weights.
@@ -42,6 +45,9 @@ pub enum OpenError {
     /// Its base model cannot be read.
     #[error(transparent)]
     Base(#[from] BackboneError),
+    /// Its manifest lacks the units of the number.
+    #[error("the manifest does not state the units of the number (`dataset.standard`)")]
+    NoStandard,
 }
 
 impl Trained {
@@ -65,9 +71,19 @@ impl Trained {
             }
             BaseModel::Onnx(onnx) => base_model::open(&base_file, &onnx.features, size)?.base,
         };
-        let network = Network::build(&spec.model, base, size, classes.len())
+        let target = spec.dataset.target;
+        let n_outputs = target.n_outputs(classes.len());
+        let network = Network::with_outputs(&spec.model, base, size, n_outputs)
             .expect("the engines have units for every layer of the base models");
         let weights = file.own_weights(&network.graph.parameters())?;
-        Ok(Self { classes, network, weights })
+        let readout = match (target, manifest.dataset.standard) {
+            (TargetSpec::Class, _) => Readout::Softmax,
+            (TargetSpec::Classes, _) => Readout::Sigmoids,
+            (TargetSpec::Number, Some(StandardRecord { mean, deviation })) => {
+                Readout::Number(Standard { mean, deviation })
+            }
+            (TargetSpec::Number, None) => return Err(OpenError::NoStandard),
+        };
+        Ok(Self { classes, readout, network, weights })
     }
 }

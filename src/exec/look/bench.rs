@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
+use crate::base::target::Target;
 use crate::dataset::decode;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::loader::{Augmentation, Loader};
@@ -25,7 +26,8 @@ use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::spec::{DatasetSource, PipelineSpec, TrainSpec};
-use crate::train::objective;
+use crate::train::goal::Goal;
+use crate::train::readout::Readout;
 
 /// The most images that decoding is measured on.
 const MOST_IMAGES: usize = 512;
@@ -118,10 +120,13 @@ pub fn bench(
     let augmenting = repeated(least, || augment_all(spec, &loader, n))?;
     phases.push(Phase::new(None, "augment and scale", n, augmenting, None));
     let weights = initial_weights(spec, &network, base_weights.as_ref());
+    let targets = (0..n).map(|position| dataset.target(position));
+    let readout = Readout::of(spec.dataset.target, targets);
     for stage in &spec.stages {
         let train = &stage.train;
         let options = TrainerOptions::of(train, layers);
-        let bench = StageBench { name: &stage.name, train, network: &network, weights: &weights };
+        let (dataset, network, weights) = (&*dataset, &network, &weights);
+        let bench = StageBench { name: &stage.name, train, dataset, readout, network, weights };
         phases.extend(bench.run(&options, &loader, least)?);
     }
     let kernels = Kernels::best();
@@ -173,7 +178,7 @@ fn decode_all(dataset: &Dataset, pixels: &Pixels) {
                 }
             }
             Origin::Drawn { generator, number } => {
-                std::hint::black_box(generator.draw(sample.candidate.class, *number));
+                std::hint::black_box(generator.draw(sample.candidate.label, *number));
             }
         }
     });
@@ -196,6 +201,8 @@ fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), Run
 struct StageBench<'a> {
     name: &'a str,
     train: &'a TrainSpec,
+    dataset: &'a Dataset,
+    readout: Readout,
     network: &'a Network,
     weights: &'a Weights,
 }
@@ -229,7 +236,10 @@ impl StageBench<'_> {
         }
         let samples = (0..n as u64).map(SeedStream::new).collect();
         let randomness = StepRandomness { samples };
-        let mut objective = |logits: &_| objective::evaluate(logits, &batch.labels, 0.0).slope;
+        let targets: Vec<Target> =
+            batch.samples.iter().map(|&at| self.dataset.target(at)).collect();
+        let goal = Goal::validation(self.readout);
+        let mut objective = |logits: &_| goal.evaluate(logits, &targets).slope;
         let mut times: Vec<StepTimes> = vec![];
         let rate = options.optimizer.learning_rate();
         repeated(least, || {

@@ -7,9 +7,11 @@ pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
 use crate::dataset::scan;
 use crate::dataset::survey;
-pub use crate::dataset::survey::{Alike, ClassSurvey, Place, Sizes, Survey};
+pub use crate::dataset::survey::{
+    Alike, ClassSurvey, NumberSurvey, Place, SeveralSurvey, Sizes, Survey,
+};
 use crate::report;
-use crate::spec::{DatasetSource, PipelineSpec, TableSpec};
+use crate::spec::{DatasetSource, DatasetSpec, PipelineSpec, TableSpec};
 
 /// Surveys the dataset, and counts its files.
 ///
@@ -17,7 +19,8 @@ use crate::spec::{DatasetSource, PipelineSpec, TableSpec};
 /// When the dataset cannot be listed or contains no images.
 pub fn look(spec: &PipelineSpec, tally: &Tally) -> Result<Survey, DatasetError> {
     let listing = scan::list(&spec.dataset)?;
-    survey::survey(listing, &spec.dataset.split, spec.dataset.pixels(), tally)
+    let DatasetSpec { split, .. } = &spec.dataset;
+    survey::survey(listing, split, spec.dataset.pixels(), spec.dataset.unites_copies(), tally)
 }
 
 /// Renders a survey as an HTML page.

@@ -60,7 +60,7 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
     sets.extend(trainer.average.as_ref().map(|average| ("average", average)));
     sets.extend(best.as_ref().map(|best| ("best", &best.weights)));
     let predictions = best.as_ref().map(|best| predictions::numbers(&best.predictions));
-    bundle::encode(&facts, &sets, predictions.as_ref().map_or(&[], |p| p))
+    bundle::encode(&facts, &sets, predictions.as_deref().unwrap_or_default())
 }
 
 /// Decodes a stage that [`encode`] wrote, with the digest of its key.

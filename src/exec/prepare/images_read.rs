@@ -8,6 +8,7 @@ use crate::base::fs;
 use crate::base::tally::Tally;
 use crate::dataset::copies;
 use crate::dataset::examine::{self, Dataset};
+use crate::dataset::labels::Labels;
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::scan::{Candidate, Listing, Origin};
 use crate::dataset::thumbnail;
@@ -19,6 +20,8 @@ use crate::spec::{DatasetSpec, Duplicates, OnBadImage, PipelineSpec, PixelSpec};
 pub struct ImagesRead {
     /// The settings that determine how they are read.
     rules: (PixelSpec, OnBadImage, Duplicates),
+    /// The labels as listed.
+    labels: Labels,
     /// The images as listed; for a file, with its size and modification time.
     candidates: Vec<(Candidate, Option<(u64, SystemTime)>)>,
     dataset: Arc<Dataset>,
@@ -49,13 +52,18 @@ impl ImagesRead {
             && known.rules == rules
             && known.candidates == candidates
             && known.dataset.classes == listing.classes
+            && known.labels == listing.labels
         {
             return Ok(known.clone());
         }
         let pixels = Arc::new(Pixels::new(spec.dataset.pixels(), room.clone()));
         let mut dataset = examine::examine(listing.clone(), on_bad_image, &pixels, tally, cancel)?;
+        if spec.dataset.unites_copies() {
+            copies::unite(&mut dataset);
+        }
         copies::settle(&mut dataset, duplicates)?;
-        Ok(Self { rules, candidates, dataset: Arc::new(dataset), pixels })
+        let labels = listing.labels.clone();
+        Ok(Self { rules, labels, candidates, dataset: Arc::new(dataset), pixels })
     }
 
     /// The image at a path as a JPEG file that fits into a square of `side` pixels. `None` if it is

@@ -37,15 +37,16 @@ pub(super) fn built(
 ) -> Result<(Network, Option<BaseWeights>), Problem> {
     // The base model does not depend on the classes, so weights can be checked without them.
     let n_classes = classes.map_or(2, <[String]>::len);
+    let n_outputs = spec.dataset.target.n_outputs(n_classes);
     match base {
-        FoundBase::Random => Ok((network(spec, Convention::default(), n_classes), None)),
+        FoundBase::Random => Ok((network(spec, Convention::default(), n_outputs), None)),
         FoundBase::File { source, opened: Opened { base, weights, digest, .. } } => {
             let weights = BaseWeights { source, published: None, digest, weights };
-            Ok((network(spec, base, n_classes), Some(weights)))
+            Ok((network(spec, base, n_outputs), Some(weights)))
         }
         FoundBase::Weights(architecture, File { source, published, content }) => {
             let (network, mut weights) =
-                with_weights(spec, architecture, &content, n_classes, OtherNetwork::in_pipeline)?;
+                with_weights(spec, architecture, &content, n_outputs, OtherNetwork::in_pipeline)?;
             if let (TopSpec::Pretrained, Some(classes)) = (spec.model.top, classes) {
                 weights.extend(weights::pretrained_head(&content, classes)?);
             }
@@ -61,12 +62,12 @@ fn with_weights(
     spec: &PipelineSpec,
     architecture: Architecture,
     file: &WeightsFile,
-    n_classes: usize,
+    n_outputs: usize,
     hint: fn(&OtherNetwork) -> String,
 ) -> Result<(Network, Weights), Problem> {
     let convention = file.convention(architecture, spec.model.width());
     let convention = convention.map_err(|error| weights_problem(&error))?;
-    let network = network(spec, convention, n_classes);
+    let network = network(spec, convention, n_outputs);
     let weights = weights::read(file, architecture, &network).map_err(|problem| {
         problem.hints(OtherNetwork::of(architecture, file).as_ref().map(hint))
     })?;
@@ -93,11 +94,12 @@ fn check_freeze(spec: &PipelineSpec, network: &Network) -> Result<(), Problem> {
 /// When the base model is a file that cannot be used as one, or when it has no layer that a stage
 /// trains from.
 pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, Problem> {
+    let n_outputs = spec.dataset.target.n_outputs(n_classes);
     let architecture = match &spec.model.base {
         BaseModel::Named(architecture) => *architecture,
         BaseModel::Onnx(onnx) => {
             let base = base_model::of_pipeline(onnx, spec)?.base;
-            return Ok(network(spec, base, n_classes));
+            return Ok(network(spec, base, n_outputs));
         }
     };
     let convention = match &spec.model.weights {
@@ -111,13 +113,13 @@ pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, 
             Source::Timm => None,
         }),
     };
-    let network = network(spec, convention.unwrap_or_default(), n_classes);
+    let network = network(spec, convention.unwrap_or_default(), n_outputs);
     check_freeze(spec, &network)?;
     Ok(network)
 }
 
-fn network(spec: &PipelineSpec, base: impl Into<Base>, n_classes: usize) -> Network {
-    Network::build(&spec.model, base, spec.dataset.image_size, n_classes)
+fn network(spec: &PipelineSpec, base: impl Into<Base>, n_outputs: usize) -> Network {
+    Network::with_outputs(&spec.model, base, spec.dataset.image_size, n_outputs)
         .expect("the engines have units for every layer of the base models")
 }
 

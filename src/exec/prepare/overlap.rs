@@ -7,10 +7,12 @@ use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::text;
 use crate::dataset::copies::{self, LookAlike};
+use crate::dataset::error;
 use crate::dataset::examine::Dataset;
 use crate::dataset::part::{Part, Split};
 use crate::dataset::pixels::Pixels;
 use crate::run_dir::{layout, table};
+use crate::spec::TargetSpec;
 
 /// The most files that are named in a warning.
 const MOST_NAMED: usize = 5;
@@ -92,10 +94,13 @@ pub(crate) fn look_alikes(dataset: &Dataset, parts: &[Part], pixels: &Pixels) ->
 pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec<String> {
     let mut warnings = vec![];
     let in_two_classes = copies::in_two_classes(dataset);
+    let target = dataset.labels.target();
     if !in_two_classes.is_empty() {
         warnings.push(format!(
-            "{} in more than one class, so at least one of the classes is wrong:\n{}",
+            "{} {}, so at least one of {} is wrong:\n{}",
             text::count(in_two_classes.len(), "image"),
+            error::in_two(target),
+            if target == TargetSpec::Class { "the classes" } else { "them" },
             text::first_lines(&in_two_classes, MOST_NAMED)
         ));
     }

@@ -87,7 +87,9 @@ impl Session {
                     observer.receive(&Event::Warning { message })?;
                 }
             }
-            let recorder = Recorder::begin(&directory, texts.pipeline, texts.resolved)?;
+            let Texts { pipeline, resolved } = *texts;
+            let target = spec.dataset.target;
+            let recorder = Recorder::begin(&directory, pipeline, resolved, target)?;
             write_dataset(&recorder, &context.dataset, &context.split)?;
             if let Some(backbone) = &context.network.backbone {
                 recorder::write_base_model(&directory, &backbone.file)?;
@@ -135,7 +137,8 @@ impl Session {
                 observer.receive(&Event::Warning { message })?;
             }
             announce(&context, observer)?;
-            Ok(Begun { recorder: Recorder::reopen(directory)?, facts, plan, past })
+            let recorder = Recorder::reopen(directory, spec.dataset.target)?;
+            Ok(Begun { recorder, facts, plan, past })
         })
     }
 
@@ -331,9 +334,9 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
 fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Result<(), FileError> {
     let has_groups = dataset.samples.iter().any(|sample| sample.candidate.group.is_some());
     let rows = dataset.samples.iter().zip(split.parts()).map(|(sample, part)| {
-        let Candidate { path, class, group, .. } = &sample.candidate;
-        let class = dataset.classes[*class].clone();
-        let mut row = vec![path.clone(), class, part.name().to_owned(), sample.digest.to_string()];
+        let Candidate { path, label, group, .. } = &sample.candidate;
+        let label = dataset.labels.text(&dataset.classes, *label);
+        let mut row = vec![path.clone(), label, part.name().to_owned(), sample.digest.to_string()];
         row.extend(has_groups.then(|| group.as_deref().unwrap_or_default().to_owned()));
         row
     });

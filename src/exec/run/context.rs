@@ -8,8 +8,10 @@ use std::time::Instant;
 use super::checkpoint::RunFacts;
 use crate::base::clock;
 use crate::base::digest::Digest;
+use crate::base::target::moments;
 use crate::base::text;
 use crate::dataset::examine::Dataset;
+use crate::dataset::labels::Labels;
 use crate::dataset::part::{Part, Split};
 use crate::dataset::pixels::{PixelFacts, Pixels};
 use crate::dataset::scan::Listing;
@@ -24,11 +26,14 @@ use crate::exec::prepare::weights::BaseWeights;
 use crate::model::network::Network;
 use crate::run_dir::layout;
 use crate::spec::PipelineSpec;
+use crate::train::readout::Readout;
 
 /// The inputs of a run, ready to use.
 pub(crate) struct RunContext {
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) split: Split,
+    /// How the outputs of the network are read.
+    pub(crate) readout: Readout,
     pub(crate) pixels: Arc<Pixels>,
     pub(crate) network: Network,
     pub(crate) base_weights: Option<BaseWeights>,
@@ -48,8 +53,21 @@ impl RunContext {
         let Prepared { listing, network, base_weights, layers } = prepared;
         let (dataset, pixels) = known.dataset_and_pixels();
         let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+        let training = split.positions(Part::Train).into_iter();
+        let targets = training.map(|position| dataset.target(position));
+        let readout = Readout::of(spec.dataset.target, targets);
         let Listing { warnings, split_by, .. } = listing;
-        Ok(Self { dataset, split, pixels, network, base_weights, layers, warnings, split_by })
+        Ok(Self {
+            dataset,
+            split,
+            readout,
+            pixels,
+            network,
+            base_weights,
+            layers,
+            warnings,
+            split_by,
+        })
     }
 }
 
@@ -137,11 +155,30 @@ pub(super) fn dataset_facts(context: &RunContext) -> DatasetFacts {
     let RunContext { dataset, split, split_by, .. } = context;
     DatasetFacts {
         classes: dataset.classes.iter().cloned().zip(dataset.class_counts()).collect(),
+        n_without_label: n_without_label(dataset),
+        numbers: numbers(dataset),
         n_train: split.positions(Part::Train).len(),
         n_validation: split.positions(Part::Validation).len(),
         n_test: split.positions(Part::Test).len(),
         split_by: split_by.clone(),
     }
+}
+
+/// The number of images without a label, if images may have several.
+fn n_without_label(dataset: &Dataset) -> Option<usize> {
+    let Labels::Classes(sets) = &dataset.labels else { return None };
+    let samples = dataset.samples.iter();
+    Some(samples.filter(|sample| sets[sample.candidate.label].is_empty()).count())
+}
+
+/// The smallest number, the mean and the largest number.
+fn numbers(dataset: &Dataset) -> Option<[f64; 3]> {
+    let Labels::Number(all) = &dataset.labels else { return None };
+    let numbers: Vec<f64> =
+        dataset.samples.iter().map(|sample| all[sample.candidate.label]).collect();
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    Some([least, moments(&numbers).0, most])
 }
 
 pub(super) fn pixels_facts(context: &RunContext) -> PixelsFacts {

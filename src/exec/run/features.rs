@@ -20,6 +20,7 @@ use crate::dataset::order;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
 use crate::model::network::Network;
 use crate::spec::{AugmentationSpec, PipelineSpec, SamplingSpec, TrainSpec};
+use crate::train::readout::Readout;
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 
 /// The images of a run and their splits.
@@ -37,6 +38,8 @@ pub(crate) struct StageImages<'a> {
     pub(crate) n_versions: Option<usize>,
     /// Which training images an epoch visits.
     pub(crate) sampling: SamplingSpec,
+    /// How the outputs of the network are read.
+    pub(crate) readout: Readout,
 }
 
 /// Distinct versions of each training image over all epochs: one without augmentation, and `None`
@@ -354,10 +357,9 @@ impl Iterator for FeaturePass<'_> {
         if features.is_err() {
             self.at = self.order.len();
         }
-        let labels =
-            visits.iter().map(|visit| self.dataset.samples[visit.sample].candidate.class).collect();
+        let targets = visits.iter().map(|visit| self.dataset.target(visit.sample)).collect();
         let Self { waiting, frozen, .. } = *self;
-        Some(features.map(|features| FeatureBatch { features, labels, visits, waiting, frozen }))
+        Some(features.map(|features| FeatureBatch { features, targets, visits, waiting, frozen }))
     }
 }
 
@@ -375,6 +377,7 @@ mod tests {
     use crate::spec::{
         Alpha, DatasetSource, DatasetSpec, Duplicates, Fit as FitInto, GeneratorSpec, ImageSize,
         Interpolation, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
+        TargetSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -395,6 +398,7 @@ mod tests {
         let interpolation = Interpolation::Bilinear;
         DatasetSpec {
             source: DatasetSource::Generator { generator },
+            target: TargetSpec::Class,
             classes: None,
             limit: None,
             image_size: SIZE,
@@ -436,7 +440,7 @@ mod tests {
         let (dataset, loader) = dataset_and_loader();
         let of_class = |class: usize| {
             let all = dataset.samples.iter().enumerate();
-            all.filter(move |(_, sample)| sample.candidate.class == class).map(|(i, _)| i)
+            all.filter(move |(_, sample)| sample.candidate.label == class).map(|(i, _)| i)
         };
         let train: Vec<usize> = of_class(0).chain(of_class(1).take(2)).collect();
         let flip = AugmentationSpec::RandomFlip(crate::spec::Flip::Horizontal);
@@ -451,6 +455,7 @@ mod tests {
                 views,
                 n_versions: Some(views.unwrap_or(1)),
                 sampling: SamplingSpec::Balanced,
+                readout: Readout::Softmax,
             };
             let epochs = |memory: Option<usize>| {
                 let memory = memory.map(|n| (2 * n * LEN * size_of::<f32>()) as u64);
@@ -462,8 +467,8 @@ mod tests {
                 let mut all = vec![];
                 for epoch in 1..=3 {
                     for batch in features.training(epoch, 0) {
-                        let FeatureBatch { features, labels, visits, .. } = batch.unwrap();
-                        all.push((features, labels, visits));
+                        let FeatureBatch { features, targets, visits, .. } = batch.unwrap();
+                        all.push((features, targets, visits));
                     }
                 }
                 all

@@ -54,8 +54,8 @@ pub struct RunReport {
     pub history: History,
     /// Its best epoch.
     pub best: BestRecord,
-    /// The most frequent class of the validation set, and its fraction.
-    pub guess: Option<(String, f64)>,
+    /// The score of a constant guess on the validation set, as a sentence.
+    pub guess: Option<String>,
     /// A sentence on the probabilities of the best weights, if they are not calibrated to the
     /// frequencies of the classes.
     pub about_probabilities: Option<String>,

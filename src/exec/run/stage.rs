@@ -27,10 +27,9 @@ use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder;
 use crate::spec::{BatchNormSpec, FromWeights, TrainSpec};
 use crate::train::FeatureSource;
-use crate::train::class_weights::class_weights;
 use crate::train::evaluate;
 use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted};
-use crate::train::objective::TrainingLoss;
+use crate::train::goal::Goal;
 use crate::train::schedule::Schedule;
 use crate::train::state::StageState;
 
@@ -83,7 +82,7 @@ pub(crate) fn run(
         replay(&facts, &state, audience)?;
         (facts, Some(state))
     } else {
-        let before = evaluate::evaluate(&mut trainer, features.validation())?;
+        let before = evaluate::evaluate(&mut trainer, features.validation(), images.readout)?;
         let facts = facts(start, first, &images, before.evaluated);
         audience.receive(&Event::StageStarted(facts.clone()))?;
         (facts, None)
@@ -102,7 +101,7 @@ pub(crate) fn run(
             n_epochs: spec.epochs,
             best_by: spec.best_by,
         },
-        loss: training_loss(spec, &images),
+        goal: goal(spec, &images),
         best_by: spec.best_by,
         early_stopping: spec.early_stopping,
         stream,
@@ -185,18 +184,15 @@ fn facts(
     }
 }
 
-/// The loss that a stage minimizes.
-fn training_loss(spec: &TrainSpec, images: &StageImages<'_>) -> TrainingLoss {
-    let StageImages { dataset, train, .. } = images;
+/// What a stage minimizes.
+fn goal(spec: &TrainSpec, images: &StageImages<'_>) -> Goal {
+    let StageImages { dataset, train, readout, .. } = *images;
     let mut counts = vec![0; dataset.classes.len()];
-    for &position in *train {
-        counts[dataset.samples[position].candidate.class] += 1;
+    for &position in train {
+        let label = dataset.samples[position].candidate.label;
+        dataset.labels.classes_of(label).for_each(|class| counts[class] += 1);
     }
-    TrainingLoss {
-        gamma: spec.loss.gamma(),
-        smoothing: spec.label_smoothing,
-        class_weights: class_weights(&spec.class_weights, &dataset.classes, &counts),
-    }
+    Goal::training(spec, readout, &dataset.classes, &counts, train.len())
 }
 
 /// All weights, with those of the trainable part replaced.

@@ -26,13 +26,14 @@ use crate::exec::prepare::weights::initial_weights;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::{
-    self, BestRecord, DatasetRecord, Manifest, StageRecord, Volatile, WeightsRecord,
+    self, BestRecord, DatasetRecord, Manifest, StageRecord, StandardRecord, Volatile, WeightsRecord,
 };
 use crate::run_dir::recorder;
 use crate::run_dir::verify;
 use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageSpec};
 use crate::train::evaluate::Prediction;
 use crate::train::fit;
+use crate::train::readout::{Readout, Standard};
 
 /// The weights files of a stage.
 const WEIGHTS_FILES: [(FromWeights, &str); 2] =
@@ -105,7 +106,7 @@ impl Run<'_> {
         recorder.finish(&manifest)?;
         self.checkpoint.remove()?;
         let directory = recorder.directory().to_path_buf();
-        let guess = guess(&self.context.dataset.classes, &best.facts.predictions);
+        let guess = guess(self.context, &best.facts.predictions);
         Ok(RunReport {
             directory,
             history: recorder.history().clone(),
@@ -289,7 +290,7 @@ impl Run<'_> {
         loader: &Loader,
         audience: &mut Audience<'_>,
     ) -> Result<StageOutcome, RunError> {
-        let RunContext { dataset, split, network, layers, .. } = self.context;
+        let RunContext { dataset, split, network, layers, readout, .. } = self.context;
         let StageSpec { name, train: spec } = stage;
         let (changes, views) = self.spec.augmentation_of(spec);
         let changes: Arc<[AugmentationSpec]> = changes.into();
@@ -302,6 +303,7 @@ impl Run<'_> {
             views,
             n_versions: features::n_versions(self.spec, spec),
             sampling: spec.sampling,
+            readout: *readout,
         };
         let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);
@@ -349,6 +351,12 @@ impl Run<'_> {
             dataset: DatasetRecord {
                 fingerprint: dataset.fingerprint(),
                 classes: dataset.classes.clone(),
+                standard: match self.context.readout {
+                    Readout::Number(Standard { mean, deviation }) => {
+                        Some(StandardRecord { mean, deviation })
+                    }
+                    Readout::Softmax | Readout::Sigmoids => None,
+                },
                 split: parts.into(),
                 skipped: skipped.chain(copies).collect(),
                 ignored: dataset.ignored.clone(),
@@ -371,13 +379,33 @@ impl Run<'_> {
     }
 }
 
-/// The most frequent class, and the accuracy of always predicting it.
-fn guess(classes: &[String], predictions: &[Prediction]) -> Option<(String, f64)> {
-    let mut counts = vec![0_usize; classes.len()];
-    for prediction in predictions {
-        counts[prediction.label] += 1;
+/// The score of a constant guess on the validation set, as a sentence: of always predicting the most
+/// frequent class, or no class, or the mean of the training numbers.
+fn guess(context: &RunContext, predictions: &[Prediction]) -> Option<String> {
+    let n = predictions.len() as f64;
+    match context.readout {
+        Readout::Softmax => {
+            let classes = &context.dataset.classes;
+            let mut counts = vec![0_usize; classes.len()];
+            for prediction in predictions {
+                counts[prediction.target.class()] += 1;
+            }
+            let most = *counts.iter().max()?;
+            let class = counts.iter().position(|count| *count == most)?;
+            let share = most as f64 / n;
+            (most > 0).then(|| {
+                format!("always predicting `{}` would give accuracy {share:.4}", classes[class])
+            })
+        }
+        Readout::Sigmoids => {
+            let without = predictions.iter().filter(|one| one.target.classes().is_empty());
+            let share = without.count() as f64 / n;
+            Some(format!("always predicting no label would give subset accuracy {share:.4}"))
+        }
+        Readout::Number(Standard { mean, .. }) => {
+            let errors = predictions.iter().map(|one| (one.target.number() - mean).abs());
+            let mae = errors.sum::<f64>() / n;
+            Some(format!("always predicting {mean:.4} would give mean absolute error {mae:.4}"))
+        }
     }
-    let most = *counts.iter().max()?;
-    let class = counts.iter().position(|count| *count == most)?;
-    (most > 0).then(|| (classes[class].clone(), most as f64 / predictions.len() as f64))
 }

@@ -17,6 +17,7 @@ use crate::exec::ask::trained::Trained;
 use crate::exec::error::RunError;
 use crate::exec::plan::outcome::StageOutcome;
 use crate::exec::prepare::overlap::RunImages;
+use crate::metrics::Measures;
 use crate::report as page;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
@@ -110,11 +111,9 @@ impl Finished<'_> {
         audience.receive(&Event::TaskFinished(TaskFacts {
             task: name.to_owned(),
             result: format!(
-                "accuracy {:.4} ({:.4} to {:.4}) on {} images of {on}{}",
-                measured.metrics.accuracy,
-                measured.metrics.accuracy_interval[0],
-                measured.metrics.accuracy_interval[1],
-                measured.metrics.n_images,
+                "{} on {} images of {on}{}",
+                headline(&measured.metrics),
+                measured.metrics.n_images(),
                 match images.n_trained_on {
                     0 => String::new(),
                     n => format!(", {} of which the model was trained on", text::thousands(n)),
@@ -136,7 +135,7 @@ impl Finished<'_> {
         let n_threads = self.session.n_threads;
         let predictions = evaluate::predictions(&trained, &images, self.spec, n_threads)?;
         let form = if spec.normalised { Form::Normalised } else { Form::Pixels(None) };
-        let Export { file, recipe, agreement, warning } =
+        let Export { file, recipe, outputs, agreement, warning } =
             export::export(&trained, self.spec, &images, &predictions, form, n_threads)?;
         let folder = directory.join(layout::EXPORTS);
         fs::create_dir_all(&folder)?;
@@ -150,7 +149,7 @@ impl Finished<'_> {
         let Agreement { n_images, difference } = agreement;
         let size = text::bytes(file.len() as u64);
         let result = format!(
-            "{}/{name}.onnx, {size}; probabilities differ from the model by at most {difference:.1e} on {}",
+            "{}/{name}.onnx, {size}; {outputs} differ from the model by at most {difference:.1e} on {}",
             layout::EXPORTS,
             text::count(n_images, "image")
         );
@@ -176,6 +175,7 @@ impl Finished<'_> {
         let outcome = outcome.expect("tasks use the model of a training stage");
         Trained {
             classes: self.context.dataset.classes.clone(),
+            readout: self.context.readout,
             network: self.context.network.clone(),
             weights: outcome.weights(which).clone(),
         }
@@ -221,8 +221,8 @@ fn write(
     predictions: &[Prediction],
     images: &EvaluationImages,
 ) -> Result<Measured, RunError> {
-    let rows = evaluate::rows(&images.dataset, predictions);
-    let metrics = evaluate::measure(&images.dataset.classes, &rows)?;
+    let predictions = evaluate::rows(&images.dataset, predictions);
+    let metrics = evaluate::measure(&predictions)?;
     let measured = Measured {
         stage: about.stage.to_owned(),
         weights: about.weights.name().to_owned(),
@@ -230,8 +230,20 @@ fn write(
         n_trained_on: images.n_trained_on,
         metrics,
     };
-    measured::write(folder, &measured, &rows)?;
+    measured::write(folder, &measured, &predictions)?;
     Ok(measured)
+}
+
+/// The first metric with its interval.
+fn headline(metrics: &Measures) -> String {
+    let (what, value, [low, high]) = match metrics {
+        Measures::Class(of) => ("accuracy", of.accuracy, of.accuracy_interval),
+        Measures::Several(of) => {
+            ("subset accuracy", of.subset_accuracy, of.subset_accuracy_interval)
+        }
+        Measures::Number(of) => ("mean absolute error", of.mae, of.mae_interval),
+    };
+    format!("{what} {value:.4} ({low:.4} to {high:.4})")
 }
 
 /// Which weights were evaluated on which images.

@@ -37,6 +37,15 @@ pub(in crate::pipeline) struct RawDataset {
     pub(in crate::pipeline) root: Option<String>,
     /// Draw images from formulas instead of reading a directory.
     pub(in crate::pipeline) generator: Option<RawGenerator>,
+    /// How many labels an image has: one class, or any number of classes, as in `cat|dog`. In
+    /// directories, an image has several classes if files with its content are in several class
+    /// directories.
+    #[serde(default = "defaults::labels")]
+    pub(in crate::pipeline) labels: RawLabels,
+    /// What labels are: names of classes, or numbers that a model estimates, such as ages or counts.
+    /// Numbers need a `table`.
+    #[serde(default = "defaults::target")]
+    pub(in crate::pipeline) target: RawTarget,
     /// The classes and their order: a list of names, or for each class the names that it takes:
     /// `{ cat: [tabby, siamese], other: "*" }`. `"*"` takes all that are left; without it, other
     /// classes are left out. By default all classes, in the order of their names.
@@ -73,6 +82,26 @@ pub(in crate::pipeline) struct RawDataset {
     /// What to do with copies of an image, which are files with the same content.
     #[serde(default = "defaults::duplicates")]
     pub(in crate::pipeline) duplicates: RawDuplicates,
+}
+
+/// How many labels an image has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawLabels {
+    /// One class.
+    One,
+    /// Any number of classes. The model gives each class a probability of its own.
+    Many,
+}
+
+/// What labels are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawTarget {
+    /// Names of classes.
+    Class,
+    /// Numbers.
+    Number,
 }
 
 /// The classes and their order.
@@ -129,6 +158,10 @@ pub(in crate::pipeline) struct RawColumns {
     /// Group of the image, such as a patient or a video. All images of a group go into the same
     /// set.
     pub(in crate::pipeline) group: Option<String>,
+    /// What separates labels in a cell, with `labels: many`: `","` or `" "`, for example. By default
+    /// `|` or `;`, whichever the column has. Lists in JSON need none.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) separator: Option<String>,
 }
 
 /// Images drawn from formulas when they are needed.

@@ -3,9 +3,9 @@
 
 use super::{
     RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
-    RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawLoss, RawOnBadImage,
+    RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawLabels, RawOnBadImage,
     RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSampling, RawSchedule, RawSplit,
-    RawSplitBy, RawTop,
+    RawSplitBy, RawTarget, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -134,8 +134,16 @@ pub(super) fn batch_norm_momentum() -> f64 {
     0.99
 }
 
-pub(super) fn loss() -> RawLoss {
-    RawLoss::CrossEntropy
+pub(super) fn labels() -> RawLabels {
+    RawLabels::One
+}
+
+pub(super) fn target() -> RawTarget {
+    RawTarget::Class
+}
+
+pub(super) fn huber_delta() -> f64 {
+    1.0
 }
 
 pub(super) fn focal_gamma() -> f64 {

@@ -23,8 +23,8 @@ pub(super) use course::{
 };
 pub(super) use dataset::{
     Auto, RawAlpha, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator,
-    RawImageSize, RawInterpolation, RawKind, RawLimit, RawNames, RawOnBadImage, RawPerClass,
-    RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames, RawOnBadImage,
+    RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget,
 };
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
@@ -32,7 +32,7 @@ pub(super) use model::{
 };
 pub(super) use objective::{
     RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,
-    RawFocal, RawLoss, RawSampling,
+    RawFocal, RawHuber, RawLoss, RawSampling,
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,

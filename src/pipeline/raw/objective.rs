@@ -19,7 +19,7 @@ pub(in crate::pipeline) enum RawSampling {
     Balanced,
 }
 
-/// Loss of a training image. Validation losses are always the cross-entropy.
+/// Loss of a training image.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::pipeline) enum RawLoss {
@@ -28,6 +28,22 @@ pub(in crate::pipeline) enum RawLoss {
     /// Focal loss (Lin et al. 2017), as in Keras: the cross-entropy times `(1 - p)^gamma`, where `p`
     /// is the probability of the class. Images that are classified well count less.
     Focal(RawFocal),
+    /// Mean squared error, for numbers: the squared difference from the number, in standard
+    /// deviations of the training numbers.
+    Mse,
+    /// Huber loss (Huber 1964), for numbers: half the squared difference up to `delta`, and linear
+    /// beyond, so that outliers count less. As in PyTorch.
+    Huber(RawHuber),
+}
+
+/// Huber loss.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawHuber {
+    /// Difference from which on the loss is linear, in standard deviations of the training numbers.
+    #[serde(default = "defaults::huber_delta")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub(in crate::pipeline) delta: f64,
 }
 
 /// Focal loss.

@@ -66,9 +66,9 @@ pub(in crate::pipeline) struct RawTrain {
     /// Which statistics the batch normalization of trained layers uses.
     #[serde(default = "defaults::batch_norm")]
     pub(in crate::pipeline) batch_norm: RawBatchNorm,
-    /// Loss of a training image. Validation losses are always the cross-entropy.
-    #[serde(default = "defaults::loss")]
-    pub(in crate::pipeline) loss: RawLoss,
+    /// Loss of a training image. `cross_entropy` by default, or `mse` for numbers. Validation losses
+    /// are always those of the default.
+    pub(in crate::pipeline) loss: Option<RawLoss>,
     /// Part of each training label that is spread evenly over all classes. It keeps the model from
     /// becoming overconfident.
     #[serde(default)]
@@ -219,4 +219,16 @@ pub(in crate::pipeline) enum RawBestBy {
     /// Highest mean F1 score over classes. Ties go to the lower loss, then to the first epoch.
     #[serde(rename = "val/macro_f1")]
     MacroF1,
+    /// For several labels an image: highest fraction of images with exactly the right labels.
+    #[serde(rename = "val/subset_accuracy")]
+    SubsetAccuracy,
+    /// For several labels an image: highest mean average precision (mAP) over classes.
+    #[serde(rename = "val/average_precision")]
+    AveragePrecision,
+    /// For numbers: lowest mean absolute error.
+    #[serde(rename = "val/mae")]
+    MeanAbsoluteError,
+    /// For numbers: highest rank correlation (Spearman's).
+    #[serde(rename = "val/spearman")]
+    Spearman,
 }

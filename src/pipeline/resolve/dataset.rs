@@ -7,14 +7,14 @@ use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::pipeline::raw::{
     RawAlpha, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator,
-    RawImageSize, RawInterpolation, RawKind, RawLimit, RawNames, RawOnBadImage, RawPerClass,
-    RawPrefetch, RawResize, RawSplit, RawSplitBy, defaults,
+    RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames, RawOnBadImage,
+    RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget, defaults,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     Alpha, ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, Fit, FoldsSpec,
     GeneratorSpec, ImageSize, Interpolation, LimitSpec, Location, OnBadImage, PartsSpec, Prefetch,
-    REST, ResizeSpec, SplitBy, SplitSpec, TableSpec,
+    REST, ResizeSpec, SplitBy, SplitSpec, TableSpec, TargetSpec,
 };
 
 /// Most images of a generator. Each takes some hundred bytes before it is drawn.
@@ -33,6 +33,11 @@ pub(super) fn resolve(
     let at = KeyPath::of(&["dataset"]);
     DatasetSpec {
         source: source(raw, seed, locate, is_partial, problems),
+        target: match (raw.labels, raw.target) {
+            (RawLabels::One, RawTarget::Class) => TargetSpec::Class,
+            (RawLabels::Many, RawTarget::Class) => TargetSpec::Classes,
+            (_, RawTarget::Number) => TargetSpec::Number,
+        },
         classes: raw.classes.as_ref().map(|raw| classes(raw, &at.key("classes"), problems)),
         limit: raw.limit.map(|raw| match raw {
             RawLimit::All(n) => LimitSpec::All(n),
@@ -167,8 +172,8 @@ fn classes(raw: &RawClasses, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<C
 }
 
 fn columns(raw: RawColumns) -> ColumnsSpec {
-    let RawColumns { path, label, split, group } = raw;
-    ColumnsSpec { path, label, split, group }
+    let RawColumns { path, label, split, group, separator } = raw;
+    ColumnsSpec { path, label, split, group, separator }
 }
 
 fn generator(

@@ -8,6 +8,7 @@ mod model;
 mod objective;
 mod preprocessing;
 mod stages;
+mod target;
 mod tasks;
 
 use std::cell::RefCell;
@@ -35,13 +36,13 @@ pub(super) struct Folders<'a> {
 
 /// Resolves a pipeline. `None` if its problems leave no usable spec.
 pub(super) fn resolve(
-    raw: RawPipeline,
+    raw: &RawPipeline,
     document: &Document,
     folders: &Folders<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<PipelineSpec> {
     let n_before = problems.len();
-    let name = raw.name.unwrap_or_else(|| name_of_file(folders.file));
+    let name = raw.name.clone().unwrap_or_else(|| name_of_file(folders.file));
     check_name(&name, KeyPath::of(&["name"]), "a run directory", problems);
     let homes = RefCell::new(vec![]);
     let locate = |at: &KeyPath, text: &str| {
@@ -53,6 +54,8 @@ pub(super) fn resolve(
     let (written, views) = (&raw.augmentation, raw.augmentation_views);
     let augmentation = augmentation::resolve(written, views, &KeyPath::default(), problems);
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
+    target::check(raw, &dataset, &model, &stages, problems);
+    target::check_tasks(dataset.target, &tasks, problems);
     problems.extend(homes.take());
     (problems.len() == n_before).then_some(PipelineSpec {
         version: raw.version,

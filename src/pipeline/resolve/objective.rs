@@ -3,15 +3,19 @@
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
     RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,
-    RawFocal, RawLoss, RawSampling, defaults,
+    RawFocal, RawHuber, RawLoss, RawSampling, defaults,
 };
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{ClassWeightsSpec, LossSpec, SamplingSpec};
+use crate::spec::{ClassWeightsSpec, LossSpec, SamplingSpec, TargetSpec};
 
-pub(super) fn loss(raw: RawLoss) -> LossSpec {
-    match raw {
-        RawLoss::CrossEntropy => LossSpec::CrossEntropy,
-        RawLoss::Focal(RawFocal { gamma }) => LossSpec::Focal { gamma },
+pub(super) fn loss(raw: Option<RawLoss>, target: TargetSpec) -> LossSpec {
+    match (raw, target) {
+        (None, TargetSpec::Class | TargetSpec::Classes) => LossSpec::CrossEntropy,
+        (None, TargetSpec::Number) => LossSpec::Mse,
+        (Some(RawLoss::CrossEntropy), _) => LossSpec::CrossEntropy,
+        (Some(RawLoss::Focal(RawFocal { gamma })), _) => LossSpec::Focal { gamma },
+        (Some(RawLoss::Mse), _) => LossSpec::Mse,
+        (Some(RawLoss::Huber(RawHuber { delta })), _) => LossSpec::Huber { delta },
     }
 }
 

@@ -15,7 +15,7 @@ use crate::pipeline::raw::{
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     AdamSpec, BaseModel, BestBy, Convention, DatasetSpec, FreezeSpec, FromWeights, Location,
-    ModelSpec, OptimizerSpec, SgdSpec, StageSpec, TaskKind, TaskSpec, TrainSpec,
+    ModelSpec, OptimizerSpec, SgdSpec, StageSpec, TargetSpec, TaskKind, TaskSpec, TrainSpec,
 };
 
 /// Resolves the stages of a pipeline and puts each after the one it starts from, and its tasks.
@@ -44,7 +44,8 @@ pub(super) fn resolve(
         let (kind, at) = match raw {
             RawStage::Train(raw) => {
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
-                let spec = train(raw, from, base.as_ref(), &at.key("train"), problems);
+                let given = (base.as_ref(), dataset.target);
+                let spec = train(raw, from, given, &at.key("train"), problems);
                 stages.push(StageSpec { name: name.clone(), train: spec });
                 above = Some(name);
                 continue;
@@ -69,7 +70,7 @@ pub(super) fn resolve(
 fn train(
     raw: &RawTrain,
     from: Option<String>,
-    base: Option<&Graph>,
+    (base, target): (Option<&Graph>, TargetSpec),
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
@@ -109,20 +110,28 @@ fn train(
         warmup,
         batch_norm: course::batch_norm(raw.batch_norm, &freeze, at, problems),
         freeze,
-        loss: objective::loss(raw.loss),
+        loss: objective::loss(raw.loss, target),
         label_smoothing: raw.label_smoothing,
         sampling: objective::sampling(raw.sampling, &class_weights, at, problems),
         class_weights,
         gradient_clipping: raw.gradient_clipping.map(course::clipping),
         weight_average: raw.weight_average.map(course::average),
         early_stopping: raw.early_stopping.map(course::early_stopping),
-        best_by: match raw.best_by {
-            RawBestBy::ValidationLoss => BestBy::ValidationLoss,
-            RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
-            RawBestBy::BalancedAccuracy => BestBy::BalancedAccuracy,
-            RawBestBy::MacroF1 => BestBy::MacroF1,
-        },
+        best_by: best_by(raw.best_by),
         micro_batches: raw.micro_batches,
+    }
+}
+
+fn best_by(raw: RawBestBy) -> BestBy {
+    match raw {
+        RawBestBy::ValidationLoss => BestBy::ValidationLoss,
+        RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
+        RawBestBy::BalancedAccuracy => BestBy::BalancedAccuracy,
+        RawBestBy::MacroF1 => BestBy::MacroF1,
+        RawBestBy::SubsetAccuracy => BestBy::SubsetAccuracy,
+        RawBestBy::AveragePrecision => BestBy::AveragePrecision,
+        RawBestBy::MeanAbsoluteError => BestBy::MeanAbsoluteError,
+        RawBestBy::Spearman => BestBy::Spearman,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::scale::{self, Scale};
 use super::svg::{BOTTOM, CHARACTER, HEIGHT, LEFT, LINE, MARGIN, RIGHT, Svg, WIDTH};
-use crate::event::{EpochMetrics, Evaluated};
+use crate::event::{EpochMetrics, Evaluated, Score};
 use crate::run_dir::history::{History, StageHistory};
 
 /// The baseline of the first stage caption.
@@ -15,10 +15,19 @@ struct Figure {
     value: fn(&Evaluated) -> f64,
 }
 
-const FIGURES: [Figure; 2] = [
-    Figure { file: "accuracy.svg", title: "Accuracy", value: |evaluated| evaluated.accuracy },
-    Figure { file: "loss.svg", title: "Loss", value: |evaluated| evaluated.loss },
-];
+/// The score and the loss.
+fn figures(history: &History) -> [Figure; 2] {
+    let score = |evaluated: &Evaluated| evaluated.score.value();
+    let (file, title) = match history.stages.first().map(|stage| stage.before.score) {
+        Some(Score::Accuracy(_)) | None => ("accuracy.svg", "Accuracy"),
+        Some(Score::SubsetAccuracy(_)) => ("subset_accuracy.svg", "Subset accuracy"),
+        Some(Score::MeanAbsoluteError(_)) => ("mae.svg", "Mean absolute error"),
+    };
+    [
+        Figure { file, title, value: score },
+        Figure { file: "loss.svg", title: "Loss", value: |evaluated| evaluated.loss },
+    ]
+}
 
 /// A curve: its CSS class, its name, and the source of its values.
 struct Series {
@@ -34,7 +43,7 @@ const SERIES: [Series; 2] = [
 
 /// The curve plots of a run, by file name.
 pub(super) fn render_all(history: &History) -> impl Iterator<Item = (&'static str, String)> {
-    FIGURES.iter().map(|figure| (figure.file, render(history, figure)))
+    figures(history).into_iter().map(|figure| (figure.file, render(history, &figure)))
 }
 
 fn render(history: &History, figure: &Figure) -> String {

@@ -4,7 +4,7 @@ use super::palette;
 use super::scale::{self, Scale};
 use super::short::short;
 use super::svg::{BOTTOM, HEIGHT, LEFT, LINE, MARGIN, RIGHT, SUMMARY, Svg, TITLE, WIDTH};
-use crate::event::{EpochMetrics, Evaluated};
+use crate::event::{EpochMetrics, Evaluated, Score};
 
 /// The maximum characters of a run's name.
 const MOST_CHARACTERS: usize = 48;
@@ -27,25 +27,36 @@ impl Curves {
     }
 }
 
-const FIGURES: [(&str, Value); 2] = [
-    ("Validation accuracy", |evaluated| evaluated.accuracy),
-    ("Validation loss (cross-entropy)", |evaluated| evaluated.loss),
-];
+/// The score and the loss, with their titles.
+fn figures(runs: &[Curves]) -> [(String, Value); 2] {
+    let first = runs.iter().find_map(|run| run.epochs().next());
+    let score = first.map_or(Score::Accuracy(0.0), |epoch| epoch.validation.score);
+    let loss = if score.is_error() { "squared error in standard units" } else { "cross-entropy" };
+    [
+        (format!("Validation {}", score.words()), |evaluated| evaluated.score.value()),
+        (format!("Validation loss ({loss})"), |evaluated| evaluated.loss),
+    ]
+}
 
-/// Draws validation accuracy above validation loss.
+/// Draws the validation score above the validation loss.
 pub fn render(runs: &[Curves]) -> String {
-    let mut svg = empty("Runs compared", "accuracy and loss", runs, FIGURES.len());
-    for (position, (title, value)) in FIGURES.into_iter().enumerate() {
-        panel(&mut svg, position as f64 * height(runs), title, runs, value);
+    let figures = figures(runs);
+    let what = match runs.iter().find_map(|run| run.epochs().next()) {
+        Some(epoch) => format!("{} and loss", epoch.validation.score.words()),
+        None => "accuracy and loss".to_owned(),
+    };
+    let mut svg = empty("Runs compared", &what, runs, figures.len());
+    for (position, (title, value)) in figures.into_iter().enumerate() {
+        panel(&mut svg, position as f64 * height(runs), &title, runs, value);
     }
     svg.finish()
 }
 
-/// Draws validation accuracy and validation loss, as a plot each.
+/// Draws the validation score and the validation loss, as a plot each.
 pub fn panels(runs: &[Curves]) -> [String; 2] {
-    FIGURES.map(|(title, value)| {
-        let mut svg = empty(title, title, runs, 1);
-        panel(&mut svg, 0.0, title, runs, value);
+    figures(runs).map(|(title, value)| {
+        let mut svg = empty(&title, &title, runs, 1);
+        panel(&mut svg, 0.0, &title, runs, value);
         svg.finish()
     })
 }

@@ -1,10 +1,9 @@
 //! ROC and precision-recall curves of each class.
 
 use super::palette::N_COLORS;
-use super::short::class_names;
+use super::short::told_apart;
 use super::square::{Label, MOST_CHARACTERS, Square, Words};
 use crate::metrics::ranking::{Point, Ranking};
-use crate::metrics::{Metrics, Scored};
 
 /// A class with a curve in the plot.
 struct Series {
@@ -17,14 +16,10 @@ struct Series {
 
 /// The classes to draw: all, or the worst ones if there are too many to tell apart. For two classes
 /// only one curve is needed, because the other mirrors it.
-fn series(
-    metrics: &Metrics,
-    scored: &[Scored<'_>],
-    area: fn(&Ranking) -> Option<f64>,
-) -> Vec<Series> {
-    let names = class_names(metrics, MOST_CHARACTERS);
+fn series(of: &Ranked<'_>, area: fn(&Ranking) -> Option<f64>) -> Vec<Series> {
+    let names = told_apart(of.names, MOST_CHARACTERS);
     let all = names.into_iter().enumerate().map(|(class, name)| {
-        let ranking = Ranking::of_class(class, scored);
+        let ranking = (of.ranking)(class);
         let area = area(&ranking);
         Series { color: class, name, ranking, area }
     });
@@ -42,31 +37,38 @@ fn key(series: &Series) -> f64 {
     series.area.unwrap_or(f64::INFINITY)
 }
 
-fn summary(metrics: &Metrics, what: &str, mean: Option<f64>) -> String {
+fn summary(n_classes: usize, what: &str, mean: Option<f64>) -> String {
     let mean = mean.map_or_else(|| "not defined".to_owned(), |mean| format!("{mean:.3}"));
-    let shown = if metrics.classes.len() > N_COLORS {
-        format!("; worst {N_COLORS} of {}", metrics.classes.len())
+    let shown = if n_classes > N_COLORS {
+        format!("; worst {N_COLORS} of {n_classes}")
     } else {
         String::new()
     };
     format!("{what} {mean}{shown}")
 }
 
-/// The area is one number for two classes, and the mean over the classes of more.
-fn area_name(metrics: &Metrics) -> &'static str {
-    if metrics.classes.len() == 2 { "area under the curve" } else { "mean area under the curve" }
+/// The classes whose curves are drawn.
+pub(super) struct Ranked<'a> {
+    /// Names of the classes.
+    pub(super) names: &'a [&'a str],
+    /// The ranking of the images for a class.
+    pub(super) ranking: &'a dyn Fn(usize) -> Ranking,
+    /// Whether an image is of one of two classes, so that each curve mirrors the other.
+    pub(super) is_choice_of_two: bool,
 }
 
-/// The ROC curve of each class against all others.
-pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
-    let mut drawn = series(metrics, scored, Ranking::roc_auc);
-    if metrics.classes.len() == 2 {
+/// The ROC curve of each class against all others. `mean` is the mean of the areas.
+pub(super) fn roc(of: &Ranked<'_>, mean: Option<f64>) -> String {
+    let mut drawn = series(of, Ranking::roc_auc);
+    let is_one = of.is_choice_of_two || of.names.len() == 1;
+    if of.is_choice_of_two {
         // The curve of the other class is its mirror image.
         drawn.remove(0);
     }
+    let what = if is_one { "area under the curve" } else { "mean area under the curve" };
     let words = Words {
         title: "ROC curve",
-        summary: &summary(metrics, area_name(metrics), metrics.roc_auc),
+        summary: &summary(of.names.len(), what, mean),
         axes: ["false positive rate", "true positive rate"],
     };
     let mut chart = Square::new(&words, &labels(&drawn));
@@ -75,12 +77,12 @@ pub(super) fn roc(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
     chart.svg.finish()
 }
 
-/// The precision-recall curve of each class.
-pub(super) fn precision_recall(metrics: &Metrics, scored: &[Scored<'_>]) -> String {
-    let drawn = series(metrics, scored, Ranking::average_precision);
+/// The precision-recall curve of each class. `mean` is the mean of the average precisions.
+pub(super) fn precision_recall(of: &Ranked<'_>, mean: Option<f64>) -> String {
+    let drawn = series(of, Ranking::average_precision);
     let words = Words {
         title: "Precision-recall curve",
-        summary: &summary(metrics, "mean average precision", metrics.average_precision),
+        summary: &summary(of.names.len(), "mean average precision", mean),
         axes: ["recall", "precision"],
     };
     let mut chart = Square::new(&words, &labels(&drawn));

@@ -1,6 +1,6 @@
 //! Axes: maps values to coordinates, with round numbers as ticks.
 
-use super::svg::Svg;
+use super::svg::{BOTTOM, Svg};
 
 /// A linear scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +41,13 @@ pub(super) fn grid(svg: &mut Svg, (left, right): (f64, f64), y: &Scale, marks: &
         let at = y.place(*mark);
         svg.line("grid", (left, at), (right, at));
         svg.text("faint end", (left - 8.0, at + 4.0), &mark_text(*mark, marks));
+    }
+}
+
+/// Writes the value of each tick below the horizontal axis.
+pub(super) fn below(svg: &mut Svg, x: &Scale, marks: &[f64]) {
+    for mark in marks {
+        svg.text("faint middle", (x.place(*mark), BOTTOM + 16.0), &mark_text(*mark, marks));
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) fn class_names(metrics: &Metrics, most: usize) -> Vec<String> {
     told_apart(&names, most)
 }
 
-fn told_apart(names: &[&str], most: usize) -> Vec<String> {
+/// Shortens names to at most `most` characters each, so that they stay different.
+pub(super) fn told_apart(names: &[&str], most: usize) -> Vec<String> {
     let shortened: Vec<String> = names.iter().map(|name| short(name, most)).collect();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for name in &shortened {

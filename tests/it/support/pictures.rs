@@ -72,3 +72,26 @@ impl Workshop {
         self.path(name).display().to_string()
     }
 }
+
+/// A picture of 48 by 40 pixels with the shapes of several classes, each in its own color.
+pub fn several(classes: &[usize], i: u32) -> RgbImage {
+    let shade = (i * 13 % 60) as u8;
+    // A mark of its own, so that no two pictures are the same.
+    let mut picture = RgbImage::from_pixel(48, 40, Rgb([60 + shade, 60, (i % 256) as u8]));
+    for &class in classes {
+        let (x0, y0) =
+            (12 + (i * 7 + class as u32 * 11) % 24, 12 + (i * 5 + class as u32 * 7) % 16);
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            let (dx, dy) = (x.abs_diff(x0), y.abs_diff(y0));
+            let is_inside = match class {
+                0 => dx * dx + dy * dy < 64,
+                1 => (25..81).contains(&(dx * dx + dy * dy)),
+                _ => dx.max(dy) < 7,
+            };
+            if is_inside {
+                *pixel = [Rgb([230, 40, 40]), Rgb([40, 230, 40]), Rgb([40, 40, 250])][class];
+            }
+        }
+    }
+    picture
+}

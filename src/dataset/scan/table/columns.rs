@@ -1,7 +1,7 @@
 //! Finds the columns of a table of images: by the names in the pipeline, or by usual names.
 
 use crate::base::text;
-use crate::spec::ColumnsSpec;
+use crate::spec::{ColumnsSpec, TargetSpec};
 
 /// Usual names of the column with the path of the image, in lower case.
 const PATHS: [&str; 14] = [
@@ -35,6 +35,10 @@ const LABELS: [&str; 12] = [
     "class_id",
     "y",
 ];
+/// Usual names of the column with the labels of an image that may have several, before those of one.
+const SEVERAL: [&str; 6] = ["labels", "tags", "classes", "categories", "attributes", "targets"];
+/// Usual names of the column with a number, before those of a label.
+const NUMBERS: [&str; 8] = ["target", "number", "value", "score", "age", "count", "rating", "y"];
 /// Usual names of the column with the part of the split.
 const SPLITS: [&str; 4] = ["split", "set", "subset", "partition"];
 
@@ -61,6 +65,8 @@ pub(super) struct Columns {
     pub(super) picked: Vec<usize>,
     path: PathRule,
     label: usize,
+    /// Name of the column with the label.
+    pub(super) label_name: String,
     split: Option<usize>,
     group: Option<usize>,
     /// Name of the column with the part of the split.
@@ -72,13 +78,23 @@ pub(super) type Trouble = (Vec<String>, Vec<String>);
 
 impl Columns {
     /// Finds the columns among `names`.
-    pub(super) fn find(names: &[String], spec: &ColumnsSpec) -> Result<Self, Trouble> {
+    pub(super) fn find(
+        names: &[String],
+        spec: &ColumnsSpec,
+        target: TargetSpec,
+    ) -> Result<Self, Trouble> {
         let mut search = Search { names, picked: vec![], problems: vec![], help: vec![] };
         let path = match &spec.path {
             Some(pattern) if pattern.contains('{') => PathRule::Pattern(search.pattern(pattern)),
             path => PathRule::Cell(search.needed("path", path.as_deref(), &PATHS)),
         };
-        let label = search.needed("label", spec.label.as_deref(), &LABELS);
+        let first: &[&str] = match target {
+            TargetSpec::Class => &[],
+            TargetSpec::Classes => &SEVERAL,
+            TargetSpec::Number => &NUMBERS,
+        };
+        let usual = [first, &LABELS].concat();
+        let label = search.needed("label", spec.label.as_deref(), &usual);
         let split = search.optional("split", spec.split.as_deref(), &SPLITS);
         let group = search.optional("group", spec.group.as_deref(), &["group"]);
         let Search { picked, problems, help, .. } = search;
@@ -86,7 +102,8 @@ impl Columns {
             return Err((problems, help));
         }
         let split_name = split.map(|split| names[picked[split]].clone());
-        Ok(Self { picked, path, label, split, group, split_name })
+        let label_name = names[picked[label]].clone();
+        Ok(Self { picked, path, label, label_name, split, group, split_name })
     }
 
     /// The path of an image.
@@ -211,7 +228,8 @@ mod tests {
     use super::*;
 
     fn find(names: &[&str], spec: &ColumnsSpec) -> Result<Columns, Trouble> {
-        Columns::find(&names.iter().map(ToString::to_string).collect::<Vec<_>>(), spec)
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        Columns::find(&names, spec, TargetSpec::Class)
     }
 
     #[test]

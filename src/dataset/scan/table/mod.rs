@@ -2,6 +2,7 @@
 //! group.
 
 mod columns;
+mod labels;
 mod missing;
 mod read;
 
@@ -9,13 +10,15 @@ use std::collections::BTreeMap;
 use std::path::{Component, PathBuf};
 
 use self::columns::Columns;
+use self::labels::{Gathered, Ordered};
 use super::files;
 use super::layout;
 use super::listing::{Candidate, Listing, Origin, SharedNames};
 use crate::base::names;
 use crate::dataset::error::DatasetError;
+use crate::dataset::labels::Labels;
 use crate::dataset::part::Part;
-use crate::spec::TableSpec;
+use crate::spec::{TableSpec, TargetSpec};
 
 /// A row that names an image.
 struct Row {
@@ -24,14 +27,12 @@ struct Row {
 }
 
 /// The rows of a table, and what is wrong with others.
-#[derive(Default)]
 struct Found {
     /// Directory that paths are relative to, also as an absolute path.
     root: PathBuf,
     whole_root: PathBuf,
     rows: Vec<Row>,
-    /// Number of each label, in the order in which they occur first.
-    labels: BTreeMap<String, usize>,
+    labels: Gathered,
     groups: SharedNames,
     /// Position of the row of each path.
     places: BTreeMap<String, usize>,
@@ -43,16 +44,17 @@ struct Found {
 /// # Errors
 /// When the table cannot be read or lacks a column, with all rows that lack a value, name a missing
 /// file, repeat an image or contradict another row.
-pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
+pub(super) fn list(spec: &TableSpec, target: TargetSpec) -> Result<Listing, DatasetError> {
     let table = &spec.table.path;
     let fail = |problems: Vec<String>, help: Vec<String>| DatasetError::Table {
         path: table.clone(),
         problems,
         help,
     };
-    let mut found = Found::below(root(spec));
+    let labels = Gathered::new(target, spec.columns.separator.clone());
+    let mut found = Found::below(root(spec), labels);
     let find = |names: &[String]| {
-        Columns::find(names, &spec.columns).map_err(|(problems, help)| fail(problems, help))
+        Columns::find(names, &spec.columns, target).map_err(|(problems, help)| fail(problems, help))
     };
     let columns = read::read(table, find, |columns, line, cells| found.add(line, cells, columns))?;
     let Found { root, rows, labels, mut problems, .. } = found;
@@ -74,7 +76,7 @@ pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
         let line = |(line, what)| if line == 0 { what } else { format!("line {line}: {what}") };
         return Err(fail(problems.into_iter().map(line).collect(), help));
     }
-    finish(rows, labels, columns.split_name)
+    finish(rows, labels, &columns)
 }
 
 /// The directory that paths in a table are relative to.
@@ -87,52 +89,37 @@ fn root(spec: &TableSpec) -> PathBuf {
 }
 
 /// What the rows lack altogether.
-fn lacks(rows: &[Row], labels: &BTreeMap<String, usize>) -> Option<String> {
+fn lacks(rows: &[Row], labels: &Gathered) -> Option<String> {
     let is_given = rows.iter().any(|row| row.candidate.part.is_some());
     let has_training =
         rows.iter().any(|row| matches!(row.candidate.part, None | Some(Part::Train)));
-    match labels.keys().next() {
-        None => Some("it has no rows".to_owned()),
-        Some(only) if labels.len() == 1 => {
-            Some(format!("all rows have the label `{only}`; a classifier needs at least two"))
-        }
-        _ => (is_given && !has_training).then(|| "no row is in the training set".to_owned()),
-    }
+    let no_training =
+        || (is_given && !has_training).then(|| "no row is in the training set".to_owned());
+    labels.lacks().or_else(no_training)
 }
 
-fn finish(
-    rows: Vec<Row>,
-    labels: BTreeMap<String, usize>,
-    split_name: Option<String>,
-) -> Result<Listing, DatasetError> {
-    let mut classes: Vec<(String, usize)> = labels.into_iter().collect();
-    let number = |label: &String| label.parse::<i64>().ok();
-    if classes.iter().all(|(label, _)| number(label).is_some()) {
-        // Numbers are ordered as numbers: 2 comes before 10.
-        classes.sort_by_key(|(label, _)| number(label));
-    }
-    let mut place = vec![0; classes.len()];
-    for (class, (_, number)) in classes.iter().enumerate() {
-        place[*number] = class;
-    }
-    let classes: Vec<String> = classes.into_iter().map(|(label, _)| label).collect();
-    let warnings = files::check_names(&classes)?;
+/// The listing of a table without problems. `columns` are its columns.
+fn finish(rows: Vec<Row>, labels: Gathered, columns: &Columns) -> Result<Listing, DatasetError> {
+    let Ordered { classes, labels, places, mut warnings } = labels.ordered(&columns.label_name);
+    warnings.extend(files::check_names(&classes)?);
     let mut candidates: Vec<Candidate> = rows.into_iter().map(|row| row.candidate).collect();
-    candidates.iter_mut().for_each(|candidate| candidate.class = place[candidate.class]);
+    candidates.iter_mut().for_each(|candidate| candidate.label = places[candidate.label]);
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
     let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
-    Ok(match split_name.filter(|_| is_split) {
+    let listing = match columns.split_name.as_ref().filter(|_| is_split) {
         Some(name) => {
             Listing::split_already(classes, candidates, &format!("column `{name}`"), warnings)
         }
-        None => Listing { classes, candidates, split_by: None, warnings },
-    })
+        None => Listing { classes, labels: Labels::Class, candidates, split_by: None, warnings },
+    };
+    Ok(Listing { labels, ..listing })
 }
 
 impl Found {
-    fn below(root: PathBuf) -> Self {
+    fn below(root: PathBuf, labels: Gathered) -> Self {
         let whole_root = std::path::absolute(&root).unwrap_or_else(|_| root.clone());
-        Self { root, whole_root, ..Self::default() }
+        let (groups, places) = (SharedNames::default(), BTreeMap::new());
+        Self { root, whole_root, rows: vec![], labels, groups, places, problems: vec![] }
     }
 
     /// Adds a row, or what is wrong with it.
@@ -141,9 +128,11 @@ impl Found {
             (columns.path(cells), columns.label(cells), columns.split(cells));
         let n_before = self.problems.len();
         let mut wrong = |what: String| self.problems.push((line, what));
-        if written.is_empty() || label.is_empty() {
-            let what = if written.is_empty() { "path" } else { "label" };
-            wrong(format!("the {what} is empty"));
+        let label = self.labels.add(label);
+        if written.is_empty() {
+            wrong("the path is empty".to_owned());
+        } else if let Err(what) = &label {
+            wrong(what.clone());
         }
         if written.contains("://") {
             wrong(format!("`{written}` is a URL; download the image first"));
@@ -152,25 +141,25 @@ impl Found {
         if part.is_none() && !word.is_empty() {
             wrong(format!("`{word}` is not a set; write train, validation or test"));
         }
-        if self.problems.len() > n_before {
+        let Ok(label) = label
+            .map_err(drop)
+            .and_then(|label| if self.problems.len() > n_before { Err(()) } else { Ok(label) })
+        else {
             return;
-        }
+        };
         let (path, file) = self.locate(&written);
-        let label = names::text_of(label.as_ref());
         if let Some(&first) = self.places.get(&path) {
             let Row { line: earlier, candidate } = &self.rows[first];
-            let same = self.labels.get(&label) == Some(&candidate.class) && candidate.part == part;
+            let same = label == candidate.label && candidate.part == part;
             let what = if same { "repeats" } else { "contradicts" };
             self.problems.push((line, format!("`{path}` {what} line {earlier}")));
             return;
         }
-        let n_labels = self.labels.len();
-        let class = *self.labels.entry(label).or_insert(n_labels);
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
         self.places.insert(path.clone(), self.rows.len());
         let origin = Origin::File(file);
-        self.rows.push(Row { line, candidate: Candidate { path, class, origin, part, group } });
+        self.rows.push(Row { line, candidate: Candidate { path, label, origin, part, group } });
     }
 
     /// The path of an image below the root as text, and the path of its file.
@@ -206,11 +195,14 @@ mod tests {
         let location =
             |name: &str| Location { written: name.to_owned(), path: directory.path().join(name) };
         fs::write_atomic(&directory.path().join("images.csv"), table.as_bytes()).unwrap();
-        list(&TableSpec {
-            table: location("images.csv"),
-            columns: ColumnsSpec::default(),
-            root: root.map(location),
-        })
+        list(
+            &TableSpec {
+                table: location("images.csv"),
+                columns: ColumnsSpec::default(),
+                root: root.map(location),
+            },
+            TargetSpec::Class,
+        )
     }
 
     #[test]
@@ -222,7 +214,7 @@ mod tests {
         let found: Vec<_> = listing
             .candidates
             .iter()
-            .map(|c| (c.path.as_str(), c.class, c.part, c.group.as_deref()))
+            .map(|c| (c.path.as_str(), c.label, c.part, c.group.as_deref()))
             .collect();
         assert_eq!(
             found,
@@ -280,8 +272,11 @@ mod tests {
         let path = directory.path().join("images.csv");
         fs::write_atomic(&path, table.as_bytes()).unwrap();
         let table = Location { written: String::new(), path };
-        let listing =
-            list(&TableSpec { table, columns: ColumnsSpec::default(), root: None }).unwrap();
+        let listing = list(
+            &TableSpec { table, columns: ColumnsSpec::default(), root: None },
+            TargetSpec::Class,
+        )
+        .unwrap();
         let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
         assert_eq!(paths, ["a.jpg", "in/b.jpg"]);
     }

@@ -153,7 +153,7 @@ fn json_lines(text: &str, names: &[&str], on_row: &mut OnRow<'_>) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::ColumnsSpec;
+    use crate::spec::{ColumnsSpec, TargetSpec};
 
     type Rows = Vec<(u64, Vec<String>)>;
 
@@ -164,7 +164,8 @@ mod tests {
         let (mut names, mut rows) = (vec![], vec![]);
         let find = |columns: &[String]| {
             names = columns.to_vec();
-            Ok(Columns::find(columns, &ColumnsSpec::default()).unwrap())
+            let find = Columns::find(columns, &ColumnsSpec::default(), TargetSpec::Class);
+            Ok(find.unwrap())
         };
         read(file.path(), find, |_, line, cells| {
             rows.push((line, cells.iter().map(ToString::to_string).collect()));

@@ -271,7 +271,6 @@ pub fn images_per_second(info: &WidthInfo, least: Duration) -> Result<f64, RunEr
     let values = (0..n_values).map(|_| generator.between(-1.0, 1.0)).collect();
     let batch = Batch {
         images: Tensor::new(&[BATCH_SIZE, side, side, 3], values),
-        labels: vec![0; BATCH_SIZE],
         samples: (0..BATCH_SIZE).collect(),
     };
     let times = bench::repeated(least, || {

@@ -1,0 +1,187 @@
+//! What a stage minimizes, and how it is measured, for each kind of target.
+
+use super::number::NumberLoss;
+use super::objective::{self, TrainingLoss};
+use super::readout::Readout;
+use super::several::{self, SeveralLoss};
+use crate::base::target::Target;
+use crate::base::tensor::Tensor;
+use crate::event::Score;
+use crate::metrics::several::THRESHOLD;
+use crate::spec::{LossSpec, TargetSpec, TrainSpec};
+use crate::train::class_weights::class_weights;
+
+/// The loss that is minimized.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Loss {
+    /// Of images of one class.
+    Class(TrainingLoss),
+    /// Of images that may have several classes.
+    Several(SeveralLoss),
+    /// Of images with a number.
+    Number(NumberLoss),
+}
+
+/// A loss, and how the outputs of the network are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goal {
+    /// The loss.
+    pub loss: Loss,
+    /// How outputs are read.
+    pub readout: Readout,
+}
+
+/// The loss of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reached {
+    /// Mean loss.
+    pub loss: f64,
+    /// Sum of the scores of its images.
+    pub score: f64,
+    /// Gradient of the mean loss with respect to the outputs, `[n, outputs]`.
+    pub slope: Tensor,
+}
+
+impl Goal {
+    /// What validation images are measured by: the cross-entropy, or the squared error in standard
+    /// units, whatever a stage minimizes.
+    pub fn validation(readout: Readout) -> Self {
+        let loss = match readout {
+            Readout::Softmax => Loss::Class(TrainingLoss::default()),
+            Readout::Sigmoids => Loss::Several(SeveralLoss::default()),
+            Readout::Number(standard) => Loss::Number(NumberLoss { standard, delta: None }),
+        };
+        Self { loss, readout }
+    }
+
+    /// What a stage minimizes. The training set has `n_images`, `counts` of them of each of the
+    /// `classes`.
+    pub fn training(
+        spec: &TrainSpec,
+        readout: Readout,
+        classes: &[String],
+        counts: &[usize],
+        n_images: usize,
+    ) -> Self {
+        let (gamma, smoothing) = (spec.loss.gamma(), spec.label_smoothing);
+        let loss = match readout {
+            Readout::Softmax => Loss::Class(TrainingLoss {
+                gamma,
+                smoothing,
+                class_weights: class_weights(&spec.class_weights, classes, counts),
+            }),
+            Readout::Sigmoids => Loss::Several(SeveralLoss {
+                gamma,
+                smoothing,
+                positive_weights: several::positive_weights(
+                    &spec.class_weights,
+                    classes,
+                    counts,
+                    n_images,
+                ),
+            }),
+            Readout::Number(standard) => {
+                let delta = match spec.loss {
+                    LossSpec::Huber { delta } => Some(delta),
+                    _ => None,
+                };
+                Loss::Number(NumberLoss { standard, delta })
+            }
+        };
+        Self { loss, readout }
+    }
+
+    /// Evaluates outputs `[n, outputs]` against the targets of the images.
+    pub fn evaluate(&self, outputs: &Tensor, targets: &[Target]) -> Reached {
+        let (loss, slope) = match &self.loss {
+            Loss::Class(loss) => {
+                let labels: Vec<usize> = targets.iter().map(Target::class).collect();
+                let objective::Outcome { loss, n_correct, slope } = loss.evaluate(outputs, &labels);
+                return Reached { loss, score: n_correct as f64, slope };
+            }
+            Loss::Several(loss) => loss.evaluate(outputs, targets),
+            Loss::Number(loss) => loss.evaluate(outputs, targets),
+        };
+        let scores = outputs.rows().zip(targets).map(|(row, target)| {
+            let read = self.readout.read(row);
+            match target {
+                Target::Class(_) => unreachable!("it was just evaluated"),
+                Target::Classes(_) => f64::from(u8::from(is_exact(&read, target))),
+                Target::Number(number) => (read[0] - number).abs(),
+            }
+        });
+        Reached { loss, score: scores.sum(), slope }
+    }
+
+    /// The mean score of images.
+    pub fn score(&self, mean: f64) -> Score {
+        match self.readout.target() {
+            TargetSpec::Class => Score::Accuracy(mean),
+            TargetSpec::Classes => Score::SubsetAccuracy(mean),
+            TargetSpec::Number => Score::MeanAbsoluteError(mean),
+        }
+    }
+}
+
+/// Whether the classes with at least one half are those of the image.
+fn is_exact(probabilities: &[f64], target: &Target) -> bool {
+    let mut all = probabilities.iter().enumerate();
+    all.all(|(class, probability)| (*probability >= THRESHOLD) == target.has(class))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::readout::Standard;
+
+    /// Compares the gradient with central differences of the loss.
+    #[track_caller]
+    fn check(loss: &Loss, readout: Readout, outputs: &[f32], targets: &[Target]) {
+        let goal = Goal { loss: loss.clone(), readout };
+        let n_outputs = outputs.len() / targets.len();
+        let outputs = Tensor::new(&[targets.len(), n_outputs], outputs.to_vec());
+        let slope = goal.evaluate(&outputs, targets).slope;
+        for i in 0..outputs.values().len() {
+            let at = |change: f32| {
+                let mut moved = outputs.clone();
+                moved.values_mut()[i] += change;
+                goal.evaluate(&moved, targets).loss
+            };
+            let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
+            let error = (f64::from(slope.values()[i]) - difference).abs();
+            assert!(error < 2e-5, "{loss:?}, {i}: {} against {difference}", slope.values()[i]);
+        }
+    }
+
+    #[test]
+    fn gradients_are_the_slopes_of_the_loss() {
+        let targets =
+            [vec![0, 2], vec![], vec![1]].map(|set: Vec<u32>| Target::Classes(set.into()));
+        let outputs = [0.3, -1.2, 2.0, 0.0, 0.5, -0.5, 1.5, 0.25, -3.0];
+        for positive_weights in [None, Some(vec![0.5, 2.0, 1.25])] {
+            for (gamma, smoothing) in [(0.0, 0.0), (0.0, 0.2), (2.0, 0.0), (1.5, 0.1)] {
+                let positive_weights = positive_weights.clone();
+                let loss = Loss::Several(SeveralLoss { gamma, smoothing, positive_weights });
+                check(&loss, Readout::Sigmoids, &outputs, &targets);
+            }
+        }
+        let standard = Standard { mean: 30.0, deviation: 8.0 };
+        let targets = [12.0, 33.5, 60.0].map(Target::Number);
+        for delta in [None, Some(1.0), Some(0.3)] {
+            let loss = Loss::Number(NumberLoss { standard, delta });
+            check(&loss, Readout::Number(standard), &[0.5, 0.5, -1.0], &targets);
+        }
+    }
+
+    #[test]
+    fn scores_are_exact_matches_and_absolute_errors() {
+        let goal = Goal::validation(Readout::Sigmoids);
+        let targets = [vec![0], vec![]].map(|set: Vec<u32>| Target::Classes(set.into()));
+        let outputs = Tensor::new(&[2, 2], vec![1.0, -1.0, -1.0, 0.0]);
+        assert_eq!(goal.evaluate(&outputs, &targets).score, 1.0);
+        let standard = Standard { mean: 10.0, deviation: 2.0 };
+        let goal = Goal::validation(Readout::Number(standard));
+        let reached = goal.evaluate(&Tensor::new(&[1, 1], vec![1.0]), &[Target::Number(9.0)]);
+        assert_eq!((reached.score, reached.loss), (3.0, 2.25));
+    }
+}
