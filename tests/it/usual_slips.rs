@@ -11,7 +11,7 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 57] = [
+const OVERRIDES: [(&str, &str); 59] = [
     // Keras.
     ("dataset.validation_split=0.2", "`split: { validation: 0.2 }`"),
     ("dataset.target_size=[160, 160]", "`image_size: 160`"),
@@ -39,6 +39,9 @@ const OVERRIDES: [(&str, &str); 57] = [
     ("stages.transfer.patience=3", "`early_stopping: { patience: 5 }`"),
     ("stages.transfer.clipnorm=1.0", "`gradient_clipping: { norm: 1.0 }`"),
     ("stages.transfer.use_ema=true", "`weight_average: { decay: 0.999 }`"),
+    // fastai, Hugging Face.
+    ("dataset.label_delim=' '", "`columns: { separator: \",\" }`"),
+    ("dataset.problem_type=regression", "`target: number`"),
     // Ultralytics.
     ("dataset.path=pictures", "`directory`"),
     ("dataset.imgsz=160", "`image_size: 160`"),

@@ -23,7 +23,7 @@ const FOCAL: &str = "gamma";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
 
-const SLIPS: [Slip; 37] = [
+const SLIPS: [Slip; 39] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -73,6 +73,23 @@ const SLIPS: [Slip; 37] = [
         home: DATASET,
         names: &["label_mode", "class_mode", "class_names", "num_classes", "nc", "names"],
         hint: "remove it: the classes are the directories below `directory`",
+    },
+    Slip {
+        home: DATASET,
+        names: &[
+            "multi_label",
+            "multilabel",
+            "is_multilabel",
+            "problem_type",
+            "task",
+            "regression",
+        ],
+        hint: "write `labels: many` for several labels an image, or `target: number` for a number",
+    },
+    Slip {
+        home: DATASET,
+        names: &["label_delim", "label_separator", "delimiter", "separator", "sep"],
+        hint: "write what separates the labels of an image as `columns: { separator: \",\" }`",
     },
     Slip {
         home: DATASET,
