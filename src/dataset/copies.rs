@@ -221,3 +221,79 @@ pub fn look_alikes(
     });
     named.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::scan::{Candidate, Origin};
+
+    /// An image of a single class: its path, class, content, part and group.
+    type Image<'a> = (&'a str, usize, u8, Option<Part>, Option<&'a str>);
+
+    fn dataset(images: &[Image<'_>]) -> Dataset {
+        let sample = |&(path, class, content, part, group): &Image<'_>| {
+            let origin = Origin::File(path.into());
+            let candidate = Candidate::new(path.to_owned(), class, origin);
+            let group = group.map(Arc::from);
+            let candidate = Candidate { part, group, ..candidate };
+            Sample { candidate, digest: Digest::of(&[content]) }
+        };
+        Dataset {
+            classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            labels: Labels::of_single_classes(3),
+            samples: images.iter().map(sample).collect(),
+            ..Dataset::default()
+        }
+    }
+
+    /// The path, the labels and the group of each image.
+    fn images(dataset: &Dataset) -> Vec<(&str, String, Option<&str>)> {
+        let image = |sample| {
+            let Sample { candidate, .. }: &Sample = sample;
+            let labels = dataset.labels.text(&dataset.classes, candidate.label);
+            (candidate.path.as_str(), labels, candidate.group.as_deref())
+        };
+        dataset.samples.iter().map(image).collect()
+    }
+
+    #[test]
+    fn copies_become_one_image_of_all_their_classes() {
+        let mut found = dataset(&[
+            ("a/1", 0, 1, None, None),
+            ("a/2", 0, 2, None, None),
+            ("b/1", 1, 1, None, None),
+            ("b/x", 1, 1, None, None),
+            ("c/2", 2, 2, None, None),
+            ("c/3", 2, 3, None, None),
+        ]);
+        assert_eq!(unite(&mut found), [true, true, false, false, false, true]);
+        let expected = [("a/1", "a|b"), ("a/2", "a|c"), ("c/3", "c")];
+        let expected = expected.map(|(path, labels)| (path, labels.to_owned(), None));
+        assert_eq!(images(&found), expected);
+        assert_eq!(found.class_counts(), [2, 1, 2]);
+    }
+
+    #[test]
+    fn given_parts_stay_apart_and_groups_of_one_image_become_one() {
+        let (train, test) = (Some(Part::Train), Some(Part::Test));
+        let mut found = dataset(&[
+            ("test/a/1", 0, 1, test, None),
+            ("train/a/1", 0, 1, train, None),
+            ("train/b/1", 1, 1, train, None),
+        ]);
+        unite(&mut found);
+        let labels: Vec<String> = images(&found).into_iter().map(|image| image.1).collect();
+        assert_eq!(labels, ["a", "a|b"]);
+        assert_eq!(in_two_classes(&found), ["test/a/1 and train/a/1"]);
+        let mut found = dataset(&[
+            ("a/1", 0, 1, None, Some("x")),
+            ("a/2", 0, 2, None, Some("y")),
+            ("b/1", 1, 1, None, Some("y")),
+            ("b/3", 1, 3, None, Some("z")),
+            ("c/3", 2, 3, None, Some("y")),
+        ]);
+        unite(&mut found);
+        let groups: Vec<Option<&str>> = images(&found).into_iter().map(|image| image.2).collect();
+        assert!(groups.iter().all(|group| *group == groups[0]), "{groups:?}");
+    }
+}

@@ -151,7 +151,7 @@ pub enum DatasetError {
 pub fn in_two(what: TargetSpec) -> &'static str {
     match what {
         TargetSpec::Class => "in more than one class",
-        TargetSpec::Classes => "with different labels in different rows",
+        TargetSpec::Classes => "with different labels in different places",
         TargetSpec::Number => "with different numbers",
     }
 }

@@ -89,16 +89,22 @@ impl Strata {
     }
 
     /// The strata of the image that is at a place among the positions.
-    fn of_image(&self, draw: &Draw<'_>, at: usize, position: usize) -> Vec<usize> {
-        match self {
-            Self::All => vec![0],
-            Self::Bins(bins) => vec![bins[at]],
-            Self::Classes => {
-                let label = draw.dataset.samples[position].candidate.label;
-                let classes: Vec<usize> = draw.dataset.labels.classes_of(label).collect();
-                if classes.is_empty() { vec![draw.dataset.classes.len()] } else { classes }
-            }
-        }
+    fn of_image<'a>(
+        &'a self,
+        draw: &'a Draw<'_>,
+        at: usize,
+        position: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let label = draw.dataset.samples[position].candidate.label;
+        let (one, label) = match self {
+            Self::All => (Some(0), None),
+            Self::Bins(bins) => (Some(bins[at]), None),
+            Self::Classes => (None, Some(label)),
+        };
+        let classes = move || label.into_iter().flat_map(|of| draw.dataset.labels.classes_of(of));
+        let is_without = label.is_some() && classes().next().is_none();
+        let without = is_without.then_some(draw.dataset.classes.len());
+        one.into_iter().chain(without).chain(classes())
     }
 }
 
@@ -154,8 +160,9 @@ fn by_rank(draw: &Draw<'_>, positions: &[usize], shares: Shares) -> Vec<usize> {
     let mut strata: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let by = Strata::of(draw, positions);
     for (at, &position) in positions.iter().enumerate() {
-        let stratum = by.of_image(draw, at, position)[0];
-        strata.entry(stratum).or_default().push(at);
+        // Images that may have several classes are divided by all of them elsewhere.
+        let stratum = by.of_image(draw, at, position).next();
+        strata.entry(stratum.unwrap_or(0)).or_default().push(at);
     }
     let (mut chosen, n_all) = (vec![0; positions.len()], positions.len());
     // Equal shares go on where those of the last stratum ended, so that their sums are equal too.

@@ -5,6 +5,7 @@
 //! image has and none is given are zero, and count. A class without images has no average precision
 //! and no ROC curve, and does not count in their means.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::surprise;
@@ -148,14 +149,15 @@ impl Counts {
 pub fn measure(classes: &[String], scored: &[Scored<'_>]) -> Metrics {
     assert!(!scored.is_empty(), "metrics need at least one image");
     let (n, n_classes) = (scored.len(), classes.len());
-    let counts: Vec<Counts> = (0..n_classes).map(|class| Counts::of_class(class, scored)).collect();
+    let counts: Vec<Counts> =
+        (0..n_classes).into_par_iter().map(|class| Counts::of_class(class, scored)).collect();
     let all = counts.iter().fold(Counts::default(), |all, of| Counts {
         true_ones: all.true_ones + of.true_ones,
         given: all.given + of.given,
         hits: all.hits + of.hits,
     });
     let of_classes: Vec<ClassMetrics> = classes
-        .iter()
+        .par_iter()
         .enumerate()
         .map(|(class, name)| of_class(name, counts[class], &ranking(class, scored)))
         .collect();
@@ -219,7 +221,11 @@ fn of_class(name: &str, counts: Counts, ranking: &Ranking) -> ClassMetrics {
 
 /// The macro F1 score and the mean average precision alone, which each epoch has.
 pub fn of_epoch(n_classes: usize, scored: &[Scored<'_>]) -> (f64, Option<f64>) {
-    let f1 = (0..n_classes).map(|class| Counts::of_class(class, scored).f1());
-    let precisions = (0..n_classes).filter_map(|class| ranking(class, scored).average_precision());
-    (f1.sum::<f64>() / n_classes.max(1) as f64, mean_of(precisions))
+    let of_class = |class: usize| {
+        (Counts::of_class(class, scored).f1(), ranking(class, scored).average_precision())
+    };
+    let all: Vec<(f64, Option<f64>)> = (0..n_classes).into_par_iter().map(of_class).collect();
+    let f1: f64 = all.iter().map(|(f1, _)| f1).sum();
+    let precisions = all.iter().filter_map(|(_, precision)| *precision);
+    (f1 / n_classes.max(1) as f64, mean_of(precisions))
 }

@@ -147,7 +147,7 @@ codes! {
     EmptySplit = "D006";
     /// Two class directories have the same name, encoded in two ways.
     SameName = "D007";
-    /// The same image is in more than one class.
+    /// The same image is in more than one class, or has different labels in different places.
     TwoClasses = "D008";
     /// The parts of a dataset that is split already do not have the same classes.
     OtherClasses = "D009";

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run};
 use crate::support::runs::{assert_same_files, run};
+use crate::support::schemas;
 
 /// Two stages with both losses, and the tasks.
 const PIPELINE: &str = "\
@@ -119,6 +120,7 @@ fn a_run_trains_measures_and_exports_numbers() {
     let n = of_training.len() as f64;
     let mean = of_training.iter().sum::<f64>() / n;
     let deviation = (of_training.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+    schemas::assert_run_is_valid(&workshop.path("runs/small"));
     let standard = &json(&workshop, "runs/small/manifest.json")["dataset"]["standard"];
     assert!((standard["mean"].as_f64().unwrap() - mean).abs() < 1e-9, "{standard}");
     assert!((standard["deviation"].as_f64().unwrap() - deviation).abs() < 1e-9, "{standard}");
@@ -173,7 +175,7 @@ fn files_and_run_give_the_same_numbers_in_their_unit() {
     }
     let images = workshop.text("images");
     let said = alpaca_run(&["evaluate", &workshop.text("runs/small"), "--data", &images]);
-    assert_eq!(said.code, Some(1));
+    assert_eq!(said.code, Some(2));
     assert!(said.err.contains("no numbers to evaluate on"), "{}", said.err);
     let said = alpaca_run(&["evaluate", &workshop.text("runs/small"), "--split", "test"]);
     done(&said);
@@ -203,6 +205,24 @@ fn a_network_learns_numbers_and_each_set_has_small_and_large_ones() {
     let of_validation = predictions(&workshop, "runs/small").into_iter().map(|row| row[0]);
     let below = of_validation.filter(|number| *number < 1050.0).count();
     assert!((18..=22).contains(&below), "{below} of 40 validation images in the lower half");
+}
+
+#[test]
+fn a_run_that_reuses_its_stages_is_the_run_that_computes_them() {
+    let workshop = workshop(PIPELINE, 40);
+    let cache = workshop.text("cache");
+    for reused in [false, true] {
+        let said = run(&workshop, &["--cache-dir", &cache]);
+        done(&said);
+        let line = "stage head: reused from the cache";
+        assert_eq!(said.err.contains(line), reused, "{}", said.err);
+        assert!(
+            !reused || said.err.contains("with validation mean absolute error"),
+            "{}",
+            said.err
+        );
+    }
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::pictures::{Workshop, several};
 use crate::support::program::{Said, alpaca_run};
 use crate::support::runs::{assert_same_files, run};
+use crate::support::schemas;
 
 const CLASSES: [&str; 3] = ["disc", "ring", "square"];
 
@@ -96,6 +97,7 @@ fn a_run_trains_measures_and_exports_several_labels() {
         assert!((5..=7).contains(&n("validation")), "{class}: {}", n("validation"));
         assert!((1..=4).contains(&n("test")), "{class}: {}", n("test"));
     }
+    schemas::assert_run_is_valid(&workshop.path("runs/small"));
     // metrics.json is what the table says.
     let measured = json(&workshop, "runs/small/metrics.json");
     let predictions = rows(&workshop, "runs/small/predictions.csv");
@@ -302,6 +304,45 @@ fn labels_are_chosen_and_merged() {
     assert!(said.err.contains("40 images (disc 20, ring 20, without a label 10)"), "{}", said.err);
 }
 
+/// One class that images have or not is several labels of one class.
+#[test]
+fn one_label_that_images_have_or_not_has_one_output() {
+    let workshop = workshop(PIPELINE, 40, "|");
+    let head = "stages={ head: { train: { epochs: 1 } }, onnx: { export: {} } }";
+    let said = run(&workshop, &["-S", "dataset.classes={ square: square }", "-S", head]);
+    done(&said);
+    assert!(said.err.contains("40 images (square 20, without a label 20)"), "{}", said.err);
+    let splits = rows(&workshop, "runs/small/splits.csv");
+    assert!(splits.iter().all(|row| ["", "square"].contains(&row["labels"].as_str())));
+    let (file, image) =
+        (workshop.text("runs/small/exports/onnx.onnx"), workshop.text("images/001.png"));
+    let probability = |model: &str| -> f64 {
+        let said = alpaca_run(&["predict", model, &image, "--json", "--threshold", "0"]);
+        done(&said);
+        let answer: Value = serde_json::from_str(&said.out).unwrap();
+        answer["classes"][0]["probability"].as_f64().unwrap()
+    };
+    let of_run = probability(&workshop.text("runs/small"));
+    assert!((probability(&file) - of_run).abs() < 1e-5);
+}
+
+#[test]
+fn a_label_that_looks_like_several_is_told() {
+    let workshop = workshop(PIPELINE, 40, "|");
+    let table = std::fs::read_to_string(workshop.path("labels.csv")).unwrap();
+    std::fs::write(workshop.path("labels.csv"), table.replace("\"\"", "none")).unwrap();
+    let said = alpaca_run(&[
+        "check",
+        &workshop.text("small.yaml"),
+        "-S",
+        "dataset.labels=one",
+        "-S",
+        "stages={ head: { train: { epochs: 1 } } }",
+    ]);
+    done(&said);
+    assert!(said.err.contains("`disc|ring` is one class; if it is several labels"), "{}", said.err);
+}
+
 #[test]
 fn labels_that_cannot_be_read_are_named_with_their_line() {
     let workshop = workshop(PIPELINE, 40, "|");
@@ -325,6 +366,27 @@ fn labels_that_cannot_be_read_are_named_with_their_line() {
     let said = run(&workshop, &[]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("no row has a label"), "{}", said.err);
+}
+
+#[test]
+fn a_run_that_reuses_its_stages_is_the_run_that_computes_them() {
+    let workshop = workshop(PIPELINE, 40, "|");
+    let cache = workshop.text("cache");
+    for reused in [false, true] {
+        let said = run(&workshop, &["--cache-dir", &cache]);
+        done(&said);
+        let line = "stage head: reused from the cache";
+        assert_eq!(said.err.contains(line), reused, "{}", said.err);
+    }
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+    // The same images with another label are another dataset.
+    let labels = std::fs::read_to_string(workshop.path("labels.csv")).unwrap();
+    let other = labels.replacen("000.png,\"\"", "000.png,\"ring\"", 1);
+    assert_ne!(labels, other);
+    std::fs::write(workshop.path("labels.csv"), other).unwrap();
+    let said = run(&workshop, &["--cache-dir", &cache]);
+    done(&said);
+    assert!(!said.err.contains("reused"), "{}", said.err);
 }
 
 #[test]

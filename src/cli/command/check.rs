@@ -8,7 +8,8 @@ use crate::cli::diagnostics;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
-use crate::spec::DatasetSource;
+use crate::exec::prepare::Prepared;
+use crate::spec::{DatasetSource, TargetSpec};
 
 /// Reports all problems in a pipeline, its dataset directory and its weights.
 pub(in crate::cli) fn run(
@@ -49,11 +50,19 @@ fn check(
         }
         DatasetSource::Generator { .. } => "drawn image",
     };
+    let Prepared { listing, .. } = &prepared;
+    let learned = match loaded.spec.dataset.target {
+        TargetSpec::Class => text::count(listing.classes.len(), "class"),
+        TargetSpec::Classes => {
+            format!("several of {}", text::count(listing.classes.len(), "class"))
+        }
+        TargetSpec::Number => format!("the number `{}`", listing.classes.join(", ")),
+    };
     Ok(format!(
         "{}: no problems found ({}, {}, {})\n",
         names::text_of_path(&arguments.pipeline.pipeline),
         text::count(loaded.spec.stages.len(), "stage"),
-        text::count(prepared.listing.classes.len(), "class"),
+        learned,
         text::count(prepared.n_images(), noun),
     ))
 }

@@ -160,13 +160,15 @@ fn show(run: &RunEntry) -> String {
     let parts = manifest.dataset.split.iter().map(|(part, n)| format!("{part} {n}"));
     let _ = writeln!(
         text,
-        "classes: {}; images: {}; weights: {}\n",
+        "{}: {}; images: {}; weights: {}\n",
+        if manifest.dataset.standard.is_some() { "number" } else { "classes" },
         manifest.dataset.classes.join(", "),
         parts.collect::<Vec<_>>().join(", "),
         manifest.weights.source,
     );
-    let heads =
-        ["stage", "trained from", "weights", "best epoch", "val/accuracy", "val/loss", "reused"];
+    let score = manifest.stages.first().map(|stage| stage.best.validation.score);
+    let score = format!("val/{}", score.map_or("accuracy", Score::column));
+    let heads = ["stage", "trained from", "weights", "best epoch", &score, "val/loss", "reused"];
     let mut table = vec![heads.map(str::to_owned).to_vec()];
     for stage in &manifest.stages {
         let StageRecord { name, first_trainable, n_trainable, best, .. } = stage;
@@ -176,7 +178,7 @@ fn show(run: &RunEntry) -> String {
             first_trainable.clone(),
             text::thousands(*n_trainable),
             best.epoch.to_string(),
-            cell(best.validation.score),
+            format!("{:.4}", best.validation.score.value()),
             format!("{:.4}", best.validation.loss),
             reused.to_owned(),
         ]);

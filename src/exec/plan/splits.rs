@@ -22,7 +22,7 @@ fn cell(row: &[String], column: Option<usize>) -> String {
     column.map(|column| row[column].clone()).unwrap_or_default()
 }
 
-/// Differences of a dataset from recorded images, as sentences.
+/// Differences of a dataset from recorded images with another fingerprint, as sentences.
 pub(crate) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset) -> Vec<String> {
     let samples = dataset.samples.iter();
     let now: BTreeMap<String, String> =
@@ -40,5 +40,10 @@ pub(crate) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset
         let count = text::count(paths.len(), "image");
         (!paths.is_empty()).then(|| format!("{count} {what}:\n{}", text::first_lines(&paths, 10)))
     });
-    lines.into_iter().flatten().collect()
+    let differences: Vec<String> = lines.into_iter().flatten().collect();
+    if differences.is_empty() {
+        // The table has neither labels nor groups to compare.
+        return vec!["labels, classes or groups changed".to_owned()];
+    }
+    differences
 }

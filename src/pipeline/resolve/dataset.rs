@@ -38,7 +38,10 @@ pub(super) fn resolve(
             (RawLabels::Many, RawTarget::Class) => TargetSpec::Classes,
             (_, RawTarget::Number) => TargetSpec::Number,
         },
-        classes: raw.classes.as_ref().map(|raw| classes(raw, &at.key("classes"), problems)),
+        classes: raw
+            .classes
+            .as_ref()
+            .map(|written| classes(written, raw.labels, &at.key("classes"), problems)),
         limit: raw.limit.map(|raw| match raw {
             RawLimit::All(n) => LimitSpec::All(n),
             RawLimit::PerClass(RawPerClass { per_class }) => LimitSpec::PerClass { per_class },
@@ -135,7 +138,12 @@ fn source(
 }
 
 /// The classes of a pipeline, and problems with them.
-fn classes(raw: &RawClasses, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<ClassSpec> {
+fn classes(
+    raw: &RawClasses,
+    labels: RawLabels,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> Vec<ClassSpec> {
     let merged: Vec<(String, Vec<String>)> = match raw {
         RawClasses::Names(names) => {
             names.iter().map(|name| (name.clone(), vec![name.clone()])).collect()
@@ -159,7 +167,7 @@ fn classes(raw: &RawClasses, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<C
         }
         taken.push(name);
     }
-    if merged.len() < 2 {
+    if merged.len() < 2 && labels == RawLabels::One {
         let message = "a classifier needs at least two classes".to_owned();
         fail(message, "name the others too, or add `other: \"*\"` for all that are left");
     }

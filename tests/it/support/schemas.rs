@@ -1,5 +1,8 @@
 //! Checks of JSON schemas that were written by hand.
 
+use std::path::Path;
+
+use alpaca_run::{event, run_dir::manifest};
 use serde_json::Value;
 
 /// Every object of a schema that lists its properties.
@@ -36,4 +39,14 @@ pub fn assert_valid(schema: &Value, document: &Value) {
     let errors: Vec<String> =
         validator.iter_errors(document).map(|error| error.to_string()).collect();
     assert_eq!(errors, [""; 0], "{document}");
+}
+
+/// The manifest and the events of a run directory are valid.
+#[track_caller]
+pub fn assert_run_is_valid(directory: &Path) {
+    let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    let schema = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    assert_valid(&schema(manifest::SCHEMA), &schema(&read("manifest.json")));
+    let events = schema(event::SCHEMA);
+    read("events.jsonl").lines().for_each(|line| assert_valid(&events, &schema(line)));
 }

@@ -127,10 +127,20 @@ impl Gathered {
         Ordered { classes, labels, places, warnings }
     }
 
-    /// Warns if no image has several labels, which may be because of another separator.
+    /// Warns if no image has several labels, which may be because of another separator; and if one
+    /// label looks like several.
     fn warnings(&self) -> Vec<String> {
+        if self.target == TargetSpec::Class {
+            let looks = |name: &&String| name.contains(label_list::USUAL) || name.starts_with('[');
+            let told = self.names.keys().find(looks).map(|name| {
+                format!(
+                    "`{name}` is one class; if it is several labels, write `labels: many` under `dataset`"
+                )
+            });
+            return told.into_iter().collect();
+        }
         let is_one = |set: &Vec<u32>| set.len() < 2;
-        if self.target != TargetSpec::Classes || !self.sets.keys().all(is_one) {
+        if !self.sets.keys().all(is_one) {
             return vec![];
         }
         let hint = match &self.other {
