@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
+use crate::predict_and_export::assert_same_in_onnx_runtime;
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run};
 use crate::support::runs::{assert_same_files, run};
@@ -223,6 +224,22 @@ fn a_run_that_reuses_its_stages_is_the_run_that_computes_them() {
         );
     }
     assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+}
+
+#[test]
+fn onnx_runtime_gives_the_same() {
+    let Some(python) = std::env::var_os("ALPACA_PYTHON") else {
+        println!("skipped: ALPACA_PYTHON names no Python with onnx and onnxruntime");
+        return;
+    };
+    let workshop = workshop(PIPELINE, 60);
+    done(&run(&workshop, &[]));
+    let (directory, file) = (workshop.text("runs/small"), workshop.text("model.onnx"));
+    done(&alpaca_run(&["export", &directory, "-o", &file]));
+    let said = alpaca_run(&["predict", &directory, "--csv", &workshop.text("images")]);
+    done(&said);
+    std::fs::write(workshop.path("table.csv"), said.out).unwrap();
+    assert_same_in_onnx_runtime(&python, &file, &workshop.path("table.csv"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The model of a run asked about pictures: by `predict`, and by other software as an ONNX file.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use alpaca_run::base::fs;
@@ -348,12 +350,18 @@ fn onnx_runtime_says_the_same() {
         let table = workshop.path("table.csv");
         let said = predict(&workshop, &["--csv", &workshop.text("pictures")]);
         std::fs::write(&table, said.out).unwrap();
-        let script = project().join("tests/it/data/onnx_runtime.py");
-        let output = Command::new(&python).arg(script).arg(&file).arg(&table).output().unwrap();
-        let out = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
-        println!("{out}");
+        assert_same_in_onnx_runtime(&python, &file, &table);
     }
+}
+
+/// ONNX Runtime answers like a table that `predict --csv` printed.
+#[track_caller]
+pub fn assert_same_in_onnx_runtime(python: &OsStr, file: &str, table: &Path) {
+    let script = project().join("tests/it/data/onnx_runtime.py");
+    let output = Command::new(python).arg(script).arg(file).arg(table).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{out}");
 }
 
 #[test]
