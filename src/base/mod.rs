@@ -12,6 +12,7 @@ pub mod key_path;
 pub mod leaves;
 pub mod names;
 pub mod sealed;
+pub mod stamp;
 pub mod tally;
 pub mod tensor;
 pub mod text;

@@ -8,7 +8,6 @@ use super::error::{DatasetError, LeftOut};
 use super::examine::Dataset;
 use super::likeness::{self, Likeness};
 use super::part::{Part, Split};
-use crate::base::digest::Digest;
 use crate::base::text;
 use crate::spec::Duplicates;
 
@@ -44,7 +43,7 @@ pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
         .iter()
         .filter(|group| is_in_two(dataset, group))
         .map(|group| {
-            let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.clone());
+            let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.to_string());
             text::join(paths, "and")
         })
         .collect()
@@ -70,12 +69,13 @@ pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
 }
 
 /// Groups of images with the same content, in the order of their first images.
-fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-    for (position, sample) in dataset.samples.iter().enumerate() {
-        groups.entry(sample.digest).or_default().push(position);
-    }
-    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+pub(super) fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
+    let digest = |position: &usize| dataset.samples[*position].digest;
+    let mut positions: Vec<usize> = (0..dataset.samples.len()).collect();
+    positions.sort_unstable_by_key(|position| (digest(position), *position));
+    let same = positions.chunk_by(|a, b| digest(a) == digest(b));
+    let mut groups: Vec<Vec<usize>> =
+        same.filter(|group| group.len() > 1).map(<[usize]>::to_vec).collect();
     groups.sort();
     groups
 }
@@ -102,7 +102,7 @@ fn drop_copies(dataset: &mut Dataset) -> Result<(), DatasetError> {
             } else {
                 format!("a copy of {}", path(group[0]))
             };
-            reasons.insert(position, LeftOut { path: path(position).clone(), reason });
+            reasons.insert(position, LeftOut { path: path(position).to_string(), reason });
         }
     }
     let mut position = 0;
@@ -130,24 +130,16 @@ pub struct LookAlike {
 
 /// Images of other parts that look like training images and are not plain. Each occurs once, with
 /// the training image it is most similar to, in the order of paths.
-pub fn look_alikes(
-    dataset: &Dataset,
-    parts: &[Part],
-    likeness: impl Fn(Digest) -> Option<Likeness>,
-) -> Vec<LookAlike> {
-    let known: Vec<(usize, Likeness)> = dataset
-        .samples
-        .iter()
-        .enumerate()
-        .filter_map(|(i, sample)| Some((i, likeness(sample.digest)?)))
-        .collect();
-    let likenesses: Vec<Likeness> = known.iter().map(|(_, likeness)| *likeness).collect();
+pub fn look_alikes(dataset: &Dataset, parts: &[Part]) -> Vec<LookAlike> {
+    let detailed = |i: &usize| dataset.samples[*i].likeness.has_detail();
+    let known: Vec<usize> = (0..dataset.samples.len()).filter(detailed).collect();
+    let likenesses: Vec<Likeness> = known.iter().map(|&i| dataset.samples[i].likeness).collect();
     let mut nearest: BTreeMap<usize, (u32, usize)> = BTreeMap::new();
     for (a, b, distance) in likeness::pairs(&likenesses, MOST_PAIRS) {
         if !likenesses[a].tells_with(likenesses[b]) {
             continue;
         }
-        let (a, b) = (known[a].0, known[b].0);
+        let (a, b) = (known[a], known[b]);
         let (held_out, training) = match (parts[a], parts[b]) {
             (Part::Train, Part::Train) => continue,
             (Part::Train, _) => (b, a),
@@ -157,7 +149,7 @@ pub fn look_alikes(
         let found = nearest.entry(held_out).or_insert((distance, training));
         *found = (*found).min((distance, training));
     }
-    let path = |position: usize| dataset.samples[position].candidate.path.clone();
+    let path = |position: usize| dataset.samples[position].candidate.path.to_string();
     let named = nearest.into_iter().map(|(held_out, (_, training))| LookAlike {
         path: path(held_out),
         part: parts[held_out].name(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::archive::ArchiveError;
 use super::decode::DecodeError;
 use crate::base::fs::FileError;
 use crate::base::names;
@@ -104,6 +105,16 @@ pub enum DatasetError {
         /// Hints on how to fix it.
         help: Vec<String>,
     },
+    /// An archive or shards that cannot be used.
+    #[error("`{}` cannot be used: {}", names::text_of_path(path), text::count(problems.len(), "problem"))]
+    Archive {
+        /// Path of the archive, or the pattern of the shards.
+        path: PathBuf,
+        /// What is wrong, one line each.
+        problems: Vec<String>,
+        /// Hints on how to fix it.
+        help: Vec<String>,
+    },
     /// Names under `classes` that the dataset does not have.
     #[error("the dataset has no {} {}", if unknown.len() == 1 { "class" } else { "classes" }, some_of(unknown.iter()))]
     NoClass {
@@ -142,6 +153,22 @@ pub enum DatasetError {
     /// The user asked to stop while the images were read.
     #[error("interrupted while reading the images; no run was started")]
     Cancelled,
+}
+
+impl From<ArchiveError> for DatasetError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::File(error) => Self::File(error),
+            ArchiveError::Other { path, what, advice } => Self::Archive {
+                path,
+                problems: vec![format!("it {what}")],
+                help: advice.map(str::to_owned).into_iter().collect(),
+            },
+            ArchiveError::Damaged { path, reason } => {
+                Self::Archive { path, problems: vec![reason], help: vec![] }
+            }
+        }
+    }
 }
 
 fn of_classes(classes: &[(String, usize)]) -> String {
@@ -231,6 +258,7 @@ impl DatasetError {
             Self::GivenSplit { .. } => Code::GivenSplit,
             Self::Pattern(_) => Code::BadPattern,
             Self::Table { .. } => Code::Table,
+            Self::Archive { .. } => Code::Archive,
             Self::NoClass { .. } => Code::NoClass,
             Self::NoGroup { .. } => Code::NoGroup,
             Self::Cancelled => return None,
@@ -283,7 +311,9 @@ impl DatasetError {
             }
             Self::Pattern(why) => vec![why.clone()],
             Self::NoClass { known, .. } => vec![format!("it has {}", some_of(known.iter()))],
-            Self::Table { problems, .. } => vec![text::first_lines(problems, 50)],
+            Self::Table { problems, .. } | Self::Archive { problems, .. } => {
+                vec![text::first_lines(problems, 50)]
+            }
             Self::NoGroup { images, .. } => {
                 vec![format!("these images:\n{}", text::first_lines(images, 20))]
             }
@@ -341,7 +371,7 @@ impl DatasetError {
                 "remove `{key}` under `split`, or put all images into one directory per class"
             )],
             Self::Pattern(_) => vec![],
-            Self::Table { help, .. } => help.clone(),
+            Self::Table { help, .. } | Self::Archive { help, .. } => help.clone(),
             Self::NoClass { unknown, known } => {
                 let nearest = |name: &String| {
                     let known = known.iter().map(String::as_str);

@@ -44,7 +44,7 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha)
     }
     let small = |place: &Place| {
         let file = folder?.join(names::path_of(&place.path));
-        thumbnail::thumbnail(&file, THUMBNAIL, alpha)
+        thumbnail::of_file(&file, THUMBNAIL, alpha)
     };
     groups(&mut body, "Identical files", &survey.duplicates, &small);
     groups(&mut body, "Similar images", &survey.near_duplicates, &small);

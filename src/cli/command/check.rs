@@ -44,10 +44,8 @@ fn check(
         terminal.warn(warning);
     }
     let noun = match loaded.spec.dataset.source {
-        DatasetSource::Directory { .. } | DatasetSource::Parts(_) | DatasetSource::Table(_) => {
-            "image"
-        }
         DatasetSource::Generator { .. } => "drawn image",
+        _ => "image",
     };
     Ok(format!(
         "{}: no problems found ({}, {}, {})\n",

@@ -8,14 +8,13 @@ use alpaca_random::SeedStream;
 use super::evaluate::EvaluationImages;
 use super::trained::Trained;
 use crate::base::fs::{self, FileError};
-use crate::dataset::copies::LookAlike;
+use crate::dataset::copies::{self, LookAlike};
 use crate::dataset::heat_map;
 use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::part::Part;
 use crate::dataset::thumbnail;
 use crate::engine::class_activation::{self, Explainer};
 use crate::exec::error::RunError;
-use crate::exec::prepare::overlap;
 use crate::metrics::calibration;
 use crate::report::{Loss, Place, Report, Setup};
 use crate::run_dir::layout;
@@ -100,11 +99,11 @@ pub fn is_used(name: &str) -> bool {
 }
 
 fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
-    let EvaluationImages { dataset, pixels, positions, .. } = seen.images;
+    let EvaluationImages { dataset, positions, .. } = seen.images;
     let mut parts = vec![Part::Test; dataset.samples.len()];
     positions.iter().for_each(|&position| parts[position] = Part::Validation);
     seen.training.iter().for_each(|&position| parts[position] = Part::Train);
-    overlap::look_alikes(dataset, &parts, pixels)
+    copies::look_alikes(dataset, &parts)
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
@@ -216,7 +215,7 @@ fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunEr
         let pixels = trained.network.preprocessing.undo(values);
         let predicted = one.predicted();
         Loss {
-            path: images.dataset.samples[one.sample].candidate.path.clone(),
+            path: images.dataset.samples[one.sample].candidate.path.to_string(),
             label: name(one.label),
             predicted: name(predicted),
             probability: one.probabilities[predicted],
@@ -255,7 +254,7 @@ fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, Ru
         Tile {
             data: html::jpeg(&thumbnail::encode(&pixels, spec.dataset.image_size)),
             lines: [seen.trained.classes[candidate.class].clone(), String::new()],
-            title: candidate.path.clone(),
+            title: candidate.path.to_string(),
         }
     });
     Ok(tiles.collect())

@@ -22,9 +22,9 @@ pub(super) use course::{
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
 };
 pub(super) use dataset::{
-    Auto, RawAlpha, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator,
-    RawImageSize, RawInterpolation, RawKind, RawLimit, RawNames, RawOnBadImage, RawPerClass,
-    RawPrefetch, RawResize, RawSplit, RawSplitBy,
+    Auto, RawAlpha, RawArchive, RawClasses, RawColumns, RawDataset, RawDownload, RawDuplicates,
+    RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawLimit, RawNames,
+    RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy,
 };
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,

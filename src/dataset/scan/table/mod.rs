@@ -7,14 +7,15 @@ mod read;
 
 use std::collections::BTreeMap;
 use std::path::{Component, PathBuf};
+use std::sync::Arc;
 
-use self::columns::Columns;
+pub(super) use self::columns::Columns;
 use super::files;
 use super::layout;
-use super::listing::{Candidate, Listing, Origin, SharedNames};
+use super::listing::{Candidate, Listing, Origin, Root, SharedNames};
+use super::rows::{self, Labels};
 use crate::base::names;
 use crate::dataset::error::DatasetError;
-use crate::dataset::part::Part;
 use crate::spec::TableSpec;
 
 /// A row that names an image.
@@ -24,14 +25,12 @@ struct Row {
 }
 
 /// The rows of a table, and what is wrong with others.
-#[derive(Default)]
 struct Found {
     /// Directory that paths are relative to, also as an absolute path.
-    root: PathBuf,
+    root: Arc<Root>,
     whole_root: PathBuf,
     rows: Vec<Row>,
-    /// Number of each label, in the order in which they occur first.
-    labels: BTreeMap<String, usize>,
+    labels: Labels,
     groups: SharedNames,
     /// Position of the row of each path.
     places: BTreeMap<String, usize>,
@@ -60,21 +59,24 @@ pub(super) fn list(spec: &TableSpec) -> Result<Listing, DatasetError> {
     let missing = missing::files(&rows);
     if let Some(&first) = missing.first() {
         let path = &rows[first].candidate.path;
-        help.push(missing::help(&root, path, !columns.has_pattern()));
+        help.push(missing::help(&root.directory, path, !columns.has_pattern()));
     }
     problems.extend(missing.iter().map(|&row| {
         let Row { line, candidate } = &rows[row];
         (*line, format!("there is no file `{}`", candidate.path))
     }));
     if problems.is_empty() {
-        problems.extend(lacks(&rows, &labels).map(|what| (0, what)));
+        let candidates = rows.iter().map(|row| &row.candidate);
+        problems.extend(rows::lacks(candidates, &labels, "row").map(|what| (0, what)));
     }
     if !problems.is_empty() {
         problems.sort();
         let line = |(line, what)| if line == 0 { what } else { format!("line {line}: {what}") };
         return Err(fail(problems.into_iter().map(line).collect(), help));
     }
-    finish(rows, labels, columns.split_name)
+    let candidates = rows.into_iter().map(|row| row.candidate).collect();
+    let by = columns.split_name.map(|name| format!("column `{name}`"));
+    rows::finish(candidates, labels, by)
 }
 
 /// The directory that paths in a table are relative to.
@@ -86,53 +88,18 @@ fn root(spec: &TableSpec) -> PathBuf {
     }
 }
 
-/// What the rows lack altogether.
-fn lacks(rows: &[Row], labels: &BTreeMap<String, usize>) -> Option<String> {
-    let is_given = rows.iter().any(|row| row.candidate.part.is_some());
-    let has_training =
-        rows.iter().any(|row| matches!(row.candidate.part, None | Some(Part::Train)));
-    match labels.keys().next() {
-        None => Some("it has no rows".to_owned()),
-        Some(only) if labels.len() == 1 => {
-            Some(format!("all rows have the label `{only}`; a classifier needs at least two"))
-        }
-        _ => (is_given && !has_training).then(|| "no row is in the training set".to_owned()),
-    }
-}
-
-fn finish(
-    rows: Vec<Row>,
-    labels: BTreeMap<String, usize>,
-    split_name: Option<String>,
-) -> Result<Listing, DatasetError> {
-    let mut classes: Vec<(String, usize)> = labels.into_iter().collect();
-    let number = |label: &String| label.parse::<i64>().ok();
-    if classes.iter().all(|(label, _)| number(label).is_some()) {
-        // Numbers are ordered as numbers: 2 comes before 10.
-        classes.sort_by_key(|(label, _)| number(label));
-    }
-    let mut place = vec![0; classes.len()];
-    for (class, (_, number)) in classes.iter().enumerate() {
-        place[*number] = class;
-    }
-    let classes: Vec<String> = classes.into_iter().map(|(label, _)| label).collect();
-    let warnings = files::check_names(&classes)?;
-    let mut candidates: Vec<Candidate> = rows.into_iter().map(|row| row.candidate).collect();
-    candidates.iter_mut().for_each(|candidate| candidate.class = place[candidate.class]);
-    candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
-    Ok(match split_name.filter(|_| is_split) {
-        Some(name) => {
-            Listing::split_already(classes, candidates, &format!("column `{name}`"), warnings)
-        }
-        None => Listing { classes, candidates, split_by: None, warnings },
-    })
-}
-
 impl Found {
     fn below(root: PathBuf) -> Self {
         let whole_root = std::path::absolute(&root).unwrap_or_else(|_| root.clone());
-        Self { root, whole_root, ..Self::default() }
+        Self {
+            root: Arc::new(Root { directory: root, prefix: 0 }),
+            whole_root,
+            rows: vec![],
+            labels: Labels::default(),
+            groups: SharedNames::default(),
+            places: BTreeMap::new(),
+            problems: vec![],
+        }
     }
 
     /// Adds a row, or what is wrong with it.
@@ -155,41 +122,41 @@ impl Found {
         if self.problems.len() > n_before {
             return;
         }
-        let (path, file) = self.locate(&written);
+        let path = self.locate(&written);
         let label = names::text_of(label.as_ref());
         if let Some(&first) = self.places.get(&path) {
             let Row { line: earlier, candidate } = &self.rows[first];
-            let same = self.labels.get(&label) == Some(&candidate.class) && candidate.part == part;
+            let same = self.labels.find(&label) == Some(candidate.class) && candidate.part == part;
             let what = if same { "repeats" } else { "contradicts" };
             self.problems.push((line, format!("`{path}` {what} line {earlier}")));
             return;
         }
-        let n_labels = self.labels.len();
-        let class = *self.labels.entry(label).or_insert(n_labels);
+        let class = self.labels.number(label);
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
         self.places.insert(path.clone(), self.rows.len());
-        let origin = Origin::File(file);
-        self.rows.push(Row { line, candidate: Candidate { path, class, origin, part, group } });
+        let origin = Origin::File(Arc::clone(&self.root));
+        let candidate = Candidate { part, group, ..Candidate::new(path, class, origin) };
+        self.rows.push(Row { line, candidate });
     }
 
-    /// The path of an image below the root as text, and the path of its file.
-    fn locate(&self, written: &str) -> (String, PathBuf) {
+    /// The path of an image below the root as text.
+    fn locate(&self, written: &str) -> String {
         let mut path = names::path_of(written);
-        let mut file = self.root.join(&path);
-        if written.contains('\\') && !file.exists() {
+        if written.contains('\\') && !self.root.directory.join(&path).exists() {
             // Written on Windows.
             let other = PathBuf::from(written.replace('\\', "/"));
-            if self.root.join(&other).exists() {
-                file = self.root.join(&other);
+            if self.root.directory.join(&other).exists() {
                 path = other;
             }
         }
         // A path that is written as an absolute one is the same image as below the root.
-        let below = path.strip_prefix(&self.root).or_else(|_| path.strip_prefix(&self.whole_root));
+        let below = path
+            .strip_prefix(&self.root.directory)
+            .or_else(|_| path.strip_prefix(&self.whole_root));
         let below = below.unwrap_or(&path).components();
         let below: PathBuf = below.filter(|part| *part != Component::CurDir).collect();
-        (files::text_below(&below), file)
+        files::text_below(&below)
     }
 }
 
@@ -197,6 +164,7 @@ impl Found {
 mod tests {
     use super::*;
     use crate::base::fs;
+    use crate::dataset::part::Part;
     use crate::dataset::scan::tests::folder;
     use crate::spec::{ColumnsSpec, Location};
 
@@ -222,7 +190,7 @@ mod tests {
         let found: Vec<_> = listing
             .candidates
             .iter()
-            .map(|c| (c.path.as_str(), c.class, c.part, c.group.as_deref()))
+            .map(|c| (&*c.path, c.class, c.part, c.group.as_deref()))
             .collect();
         assert_eq!(
             found,
@@ -282,7 +250,7 @@ mod tests {
         let table = Location { written: String::new(), path };
         let listing =
             list(&TableSpec { table, columns: ColumnsSpec::default(), root: None }).unwrap();
-        let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
+        let paths: Vec<&str> = listing.candidates.iter().map(|c| &*c.path).collect();
         assert_eq!(paths, ["a.jpg", "in/b.jpg"]);
     }
 
