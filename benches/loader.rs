@@ -10,6 +10,7 @@ use alpaca_run::base::cancel::Cancel;
 use alpaca_run::base::digest::Digest;
 use alpaca_run::base::tally::Tally;
 use alpaca_run::dataset::augment::Augmenter;
+use alpaca_run::dataset::known::KnownImages;
 use alpaca_run::dataset::likeness::Likeness;
 use alpaca_run::dataset::loader::{Augmentation, Loader};
 use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
@@ -139,11 +140,12 @@ fn passes(c: &mut Criterion) {
     for (name, memory) in [("decoding each", 0), ("from cached pixels", 1 << 30)] {
         let room = PixelRoom { memory, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(PIXELS, room));
-        let listing = scan::scan_some(&folder()).expect("the drawn images exist");
+        let listing = scan::scan_some(&folder(), None).expect("the drawn images exist");
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,
             &pixels,
+            &KnownImages::none(),
             &Tally::default(),
             &Cancel::new(),
         )

@@ -30,9 +30,21 @@ impl Digest {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// The digest of the text that `write` writes, which is never in memory as a whole.
+    pub fn of_written(write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> Self {
+        let mut text = HashedText(blake3::Hasher::new());
+        write(&mut text).expect("hashing text does not fail");
+        Self(*text.0.finalize().as_bytes())
+    }
+
     /// The digest as bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// A digest from its bytes.
+    pub fn of_digest_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// The digest of a file's content, read in pieces.
@@ -60,9 +72,24 @@ impl Digest {
     }
 }
 
+struct HashedText(blake3::Hasher);
+
+impl fmt::Write for HashedText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -70,6 +70,36 @@ pub fn read_start(path: &Path, n: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
+/// Reads bytes of a file at a position, without moving the position of other readers. Returns their
+/// number; 0 at the end of the file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    let read = std::os::unix::fs::FileExt::read_at;
+    #[cfg(windows)]
+    let read = std::os::windows::fs::FileExt::seek_read;
+    read(file, buffer, offset)
+}
+
+/// Reads so many bytes of a file at a position as fit into `buffer`.
+///
+/// # Errors
+/// When it cannot be read, or ends before.
+pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match read_at(file, buffer, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                buffer = &mut buffer[n..];
+                offset += n as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Reads the first `n` bytes of standard input, or all if it has fewer.
 ///
 /// # Errors
@@ -223,7 +253,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// [`write_atomic`] of several pieces, one after the other.
 pub fn write_atomic_parts(path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
-    write_then_rename(&with_ending(path, PARTIAL), path, |file| {
+    write_renamed(&with_ending(path, PARTIAL), path, |file| {
         parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all())
     })?;
     sync_folder_of(path)
@@ -262,14 +292,9 @@ fn sync_folder(_folder: &Path) -> Result<(), FileError> {
 
 /// Writes a file under a temporary name and renames it, without waiting for the disk. It is for
 /// files that are checked when they are read and can be written again.
-pub fn write_renamed(temporary: &Path, path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
-    write_then_rename(temporary, path, |file| {
-        parts.iter().try_for_each(|part| file.write_all(part))
-    })
-}
-
+///
 /// Leaves no file if it fails.
-fn write_then_rename(
+pub fn write_renamed(
     temporary: &Path,
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -300,7 +325,7 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), FileError> {
         return Ok(());
     }
     let mut source = open(from)?;
-    write_then_rename(&with_ending(to, PARTIAL), to, |file| {
+    write_renamed(&with_ending(to, PARTIAL), to, |file| {
         io::copy(&mut source, file).and_then(|_| file.sync_all())
     })
 }

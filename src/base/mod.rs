@@ -13,6 +13,7 @@ pub mod label_list;
 pub mod leaves;
 pub mod names;
 pub mod sealed;
+pub mod stamp;
 pub mod tally;
 pub mod target;
 pub mod tensor;

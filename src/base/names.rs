@@ -22,6 +22,14 @@ pub fn text_of(name: &OsStr) -> String {
     }
 }
 
+/// A name or path as text, by its bytes.
+pub fn text_of_bytes(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !has_escape(text) && !text.chars().any(is_disguised) => text.to_owned(),
+        _ => escaped(bytes),
+    }
+}
+
 /// A path as text.
 pub fn text_of_path(path: &Path) -> String {
     text_of(path.as_os_str())

@@ -5,6 +5,8 @@
 //! is read. Entries of one kind are in a bucket with a version. When the meaning of a kind changes,
 //! it gets a new bucket, so old entries are never misread.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -19,6 +21,10 @@ const MOST_BYTES: u64 = 4 << 30;
 /// A kind of entries, with the version of its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {
+    /// Archives that were compressed as a whole, and lists of what archives contain.
+    Archives,
+    /// What is known of the images of each dataset since they were last read.
+    Images,
     /// Resized pixels of images.
     Pixels,
     /// Results of stages.
@@ -29,10 +35,13 @@ pub enum Bucket {
 
 impl Bucket {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Pixels, Self::Stages, Self::LastTimes];
+    pub const ALL: [Self; 5] =
+        [Self::Archives, Self::Images, Self::Pixels, Self::Stages, Self::LastTimes];
 
     fn folder(self) -> &'static str {
         match self {
+            Self::Archives => "archives-v1",
+            Self::Images => "images-v1",
             Self::Pixels => "pixels-v2",
             Self::Stages => "stages-v2",
             Self::LastTimes => "pipelines-v2",
@@ -110,11 +119,37 @@ impl CacheDirectory {
         sealed::open(key.as_bytes(), bytes).map_or(Found::Damaged(path), Found::Entry)
     }
 
+    /// Opens the entry of a key, whose writer has its own way to check it.
+    pub fn open(&self, key: Digest) -> Option<File> {
+        let path = self.path(key);
+        if fs::is_no_plain_file(&path) {
+            return None;
+        }
+        self.touch(key);
+        fs::open(&path).ok()
+    }
+
     /// Writes the entry of a key. Two processes that write it at once write the same content.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, key: Digest, content: &[u8]) -> Result<(), FileError> {
+        let digest = sealed::seal(key.as_bytes(), content);
+        self.write_with(key, |file| {
+            file.write_all(digest.as_bytes())?;
+            file.write_all(content)
+        })
+    }
+
+    /// Writes the entry of a key piece by piece. It is complete or absent.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_with(
+        &self,
+        key: Digest,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), FileError> {
         /// Distinguishes writers within one process. Process numbers distinguish processes.
         static WRITER: AtomicU64 = AtomicU64::new(0);
         let path = self.path(key);
@@ -123,8 +158,7 @@ impl CacheDirectory {
         }
         let writer = WRITER.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{writer}.partial", std::process::id()));
-        let digest = sealed::seal(key.as_bytes(), content);
-        fs::write_renamed(&temporary, &path, &[digest.as_bytes(), content])
+        fs::write_renamed(&temporary, &path, |file| write(file))
     }
 
     /// Marks the entry of a key as used now.

@@ -1,5 +1,6 @@
 //! Shows downloads: a progress bar on a terminal, plain lines elsewhere.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,6 +12,7 @@ use super::terminal::{Terminal, Verbosity};
 use crate::base::text;
 use crate::fetch::{self, FetchOptions, Kept, Transfer};
 use crate::model::published::PublishedFile;
+use crate::spec::DownloadSpec;
 use crate::spec::problem::Code;
 
 /// Downloads a published file unless it is cached, and reports the progress.
@@ -76,6 +78,56 @@ pub(super) fn bring(
     Ok(kept)
 }
 
+/// Downloads the archive of a dataset unless it is cached, and reports the progress. Returns its path.
+///
+/// # Errors
+/// When the download fails, or the settings forbid it.
+pub(super) fn bring_archive(
+    spec: &DownloadSpec,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<PathBuf, Failure> {
+    let root = settings.cache_root()?;
+    let path = spec.path_below(root);
+    let failed = |error: fetch::FetchError| {
+        let hint = match &error {
+            fetch::FetchError::NotAsked { path, .. } => {
+                format!("remove {} to download it again", path.display())
+            }
+            fetch::FetchError::Wrong { .. } => {
+                "if the file is a new version, write its `sha256` into the pipeline".to_owned()
+            }
+            _ => fetch::by_hand(&path, &spec.url),
+        };
+        let (exit, code) = (Exit::Failed, Some(Code::Download));
+        Failure::Other { exit, code, notes: vec![], hints: vec![hint], error: error.into() }
+    };
+    if let Some(path) = fetch::archive::find(root, spec).map_err(failed)? {
+        return Ok(path);
+    }
+    check_mirror(settings.mirror.as_deref())?;
+    if settings.offline {
+        return Err(Failure::Other {
+            exit: Exit::Failed,
+            code: Some(Code::Archive),
+            error: anyhow::anyhow!(
+                "{} has not been downloaded, and the network is disabled",
+                spec.url
+            ),
+            notes: vec!["`--offline` or ALPACA_OFFLINE disables the network".to_owned()],
+            hints: vec![fetch::by_hand(&path, &spec.url)],
+        });
+    }
+    let options = FetchOptions { mirror: settings.mirror.clone(), http: settings.http.clone() };
+    let _downloading = signals::Downloading::begin();
+    let mut display = Display { terminal: *terminal, bar: None, total: None, said: Instant::now() };
+    let kept = fetch::archive::fetch(root, spec, &options, &mut |transfer| display.show(transfer));
+    display.end();
+    let path = kept.map_err(failed)?;
+    terminal.note(&format!("{}: the digest matches the one in the pipeline", path.display()));
+    Ok(path)
+}
+
 /// Checks that a mirror is a valid address.
 fn check_mirror(mirror: Option<&str>) -> Result<(), Failure> {
     let Some(mirror) = mirror else { return Ok(()) };
@@ -121,7 +173,7 @@ impl Display {
     fn show(&mut self, transfer: Transfer) {
         match transfer {
             Transfer::Waits => {
-                self.terminal.note("waiting for another process that is downloading weights");
+                self.terminal.note("waiting for another process that is downloading");
             }
             Transfer::Begins { url, received, total } => {
                 let rest = match received {

@@ -120,9 +120,12 @@ impl EventSink for Progress {
                 self.begin_epoch(*epoch);
             }
             Event::DatasetReady(facts) => self.terminal.note(&dataset_line(facts)),
-            // Drawn images need not be cached.
-            Event::PixelsReady(facts) if facts.n_in_memory + facts.n_on_disk == 0 => {}
-            Event::PixelsReady(facts) => self.terminal.note(&pixels_line(facts)),
+            // Drawn images need not be cached, and unchanged images are not read.
+            Event::PixelsReady(facts) => {
+                if let Some(line) = pixels_line(facts) {
+                    self.terminal.note(&line);
+                }
+            }
             Event::StageStarted(facts) => {
                 self.terminal.note(&stage_line(facts));
                 self.stage = Some(facts.clone());
@@ -195,19 +198,22 @@ pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
     )
 }
 
-/// The space that its decoded images take as a line.
-pub(super) fn pixels_line(facts: &PixelsFacts) -> String {
+/// The space that its decoded images take as a line, if any was read.
+pub(super) fn pixels_line(facts: &PixelsFacts) -> Option<String> {
+    if facts.n_in_memory + facts.n_on_disk == 0 {
+        return None;
+    }
     let PixelsFacts { bytes_each, n_in_memory, n_on_disk, directory } = facts;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
     let disk = directory.as_ref().map(|directory| {
         let place = names::text_of_path(directory);
         format!(", {} on disk ({} in {place})", n_on_disk, size(*n_on_disk))
     });
-    format!(
+    Some(format!(
         "pixels: {n_in_memory} cached in memory ({}){}",
         size(*n_in_memory),
         disk.unwrap_or_default()
-    )
+    ))
 }
 
 /// The number of an epoch, and its number in the stage if that differs. Numbers have at least `width`

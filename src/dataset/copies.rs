@@ -1,7 +1,6 @@
 //! Duplicates: copies of images, and images of different parts of a split that look alike.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use super::examine::{Dataset, Sample};
 use super::labels::Labels;
 use super::likeness::{self, Likeness};
 use super::part::{Part, Split};
-use crate::base::digest::Digest;
+use super::scan::Group;
 use crate::base::text;
 use crate::spec::Duplicates;
 
@@ -34,7 +33,7 @@ pub fn settle(dataset: &mut Dataset, rule: Duplicates) -> Result<(), DatasetErro
 /// one group. Returns whether each image stays.
 pub fn unite(dataset: &mut Dataset) -> Vec<bool> {
     let mut stays = vec![true; dataset.samples.len()];
-    let mut joined: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    let mut joined: BTreeMap<Group, Group> = BTreeMap::new();
     let label = |sample: &Sample| dataset.labels.classes_of(sample.candidate.label);
     let of_image = |sample: &Sample| label(sample).map(|class| class as u32).collect();
     let mut sets: Vec<Vec<u32>> = dataset.samples.iter().map(of_image).collect();
@@ -70,9 +69,9 @@ pub fn unite(dataset: &mut Dataset) -> Vec<bool> {
 }
 
 /// The group that a group has become part of.
-fn representative(joined: &BTreeMap<Arc<str>, Arc<str>>, mut name: Arc<str>) -> Arc<str> {
+fn representative(joined: &BTreeMap<Group, Group>, mut name: Group) -> Group {
     while let Some(next) = joined.get(&name) {
-        name = Arc::clone(next);
+        name = next.clone();
     }
     name
 }
@@ -96,7 +95,7 @@ pub fn in_two_classes(dataset: &Dataset) -> Vec<String> {
         .iter()
         .filter(|group| is_in_two(dataset, group))
         .map(|group| {
-            let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.clone());
+            let paths = group.iter().map(|&i| dataset.samples[i].candidate.path.to_string());
             text::join(paths, "and")
         })
         .collect()
@@ -122,12 +121,13 @@ pub fn in_two_parts(dataset: &Dataset, split: &Split) -> Vec<String> {
 }
 
 /// Groups of images with the same content, in the order of their first images.
-fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-    for (position, sample) in dataset.samples.iter().enumerate() {
-        groups.entry(sample.digest).or_default().push(position);
-    }
-    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+pub(super) fn groups(dataset: &Dataset) -> Vec<Vec<usize>> {
+    let digest = |position: &usize| dataset.samples[*position].digest;
+    let mut positions: Vec<usize> = (0..dataset.samples.len()).collect();
+    positions.sort_unstable_by_key(|position| (digest(position), *position));
+    let same = positions.chunk_by(|a, b| digest(a) == digest(b));
+    let mut groups: Vec<Vec<usize>> =
+        same.filter(|group| group.len() > 1).map(<[usize]>::to_vec).collect();
     groups.sort();
     groups
 }
@@ -158,7 +158,7 @@ fn drop_copies(dataset: &mut Dataset) -> Result<(), DatasetError> {
             } else {
                 format!("a copy of {}", path(group[0]))
             };
-            reasons.insert(position, LeftOut { path: path(position).clone(), reason });
+            reasons.insert(position, LeftOut { path: path(position).to_string(), reason });
         }
     }
     let mut position = 0;
@@ -186,24 +186,16 @@ pub struct LookAlike {
 
 /// Images of other parts that look like training images and are not plain. Each occurs once, with
 /// the training image it is most similar to, in the order of paths.
-pub fn look_alikes(
-    dataset: &Dataset,
-    parts: &[Part],
-    likeness: impl Fn(Digest) -> Option<Likeness>,
-) -> Vec<LookAlike> {
-    let known: Vec<(usize, Likeness)> = dataset
-        .samples
-        .iter()
-        .enumerate()
-        .filter_map(|(i, sample)| Some((i, likeness(sample.digest)?)))
-        .collect();
-    let likenesses: Vec<Likeness> = known.iter().map(|(_, likeness)| *likeness).collect();
+pub fn look_alikes(dataset: &Dataset, parts: &[Part]) -> Vec<LookAlike> {
+    let detailed = |i: &usize| dataset.samples[*i].likeness.has_detail();
+    let known: Vec<usize> = (0..dataset.samples.len()).filter(detailed).collect();
+    let likenesses: Vec<Likeness> = known.iter().map(|&i| dataset.samples[i].likeness).collect();
     let mut nearest: BTreeMap<usize, (u32, usize)> = BTreeMap::new();
     for (a, b, distance) in likeness::pairs(&likenesses, MOST_PAIRS) {
         if !likenesses[a].tells_with(likenesses[b]) {
             continue;
         }
-        let (a, b) = (known[a].0, known[b].0);
+        let (a, b) = (known[a], known[b]);
         let (held_out, training) = match (parts[a], parts[b]) {
             (Part::Train, Part::Train) => continue,
             (Part::Train, _) => (b, a),
@@ -213,7 +205,7 @@ pub fn look_alikes(
         let found = nearest.entry(held_out).or_insert((distance, training));
         *found = (*found).min((distance, training));
     }
-    let path = |position: usize| dataset.samples[position].candidate.path.clone();
+    let path = |position: usize| dataset.samples[position].candidate.path.to_string();
     let named = nearest.into_iter().map(|(held_out, (_, training))| LookAlike {
         path: path(held_out),
         part: parts[held_out].name(),
@@ -225,18 +217,17 @@ pub fn look_alikes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::scan::{Candidate, Origin};
+    use crate::base::digest::Digest;
+    use crate::dataset::scan::Candidate;
 
     /// An image of a single class: its path, class, content, part and group.
     type Image<'a> = (&'a str, usize, u8, Option<Part>, Option<&'a str>);
 
     fn dataset(images: &[Image<'_>]) -> Dataset {
         let sample = |&(path, class, content, part, group): &Image<'_>| {
-            let origin = Origin::File(path.into());
-            let candidate = Candidate::new(path.to_owned(), class, origin);
-            let group = group.map(Arc::from);
-            let candidate = Candidate { part, group, ..candidate };
-            Sample { candidate, digest: Digest::of(&[content]) }
+            let candidate = Candidate::of_file(path, class);
+            let candidate = Candidate { part, group: group.map(Group::from), ..candidate };
+            Sample { candidate, digest: Digest::of(&[content]), likeness: Likeness::default() }
         };
         Dataset {
             classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
@@ -251,7 +242,7 @@ mod tests {
         let image = |sample| {
             let Sample { candidate, .. }: &Sample = sample;
             let labels = dataset.labels.text(&dataset.classes, candidate.label);
-            (candidate.path.as_str(), labels, candidate.group.as_deref())
+            (&*candidate.path, labels, candidate.group.as_deref())
         };
         dataset.samples.iter().map(image).collect()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::archive::ArchiveError;
 use super::decode::DecodeError;
 use crate::base::fs::FileError;
 use crate::base::names;
@@ -107,6 +108,16 @@ pub enum DatasetError {
         /// Hints on how to fix it.
         help: Vec<String>,
     },
+    /// An archive or shards that cannot be used.
+    #[error("`{}` cannot be used: {}", names::text_of_path(path), text::count(problems.len(), "problem"))]
+    Archive {
+        /// Path of the archive, or the pattern of the shards.
+        path: PathBuf,
+        /// What is wrong, one line each.
+        problems: Vec<String>,
+        /// Hints on how to fix it.
+        help: Vec<String>,
+    },
     /// Names under `classes` that the dataset does not have.
     #[error("the dataset has no {} {}", if unknown.len() == 1 { "class" } else { "classes" }, some_of(unknown.iter()))]
     NoClass {
@@ -153,6 +164,22 @@ pub fn in_two(what: TargetSpec) -> &'static str {
         TargetSpec::Class => "in more than one class",
         TargetSpec::Classes => "with different labels in different places",
         TargetSpec::Number => "with different numbers",
+    }
+}
+
+impl From<ArchiveError> for DatasetError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::File(error) => Self::File(error),
+            ArchiveError::Other { path, what, advice } => Self::Archive {
+                path,
+                problems: vec![format!("it {what}")],
+                help: advice.map(str::to_owned).into_iter().collect(),
+            },
+            ArchiveError::Damaged { path, reason } => {
+                Self::Archive { path, problems: vec![reason], help: vec![] }
+            }
+        }
     }
 }
 
@@ -259,6 +286,7 @@ impl DatasetError {
             Self::GivenSplit { .. } => Code::GivenSplit,
             Self::Pattern(_) => Code::BadPattern,
             Self::Table { .. } => Code::Table,
+            Self::Archive { .. } => Code::Archive,
             Self::NoClass { .. } => Code::NoClass,
             Self::NoGroup { .. } => Code::NoGroup,
             Self::Cancelled => return None,
@@ -311,7 +339,9 @@ impl DatasetError {
             }
             Self::Pattern(why) => vec![why.clone()],
             Self::NoClass { known, .. } => vec![format!("it has {}", some_of(known.iter()))],
-            Self::Table { problems, .. } => vec![text::first_lines(problems, 50)],
+            Self::Table { problems, .. } | Self::Archive { problems, .. } => {
+                vec![text::first_lines(problems, 50)]
+            }
             Self::NoGroup { images, .. } => {
                 vec![format!("these images:\n{}", text::first_lines(images, 20))]
             }
@@ -365,7 +395,7 @@ impl DatasetError {
                 "remove `{key}` under `split`, or put all images into one directory per class"
             )],
             Self::Pattern(_) => vec![],
-            Self::Table { help, .. } => help.clone(),
+            Self::Table { help, .. } | Self::Archive { help, .. } => help.clone(),
             Self::NoClass { unknown, known } => {
                 let nearest = |name: &String| {
                     let known = known.iter().map(String::as_str);

@@ -2,18 +2,16 @@
 //! readable image. So all unreadable files are reported at once, not one by one during training.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::decode::{self, DecodeError};
+use super::decode;
 use super::error::{BadImage, Contents, DatasetError, LeftOut};
+use super::known::{KnownImage, KnownImages};
 use super::labels::Labels;
 use super::likeness::Likeness;
-use super::pixels::Pixels;
+use super::pixels::{Cached, Pixels};
+use super::reading::{self, Finding, Reading};
 use super::resize::Resizer;
-use super::scan::{Candidate, Listing, Origin};
+use super::scan::{Candidate, Listing};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
@@ -27,6 +25,8 @@ pub struct Sample {
     pub candidate: Candidate,
     /// Digest of the file.
     pub digest: Digest,
+    /// Likeness of the image.
+    pub likeness: Likeness,
 }
 
 /// The images of a dataset.
@@ -46,40 +46,48 @@ pub struct Dataset {
     pub copies: Vec<LeftOut>,
 }
 
+impl Sample {
+    /// Its path and what is known of its content.
+    pub(super) fn known(&self) -> (&str, KnownImage) {
+        let Self { candidate, digest, likeness } = self;
+        (&candidate.path, KnownImage { digest: *digest, likeness: *likeness, look: None })
+    }
+}
+
 impl Dataset {
     /// The fingerprint of the dataset: a digest of its classes, and of the path and content of each
     /// image, with its part and group if they are given, and
     /// its class where the path does not begin with it.
     pub fn fingerprint(&self) -> Digest {
-        let mut text = self.classes.join("\n");
-        for Sample { candidate, digest } in &self.samples {
-            let _ = write!(text, "\n{digest} {}", candidate.path);
-            // A path has no control characters.
-            match self.labels.target_of(candidate.label) {
-                Target::Class(class) => {
-                    let class = &self.classes[class];
-                    if candidate.path.split('/').next() != Some(class) {
-                        let _ = write!(text, "\u{3}{class}");
+        Digest::of_written(|text| {
+            text.write_str(&self.classes.join("\n"))?;
+            for Sample { candidate, digest, .. } in &self.samples {
+                write!(text, "\n{digest} {}", candidate.path)?;
+                // A path has no control characters.
+                match self.labels.target_of(candidate.label) {
+                    Target::Class(class) => {
+                        let class = &self.classes[class];
+                        if candidate.path.split('/').next() != Some(class) {
+                            write!(text, "\u{3}{class}")?;
+                        }
                     }
-                }
-                Target::Classes(classes) => {
-                    text.push('\u{4}');
-                    for class in classes.iter() {
-                        let _ = write!(text, "\u{3}{}", self.classes[*class as usize]);
+                    Target::Classes(classes) => {
+                        text.write_str("\u{4}")?;
+                        for class in classes.iter() {
+                            write!(text, "\u{3}{}", self.classes[*class as usize])?;
+                        }
                     }
+                    Target::Number(number) => write!(text, "\u{5}{number}")?,
                 }
-                Target::Number(number) => {
-                    let _ = write!(text, "\u{5}{number}");
+                if let Some(part) = candidate.part {
+                    write!(text, "\u{1}{}", part.name())?;
+                }
+                if let Some(group) = &candidate.group {
+                    write!(text, "\u{2}{}", &**group)?;
                 }
             }
-            if let Some(part) = candidate.part {
-                let _ = write!(text, "\u{1}{}", part.name());
-            }
-            if let Some(group) = &candidate.group {
-                let _ = write!(text, "\u{2}{group}");
-            }
-        }
-        Digest::of(text.as_bytes())
+            Ok(())
+        })
     }
 
     /// The target of the image at a position.
@@ -98,14 +106,8 @@ impl Dataset {
     }
 }
 
-/// The result of reading one file.
-enum Finding {
-    Image(Digest),
-    Bad(DecodeError),
-    Ignored(DecodeError),
-}
-
-/// Reads all files in parallel, and decodes and resizes those whose pixels are not cached yet.
+/// Reads all files that are not known in parallel, and decodes and resizes those whose pixels are
+/// not cached yet.
 ///
 /// # Errors
 /// With all unreadable images, unless they are skipped; when a class has no images left; when it is
@@ -114,53 +116,46 @@ pub fn examine(
     listing: Listing,
     on_bad_image: OnBadImage,
     pixels: &Pixels,
+    known: &KnownImages,
     tally: &Tally,
     cancel: &Cancel,
 ) -> Result<Dataset, DatasetError> {
-    let counting = tally.begin("reading images", "images", listing.candidates.len());
-    let findings: Vec<Option<Finding>> = listing
-        .candidates
-        .par_iter()
-        .map_init(
-            || Resizer::of(pixels.spec()),
-            |resizer, candidate| {
-                if cancel.is_set() {
-                    return None;
-                }
-                let finding = match &candidate.origin {
-                    Origin::File(file) => find(candidate, file, pixels, resizer),
-                    Origin::Drawn { generator, number } => {
-                        Finding::Image(generator.digest(candidate.label, *number))
-                    }
-                };
-                tally.add();
-                Some(finding)
-            },
-        )
-        .collect();
-    drop(counting);
-    if cancel.is_set() {
-        return Err(DatasetError::Cancelled);
-    }
     let mut contents: Vec<Contents> = listing
         .classes
         .iter()
         .map(|name| Contents { name: name.clone(), files: BTreeMap::new() })
         .collect();
     let Listing { classes, labels, candidates, .. } = listing;
-    let mut dataset = Dataset { classes, labels, ..Dataset::default() };
-    for (candidate, finding) in candidates.into_iter().zip(findings.into_iter().flatten()) {
-        if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
-            for class in dataset.labels.classes_of(candidate.label) {
-                *contents[class].files.entry(reason.what()).or_insert(0) += 1;
+    let samples = Vec::with_capacity(candidates.len());
+    let mut dataset = Dataset { classes, labels, samples, ..Dataset::default() };
+    let reading = Reading { known, tally, cancel, work: ("reading images", "images") };
+    let records = reading.all(
+        candidates,
+        || Resizer::of(pixels.spec()),
+        |resizer, candidate| find(candidate, pixels, resizer),
+        |_| true,
+        |candidate, finding| {
+            if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
+                for class in dataset.labels.classes_of(candidate.label) {
+                    *contents[class].files.entry(reason.what()).or_insert(0) += 1;
+                }
             }
-        }
-        match finding {
-            Finding::Image(digest) => dataset.samples.push(Sample { candidate, digest }),
-            Finding::Bad(reason) => dataset.skipped.push(BadImage { path: candidate.path, reason }),
-            Finding::Ignored(_) => dataset.ignored.push(candidate.path),
-        }
-    }
+            match finding {
+                Finding::Image(KnownImage { digest, likeness, .. }) => {
+                    dataset.samples.push(Sample { candidate, digest, likeness });
+                }
+                Finding::Bad(reason) => {
+                    dataset.skipped.push(BadImage { path: candidate.path.into(), reason });
+                }
+                Finding::Ignored(_) => dataset.ignored.push(candidate.path.into()),
+            }
+        },
+    );
+    let records = records.ok_or(DatasetError::Cancelled)?;
+    records.keep(known, dataset.samples.iter().map(Sample::known));
+    dataset.samples.reverse();
+    dataset.skipped.reverse();
+    dataset.ignored.reverse();
     let counts = contents.into_iter().zip(dataset.class_counts());
     let empty: Vec<Contents> =
         counts.filter(|(_, count)| *count == 0).map(|(contents, _)| contents).collect();
@@ -173,26 +168,27 @@ pub fn examine(
     Ok(dataset)
 }
 
-fn find(candidate: &Candidate, file: &Path, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
-    let name = &candidate.path;
-    let bytes = match decode::read_file(file) {
-        Ok(bytes) => bytes,
-        Err(reason) => return Finding::Bad(reason),
-    };
-    let digest = Digest::of(&bytes);
-    if pixels.find(digest).is_some() {
-        // Cached pixels are those of a readable image.
-        return Finding::Image(digest);
+fn find(candidate: &Candidate, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
+    if let Some((generator, number)) = candidate.drawn() {
+        let digest = generator.digest(candidate.label, number);
+        return Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None });
     }
-    let decoded = decode::decode_then(name, &bytes, pixels.spec().alpha, |image| {
-        (resizer.resize(&image), Likeness::of(&image))
+    let (digest, bytes) = match reading::content(candidate) {
+        Ok(found) => found,
+        Err(finding) => return finding,
+    };
+    if let Some(Cached { likeness, .. }) = pixels.find(digest) {
+        // Cached pixels are those of a readable image.
+        return Finding::Image(KnownImage { digest, likeness, look: None });
+    }
+    let decoded = decode::decode_then(&candidate.path, &bytes, pixels.spec().alpha, |image| {
+        (resizer.resize(&image), Likeness::of(&image), reading::look(&image, &bytes))
     });
     match decoded {
-        Ok((resized, likeness)) => {
+        Ok((resized, likeness, look)) => {
             pixels.insert(digest, resized, likeness);
-            Finding::Image(digest)
+            Finding::Image(KnownImage { digest, likeness, look })
         }
-        Err(reason) if reason.is_no_image(name) => Finding::Ignored(reason),
-        Err(reason) => Finding::Bad(reason),
+        Err(reason) => reading::unreadable(candidate, reason),
     }
 }

@@ -51,6 +51,11 @@ impl Likeness {
         (self.0 & other.0).count_ones() >= SHAPE
     }
 
+    /// Whether it has enough detail to be similar to any image in a meaningful way.
+    pub fn has_detail(self) -> bool {
+        self.0.count_ones() >= SHAPE
+    }
+
     /// Size in bytes.
     pub const BYTES: usize = size_of::<u128>();
 

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -20,11 +19,9 @@ use super::examine::{Dataset, Sample};
 use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::resize::Resizer;
-use super::scan::Origin;
 use crate::base::batch::{Batch, Visit};
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
-use crate::base::names;
 use crate::base::tensor::Tensor;
 use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
 
@@ -309,7 +306,7 @@ impl Worker {
             let sample = &dataset.samples[sample];
             let made = panic::catch_unwind(AssertUnwindSafe(|| self.make(sample, repeat)));
             let result = made.unwrap_or_else(|_| {
-                Err(LoaderError::Panicked { path: sample.candidate.path.clone() })
+                Err(LoaderError::Panicked { path: sample.candidate.path.to_string() })
             });
             self.shared.lock().done.insert(place, result);
             self.shared.has_done.notify_one();
@@ -333,31 +330,30 @@ impl Worker {
 
     /// The pixels of an image.
     fn pixels(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
-        match &sample.candidate.origin {
-            Origin::Drawn { generator, number } => {
-                let class = sample.candidate.label;
-                let in_round = generator.number_in(self.round, *number);
-                if in_round != *number {
-                    return Ok(generator.draw(class, in_round).into());
-                }
-                Ok(self.loader.pixels.find(sample.digest).unwrap_or_else(|| {
-                    // Drawn images are not compared.
-                    let pixels = generator.draw(class, *number);
-                    self.loader.pixels.insert(sample.digest, pixels, Likeness::default())
-                }))
-            }
-            Origin::File(file) => match self.loader.pixels.find(sample.digest) {
-                Some(pixels) => Ok(pixels),
-                None => self.decode(sample, file),
-            },
+        let Some((generator, number)) = sample.candidate.drawn() else {
+            return match self.loader.pixels.find(sample.digest) {
+                Some(cached) => Ok(cached.pixels),
+                None => self.decode(sample),
+            };
+        };
+        let class = sample.candidate.label;
+        let in_round = generator.number_in(self.round, number);
+        if in_round != number {
+            return Ok(generator.draw(class, in_round).into());
         }
+        if let Some(cached) = self.loader.pixels.find(sample.digest) {
+            return Ok(cached.pixels);
+        }
+        // Drawn images are not compared.
+        let pixels = generator.draw(class, number);
+        Ok(self.loader.pixels.insert(sample.digest, pixels, Likeness::default()))
     }
 
     /// The pixels of a file, which must not have changed.
-    fn decode(&mut self, sample: &Sample, file: &Path) -> Result<Arc<[u8]>, LoaderError> {
-        let path = || names::text_of_path(file);
+    fn decode(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
+        let path = || sample.candidate.place();
         let failed = |source| LoaderError::Decode { path: path(), source };
-        let bytes = decode::read_file(file).map_err(failed)?;
+        let bytes = sample.candidate.read().map_err(failed)?;
         if Digest::of(&bytes) != sample.digest {
             return Err(LoaderError::Changed { path: path() });
         }
@@ -387,12 +383,15 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use alpaca_painter::Kind;
 
     use super::*;
     use crate::base::cancel::Cancel;
     use crate::base::tally::Tally;
     use crate::dataset::examine;
+    use crate::dataset::known::KnownImages;
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
@@ -445,11 +444,12 @@ mod tests {
         let spec = spec(source, prefetch);
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.pixels(), room));
-        let listing = scan::scan_some(folder).unwrap();
+        let listing = scan::scan_some(folder, None).unwrap();
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,
             &pixels,
+            &KnownImages::none(),
             &Tally::default(),
             &Cancel::new(),
         )
@@ -552,11 +552,12 @@ mod tests {
             let spec = spec(DatasetSource::Generator { generator }, 1);
             let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
             let pixels = Arc::new(Pixels::new(spec.pixels(), room));
-            let listing = scan::list(&spec).unwrap();
+            let listing = scan::list(&spec, None).unwrap();
             let dataset = examine::examine(
                 listing,
                 OnBadImage::Error,
                 &pixels,
+                &KnownImages::none(),
                 &Tally::default(),
                 &Cancel::new(),
             )

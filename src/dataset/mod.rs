@@ -5,6 +5,7 @@
 //! processing of an image depends on its identity and the seed, never on the order of files, on
 //! threads or on time. [`survey`] describes a dataset before training.
 
+pub mod archive;
 pub mod augment;
 pub mod copies;
 pub mod decode;
@@ -13,12 +14,14 @@ pub mod examine;
 pub mod generator;
 pub mod heat_map;
 mod iterative;
+pub mod known;
 pub mod labels;
 pub mod likeness;
 pub mod loader;
 pub mod order;
 pub mod part;
 pub mod pixels;
+mod reading;
 pub mod resize;
 pub mod scan;
 mod shares;

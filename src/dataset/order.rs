@@ -74,7 +74,8 @@ mod tests {
     use super::*;
     use crate::base::digest::Digest;
     use crate::dataset::examine::Sample;
-    use crate::dataset::scan::{Candidate, Origin};
+    use crate::dataset::likeness::Likeness;
+    use crate::dataset::scan::Candidate;
 
     /// A dataset of so many images per class, which are listed backwards if `reversed`.
     fn dataset(counts: &[usize], reversed: bool) -> Dataset {
@@ -82,8 +83,8 @@ mod tests {
             let sample = move |i: usize| {
                 let path = format!("c{class}/{i:03}.jpg");
                 let digest = Digest::of(path.as_bytes());
-                let origin = Origin::File(path.clone().into());
-                Sample { candidate: Candidate::new(path, class, origin), digest }
+                let likeness = Likeness::default();
+                Sample { candidate: Candidate::of_file(&path, class), digest, likeness }
             };
             (0..n).map(sample).collect::<Vec<_>>()
         };

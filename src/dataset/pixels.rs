@@ -37,9 +37,7 @@ pub struct Pixels {
 /// Cached pixels. Written under the lock by all threads that prepare or need pixels.
 #[derive(Debug, Default)]
 struct Held {
-    in_memory: BTreeMap<Digest, Arc<[u8]>>,
-    /// Likenesses of the images whose pixels are cached.
-    likenesses: BTreeMap<Digest, Likeness>,
+    in_memory: BTreeMap<Digest, Cached>,
     memory_bytes: u64,
     /// Number of bytes that this run has added to the cache directory.
     disk_bytes: u64,
@@ -48,6 +46,15 @@ struct Held {
     damaged: Vec<PathBuf>,
     /// Error after which nothing is written to the cache directory any more.
     refusal: Option<FileError>,
+}
+
+/// The pixels of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// Pixels, `[height, width, 3]`.
+    pub pixels: Arc<[u8]>,
+    /// Likeness of the image before it was resized.
+    pub likeness: Likeness,
 }
 
 /// How much space pixels take.
@@ -76,21 +83,24 @@ impl Pixels {
         self.spec
     }
 
-    /// The pixels of the file with this digest, `[height, width, 3]`, if they are cached.
-    pub fn find(&self, file: Digest) -> Option<Arc<[u8]>> {
-        if let Some(pixels) = self.lock().in_memory.get(&file) {
-            return Some(Arc::clone(pixels));
+    /// The pixels of the file with this digest, if they are cached.
+    pub fn find(&self, file: Digest) -> Option<Cached> {
+        if let Some(cached) = self.lock().in_memory.get(&file) {
+            return Some(cached.clone());
         }
         match self.directory.as_ref()?.find(self.key(file)) {
             Found::Entry(mut pixels)
                 if pixels.len() as u64 == self.bytes_each() + Likeness::BYTES as u64 =>
             {
-                let likeness =
-                    Likeness::of_bytes(&pixels.split_off(pixels.len() - Likeness::BYTES));
+                let likeness = pixels.split_off(pixels.len() - Likeness::BYTES);
+                let cached = Cached {
+                    pixels: pixels.into(),
+                    likeness: Likeness::of_bytes(&likeness).unwrap_or_default(),
+                };
                 let mut held = self.lock();
                 held.n_on_disk += 1;
-                held.likenesses.extend(likeness.map(|likeness| (file, likeness)));
-                Some(self.keep(&mut held, file, pixels))
+                self.keep(&mut held, file, &cached);
+                Some(cached)
             }
             Found::Damaged(path) => {
                 self.lock().damaged.push(path);
@@ -100,21 +110,16 @@ impl Pixels {
         }
     }
 
-    /// The likeness of the image in a file, if its pixels are cached.
-    pub fn likeness(&self, file: Digest) -> Option<Likeness> {
-        self.lock().likenesses.get(&file).copied()
-    }
-
     /// Caches the pixels of a file and the likeness of its image.
     pub fn insert(&self, file: Digest, pixels: Vec<u8>, likeness: Likeness) -> Arc<[u8]> {
-        let bytes = pixels.len() as u64;
+        let cached = Cached { pixels: pixels.into(), likeness };
+        let bytes = cached.pixels.len() as u64;
         let mut held = self.lock();
-        held.likenesses.insert(file, likeness);
         let is_wanted = held.refusal.is_none() && held.disk_bytes + bytes <= self.room.disk;
         if is_wanted && let Some(directory) = &self.directory {
             held.disk_bytes += bytes;
             drop(held);
-            let entry = [&pixels[..], &likeness.to_bytes()].concat();
+            let entry = [&cached.pixels[..], &likeness.to_bytes()].concat();
             let written = directory.write(self.key(file), &entry);
             held = self.lock();
             match written {
@@ -122,7 +127,8 @@ impl Pixels {
                 Err(error) => held.refusal = Some(error),
             }
         }
-        self.keep(&mut held, file, pixels)
+        self.keep(&mut held, file, &cached);
+        cached.pixels
     }
 
     /// The space that pixels take.
@@ -154,15 +160,13 @@ impl Pixels {
         warnings
     }
 
-    fn keep(&self, held: &mut Held, file: Digest, pixels: Vec<u8>) -> Arc<[u8]> {
-        let pixels: Arc<[u8]> = pixels.into();
-        let bytes = pixels.len() as u64;
+    fn keep(&self, held: &mut Held, file: Digest, cached: &Cached) {
+        let bytes = cached.pixels.len() as u64;
         if held.memory_bytes + bytes <= self.room.memory
-            && held.in_memory.insert(file, Arc::clone(&pixels)).is_none()
+            && held.in_memory.insert(file, cached.clone()).is_none()
         {
             held.memory_bytes += bytes;
         }
-        pixels
     }
 
     fn bytes_each(&self) -> u64 {

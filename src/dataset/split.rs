@@ -116,16 +116,15 @@ mod tests {
     use super::*;
     use crate::base::digest::Digest;
     use crate::dataset::examine::Sample;
-    use crate::dataset::scan::{Candidate, Origin};
+    use crate::dataset::likeness::Likeness;
+    use crate::dataset::scan::Candidate;
 
     fn dataset(counts: &[usize]) -> Dataset {
         let sample = |class: usize, i: usize| {
             let path = format!("c{class}/{i:03}.jpg");
             let digest = Digest::of(path.as_bytes());
-            Sample {
-                candidate: Candidate::new(path.clone(), class, Origin::File(path.into())),
-                digest,
-            }
+            let likeness = Likeness::default();
+            Sample { candidate: Candidate::of_file(&path, class), digest, likeness }
         };
         let samples =
             counts.iter().enumerate().flat_map(|(class, &n)| (0..n).map(move |i| sample(class, i)));
@@ -196,7 +195,7 @@ mod tests {
     /// The paths of each part.
     fn parts(dataset: &Dataset, spec: &SplitSpec) -> Vec<(String, Part)> {
         let split = split(dataset, spec, Duplicates::Error).unwrap();
-        let paths = dataset.samples.iter().map(|sample| sample.candidate.path.clone());
+        let paths = dataset.samples.iter().map(|sample| sample.candidate.path.to_string());
         paths.zip(split.parts().iter().copied()).collect()
     }
 
@@ -266,7 +265,7 @@ mod tests {
     fn images_of_a_group_stay_together_and_classes_are_balanced() {
         let mut dataset = dataset(&[300, 100]);
         for (position, sample) in dataset.samples.iter_mut().enumerate() {
-            sample.candidate.group = Some(format!("g{}", position / 7).into());
+            sample.candidate.group = Some(format!("g{}", position / 7).as_str().into());
         }
         let groups = Some("unused".to_owned());
         for by in [SplitBy::Stratified, SplitBy::Random, SplitBy::Hash] {

@@ -1,20 +1,21 @@
 //! Describes a dataset before training: numbers, sizes, formats, unreadable files and duplicates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::copies::{self, MOST_PAIRS};
-use super::decode::{self, DecodeError};
+use super::decode;
 use super::error::DatasetError;
 use super::examine::{Dataset, Sample};
+use super::known::{KnownImage, KnownImages, Look};
 use super::labels::Labels;
 use super::likeness::{self, Likeness};
 use super::part::Part;
-use super::scan::{Candidate, Listing, Origin};
+use super::reading::{self, Finding, Reading};
+use super::scan::{Candidate, Listing};
 use super::split;
-use crate::base::digest::Digest;
+use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::base::target::moments;
 use crate::spec::{Alpha, ImageSize, PixelSpec, SplitSpec};
@@ -124,21 +125,6 @@ pub struct Place {
     pub part: &'static str,
 }
 
-/// The result of reading a file.
-enum Found {
-    Image { digest: Digest, bytes: u64, look: Option<Look> },
-    Bad(DecodeError),
-    Ignored,
-}
-
-/// The content of a file.
-#[derive(Clone, Copy)]
-struct Look {
-    size: [u32; 2],
-    format: &'static str,
-    likeness: Likeness,
-}
-
 /// Reads every file of a listing. `unites_copies` is whether files with the same content are one
 /// image with several classes.
 ///
@@ -149,34 +135,36 @@ pub fn survey(
     split: &SplitSpec,
     pixels: PixelSpec,
     unites_copies: bool,
+    known: &KnownImages,
     tally: &Tally,
 ) -> Result<Survey, DatasetError> {
-    let counting = tally.begin("reading files", "files", listing.candidates.len());
-    let found: Vec<Found> = listing
-        .candidates
-        .par_iter()
-        .map(|candidate| {
-            let found = look_at(candidate, pixels.alpha);
-            tally.add();
-            found
-        })
-        .collect();
-    drop(counting);
+    let reading =
+        Reading { known, tally, cancel: &Cancel::new(), work: ("reading files", "files") };
     let Listing { classes, labels, candidates, split_by, warnings } = listing;
-    let mut dataset = Dataset { classes, labels, ..Dataset::default() };
-    let (mut looks, mut bytes) = (vec![], 0);
+    let samples = Vec::with_capacity(candidates.len());
+    let mut dataset = Dataset { classes, labels, samples, ..Dataset::default() };
+    let mut looks = vec![];
     let mut bad = BTreeMap::new();
-    for (candidate, found) in candidates.into_iter().zip(found) {
-        match found {
-            Found::Image { digest, bytes: n, look } => {
-                bytes += n;
+    let records = reading.all(
+        candidates,
+        || (),
+        |(), candidate| look_at(candidate, pixels.alpha),
+        |image| image.look.is_some(),
+        |candidate, finding| match finding {
+            Finding::Image(KnownImage { digest, likeness, look }) => {
                 looks.push(look);
-                dataset.samples.push(Sample { candidate, digest });
+                dataset.samples.push(Sample { candidate, digest, likeness });
             }
-            Found::Bad(reason) => drop(bad.insert(candidate.path, reason.to_string())),
-            Found::Ignored => dataset.ignored.push(candidate.path),
-        }
-    }
+            Finding::Bad(reason) => drop(bad.insert(candidate.path.into(), reason.to_string())),
+            Finding::Ignored(_) => dataset.ignored.push(candidate.path.into()),
+        },
+    );
+    let records = records.expect("nothing cancels it");
+    records.keep(known, dataset.samples.iter().map(Sample::known));
+    dataset.samples.reverse();
+    looks.reverse();
+    dataset.ignored.reverse();
+    let bytes = looks.iter().flatten().map(|look| u64::from(look.bytes)).sum();
     if dataset.samples.is_empty() {
         return Err(DatasetError::EmptyClass { classes: dataset.classes });
     }
@@ -192,7 +180,7 @@ pub fn survey(
     let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
     let mut formats = BTreeMap::new();
     for look in looks.iter().flatten() {
-        *formats.entry(look.format.to_owned()).or_insert(0) += 1;
+        *formats.entry(look.format.name().to_owned()).or_insert(0) += 1;
     }
     Ok(Survey {
         n_images: dataset.samples.len(),
@@ -212,31 +200,21 @@ pub fn survey(
     })
 }
 
-fn look_at(candidate: &Candidate, alpha: Alpha) -> Found {
-    let file = match &candidate.origin {
-        Origin::File(file) => file,
-        Origin::Drawn { generator, number } => {
-            let digest = generator.digest(candidate.label, *number);
-            return Found::Image { digest, bytes: 0, look: None };
-        }
+fn look_at(candidate: &Candidate, alpha: Alpha) -> Finding {
+    if let Some((generator, number)) = candidate.drawn() {
+        let digest = generator.digest(candidate.label, number);
+        return Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None });
+    }
+    let (digest, bytes) = match reading::content(candidate) {
+        Ok(found) => found,
+        Err(finding) => return finding,
     };
-    let content = match decode::read_file(file) {
-        Ok(content) => content,
-        Err(reason) => return Found::Bad(reason),
-    };
-    let look = decode::decode_then(&candidate.path, &content, alpha, |picture| Look {
-        size: [picture.width(), picture.height()],
-        format: decode::format_name(&content),
-        likeness: Likeness::of(&picture),
+    let decoded = decode::decode_then(&candidate.path, &bytes, alpha, |image| {
+        (Likeness::of(&image), reading::look(&image, &bytes))
     });
-    match look {
-        Ok(look) => Found::Image {
-            digest: Digest::of(&content),
-            bytes: content.len() as u64,
-            look: Some(look),
-        },
-        Err(reason) if reason.is_no_image(&candidate.path) => Found::Ignored,
-        Err(reason) => Found::Bad(reason),
+    match decoded {
+        Ok((likeness, look)) => Finding::Image(KnownImage { digest, likeness, look }),
+        Err(reason) => reading::unreadable(candidate, reason),
     }
 }
 
@@ -310,7 +288,7 @@ fn alike(dataset: &Dataset, parts: &[Part], positions: &[usize], distance: u32) 
         images: positions
             .iter()
             .map(|&position| Place {
-                path: candidate(position).path.clone(),
+                path: candidate(position).path.to_string(),
                 part: parts[position].name(),
             })
             .collect(),
@@ -321,31 +299,24 @@ fn alike(dataset: &Dataset, parts: &[Part], positions: &[usize], distance: u32) 
 }
 
 fn duplicates(dataset: &Dataset, parts: &[Part]) -> Vec<Alike> {
-    let mut groups: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-    for (position, sample) in dataset.samples.iter().enumerate() {
-        groups.entry(sample.digest).or_default().push(position);
-    }
-    let mut groups: Vec<Vec<usize>> =
-        groups.into_values().filter(|group| group.len() > 1).collect();
-    groups.sort();
+    let groups = copies::groups(dataset);
     groups.iter().map(|group| alike(dataset, parts, group, 0)).collect()
 }
 
 fn near_duplicates(dataset: &Dataset, parts: &[Part], looks: &[Option<Look>]) -> Vec<Alike> {
-    // Copies are reported separately. One file of each group is compared, and its pairs hold for
-    // its copies too.
-    let mut copies: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-    let mut first: Vec<(usize, Likeness)> = vec![];
-    for (position, (sample, look)) in dataset.samples.iter().zip(looks).enumerate() {
-        let Some(look) = look else { continue };
-        let group = copies.entry(sample.digest).or_default();
-        if group.is_empty() {
-            first.push((position, look.likeness));
-        }
-        group.push(position);
-    }
-    let likenesses: Vec<Likeness> = first.iter().map(|(_, likeness)| *likeness).collect();
-    let copies = |at: usize| &copies[&dataset.samples[first[at].0].digest];
+    // Copies are reported separately. The first file of each group is compared, and its pairs hold
+    // for its copies too.
+    let groups = copies::groups(dataset);
+    let is_copy: BTreeSet<usize> = groups.iter().flat_map(|group| &group[1..]).copied().collect();
+    let of_first: BTreeMap<usize, &[usize]> =
+        groups.iter().map(|group| (group[0], &group[..])).collect();
+    let is_compared = |position: &usize| looks[*position].is_some() && !is_copy.contains(position);
+    let first: Vec<usize> = (0..dataset.samples.len()).filter(is_compared).collect();
+    let likenesses: Vec<Likeness> =
+        first.iter().map(|&position| dataset.samples[position].likeness).collect();
+    let copies = |at: usize| -> &[usize] {
+        of_first.get(&first[at]).copied().unwrap_or_else(|| std::slice::from_ref(&first[at]))
+    };
     let mut pairs: Vec<(usize, usize, u32)> = likeness::pairs(&likenesses, MOST_PAIRS)
         .into_iter()
         .flat_map(|(a, b, distance)| {

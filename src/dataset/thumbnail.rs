@@ -13,10 +13,15 @@ use crate::spec::{Alpha, ImageSize};
 /// JPEG quality of 100; no difference to the image is visible.
 const QUALITY: u8 = 85;
 
-/// An image as a JPEG file that fits into a square of `size` pixels, with its transparency as in
-/// training. `None` if the file is not a readable image.
-pub fn thumbnail(file: &Path, size: u32, alpha: Alpha) -> Option<Vec<u8>> {
-    let picture = decode::decode(&decode::read_file(file).ok()?, alpha).ok()?;
+/// The image in a file as a JPEG file that fits into a square of `size` pixels, with its
+/// transparency as in training. `None` if the file is not a readable image.
+pub fn of_file(file: &Path, size: u32, alpha: Alpha) -> Option<Vec<u8>> {
+    thumbnail(&decode::read_file(file).ok()?, size, alpha)
+}
+
+/// [`of_file`] by the content of the file.
+pub fn thumbnail(content: &[u8], size: u32, alpha: Alpha) -> Option<Vec<u8>> {
+    let picture = decode::decode(content, alpha).ok()?;
     let longest = picture.width().max(picture.height()).max(1);
     let scaled = |side: u32| (side * size).div_ceil(longest).max(1);
     let (width, height) = (scaled(picture.width()), scaled(picture.height()));

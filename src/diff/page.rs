@@ -137,7 +137,7 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
 fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
     let Flip { path, label, predicted, .. } = flip;
     let image =
-        image_file(diff, path).and_then(|file| thumbnail::thumbnail(&file, THUMBNAIL, diff.alpha));
+        image_file(diff, path).and_then(|file| thumbnail::of_file(&file, THUMBNAIL, diff.alpha));
     let image = match image {
         Some(bytes) => {
             format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes))

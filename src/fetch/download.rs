@@ -11,8 +11,6 @@ use super::{FetchError, Listen, Partial, Transfer};
 use crate::base::fs::{self, FileError};
 use crate::base::text;
 
-/// The largest file that is accepted, in bytes. Known weights have less than a tenth of it.
-const LARGEST: u64 = 512 << 20;
 /// The most attempts in a row without data, and the most interruptions in total.
 const MOST_IDLE: usize = 5;
 const MOST_BREAKS: usize = 50;
@@ -35,6 +33,8 @@ struct Origin {
 /// A download in progress.
 struct State<'a> {
     url: &'a str,
+    /// The largest file that is accepted, in bytes.
+    largest: u64,
     partial: &'a Partial,
     file: File,
     received: u64,
@@ -46,14 +46,16 @@ struct State<'a> {
 /// Why a transfer was interrupted.
 struct Broken(String);
 
-/// Downloads `url`. Continues after interruptions, also those of an earlier process.
+/// Downloads `url`, a file of at most `largest` bytes. Continues after interruptions, also those of
+/// an earlier process.
 pub(super) fn download(
     http: &Http,
     url: &str,
     partial: &Partial,
+    largest: u64,
     listen: Listen<'_>,
 ) -> Result<Done, FetchError> {
-    let mut state = State::open(url, partial)?;
+    let mut state = State::open(url, partial, largest)?;
     let (mut was_answered, mut n_idle, mut n_breaks) = (false, 0, 0);
     loop {
         let before = state.received;
@@ -94,7 +96,7 @@ pub(super) fn download(
 
 impl<'a> State<'a> {
     /// Continues the partial file if it is from the same address.
-    fn open(url: &'a str, partial: &'a Partial) -> Result<Self, FileError> {
+    fn open(url: &'a str, partial: &'a Partial, largest: u64) -> Result<Self, FileError> {
         let origin = fs::read(&partial.origin).ok();
         let origin = origin.and_then(|bytes| serde_json::from_slice::<Origin>(&bytes).ok());
         let validator = origin.filter(|origin| origin.url == url).map(|origin| origin.validator);
@@ -105,7 +107,7 @@ impl<'a> State<'a> {
         } else {
             (fs::create(&partial.file)?, 0)
         };
-        Ok(Self { url, partial, file, received, validator, was_resumed })
+        Ok(Self { url, largest, partial, file, received, validator, was_resumed })
     }
 
     /// The number of bytes received so far, and their version.
@@ -132,7 +134,7 @@ impl<'a> State<'a> {
                 return Ok(Err(Broken("the server sent another range than requested".to_owned())));
             }
         }
-        if reply.total.is_some_and(|total| total > LARGEST) {
+        if reply.total.is_some_and(|total| total > self.largest) {
             return Err(self.too_large());
         }
         if let Some(validator) = reply.validator {
@@ -162,7 +164,7 @@ impl<'a> State<'a> {
             }
             self.file.write_all(&piece[..n]).map_err(|source| self.unwritten(source))?;
             self.received += n as u64;
-            if self.received > LARGEST {
+            if self.received > self.largest {
                 return Err(self.too_large());
             }
             listen(Transfer::Received { received: self.received });
@@ -185,7 +187,7 @@ impl<'a> State<'a> {
 
     fn too_large(&self) -> FetchError {
         let _ = self.partial.remove();
-        let reason = format!("it is larger than {}", text::bytes(LARGEST));
+        let reason = format!("it is larger than {}", text::bytes(self.largest));
         FetchError::Wrong { url: shown(self.url), reason }
     }
 

@@ -5,6 +5,7 @@
 //! with the digest from its publisher or the pipeline. Files may also be copied into the directory
 //! by hand, and the directory of one machine can serve as a mirror for others.
 
+pub mod archive;
 mod download;
 mod http;
 mod md5;
@@ -302,7 +303,7 @@ fn receive(
     listen: Listen<'_>,
 ) -> Result<(Sha256, u64), FetchError> {
     loop {
-        let done = download::download(http, url, partial, listen)?;
+        let done = download::download(http, url, partial, LARGEST, listen)?;
         let (sha256, n_bytes) = Sha256::of_file(&partial.file)?;
         let served = done.sha256.filter(|served| *served != sha256).map(|served| {
             format!("the server reports the SHA-256 {served}, but the received file has {sha256}")
@@ -422,5 +423,7 @@ fn lock(path: &Path, listen: Listen<'_>) -> Result<File, FetchError> {
     Ok(file)
 }
 
+/// The largest weights file that is accepted, in bytes. Known weights have less than a tenth of it.
+const LARGEST: u64 = 512 << 20;
 /// The default timeout of servers.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -179,7 +179,8 @@ fn words_of(branch: &Value, root: &Value) -> Vec<(Value, String)> {
 }
 
 /// The keys of a dataset that say where its images come from.
-const SOURCES: [&str; 4] = ["directory", "train", "table", "generator"];
+const SOURCES: [&str; 7] =
+    ["directory", "train", "table", "archive", "shards", "train_shards", "generator"];
 
 /// Adds rules that depend on several keys, or that the loader checks after the schema.
 fn add_rules(schema: &mut Value) {
@@ -205,7 +206,8 @@ fn add_rules(schema: &mut Value) {
     });
     definitions["dataset"]["dependentSchemas"] = excludes.collect::<Map<String, Value>>().into();
     definitions["dataset"]["dependentRequired"] = json!({
-        "validation": ["train"], "test": ["train"], "columns": ["table"], "root": ["table"],
+        "validation": ["train"], "test": ["train"], "root": ["table"],
+        "validation_shards": ["train_shards"], "test_shards": ["train_shards"],
     });
     definitions["split"]["dependentRequired"] = json!({ "fold": ["folds"], "repeats": ["folds"] });
     definitions["train"]["dependentSchemas"] = json!({

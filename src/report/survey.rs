@@ -52,7 +52,7 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha)
     }
     let small = |place: &Place| {
         let file = folder?.join(names::path_of(&place.path));
-        thumbnail::thumbnail(&file, THUMBNAIL, alpha)
+        thumbnail::of_file(&file, THUMBNAIL, alpha)
     };
     let differ = match (&survey.numbers, &survey.several) {
         (Some(_), _) => "with different numbers",

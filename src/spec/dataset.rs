@@ -1,5 +1,7 @@
 //! The dataset: where its images come from, and how they are split, resized and batched.
 
+use std::path::{Path, PathBuf};
+
 use alpaca_painter::Kind;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -41,7 +43,7 @@ pub struct DatasetSpec {
 impl DatasetSpec {
     /// Whether files with the same content are one image that is of the classes of all of them.
     pub fn unites_copies(&self) -> bool {
-        self.target == TargetSpec::Classes && !matches!(self.source, DatasetSource::Table(_))
+        self.target == TargetSpec::Classes && !self.source.gives_labels()
     }
 
     /// Everything that turns the image in a file into pixels.
@@ -74,6 +76,13 @@ pub enum DatasetSource {
     Parts(PartsSpec),
     /// A table with a row for each image.
     Table(TableSpec),
+    /// An archive of directories, as in [`Directory`](Self::Directory).
+    Archive {
+        /// The archive.
+        archive: ArchiveSpec,
+    },
+    /// WebDataset shards.
+    Shards(ShardsSpec),
     /// They are drawn from formulas.
     Generator {
         /// What is drawn.
@@ -87,7 +96,13 @@ impl DatasetSource {
         matches!(self, Self::Generator { generator } if generator.afresh)
     }
 
-    /// The directories of the images.
+    /// Whether it gives the whole label of each image: a table or shards, and not directories, which
+    /// give a single class.
+    pub fn gives_labels(&self) -> bool {
+        matches!(self, Self::Table(_) | Self::Shards(_))
+    }
+
+    /// The directories, tables and archives of the images.
     pub fn directories(&self) -> Vec<&Location> {
         match self {
             Self::Directory { directory } => vec![directory],
@@ -95,12 +110,26 @@ impl DatasetSource {
                 std::iter::once(train).chain(validation).chain(test).collect()
             }
             Self::Table(TableSpec { table, root, .. }) => vec![root.as_ref().unwrap_or(table)],
+            Self::Archive { archive: ArchiveSpec::File(file) } => vec![file],
+            Self::Shards(shards) => shards.locations().collect(),
+            Self::Archive { archive: ArchiveSpec::Download(_) } => vec![],
             Self::Generator { .. } => vec![],
+        }
+    }
+
+    /// The file on a server that it is read from, if there is one.
+    pub fn download(&self) -> Option<&DownloadSpec> {
+        match self {
+            Self::Archive { archive: ArchiveSpec::Download(download) } => Some(download),
+            _ => None,
         }
     }
 
     /// What to call the dataset: its directories as written, or "drawn images".
     pub fn title(&self) -> String {
+        if let Some(download) = self.download() {
+            return download.url.clone();
+        }
         let names: Vec<&str> =
             self.directories().into_iter().map(|directory| directory.written.as_str()).collect();
         if names.is_empty() { "drawn images".to_owned() } else { names.join(", ") }
@@ -197,6 +226,61 @@ pub struct PartsSpec {
     /// Images for a final test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<Location>,
+}
+
+/// A tar or zip archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ArchiveSpec {
+    /// A file.
+    File(Location),
+    /// A file that is downloaded once.
+    Download(DownloadSpec),
+}
+
+/// A file on a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DownloadSpec {
+    /// URL of the file.
+    pub url: String,
+    /// SHA-256 of the file, in lower case.
+    pub sha256: String,
+}
+
+impl DownloadSpec {
+    /// The path of the file in a cache.
+    pub fn path_below(&self, cache: &Path) -> PathBuf {
+        cache.join("downloads").join(&self.sha256)
+    }
+}
+
+/// WebDataset shards: those to be split, or those of each part of a split. A location may stand for
+/// many files: `train-{000..099}.tar`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShardsSpec {
+    /// Images to be split, unless a key of the samples gives the part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Location>,
+    /// Images to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_shards: Option<Location>,
+    /// Images to validate with. If there are none, they are drawn from the training images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_shards: Option<Location>,
+    /// Images for a final test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_shards: Option<Location>,
+    /// The keys of the samples that are read.
+    #[serde(skip_serializing_if = "ColumnsSpec::is_default")]
+    pub columns: ColumnsSpec,
+}
+
+impl ShardsSpec {
+    /// All locations.
+    pub fn locations(&self) -> impl Iterator<Item = &Location> {
+        let of = [&self.shards, &self.train_shards, &self.validation_shards, &self.test_shards];
+        of.into_iter().flatten()
+    }
 }
 
 /// Images that are drawn from formulas.

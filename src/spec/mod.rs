@@ -41,9 +41,9 @@ pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
 pub use dataset::{
-    Alpha, ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, Fit, FoldsSpec,
-    GeneratorSpec, ImageSize, Interpolation, LimitSpec, OnBadImage, PartsSpec, PixelSpec, Prefetch,
-    REST, ResizeSpec, SplitBy, SplitSpec, TableSpec,
+    Alpha, ArchiveSpec, ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, DownloadSpec,
+    Duplicates, Fit, FoldsSpec, GeneratorSpec, ImageSize, Interpolation, LimitSpec, OnBadImage,
+    PartsSpec, PixelSpec, Prefetch, REST, ResizeSpec, ShardsSpec, SplitBy, SplitSpec, TableSpec,
 };
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,

@@ -159,6 +159,8 @@ codes! {
     Table = "D012";
     /// A name under `classes` is not that of a class of the dataset.
     NoClass = "D013";
+    /// An archive or shards cannot be read, or some of the samples cannot be used.
+    Archive = "D014";
     /// A weights file cannot be read.
     WeightsFile = "W001";
     /// The weights do not fit the model.

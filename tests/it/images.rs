@@ -229,7 +229,7 @@ fn jpeg_xl_pixels_are_those_of_libjxl() {
             let off = ours.iter().zip(theirs.iter()).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(off <= Some(u8::from(!is_exact)), "{name} {alpha:?} differs by {off:?}");
         }
-        assert_eq!(decode::format_name(&bytes), "JPEG XL");
+        assert_eq!(decode::format_of(&bytes).unwrap().name(), "JPEG XL");
     }
 }
 
@@ -321,7 +321,7 @@ fn a_model_trained_over_white_sees_every_image_over_white() {
     let said = alpaca_run(&["evaluate", &white, "--data", &file("pictures"), "--no-cache"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let over = |alpha| {
-        let small = thumbnail::thumbnail(&workshop.path("pictures/disc/000.png"), 40, alpha);
+        let small = thumbnail::of_file(&workshop.path("pictures/disc/000.png"), 40, alpha);
         decode::decode(&small.unwrap(), Alpha::Drop).unwrap().get_pixel(39, 0).0[2]
     };
     assert!(over(Alpha::White) > 240 && over(Alpha::Black) < 15 && over(Alpha::Drop) < 80);

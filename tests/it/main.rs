@@ -18,6 +18,7 @@ mod lines;
 mod locked;
 
 mod architecture;
+mod archives;
 mod augmentation;
 mod bad_datasets;
 mod batch_norm;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
+use crate::archives::{pack, pack_samples};
 use crate::predict_and_export::assert_same_in_onnx_runtime;
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run};
@@ -326,4 +327,22 @@ fn the_distribution_of_numbers_is_shown() {
     numbers.sort_by(f64::total_cmp);
     let quartiles = [0, 10, 20, 30, 40].map(|at| numbers[at]);
     assert_eq!(found["numbers"]["quartiles"], serde_json::json!(quartiles));
+}
+
+#[test]
+fn samples_of_shards_may_have_a_number_and_directories_not() {
+    let workshop = workshop(PIPELINE, 40);
+    pack_samples(&workshop, "ages.csv", "all.tar");
+    let head = "stages={ head: { train: { epochs: 1 } } }";
+    let shards = format!("dataset.shards={}", workshop.text("all.tar"));
+    done(&run(&workshop, &["-S", head, "-S", "name=table"]));
+    done(&run(&workshop, &["-S", &shards, "-S", head, "-S", "name=shards"]));
+    let [table, read] = ["runs/table", "runs/shards"].map(|run| predictions(&workshop, run));
+    assert_eq!(table, read);
+    assert_eq!(json(&workshop, "runs/shards/classes.json")[0], "age in years");
+    pack(&workshop, "images", "images.zip");
+    let archive = format!("dataset.archive={}", workshop.text("images.zip"));
+    let said = run(&workshop, &["-S", &archive, "-S", head]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("directories are classes, not numbers"), "{}", said.err);
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::archives::{pack, pack_samples};
 use crate::predict_and_export::assert_same_in_onnx_runtime;
 use crate::support::pictures::{Workshop, several};
 use crate::support::program::{Said, alpaca_run};
@@ -271,10 +272,48 @@ fn files_with_the_same_content_are_one_image_with_several_labels() {
         (&measured["n_images"], &measured["classes"][1]["n_images"]),
         (&36.into(), &16.into())
     );
+    // An archive of the directories is the same dataset.
+    pack(&workshop, "pictures", "pictures.zip");
+    let archive = format!("dataset.archive={}", workshop.text("pictures.zip"));
+    done(&crate::support::runs::run(&workshop, &["-S", &archive, "-S", "name=packed"]));
+    let text = |run: &str| {
+        ["splits.csv", "predictions.csv"]
+            .map(|file| std::fs::read(workshop.path(run).join(file)).unwrap())
+    };
+    assert!(text("runs/small") == text("runs/packed"));
     // With one label an image, these are errors.
     let said = crate::support::runs::run(&workshop, &["-S", "dataset.labels=one"]);
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("D008") && said.err.contains("labels: many"), "{}", said.err);
+}
+
+#[test]
+fn samples_of_shards_may_have_several_labels() {
+    let workshop = workshop(PIPELINE, 40, "|");
+    pack_samples(&workshop, "labels.csv", "all.tar");
+    let head = "stages={ head: { train: { epochs: 1 } } }";
+    let shards = format!("dataset.shards={}", workshop.text("all.tar"));
+    done(&run(&workshop, &["-S", head, "-S", "name=table"]));
+    for name in ["read", "known"] {
+        let said = run(&workshop, &["-S", &shards, "-S", head, "-S", &format!("name={name}")]);
+        done(&said);
+        assert!(said.err.contains("without a label 5)"), "{}", said.err);
+    }
+    let splits = |run: &str| -> Vec<[String; 3]> {
+        let rows = rows(&workshop, &format!("runs/{run}/splits.csv")).into_iter();
+        let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+        rows.map(|row| [name(&row["path"]), row["labels"].clone(), row["split"].clone()]).collect()
+    };
+    assert_eq!(splits("table"), splits("read"));
+    let predictions =
+        |run: &str| std::fs::read(workshop.path(run).join("predictions.csv")).unwrap();
+    assert!(predictions("runs/read") == predictions("runs/known"));
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/read"), "--no-cache"]));
+    // Samples without the key have lost their labels.
+    let other = "dataset.columns={ label: tags }";
+    let said = run(&workshop, &["-S", &shards, "-S", head, "-S", other]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("there is no column `tags`"), "{}", said.err);
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Arguments {
             | Command::Cache(CacheCommandArguments { cache, .. }) => {
                 Shared { cache: Some(cache), ..Shared::default() }
             }
-            Command::Data(data) => Shared { threads: data.threads, ..Shared::default() },
+            Command::Data(data) => of_machine(&data.machine),
             Command::Diff(_)
             | Command::Runs(_)
             | Command::Verify(_)

@@ -6,8 +6,8 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    CacheDirArguments, NetworkArguments, PipelineArguments, WeightsArgument, parse_at_least,
-    parse_threads,
+    CacheDirArguments, MachineArguments, NetworkArguments, PipelineArguments, WeightsArgument,
+    parse_at_least, parse_threads,
 };
 use crate::spec::Architecture;
 
@@ -74,9 +74,8 @@ pub(in crate::cli) struct DataArguments {
     /// List all files and pairs instead of the first few
     #[arg(long)]
     pub(in crate::cli) all: bool,
-    /// Number of threads [default: all processors]
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    pub(in crate::cli) threads: Option<usize>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
 }
 
 #[derive(Debug, Args)]

@@ -80,6 +80,8 @@ fn buckets(root: &Path) -> Result<Vec<Kind>, Failure> {
         .into_iter()
         .map(|bucket| {
             let name = match bucket {
+                Bucket::Archives => "archives",
+                Bucket::Images => "known images",
                 Bucket::Pixels => "decoded images",
                 Bucket::Stages => "stage results",
                 Bucket::LastTimes => "pipeline history",

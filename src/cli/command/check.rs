@@ -45,10 +45,8 @@ fn check(
         terminal.warn(warning);
     }
     let noun = match loaded.spec.dataset.source {
-        DatasetSource::Directory { .. } | DatasetSource::Parts(_) | DatasetSource::Table(_) => {
-            "image"
-        }
         DatasetSource::Generator { .. } => "drawn image",
+        _ => "image",
     };
     let Prepared { listing, .. } = &prepared;
     let learned = match loaded.spec.dataset.target {

@@ -31,7 +31,9 @@ pub(in crate::cli) fn run(
     let spec = load(&arguments.pipeline, settings)?.spec;
     let tally = Tally::default();
     let shown = ShownWork::watch(terminal, &tally);
-    let found = on_threads(settings, || survey::look(&spec, &tally))?.map_err(RunError::from)?;
+    let found =
+        on_threads(settings, || survey::look(&spec, settings.cache_dir.as_deref(), &tally))?
+            .map_err(RunError::from)?;
     drop(shown);
     let title = spec.dataset.source.title();
     if let Some(file) = &arguments.html {

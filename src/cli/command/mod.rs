@@ -62,7 +62,7 @@ fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> 
     Ok(pool.install(work))
 }
 
-/// Whether missing published weights are downloaded.
+/// Whether missing published weights and archives are downloaded.
 #[derive(Clone, Copy)]
 enum Fetching<'a> {
     /// Download them, unless the settings forbid it, and show progress on the terminal.
@@ -80,6 +80,7 @@ impl Fetching<'_> {
         settings: &Settings,
         recorded: Option<Digest>,
     ) -> Result<(), Failure> {
+        self.fetch_archive(loaded, settings)?;
         let Some(mut file) = published(&loaded.spec.model) else { return Ok(()) };
         file.digest = recorded;
         match (self, &settings.cache_folder) {
@@ -91,6 +92,18 @@ impl Fetching<'_> {
             (Self::Never, _) => {}
         }
         Ok(())
+    }
+}
+
+impl Fetching<'_> {
+    /// Downloads the archive of the dataset, if it has one that is on a server.
+    fn fetch_archive(self, loaded: &Loaded, settings: &Settings) -> Result<(), Failure> {
+        match (self, loaded.spec.dataset.source.download()) {
+            (Self::IfMissing(terminal), Some(download)) if !settings.offline => {
+                downloads::bring_archive(download, settings, terminal).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

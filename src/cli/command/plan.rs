@@ -38,9 +38,9 @@ pub(in crate::cli) fn run(
         let features = features.iter().map(|(stage, kept)| features_line(stage, kept));
         let _ = write!(
             text,
-            "\n{}\n{}\n{}",
+            "\n{}\n{}{}",
             dataset_line(&planned.dataset()),
-            pixels_line(&planned.pixels()),
+            pixels_line(&planned.pixels()).map(|line| line + "\n").unwrap_or_default(),
             features.collect::<String>()
         );
         text

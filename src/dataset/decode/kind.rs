@@ -3,7 +3,7 @@
 use image::ImageFormat;
 
 /// Number of bytes that are examined.
-pub(super) const N_TELLING: u64 = 1024;
+pub const N_TELLING: u64 = 1024;
 
 /// Formats that are supported, except JPEG XL, which the library `image` does not know.
 pub(super) const FORMATS: [ImageFormat; 6] = [
@@ -17,9 +17,10 @@ pub(super) const FORMATS: [ImageFormat; 6] = [
 
 /// A format that is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// One of [`FORMATS`].
+pub enum Format {
+    /// One of those that the library `image` knows.
     Common(ImageFormat),
+    /// JPEG XL.
     JpegXl,
 }
 
@@ -300,13 +301,19 @@ pub(super) fn is_system_file(name: &str) -> bool {
 }
 
 /// Whether a file that starts with these bytes is an image, in any format.
-pub(super) fn is_image(start: &[u8], name: &str) -> bool {
+pub fn is_image(start: &[u8], name: &str) -> bool {
     matches!(Kind::of(start, name), Kind::Read(_) | Kind::Unread(_))
 }
 
 impl Format {
+    /// The format of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = FORMATS.into_iter().map(Self::Common).chain([Self::JpegXl]);
+        all.find(|format| format.name() == name)
+    }
+
     /// Its name.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Common(ImageFormat::Jpeg) => "JPEG",
             Self::Common(ImageFormat::Png) => "PNG",

@@ -22,10 +22,9 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 pub use error::DecodeError;
 use jpeg::Fault;
-use kind::N_TELLING;
-pub use kind::has_image_name;
-use kind::{Format, Kind};
-pub use read::{is_image_file, read_file, read_standard_input};
+use kind::Kind;
+pub use kind::{Format, N_TELLING, has_image_name, is_image};
+pub use read::{MOST_FILE_BYTES, is_image_file, read_file, read_standard_input};
 
 use crate::base::guard;
 use crate::spec::Alpha;
@@ -123,11 +122,11 @@ fn start_of(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(N_TELLING as usize)]
 }
 
-/// The name of the format of an image.
-pub fn format_name(bytes: &[u8]) -> &'static str {
+/// The format of an image.
+pub fn format_of(bytes: &[u8]) -> Option<Format> {
     match Kind::of(start_of(bytes), "") {
-        Kind::Read(format) => format.name(),
-        _ => "unknown",
+        Kind::Read(format) => Some(format),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::kind::{N_TELLING, is_image};
 use crate::base::fs;
 
 /// Largest file that is read: ten times as large as the files of the largest cameras.
-const MOST_FILE_BYTES: u64 = 1 << 30;
+pub const MOST_FILE_BYTES: u64 = 1 << 30;
 
 /// Reads a file.
 ///

@@ -67,15 +67,14 @@ pub(super) fn choose(
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::{Candidate, Origin};
+    use super::super::listing::Candidate;
     use super::*;
 
     /// A listing with an image in each of five classes.
     fn listing() -> Listing {
         let classes = ["ant", "bee", "cat", "dog", "elk"].map(str::to_owned).to_vec();
-        let candidate = |(class, name): (usize, &String)| {
-            Candidate::new(format!("{name}/1.jpg"), class, Origin::File("1.jpg".into()))
-        };
+        let candidate =
+            |(class, name): (usize, &String)| Candidate::of_file(&format!("{name}/1.jpg"), class);
         let candidates = classes.iter().enumerate().map(candidate).collect();
         let labels = Labels::Class;
         Listing { classes, labels, candidates, split_by: None, warnings: vec![] }
@@ -92,7 +91,7 @@ mod tests {
         choose(&mut found, &[class("pet", &["dog", "cat"]), class("ant", &["ant"])], false)
             .unwrap();
         assert_eq!(found.classes, ["pet", "ant"]);
-        let images: Vec<_> = found.candidates.iter().map(|c| (c.path.as_str(), c.label)).collect();
+        let images: Vec<_> = found.candidates.iter().map(|c| (&*c.path, c.label)).collect();
         assert_eq!(images, [("ant/1.jpg", 1), ("cat/1.jpg", 0), ("dog/1.jpg", 0)]);
         let mut found = listing();
         choose(&mut found, &[class("insect", &["ant", "bee"]), class("other", &[])], false)

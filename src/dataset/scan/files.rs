@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use walkdir::WalkDir;
 
-use super::listing::{Candidate, Origin};
+use super::listing::{Candidate, Origin, Root};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
-use crate::dataset::decode;
 use crate::dataset::error::DatasetError;
 use crate::dataset::part::Part;
 use crate::dataset::system;
@@ -74,7 +74,7 @@ pub(super) fn directories_in(folder: &Path) -> impl Iterator<Item = String> {
 /// Where the files of a class are.
 pub(super) struct ClassFiles<'a> {
     /// Directory of the dataset.
-    pub(super) root: &'a Path,
+    pub(super) root: &'a Arc<Root>,
     /// What goes before the paths below `root`: empty, or the name of a part and a slash.
     pub(super) prefix: &'a str,
     /// Directory of the class.
@@ -109,9 +109,9 @@ pub(super) fn list_class(
                 None => return Err(DatasetError::Walk { reason: walk_reason(&error) }),
             },
         };
-        let below = file.strip_prefix(root).unwrap_or(&file);
+        let below = file.strip_prefix(&root.directory).unwrap_or(&file);
         let path = format!("{prefix}{}", text_below(below));
-        let origin = Origin::File(file);
+        let origin = Origin::File(Arc::clone(root));
         candidates.push(Candidate { part, ..Candidate::new(path, class, origin) });
     }
     Ok(passed_over)
@@ -192,28 +192,6 @@ fn spelt(name: &str) -> String {
         spelt if spelt == name => format!("`{name}`"),
         spelt => format!("`{name}` (`{spelt}`)"),
     }
-}
-
-/// A warning about images next to the class directories, which belong to no class.
-pub(super) fn loose_images(loose: &[PathBuf]) -> Option<String> {
-    let images: Vec<String> = loose
-        .iter()
-        .filter(|path| {
-            !fs::is_no_plain_file(path)
-                && (decode::has_image_name(&file_name(path).to_string_lossy())
-                    || decode::is_image_file(path))
-        })
-        .map(|path| name_of(path))
-        .collect();
-    (!images.is_empty()).then(|| {
-        let (verb, each) = if images.len() == 1 { ("is", "it") } else { ("are", "each") };
-        format!(
-            "{} next to the class directories {verb} not used; move {each} into the directory of its \
-             class:\n{}",
-            text::count(images.len(), "image"),
-            text::first_lines(&images, 5)
-        )
-    })
 }
 
 /// Warnings about directories that are skipped but might be classes.

@@ -16,7 +16,7 @@ pub(super) fn assign(candidates: &mut [Candidate], pattern: &str) -> Result<(), 
     let mut without = vec![];
     for candidate in candidates {
         let Some(found) = regex.captures(&candidate.path) else {
-            without.push(candidate.path.clone());
+            without.push(candidate.path.to_string());
             continue;
         };
         let group = found.get(1).or_else(|| found.get(0)).map_or("", |group| group.as_str());
@@ -31,12 +31,11 @@ pub(super) fn assign(candidates: &mut [Candidate], pattern: &str) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::Origin;
     use super::*;
 
     #[test]
     fn a_group_is_the_first_parentheses_or_the_whole_match() {
-        let candidate = |path: &str| Candidate::new(path.to_owned(), 0, Origin::File(path.into()));
+        let candidate = |path: &str| Candidate::of_file(path, 0);
         let mut candidates = ["a/cow7_1.jpg", "a/cow7_2.jpg", "b/cow12_1.jpg"].map(candidate);
         for (pattern, expected) in [
             (r"([^/]+)_\d", ["cow7", "cow7", "cow12"]),

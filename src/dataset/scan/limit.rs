@@ -49,17 +49,13 @@ pub(super) fn limit(
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::Origin;
     use super::*;
 
     /// `n` images of each class, every fourth of them in the validation set.
     fn candidates(n: &[usize]) -> Vec<Candidate> {
         let candidate = |class: usize, i: usize| Candidate {
-            path: format!("{class}/{i}.jpg"),
-            label: class,
-            origin: Origin::File("1.jpg".into()),
             part: Some(if i.is_multiple_of(4) { Part::Validation } else { Part::Train }),
-            group: None,
+            ..Candidate::of_file(&format!("{class}/{i}.jpg"), class)
         };
         let of = |(class, &n): (usize, &usize)| (0..n).map(move |i| candidate(class, i));
         n.iter().enumerate().flat_map(of).collect()

@@ -1,9 +1,14 @@
 //! The images of a dataset, before any is read.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::base::names;
+use crate::base::stamp::Stamp;
+use crate::dataset::archive::Archive;
+use crate::dataset::decode::{self, DecodeError};
 use crate::dataset::generator::ImageGenerator;
 use crate::dataset::labels::Labels;
 use crate::dataset::part::Part;
@@ -13,7 +18,7 @@ use crate::dataset::part::Part;
 pub struct Candidate {
     /// Path below the dataset directory, with forward slashes, as [`names`](crate::base::names)
     /// writes paths. It is the identity of the image.
-    pub path: String,
+    pub path: Box<str>,
     /// Its label: a position in the [`Labels`] of the listing. Where an image has one class, it is
     /// that of the class among the class names.
     pub label: usize,
@@ -22,28 +27,117 @@ pub struct Candidate {
     /// Part of the split that it is in, if the dataset is split already.
     pub part: Option<Part>,
     /// The group that it belongs to. All images of a group are in one part of the split.
-    pub group: Option<Arc<str>>,
+    pub group: Option<Group>,
 }
 
 impl Candidate {
     /// A file that is in no part of a split and no group.
-    pub fn new(path: String, label: usize, origin: Origin) -> Self {
-        Self { path, label, origin, part: None, group: None }
+    pub fn new(path: impl Into<Box<str>>, label: usize, origin: Origin) -> Self {
+        Self { path: path.into(), label, origin, part: None, group: None }
+    }
+
+    /// A file of this path below the working directory, in no part of a split and no group.
+    #[cfg(test)]
+    pub fn of_file(path: &str, label: usize) -> Self {
+        let origin = Origin::File(Arc::new(Root { directory: PathBuf::new(), prefix: 0 }));
+        Self::new(path, label, origin)
+    }
+
+    /// Its generator and its number in its class, if it is drawn.
+    pub fn drawn(&self) -> Option<(&ImageGenerator, usize)> {
+        match &self.origin {
+            Origin::Drawn { generator, number } => Some((generator, *number as usize)),
+            Origin::File(_) | Origin::Member(..) => None,
+        }
+    }
+
+    /// The path of its file, which can be opened, if it is a file.
+    pub fn file(&self) -> Option<PathBuf> {
+        match &self.origin {
+            Origin::File(root) => {
+                Some(root.directory.join(names::path_of(&self.path[root.prefix..])))
+            }
+            Origin::Member(..) | Origin::Drawn { .. } => None,
+        }
+    }
+
+    /// Where it is stored, for a message.
+    pub fn place(&self) -> String {
+        self.file().map_or_else(|| self.path.to_string(), |file| names::text_of_path(&file))
+    }
+
+    /// Its content, of any format.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&self) -> Result<Vec<u8>, DecodeError> {
+        match (&self.origin, self.file()) {
+            (Origin::Member(archive, number), _) => archive.read(*number),
+            (_, Some(file)) => decode::read_file(&file),
+            (_, None) => Err(DecodeError::NotAFile("a drawn image")),
+        }
+    }
+
+    /// Tells whether its content has changed since it was read. `None` if that is not known.
+    pub fn stamp(&self) -> Option<Stamp> {
+        if let Origin::Member(archive, number) = &self.origin {
+            return archive.stamp(*number);
+        }
+        Stamp::of(&self.file()?).ok().flatten()
+    }
+
+    /// Whether it is an image, by its first bytes.
+    pub fn is_image(&self) -> bool {
+        if let Origin::Member(archive, number) = &self.origin {
+            let start = archive.start(*number, decode::N_TELLING as usize);
+            return start.is_ok_and(|start| decode::is_image(&start, &self.path));
+        }
+        self.file().is_none_or(|file| decode::is_image_file(&file))
+    }
+}
+
+/// The name of a group, shared by its images.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Group(Arc<Box<str>>);
+
+impl From<&str> for Group {
+    fn from(name: &str) -> Self {
+        Self(Arc::new(name.into()))
+    }
+}
+
+impl Deref for Group {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 
 /// The source of the pixels of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A file, with a path that can be opened.
-    File(PathBuf),
+    /// A file.
+    File(Arc<Root>),
+    /// A member of an archive, by its number.
+    Member(Arc<Archive>, u32),
     /// A generator that draws it.
     Drawn {
         /// Generator.
         generator: Arc<ImageGenerator>,
         /// Number of the image in its class.
-        number: usize,
+        number: u32,
     },
+}
+
+/// Where the files of many images are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The directory that their paths are below.
+    pub directory: PathBuf,
+    /// Number of bytes at the start of their paths that are not part of the path below the
+    /// directory: the name of a part of the split.
+    pub prefix: usize,
 }
 
 /// The images of a dataset, before any is read.
@@ -63,6 +157,14 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Moves the images to a listing of their own, so that they need not be in memory twice.
+    #[must_use]
+    pub fn take_images(&mut self) -> Self {
+        let (classes, labels) = (self.classes.clone(), self.labels.clone());
+        let candidates = std::mem::take(&mut self.candidates);
+        Self { classes, labels, candidates, split_by: None, warnings: vec![] }
+    }
+
     /// A listing of images whose parts of the split are given by `by`. Validation images are drawn
     /// from the training set if none are given, and images without a part are drawn.
     pub(super) fn split_already(
@@ -90,16 +192,16 @@ impl Listing {
 
 /// Names that many images share, each in memory once.
 #[derive(Default)]
-pub(super) struct SharedNames(BTreeSet<Arc<str>>);
+pub(super) struct SharedNames(BTreeMap<Box<str>, Group>);
 
 impl SharedNames {
     /// The name with this text.
-    pub(super) fn get(&mut self, name: &str) -> Arc<str> {
+    pub(super) fn get(&mut self, name: &str) -> Group {
         if let Some(known) = self.0.get(name) {
-            return Arc::clone(known);
+            return known.clone();
         }
-        let name: Arc<str> = Arc::from(name);
-        self.0.insert(Arc::clone(&name));
-        name
+        let group = Group::from(name);
+        self.0.insert(name.into(), group.clone());
+        group
     }
 }

@@ -4,47 +4,61 @@
 mod classes;
 mod files;
 mod folders;
+mod gathered;
 mod groups;
 mod layout;
 mod limit;
 mod listing;
 mod parts;
+mod rows;
+mod shards;
 mod table;
+mod tree;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alpaca_random::SeedStream;
 
-pub use self::folders::scan_some;
-pub use self::listing::{Candidate, Listing, Origin};
+pub use self::listing::{Candidate, Group, Listing, Origin};
+use self::tree::{ArchiveTree, Disk};
+use super::archive;
 use super::error::DatasetError;
 use super::generator::ImageGenerator;
 use super::labels::Labels;
 use super::part::Part;
-use crate::spec::{DatasetSource, DatasetSpec, GeneratorSpec, SplitSpec, TargetSpec};
+use crate::base::names;
+use crate::spec::{
+    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, SplitSpec,
+};
 
-/// Lists the images of a dataset, of files or drawn.
+/// Lists the images of a dataset, of files or drawn. What archives contain is kept in the cache at
+/// `cache`.
 ///
 /// # Errors
 /// When a directory or table cannot be read, a directory is not laid out as a dataset or has other
 /// classes than the training set, a part of the split is given but should be drawn, and when an image
 /// belongs to no group.
-pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
+pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, DatasetError> {
     let mut listing = match &spec.source {
-        DatasetSource::Directory { directory } => folders::scan(&directory.path)?,
+        DatasetSource::Directory { directory } => {
+            check_directory(&directory.path)?;
+            folders::scan(&Disk, &directory.path)?
+        }
+        DatasetSource::Archive { archive } => list_archive(archive, cache)?,
+        DatasetSource::Shards(shards) => shards::list(shards, spec.target, cache)?,
         DatasetSource::Parts(directories) => parts::list_given(directories)?,
         DatasetSource::Table(table) => table::list(table, spec.target)?,
         DatasetSource::Generator { generator } => {
             draw_up(generator, &Arc::new(ImageGenerator::new(generator, spec.image_size)))
         }
     };
-    let is_table = matches!(spec.source, DatasetSource::Table(_));
-    if spec.target == TargetSpec::Classes && !is_table {
+    if spec.unites_copies() {
         // Files of one image are united once their contents are known.
         listing.labels = Labels::of_single_classes(listing.classes.len());
     }
     if let Some(wanted) = &spec.classes {
-        classes::choose(&mut listing, wanted, is_table)?;
+        classes::choose(&mut listing, wanted, spec.source.gives_labels())?;
     }
     if let Some(limit) = spec.limit {
         let stream = SeedStream::new(spec.split.seed).child("limit");
@@ -55,6 +69,72 @@ pub fn list(spec: &DatasetSpec) -> Result<Listing, DatasetError> {
     }
     check_given(&listing.candidates, &spec.split)?;
     Ok(listing)
+}
+
+/// Lists a directory with one subdirectory per class, which may have a single class, or an archive
+/// of such a directory.
+///
+/// # Errors
+/// As [`list`], and when the directory has the parts of a split.
+pub fn scan_some(directory: &Path, cache: Option<&Path>) -> Result<Listing, DatasetError> {
+    if !archive::is_archive(directory) {
+        return folders::scan_some(&Disk, directory);
+    }
+    let tree = ArchiveTree::new(archive::open(directory, cache)?);
+    folders::scan_some(&tree, &tree.root()?)
+}
+
+/// Checks that a path is not a file, which another key is for.
+fn check_directory(path: &Path) -> Result<(), DatasetError> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    let name = names::text_of_path(path);
+    let help = if archive::is_archive(path) {
+        format!("write `archive: {name}` in place of `directory`")
+    } else {
+        format!("if it lists images, write `table: {name}` in place of `directory`")
+    };
+    Err(DatasetError::Layout {
+        path: path.to_path_buf(),
+        what: "is a file".to_owned(),
+        seen: vec![],
+        help: vec![help],
+    })
+}
+
+fn list_archive(spec: &ArchiveSpec, cache: Option<&Path>) -> Result<Listing, DatasetError> {
+    let path = match spec {
+        ArchiveSpec::File(location) => location.path.clone(),
+        ArchiveSpec::Download(download) => downloaded(download, cache)?,
+    };
+    let tree = ArchiveTree::new(archive::open(&path, cache)?);
+    let root = tree.root()?;
+    folders::scan(&tree, &root).map_err(|error| match error {
+        DatasetError::Layout { path, what, seen, mut help } => {
+            if tree.has_samples() {
+                help.push(
+                    "for WebDataset samples, write `shards: FILE` in place of `archive`".to_owned(),
+                );
+            }
+            DatasetError::Layout { path, what, seen, help }
+        }
+        error => error,
+    })
+}
+
+/// The path of an archive that was downloaded before.
+fn downloaded(spec: &DownloadSpec, cache: Option<&Path>) -> Result<PathBuf, DatasetError> {
+    let path = cache.map(|cache| spec.path_below(cache)).filter(|path| path.exists());
+    path.ok_or_else(|| DatasetError::Archive {
+        path: PathBuf::from(&spec.url),
+        problems: vec!["it has not been downloaded".to_owned()],
+        help: vec![
+            "to download it, run `alpaca-run fetch PIPELINE`, without `--offline` and with \
+             ALPACA_OFFLINE unset"
+                .to_owned(),
+        ],
+    })
 }
 
 /// Checks that no part of the split is both given and to be drawn.
@@ -81,7 +161,7 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
         .map(|(class, number)| {
             let path = format!("{}/{number:0n_digits$}", classes[class]);
             let generator = Arc::clone(generator);
-            Candidate::new(path, class, Origin::Drawn { generator, number })
+            Candidate::new(path, class, Origin::Drawn { generator, number: number as u32 })
         })
         .collect();
     let labels = Labels::Class;

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::{self, ClassFiles, Entries, name_of, shown};
 use super::layout;
-use super::listing::Listing;
+use super::listing::{Listing, Root};
+use super::tree::{self, Disk, Tree};
 use crate::base::names;
 use crate::base::text;
 use crate::dataset::error::DatasetError;
@@ -42,11 +44,12 @@ pub(super) fn list_given(spec: &PartsSpec) -> Result<Listing, DatasetError> {
             prefix: format!("{}/", part.name()),
         })
     });
-    list(&directories.collect::<Vec<_>>())
+    list(&Disk, &directories.collect::<Vec<_>>())
 }
 
 /// Lists the parts that were found in a directory.
 pub(super) fn list_found(
+    tree: &dyn Tree,
     root: &Path,
     found: &[(String, Option<Part>)],
     entries: &Entries,
@@ -69,7 +72,7 @@ pub(super) fn list_found(
     });
     let mut directories: Vec<PartDirectory> = directories.collect();
     directories.sort_by_key(|directory| directory.part);
-    let mut listing = list(&directories)?;
+    let mut listing = list(tree, &directories)?;
     let is_part = |name: &String| found.iter().any(|(found, _)| found == name);
     let others = entries.folders.iter().map(|path| name_of(path));
     let others: Vec<String> =
@@ -96,8 +99,9 @@ fn doubt(found: &[(String, Option<Part>)]) -> Option<String> {
 }
 
 /// Lists parts of which the first is the training set.
-fn list(directories: &[PartDirectory]) -> Result<Listing, DatasetError> {
-    let opened: Vec<Entries> = directories.iter().map(class_folders).collect::<Result<_, _>>()?;
+fn list(tree: &dyn Tree, directories: &[PartDirectory]) -> Result<Listing, DatasetError> {
+    let opened: Vec<Entries> =
+        directories.iter().map(|of| class_folders(tree, of)).collect::<Result<_, _>>()?;
     let names_in = |entries: &Entries| entries.folders.iter().map(|path| name_of(path)).collect();
     let classes: Vec<String> = names_in(&opened[0]);
     let mut warnings = files::check_names(&classes)?;
@@ -110,17 +114,19 @@ fn list(directories: &[PartDirectory]) -> Result<Listing, DatasetError> {
     let (mut candidates, mut empty) = (vec![], vec![]);
     for (directory, entries) in directories.iter().zip(&opened) {
         let PartDirectory { part, root, prefix, .. } = directory;
+        let files = &Arc::new(Root { directory: root.clone(), prefix: prefix.len() });
         let mut passed_over = entries.passed_over.clone();
         for folder in &entries.folders {
             let before = candidates.len();
             let class = position[&names::normal(&name_of(folder))];
-            let of = ClassFiles { root, prefix, folder, class, part: Some(*part) };
-            passed_over.extend(files::list_class(&of, &mut candidates)?);
+            let part = Some(*part);
+            let of = ClassFiles { root: files, prefix, folder, class, part };
+            passed_over.extend(tree.list_class(&of, &mut candidates)?);
             if candidates.len() == before {
                 empty.push(format!("{}/{}", directory.name, name_of(folder)));
             }
         }
-        warnings.extend(files::loose_images(&entries.loose));
+        warnings.extend(tree::loose_images(tree, &entries.loose));
         warnings.extend(files::meant(root, &passed_over));
     }
     if !empty.is_empty() {
@@ -133,12 +139,12 @@ fn list(directories: &[PartDirectory]) -> Result<Listing, DatasetError> {
 }
 
 /// The class directories of a part, which may be inside one more directory.
-fn class_folders(of: &PartDirectory) -> Result<Entries, DatasetError> {
-    let mut entries = Entries::of(&of.directory)?;
+fn class_folders(tree: &dyn Tree, of: &PartDirectory) -> Result<Entries, DatasetError> {
+    let mut entries = tree.entries(&of.directory)?;
     while let ([inner], []) = (&entries.folders[..], &entries.loose[..])
-        && files::directories_in(inner).count() > 1
+        && tree.directories_in(inner).len() > 1
     {
-        entries = Entries::of(inner)?;
+        entries = tree.entries(inner)?;
     }
     let least = if of.part == Part::Train { 2 } else { 1 };
     let Some(what) = entries.lack(least) else { return Ok(entries) };
@@ -179,7 +185,7 @@ mod tests {
     use crate::spec::Location;
 
     fn found(listing: &Listing) -> Vec<(&str, usize, Option<Part>)> {
-        listing.candidates.iter().map(|c| (c.path.as_str(), c.label, c.part)).collect()
+        listing.candidates.iter().map(|c| (&*c.path, c.label, c.part)).collect()
     }
 
     #[test]
@@ -194,7 +200,7 @@ mod tests {
             "annotations/x.xml",
             "extra/3.jpg",
         ]);
-        let listing = scan(root.path()).unwrap();
+        let listing = scan(&Disk, root.path()).unwrap();
         assert_eq!(listing.classes, ["a", "b"]);
         let [train, validation, test] = [Part::Train, Part::Validation, Part::Test].map(Some);
         assert_eq!(
@@ -217,7 +223,7 @@ mod tests {
     fn validation_images_are_drawn_if_they_have_no_directory() {
         let root =
             folder(&["train/in/a/1.jpg", "train/in/b/1.jpg", "test/a/1.jpg", "test/b/1.jpg"]);
-        let listing = scan(root.path()).unwrap();
+        let listing = scan(&Disk, root.path()).unwrap();
         let parts: Vec<Option<Part>> = listing.candidates.iter().map(|c| c.part).collect();
         assert_eq!(parts, [Some(Part::Test), Some(Part::Test), None, None]);
         assert!(listing.split_by.unwrap().contains("validation images are drawn"));
@@ -230,7 +236,7 @@ mod tests {
         let validation = Some(location("two"));
         let spec = PartsSpec { train: location("one"), validation, test: None };
         let listing = list_given(&spec).unwrap();
-        let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
+        let paths: Vec<&str> = listing.candidates.iter().map(|c| &*c.path).collect();
         let expected =
             ["train/a/1.jpg", "train/b/1.jpg", "validation/a/1.jpg", "validation/b/1.jpg"];
         assert_eq!(paths, expected);
@@ -238,7 +244,7 @@ mod tests {
 
     #[test]
     fn parts_with_other_classes_are_refused() {
-        let error = |files: &[&str]| scan(folder(files).path()).unwrap_err();
+        let error = |files: &[&str]| scan(&Disk, folder(files).path()).unwrap_err();
         let both = error(&["train/a/1", "train/b/1", "val/b/1", "val/c/1"]);
         let said = format!("{both} {:?}", both.notes());
         assert!(said.contains("val") && said.contains("`a`") && said.contains("`c`"), "{said}");

@@ -12,6 +12,7 @@ use crate::base::text;
 use crate::dataset::copies;
 use crate::dataset::error::BadImage;
 use crate::dataset::examine::{self, Dataset, Sample};
+use crate::dataset::known::KnownImages;
 use crate::dataset::labels::Labels;
 use crate::dataset::loader::Loader;
 use crate::dataset::part::Part;
@@ -74,9 +75,9 @@ impl EvaluationImages {
         fingerprint: Digest,
         options: ReadOptions<'_>,
     ) -> Result<Self, RunError> {
-        let listing = scan::list(&spec.dataset)?;
         let (ReadOptions { room, tally }, cancel) = (options, Cancel::new());
-        let images = ImagesRead::examine(spec, &listing, room, None, tally, &cancel)?;
+        let listing = scan::list(&spec.dataset, room.root.as_deref())?;
+        let images = ImagesRead::examine(spec, listing, room, None, tally, &cancel)?;
         let (dataset, pixels) = images.dataset_and_pixels();
         if dataset.fingerprint() != fingerprint {
             let hints = vec![
@@ -116,7 +117,7 @@ impl EvaluationImages {
         if spec.dataset.target == TargetSpec::Number {
             return Err(RunError::NoNumbers);
         }
-        let mut listing = scan::scan_some(folder)?;
+        let mut listing = scan::scan_some(folder, options.room.root.as_deref())?;
         let found = listing.classes.clone();
         check_classes(&listing, classes)?;
         let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
@@ -203,7 +204,8 @@ fn read(
     ReadOptions { room, tally }: ReadOptions<'_>,
 ) -> Result<(Dataset, Arc<Pixels>), RunError> {
     let pixels = Pixels::new(spec.dataset.pixels(), room.clone());
-    let dataset = examine::examine(listing, on_bad_image, &pixels, tally, &Cancel::new())?;
+    let (known, cancel) = (KnownImages::none(), Cancel::new());
+    let dataset = examine::examine(listing, on_bad_image, &pixels, &known, tally, &cancel)?;
     Ok((dataset, Arc::new(pixels)))
 }
 
@@ -242,7 +244,7 @@ pub fn predictions(
 /// Predictions as rows of a table.
 pub fn rows(dataset: &Dataset, predictions: &[Prediction]) -> Predictions {
     let rows = predictions.iter().map(|prediction| PredictionRow {
-        path: dataset.samples[prediction.sample].candidate.path.clone(),
+        path: dataset.samples[prediction.sample].candidate.path.to_string(),
         target: prediction.target.clone(),
         outputs: prediction.outputs.clone(),
     });

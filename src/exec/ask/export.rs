@@ -9,7 +9,6 @@ use crate::base::tensor::{Tensor, transposed};
 use crate::dataset::decode::{self, RgbImage};
 use crate::dataset::loader::{Loader, LoaderError};
 use crate::dataset::resize::Resizer;
-use crate::dataset::scan::Origin;
 use crate::exec::error::{ExportError, RunError, TOLERANCE};
 use crate::onnx::run::Model;
 use crate::onnx::{self, Classifier, Output};
@@ -258,23 +257,17 @@ fn upright(
     images: &EvaluationImages,
 ) -> Result<([usize; 4], Vec<u8>), RunError> {
     let candidate = &images.dataset.samples[prediction.sample].candidate;
-    match &candidate.origin {
-        Origin::Drawn { generator, number } => {
-            let size = images.pixels.spec().image_size;
-            let shape = [1, size.height, size.width, 3];
-            Ok((shape, generator.draw(candidate.label, *number)))
-        }
-        Origin::File(path) => {
-            let decoded = decode::read_file(path)
-                .and_then(|bytes| decode::decode(&bytes, images.pixels.spec().alpha));
-            let image = decoded.map_err(|source| {
-                let path = path.display().to_string();
-                LoaderError::Decode { path, source }
-            })?;
-            let shape = [1, image.height() as usize, image.width() as usize, 3];
-            Ok((shape, image.into_raw()))
-        }
+    if let Some((generator, number)) = candidate.drawn() {
+        let size = images.pixels.spec().image_size;
+        let shape = [1, size.height, size.width, 3];
+        return Ok((shape, generator.draw(candidate.label, number)));
     }
+    let decoded =
+        candidate.read().and_then(|bytes| decode::decode(&bytes, images.pixels.spec().alpha));
+    let image =
+        decoded.map_err(|source| LoaderError::Decode { path: candidate.place(), source })?;
+    let shape = [1, image.height() as usize, image.width() as usize, 3];
+    Ok((shape, image.into_raw()))
 }
 
 impl Agreement {
@@ -297,7 +290,7 @@ impl Agreement {
         if !is_alike {
             let path = images.dataset.samples[prediction.sample].candidate.path.clone();
             let limit = expected.iter().map(|output| limits.of(*output)).fold(0.0, f64::max);
-            return Err(ExportError::Disagreement { difference, limit, path }.into());
+            return Err(ExportError::Disagreement { difference, limit, path: path.into() }.into());
         }
         self.difference = self.difference.max(difference);
         Ok(())
@@ -311,14 +304,15 @@ mod tests {
     use crate::base::tally::Tally;
     use crate::base::target::Target;
     use crate::dataset::examine::{Dataset, Sample};
+    use crate::dataset::likeness::Likeness;
     use crate::dataset::pixels::{PixelRoom, Pixels};
     use crate::dataset::scan::Candidate;
     use crate::spec::{Alpha, Interpolation, PixelSpec};
 
     fn images() -> EvaluationImages {
-        let origin = Origin::File("a.png".into());
-        let candidate = Candidate::new("a.png".to_owned(), 0, origin);
-        let samples = vec![Sample { candidate, digest: Digest::of(b"a") }];
+        let candidate = Candidate::of_file("a.png", 0);
+        let (digest, likeness) = (Digest::of(b"a"), Likeness::default());
+        let samples = vec![Sample { candidate, digest, likeness }];
         let (classes, image_size) = (vec!["a".to_owned()], ImageSize { height: 8, width: 8 });
         let dataset = Dataset { classes, samples, ..Dataset::default() };
         let interpolation = Interpolation::Bilinear;

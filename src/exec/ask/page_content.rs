@@ -10,14 +10,13 @@ use super::trained::Trained;
 use crate::base::fs::{self, FileError};
 use crate::base::label_list;
 use crate::base::target::Target;
-use crate::dataset::copies::LookAlike;
+use crate::dataset::copies::{self, LookAlike};
 use crate::dataset::heat_map;
 use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::part::Part;
 use crate::dataset::thumbnail;
 use crate::engine::class_activation::{self, Explainer};
 use crate::exec::error::RunError;
-use crate::exec::prepare::overlap;
 use crate::metrics::calibration::{self, surprise};
 use crate::metrics::several;
 use crate::report::{Loss, Place, Report, Setup};
@@ -103,11 +102,11 @@ pub fn is_used(name: &str) -> bool {
 }
 
 fn look_alikes(seen: &PageImages<'_>) -> Vec<LookAlike> {
-    let EvaluationImages { dataset, pixels, positions, .. } = seen.images;
+    let EvaluationImages { dataset, positions, .. } = seen.images;
     let mut parts = vec![Part::Test; dataset.samples.len()];
     positions.iter().for_each(|&position| parts[position] = Part::Validation);
     seen.training.iter().for_each(|&position| parts[position] = Part::Train);
-    overlap::look_alikes(dataset, &parts, pixels)
+    copies::look_alikes(dataset, &parts)
 }
 
 fn setup(spec: &PipelineSpec, directory: &Path, manifest: &Manifest) -> Result<Setup, FileError> {
@@ -230,7 +229,7 @@ fn losses(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Loss>, RunEr
         let pixels = trained.network.preprocessing.undo(values);
         let Said { is_right, loss, label, predicted, probability, support, .. } = said[at].clone();
         Loss {
-            path: images.dataset.samples[predictions[at].sample].candidate.path.clone(),
+            path: images.dataset.samples[predictions[at].sample].candidate.path.to_string(),
             is_right,
             label,
             predicted,
@@ -334,7 +333,7 @@ fn augmented(seen: &PageImages<'_>, spec: &PipelineSpec) -> Result<Vec<Tile>, Ru
         Tile {
             data: html::jpeg(&thumbnail::encode(&pixels, spec.dataset.image_size)),
             lines: [labels.text(&seen.trained.classes, candidate.label), String::new()],
-            title: candidate.path.clone(),
+            title: candidate.path.to_string(),
         }
     });
     Ok(tiles.collect())

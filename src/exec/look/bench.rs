@@ -12,10 +12,10 @@ use crate::base::tally::Tally;
 use crate::base::target::Target;
 use crate::dataset::decode;
 use crate::dataset::examine::{self, Dataset};
+use crate::dataset::known::KnownImages;
 use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::resize::Resizer;
-use crate::dataset::scan::Origin;
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
 use crate::engine::{self, StepRandomness, StepTimes, Trainer};
 use crate::exec::error::RunError;
@@ -95,6 +95,7 @@ pub fn bench(
         listing,
         spec.dataset.on_bad_image,
         &pixels,
+        &KnownImages::none(),
         &Tally::default(),
         &Cancel::new(),
     )?);
@@ -104,10 +105,8 @@ pub fn bench(
         Ok(())
     })?;
     let making = match spec.dataset.source {
-        DatasetSource::Directory { .. } | DatasetSource::Parts(_) | DatasetSource::Table(_) => {
-            "decode and resize"
-        }
         DatasetSource::Generator { .. } => "draw",
+        _ => "decode and resize",
     };
     let mut phases = vec![Phase::new(None, making, n, decoding, None)];
     let loader = Loader::new(
@@ -168,18 +167,13 @@ pub(super) fn repeated(
 fn decode_all(dataset: &Dataset, pixels: &Pixels) {
     let resizer = || Resizer::of(pixels.spec());
     dataset.samples.par_iter().for_each_init(resizer, |resizer, sample| {
-        match &sample.candidate.origin {
-            Origin::File(file) => {
-                let bytes = decode::read_file(file);
-                if let Ok(image) =
-                    bytes.and_then(|bytes| decode::decode(&bytes, pixels.spec().alpha))
-                {
-                    std::hint::black_box(resizer.resize(&image));
-                }
-            }
-            Origin::Drawn { generator, number } => {
-                std::hint::black_box(generator.draw(sample.candidate.label, *number));
-            }
+        if let Some((generator, number)) = sample.candidate.drawn() {
+            std::hint::black_box(generator.draw(sample.candidate.label, number));
+            return;
+        }
+        let bytes = sample.candidate.read();
+        if let Ok(image) = bytes.and_then(|bytes| decode::decode(&bytes, pixels.spec().alpha)) {
+            std::hint::black_box(resizer.resize(&image));
         }
     });
 }

@@ -51,7 +51,7 @@ pub struct LayersReport {
 /// # Errors
 /// When the base model is a file that cannot be used as one.
 pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, Problem> {
-    let n_classes = scan::list(&spec.dataset).map_or(2, |listing| listing.classes.len());
+    let n_classes = scan::list(&spec.dataset, None).map_or(2, |listing| listing.classes.len());
     let network = network::outline(spec, n_classes)?;
     let firsts: Vec<usize> = spec
         .stages

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::base::tally::Tally;
 pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
+use crate::dataset::known::KnownImages;
 use crate::dataset::scan;
 use crate::dataset::survey;
 pub use crate::dataset::survey::{
@@ -13,14 +14,21 @@ pub use crate::dataset::survey::{
 use crate::report;
 use crate::spec::{DatasetSource, DatasetSpec, PipelineSpec, TableSpec};
 
-/// Surveys the dataset, and counts its files.
+/// Surveys the dataset, and counts its files. What is found is kept in the cache at `cache`, so that
+/// unchanged files are not read again.
 ///
 /// # Errors
 /// When the dataset cannot be listed or contains no images.
-pub fn look(spec: &PipelineSpec, tally: &Tally) -> Result<Survey, DatasetError> {
-    let listing = scan::list(&spec.dataset)?;
+pub fn look(
+    spec: &PipelineSpec,
+    cache: Option<&Path>,
+    tally: &Tally,
+) -> Result<Survey, DatasetError> {
+    let listing = scan::list(&spec.dataset, cache)?;
+    let known = KnownImages::of(&spec.dataset.source, cache);
     let DatasetSpec { split, .. } = &spec.dataset;
-    survey::survey(listing, split, spec.dataset.pixels(), spec.dataset.unites_copies(), tally)
+    let unites_copies = spec.dataset.unites_copies();
+    survey::survey(listing, split, spec.dataset.pixels(), unites_copies, &known, tally)
 }
 
 /// Renders a survey as an HTML page.
@@ -30,7 +38,10 @@ pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec) -> String {
         DatasetSource::Table(TableSpec { table, root, .. }) => {
             root.as_ref().map(|root| root.path.as_path()).or_else(|| table.path.parent())
         }
-        DatasetSource::Parts(_) | DatasetSource::Generator { .. } => None,
+        DatasetSource::Parts(_)
+        | DatasetSource::Archive { .. }
+        | DatasetSource::Shards(_)
+        | DatasetSource::Generator { .. } => None,
     };
     report::survey::render(title, survey, folder, spec.dataset.alpha)
 }

@@ -25,8 +25,9 @@ fn cell(row: &[String], column: Option<usize>) -> String {
 /// Differences of a dataset from recorded images with another fingerprint, as sentences.
 pub(crate) fn differences(recorded: &BTreeMap<String, String>, dataset: &Dataset) -> Vec<String> {
     let samples = dataset.samples.iter();
-    let now: BTreeMap<String, String> =
-        samples.map(|sample| (sample.candidate.path.clone(), sample.digest.to_string())).collect();
+    let now: BTreeMap<String, String> = samples
+        .map(|sample| (sample.candidate.path.to_string(), sample.digest.to_string()))
+        .collect();
     let gone: Vec<String> =
         recorded.keys().filter(|path| !now.contains_key(*path)).cloned().collect();
     let new: Vec<String> =

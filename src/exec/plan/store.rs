@@ -103,7 +103,7 @@ impl StageStore {
         last.images = dataset
             .samples
             .iter()
-            .map(|sample| (sample.candidate.path.clone(), sample.digest.to_string()))
+            .map(|sample| (sample.candidate.path.to_string(), sample.digest.to_string()))
             .collect();
         let bytes = serde_json::to_vec(&last).expect("keys are plain data");
         self.last_times.write(pipeline(directory, name), &bytes)

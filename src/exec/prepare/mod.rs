@@ -20,9 +20,8 @@ use self::network::{built, find_base};
 use self::tasks::check_tasks;
 use self::weights::BaseWeights;
 use crate::base::key_path::KeyPath;
-use crate::dataset::decode;
 use crate::dataset::error::DatasetError;
-use crate::dataset::scan::{self, Listing, Origin};
+use crate::dataset::scan::{self, Listing};
 use crate::engine::autodiff::Layers;
 use crate::model::network::Network;
 use crate::spec::problem::{Code, Problem};
@@ -44,11 +43,7 @@ impl Prepared {
     /// Number of images, by the first bytes of each file. Whether they can be decoded is not known
     /// yet.
     pub fn n_images(&self) -> usize {
-        let images =
-            self.listing.candidates.par_iter().filter(|candidate| match &candidate.origin {
-                Origin::File(file) => decode::is_image_file(file),
-                Origin::Drawn { .. } => true,
-            });
+        let images = self.listing.candidates.par_iter().filter(|candidate| candidate.is_image());
         images.count()
     }
 }
@@ -60,7 +55,7 @@ impl Prepared {
 /// With all problems that are found.
 pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Vec<Problem>> {
     let mut problems = vec![];
-    let listing = scan::list(&spec.dataset)
+    let listing = scan::list(&spec.dataset, cache)
         .map_err(|error| {
             let at = place(&spec.dataset.source, &error);
             let code = error.code().unwrap_or(Code::DatasetDirectory);
@@ -113,6 +108,9 @@ fn place(source: &DatasetSource, error: &DatasetError) -> KeyPath {
         DatasetSource::Parts(parts) if is_in(&parts.test) => "test",
         DatasetSource::Parts(_) => "train",
         DatasetSource::Table(_) => "table",
+        DatasetSource::Archive { .. } => "archive",
+        DatasetSource::Shards(shards) if shards.shards.is_some() => "shards",
+        DatasetSource::Shards(_) => "train_shards",
         DatasetSource::Directory { .. } | DatasetSource::Generator { .. } => "directory",
     })
 }

@@ -6,11 +6,10 @@ use std::path::Path;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::text;
-use crate::dataset::copies::{self, LookAlike};
+use crate::dataset::copies;
 use crate::dataset::error;
 use crate::dataset::examine::Dataset;
 use crate::dataset::part::{Part, Split};
-use crate::dataset::pixels::Pixels;
 use crate::run_dir::{layout, table};
 use crate::spec::TargetSpec;
 
@@ -84,14 +83,9 @@ impl RunImages {
     }
 }
 
-/// Images of the validation and test sets that look like training images.
-pub(crate) fn look_alikes(dataset: &Dataset, parts: &[Part], pixels: &Pixels) -> Vec<LookAlike> {
-    copies::look_alikes(dataset, parts, |digest| pixels.likeness(digest))
-}
-
 /// Warnings about doubtful metrics: copies in several splits or classes, and images of different
 /// splits that look alike.
-pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec<String> {
+pub(crate) fn warnings(dataset: &Dataset, split: &Split) -> Vec<String> {
     let mut warnings = vec![];
     let in_two_classes = copies::in_two_classes(dataset);
     let target = dataset.labels.target();
@@ -112,7 +106,7 @@ pub(crate) fn warnings(dataset: &Dataset, split: &Split, pixels: &Pixels) -> Vec
             text::first_lines(&in_two_parts, MOST_NAMED)
         ));
     }
-    let alike = look_alikes(dataset, split.parts(), pixels);
+    let alike = copies::look_alikes(dataset, split.parts());
     // Exact copies have been reported above.
     let alike: Vec<String> = alike
         .iter()

@@ -39,12 +39,12 @@ impl Session {
     pub fn plan(
         &self,
         spec: &PipelineSpec,
-        prepared: Prepared,
+        mut prepared: Prepared,
         options: &PlanOptions,
         known: Option<&ImagesRead>,
     ) -> Result<Planned, RunError> {
         let clock = Clock::start();
-        let known = self.examine(spec, &prepared, known)?;
+        let known = self.examine(spec, &mut prepared, known)?;
         let context = RunContext::new(spec, prepared, &known)?;
         let plan = self.decide(spec, &context, options);
         Ok(Planned { plan, context, known, clock })
@@ -108,7 +108,7 @@ impl Session {
     pub fn resume(
         &self,
         spec: &PipelineSpec,
-        prepared: Prepared,
+        mut prepared: Prepared,
         directory: &Path,
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
@@ -117,7 +117,7 @@ impl Session {
         checkpoint::facts(directory)?;
         let _lock = RunLock::acquire(directory)?;
         let facts = checkpoint::facts(directory)?;
-        let known = self.examine(spec, &prepared, None)?;
+        let known = self.examine(spec, &mut prepared, None)?;
         let context = RunContext::new(spec, prepared, &known)?;
         context::check_unchanged(&facts, &self.facts(&context, directory)?, directory, &context)?;
         let plan = self.decide(spec, &context, &PlanOptions::default());
@@ -145,10 +145,10 @@ impl Session {
     fn examine(
         &self,
         spec: &PipelineSpec,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         known: Option<&ImagesRead>,
     ) -> Result<ImagesRead, RunError> {
-        let (listing, room) = (&prepared.listing, &self.caches.pixels);
+        let (listing, room) = (prepared.listing.take_images(), &self.caches.pixels);
         ImagesRead::examine(spec, listing, room, known, &self.tally, &self.cancel)
     }
 
@@ -311,7 +311,7 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
     observer.receive(&Event::DatasetReady(context::dataset_facts(context)))?;
     observer.receive(&Event::PixelsReady(context::pixels_facts(context)))?;
     let RunContext { dataset, pixels, split, warnings, .. } = context;
-    let odd = warnings.iter().cloned().chain(overlap::warnings(dataset, split, pixels));
+    let odd = warnings.iter().cloned().chain(overlap::warnings(dataset, split));
     for message in pixels.warnings().into_iter().chain(odd) {
         observer.receive(&Event::Warning { message })?;
     }
@@ -336,7 +336,8 @@ fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Resul
     let rows = dataset.samples.iter().zip(split.parts()).map(|(sample, part)| {
         let Candidate { path, label, group, .. } = &sample.candidate;
         let label = dataset.labels.text(&dataset.classes, *label);
-        let mut row = vec![path.clone(), label, part.name().to_owned(), sample.digest.to_string()];
+        let mut row =
+            vec![path.to_string(), label, part.name().to_owned(), sample.digest.to_string()];
         row.extend(has_groups.then(|| group.as_deref().unwrap_or_default().to_owned()));
         row
     });

@@ -371,6 +371,7 @@ mod tests {
     use crate::base::batch::Batch;
     use crate::base::cancel::Cancel;
     use crate::base::tally::Tally;
+    use crate::dataset::known::KnownImages;
     use crate::dataset::pixels::{PixelRoom, Pixels};
     use crate::dataset::{examine, scan};
     use crate::engine::EngineError;
@@ -425,9 +426,9 @@ mod tests {
         let room = PixelRoom { memory: 1 << 20, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.pixels(), room));
         let (tally, cancel) = (Tally::default(), Cancel::new());
-        let listing = scan::list(&spec).unwrap();
+        let (listing, known) = (scan::list(&spec, None).unwrap(), KnownImages::none());
         let dataset =
-            examine::examine(listing, spec.on_bad_image, &pixels, &tally, &cancel).unwrap();
+            examine::examine(listing, spec.on_bad_image, &pixels, &known, &tally, &cancel).unwrap();
         let dataset = Arc::new(dataset);
         let scaling = Preprocessing::MinusOneToOne;
         let loader = Loader::new(Arc::clone(&dataset), pixels, &spec, scaling, 2);

@@ -29,12 +29,28 @@ pub(in crate::pipeline) struct RawDataset {
     /// a run, splits.csv and predictions.csv, are such tables.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) table: Option<String>,
-    /// Names of the columns of `table`. Usual names, such as `path`, `file_name`, `label`, `class`,
-    /// `split` and `group`, are found without it.
+    /// Names of the columns of `table`, or of the keys in the JSON files of shards. Usual names, such
+    /// as `path`, `file_name`, `label`, `class`, `split` and `group`, are found without it.
     pub(in crate::pipeline) columns: Option<RawColumns>,
     /// Directory that the paths in `table` are relative to. By default the directory of the table.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) root: Option<String>,
+    /// Tar or zip archive of such a directory, in place of `directory`; it is read without being
+    /// unpacked. Or `{ url: …, sha256: … }`: an archive that is downloaded once.
+    pub(in crate::pipeline) archive: Option<RawArchive>,
+    /// WebDataset shards, in place of `directory`: tar archives of images with their labels.
+    /// `data/{000..099}.tar` are a hundred files, and `*` is any text of a file name.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) shards: Option<String>,
+    /// Shards with the training images, in place of `shards`.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) train_shards: Option<String>,
+    /// Shards with the validation images. Without it, they are drawn from `train_shards`.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) validation_shards: Option<String>,
+    /// Shards with the test images.
+    #[schemars(length(min = 1))]
+    pub(in crate::pipeline) test_shards: Option<String>,
     /// Draw images from formulas instead of reading a directory.
     pub(in crate::pipeline) generator: Option<RawGenerator>,
     /// How many labels an image has: one class, or any number of classes, as in `cat|dog`. In
@@ -141,6 +157,26 @@ pub(in crate::pipeline) struct RawPerClass {
     /// Number of images of each class.
     #[schemars(range(min = 2))]
     pub(in crate::pipeline) per_class: usize,
+}
+
+/// A tar or zip archive.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawArchive {
+    /// Path of the archive.
+    File(#[schemars(length(min = 1))] String),
+    /// An archive on a server.
+    Download(RawDownload),
+}
+
+/// A file on a server, which is downloaded once.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawDownload {
+    /// URL of the file.
+    pub(in crate::pipeline) url: String,
+    /// SHA-256 of the file, as `sha256sum` prints it.
+    pub(in crate::pipeline) sha256: String,
 }
 
 /// Names of the columns of a table.

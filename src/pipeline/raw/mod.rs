@@ -22,9 +22,9 @@ pub(super) use course::{
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
 };
 pub(super) use dataset::{
-    Auto, RawAlpha, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator,
-    RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames, RawOnBadImage,
-    RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget,
+    Auto, RawAlpha, RawArchive, RawClasses, RawColumns, RawDataset, RawDownload, RawDuplicates,
+    RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames,
+    RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget,
 };
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,

@@ -1,24 +1,20 @@
 //! Resolves `dataset:`.
 
-use alpaca_painter::Kind;
 use regex::Regex;
 
+use super::source;
 use crate::base::key_path::KeyPath;
-use crate::base::text;
 use crate::pipeline::raw::{
-    RawAlpha, RawClasses, RawColumns, RawDataset, RawDuplicates, RawFit, RawGenerator,
-    RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames, RawOnBadImage,
-    RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget, defaults,
+    RawAlpha, RawClasses, RawDataset, RawDuplicates, RawFit, RawImageSize, RawInterpolation,
+    RawLabels, RawLimit, RawNames, RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit,
+    RawSplitBy, RawTarget, defaults,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    Alpha, ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, Fit, FoldsSpec,
-    GeneratorSpec, ImageSize, Interpolation, LimitSpec, Location, OnBadImage, PartsSpec, Prefetch,
-    REST, ResizeSpec, SplitBy, SplitSpec, TableSpec, TargetSpec,
+    Alpha, ClassSpec, DatasetSpec, Duplicates, Fit, FoldsSpec, ImageSize, Interpolation, LimitSpec,
+    Location, OnBadImage, Prefetch, REST, ResizeSpec, SplitBy, SplitSpec, TargetSpec,
 };
 
-/// Most images of a generator. Each takes some hundred bytes before it is drawn.
-const MOST_DRAWN: usize = 10_000_000;
 /// Largest difference from one that the sum of the fractions may have.
 const SUM_TOLERANCE: f64 = 1e-6;
 
@@ -32,7 +28,7 @@ pub(super) fn resolve(
 ) -> DatasetSpec {
     let at = KeyPath::of(&["dataset"]);
     DatasetSpec {
-        source: source(raw, seed, locate, is_partial, problems),
+        source: source::source(raw, seed, locate, is_partial, problems),
         target: match (raw.labels, raw.target) {
             (RawLabels::One, RawTarget::Class) => TargetSpec::Class,
             (RawLabels::Many, RawTarget::Class) => TargetSpec::Classes,
@@ -69,72 +65,6 @@ pub(super) fn resolve(
             RawDuplicates::Keep => Duplicates::Keep,
         },
     }
-}
-
-fn source(
-    raw: &RawDataset,
-    seed: u64,
-    locate: &dyn Fn(&KeyPath, &str) -> Location,
-    is_partial: bool,
-    problems: &mut Vec<Problem>,
-) -> DatasetSource {
-    let at = KeyPath::of(&["dataset"]);
-    let at_key = |key: &str, path: &str| locate(&at.key(key), path);
-    let mut sources = vec![];
-    if let Some(path) = &raw.directory {
-        let directory = at_key("directory", path);
-        sources.push(("directory", DatasetSource::Directory { directory }));
-    }
-    if let Some(path) = &raw.train {
-        let of = |key, path: &Option<String>| path.as_ref().map(|path| at_key(key, path));
-        let (validation, test) = (of("validation", &raw.validation), of("test", &raw.test));
-        let train = at_key("train", path);
-        sources.push(("train", DatasetSource::Parts(PartsSpec { train, validation, test })));
-    }
-    if let Some(path) = &raw.table {
-        let table = at_key("table", path);
-        let root = raw.root.as_ref().map(|path| at_key("root", path));
-        let columns = columns(raw.columns.clone().unwrap_or_default());
-        sources.push(("table", DatasetSource::Table(TableSpec { table, columns, root })));
-    }
-    for (key, is_written) in [("columns", raw.columns.is_some()), ("root", raw.root.is_some())] {
-        if is_written && raw.table.is_none() {
-            let message = format!("`{key}` has no effect without `table`");
-            problems.push(Problem::new(Code::Conflict, at.key(key), message));
-        }
-    }
-    if let Some(raw) = &raw.generator {
-        let generator = generator(raw, seed, &at, problems);
-        sources.push(("generator", DatasetSource::Generator { generator }));
-    }
-    for (key, value) in [("validation", &raw.validation), ("test", &raw.test)] {
-        if value.is_some() && raw.train.is_none() {
-            let message = format!("`{key}` is the directory of a part, but `train` is missing");
-            let problem = Problem::new(Code::Conflict, at.key(key), message);
-            problems.push(problem.hint(
-                "write `train: DIR` too, in place of `directory`; fractions go under `split`",
-            ));
-        }
-    }
-    if let [(first, _), .., (last, _)] = &sources[..] {
-        let message = format!("`{first}` and `{last}` both specify where the images come from");
-        let problem = Problem::new(Code::Conflict, at.key(last), message);
-        problems.push(problem.hint("keep one of the two"));
-    }
-    if let Some((_, source)) = sources.into_iter().next() {
-        return source;
-    }
-    if !is_partial {
-        let message = "`dataset` has no `directory`";
-        problems.push(
-            Problem::new(Code::MissingKey, at.clone(), message)
-                .hint("`directory`: a directory with one subdirectory of images per class")
-                .hint("or `train`, `validation` and `test`: a directory for each set")
-                .hint("or `table`: a table with the path and the label of each image")
-                .hint("or `generator`: images drawn from formulas"),
-        );
-    }
-    DatasetSource::Directory { directory: locate(&at, ".") }
 }
 
 /// The classes of a pipeline, and problems with them.
@@ -177,49 +107,6 @@ fn classes(
         ClassSpec { name, of, takes_rest }
     };
     merged.into_iter().map(class).collect()
-}
-
-fn columns(raw: RawColumns) -> ColumnsSpec {
-    let RawColumns { path, label, split, group, separator } = raw;
-    ColumnsSpec { path, label, split, group, separator }
-}
-
-fn generator(
-    raw: &RawGenerator,
-    seed: u64,
-    at: &KeyPath,
-    problems: &mut Vec<Problem>,
-) -> GeneratorSpec {
-    let n = raw.classes.saturating_mul(raw.images);
-    if n > MOST_DRAWN {
-        let message = format!(
-            "{} of {} each are {} images, but at most {} can be drawn",
-            text::count(raw.classes, "class"),
-            text::count(raw.images, "image"),
-            text::thousands(n),
-            text::thousands(MOST_DRAWN)
-        );
-        let at = at.key("generator").key("images");
-        problems.push(Problem::new(Code::OutOfRange, at, message));
-    }
-    GeneratorSpec {
-        kinds: raw.kinds.iter().copied().map(kind).collect(),
-        classes: raw.classes,
-        images: raw.images,
-        seed: raw.seed.unwrap_or(seed),
-        afresh: raw.afresh,
-    }
-}
-
-fn kind(raw: RawKind) -> Kind {
-    match raw {
-        RawKind::Fractals => Kind::Fractals,
-        RawKind::Contours => Kind::Contours,
-        RawKind::Textures => Kind::Textures,
-        RawKind::Solids => Kind::Solids,
-        RawKind::Animals => Kind::Animals,
-        RawKind::Species => Kind::Species,
-    }
 }
 
 fn image_size(raw: RawImageSize) -> ImageSize {

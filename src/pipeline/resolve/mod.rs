@@ -7,6 +7,7 @@ mod dataset;
 mod model;
 mod objective;
 mod preprocessing;
+mod source;
 mod stages;
 mod target;
 mod tasks;

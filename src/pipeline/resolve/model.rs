@@ -1,6 +1,6 @@
 //! Resolves `model:`.
 
-use super::preprocessing;
+use super::{preprocessing, source};
 use crate::base::key_path::KeyPath;
 use crate::model::architecture;
 use crate::model::published;
@@ -212,14 +212,7 @@ fn published(
     };
     only("version", raw.version.is_some(), RawSource::Torchvision, "torchvision");
     only("trained_at", raw.trained_at.is_some(), RawSource::Keras, "keras");
-    let sha256 = raw.sha256.as_ref().map(|text| text.to_ascii_lowercase());
-    if let Some(text) = &sha256
-        && (text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
-        let message = format!("`{text}` is not a SHA-256");
-        let problem = Problem::new(Code::OutOfRange, at.key("sha256"), message);
-        problems.push(problem.hint("write 64 hexadecimal digits, as printed by `sha256sum FILE`"));
-    }
+    let sha256 = raw.sha256.as_ref().map(|text| source::sha256(text, &at.key("sha256"), problems));
     let spec = match raw.source {
         RawSource::Keras => keras(architecture, size, raw.trained_at),
         RawSource::Torchvision => {

@@ -7,8 +7,8 @@ use crate::pipeline::raw::{RawLabels, RawPipeline, RawTarget};
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     BestBy, ClassWeightsSpec, DatasetSource, DatasetSpec, EvaluateOn, EvaluateSpec, LimitSpec,
-    LossSpec, ModelSpec, SamplingSpec, StageSpec, TargetSpec, TaskKind, TaskSpec, TopSpec,
-    TrainSpec,
+    LossSpec, ModelSpec, SamplingSpec, ShardsSpec, StageSpec, TableSpec, TargetSpec, TaskKind,
+    TaskSpec, TopSpec, TrainSpec,
 };
 
 /// A value that does not fit: its place, what is wrong, and what to do.
@@ -73,6 +73,9 @@ fn of_dataset(dataset: &DatasetSpec, at: &KeyPath) -> Vec<Misfit> {
         (DatasetSource::Directory { .. }, TargetSpec::Number) => {
             add("directory", "directories are classes, not numbers".to_owned(), TABLE);
         }
+        (DatasetSource::Archive { .. }, TargetSpec::Number) => {
+            add("archive", "directories are classes, not numbers".to_owned(), TABLE);
+        }
         (DatasetSource::Parts(_), TargetSpec::Number) => {
             add("train", "directories are classes, not numbers".to_owned(), TABLE);
         }
@@ -80,9 +83,11 @@ fn of_dataset(dataset: &DatasetSpec, at: &KeyPath) -> Vec<Misfit> {
             let hint = "use a directory or a table, or leave `labels` and `target` out";
             add("generator", "each drawn image is of one class".to_owned(), hint);
         }
-        (DatasetSource::Table(table), TargetSpec::Class | TargetSpec::Number)
-            if table.columns.separator.is_some() =>
-        {
+        (
+            DatasetSource::Table(TableSpec { columns, .. })
+            | DatasetSource::Shards(ShardsSpec { columns, .. }),
+            TargetSpec::Class | TargetSpec::Number,
+        ) if columns.separator.is_some() => {
             let hint = "write `labels: many` under `dataset`, or leave it out";
             let at = at.key("columns").key("separator");
             misfits.push((at, "`separator` is for several labels an image".to_owned(), hint));

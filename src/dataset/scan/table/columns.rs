@@ -21,7 +21,7 @@ const PATHS: [&str; 14] = [
     "id",
 ];
 /// Usual names of the column with the label.
-const LABELS: [&str; 12] = [
+const LABELS: [&str; 13] = [
     "label",
     "class",
     "category",
@@ -32,6 +32,7 @@ const LABELS: [&str; 12] = [
     "labels",
     "species",
     "breed",
+    "cls",
     "class_id",
     "y",
 ];
@@ -43,8 +44,11 @@ const NUMBERS: [&str; 8] = ["target", "number", "value", "score", "age", "count"
 const SPLITS: [&str; 4] = ["split", "set", "subset", "partition"];
 
 /// How the path of an image is made from the cells of its row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum PathRule {
+    /// There is none.
+    #[default]
+    Nothing,
     /// It is one cell.
     Cell(usize),
     /// Text with columns in it: `images/{id}.jpg`.
@@ -59,22 +63,22 @@ enum Piece {
 }
 
 /// The columns that are read. Their numbers are positions in [`Self::picked`].
-#[derive(Debug)]
-pub(super) struct Columns {
+#[derive(Debug, Default)]
+pub(in crate::dataset::scan) struct Columns {
     /// The columns of the table that are read.
-    pub(super) picked: Vec<usize>,
+    pub(in crate::dataset::scan) picked: Vec<usize>,
     path: PathRule,
     label: usize,
     /// Name of the column with the label.
-    pub(super) label_name: String,
+    pub(in crate::dataset::scan) label_name: String,
     split: Option<usize>,
     group: Option<usize>,
     /// Name of the column with the part of the split.
-    pub(super) split_name: Option<String>,
+    pub(in crate::dataset::scan) split_name: Option<String>,
 }
 
 /// Why columns cannot be found: what is wrong, and hints.
-pub(super) type Trouble = (Vec<String>, Vec<String>);
+pub(in crate::dataset::scan) type Trouble = (Vec<String>, Vec<String>);
 
 impl Columns {
     /// Finds the columns among `names`.
@@ -83,32 +87,28 @@ impl Columns {
         spec: &ColumnsSpec,
         target: TargetSpec,
     ) -> Result<Self, Trouble> {
-        let mut search = Search { names, picked: vec![], problems: vec![], help: vec![] };
+        let mut search = Search::new(names, "the table has");
         let path = match &spec.path {
             Some(pattern) if pattern.contains('{') => PathRule::Pattern(search.pattern(pattern)),
             path => PathRule::Cell(search.needed("path", path.as_deref(), &PATHS)),
         };
-        let first: &[&str] = match target {
-            TargetSpec::Class => &[],
-            TargetSpec::Classes => &SEVERAL,
-            TargetSpec::Number => &NUMBERS,
-        };
-        let usual = [first, &LABELS].concat();
-        let label = search.needed("label", spec.label.as_deref(), &usual);
-        let split = search.optional("split", spec.split.as_deref(), &SPLITS);
-        let group = search.optional("group", spec.group.as_deref(), &["group"]);
-        let Search { picked, problems, help, .. } = search;
-        if !problems.is_empty() {
-            return Err((problems, help));
-        }
-        let split_name = split.map(|split| names[picked[split]].clone());
-        let label_name = names[picked[label]].clone();
-        Ok(Self { picked, path, label, label_name, split, group, split_name })
+        search.finish(path, spec, target)
+    }
+
+    /// Finds the columns of images that have no path: the fields of a sample of a shard.
+    pub(in crate::dataset::scan) fn of_fields(
+        names: &[String],
+        spec: &ColumnsSpec,
+        target: TargetSpec,
+    ) -> Result<Self, Trouble> {
+        let search = Search::new(names, "the samples have");
+        search.finish(PathRule::Nothing, spec, target)
     }
 
     /// The path of an image.
     pub(super) fn path(&self, cells: &[&str]) -> String {
         match &self.path {
+            PathRule::Nothing => String::new(),
             PathRule::Cell(at) => cells[*at].to_owned(),
             PathRule::Pattern(pieces) => pieces
                 .iter()
@@ -126,29 +126,65 @@ impl Columns {
     }
 
     /// The label.
-    pub(super) fn label<'a>(&self, cells: &[&'a str]) -> &'a str {
+    pub(in crate::dataset::scan) fn label<'a>(&self, cells: &[&'a str]) -> &'a str {
         cells[self.label]
     }
 
+    /// The column with the label.
+    pub(in crate::dataset::scan) fn label_column(&self) -> usize {
+        self.picked[self.label]
+    }
+
     /// The part of the split; empty if it is to be drawn.
-    pub(super) fn split<'a>(&self, cells: &[&'a str]) -> &'a str {
+    pub(in crate::dataset::scan) fn split<'a>(&self, cells: &[&'a str]) -> &'a str {
         self.split.map_or("", |at| cells[at])
     }
 
     /// The group; `None` if the table has none.
-    pub(super) fn group<'a>(&self, cells: &[&'a str]) -> Option<&'a str> {
+    pub(in crate::dataset::scan) fn group<'a>(&self, cells: &[&'a str]) -> Option<&'a str> {
         self.group.map(|at| cells[at])
     }
 }
 
 struct Search<'a> {
     names: &'a [String],
+    /// "the table has", before the names.
+    has: &'static str,
     picked: Vec<usize>,
     problems: Vec<String>,
     help: Vec<String>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(names: &'a [String], has: &'static str) -> Self {
+        Self { names, has, picked: vec![], problems: vec![], help: vec![] }
+    }
+
+    /// Finds the other columns.
+    fn finish(
+        mut self,
+        path: PathRule,
+        spec: &ColumnsSpec,
+        target: TargetSpec,
+    ) -> Result<Columns, Trouble> {
+        let first: &[&str] = match target {
+            TargetSpec::Class => &[],
+            TargetSpec::Classes => &SEVERAL,
+            TargetSpec::Number => &NUMBERS,
+        };
+        let usual = [first, &LABELS].concat();
+        let label = self.needed("label", spec.label.as_deref(), &usual);
+        let split = self.optional("split", spec.split.as_deref(), &SPLITS);
+        let group = self.optional("group", spec.group.as_deref(), &["group"]);
+        let Search { names, picked, problems, help, .. } = self;
+        if !problems.is_empty() {
+            return Err((problems, help));
+        }
+        let split_name = split.map(|split| names[picked[split]].clone());
+        let label_name = names[picked[label]].clone();
+        Ok(Columns { picked, path, label, label_name, split, group, split_name })
+    }
+
     /// Picks a column. Returns its position among the picked ones.
     fn pick(&mut self, column: usize) -> usize {
         let known = self.picked.iter().position(|picked| *picked == column);
@@ -172,7 +208,8 @@ impl Search<'_> {
         if found.is_none() {
             let columns = text::all_of(self.names.iter().map(String::as_str));
             self.problems.push(format!(
-                "there is no column `{name}` (`columns.{what}`); the table has {columns}"
+                "there is no column `{name}` (`columns.{what}`); {} {columns}",
+                self.has
             ));
         }
         found
@@ -185,7 +222,8 @@ impl Search<'_> {
             let found = usual.iter().find_map(|name| self.named(name));
             if found.is_none() {
                 let columns = text::all_of(self.names.iter().map(String::as_str));
-                let problem = format!("which column has the {what}? The table has {columns}");
+                let has = self.has.replacen('t', "T", 1);
+                let problem = format!("which column has the {what}? {has} {columns}");
                 self.problems.push(problem);
                 self.help.push(format!("name it under `dataset`: `columns: {{ {what}: COLUMN }}`"));
             }

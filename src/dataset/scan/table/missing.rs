@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::super::files::shown;
-use super::super::listing::Origin;
 use super::Row;
 use crate::base::fs;
 use crate::base::names;
@@ -17,10 +16,7 @@ const MOST: usize = 10_000;
 
 /// The positions of rows whose files do not exist.
 pub(super) fn files(rows: &[Row]) -> Vec<usize> {
-    let is_missing = |row: &Row| match &row.candidate.origin {
-        Origin::File(file) => !file.exists(),
-        Origin::Drawn { .. } => false,
-    };
+    let is_missing = |row: &Row| row.candidate.file().is_some_and(|file| !file.exists());
     (0..rows.len()).into_par_iter().filter(|&row| is_missing(&rows[row])).collect()
 }
 

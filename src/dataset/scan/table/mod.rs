@@ -2,22 +2,21 @@
 //! group.
 
 mod columns;
-mod labels;
 mod missing;
 mod read;
 
 use std::collections::BTreeMap;
 use std::path::{Component, PathBuf};
+use std::sync::Arc;
 
-use self::columns::Columns;
-use self::labels::{Gathered, Ordered};
+pub(super) use self::columns::Columns;
 use super::files;
+use super::gathered::Gathered;
 use super::layout;
-use super::listing::{Candidate, Listing, Origin, SharedNames};
+use super::listing::{Candidate, Listing, Origin, Root, SharedNames};
+use super::rows;
 use crate::base::names;
 use crate::dataset::error::DatasetError;
-use crate::dataset::labels::Labels;
-use crate::dataset::part::Part;
 use crate::spec::{TableSpec, TargetSpec};
 
 /// A row that names an image.
@@ -29,7 +28,7 @@ struct Row {
 /// The rows of a table, and what is wrong with others.
 struct Found {
     /// Directory that paths are relative to, also as an absolute path.
-    root: PathBuf,
+    root: Arc<Root>,
     whole_root: PathBuf,
     rows: Vec<Row>,
     labels: Gathered,
@@ -62,21 +61,24 @@ pub(super) fn list(spec: &TableSpec, target: TargetSpec) -> Result<Listing, Data
     let missing = missing::files(&rows);
     if let Some(&first) = missing.first() {
         let path = &rows[first].candidate.path;
-        help.push(missing::help(&root, path, !columns.has_pattern()));
+        help.push(missing::help(&root.directory, path, !columns.has_pattern()));
     }
     problems.extend(missing.iter().map(|&row| {
         let Row { line, candidate } = &rows[row];
         (*line, format!("there is no file `{}`", candidate.path))
     }));
     if problems.is_empty() {
-        problems.extend(lacks(&rows, &labels).map(|what| (0, what)));
+        let candidates = rows.iter().map(|row| &row.candidate);
+        problems.extend(rows::lacks(candidates, &labels, "row").map(|what| (0, what)));
     }
     if !problems.is_empty() {
         problems.sort();
         let line = |(line, what)| if line == 0 { what } else { format!("line {line}: {what}") };
         return Err(fail(problems.into_iter().map(line).collect(), help));
     }
-    finish(rows, labels, &columns)
+    let candidates = rows.into_iter().map(|row| row.candidate).collect();
+    let by = columns.split_name.map(|name| format!("column `{name}`"));
+    rows::finish(candidates, labels, &columns.label_name, by)
 }
 
 /// The directory that paths in a table are relative to.
@@ -88,38 +90,18 @@ fn root(spec: &TableSpec) -> PathBuf {
     }
 }
 
-/// What the rows lack altogether.
-fn lacks(rows: &[Row], labels: &Gathered) -> Option<String> {
-    let is_given = rows.iter().any(|row| row.candidate.part.is_some());
-    let has_training =
-        rows.iter().any(|row| matches!(row.candidate.part, None | Some(Part::Train)));
-    let no_training =
-        || (is_given && !has_training).then(|| "no row is in the training set".to_owned());
-    labels.lacks().or_else(no_training)
-}
-
-/// The listing of a table without problems. `columns` are its columns.
-fn finish(rows: Vec<Row>, labels: Gathered, columns: &Columns) -> Result<Listing, DatasetError> {
-    let Ordered { classes, labels, places, mut warnings } = labels.ordered(&columns.label_name);
-    warnings.extend(files::check_names(&classes)?);
-    let mut candidates: Vec<Candidate> = rows.into_iter().map(|row| row.candidate).collect();
-    candidates.iter_mut().for_each(|candidate| candidate.label = places[candidate.label]);
-    candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
-    let listing = match columns.split_name.as_ref().filter(|_| is_split) {
-        Some(name) => {
-            Listing::split_already(classes, candidates, &format!("column `{name}`"), warnings)
-        }
-        None => Listing { classes, labels: Labels::Class, candidates, split_by: None, warnings },
-    };
-    Ok(Listing { labels, ..listing })
-}
-
 impl Found {
     fn below(root: PathBuf, labels: Gathered) -> Self {
         let whole_root = std::path::absolute(&root).unwrap_or_else(|_| root.clone());
-        let (groups, places) = (SharedNames::default(), BTreeMap::new());
-        Self { root, whole_root, rows: vec![], labels, groups, places, problems: vec![] }
+        Self {
+            root: Arc::new(Root { directory: root, prefix: 0 }),
+            whole_root,
+            rows: vec![],
+            labels,
+            groups: SharedNames::default(),
+            places: BTreeMap::new(),
+            problems: vec![],
+        }
     }
 
     /// Adds a row, or what is wrong with it.
@@ -147,7 +129,7 @@ impl Found {
         else {
             return;
         };
-        let (path, file) = self.locate(&written);
+        let path = self.locate(&written);
         if let Some(&first) = self.places.get(&path) {
             let Row { line: earlier, candidate } = &self.rows[first];
             let same = label == candidate.label && candidate.part == part;
@@ -157,28 +139,29 @@ impl Found {
         }
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
-        self.places.insert(path.clone(), self.rows.len());
-        let origin = Origin::File(file);
-        self.rows.push(Row { line, candidate: Candidate { path, label, origin, part, group } });
+        let origin = Origin::File(Arc::clone(&self.root));
+        let candidate = Candidate { part, group, ..Candidate::new(path.clone(), label, origin) };
+        self.places.insert(path, self.rows.len());
+        self.rows.push(Row { line, candidate });
     }
 
-    /// The path of an image below the root as text, and the path of its file.
-    fn locate(&self, written: &str) -> (String, PathBuf) {
+    /// The path of an image below the root as text.
+    fn locate(&self, written: &str) -> String {
         let mut path = names::path_of(written);
-        let mut file = self.root.join(&path);
-        if written.contains('\\') && !file.exists() {
+        if written.contains('\\') && !self.root.directory.join(&path).exists() {
             // Written on Windows.
             let other = PathBuf::from(written.replace('\\', "/"));
-            if self.root.join(&other).exists() {
-                file = self.root.join(&other);
+            if self.root.directory.join(&other).exists() {
                 path = other;
             }
         }
         // A path that is written as an absolute one is the same image as below the root.
-        let below = path.strip_prefix(&self.root).or_else(|_| path.strip_prefix(&self.whole_root));
+        let below = path
+            .strip_prefix(&self.root.directory)
+            .or_else(|_| path.strip_prefix(&self.whole_root));
         let below = below.unwrap_or(&path).components();
         let below: PathBuf = below.filter(|part| *part != Component::CurDir).collect();
-        (files::text_below(&below), file)
+        files::text_below(&below)
     }
 }
 
@@ -186,6 +169,7 @@ impl Found {
 mod tests {
     use super::*;
     use crate::base::fs;
+    use crate::dataset::part::Part;
     use crate::dataset::scan::tests::folder;
     use crate::spec::{ColumnsSpec, Location};
 
@@ -214,7 +198,7 @@ mod tests {
         let found: Vec<_> = listing
             .candidates
             .iter()
-            .map(|c| (c.path.as_str(), c.label, c.part, c.group.as_deref()))
+            .map(|c| (&*c.path, c.label, c.part, c.group.as_deref()))
             .collect();
         assert_eq!(
             found,
@@ -277,7 +261,7 @@ mod tests {
             TargetSpec::Class,
         )
         .unwrap();
-        let paths: Vec<&str> = listing.candidates.iter().map(|c| c.path.as_str()).collect();
+        let paths: Vec<&str> = listing.candidates.iter().map(|c| &*c.path).collect();
         assert_eq!(paths, ["a.jpg", "in/b.jpg"]);
     }
 

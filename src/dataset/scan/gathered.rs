@@ -1,4 +1,5 @@
-//! Gathers the labels in the rows of a table: a class, several classes or a number in each.
+//! Gathers the labels of the rows of a table or the samples of shards: a class, several classes or a
+//! number each.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use crate::base::names;
 use crate::dataset::labels::Labels;
 use crate::spec::TargetSpec;
 
-/// The labels of a table, numbered in the order in which they occur first.
+/// Labels, numbered in the order in which they occur first.
 pub(super) struct Gathered {
     target: TargetSpec,
     /// What separates the classes of an image, if the pipeline says so.
@@ -24,7 +25,7 @@ pub(super) struct Gathered {
     other: Option<String>,
 }
 
-/// All labels of a table, in their order.
+/// All labels, in their order.
 pub(super) struct Ordered {
     /// Names of the classes, or of the number.
     pub(super) classes: Vec<String>,
@@ -42,7 +43,7 @@ impl Gathered {
 
     /// The number of the label in a cell, or what is wrong with it.
     pub(super) fn add(&mut self, cell: &str) -> Result<usize, String> {
-        if cell.is_empty() && self.target != TargetSpec::Classes {
+        if cell.is_empty() && !self.may_be_empty() {
             return Err("the label is empty".to_owned());
         }
         match self.target {
@@ -54,6 +55,11 @@ impl Gathered {
                 Ok(*self.numbers.entry(number.to_bits()).or_insert(n))
             }
         }
+    }
+
+    /// Whether an image may have an empty label.
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.target == TargetSpec::Classes
     }
 
     fn name(&mut self, name: &str) -> usize {
@@ -78,28 +84,28 @@ impl Gathered {
     }
 
     /// What the labels lack altogether, or what is unclear about them.
-    pub(super) fn lacks(&self) -> Option<String> {
+    pub(super) fn lacks(&self, unit: &str) -> Option<String> {
         let is_unclear = self.separator.is_none() && self.separators.iter().all(|has| *has);
         let only_set = || self.sets.keys().next().filter(|_| self.sets.len() == 1);
         match self.target {
             TargetSpec::Class if self.names.len() == 1 => {
                 let only = self.names.keys().next()?;
-                Some(format!("all rows have the label `{only}`; a classifier needs at least two"))
+                Some(format!("all {unit}s have the label `{only}`; a classifier needs at least two"))
             }
-            TargetSpec::Class if self.names.is_empty() => Some("it has no rows".to_owned()),
-            TargetSpec::Classes if self.sets.is_empty() => Some("it has no rows".to_owned()),
-            TargetSpec::Classes if self.names.is_empty() => Some("no row has a label".to_owned()),
+            TargetSpec::Class if self.names.is_empty() => Some(format!("it has no {unit}s")),
+            TargetSpec::Classes if self.sets.is_empty() => Some(format!("it has no {unit}s")),
+            TargetSpec::Classes if self.names.is_empty() => Some(format!("no {unit} has a label")),
             TargetSpec::Classes if is_unclear => Some(
                 "both `|` and `;` occur in labels; write `columns: { separator: \"|\" }` or `\";\"`"
                     .to_owned(),
             ),
             TargetSpec::Classes => {
-                only_set().map(|_| "all rows have the same labels".to_owned())
+                only_set().map(|_| format!("all {unit}s have the same labels"))
             }
-            TargetSpec::Number if self.numbers.is_empty() => Some("it has no rows".to_owned()),
+            TargetSpec::Number if self.numbers.is_empty() => Some(format!("it has no {unit}s")),
             TargetSpec::Number if self.numbers.len() == 1 => {
                 let only = f64::from_bits(*self.numbers.keys().next()?);
-                Some(format!("all rows have the number {only}"))
+                Some(format!("all {unit}s have the number {only}"))
             }
             TargetSpec::Class | TargetSpec::Number => None,
         }
@@ -151,7 +157,7 @@ impl Gathered {
             ),
             _ => String::new(),
         };
-        vec![format!("no image of the table has more than one label{hint}")]
+        vec![format!("no image has more than one label{hint}")]
     }
 }
 
@@ -203,7 +209,7 @@ mod tests {
     fn sets_of_labels_are_ordered_by_their_classes() {
         let cells = ["dog|cat", "", "ant", "cat|dog"];
         let (found, numbers) = gathered(TargetSpec::Classes, None, &cells);
-        assert_eq!(found.lacks(), None);
+        assert_eq!(found.lacks("row"), None);
         let Ordered { classes, labels, places, warnings } = found.ordered("labels");
         assert_eq!(classes, ["ant", "cat", "dog"]);
         let texts: Vec<String> =
@@ -214,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_labels_lack_is_said() {
-        let lacks = |target, cells: &[&str]| gathered(target, None, cells).0.lacks().unwrap();
+        let lacks = |target, cells: &[&str]| gathered(target, None, cells).0.lacks("row").unwrap();
         assert_eq!(lacks(TargetSpec::Classes, &["", ""]), "no row has a label");
         assert_eq!(lacks(TargetSpec::Classes, &["a|b", "b|a"]), "all rows have the same labels");
         assert!(lacks(TargetSpec::Classes, &["a|b", "b;c"]).contains("both `|` and `;` occur"));

@@ -1,0 +1,238 @@
+//! Opens an archive by its content.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use super::{Archive, Member, tar, zip};
+use crate::base::digest::Digest;
+use crate::base::fs::{self, FileError};
+use crate::base::names;
+use crate::base::stamp::Stamp;
+use crate::cache::directory::{Bucket, CacheDirectory};
+
+/// Number of bytes that tell what a file is: the first block of a tar archive.
+const N_TELLING: u64 = 512;
+
+/// Why an archive cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is not an archive that can be read.
+    #[error("`{}` {what}", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What it is: "is a RAR archive, not a tar or zip archive".
+        what: String,
+        /// What to do.
+        advice: Option<&'static str>,
+    },
+    /// It is damaged, or has members that cannot be read.
+    #[error("the archive `{}` cannot be read: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// An archive with the names of its members.
+pub struct Opened {
+    /// The archive.
+    pub archive: Archive,
+    /// Names of its files with the numbers of their members, and of its directories, which end with
+    /// a slash. They have forward slashes, and are written as [`names`] writes paths.
+    pub names: Vec<(String, Option<u32>)>,
+    /// Whether it is a tar archive.
+    pub is_tar: bool,
+    /// Whether it was decompressed as a whole, so that members are not read from the file itself.
+    pub is_unpacked: bool,
+}
+
+/// What a file is, by its first bytes.
+enum Kind {
+    Tar,
+    Zip,
+    Gzip,
+    Other(&'static str, Option<&'static str>),
+}
+
+impl Kind {
+    fn of(start: &[u8]) -> Self {
+        const UNPACK: Option<&str> = Some("unpack it, or pack it again as zip or tar");
+        let is = |mark: &[u8]| start.starts_with(mark);
+        match () {
+            () if is(b"PK\x03\x04") || is(b"PK\x05\x06") => Self::Zip,
+            () if is(b"\x1f\x8b") => Self::Gzip,
+            () if is(b"BZh") => Self::Other("compressed with bzip2", Some("run `bunzip2` on it")),
+            () if is(b"\xfd7zXZ\0") => Self::Other("compressed with xz", Some("run `unxz` on it")),
+            () if is(b"\x28\xb5\x2f\xfd") => {
+                Self::Other("compressed with zstd", Some("run `unzstd` on it"))
+            }
+            () if is(b"7z\xbc\xaf\x27\x1c") => Self::Other("a 7z archive", UNPACK),
+            () if is(b"Rar!") => Self::Other("a RAR archive", UNPACK),
+            () if has_tar_header(start) => Self::Tar,
+            () if start.is_empty() => Self::Other("an empty file", None),
+            () if start.trim_ascii_start().starts_with(b"<") => {
+                Self::Other("an HTML page (a login page?)", None)
+            }
+            () => Self::Other("", None),
+        }
+    }
+}
+
+/// Whether the first block is the header of a tar archive: its checksum is that of its bytes, with
+/// the checksum itself as spaces (POSIX.1-2001, pax).
+fn has_tar_header(start: &[u8]) -> bool {
+    let Some(block) = start.first_chunk::<512>() else { return false };
+    if block.iter().all(|byte| *byte == 0) {
+        // An empty archive is all zeros.
+        return true;
+    }
+    let written = String::from_utf8_lossy(&block[148..156]);
+    let written = written.trim_matches(|c: char| c == ' ' || c == '\0');
+    let sum = |range: &[u8]| range.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    let found = sum(&block[..148]) + 8 * u64::from(b' ') + sum(&block[156..]);
+    u64::from_str_radix(written, 8) == Ok(found)
+}
+
+/// Whether there is a tar or zip archive at a path, by its first bytes.
+pub fn is_archive(path: &Path) -> bool {
+    !fs::is_no_plain_file(path)
+        && fs::read_start(path, N_TELLING)
+            .is_ok_and(|start| !matches!(Kind::of(&start), Kind::Other(..)))
+}
+
+/// Opens a tar or zip archive. One that is compressed as a whole is decompressed once, into the cache
+/// at `cache` or a file without a name.
+///
+/// # Errors
+/// When it is something else, is damaged, or has members that cannot be read.
+pub fn open(path: &Path, cache: Option<&Path>) -> Result<Opened, ArchiveError> {
+    if let Some(what) = fs::special_file(path) {
+        let what = format!("is {what}, not a tar or zip archive");
+        return Err(ArchiveError::Other { path: path.to_path_buf(), what, advice: None });
+    }
+    let start = fs::read_start(path, N_TELLING)?;
+    let stamp = Stamp::of(path)?;
+    let file = fs::open(path)?;
+    let kind = Kind::of(&start);
+    let is_unpacked = matches!(kind, Kind::Gzip);
+    let (kind, file) = match kind {
+        Kind::Gzip => {
+            let file = decompressed(path, file, stamp, cache)?;
+            let start =
+                first_bytes(&file).map_err(|source| FileError::new("read", path, source))?;
+            match Kind::of(&start) {
+                Kind::Tar => (Kind::Tar, file),
+                _ => (Kind::Other("one file that is compressed with gzip", None), file),
+            }
+        }
+        kind => (kind, file),
+    };
+    let is_tar = !matches!(kind, Kind::Zip);
+    let listed = match kind {
+        Kind::Zip => zip::list(&file),
+        Kind::Tar | Kind::Gzip => tar::list(&file),
+        Kind::Other(what, advice) => {
+            let what = match what {
+                "" => "is not a tar or zip archive".to_owned(),
+                what => format!("is {what}, not a tar or zip archive"),
+            };
+            return Err(ArchiveError::Other { path: path.to_path_buf(), what, advice });
+        }
+    };
+    let listed = listed.map_err(|error| damaged(path, &error))?;
+    let mut members: Vec<Member> = vec![];
+    let named = listed.into_iter().map(|(name, member)| {
+        let number = member.map(|member| {
+            members.push(member);
+            members.len() as u32 - 1
+        });
+        (names::text_of_bytes(normal(&name)), number)
+    });
+    let names = named.collect();
+    let archive = Archive { path: path.to_path_buf(), file, stamp, members };
+    Ok(Opened { archive, names, is_tar, is_unpacked })
+}
+
+fn damaged(path: &Path, error: &io::Error) -> ArchiveError {
+    let reason = format!("it is damaged or not complete: {error}");
+    ArchiveError::Damaged { path: path.to_path_buf(), reason }
+}
+
+/// A name without `./` at its start.
+fn normal(mut name: &[u8]) -> &[u8] {
+    loop {
+        name = match name {
+            [b'.', b'/', rest @ ..] | [b'/', rest @ ..] => rest,
+            [b'.'] => &[],
+            name => return name,
+        };
+    }
+}
+
+fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
+    let mut start = vec![0; N_TELLING as usize];
+    let n = fs::read_at(file, &mut start, 0)?;
+    start.truncate(n);
+    Ok(start)
+}
+
+/// The content of a file that is compressed with gzip.
+fn decompressed(
+    path: &Path,
+    file: File,
+    stamp: Option<Stamp>,
+    cache: Option<&Path>,
+) -> Result<File, ArchiveError> {
+    let mut packed = MultiGzDecoder::new(BufReader::new(file));
+    let Some(root) = cache else {
+        let failed = |source| FileError::new("write", Path::new("a temporary file"), source);
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        copy(&mut packed, &mut file).map_err(|error| damaged(path, &error))?;
+        file.rewind().map_err(failed)?;
+        return Ok(file);
+    };
+    let directory = CacheDirectory::new(root, Bucket::Archives);
+    let key = match stamp {
+        Some(stamp) => Digest::of_parts(&[b"gzip", &stamp.to_bytes()]),
+        None => Digest::of_parts(&[b"gzip", Digest::of_file(path)?.as_bytes()]),
+    };
+    if let Some(file) = directory.open(key) {
+        return Ok(file);
+    }
+    let mut fault = None;
+    let written = directory.write_with(key, |file| {
+        copy(&mut packed, file).inspect_err(|error| fault = Some(damaged(path, error)))
+    });
+    match (written, fault) {
+        (Ok(()), _) => {}
+        // The rest are faults of the disk that the cache is on.
+        (Err(error), Some(fault)) if is_fault_of_archive(error.source.kind()) => return Err(fault),
+        (Err(error), _) => return Err(error.into()),
+    }
+    let gone = || io::Error::new(io::ErrorKind::NotFound, "the cache was cleared meanwhile");
+    Ok(directory.open(key).ok_or_else(|| FileError::new("open", path, gone()))?)
+}
+
+fn is_fault_of_archive(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(kind, InvalidData | InvalidInput | UnexpectedEof)
+}
+
+fn copy(from: &mut impl Read, to: &mut dyn Write) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => to.write_all(&buffer[..n])?,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Reads the images of a listing in parallel, without reading those that are known and unchanged.
+
+use rayon::prelude::*;
+
+use super::decode::{self, DecodeError};
+use super::known::{KnownImage, KnownImages, Look};
+use super::scan::Candidate;
+use crate::base::cancel::Cancel;
+use crate::base::digest::Digest;
+use crate::base::stamp::Stamp;
+use crate::base::tally::Tally;
+
+/// Number of images that are read before the next ones are looked up.
+const CHUNK: usize = 8192;
+
+/// What reading a file has shown.
+pub(super) enum Finding {
+    /// It is a readable image.
+    Image(KnownImage),
+    /// It is an image by its name or content, but not readable.
+    Bad(DecodeError),
+    /// It is not an image.
+    Ignored(DecodeError),
+}
+
+/// What is read, and how it is watched.
+pub(super) struct Reading<'a> {
+    pub(super) known: &'a KnownImages,
+    pub(super) tally: &'a Tally,
+    pub(super) cancel: &'a Cancel,
+    /// What is done, and the unit that is counted.
+    pub(super) work: (&'static str, &'static str),
+}
+
+/// The state of a file when it was read, and its look: what is recorded besides the sample.
+type Seen = (Option<Stamp>, Option<Look>);
+
+/// Whether the records of the images must be written again, and what to write, in the order in
+/// which the images were passed on.
+pub(super) struct NewRecords(Option<Vec<Seen>>);
+
+impl Reading<'_> {
+    /// Finds out what each candidate is, and passes them on in the order of paths, backwards, so
+    /// that their memory is released as it goes. `read` is for those that are not known; it gets the
+    /// state that `init` makes for each thread. Returns `None` if it was canceled.
+    pub(super) fn all<S>(
+        &self,
+        mut candidates: Vec<Candidate>,
+        init: impl Fn() -> S + Sync,
+        read: impl Fn(&mut S, &Candidate) -> Finding + Sync,
+        is_enough: impl Fn(&KnownImage) -> bool,
+        mut each: impl FnMut(Candidate, Finding),
+    ) -> Option<NewRecords> {
+        let counting = self.tally.begin(self.work.0, self.work.1, candidates.len());
+        let mut records = self.known.records();
+        let (mut seen, mut is_new) = (Vec::with_capacity(candidates.len()), false);
+        while !candidates.is_empty() {
+            let mut chunk = candidates.split_off(candidates.len().saturating_sub(CHUNK));
+            candidates.shrink_to_fit();
+            chunk.reverse();
+            let found = |candidate: &Candidate| {
+                let found = records.find(&candidate.path);
+                found.filter(|(_, image)| is_enough(image))
+            };
+            let known: Vec<Option<(Stamp, KnownImage)>> = chunk.iter().map(found).collect();
+            let findings: Vec<Option<(Finding, Option<Stamp>, bool)>> = chunk
+                .par_iter()
+                .zip(known)
+                .map_init(&init, |state, (candidate, known)| {
+                    if self.cancel.is_set() {
+                        return None;
+                    }
+                    let stamp = if self.known.are_kept() { candidate.stamp() } else { None };
+                    let known = known.filter(|(then, _)| Some(*then) == stamp);
+                    let is_known = known.is_some();
+                    let finding = match known {
+                        Some((_, image)) => Finding::Image(image),
+                        None => read(state, candidate),
+                    };
+                    self.tally.add();
+                    Some((finding, stamp, is_known))
+                })
+                .collect();
+            for (candidate, found) in chunk.into_iter().zip(findings) {
+                let (finding, stamp, is_known) = found?;
+                if let Finding::Image(image) = &finding {
+                    seen.push((stamp, image.look));
+                    is_new |= !is_known && stamp.is_some();
+                }
+                each(candidate, finding);
+            }
+        }
+        drop(counting);
+        let n_stamped = seen.iter().filter(|(stamp, _)| stamp.is_some()).count();
+        let is_new = is_new || (self.known.are_kept() && records.n_read() != n_stamped);
+        Some(NewRecords(is_new.then_some(seen)))
+    }
+}
+
+impl NewRecords {
+    /// Writes the records if they have changed. `images` are in the order in which they were passed
+    /// on.
+    pub(super) fn keep<'a>(
+        self,
+        known: &KnownImages,
+        images: impl Iterator<Item = (&'a str, KnownImage)>,
+    ) {
+        let Some(seen) = self.0 else { return };
+        let records = images.zip(seen);
+        known.replace(
+            records
+                .map(|((path, image), (stamp, look))| (path, stamp, KnownImage { look, ..image })),
+        );
+    }
+}
+
+/// The digest of a candidate's content, and the content, or what is wrong with it.
+pub(super) fn content(candidate: &Candidate) -> Result<(Digest, Vec<u8>), Finding> {
+    let bytes = candidate.read().map_err(Finding::Bad)?;
+    Ok((Digest::of(&bytes), bytes))
+}
+
+/// What a file is whose content cannot be decoded.
+pub(super) fn unreadable(candidate: &Candidate, reason: DecodeError) -> Finding {
+    if reason.is_no_image(&candidate.path) {
+        Finding::Ignored(reason)
+    } else {
+        Finding::Bad(reason)
+    }
+}
+
+/// How an image looks that was decoded from `bytes`.
+pub(super) fn look(image: &decode::RgbImage, bytes: &[u8]) -> Option<Look> {
+    let format = decode::format_of(bytes)?;
+    Some(Look { size: [image.width(), image.height()], bytes: bytes.len() as u32, format })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::super::scan;
+    use super::*;
+    use crate::base::fs;
+    use crate::dataset::likeness::Likeness;
+    use crate::spec::{DatasetSource, Location};
+
+    /// Reads the files of a directory, and returns how many were read and the digests of all.
+    fn read(root: &Path, cache: &Path) -> (usize, Vec<Digest>) {
+        let directory = Location { written: String::new(), path: root.to_path_buf() };
+        let known = KnownImages::of(&DatasetSource::Directory { directory }, Some(cache));
+        let (tally, cancel, n_read) = (Tally::default(), Cancel::new(), AtomicUsize::new(0));
+        let reading = Reading { known: &known, tally: &tally, cancel: &cancel, work: ("", "") };
+        let candidates = scan::scan_some(root, None).unwrap().candidates;
+        let (mut paths, mut images) = (vec![], vec![]);
+        let records = reading.all(
+            candidates,
+            || (),
+            |(), candidate| {
+                n_read.fetch_add(1, Ordering::Relaxed);
+                let Ok((digest, _)) = content(candidate) else { panic!("it can be read") };
+                Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None })
+            },
+            |_| true,
+            |candidate, finding| {
+                let Finding::Image(image) = finding else { panic!("it is an image") };
+                paths.push(candidate.path);
+                images.push(image);
+            },
+        );
+        assert!(paths.is_sorted_by(|a, b| a > b), "{paths:?}");
+        let named = paths.iter().zip(&images).map(|(path, image)| (&**path, *image));
+        records.unwrap().keep(&known, named);
+        (n_read.into_inner(), images.iter().map(|image| image.digest).collect())
+    }
+
+    #[test]
+    fn only_new_and_changed_files_are_read() {
+        let (root, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let write = |name: &str, content: &str| {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write_atomic(&path, content.as_bytes()).unwrap();
+        };
+        for i in 0..10 {
+            write(&format!("a/{i}"), &format!("{i}"));
+        }
+        // A file that has just been written may be written again without a trace.
+        assert_eq!(read(root.path(), cache.path()).0, 10);
+        assert_eq!(read(root.path(), cache.path()).0, 10);
+        thread::sleep(Duration::from_millis(2100));
+        let (n_read, before) = read(root.path(), cache.path());
+        assert_eq!(n_read, 10);
+        assert_eq!(read(root.path(), cache.path()), (0, before.clone()));
+        write("a/3", "x");
+        write("a/new", "y");
+        fs::remove_any(&root.path().join("a/7")).unwrap();
+        let (n_read, after) = read(root.path(), cache.path());
+        assert_eq!((n_read, after.len()), (2, 10));
+        assert_eq!(after.iter().filter(|digest| before.contains(digest)).count(), 8);
+        assert_eq!(read(root.path(), tempfile::tempdir().unwrap().path()), (10, after));
+    }
+}

@@ -1,0 +1,46 @@
+//! What tables and shards have in common: images whose labels are words.
+
+use super::files;
+use super::gathered::{Gathered, Ordered};
+use super::listing::{Candidate, Listing};
+use crate::dataset::error::DatasetError;
+use crate::dataset::labels::Labels;
+use crate::dataset::part::Part;
+
+/// What images lack altogether. `unit` is what names an image: "row" or "sample".
+pub(super) fn lacks<'a>(
+    parts: impl Iterator<Item = &'a Candidate> + Clone,
+    labels: &Gathered,
+    unit: &str,
+) -> Option<String> {
+    let is_given = parts.clone().any(|candidate| candidate.part.is_some());
+    let mut parts = parts.map(|candidate| candidate.part);
+    let has_training = parts.any(|part| matches!(part, None | Some(Part::Train)));
+    let no_training =
+        || (is_given && !has_training).then(|| format!("no {unit} is in the training set"));
+    labels.lacks(unit).or_else(no_training)
+}
+
+/// A listing of images whose labels are numbered as gathered. `label_name` is what gives the labels,
+/// and `split_by` is what gives their parts of
+/// the split.
+///
+/// # Errors
+/// When two labels are the same name.
+pub(super) fn finish(
+    mut candidates: Vec<Candidate>,
+    labels: Gathered,
+    label_name: &str,
+    split_by: Option<String>,
+) -> Result<Listing, DatasetError> {
+    let Ordered { classes, labels, places, mut warnings } = labels.ordered(label_name);
+    warnings.extend(files::check_names(&classes)?);
+    candidates.iter_mut().for_each(|candidate| candidate.label = places[candidate.label]);
+    candidates.sort_by(|a, b| a.path.cmp(&b.path));
+    let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
+    let listing = match split_by.filter(|_| is_split) {
+        Some(by) => Listing::split_already(classes, candidates, &by, warnings),
+        None => Listing { classes, labels: Labels::Class, candidates, split_by: None, warnings },
+    };
+    Ok(Listing { labels, ..listing })
+}

@@ -1,0 +1,225 @@
+//! Reads one shard: its samples, with their labels.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::table::Columns;
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::base::stamp::Stamp;
+use crate::cache::directory::{Bucket, CacheDirectory, Found};
+use crate::dataset::archive::{self, Archive, Opened};
+use crate::dataset::decode;
+use crate::dataset::error::DatasetError;
+use crate::spec::{ColumnsSpec, TargetSpec};
+
+/// Version of the rules by which a shard is read.
+const RULES: u32 = 2;
+/// The field with the content of a `.cls` file.
+const CLASS: &str = "cls";
+/// Largest `.cls` or `.json` file that is read, in bytes.
+const MOST_BYTES: usize = 16 << 20;
+
+/// A sample of a shard that has an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sample {
+    /// Name of the image in the shard.
+    pub(super) name: String,
+    /// Label, if there is one. It may be empty.
+    pub(super) label: Option<String>,
+    /// Part of the split; empty if it is not given.
+    pub(super) split: String,
+    /// Group; empty if it has none.
+    pub(super) group: String,
+}
+
+/// A shard.
+pub(super) struct Shard {
+    /// Its images, in the order of the samples.
+    pub(super) archive: Archive,
+    pub(super) samples: Vec<Sample>,
+    /// Name of the field with the label.
+    pub(super) label: Option<String>,
+    /// Name of the field with the part of the split.
+    pub(super) split: Option<String>,
+    /// What is wrong with samples.
+    pub(super) problems: Vec<String>,
+}
+
+/// What is kept of a shard in the cache.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    samples: Vec<Sample>,
+    /// Position and size of each image.
+    places: Vec<(u64, u64)>,
+    label: Option<String>,
+    split: Option<String>,
+    problems: Vec<String>,
+}
+
+/// Reads a shard, or what the cache has of it.
+///
+/// # Errors
+/// When it cannot be read, or has no field for the label.
+pub(super) fn read(
+    path: &Path,
+    columns: &ColumnsSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<Shard, DatasetError> {
+    let stamp = Stamp::of(path)?;
+    let directory = cache.map(|root| CacheDirectory::new(root, Bucket::Archives));
+    let kept = directory.as_ref().zip(stamp).map(|(directory, stamp)| {
+        let rules = format!("shard {RULES} {target:?} {columns:?}");
+        (directory, Digest::of_parts(&[rules.as_bytes(), &stamp.to_bytes()]))
+    });
+    if let Some((directory, key)) = kept
+        && let Found::Entry(bytes) = directory.find(key)
+        && let Ok(record) = serde_json::from_slice::<Record>(&bytes)
+    {
+        let file = fs::open(path)?;
+        let Record { samples, places, label, split, problems } = record;
+        let archive = Archive::of_plain(path, file, stamp, places);
+        return Ok(Shard { archive, samples, label, split, problems });
+    }
+    let opened = archive::open(path, cache)?;
+    if !opened.is_tar {
+        let problems = vec!["it is a zip archive; shards are tar archives".to_owned()];
+        let help = vec!["for a zip archive of class directories, write `archive: FILE`".to_owned()];
+        return Err(DatasetError::Archive { path: fs::normalise(path), problems, help });
+    }
+    let record = samples(path, &opened, columns, target)?;
+    if let Some((directory, key)) = kept.filter(|_| !opened.is_unpacked) {
+        // Without it the shard is read again.
+        let bytes = serde_json::to_vec(&record).expect("a record is plain data");
+        let _ = directory.write(key, &bytes);
+    }
+    let Record { samples, places, label, split, problems } = record;
+    Ok(Shard { archive: opened.archive.only(places), samples, label, split, problems })
+}
+
+/// The fields of a sample by their names: the content of its `.cls` file, and the values of its
+/// `.json` file.
+type Fields = BTreeMap<String, String>;
+
+/// A sample as its files are read.
+#[derive(Default)]
+struct Draft {
+    image: Option<(String, u32)>,
+    fields: Fields,
+}
+
+fn samples(
+    path: &Path,
+    opened: &Opened,
+    columns: &ColumnsSpec,
+    target: TargetSpec,
+) -> Result<Record, DatasetError> {
+    let mut problems = vec![];
+    let drafts = drafts(opened, &mut problems);
+    let mut names: Vec<String> = vec![];
+    for name in drafts.iter().flat_map(|(_, draft)| draft.fields.keys()) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let columns = if drafts.is_empty() {
+        Columns::default()
+    } else {
+        Columns::of_fields(&names, columns, target).map_err(|(problems, help)| {
+            DatasetError::Archive { path: fs::normalise(path), problems, help }
+        })?
+    };
+    let mut record = Record {
+        samples: vec![],
+        places: vec![],
+        label: (!drafts.is_empty()).then(|| columns.label_name.clone()),
+        split: columns.split_name.clone(),
+        problems,
+    };
+    for (key, Draft { image, fields }) in drafts {
+        let Some((name, number)) = image else {
+            record.problems.push(format!("`{key}` has no image"));
+            continue;
+        };
+        let cells: Vec<&str> = columns
+            .picked
+            .iter()
+            .map(|&at| fields.get(&names[at]).map_or("", String::as_str))
+            .collect();
+        record.samples.push(Sample {
+            name,
+            label: fields.get(&names[columns.label_column()]).cloned(),
+            split: columns.split(&cells).to_owned(),
+            group: columns.group(&cells).unwrap_or_default().to_owned(),
+        });
+        record.places.push(opened.archive.place(number));
+    }
+    Ok(record)
+}
+
+/// The samples of a shard by their keys, in the order of their first files. What is wrong is added
+/// to `problems`.
+fn drafts(opened: &Opened, problems: &mut Vec<String>) -> Vec<(String, Draft)> {
+    let mut drafts: Vec<(String, Draft)> = vec![];
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, number) in &opened.names {
+        let Some((key, extension)) = split_name(name) else { continue };
+        let Some(number) = *number else { continue };
+        let at = *known.entry(key.to_owned()).or_insert_with(|| {
+            drafts.push((key.to_owned(), Draft::default()));
+            drafts.len() - 1
+        });
+        let draft = &mut drafts[at].1;
+        match extension {
+            "cls" => match text(opened, number) {
+                Ok(label) => drop(draft.fields.insert(CLASS.to_owned(), label.trim().to_owned())),
+                Err(why) => problems.push(format!("`{name}` {why}")),
+            },
+            "json" => match text(opened, number).and_then(|text| values(&text)) {
+                Ok(values) => draft.fields.extend(values),
+                Err(why) => problems.push(format!("`{name}` {why}")),
+            },
+            // Masks and depth maps have longer extensions: `000017.seg.png`.
+            _ if !extension.contains('.') && decode::has_image_name(name) => {
+                if draft.image.is_some() {
+                    problems.push(format!("`{key}` has more than one image"));
+                } else {
+                    draft.image = Some((name.clone(), number));
+                }
+            }
+            _ => {}
+        }
+    }
+    drafts
+}
+
+/// The key of a sample and the extension of a file of it: what precedes and what follows the first
+/// dot of the file's name. `None` for hidden files.
+fn split_name(name: &str) -> Option<(&str, &str)> {
+    let start = name.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = start + name[start..].find('.')?;
+    (dot > start).then(|| (&name[..dot], &name[dot + 1..]))
+}
+
+fn text(opened: &Opened, number: u32) -> Result<String, String> {
+    let bytes = opened.archive.start(number, MOST_BYTES).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
+}
+
+/// The values of a JSON object as text.
+fn values(text: &str) -> Result<Fields, String> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
+    let values = object.into_iter().map(|(key, value)| {
+        let value = match value {
+            serde_json::Value::String(text) => text.trim().to_owned(),
+            serde_json::Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        (key, value)
+    });
+    Ok(values.collect())
+}
