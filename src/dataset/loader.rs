@@ -397,8 +397,8 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        Alpha, DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec, Interpolation, Location,
-        OnBadImage, ResizeSpec, SplitBy, SplitSpec,
+        Alpha, ColumnsSpec, DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec,
+        Interpolation, Location, OnBadImage, ResizeSpec, SplitBy, SplitSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -445,7 +445,7 @@ mod tests {
         let spec = spec(source, prefetch);
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.pixels(), room));
-        let listing = scan::scan_some(folder, None).unwrap();
+        let listing = scan::scan_some(folder, &ColumnsSpec::default(), None).unwrap();
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,

@@ -9,6 +9,7 @@ mod layout;
 mod limit;
 mod listing;
 mod parts;
+mod pattern;
 mod rows;
 mod shards;
 mod table;
@@ -27,7 +28,8 @@ use super::generator::ImageGenerator;
 use super::part::Part;
 use crate::base::names;
 use crate::spec::{
-    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, SplitSpec,
+    ArchiveSpec, ColumnsSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location,
+    SplitSpec, TableSpec,
 };
 
 /// Lists the images of a dataset, of files or drawn. What archives contain is kept in the cache at
@@ -46,7 +48,7 @@ pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, Dataset
         DatasetSource::Archive { archive } => list_archive(archive, cache)?,
         DatasetSource::Shards(spec) => shards::list(spec, cache)?,
         DatasetSource::Parts(directories) => parts::list_given(directories)?,
-        DatasetSource::Table(table) => table::list(table)?,
+        DatasetSource::Table(table) => table::list(table, cache)?,
         DatasetSource::Generator { generator } => {
             draw_up(generator, &Arc::new(ImageGenerator::new(generator, spec.image_size)))
         }
@@ -65,17 +67,27 @@ pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, Dataset
     Ok(listing)
 }
 
-/// Lists a directory with one subdirectory per class, which may have a single class, or an archive
-/// of such a directory.
+/// Lists images to evaluate, which may be of a single class: a directory with one subdirectory per
+/// class, an archive of such a directory, or a table with these columns. What a table says about
+/// parts of a split has no meaning.
 ///
 /// # Errors
-/// As [`list`], and when the directory has the parts of a split.
-pub fn scan_some(directory: &Path, cache: Option<&Path>) -> Result<Listing, DatasetError> {
-    if !archive::is_archive(directory) {
-        return folders::scan_some(&Disk, directory);
+/// As [`list`], and when a directory has the parts of a split.
+pub fn scan_some(
+    path: &Path,
+    columns: &ColumnsSpec,
+    cache: Option<&Path>,
+) -> Result<Listing, DatasetError> {
+    if archive::is_archive(path) {
+        let tree = ArchiveTree::new(archive::open(path, cache)?);
+        return folders::scan_some(&tree, &tree.root()?);
     }
-    let tree = ArchiveTree::new(archive::open(directory, cache)?);
-    folders::scan_some(&tree, &tree.root()?)
+    if path.is_file() {
+        let table = Location { written: names::text_of_path(path), path: path.to_path_buf() };
+        let table = TableSpec { table, columns: columns.clone(), root: None };
+        return table::list_some(&table, cache);
+    }
+    folders::scan_some(&Disk, path)
 }
 
 /// Checks that a path is not a file, which another key is for.

@@ -83,7 +83,7 @@ impl EvaluationImages {
             let hints = vec![
                 "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
                     .to_owned(),
-                "to measure on other images, use `alpaca-run evaluate RUN --data DIR`".to_owned(),
+                "to measure on other images, use `alpaca-run evaluate RUN --data PATH`".to_owned(),
             ];
             return Err(RunError::Changed { what: "the images changed", details: vec![], hints });
         }
@@ -101,7 +101,8 @@ impl EvaluationImages {
         Self { dataset, pixels, positions, n_trained_on: 0, warnings, tally }
     }
 
-    /// The images in a directory with one directory per class. Class names must be those of the
+    /// The images in a directory with one directory per class, in an archive of such a directory, or
+    /// of a table. Class names must be those of the
     /// model, after Unicode normalization. `seen` are the images of the run.
     ///
     /// # Errors
@@ -114,7 +115,8 @@ impl EvaluationImages {
         options: ReadOptions<'_>,
         seen: &RunImages,
     ) -> Result<Self, RunError> {
-        let mut listing = scan::scan_some(folder, options.room.root.as_deref())?;
+        let mut listing =
+            scan::scan_some(folder, &spec.dataset.source.columns(), options.room.root.as_deref())?;
         let found = listing.classes.clone();
         check_classes(&listing, classes)?;
         let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
