@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::base::fs;
     use crate::dataset::likeness::Likeness;
-    use crate::spec::{DatasetSource, Location};
+    use crate::spec::{ColumnsSpec, DatasetSource, Location, TargetSpec};
 
     /// Reads the files of a directory, and returns how many were read and the digests of all.
     fn read(root: &Path, cache: &Path) -> (usize, Vec<Digest>) {
@@ -154,7 +154,9 @@ mod tests {
         let known = KnownImages::of(&DatasetSource::Directory { directory }, Some(cache));
         let (tally, cancel, n_read) = (Tally::default(), Cancel::new(), AtomicUsize::new(0));
         let reading = Reading { known: &known, tally: &tally, cancel: &cancel, work: ("", "") };
-        let candidates = scan::scan_some(root, None).unwrap().candidates;
+        let candidates = scan::scan_some(root, &ColumnsSpec::default(), TargetSpec::Class, None)
+            .unwrap()
+            .candidates;
         let (mut paths, mut images) = (vec![], vec![]);
         let records = reading.all(
             candidates,

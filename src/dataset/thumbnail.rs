@@ -8,7 +8,8 @@ use image::imageops::FilterType;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 
 use super::decode;
-use crate::spec::{Alpha, ImageSize};
+use super::scan::{self, Candidate};
+use crate::spec::{Alpha, DatasetSpec, ImageSize};
 
 /// JPEG quality of 100; no difference to the image is visible.
 const QUALITY: u8 = 85;
@@ -29,6 +30,31 @@ pub fn thumbnail(content: &[u8], size: u32, alpha: Alpha) -> Option<Vec<u8>> {
     let mut bytes = Cursor::new(vec![]);
     small.write_to(&mut bytes, ImageFormat::Jpeg).ok()?;
     Some(bytes.into_inner())
+}
+
+/// The images of a dataset, to show some of them.
+#[derive(Clone, Debug)]
+pub struct Thumbnails {
+    /// Sorted by path.
+    candidates: Vec<Candidate>,
+    alpha: Alpha,
+}
+
+impl Thumbnails {
+    /// The images of a dataset as they are now. None if it cannot be listed. What archives contain is
+    /// looked up in the cache at `cache`.
+    pub fn of(spec: &DatasetSpec, cache: Option<&Path>) -> Self {
+        let listing = scan::list(spec, cache);
+        let candidates = listing.map_or(vec![], |listing| listing.candidates);
+        Self { candidates, alpha: spec.alpha }
+    }
+
+    /// The image at a path as a JPEG file that fits into a square of `size` pixels. `None` if it is
+    /// drawn, is not among the images, or cannot be read.
+    pub fn find(&self, path: &str, size: u32) -> Option<Vec<u8>> {
+        let found = self.candidates.binary_search_by(|candidate| (*candidate.path).cmp(path));
+        thumbnail(&self.candidates[found.ok()?].read().ok()?, size, self.alpha)
+    }
 }
 
 /// Pixels `[height, width, 3]` as a JPEG file.

@@ -12,7 +12,7 @@ mod run;
 mod text;
 mod values;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -25,10 +25,9 @@ pub use text::{Style, render};
 pub use values::{Setting, ValueRow};
 
 use crate::base::fs::FileError;
-use crate::base::names;
 use crate::run_dir::plot::overlay::{self, Curves};
 use crate::run_dir::verify::ManifestError;
-use crate::spec::Alpha;
+use crate::spec::DatasetSpec;
 use run::FinishedRun;
 
 /// Runs cannot be compared.
@@ -70,12 +69,9 @@ pub struct Diff {
     score: &'static str,
     #[serde(skip)]
     curves: Vec<Curves>,
-    /// The image directory of the first run, if it still exists.
+    /// The dataset of the first run, if it is known.
     #[serde(skip)]
-    images: Option<PathBuf>,
-    /// What the first run did with transparency.
-    #[serde(skip)]
-    alpha: Alpha,
+    dataset: Option<DatasetSpec>,
 }
 
 /// The comparison of the first run with another one.
@@ -130,8 +126,7 @@ pub fn diff(directories: &[PathBuf]) -> Result<Diff, DiffError> {
         pairs,
         score: first.score(),
         curves: runs.iter().map(FinishedRun::curves).collect(),
-        images: first.images(),
-        alpha: first.alpha(),
+        dataset: first.dataset(),
     })
 }
 
@@ -148,10 +143,4 @@ fn render_panels(diff: &Diff) -> [String; 2] {
 fn labelled_curves(diff: &Diff) -> Vec<Curves> {
     let named = diff.curves.iter().zip(text::labels(diff));
     named.map(|(curves, name)| Curves { name, ..curves.clone() }).collect()
-}
-
-/// The path of an image of the first run, if its dataset still exists.
-fn image_file(diff: &Diff, path: &str) -> Option<PathBuf> {
-    let file = diff.images.as_deref().map(|folder: &Path| folder.join(names::path_of(path)));
-    file.filter(|file| file.is_file())
 }

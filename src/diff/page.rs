@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::metrics::{self, Verdict};
 use super::text::{self, Style, Table};
-use super::{Diff, Flip, MetricRow, Pair, image_file, render_panels};
+use super::{Diff, Flip, MetricRow, Pair, render_panels};
 use crate::base::text::{escape, lower_first};
-use crate::dataset::thumbnail;
+use crate::dataset::thumbnail::Thumbnails;
 use crate::run_dir::html::{self, Cell};
 use crate::run_dir::layout;
 
@@ -125,8 +125,9 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
         "{}<div class=\"images\">",
         html::heading(&format!("Predictions changed from {} to {}", labels[0], labels[other]))
     );
+    let images = diff.dataset.as_ref().map(|dataset| Thumbnails::of(dataset, None));
     for flip in pair.flips.iter().take(MOST_IMAGES) {
-        figure(body, flip, diff);
+        figure(body, flip, images.as_ref());
     }
     body.push_str("</div>\n");
     if pair.flips.len() > MOST_IMAGES {
@@ -134,11 +135,9 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
     }
 }
 
-fn figure(body: &mut String, flip: &Flip, diff: &Diff) {
+fn figure(body: &mut String, flip: &Flip, images: Option<&Thumbnails>) {
     let Flip { path, label, predicted, .. } = flip;
-    let image =
-        image_file(diff, path).and_then(|file| thumbnail::of_file(&file, THUMBNAIL, diff.alpha));
-    let image = match image {
+    let image = match images.and_then(|images| images.find(path, THUMBNAIL)) {
         Some(bytes) => {
             format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes))
         }

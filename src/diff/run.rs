@@ -15,13 +15,14 @@ use crate::base::target::Target;
 use crate::event::{EpochMetrics, Evaluated, Further, Score};
 use crate::metrics::calibration::surprise;
 use crate::metrics::{self, Measures, Scored, number, several};
+use crate::pipeline::load::{self, PipelineInput};
 use crate::pipeline::resolved;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Predictions;
 use crate::run_dir::plot::overlay::Curves;
 use crate::run_dir::table::{self, Rows};
 use crate::run_dir::{layout, measured, verify};
-use crate::spec::Alpha;
+use crate::spec::DatasetSpec;
 
 /// A finished run.
 pub(super) struct FinishedRun {
@@ -247,17 +248,13 @@ impl FinishedRun {
         })
     }
 
-    /// The dataset directory of the run, if it exists on this machine.
-    pub(super) fn images(&self) -> Option<PathBuf> {
-        let written = self.values["dataset"]["directory"].as_str()?;
-        let folder = names::path_of(&self.manifest.volatile.pipeline_directory)
-            .join(names::path_of(written));
-        folder.is_dir().then_some(folder)
-    }
-
-    /// What was done with transparency. Runs from before there was a choice dropped it.
-    pub(super) fn alpha(&self) -> Alpha {
-        serde_json::from_value(self.values["dataset"]["alpha"].clone()).unwrap_or_default()
+    /// The dataset of the run, with its place on this machine. `None` if another version of this
+    /// program wrote the pipeline.
+    pub(super) fn dataset(&self) -> Option<DatasetSpec> {
+        let folder = names::path_of(&self.manifest.volatile.pipeline_directory);
+        let file = Path::new(&self.name).join(layout::RESOLVED);
+        let input = PipelineInput { file, folder, overrides: vec![], current_dir: PathBuf::new() };
+        load::load(&input).ok().map(|loaded| loaded.spec.dataset)
     }
 
     pub(super) fn curves(&self) -> Curves {

@@ -138,8 +138,8 @@ impl RunError {
             Self::UnknownClasses { unknown, known } => unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
             Self::NoNumbers => vec![
-                "this model estimates numbers: evaluate it on the images of its run, with `--split test` \
-                 or `--split validation`"
+                "this model estimates numbers: evaluate it on a table with `--data TABLE`, or on the \
+                 images of its run with `--split test` or `--split validation`"
                     .to_owned(),
             ],
             Self::Plot { .. } => vec![

@@ -1,24 +1,20 @@
 //! An HTML page about a dataset.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::tables::four;
-use crate::base::names;
 use crate::base::text::{self, escape};
 use crate::dataset::survey::{Alike, NumberSurvey, Place, SeveralSurvey, Survey};
-use crate::dataset::thumbnail;
+use crate::dataset::thumbnail::Thumbnails;
 use crate::run_dir::html;
-use crate::spec::Alpha;
 
 /// The longest side of an image on the page, in pixels.
 const THUMBNAIL: u32 = 240;
 /// The maximum number of groups that are shown.
 const MOST_GROUPS: usize = 60;
 
-/// Renders the page about a dataset. Thumbnails are read from `folder`, if there is one, with their
-/// transparency as in training.
-pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha) -> String {
+/// Renders the page about a dataset, with its images.
+pub fn render(title: &str, survey: &Survey, images: &Thumbnails) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(title));
     let _ = writeln!(
         body,
@@ -50,10 +46,7 @@ pub fn render(title: &str, survey: &Survey, folder: Option<&Path>, alpha: Alpha)
         body.push_str(&html::heading("Unreadable images"));
         body.push_str(&html::table(&["file", "reason"].map(str::to_owned), &rows, &[]));
     }
-    let small = |place: &Place| {
-        let file = folder?.join(names::path_of(&place.path));
-        thumbnail::of_file(&file, THUMBNAIL, alpha)
-    };
+    let small = |place: &Place| images.find(&place.path, THUMBNAIL);
     let differ = match (&survey.numbers, &survey.several) {
         (Some(_), _) => "with different numbers",
         (None, Some(_)) => "with different labels",

@@ -117,6 +117,17 @@ impl DatasetSource {
         }
     }
 
+    /// The names of columns of its table or of keys of its shards; those that are found by usual names
+    /// for any other.
+    pub fn columns(&self) -> ColumnsSpec {
+        match self {
+            Self::Table(TableSpec { columns, .. }) | Self::Shards(ShardsSpec { columns, .. }) => {
+                columns.clone()
+            }
+            _ => ColumnsSpec::default(),
+        }
+    }
+
     /// The file on a server that it is read from, if there is one.
     pub fn download(&self) -> Option<&DownloadSpec> {
         match self {

@@ -172,6 +172,92 @@ fn shards_of_webdataset_are_trained_on_as_they_are() {
     );
 }
 
+/// Copies the two Parquet files that `datasets` 5.2.0 of Hugging Face has written: the images of the
+/// shards inside of them, with the class as a `ClassLabel`, and the camera.
+fn parquet(workshop: &Workshop) {
+    for name in ["train-00000-of-00001.parquet", "test-00000-of-00001.parquet"] {
+        std::fs::copy(project().join("tests/it/data").join(name), workshop.path(name)).unwrap();
+    }
+}
+
+#[test]
+fn parquet_files_of_hugging_face_are_trained_on_as_they_are() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    parquet(&workshop);
+    let given = format!("dataset.table={}", workshop.text("*-of-00001.parquet"));
+    let cache = workshop.text("cache");
+    for name in ["first", "second"] {
+        let name = format!("name={name}");
+        let said = run(&workshop, &["-S", &given, "-S", &name, "--cache-dir", &cache]);
+        done(&said);
+        let line =
+            "10 for training, 2 for validation, 4 for testing (split by the names of the files";
+        assert!(said.err.contains(line), "{}", said.err);
+    }
+    let rows = splits(&workshop, "first");
+    assert!(rows.contains("test-00000-of-00001.parquet/0,disc,test,"), "{rows}");
+    assert_eq!(rows, splits(&workshop, "second"));
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/first"), "--no-cache"]));
+    // The same images as in the shards, with other names.
+    shards(&workshop);
+    let other = format!("dataset.shards={}", workshop.text("shapes-*.tar"));
+    done(&run(&workshop, &["-S", &other, "-S", "name=shards"]));
+    // One file with groups; the other to evaluate on.
+    let train = format!("dataset.table={}", workshop.text("train-00000-of-00001.parquet"));
+    let group = "dataset.columns={ group: camera }";
+    done(&run(&workshop, &["-S", &train, "-S", group, "-S", "name=one"]));
+    let rows = splits(&workshop, "one");
+    assert!(rows.contains("\n00,disc,") && rows.contains(",cam2"), "{rows}");
+    let test = workshop.text("test-00000-of-00001.parquet");
+    let said = alpaca_run(&["evaluate", &workshop.text("runs/one"), "--data", &test, "--no-cache"]);
+    done(&said);
+    assert!(said.out.contains("4 images"), "{}", said.out);
+    let breed = "dataset.columns={ label: breed }";
+    let said = alpaca_run(&["plan", &workshop.text("small.yaml"), "-S", &train, "-S", breed]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("the table has `image`, `label` and `camera`"), "{}", said.err);
+    let bytes = std::fs::read(workshop.path("train-00000-of-00001.parquet")).unwrap();
+    std::fs::write(workshop.path("cut.parquet"), &bytes[..bytes.len() - 10]).unwrap();
+    let cut = format!("dataset.table={}", workshop.text("cut.parquet"));
+    let said = alpaca_run(&["plan", &workshop.text("small.yaml"), "-S", &cut]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("D012"), "{}", said.err);
+}
+
+#[test]
+fn a_table_may_be_many_files_and_be_evaluated_on() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    for (file, numbers) in [("train.csv", 0..8), ("val.csv", 8..12)] {
+        let rows = ["disc", "ring"].map(|class| {
+            let row = |i| format!("pictures/{class}/{i:03}.png,{class}\n");
+            numbers.clone().map(row).collect::<Vec<String>>().concat()
+        });
+        std::fs::write(workshop.path(file), format!("path,label\n{}", rows.concat())).unwrap();
+    }
+    let given = format!("dataset.table={}", workshop.text("{train,val}.csv"));
+    let said = run(&workshop, &["-S", &given]);
+    done(&said);
+    let line = "16 for training, 8 for validation (split by the names of the files)";
+    assert!(said.err.contains(line), "{}", said.err);
+    let one = "path,label\npictures/disc/001.png,disc\n";
+    std::fs::write(workshop.path("one.csv"), one).unwrap();
+    let small = workshop.text("runs/small");
+    let said = alpaca_run(&["evaluate", &small, "--data", &workshop.text("one.csv"), "--no-cache"]);
+    done(&said);
+    assert!(said.out.contains("1 image"), "{}", said.out);
+    let wrong = "path,label\npictures/disc/001.png,\npictures/disc/008.png,ring\n";
+    std::fs::write(workshop.path("wrong.csv"), wrong).unwrap();
+    let given = format!("dataset.table={}", workshop.text("{val,wrong}.csv"));
+    let said = alpaca_run(&["plan", &workshop.text("small.yaml"), "-S", &given]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    for line in [
+        "wrong.csv, line 2: the label is empty",
+        "wrong.csv, line 3: `pictures/disc/008.png` contradicts val.csv, line 2",
+    ] {
+        assert!(said.err.contains(line), "{line}: {}", said.err);
+    }
+}
+
 #[test]
 fn what_is_wrong_with_an_archive_is_said_with_a_way_out() {
     let workshop = Workshop::new(ONE_STAGE, 2);

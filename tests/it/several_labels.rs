@@ -299,16 +299,25 @@ fn samples_of_shards_may_have_several_labels() {
         done(&said);
         assert!(said.err.contains("without a label 5)"), "{}", said.err);
     }
-    let splits = |run: &str| -> Vec<[String; 3]> {
+    let splits = |run: &str| -> Vec<[String; 2]> {
         let rows = rows(&workshop, &format!("runs/{run}/splits.csv")).into_iter();
         let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
-        rows.map(|row| [name(&row["path"]), row["labels"].clone(), row["split"].clone()]).collect()
+        rows.map(|row| [name(&row["path"]), row["labels"].clone()]).collect()
     };
     assert_eq!(splits("table"), splits("read"));
     let predictions =
         |run: &str| std::fs::read(workshop.path(run).join("predictions.csv")).unwrap();
     assert!(predictions("runs/read") == predictions("runs/known"));
     done(&alpaca_run(&["reproduce", &workshop.text("runs/read"), "--no-cache"]));
+    // The same images in a table, to evaluate on.
+    let (read, table) = (workshop.text("runs/read"), workshop.text("labels.csv"));
+    let said = alpaca_run(&["evaluate", &read, "--data", &table, "--json"]);
+    done(&said);
+    let measured: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (&measured["n_images"], &measured["classes"][1]["n_images"]),
+        (&40.into(), &20.into())
+    );
     // Samples without the key have lost their labels.
     let other = "dataset.columns={ label: tags }";
     let said = run(&workshop, &["-S", &shards, "-S", head, "-S", other]);

@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(
     drop(shown);
     let title = spec.dataset.source.title();
     if let Some(file) = &arguments.html {
-        let page = survey::page(&title, &found, &spec);
+        let page = survey::page(&title, &found, &spec, settings.cache_dir.as_deref());
         fs::write_atomic(file, page.as_bytes()).map_err(Failure::usage)?;
     }
     let most = if arguments.all { usize::MAX } else { MOST };

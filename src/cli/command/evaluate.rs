@@ -20,7 +20,7 @@ use crate::metrics::{Measures, Metrics};
 use crate::report::tables::{self, four, interval, maybe};
 use crate::run_dir::measured::{self, Measured, Predictions};
 use crate::spec::problem::Code;
-use crate::spec::{FromWeights, OnBadImage, SplitPart, TargetSpec};
+use crate::spec::{FromWeights, OnBadImage, SplitPart};
 
 /// Evaluates the model of a run on images that it was not trained on.
 pub(in crate::cli) fn run(
@@ -51,11 +51,6 @@ fn measure(
     let (loaded, manifest, trained) =
         open_trained(&arguments.run, which, &arguments.overrides, settings)?;
     let spec = loaded.spec;
-    if arguments.data.is_some() && spec.dataset.target == TargetSpec::Number {
-        let error = RunError::NoNumbers;
-        let hints = error.hints();
-        return Err(Failure::usage_with(error, hints));
-    }
     let (room, tally) = (caches(settings).pixels, Tally::default());
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };

@@ -1,6 +1,7 @@
 //! Images inside of a tar or zip archive, read in place.
 
 mod open;
+mod pack;
 mod tar;
 mod zip;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::DeflateDecoder;
 
 pub use self::open::{ArchiveError, Opened, is_archive, open};
+pub use self::pack::{Packed, pack};
 use super::decode::{DecodeError, MOST_FILE_BYTES};
 use crate::base::fs;
 use crate::base::stamp::Stamp;

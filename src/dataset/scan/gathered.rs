@@ -83,25 +83,31 @@ impl Gathered {
         Ok(*self.sets.entry(set).or_insert(n))
     }
 
+    /// What is unclear about how labels are separated.
+    pub(super) fn unclear(&self) -> Option<String> {
+        let is_unclear = self.separator.is_none() && self.separators.iter().all(|has| *has);
+        is_unclear.then(|| {
+            "both `|` and `;` occur in labels; write `columns: { separator: \"|\" }` or `\";\"`"
+                .to_owned()
+        })
+    }
+
     /// What the labels lack altogether, or what is unclear about them.
     pub(super) fn lacks(&self, unit: &str) -> Option<String> {
-        let is_unclear = self.separator.is_none() && self.separators.iter().all(|has| *has);
         let only_set = || self.sets.keys().next().filter(|_| self.sets.len() == 1);
         match self.target {
             TargetSpec::Class if self.names.len() == 1 => {
                 let only = self.names.keys().next()?;
-                Some(format!("all {unit}s have the label `{only}`; a classifier needs at least two"))
+                Some(format!(
+                    "all {unit}s have the label `{only}`; a classifier needs at least two"
+                ))
             }
             TargetSpec::Class if self.names.is_empty() => Some(format!("it has no {unit}s")),
             TargetSpec::Classes if self.sets.is_empty() => Some(format!("it has no {unit}s")),
             TargetSpec::Classes if self.names.is_empty() => Some(format!("no {unit} has a label")),
-            TargetSpec::Classes if is_unclear => Some(
-                "both `|` and `;` occur in labels; write `columns: { separator: \"|\" }` or `\";\"`"
-                    .to_owned(),
-            ),
-            TargetSpec::Classes => {
-                only_set().map(|_| format!("all {unit}s have the same labels"))
-            }
+            TargetSpec::Classes => self
+                .unclear()
+                .or_else(|| only_set().map(|_| format!("all {unit}s have the same labels"))),
             TargetSpec::Number if self.numbers.is_empty() => Some(format!("it has no {unit}s")),
             TargetSpec::Number if self.numbers.len() == 1 => {
                 let only = f64::from_bits(*self.numbers.keys().next()?);

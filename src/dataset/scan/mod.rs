@@ -10,6 +10,7 @@ mod layout;
 mod limit;
 mod listing;
 mod parts;
+mod pattern;
 mod rows;
 mod shards;
 mod table;
@@ -29,7 +30,8 @@ use super::labels::Labels;
 use super::part::Part;
 use crate::base::names;
 use crate::spec::{
-    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, SplitSpec,
+    ArchiveSpec, ColumnsSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location,
+    SplitSpec, TableSpec, TargetSpec,
 };
 
 /// Lists the images of a dataset, of files or drawn. What archives contain is kept in the cache at
@@ -48,7 +50,7 @@ pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, Dataset
         DatasetSource::Archive { archive } => list_archive(archive, cache)?,
         DatasetSource::Shards(shards) => shards::list(shards, spec.target, cache)?,
         DatasetSource::Parts(directories) => parts::list_given(directories)?,
-        DatasetSource::Table(table) => table::list(table, spec.target)?,
+        DatasetSource::Table(table) => table::list(table, spec.target, cache)?,
         DatasetSource::Generator { generator } => {
             draw_up(generator, &Arc::new(ImageGenerator::new(generator, spec.image_size)))
         }
@@ -71,17 +73,33 @@ pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, Dataset
     Ok(listing)
 }
 
-/// Lists a directory with one subdirectory per class, which may have a single class, or an archive
-/// of such a directory.
+/// Lists images to evaluate, which may be of a single class: a directory with one subdirectory per
+/// class, an archive of such a directory, or a table with these columns. What a table says about
+/// parts of a split has no meaning.
 ///
 /// # Errors
-/// As [`list`], and when the directory has the parts of a split.
-pub fn scan_some(directory: &Path, cache: Option<&Path>) -> Result<Listing, DatasetError> {
-    if !archive::is_archive(directory) {
-        return folders::scan_some(&Disk, directory);
+/// As [`list`], and when a directory has the parts of a split.
+pub fn scan_some(
+    path: &Path,
+    columns: &ColumnsSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<Listing, DatasetError> {
+    if archive::is_archive(path) {
+        let tree = ArchiveTree::new(archive::open(path, cache)?);
+        return folders::scan_some(&tree, &tree.root()?);
     }
-    let tree = ArchiveTree::new(archive::open(directory, cache)?);
-    folders::scan_some(&tree, &tree.root()?)
+    if is_table(path) {
+        let table = Location { written: names::text_of_path(path), path: path.to_path_buf() };
+        let table = TableSpec { table, columns: columns.clone(), root: None };
+        return table::list_some(&table, target, cache);
+    }
+    folders::scan_some(&Disk, path)
+}
+
+/// Whether [`scan_some`] takes a path for a table.
+pub fn is_table(path: &Path) -> bool {
+    path.is_file() && !archive::is_archive(path)
 }
 
 /// Checks that a path is not a file, which another key is for.

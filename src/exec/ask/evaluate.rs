@@ -10,7 +10,7 @@ use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
 use crate::dataset::copies;
-use crate::dataset::error::BadImage;
+use crate::dataset::error::{self, BadImage};
 use crate::dataset::examine::{self, Dataset, Sample};
 use crate::dataset::known::KnownImages;
 use crate::dataset::labels::Labels;
@@ -83,7 +83,7 @@ impl EvaluationImages {
             let hints = vec![
                 "if the same images are in another directory now, pass it: `-S dataset.directory=DIR`"
                     .to_owned(),
-                "to measure on other images, use `alpaca-run evaluate RUN --data DIR`".to_owned(),
+                "to measure on other images, use `alpaca-run evaluate RUN --data PATH`".to_owned(),
             ];
             return Err(RunError::Changed { what: "the images changed", details: vec![], hints });
         }
@@ -101,7 +101,8 @@ impl EvaluationImages {
         Self { dataset, pixels, positions, n_trained_on: 0, warnings, tally }
     }
 
-    /// The images in a directory with one directory per class. Class names must be those of the
+    /// The images in a directory with one directory per class, in an archive of such a directory, or
+    /// of a table. Class names must be those of the
     /// model, after Unicode normalization. `seen` are the images of the run.
     ///
     /// # Errors
@@ -114,34 +115,22 @@ impl EvaluationImages {
         options: ReadOptions<'_>,
         seen: &RunImages,
     ) -> Result<Self, RunError> {
-        if spec.dataset.target == TargetSpec::Number {
+        let target = spec.dataset.target;
+        if target == TargetSpec::Number && !scan::is_table(folder) {
             return Err(RunError::NoNumbers);
         }
-        let mut listing = scan::scan_some(folder, options.room.root.as_deref())?;
-        let found = listing.classes.clone();
-        check_classes(&listing, classes)?;
-        let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
+        let columns = spec.dataset.source.columns();
+        let mut listing = scan::scan_some(folder, &columns, target, options.room.root.as_deref())?;
+        if target != TargetSpec::Number {
+            check_classes(&listing, classes)?;
+        }
         let mut warnings = std::mem::take(&mut listing.warnings);
         let (mut dataset, pixels) = read(spec, listing, on_bad_image, options)?;
-        let places: Vec<usize> = found
-            .iter()
-            .map(|name| {
-                let name = names::normal(name);
-                normal.iter().position(|class| *class == name).expect("all classes are known")
-            })
-            .collect();
-        for Sample { candidate, .. } in &mut dataset.samples {
-            candidate.label = places[candidate.label];
-        }
-        dataset.classes = classes.to_vec();
-        if spec.dataset.target == TargetSpec::Classes {
-            dataset.labels = Labels::of_single_classes(classes.len());
-            copies::unite(&mut dataset);
-        }
+        relabel(&mut dataset, classes, target);
         let in_two = copies::in_two_classes(&dataset);
         warnings.extend((!in_two.is_empty()).then(|| {
             let n = text::count(in_two.len(), "image");
-            format!("{n} in more than one class:\n{}", text::first_lines(&in_two, 5))
+            format!("{n} {}:\n{}", error::in_two(target), text::first_lines(&in_two, 5))
         }));
         warnings.extend(seen.warning(&dataset));
         let positions = (0..dataset.samples.len()).collect();
@@ -195,6 +184,35 @@ pub fn validation(
     let images = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, options)?;
     let predictions = predictions(trained, &images, spec, n_threads)?;
     Ok((images, predictions))
+}
+
+/// Gives the images of a dataset labels among the classes of a model, all of whose names are known to
+/// it.
+fn relabel(dataset: &mut Dataset, classes: &[String], target: TargetSpec) {
+    let found = std::mem::replace(&mut dataset.classes, classes.to_vec());
+    if target == TargetSpec::Number {
+        return;
+    }
+    let normal: Vec<String> = classes.iter().map(|class| names::normal(class)).collect();
+    let place = |name: &String| {
+        let name = names::normal(name);
+        normal.iter().position(|class| *class == name).expect("all classes are known")
+    };
+    let mut places: Vec<usize> = found.iter().map(place).collect();
+    let is_of_directories = matches!(dataset.labels, Labels::Class);
+    if let Labels::Classes(sets) = &dataset.labels {
+        let set =
+            |set: &Arc<[u32]>| set.iter().map(|class| places[*class as usize] as u32).collect();
+        let (labels, of_sets) = Labels::of_sets(sets.iter().map(set).collect());
+        (dataset.labels, places) = (labels, of_sets);
+    }
+    for Sample { candidate, .. } in &mut dataset.samples {
+        candidate.label = places[candidate.label];
+    }
+    if target == TargetSpec::Classes && is_of_directories {
+        dataset.labels = Labels::of_single_classes(classes.len());
+        copies::unite(dataset);
+    }
 }
 
 fn read(

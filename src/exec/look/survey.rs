@@ -11,8 +11,9 @@ use crate::dataset::survey;
 pub use crate::dataset::survey::{
     Alike, ClassSurvey, NumberSurvey, Place, SeveralSurvey, Sizes, Survey,
 };
+use crate::dataset::thumbnail::Thumbnails;
 use crate::report;
-use crate::spec::{DatasetSource, DatasetSpec, PipelineSpec, TableSpec};
+use crate::spec::{DatasetSpec, PipelineSpec};
 
 /// Surveys the dataset, and counts its files. What is found is kept in the cache at `cache`, so that
 /// unchanged files are not read again.
@@ -32,16 +33,6 @@ pub fn look(
 }
 
 /// Renders a survey as an HTML page.
-pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec) -> String {
-    let folder: Option<&Path> = match &spec.dataset.source {
-        DatasetSource::Directory { directory } => Some(&directory.path),
-        DatasetSource::Table(TableSpec { table, root, .. }) => {
-            root.as_ref().map(|root| root.path.as_path()).or_else(|| table.path.parent())
-        }
-        DatasetSource::Parts(_)
-        | DatasetSource::Archive { .. }
-        | DatasetSource::Shards(_)
-        | DatasetSource::Generator { .. } => None,
-    };
-    report::survey::render(title, survey, folder, spec.dataset.alpha)
+pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec, cache: Option<&Path>) -> String {
+    report::survey::render(title, survey, &Thumbnails::of(&spec.dataset, cache))
 }

@@ -25,8 +25,9 @@ pub(in crate::pipeline) struct RawDataset {
     /// Directory of the test images, with the classes of `train`.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) test: Option<String>,
-    /// Table with a row for each image, in place of `directory`: CSV, TSV or JSON lines. The tables of
-    /// a run, splits.csv and predictions.csv, are such tables.
+    /// Table with a row for each image, in place of `directory`: CSV, TSV, JSON lines or Parquet, also
+    /// with the images inside. The tables of a run, splits.csv and predictions.csv, are such tables.
+    /// `data/{000..099}.parquet` are a hundred files, and `*` is any text of a file name.
     #[schemars(length(min = 1))]
     pub(in crate::pipeline) table: Option<String>,
     /// Names of the columns of `table`, or of the keys in the JSON files of shards. Usual names, such

@@ -1,7 +1,6 @@
 //! Lists the images of WebDataset shards: tar archives in which the files of a sample follow each
 //! other and have one name, with an extension for each: `000017.jpg`, `000017.cls`.
 
-mod pattern;
 mod shard;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use super::files;
 use super::gathered::Gathered;
 use super::layout;
 use super::listing::{Candidate, Listing, Origin, SharedNames};
+use super::pattern;
 use super::rows;
 use crate::base::names;
 use crate::dataset::archive::Archive;

@@ -121,6 +121,14 @@ impl Columns {
     }
 
     /// The cell with the path, if there is one and not a pattern.
+    pub(super) fn path_cell(&self) -> Option<usize> {
+        match self.path {
+            PathRule::Cell(at) => Some(at),
+            PathRule::Nothing | PathRule::Pattern(_) => None,
+        }
+    }
+
+    /// Whether the path is made from a pattern.
     pub(super) fn has_pattern(&self) -> bool {
         matches!(self.path, PathRule::Pattern(_))
     }

@@ -3,26 +3,42 @@
 
 mod columns;
 mod missing;
+mod parquet;
 mod read;
 
 use std::collections::BTreeMap;
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use self::columns::Columns;
+use self::read::RawRow;
 use super::files;
 use super::gathered::Gathered;
 use super::layout;
 use super::listing::{Candidate, Listing, Origin, Root, SharedNames};
+use super::pattern;
 use super::rows;
 use crate::base::names;
 use crate::dataset::error::DatasetError;
+use crate::dataset::part::Part;
 use crate::spec::{TableSpec, TargetSpec};
 
 /// A row that names an image.
 struct Row {
-    line: u64,
+    place: RowPlace,
     candidate: Candidate,
+}
+
+/// Where a row is: the number of its file, and its line or number there.
+type RowPlace = (usize, u64);
+
+/// A file of a table.
+struct TableFile {
+    path: PathBuf,
+    /// "line", or "row" where there are no lines.
+    unit: &'static str,
+    /// The part of the split by its name, if the names of all files say it.
+    part: Option<Part>,
 }
 
 /// The rows of a table, and what is wrong with others.
@@ -30,55 +46,123 @@ struct Found {
     /// Directory that paths are relative to, also as an absolute path.
     root: Arc<Root>,
     whole_root: PathBuf,
+    files: Vec<TableFile>,
     rows: Vec<Row>,
     labels: Gathered,
     groups: SharedNames,
     /// Position of the row of each path.
-    places: BTreeMap<String, usize>,
-    problems: Vec<(u64, String)>,
+    places: BTreeMap<Box<str>, usize>,
+    problems: Vec<(RowPlace, String)>,
 }
 
-/// Lists the images of a table.
+/// Lists the images of a table, which may be several files. Images inside of it are copied into the
+/// cache at `cache`.
 ///
 /// # Errors
 /// When the table cannot be read or lacks a column, with all rows that lack a value, name a missing
 /// file, repeat an image or contradict another row.
-pub(super) fn list(spec: &TableSpec, target: TargetSpec) -> Result<Listing, DatasetError> {
+pub(super) fn list(
+    spec: &TableSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<Listing, DatasetError> {
+    let (mut found, label_name, by) = read_all(spec, target, cache)?;
+    let candidates = found.rows.iter().map(|row| &row.candidate);
+    if let Some(what) = rows::lacks(candidates, &found.labels, "row") {
+        let (path, help) = (spec.table.path.clone(), vec![]);
+        return Err(DatasetError::Table { path, problems: vec![what], help });
+    }
+    let candidates = std::mem::take(&mut found.rows).into_iter().map(|row| row.candidate);
+    rows::finish(candidates.collect(), found.labels, &label_name, Some(by))
+}
+
+/// Lists the images of a table without their parts of a split. There may be a single class.
+///
+/// # Errors
+/// As [`list`].
+pub(super) fn list_some(
+    spec: &TableSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<Listing, DatasetError> {
+    let (found, label_name, _) = read_all(spec, target, cache)?;
+    if let Some(what) = found.labels.unclear() {
+        let (path, help) = (spec.table.path.clone(), vec![]);
+        return Err(DatasetError::Table { path, problems: vec![what], help });
+    }
+    let candidates = found.rows.into_iter().map(|row| Candidate { part: None, ..row.candidate });
+    rows::finish(candidates.collect(), found.labels, &label_name, None)
+}
+
+/// Reads all files of a table. Also returns the name of the column with the label, and what gives the
+/// parts of the split.
+fn read_all(
+    spec: &TableSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<(Found, String, String), DatasetError> {
     let table = &spec.table.path;
     let fail = |problems: Vec<String>, help: Vec<String>| DatasetError::Table {
         path: table.clone(),
         problems,
         help,
     };
+    let paths = pattern::expand(table).map_err(|why| fail(vec![why], vec![]))?;
     let labels = Gathered::new(target, spec.columns.separator.clone());
-    let mut found = Found::below(root(spec), labels);
-    let find = |names: &[String]| {
-        Columns::find(names, &spec.columns, target).map_err(|(problems, help)| fail(problems, help))
-    };
-    let columns = read::read(table, find, |columns, line, cells| found.add(line, cells, columns))?;
-    let Found { root, rows, labels, mut problems, .. } = found;
+    let mut found = Found::below(root(spec), files_of(paths), labels);
+    let (mut label_name, mut split_name, mut can_name) = (None, None, false);
+    for file in 0..found.files.len() {
+        let path = found.files[file].path.clone();
+        let columns = if parquet::is_parquet(&path) {
+            found.files[file].unit = "row";
+            let add = |columns: &Columns, row: RawRow<'_>| found.add(file, row, columns);
+            parquet::read(&path, &spec.columns, target, cache, add)?
+        } else {
+            let find = |names: &[String]| {
+                let fail =
+                    |(problems, help)| DatasetError::Table { path: path.clone(), problems, help };
+                Columns::find(names, &spec.columns, target).map_err(fail)
+            };
+            read::read(&path, find, |columns, row| found.add(file, row, columns))?
+        };
+        can_name |= !columns.has_pattern();
+        label_name = label_name.or(Some(columns.label_name));
+        split_name = split_name.or(columns.split_name);
+    }
+    if split_name.is_none() {
+        found.take_parts_of_files();
+    }
     let mut help = vec![];
-    let missing = missing::files(&rows);
+    let missing = missing::files(&found.rows);
     if let Some(&first) = missing.first() {
-        let path = &rows[first].candidate.path;
-        help.push(missing::help(&root.directory, path, !columns.has_pattern()));
+        let path = &found.rows[first].candidate.path;
+        help.push(missing::help(&found.root.directory, path, can_name));
     }
-    problems.extend(missing.iter().map(|&row| {
-        let Row { line, candidate } = &rows[row];
-        (*line, format!("there is no file `{}`", candidate.path))
-    }));
-    if problems.is_empty() {
-        let candidates = rows.iter().map(|row| &row.candidate);
-        problems.extend(rows::lacks(candidates, &labels, "row").map(|what| (0, what)));
+    for &row in &missing {
+        let Row { place, candidate } = &found.rows[row];
+        found.problems.push((*place, format!("there is no file `{}`", candidate.path)));
     }
-    if !problems.is_empty() {
-        problems.sort();
-        let line = |(line, what)| if line == 0 { what } else { format!("line {line}: {what}") };
-        return Err(fail(problems.into_iter().map(line).collect(), help));
+    if !found.problems.is_empty() {
+        return Err(fail(found.described_problems(), help));
     }
-    let candidates = rows.into_iter().map(|row| row.candidate).collect();
-    let by = columns.split_name.map(|name| format!("column `{name}`"));
-    rows::finish(candidates, labels, &columns.label_name, by)
+    let by =
+        split_name.map_or("the names of the files".to_owned(), |name| format!("column `{name}`"));
+    Ok((found, label_name.unwrap_or_default(), by))
+}
+
+/// The files of a table, with the part of the split of each if their names say it.
+fn files_of(paths: Vec<PathBuf>) -> Vec<TableFile> {
+    let part = |path: &PathBuf| {
+        let name = files::name_of(path);
+        layout::part_named(name.split(['-', '_', '.']).next().unwrap_or_default())
+    };
+    let parts: Vec<Option<Part>> = paths.iter().map(part).collect();
+    let differ = parts.iter().any(|part| *part != parts[0]);
+    let are_named = differ && parts.iter().all(Option::is_some);
+    let named = paths.into_iter().zip(parts);
+    named
+        .map(|(path, part)| TableFile { path, unit: "line", part: part.filter(|_| are_named) })
+        .collect()
 }
 
 /// The directory that paths in a table are relative to.
@@ -91,11 +175,12 @@ fn root(spec: &TableSpec) -> PathBuf {
 }
 
 impl Found {
-    fn below(root: PathBuf, labels: Gathered) -> Self {
+    fn below(root: PathBuf, files: Vec<TableFile>, labels: Gathered) -> Self {
         let whole_root = std::path::absolute(&root).unwrap_or_else(|_| root.clone());
         Self {
             root: Arc::new(Root { directory: root, prefix: 0 }),
             whole_root,
+            files,
             rows: vec![],
             labels,
             groups: SharedNames::default(),
@@ -104,19 +189,22 @@ impl Found {
         }
     }
 
-    /// Adds a row, or what is wrong with it.
-    fn add(&mut self, line: u64, cells: &[&str], columns: &Columns) {
-        let (written, label, word) =
-            (columns.path(cells), columns.label(cells), columns.split(cells));
+    /// Adds a row of a file, or what is wrong with it.
+    fn add(&mut self, file: usize, row: RawRow<'_>, columns: &Columns) {
+        let RawRow { line, cells, image } = row;
+        let place = (file, line);
+        let (label, word) = (columns.label(cells), columns.split(cells));
+        let written =
+            image.as_ref().map_or_else(|| columns.path(cells), |image| image.name.clone());
         let n_before = self.problems.len();
-        let mut wrong = |what: String| self.problems.push((line, what));
+        let mut wrong = |what: String| self.problems.push((place, what));
         let label = self.labels.add(label);
         if written.is_empty() {
             wrong("the path is empty".to_owned());
         } else if let Err(what) = &label {
             wrong(what.clone());
         }
-        if written.contains("://") {
+        if written.contains("://") && image.is_none() {
             wrong(format!("`{written}` is a URL; download the image first"));
         }
         let part = layout::part_named(word);
@@ -129,20 +217,53 @@ impl Found {
         else {
             return;
         };
-        let path = self.locate(&written);
-        if let Some(&first) = self.places.get(&path) {
-            let Row { line: earlier, candidate } = &self.rows[first];
+        let (path, origin) = match image {
+            Some(image) => {
+                let name = names::text_of(written.as_ref());
+                let inside = files::name_of(&self.files[file].path);
+                let path = if self.files.len() > 1 { format!("{inside}/{name}") } else { name };
+                (path, Origin::Member(image.archive, image.number))
+            }
+            None => (self.locate(&written), Origin::File(Arc::clone(&self.root))),
+        };
+        if let Some(&first) = self.places.get(&*path) {
+            let Row { place: earlier, candidate } = &self.rows[first];
             let same = label == candidate.label && candidate.part == part;
             let what = if same { "repeats" } else { "contradicts" };
-            self.problems.push((line, format!("`{path}` {what} line {earlier}")));
+            let earlier = self.named(*earlier, file);
+            self.problems.push((place, format!("`{path}` {what} {earlier}")));
             return;
         }
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
-        let origin = Origin::File(Arc::clone(&self.root));
-        let candidate = Candidate { part, group, ..Candidate::new(path.clone(), label, origin) };
-        self.places.insert(path, self.rows.len());
-        self.rows.push(Row { line, candidate });
+        self.places.insert(path.as_str().into(), self.rows.len());
+        let candidate = Candidate { part, group, ..Candidate::new(path, label, origin) };
+        self.rows.push(Row { place, candidate });
+    }
+
+    /// Gives the rows the parts that the names of their files say.
+    fn take_parts_of_files(&mut self) {
+        for Row { place: (file, _), candidate } in &mut self.rows {
+            candidate.part = self.files[*file].part;
+        }
+    }
+
+    /// A row as it is named in a message about the file `seen_from`: "line 3".
+    fn named(&self, (file, line): RowPlace, seen_from: usize) -> String {
+        let TableFile { path, unit, .. } = &self.files[file];
+        let place = format!("{unit} {line}");
+        if file == seen_from { place } else { format!("{}, {place}", files::name_of(path)) }
+    }
+
+    /// The problems with the rows that they are about, in their order.
+    fn described_problems(&mut self) -> Vec<String> {
+        self.problems.sort();
+        let is_one = self.files.len() == 1;
+        let problems = self.problems.iter().map(|(place, what)| {
+            let seen_from = if is_one { place.0 } else { usize::MAX };
+            format!("{}: {what}", self.named(*place, seen_from))
+        });
+        problems.collect()
     }
 
     /// The path of an image below the root as text.
@@ -169,7 +290,6 @@ impl Found {
 mod tests {
     use super::*;
     use crate::base::fs;
-    use crate::dataset::part::Part;
     use crate::dataset::scan::tests::folder;
     use crate::spec::{ColumnsSpec, Location};
 
@@ -179,14 +299,8 @@ mod tests {
         let location =
             |name: &str| Location { written: name.to_owned(), path: directory.path().join(name) };
         fs::write_atomic(&directory.path().join("images.csv"), table.as_bytes()).unwrap();
-        list(
-            &TableSpec {
-                table: location("images.csv"),
-                columns: ColumnsSpec::default(),
-                root: root.map(location),
-            },
-            TargetSpec::Class,
-        )
+        let (table, root) = (location("images.csv"), root.map(location));
+        list(&TableSpec { table, columns: ColumnsSpec::default(), root }, TargetSpec::Class, None)
     }
 
     #[test]
@@ -256,11 +370,8 @@ mod tests {
         let path = directory.path().join("images.csv");
         fs::write_atomic(&path, table.as_bytes()).unwrap();
         let table = Location { written: String::new(), path };
-        let listing = list(
-            &TableSpec { table, columns: ColumnsSpec::default(), root: None },
-            TargetSpec::Class,
-        )
-        .unwrap();
+        let table = TableSpec { table, columns: ColumnsSpec::default(), root: None };
+        let listing = list(&table, TargetSpec::Class, None).unwrap();
         let paths: Vec<&str> = listing.candidates.iter().map(|c| &*c.path).collect();
         assert_eq!(paths, ["a.jpg", "in/b.jpg"]);
     }

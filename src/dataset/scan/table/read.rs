@@ -1,14 +1,35 @@
 //! Reads a table of images as rows of text: CSV, TSV or JSON lines.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::columns::Columns;
 use crate::base::fs;
 use crate::base::text;
+use crate::dataset::archive::Archive;
 use crate::dataset::error::DatasetError;
 
 /// Separators of tables, the most usual first.
 const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+/// A row as it is read.
+pub(super) struct RawRow<'a> {
+    /// Its line in the file, or its number; from 1.
+    pub(super) line: u64,
+    /// The cells that were picked.
+    pub(super) cells: &'a [&'a str],
+    /// Its image, if it is in the table itself.
+    pub(super) image: Option<RowImage>,
+}
+
+/// An image inside of a table.
+pub(super) struct RowImage {
+    pub(super) archive: Arc<Archive>,
+    /// Its number in the archive.
+    pub(super) number: u32,
+    /// A name that no other image of the table has.
+    pub(super) name: String,
+}
 
 /// Takes a row: its line in the file, from 1, and the cells that were picked.
 type OnRow<'a> = dyn FnMut(u64, &[&str]) + 'a;
@@ -23,7 +44,7 @@ type OnRow<'a> = dyn FnMut(u64, &[&str]) + 'a;
 pub(super) fn read(
     path: &Path,
     find: impl FnOnce(&[String]) -> Result<Columns, DatasetError>,
-    mut on_row: impl FnMut(&Columns, u64, &[&str]),
+    mut on_row: impl FnMut(&Columns, RawRow<'_>),
 ) -> Result<Columns, DatasetError> {
     let fail = |problem: String| DatasetError::Table {
         path: path.to_path_buf(),
@@ -45,14 +66,18 @@ pub(super) fn read(
         let names = keys(text).map_err(&fail)?;
         let columns = find(&names)?;
         let picked: Vec<&str> = columns.picked.iter().map(|&at| names[at].as_str()).collect();
-        let read = json_lines(text, &picked, &mut |line, cells| on_row(&columns, line, cells));
+        let read = json_lines(text, &picked, &mut |line, cells| {
+            on_row(&columns, RawRow { line, cells, image: None });
+        });
         read.map_err(fail).map(|()| columns)
     } else {
         let mut reader = separated(text);
         let head = reader.headers().map_err(|error| fail(error.to_string()))?;
         let names: Vec<String> = head.iter().map(str::to_owned).collect();
         let columns = find(&names)?;
-        let on_row = &mut |line, cells: &[&str]| on_row(&columns, line, cells);
+        let on_row = &mut |line, cells: &[&str]| {
+            on_row(&columns, RawRow { line, cells, image: None });
+        };
         let read = records(text, &mut reader, names.len(), &columns.picked, on_row);
         read.map_err(fail).map(|()| columns)
     }
@@ -167,7 +192,7 @@ mod tests {
             let find = Columns::find(columns, &ColumnsSpec::default(), TargetSpec::Class);
             Ok(find.unwrap())
         };
-        read(file.path(), find, |_, line, cells| {
+        read(file.path(), find, |_, RawRow { line, cells, .. }| {
             rows.push((line, cells.iter().map(ToString::to_string).collect()));
         })?;
         Ok((names, rows))

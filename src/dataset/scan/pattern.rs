@@ -13,6 +13,9 @@ const MOST: usize = 100_000;
 /// # Errors
 /// When it is not a pattern, or has too many files; when nothing fits `*`.
 pub(super) fn expand(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+    if pattern.exists() {
+        return Ok(vec![pattern.to_path_buf()]);
+    }
     let text = names::text_of_path(pattern);
     let mut files = vec![];
     for text in braces(&text)? {
