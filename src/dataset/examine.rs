@@ -11,7 +11,7 @@ use super::likeness::Likeness;
 use super::pixels::{Cached, Pixels};
 use super::reading::{self, Finding, Reading};
 use super::resize::Resizer;
-use super::scan::{Candidate, Listing};
+use super::scan::{Candidate, Listing, Weight};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
@@ -85,9 +85,19 @@ impl Dataset {
                 if let Some(group) = &candidate.group {
                     write!(text, "\u{2}{}", &**group)?;
                 }
+                if !candidate.weight.is_usual() {
+                    write!(text, "\u{6}{}", candidate.weight.number())?;
+                }
             }
             Ok(())
         })
+    }
+
+    /// The weights of all images in training; `None` if all are 1.
+    pub fn weights(&self) -> Option<Vec<f32>> {
+        let weights = self.samples.iter().map(|sample| sample.candidate.weight);
+        let is_needed = weights.clone().any(|weight| !weight.is_usual());
+        is_needed.then(|| weights.map(Weight::number).collect())
     }
 
     /// The target of the image at a position.

@@ -88,7 +88,8 @@ fn replace_others(
         }
         entries.retain(|entry| {
             let name = entry.key.as_str();
-            let is_other = groups.iter().any(|group| group != chosen && group.contains(&name));
+            let is_other =
+                !chosen.contains(&name) && groups.iter().any(|group| group.contains(&name));
             !is_other || sources[entry.key_span.source].kind == SourceKind::Override
         });
     }

@@ -123,19 +123,18 @@ impl Recorder {
         &self.history
     }
 
-    /// Writes the path, label, split and digest of each image, and its group if the
-    /// images have groups.
+    /// Writes the path, label, split and digest of each image, and what the columns `more` name.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write_splits(
         &self,
-        has_groups: bool,
+        more: impl Iterator<Item = &'static str>,
         rows: impl Iterator<Item = Vec<String>>,
     ) -> Result<(), FileError> {
         let label = layout::label_column(self.target);
         let mut columns = ["path", label, "split", "digest"].map(str::to_owned).to_vec();
-        columns.extend(has_groups.then(|| "group".to_owned()));
+        columns.extend(more.map(str::to_owned));
         table::write(&self.directory.join(layout::SPLITS), &columns, rows)
     }
 

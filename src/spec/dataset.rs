@@ -215,6 +215,9 @@ pub struct ColumnsSpec {
     /// Group of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Weight of the image's loss in training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
     /// What separates the labels of an image that may have several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,

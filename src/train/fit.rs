@@ -56,6 +56,8 @@ pub struct Course<'a> {
     /// What the training images are measured by. Validation images are measured by the plain loss,
     /// so that stages and runs can be compared.
     pub goal: Goal,
+    /// Weights of the losses of all images, by their positions; `None` if all are 1.
+    pub weights: Option<Vec<f32>>,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
     /// When the stage ends early.
@@ -149,7 +151,13 @@ fn train_epoch(
         let samples = visits.iter().map(|&visit| stream_of(stream, visit)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
-            let found = course.goal.evaluate(logits, &targets);
+            let found = match &course.weights {
+                None => course.goal.evaluate(logits, &targets),
+                Some(weights) => {
+                    let weights = visits.iter().map(|visit| weights[visit.sample]);
+                    course.goal.evaluate_weighted(logits, &targets, weights)
+                }
+            };
             outcome = Some((found.loss, found.score));
             found.slope
         };

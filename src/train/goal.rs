@@ -113,6 +113,31 @@ impl Goal {
         Reached { loss, score: scores.sum(), slope }
     }
 
+    /// Evaluates outputs like [`evaluate`](Self::evaluate), where the loss of each image has a weight.
+    /// The sum over the batch is divided by the number of images, as in Keras. Weights do not affect
+    /// scores.
+    pub fn evaluate_weighted(
+        &self,
+        outputs: &Tensor,
+        targets: &[Target],
+        weights: impl Iterator<Item = f32>,
+    ) -> Reached {
+        let n = targets.len() as f64;
+        let (mut loss, mut score) = (0.0, 0.0);
+        let mut slope = Vec::with_capacity(outputs.values().len());
+        for ((row, target), weight) in outputs.rows().zip(targets).zip(weights) {
+            let row = Tensor::new(&[1, row.len()], row.to_vec());
+            let one = self.evaluate(&row, std::slice::from_ref(target));
+            let weight = f64::from(weight);
+            loss += weight * one.loss;
+            score += one.score;
+            slope.extend(
+                one.slope.values().iter().map(|&slope| (f64::from(slope) * weight / n) as f32),
+            );
+        }
+        Reached { loss: loss / n, score, slope: Tensor::new(outputs.shape(), slope) }
+    }
+
     /// The mean score of images.
     pub fn score(&self, mean: f64) -> Score {
         match self.readout.target() {
@@ -183,5 +208,24 @@ mod tests {
         let goal = Goal::validation(Readout::Number(standard));
         let reached = goal.evaluate(&Tensor::new(&[1, 1], vec![1.0]), &[Target::Number(9.0)]);
         assert_eq!((reached.score, reached.loss), (3.0, 2.25));
+    }
+
+    #[test]
+    fn a_weight_multiplies_the_loss_of_its_image_and_its_gradient() {
+        let goal = Goal::validation(Readout::Softmax);
+        let rows = [vec![0.3, -1.2, 0.8], vec![-0.5, 2.0, 0.1]];
+        let outputs = Tensor::new(&[2, 3], rows.concat());
+        let targets = [Target::Class(0), Target::Class(2)];
+        let whole = goal.evaluate(&outputs, &targets);
+        let ones = goal.evaluate_weighted(&outputs, &targets, [1.0, 1.0].into_iter());
+        assert!((whole.loss - ones.loss).abs() < 1e-12);
+        let pairs = whole.slope.values().iter().zip(ones.slope.values());
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-7));
+        let one = |i: usize| goal.evaluate(&Tensor::new(&[1, 3], rows[i].clone()), &targets[i..=i]);
+        let found = goal.evaluate_weighted(&outputs, &targets, [0.0, 3.0].into_iter());
+        assert!((found.loss - 3.0 * one(1).loss / 2.0).abs() < 1e-12);
+        assert_eq!(found.slope.values()[..3], [0.0; 3]);
+        let expected = one(1).slope.values()[1] * 1.5;
+        assert!((found.slope.values()[4] - expected).abs() < 1e-7);
     }
 }

@@ -225,6 +225,17 @@ fn parquet_files_of_hugging_face_are_trained_on_as_they_are() {
 }
 
 #[test]
+fn parquet_files_may_have_lists_of_labels() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let file = project().join("tests/it/data/several-labels.parquet");
+    let given = format!("dataset.table={}", file.display());
+    done(&run(&workshop, &["-S", &given, "-S", "dataset.labels=many"]));
+    let rows = splits(&workshop, "small");
+    assert!(rows.contains("\n00,disc|dark,") || rows.contains("\n00,dark|disc,"), "{rows}");
+    assert!(rows.contains("\n15,ring,"), "{rows}");
+}
+
+#[test]
 fn a_table_may_be_many_files_and_be_evaluated_on() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     for (file, numbers) in [("train.csv", 0..8), ("val.csv", 8..12)] {

@@ -41,6 +41,44 @@ fn divide(workshop: &Workshop) {
 }
 
 #[test]
+fn weights_of_images_count_in_training_and_are_recorded() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let table = |weight: &dyn Fn(usize) -> &'static str| {
+        let rows = ["disc", "ring"].map(|class| {
+            let row = |i| format!("pictures/{class}/{i:03}.png,{class},{}\n", weight(i));
+            (0..12).map(row).collect::<Vec<String>>().concat()
+        });
+        format!("path,label,weight\n{}", rows.concat())
+    };
+    std::fs::write(workshop.path("weighted.csv"), table(&|i| ["", "0", "2.5"][i % 3])).unwrap();
+    let given = format!("dataset.table={}", workshop.text("weighted.csv"));
+    let weight = "dataset.columns={ weight: weight }";
+    // A column of this name may be anything, so it must be asked for.
+    done(&run(&workshop, &["-S", &given, "-S", "name=plain"]));
+    done(&run(&workshop, &["-S", &given, "-S", weight, "-S", "name=weighted"]));
+    let text = |file: &str| std::fs::read_to_string(workshop.path(file)).unwrap();
+    assert!(
+        text("runs/weighted/splits.csv").starts_with("path,label,split,digest,sample_weight\n")
+    );
+    assert!(!text("runs/plain/splits.csv").contains("sample_weight"));
+    let loss = |run: &str| text(&format!("runs/{run}/metrics.csv"));
+    assert_ne!(loss("plain"), loss("weighted"));
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/weighted"), "--no-cache"]));
+    // The table of the run trains to the same numbers.
+    let again = format!("dataset.table={}", workshop.text("runs/weighted/splits.csv"));
+    let root = format!("dataset.root={}", workshop.text(""));
+    done(&run(&workshop, &["-S", &again, "-S", &root, "-S", "name=again"]));
+    assert_eq!(loss("weighted"), loss("again"));
+    std::fs::write(workshop.path("wrong.csv"), table(&|i| ["", "-1", "much"][i % 3])).unwrap();
+    let given = format!("dataset.table={}", workshop.text("wrong.csv"));
+    let said = run(&workshop, &["-S", &given, "-S", weight]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    for line in ["line 3: `-1` is not a weight", "line 4: `much` is not a weight"] {
+        assert!(said.err.contains(line), "{line}: {}", said.err);
+    }
+}
+
+#[test]
 fn a_directory_with_train_val_and_test_needs_nothing_else() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     divide(&workshop);

@@ -177,7 +177,7 @@ fn files_and_run_give_the_same_numbers_in_their_unit() {
     }
     let images = workshop.text("images");
     let said = alpaca_run(&["evaluate", &workshop.text("runs/small"), "--data", &images]);
-    assert_eq!(said.code, Some(2));
+    assert_eq!(said.code, Some(1));
     assert!(said.err.contains("no numbers to evaluate on"), "{}", said.err);
     let table = workshop.text("ages.csv");
     let said = alpaca_run(&["evaluate", &workshop.text("runs/small"), "--data", &table, "--json"]);
@@ -360,6 +360,6 @@ fn samples_of_shards_may_have_a_number_and_directories_not() {
     pack(&workshop, "images", "images.zip");
     let archive = format!("dataset.archive={}", workshop.text("images.zip"));
     let said = run(&workshop, &["-S", &archive, "-S", head]);
-    assert_eq!(said.code, Some(1));
+    assert_eq!(said.code, Some(2));
     assert!(said.err.contains("directories are classes, not numbers"), "{}", said.err);
 }

@@ -321,7 +321,7 @@ fn samples_of_shards_may_have_several_labels() {
     // Samples without the key have lost their labels.
     let other = "dataset.columns={ label: tags }";
     let said = run(&workshop, &["-S", &shards, "-S", head, "-S", other]);
-    assert_eq!(said.code, Some(1));
+    assert_eq!(said.code, Some(2));
     assert!(said.err.contains("there is no column `tags`"), "{}", said.err);
 }
 

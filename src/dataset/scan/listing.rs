@@ -28,12 +28,43 @@ pub struct Candidate {
     pub part: Option<Part>,
     /// The group that it belongs to. All images of a group are in one part of the split.
     pub group: Option<Group>,
+    /// The weight of its loss in training.
+    pub weight: Weight,
+}
+
+/// The weight of an image in training: a number of at least 0, usually 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight(u32);
+
+impl Weight {
+    /// A weight from the text of a number. `None` if it is not a finite number of at least 0.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let number: f32 = text.parse().ok()?;
+        (number.is_finite() && number >= 0.0).then_some(Self(number.to_bits()))
+    }
+
+    /// The number.
+    pub fn number(self) -> f32 {
+        f32::from_bits(self.0)
+    }
+
+    /// Whether it is 1.
+    pub fn is_usual(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self(1.0_f32.to_bits())
+    }
 }
 
 impl Candidate {
     /// A file that is in no part of a split and no group.
     pub fn new(path: impl Into<Box<str>>, label: usize, origin: Origin) -> Self {
-        Self { path: path.into(), label, origin, part: None, group: None }
+        let (part, group, weight) = (None, None, Weight::default());
+        Self { path: path.into(), label, origin, part, group, weight }
     }
 
     /// A file of this path below the working directory, in no part of a split and no group.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use alpaca_random::SeedStream;
 
-pub use self::listing::{Candidate, Group, Listing, Origin};
+pub use self::listing::{Candidate, Group, Listing, Origin, Weight};
 use self::tree::{ArchiveTree, Disk};
 use super::archive;
 use super::error::DatasetError;

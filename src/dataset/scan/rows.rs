@@ -2,7 +2,7 @@
 
 use super::files;
 use super::gathered::{Gathered, Ordered};
-use super::listing::{Candidate, Listing};
+use super::listing::{Candidate, Listing, Weight};
 use crate::dataset::error::DatasetError;
 use crate::dataset::labels::Labels;
 use crate::dataset::part::Part;
@@ -43,4 +43,16 @@ pub(super) fn finish(
         None => Listing { classes, labels: Labels::Class, candidates, split_by: None, warnings },
     };
     Ok(Listing { labels, ..listing })
+}
+
+/// The weight of an image in training, as it is written. Without one it is 1.
+///
+/// # Errors
+/// When it is not a number of at least 0.
+pub(super) fn weight(written: &str) -> Result<Weight, String> {
+    if written.is_empty() {
+        return Ok(Weight::default());
+    }
+    Weight::of_text(written)
+        .ok_or_else(|| format!("`{written}` is not a weight; write a number of at least 0"))
 }

@@ -333,14 +333,17 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
 
 fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Result<(), FileError> {
     let has_groups = dataset.samples.iter().any(|sample| sample.candidate.group.is_some());
+    let has_weights = dataset.weights().is_some();
     let rows = dataset.samples.iter().zip(split.parts()).map(|(sample, part)| {
-        let Candidate { path, label, group, .. } = &sample.candidate;
+        let Candidate { path, label, group, weight, .. } = &sample.candidate;
         let label = dataset.labels.text(&dataset.classes, *label);
         let mut row =
             vec![path.to_string(), label, part.name().to_owned(), sample.digest.to_string()];
         row.extend(has_groups.then(|| group.as_deref().unwrap_or_default().to_owned()));
+        row.extend(has_weights.then(|| weight.number().to_string()));
         row
     });
-    recorder.write_splits(has_groups, rows)?;
+    let more = [has_groups.then_some("group"), has_weights.then_some("sample_weight")];
+    recorder.write_splits(more.into_iter().flatten(), rows)?;
     recorder.write_classes(&dataset.classes)
 }

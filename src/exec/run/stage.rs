@@ -102,6 +102,7 @@ pub(crate) fn run(
             best_by: spec.best_by,
         },
         goal: goal(spec, &images),
+        weights: images.dataset.weights(),
         best_by: spec.best_by,
         early_stopping: spec.early_stopping,
         stream,

@@ -192,6 +192,8 @@ pub(in crate::pipeline) struct RawColumns {
     /// Set of the image: `train`, `validation`, `test` or a usual name for them. Rows without a
     /// value are drawn as `split` says.
     pub(in crate::pipeline) split: Option<String>,
+    /// Weight of the image's loss in training: a number of at least 0, and 1 without a value.
+    pub(in crate::pipeline) weight: Option<String>,
     /// Group of the image, such as a patient or a video. All images of a group go into the same
     /// set.
     pub(in crate::pipeline) group: Option<String>,

@@ -169,8 +169,8 @@ fn check_companions(raw: &RawDataset, at: &KeyPath, problems: &mut Vec<Problem>)
 }
 
 fn columns(raw: RawColumns) -> ColumnsSpec {
-    let RawColumns { path, label, split, group, separator } = raw;
-    ColumnsSpec { path, label, split, group, separator }
+    let RawColumns { path, label, split, group, weight, separator } = raw;
+    ColumnsSpec { path, label, split, group, weight, separator }
 }
 
 fn generator(

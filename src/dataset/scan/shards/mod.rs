@@ -128,7 +128,7 @@ impl Found {
 
     fn add(&mut self, file: &File, archive: &Arc<Archive>, samples: Vec<Sample>) {
         for (number, sample) in samples.into_iter().enumerate() {
-            let Sample { name, label, split, group } = sample;
+            let Sample { name, label, split, group, weight } = sample;
             let path = format!("{}/{name}", file.name);
             let mut wrong = |what: String| self.problems.push(format!("{path}: {what}"));
             let part = match (file.part, layout::part_named(&split)) {
@@ -150,8 +150,16 @@ impl Found {
             };
             let group =
                 (!group.is_empty()).then(|| self.groups.get(&names::text_of(group.as_ref())));
+            let weight = match rows::weight(&weight) {
+                Ok(weight) => weight,
+                Err(what) => {
+                    self.problems.push(format!("{path}: {what}"));
+                    continue;
+                }
+            };
             let origin = Origin::Member(Arc::clone(archive), number as u32);
-            self.candidates.push(Candidate { part, group, ..Candidate::new(path, label, origin) });
+            let new = Candidate::new(path, label, origin);
+            self.candidates.push(Candidate { part, group, weight, ..new });
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Sample {
     pub(super) split: String,
     /// Group; empty if it has none.
     pub(super) group: String,
+    /// Weight in training; empty if it is 1.
+    pub(super) weight: String,
 }
 
 /// A shard.
@@ -154,6 +156,7 @@ fn samples(
             label: fields.get(&names[columns.label_column()]).cloned(),
             split: columns.split(&cells).to_owned(),
             group: columns.group(&cells).unwrap_or_default().to_owned(),
+            weight: columns.weight(&cells).to_owned(),
         });
         record.places.push(opened.archive.place(number));
     }

@@ -73,6 +73,7 @@ pub(in crate::dataset::scan) struct Columns {
     pub(in crate::dataset::scan) label_name: String,
     split: Option<usize>,
     group: Option<usize>,
+    weight: Option<usize>,
     /// Name of the column with the part of the split.
     pub(in crate::dataset::scan) split_name: Option<String>,
 }
@@ -148,6 +149,11 @@ impl Columns {
         self.split.map_or("", |at| cells[at])
     }
 
+    /// The weight in training; empty if it is 1.
+    pub(in crate::dataset::scan) fn weight<'a>(&self, cells: &[&'a str]) -> &'a str {
+        self.weight.map_or("", |at| cells[at])
+    }
+
     /// The group; `None` if the table has none.
     pub(in crate::dataset::scan) fn group<'a>(&self, cells: &[&'a str]) -> Option<&'a str> {
         self.group.map(|at| cells[at])
@@ -184,13 +190,15 @@ impl<'a> Search<'a> {
         let label = self.needed("label", spec.label.as_deref(), &usual);
         let split = self.optional("split", spec.split.as_deref(), &SPLITS);
         let group = self.optional("group", spec.group.as_deref(), &["group"]);
+        // A column `weight` may be that of an animal.
+        let weight = self.optional("weight", spec.weight.as_deref(), &["sample_weight"]);
         let Search { names, picked, problems, help, .. } = self;
         if !problems.is_empty() {
             return Err((problems, help));
         }
         let split_name = split.map(|split| names[picked[split]].clone());
         let label_name = names[picked[label]].clone();
-        Ok(Columns { picked, path, label, label_name, split, group, split_name })
+        Ok(Columns { picked, path, label, label_name, split, group, weight, split_name })
     }
 
     /// Picks a column. Returns its position among the picked ones.

@@ -211,6 +211,7 @@ impl Found {
         if part.is_none() && !word.is_empty() {
             wrong(format!("`{word}` is not a set; write train, validation or test"));
         }
+        let weight = rows::weight(columns.weight(cells)).map_err(&mut wrong).unwrap_or_default();
         let Ok(label) = label
             .map_err(drop)
             .and_then(|label| if self.problems.len() > n_before { Err(()) } else { Ok(label) })
@@ -237,7 +238,7 @@ impl Found {
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
         self.places.insert(path.as_str().into(), self.rows.len());
-        let candidate = Candidate { part, group, ..Candidate::new(path, label, origin) };
+        let candidate = Candidate { part, group, weight, ..Candidate::new(path, label, origin) };
         self.rows.push(Row { place, candidate });
     }
 

@@ -151,7 +151,7 @@ impl Sheet {
         built.expect("fields of a schema are a schema")
     }
 
-    /// A value as text; the name of a class in place of its number.
+    /// A value as text; the name of a class in place of its number, and a list in JSON.
     fn text(&self, column: &str, field: &Field) -> String {
         let number = |number: i64| {
             let names = self.classes.get(column)?;
@@ -170,6 +170,11 @@ impl Sheet {
             Field::Group(row) => {
                 let first = row.get_column_iter().next();
                 first.map_or(String::new(), |(name, field)| self.text(name, field))
+            }
+            Field::ListInternal(list) => {
+                let values = list.elements().iter().map(|value| self.text(column, value));
+                let values: Vec<String> = values.collect();
+                serde_json::to_string(&values).expect("text is plain data")
             }
             other => other.to_string(),
         }
@@ -252,7 +257,9 @@ fn part_of(field: &TypePtr, inner: &str) -> Option<TypePtr> {
 fn class_labels(note: &serde_json::Value) -> Vec<(String, Vec<String>)> {
     let features = note["info"]["features"].as_object().into_iter().flatten();
     let named = features.filter_map(|(column, feature)| {
-        let names = feature["names"].as_array()?;
+        // Of a list, the feature of its values; older versions wrote it as the only item of a list.
+        let all = [feature, &feature["feature"], &feature[0]];
+        let names = all.into_iter().find_map(|feature| feature["names"].as_array())?;
         let names = names.iter().map(|name| name.as_str().unwrap_or_default().to_owned());
         Some((column.clone(), names.collect()))
     });
