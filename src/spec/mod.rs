@@ -6,7 +6,7 @@
 
 /// The keys of a pipeline that do not affect results: locations, names, and how much is done ahead
 /// or saved on the way. The contents of those locations do affect results.
-pub const HARMLESS: [&[&str]; 14] = [
+pub const HARMLESS: [&[&str]; 19] = [
     &["model", "base", "onnx"],
     &["name"],
     &["checkpoint_every"],
@@ -17,6 +17,11 @@ pub const HARMLESS: [&[&str]; 14] = [
     &["dataset", "table"],
     &["dataset", "columns"],
     &["dataset", "root"],
+    &["dataset", "archive"],
+    &["dataset", "shards"],
+    &["dataset", "train_shards"],
+    &["dataset", "validation_shards"],
+    &["dataset", "test_shards"],
     &["dataset", "split", "repeats"],
     &["dataset", "duplicates"],
     &["dataset", "prefetch"],

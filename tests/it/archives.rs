@@ -75,7 +75,8 @@ fn splits(workshop: &Workshop, run: &str) -> String {
 fn an_archive_is_the_same_dataset_as_its_directory() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     std::fs::write(workshop.path("pictures/LICENSE.txt"), "free").unwrap();
-    done(&run(&workshop, &["-S", "name=directory"]));
+    let cache = workshop.text("cache");
+    done(&run(&workshop, &["-S", "name=directory", "--cache-dir", &cache]));
     let page = workshop.text("directory.html");
     done(&alpaca_run(&["report", &workshop.text("runs/directory"), "-o", &page, "--no-cache"]));
     let n_images_of_directory = std::fs::read_to_string(page).unwrap().matches("<img").count();
@@ -86,6 +87,9 @@ fn an_archive_is_the_same_dataset_as_its_directory() {
         let name = archive.replace('.', "-");
         done(&run(&workshop, &["-S", &given, "-S", &format!("name={name}")]));
         assert_eq!(splits(&workshop, "directory"), splits(&workshop, &name), "{archive}");
+        let small = workshop.text("small.yaml");
+        let plan = alpaca_run(&["plan", &small, "-S", &given, "--cache-dir", &cache]);
+        assert!(plan.out.contains("reuse"), "{}{}", plan.out, plan.err);
         let run = workshop.text(&format!("runs/{name}"));
         done(&alpaca_run(&["reproduce", &run, "--no-cache"]));
         let page = workshop.text("page.html");

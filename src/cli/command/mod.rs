@@ -264,13 +264,18 @@ fn check_order(run: &Path, others: &[PathBuf]) -> Result<(), Failure> {
 /// Checks that overrides of a recorded run change only the locations of its inputs.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
     /// Keys of locations.
-    const PLACES: [&str; 8] = [
+    const PLACES: [&str; 13] = [
         "dataset.directory=",
         "dataset.train=",
         "dataset.validation=",
         "dataset.test=",
         "dataset.table=",
         "dataset.root=",
+        "dataset.archive=",
+        "dataset.shards=",
+        "dataset.train_shards=",
+        "dataset.validation_shards=",
+        "dataset.test_shards=",
         "model.weights=",
         "model.base.onnx=",
     ];
@@ -283,7 +288,8 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             notes: vec![],
             hints: vec![
                 "here `-S` can set only where images and weights are: dataset.directory, train, \
-                 validation, test, table and root, model.weights and model.base.onnx"
+                 validation, test, table, root, archive, shards, train_shards, validation_shards and \
+                 test_shards, model.weights and model.base.onnx"
                     .to_owned(),
             ],
         }),

@@ -6,7 +6,6 @@ mod missing;
 mod parquet;
 mod read;
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,8 +49,6 @@ struct Found {
     rows: Vec<Row>,
     labels: Gathered,
     groups: SharedNames,
-    /// Position of the row of each path.
-    places: BTreeMap<Box<str>, usize>,
     problems: Vec<(RowPlace, String)>,
 }
 
@@ -132,6 +129,7 @@ fn read_all(
     if split_name.is_none() {
         found.take_parts_of_files();
     }
+    found.find_repeats();
     let mut help = vec![];
     let missing = missing::files(&found.rows);
     if let Some(&first) = missing.first() {
@@ -184,7 +182,6 @@ impl Found {
             rows: vec![],
             labels,
             groups: SharedNames::default(),
-            places: BTreeMap::new(),
             problems: vec![],
         }
     }
@@ -227,19 +224,30 @@ impl Found {
             }
             None => (self.locate(&written), Origin::File(Arc::clone(&self.root))),
         };
-        if let Some(&first) = self.places.get(&*path) {
-            let Row { place: earlier, candidate } = &self.rows[first];
-            let same = label == candidate.label && candidate.part == part;
-            let what = if same { "repeats" } else { "contradicts" };
-            let earlier = self.named(*earlier, file);
-            self.problems.push((place, format!("`{path}` {what} {earlier}")));
-            return;
-        }
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
-        self.places.insert(path.as_str().into(), self.rows.len());
         let candidate = Candidate { part, group, weight, ..Candidate::new(path, label, origin) };
         self.rows.push(Row { place, candidate });
+    }
+
+    /// Adds a problem for each row with the path of an earlier one.
+    fn find_repeats(&mut self) {
+        let path = |position: &usize| &self.rows[*position].candidate.path;
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_unstable_by(|a, b| path(a).cmp(path(b)).then(a.cmp(b)));
+        let same = order.chunk_by(|a, b| path(a) == path(b)).filter(|same| same.len() > 1);
+        let mut problems = vec![];
+        for same in same {
+            let Row { place: earlier, candidate: first } = &self.rows[same[0]];
+            for &position in &same[1..] {
+                let Row { place, candidate } = &self.rows[position];
+                let is_same = candidate.label == first.label && candidate.part == first.part;
+                let what = if is_same { "repeats" } else { "contradicts" };
+                let earlier = self.named(*earlier, place.0);
+                problems.push((*place, format!("`{}` {what} {earlier}", candidate.path)));
+            }
+        }
+        self.problems.extend(problems);
     }
 
     /// Gives the rows the parts that the names of their files say.
