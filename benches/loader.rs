@@ -17,9 +17,9 @@ use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
 use alpaca_run::dataset::resize::Resizer;
 use alpaca_run::dataset::{decode, examine, scan};
 use alpaca_run::spec::{
-    Alpha, AugmentationSpec, ColumnsSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange,
-    Fill, Fit, Flip, ImageSize, Interpolation, Location, OnBadImage, PixelSpec, Prefetch,
-    Preprocessing, ResizeSpec, SplitBy, SplitSpec, TargetSpec,
+    Alpha, AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange, Fill, Fit, Flip,
+    ImageSize, Interpolation, Location, OnBadImage, PixelSpec, Prefetch, Preprocessing, ResizeSpec,
+    SplitBy, SplitSpec, TargetSpec,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -140,7 +140,7 @@ fn passes(c: &mut Criterion) {
     for (name, memory) in [("decoding each", 0), ("from cached pixels", 1 << 30)] {
         let room = PixelRoom { memory, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(PIXELS, room));
-        let listing = scan::scan_some(&folder(), &ColumnsSpec::default(), TargetSpec::Class, None)
+        let listing = scan::scan_some(&folder(), None, TargetSpec::Class, None)
             .expect("the drawn images exist");
         let dataset = examine::examine(
             listing,

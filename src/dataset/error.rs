@@ -150,6 +150,16 @@ pub enum DatasetError {
         /// Whether each class is divided by the fractions.
         is_exact: bool,
     },
+    /// There are fewer images or groups than folds.
+    #[error("{} cannot be divided into {folds} folds", text::count(*n, unit))]
+    FewFolds {
+        /// Number of images or groups.
+        n: usize,
+        /// "image" or "group".
+        unit: &'static str,
+        /// Number of folds.
+        folds: usize,
+    },
     /// A file that cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
@@ -281,7 +291,7 @@ impl DatasetError {
             Self::BadImages { .. } => Code::BadImages,
             Self::SplitLeak { .. } => Code::SplitLeak,
             Self::TwoClasses { .. } => Code::TwoClasses,
-            Self::EmptySplit { .. } => Code::EmptySplit,
+            Self::EmptySplit { .. } | Self::FewFolds { .. } => Code::EmptySplit,
             Self::OtherClasses { .. } => Code::OtherClasses,
             Self::GivenSplit { .. } => Code::GivenSplit,
             Self::Pattern(_) => Code::BadPattern,
@@ -409,6 +419,10 @@ impl DatasetError {
                  parentheses; paths are below the dataset directory"
                     .to_owned(),
             ],
+            Self::FewFolds { n, unit, .. } if *n > 1 => {
+                vec![format!("use at most {n} folds; a fold has at least one {unit}")]
+            }
+            Self::FewFolds { unit, .. } => vec![format!("folds need at least two {unit}s")],
             Self::EmptySplit { classes, n_parts, is_exact, .. } => {
                 too_small(classes, *n_parts, *is_exact)
             }

@@ -395,8 +395,8 @@ mod tests {
     use crate::dataset::pixels::PixelRoom;
     use crate::dataset::scan;
     use crate::spec::{
-        Alpha, ColumnsSpec, DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec,
-        Interpolation, Location, OnBadImage, ResizeSpec, SplitBy, SplitSpec, TargetSpec,
+        Alpha, DatasetSource, Duplicates, FactorRange, Fit, GeneratorSpec, Interpolation, Location,
+        OnBadImage, ResizeSpec, SplitBy, SplitSpec, TargetSpec,
     };
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
@@ -444,8 +444,7 @@ mod tests {
         let spec = spec(source, prefetch);
         let room = PixelRoom { memory: 0, disk: 0, root: None };
         let pixels = Arc::new(Pixels::new(spec.pixels(), room));
-        let listing =
-            scan::scan_some(folder, &ColumnsSpec::default(), TargetSpec::Class, None).unwrap();
+        let listing = scan::scan_some(folder, None, TargetSpec::Class, None).unwrap();
         let dataset = examine::examine(
             listing,
             OnBadImage::Error,

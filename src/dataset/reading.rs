@@ -122,7 +122,7 @@ pub(super) fn content(candidate: &Candidate) -> Result<(Digest, Vec<u8>), Findin
 
 /// What a file is whose content cannot be decoded.
 pub(super) fn unreadable(candidate: &Candidate, reason: DecodeError) -> Finding {
-    if reason.is_no_image(&candidate.path) {
+    if !candidate.is_named && reason.is_no_image(&candidate.path) {
         Finding::Ignored(reason)
     } else {
         Finding::Bad(reason)
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::base::fs;
     use crate::dataset::likeness::Likeness;
-    use crate::spec::{ColumnsSpec, DatasetSource, Location, TargetSpec};
+    use crate::spec::{DatasetSource, Location, TargetSpec};
 
     /// Reads the files of a directory, and returns how many were read and the digests of all.
     fn read(root: &Path, cache: &Path) -> (usize, Vec<Digest>) {
@@ -154,9 +154,7 @@ mod tests {
         let known = KnownImages::of(&DatasetSource::Directory { directory }, Some(cache));
         let (tally, cancel, n_read) = (Tally::default(), Cancel::new(), AtomicUsize::new(0));
         let reading = Reading { known: &known, tally: &tally, cancel: &cancel, work: ("", "") };
-        let candidates = scan::scan_some(root, &ColumnsSpec::default(), TargetSpec::Class, None)
-            .unwrap()
-            .candidates;
+        let candidates = scan::scan_some(root, None, TargetSpec::Class, None).unwrap().candidates;
         let (mut paths, mut images) = (vec![], vec![]);
         let records = reading.all(
             candidates,

@@ -4,6 +4,8 @@
 //! numbers decide the parts, so the order of files has no influence, and adding an image moves few
 //! others. Images whose part is given stay in it.
 
+use std::collections::BTreeSet;
+
 use alpaca_random::SeedStream;
 
 use super::copies;
@@ -24,6 +26,7 @@ pub fn split(
     spec: &SplitSpec,
     duplicates: Duplicates,
 ) -> Result<Split, DatasetError> {
+    check_folds(dataset, spec)?;
     let split = divide(dataset, spec);
     check_parts(dataset, &split, spec)?;
     let pairs = match duplicates {
@@ -31,6 +34,21 @@ pub fn split(
         Duplicates::Error | Duplicates::Drop => copies::in_two_parts(dataset, &split),
     };
     if pairs.is_empty() { Ok(split) } else { Err(DatasetError::SplitLeak { pairs }) }
+}
+
+/// Checks that each fold can have an image, or a group of images.
+fn check_folds(dataset: &Dataset, spec: &SplitSpec) -> Result<(), DatasetError> {
+    let Some(FoldsSpec { folds, .. }) = spec.folds else { return Ok(()) };
+    let drawn = dataset.samples.iter().filter(|sample| sample.candidate.part.is_none());
+    let has_groups = drawn.clone().any(|sample| sample.candidate.group.is_some());
+    let units: BTreeSet<&str> = drawn
+        .map(|sample| sample.candidate.group.as_deref().unwrap_or(&sample.candidate.path))
+        .collect();
+    if units.len() >= folds {
+        return Ok(());
+    }
+    let unit = if has_groups { "group" } else { "image" };
+    Err(DatasetError::FewFolds { n: units.len(), unit, folds })
 }
 
 /// Splits a dataset without checking the result.

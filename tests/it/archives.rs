@@ -103,6 +103,59 @@ fn an_archive_is_the_same_dataset_as_its_directory() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_an_archive_lead_where_they_lead_on_disk() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(target, workshop.path("pictures").join(name)).unwrap();
+    };
+    std::fs::create_dir(workshop.path("pictures/linked")).unwrap();
+    link("../disc/001.png", "linked/one.png");
+    link("../ring/002.png", "linked/two.png");
+    link("ring", "again");
+    for archive in ["all.tar", "all.tar.gz"] {
+        pack(&workshop, "pictures", archive);
+        let keep = ["-S", "dataset.duplicates=keep", "--no-cache"];
+        let count = |given: &str| {
+            let small = workshop.text("small.yaml");
+            let said = alpaca_run(&[&["data", &small, "-S", given, "--json"], &keep[..]].concat());
+            done(&said);
+            let found: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+            (found["n_images"].clone(), found["classes"].clone())
+        };
+        let packed = count(&format!("dataset.archive={}", workshop.text(archive)));
+        assert_eq!(packed, count(&format!("dataset.directory={}", workshop.text("pictures"))));
+        assert_eq!(packed.0, 38);
+    }
+    link("nowhere.png", "linked/lost.png");
+    pack(&workshop, "pictures", "lost.tar");
+    let given = format!("dataset.archive={}", workshop.text("lost.tar"));
+    let said = alpaca_run(&["check", &workshop.text("small.yaml"), "-S", &given]);
+    assert!(said.err.contains("1 name of the archive not used"), "{}", said.err);
+    assert!(said.err.contains("linked/lost.png"), "{}", said.err);
+}
+
+#[test]
+fn a_damaged_file_of_the_cache_is_made_again() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    pack(&workshop, "pictures", "all.tar.gz");
+    let parquet = project().join("tests/it/data/train-00000-of-00001.parquet");
+    for given in [
+        format!("dataset.archive={}", workshop.text("all.tar.gz")),
+        format!("dataset.table={}", parquet.display()),
+    ] {
+        let cache = workshop.text("cache");
+        let small = workshop.text("small.yaml");
+        let plan = || alpaca_run(&["plan", &small, "-S", &given, "--cache-dir", &cache]);
+        done(&plan());
+        for (name, _) in crate::support::program::files_below(&workshop.path("cache/archives-v1")) {
+            std::fs::write(workshop.path("cache/archives-v1").join(name), b"").unwrap();
+        }
+        done(&plan());
+    }
+}
+
 #[test]
 fn an_archive_may_be_split_already() {
     let workshop = Workshop::new(ONE_STAGE, 2);

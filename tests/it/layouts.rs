@@ -41,6 +41,69 @@ fn divide(workshop: &Workshop) {
 }
 
 #[test]
+fn groups_stay_together_also_beside_given_sets() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let table = |split: &dyn Fn(usize) -> &'static str| {
+        let rows = ["disc", "ring"].map(|class| {
+            let row = |i| format!("pictures/{class}/{i:03}.png,{class},g{},{}\n", i / 3, split(i));
+            (0..12).map(row).collect::<Vec<String>>().concat()
+        });
+        format!("path,label,group,split\n{}", rows.concat())
+    };
+    let given = format!("dataset.table={}", workshop.text("images.csv"));
+    // The first image of two groups has a set, and the others follow it.
+    let split = |i: usize| {
+        if i == 0 {
+            "val"
+        } else if i == 3 {
+            "train"
+        } else {
+            ""
+        }
+    };
+    std::fs::write(workshop.path("images.csv"), table(&split)).unwrap();
+    done(&run(&workshop, &["-S", &given]));
+    for (path, set) in sets(&workshop, "small") {
+        let number: usize = path[path.len() - 7..path.len() - 4].parse().unwrap();
+        match number / 3 {
+            0 => assert_eq!(set, "validation", "{path}"),
+            1 => assert_eq!(set, "train", "{path}"),
+            _ => {}
+        }
+    }
+    let split = |i: usize| if i.is_multiple_of(2) { "train" } else { "val" };
+    std::fs::write(workshop.path("images.csv"), table(&split)).unwrap();
+    let said = run(&workshop, &["-S", &given, "-S", "name=shared"]);
+    done(&said);
+    assert!(said.err.contains("the given sets share images of 4 groups"), "{}", said.err);
+    // More folds than groups, rows that are not images, and columns of one name.
+    std::fs::write(workshop.path("images.csv"), table(&|_| "")).unwrap();
+    let small = workshop.text("small.yaml");
+    let split = "dataset.split={ folds: 5, by: stratified }";
+    let said = alpaca_run(&["plan", &small, "-S", &given, "-S", split, "--no-cache"]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("4 groups cannot be divided into 5 folds"), "{}", said.err);
+    std::fs::write(workshop.path("notes"), "words").unwrap();
+    let odd = format!("{}notes,disc,g9,\n", table(&|_| ""));
+    std::fs::write(workshop.path("images.csv"), odd).unwrap();
+    let said = run(&workshop, &["-S", &given, "-S", "name=odd"]);
+    assert!(said.err.contains("D004") && said.err.contains("notes"), "{}", said.err);
+    let twice = table(&|_| "").replacen("group", "label", 1);
+    std::fs::write(workshop.path("images.csv"), twice).unwrap();
+    let said = alpaca_run(&["plan", &small, "-S", &given]);
+    assert!(said.err.contains("there are 2 columns `label`"), "{}", said.err);
+    // A table is evaluated on with the root of the run.
+    std::fs::write(workshop.path("images.csv"), table(&|_| "")).unwrap();
+    std::fs::create_dir(workshop.path("tables")).unwrap();
+    std::fs::rename(workshop.path("images.csv"), workshop.path("tables/images.csv")).unwrap();
+    let given = format!("dataset.table={}", workshop.text("tables/images.csv"));
+    let root = format!("dataset.root={}", workshop.text(""));
+    done(&run(&workshop, &["-S", &given, "-S", &root, "-S", "name=rooted"]));
+    let (rooted, table) = (workshop.text("runs/rooted"), workshop.text("tables/images.csv"));
+    done(&alpaca_run(&["evaluate", &rooted, "--data", &table, "--no-cache"]));
+}
+
+#[test]
 fn weights_of_images_count_in_training_and_are_recorded() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     let table = |weight: &dyn Fn(usize) -> &'static str| {

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::links::{self, Resolved};
 use super::{Archive, Member, tar, zip};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::base::stamp::Stamp;
-use crate::cache::directory::{Bucket, CacheDirectory};
+use crate::cache::directory::{Bucket, CacheDirectory, Found};
 
 /// Number of bytes that tell what a file is: the first block of a tar archive.
 const N_TELLING: u64 = 512;
@@ -49,6 +50,10 @@ pub struct Opened {
     /// Names of its files with the numbers of their members, and of its directories, which end with
     /// a slash. They have forward slashes, and are written as [`names`] writes paths.
     pub names: Vec<(String, Option<u32>)>,
+    /// Names that lead out of the archive, and links that lead nowhere, sorted.
+    pub lost: Vec<String>,
+    /// Names of several files, of which the last counts.
+    pub repeated: Vec<String>,
     /// Whether it is a tar archive.
     pub is_tar: bool,
     /// Whether it was decompressed as a whole, so that members are not read from the file itself.
@@ -149,33 +154,31 @@ pub fn open(path: &Path, cache: Option<&Path>) -> Result<Opened, ArchiveError> {
         }
     };
     let listed = listed.map_err(|error| damaged(path, &error))?;
+    let Resolved { found: listed, lost, repeated } = links::resolve(listed);
     let mut members: Vec<Member> = vec![];
     let named = listed.into_iter().map(|(name, member)| {
         let number = member.map(|member| {
             members.push(member);
             members.len() as u32 - 1
         });
-        (names::text_of_bytes(normal(&name)), number)
+        (names::text_of_bytes(&name), number)
     });
     let names = named.collect();
     let archive = Archive { path: path.to_path_buf(), file, stamp, members };
-    Ok(Opened { archive, names, is_tar, is_unpacked })
+    let texts = |all: Vec<Vec<u8>>| all.iter().map(|name| names::text_of_bytes(name)).collect();
+    let (lost, repeated) = (texts(lost), texts(repeated));
+    Ok(Opened { archive, names, lost, repeated, is_tar, is_unpacked })
 }
 
 fn damaged(path: &Path, error: &io::Error) -> ArchiveError {
-    let reason = format!("it is damaged or not complete: {error}");
+    // Files that are encrypted or compressed in an unusual way are not damaged.
+    let is_sound = error.kind() == io::ErrorKind::Unsupported;
+    let reason = if is_sound {
+        format!("{error}; pack it again with Deflate and without a password")
+    } else {
+        format!("it is damaged or not complete: {error}")
+    };
     ArchiveError::Damaged { path: path.to_path_buf(), reason }
-}
-
-/// A name without `./` at its start.
-fn normal(mut name: &[u8]) -> &[u8] {
-    loop {
-        name = match name {
-            [b'.', b'/', rest @ ..] | [b'/', rest @ ..] => rest,
-            [b'.'] => &[],
-            name => return name,
-        };
-    }
 }
 
 fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
@@ -205,7 +208,12 @@ fn decompressed(
         Some(stamp) => Digest::of_parts(&[b"gzip", &stamp.to_bytes()]),
         None => Digest::of_parts(&[b"gzip", Digest::of_file(path)?.as_bytes()]),
     };
-    if let Some(file) = directory.open(key) {
+    let length = Digest::of_parts(&[b"length", key.as_bytes()]);
+    let is_whole = |file: &File| {
+        let found = file.metadata().map(|found| found.len().to_le_bytes().to_vec());
+        matches!((directory.find(length), found), (Found::Entry(a), Ok(b)) if a == b)
+    };
+    if let Some(file) = directory.open(key).filter(is_whole) {
         return Ok(file);
     }
     let mut fault = None;
@@ -219,7 +227,10 @@ fn decompressed(
         (Err(error), _) => return Err(error.into()),
     }
     let gone = || io::Error::new(io::ErrorKind::NotFound, "the cache was cleared meanwhile");
-    Ok(directory.open(key).ok_or_else(|| FileError::new("open", path, gone()))?)
+    let file = directory.open(key).ok_or_else(|| FileError::new("open", path, gone()))?;
+    let bytes = file.metadata().map_err(|source| FileError::new("inspect", path, source))?.len();
+    directory.write(length, &bytes.to_le_bytes())?;
+    Ok(file)
 }
 
 fn is_fault_of_archive(kind: io::ErrorKind) -> bool {

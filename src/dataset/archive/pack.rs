@@ -57,7 +57,8 @@ pub fn pack(
         Digest::of_parts(&[rules.as_bytes(), &stamp.to_bytes()])
     });
     if let (Found::Entry(bytes), Some(file)) = (directory.find(list), directory.open(key))
-        && let Ok(places) = serde_json::from_slice(&bytes)
+        && let Ok(places) = serde_json::from_slice::<Vec<(u64, u64)>>(&bytes)
+        && is_whole(&file, &places)
     {
         return Ok(packed(file, places));
     }
@@ -71,6 +72,12 @@ pub fn pack(
     let gone = || io::Error::new(io::ErrorKind::NotFound, "the cache was cleared meanwhile");
     let file = directory.open(key).ok_or_else(|| FileError::new("open", path, gone()))?;
     Ok(packed(file, places))
+}
+
+/// Whether a file has all copies and nothing else.
+fn is_whole(file: &File, places: &[(u64, u64)]) -> bool {
+    let bytes: u64 = places.iter().map(|(_, bytes)| bytes).sum();
+    file.metadata().is_ok_and(|found| found.len() == bytes)
 }
 
 /// Writes images, and adds the place of each. A fault of the images themselves is kept apart.

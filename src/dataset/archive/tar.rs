@@ -1,22 +1,20 @@
 //! Lists the members of a tar archive.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 
 use tar::{Archive, EntryType};
 
 use super::Member;
+use super::links::Listed;
 
-/// Names and places of the files of a tar archive, and the names of its directories, which end with
-/// a slash. A hard link is a second name of a file. Other links and special files are left out.
+/// The files, directories and links of a tar archive. Special files are left out.
 ///
 /// # Errors
 /// When it is not a tar archive, or ends early.
-pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Option<Member>)>> {
+pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Listed)>> {
     let end = file.metadata()?.len();
-    let mut found: Vec<(Vec<u8>, Option<Member>)> = vec![];
-    let mut links: Vec<(Vec<u8>, Vec<u8>)> = vec![];
+    let mut found = vec![];
     for entry in Archive::new(file).entries_with_seek()? {
         let entry = entry?;
         let name = entry.path_bytes().into_owned();
@@ -28,31 +26,17 @@ pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Option<Member>)>> {
                     let message = format!("it ends early, inside of `{name}`");
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
                 }
-                found.push((name, Some(member)));
+                found.push((name, Listed::File(member)));
             }
-            EntryType::Directory => {
-                let mut name = name;
-                if !name.ends_with(b"/") {
-                    name.push(b'/');
-                }
-                found.push((name, None));
-            }
-            EntryType::Link => {
-                if let Some(target) = entry.link_name_bytes() {
-                    links.push((name, target.into_owned()));
-                }
+            EntryType::Directory => found.push((name, Listed::Directory)),
+            kind @ (EntryType::Link | EntryType::Symlink) => {
+                let target = entry.link_name_bytes().unwrap_or_default().into_owned();
+                let is_hard = kind == EntryType::Link;
+                let link = if is_hard { Listed::HardLink(target) } else { Listed::Link(target) };
+                found.push((name, link));
             }
             _ => {}
         }
-    }
-    if !links.is_empty() {
-        let places: BTreeMap<&[u8], Member> =
-            found.iter().filter_map(|(name, member)| Some((&name[..], (*member)?))).collect();
-        let linked: Vec<(Vec<u8>, Option<Member>)> = links
-            .into_iter()
-            .filter_map(|(name, target)| Some((name, Some(*places.get(&target[..])?))))
-            .collect();
-        found.extend(linked);
     }
     Ok(found)
 }

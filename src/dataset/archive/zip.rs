@@ -5,26 +5,31 @@ use std::io;
 
 use zip::{CompressionMethod, ZipArchive};
 
+use super::links::Listed;
 use super::{Member, Packing, saturated};
 use crate::base::fs;
 
 /// Size of the header before the content of a member, without the name and the extra field that
 /// follow it (APPNOTE 6.3.10, 4.3.7).
 const HEADER: usize = 30;
+/// The bits of a Unix mode that are the kind of a file, and those of a link.
+const KIND: u32 = 0o170_000;
+const LINK: u32 = 0o120_000;
+/// Longest path that a link leads to, in bytes.
+const LONGEST_LINK: u32 = 4096;
 
-/// Names and places of the files of a zip archive, and the names of its directories, which end with
-/// a slash.
+/// The files, directories and links of a zip archive.
 ///
 /// # Errors
 /// When it is not a zip archive, or has members that are encrypted or compressed in an unusual way.
-pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Option<Member>)>> {
+pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Listed)>> {
     let mut archive = ZipArchive::new(file)?;
     (0..archive.len())
         .map(|number| {
             let entry = archive.by_index_raw(number)?;
             let name = entry.name()?.into_owned();
             if entry.is_dir() {
-                return Ok((name.into_bytes(), None));
+                return Ok((name.into_bytes(), Listed::Directory));
             }
             let refused = |what: &str| {
                 let message = format!("`{name}` is {what}");
@@ -39,7 +44,13 @@ pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Option<Member>)>> {
                 _ => return refused("compressed in another way than Deflate"),
             };
             let (offset, bytes) = (entry.header_start(), saturated(entry.size()));
-            Ok((name.into_bytes(), Some(Member { offset, bytes, packing })))
+            let is_link = entry.unix_mode().is_some_and(|mode| mode & KIND == LINK);
+            if is_link && packing == Packing::Stored && bytes <= LONGEST_LINK {
+                let mut target = vec![0; bytes as usize];
+                fs::read_exact_at(file, &mut target, content_offset(file, offset)?)?;
+                return Ok((name.into_bytes(), Listed::Link(target)));
+            }
+            Ok((name.into_bytes(), Listed::File(Member { offset, bytes, packing })))
         })
         .collect()
 }

@@ -8,6 +8,9 @@ use crate::base::names;
 use crate::dataset::labels::Labels;
 use crate::spec::TargetSpec;
 
+/// Largest number that can be estimated: single precision holds it and its multiples.
+const LARGEST: f64 = 1e30;
+
 /// Labels, numbered in the order in which they occur first.
 pub(super) struct Gathered {
     target: TargetSpec,
@@ -185,6 +188,9 @@ fn in_order(names: BTreeMap<String, usize>) -> (Vec<String>, Vec<usize>) {
 /// The finite number in a cell.
 fn number(cell: &str) -> Result<f64, String> {
     match cell.parse::<f64>() {
+        Ok(number) if number.is_finite() && number.abs() > LARGEST => {
+            Err(format!("`{cell}` is too large; numbers are at most {LARGEST:e}"))
+        }
         // Zero has one sign.
         Ok(number) if number.is_finite() => Ok(number + 0.0),
         Ok(_) => Err(format!("`{cell}` is not a finite number")),

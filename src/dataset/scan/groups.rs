@@ -1,9 +1,13 @@
 //! The group of each image, found in its path.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use regex::Regex;
 
-use super::listing::{Candidate, SharedNames};
+use super::listing::{Candidate, Group, SharedNames};
+use crate::base::text;
 use crate::dataset::error::DatasetError;
+use crate::dataset::part::Part;
 
 /// Puts each image into the group that a regular expression finds in its path: what its first pair
 /// of parentheses matches, or else the whole match.
@@ -29,6 +33,39 @@ pub(super) fn assign(candidates: &mut [Candidate], pattern: &str) -> Result<(), 
     }
 }
 
+/// The given parts of the images of each group; `None` for images that are to be drawn.
+fn parts(candidates: &[Candidate]) -> BTreeMap<Group, BTreeSet<Option<Part>>> {
+    let mut parts: BTreeMap<Group, BTreeSet<Option<Part>>> = BTreeMap::new();
+    for candidate in candidates {
+        if let Some(group) = &candidate.group {
+            parts.entry(group.clone()).or_default().insert(candidate.part);
+        }
+    }
+    parts
+}
+
+/// Puts images without a given part into the given part of their group.
+pub(super) fn follow(candidates: &mut [Candidate]) {
+    let parts = parts(candidates);
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.part.is_none()) {
+        let parts = candidate.group.as_ref().and_then(|group| parts.get(group));
+        candidate.part = parts.and_then(|parts| parts.iter().flatten().next().copied());
+    }
+}
+
+/// A warning about groups whose images are given in several parts.
+pub(super) fn spread(candidates: &[Candidate]) -> Option<String> {
+    let groups = parts(candidates).into_iter().filter(|(_, parts)| parts.len() > 1);
+    let groups: Vec<String> = groups.map(|(group, _)| group.to_string()).collect();
+    (!groups.is_empty()).then(|| {
+        format!(
+            "the given sets share images of {}, so metrics may be too good:\n{}",
+            text::count(groups.len(), "group"),
+            text::first_lines(&groups, 5)
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +85,26 @@ mod tests {
         }
         let error = assign(&mut candidates, "^a/").unwrap_err();
         assert!(error.notes()[0].contains("b/cow12_1.jpg"), "{:?}", error.notes());
+    }
+
+    #[test]
+    fn images_follow_their_group_into_the_set_that_is_given() {
+        let candidate = |group: &str, part| {
+            let new = Candidate::of_file("a.jpg", 0);
+            Candidate { group: Some(Group::from(group)), part, ..new }
+        };
+        let (train, test) = (Some(Part::Train), Some(Part::Test));
+        let mut all = [
+            candidate("x", train),
+            candidate("x", None),
+            candidate("y", test),
+            candidate("y", train),
+            candidate("z", None),
+        ];
+        follow(&mut all);
+        let warning = spread(&all).unwrap();
+        assert!(warning.contains("1 group") && warning.contains('y'), "{warning}");
+        let parts: Vec<Option<Part>> = all.iter().map(|candidate| candidate.part).collect();
+        assert_eq!(parts, [train, train, test, train, None]);
     }
 }

@@ -30,6 +30,9 @@ pub struct Candidate {
     pub group: Option<Group>,
     /// The weight of its loss in training.
     pub weight: Weight,
+    /// Whether it was named as an image, in a table or as a sample of a shard. Other files may be
+    /// anything.
+    pub is_named: bool,
 }
 
 /// The weight of an image in training: a number of at least 0, usually 1.
@@ -64,7 +67,7 @@ impl Candidate {
     /// A file that is in no part of a split and no group.
     pub fn new(path: impl Into<Box<str>>, label: usize, origin: Origin) -> Self {
         let (part, group, weight) = (None, None, Weight::default());
-        Self { path: path.into(), label, origin, part, group, weight }
+        Self { path: path.into(), label, origin, part, group, weight, is_named: false }
     }
 
     /// A file of this path below the working directory, in no part of a split and no group.

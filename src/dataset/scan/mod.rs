@@ -30,8 +30,8 @@ use super::labels::Labels;
 use super::part::Part;
 use crate::base::names;
 use crate::spec::{
-    ArchiveSpec, ColumnsSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location,
-    SplitSpec, TableSpec, TargetSpec,
+    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location, SplitSpec,
+    TableSpec, TargetSpec,
 };
 
 /// Lists the images of a dataset, of files or drawn. What archives contain is kept in the cache at
@@ -67,21 +67,29 @@ pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, Dataset
         limit::limit(&mut listing.candidates, limit, spec.target, stream);
     }
     if let Some(pattern) = &spec.split.groups {
+        if listing.candidates.iter().any(|candidate| candidate.group.is_some()) {
+            listing.warnings.push(
+                "groups are found in paths by `split.groups`; the column with groups is not used"
+                    .to_owned(),
+            );
+        }
         groups::assign(&mut listing.candidates, pattern)?;
+        listing.warnings.extend(groups::spread(&listing.candidates));
     }
     check_given(&listing.candidates, &spec.split)?;
     Ok(listing)
 }
 
 /// Lists images to evaluate, which may be of a single class: a directory with one subdirectory per
-/// class, an archive of such a directory, or a table with these columns. What a table says about
-/// parts of a split has no meaning.
+/// class, an archive of such a directory, or a table with the columns of `source`. Its paths are
+/// below its own directory, or below the root of `source`. What a table says about parts of a split
+/// has no meaning.
 ///
 /// # Errors
 /// As [`list`], and when a directory has the parts of a split.
 pub fn scan_some(
     path: &Path,
-    columns: &ColumnsSpec,
+    source: Option<&DatasetSource>,
     target: TargetSpec,
     cache: Option<&Path>,
 ) -> Result<Listing, DatasetError> {
@@ -91,8 +99,16 @@ pub fn scan_some(
     }
     if is_table(path) {
         let table = Location { written: names::text_of_path(path), path: path.to_path_buf() };
-        let table = TableSpec { table, columns: columns.clone(), root: None };
-        return table::list_some(&table, target, cache);
+        let columns = source.map(DatasetSource::columns).unwrap_or_default();
+        let table = TableSpec { table, columns, root: None };
+        let listed = table::list_some(&table, target, cache);
+        let root = match source {
+            Some(DatasetSource::Table(TableSpec { root: root @ Some(_), .. })) => root.clone(),
+            _ => return listed,
+        };
+        return listed.or_else(|error| {
+            table::list_some(&TableSpec { root, ..table }, target, cache).map_err(|_| error)
+        });
     }
     folders::scan_some(&Disk, path)
 }
@@ -128,7 +144,7 @@ fn list_archive(spec: &ArchiveSpec, cache: Option<&Path>) -> Result<Listing, Dat
     };
     let tree = ArchiveTree::new(archive::open(&path, cache)?);
     let root = tree.root()?;
-    folders::scan(&tree, &root).map_err(|error| match error {
+    let listed = folders::scan(&tree, &root).map_err(|error| match error {
         DatasetError::Layout { path, what, seen, mut help } => {
             if tree.has_samples() {
                 help.push(
@@ -138,6 +154,10 @@ fn list_archive(spec: &ArchiveSpec, cache: Option<&Path>) -> Result<Listing, Dat
             DatasetError::Layout { path, what, seen, help }
         }
         error => error,
+    });
+    listed.map(|mut listing| {
+        listing.warnings.extend(tree.lost());
+        listing
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::gathered::{Gathered, Ordered};
+use super::groups;
 use super::listing::{Candidate, Listing, Weight};
 use crate::dataset::error::DatasetError;
 use crate::dataset::labels::Labels;
@@ -13,6 +14,11 @@ pub(super) fn lacks<'a>(
     labels: &Gathered,
     unit: &str,
 ) -> Option<String> {
+    if parts.clone().all(|candidate| candidate.weight.number() == 0.0)
+        && parts.clone().next().is_some()
+    {
+        return Some("all weights are 0".to_owned());
+    }
     let is_given = parts.clone().any(|candidate| candidate.part.is_some());
     let mut parts = parts.map(|candidate| candidate.part);
     let has_training = parts.any(|part| matches!(part, None | Some(Part::Train)));
@@ -37,6 +43,8 @@ pub(super) fn finish(
     warnings.extend(files::check_names(&classes)?);
     candidates.iter_mut().for_each(|candidate| candidate.label = places[candidate.label]);
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
+    groups::follow(&mut candidates);
+    warnings.extend(groups::spread(&candidates));
     let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
     let listing = match split_by.filter(|_| is_split) {
         Some(by) => Listing::split_already(classes, candidates, &by, warnings),

@@ -87,16 +87,26 @@ pub(super) struct ArchiveTree {
     archive: Arc<Archive>,
     /// Names as in [`Opened`], sorted.
     names: Vec<(String, Option<u32>)>,
+    /// Names that lead out of the archive, and links that lead nowhere.
+    lost: Vec<String>,
 }
 
 impl ArchiveTree {
+    /// A warning about names that are not used.
+    pub(super) fn lost(&self) -> Option<String> {
+        (!self.lost.is_empty()).then(|| {
+            format!(
+                "{} of the archive not used, since they lead out of it or nowhere:\n{}",
+                text::count(self.lost.len(), "name"),
+                text::first_lines(&self.lost, 5)
+            )
+        })
+    }
+
     pub(super) fn new(opened: Opened) -> Self {
-        let Opened { archive, mut names, .. } = opened;
-        // Of several files of one name, the last counts.
-        names.reverse();
+        let Opened { archive, mut names, lost, .. } = opened;
         names.sort_by(|a, b| a.0.cmp(&b.0));
-        names.dedup_by(|a, b| a.0 == b.0);
-        Self { path: archive.path().to_path_buf(), archive: Arc::new(archive), names }
+        Self { path: archive.path().to_path_buf(), archive: Arc::new(archive), names, lost }
     }
 
     /// The directory of the dataset: the only one at the top, and so on, as long as it has other

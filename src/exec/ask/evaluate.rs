@@ -119,8 +119,8 @@ impl EvaluationImages {
         if target == TargetSpec::Number && !scan::is_table(folder) {
             return Err(RunError::NoNumbers);
         }
-        let columns = spec.dataset.source.columns();
-        let mut listing = scan::scan_some(folder, &columns, target, options.room.root.as_deref())?;
+        let (source, cache) = (Some(&spec.dataset.source), options.room.root.as_deref());
+        let mut listing = scan::scan_some(folder, source, target, cache)?;
         if target != TargetSpec::Number {
             check_classes(&listing, classes)?;
         }

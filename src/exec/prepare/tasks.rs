@@ -20,9 +20,9 @@ pub(super) fn check_tasks(
         match kind {
             TaskKind::Evaluate(EvaluateSpec { on: EvaluateOn::Directory(folder), .. }) => {
                 let at = at("evaluate").key("directory");
-                let (columns, target) = (spec.dataset.source.columns(), spec.dataset.target);
+                let (source, target) = (Some(&spec.dataset.source), spec.dataset.target);
                 let listing =
-                    scan::scan_some(&folder.path, &columns, target, None).map_err(RunError::from);
+                    scan::scan_some(&folder.path, source, target, None).map_err(RunError::from);
                 let fits = listing.and_then(|listing| check_classes(&listing, classes));
                 problems.extend(fits.err().map(|error| {
                     let code = error.code().unwrap_or(Code::Conflict);

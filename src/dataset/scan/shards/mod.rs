@@ -159,7 +159,7 @@ impl Found {
             };
             let origin = Origin::Member(Arc::clone(archive), number as u32);
             let new = Candidate::new(path, label, origin);
-            self.candidates.push(Candidate { part, group, weight, ..new });
+            self.candidates.push(Candidate { part, group, weight, is_named: true, ..new });
         }
     }
 }

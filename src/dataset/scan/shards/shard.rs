@@ -119,7 +119,8 @@ fn samples(
     columns: &ColumnsSpec,
     target: TargetSpec,
 ) -> Result<Record, DatasetError> {
-    let mut problems = vec![];
+    let repeated = opened.repeated.iter().map(|name| format!("`{name}` occurs more than once"));
+    let mut problems: Vec<String> = repeated.collect();
     let drafts = drafts(opened, &mut problems);
     let mut names: Vec<String> = vec![];
     for name in drafts.iter().flat_map(|(_, draft)| draft.fields.keys()) {

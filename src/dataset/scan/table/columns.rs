@@ -203,11 +203,26 @@ impl<'a> Search<'a> {
 
     /// Picks a column. Returns its position among the picked ones.
     fn pick(&mut self, column: usize) -> usize {
+        let name = &self.names[column];
+        let n = self.names.iter().filter(|other| *other == name).count();
+        let problem = format!("there are {n} columns `{name}`");
+        if n > 1 && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+            self.help.push("rename one of them".to_owned());
+        }
         let known = self.picked.iter().position(|picked| *picked == column);
         known.unwrap_or_else(|| {
             self.picked.push(column);
             self.picked.len() - 1
         })
+    }
+
+    /// The names, for a message.
+    fn all(&self) -> String {
+        match self.names {
+            [] => "none".to_owned(),
+            names => text::all_of(names.iter().map(String::as_str)),
+        }
     }
 
     /// The column of this name, in any case if there is only one such.
@@ -222,7 +237,7 @@ impl<'a> Search<'a> {
     fn given(&mut self, what: &str, name: &str) -> Option<usize> {
         let found = self.named(name);
         if found.is_none() {
-            let columns = text::all_of(self.names.iter().map(String::as_str));
+            let columns = self.all();
             self.problems.push(format!(
                 "there is no column `{name}` (`columns.{what}`); {} {columns}",
                 self.has
@@ -237,7 +252,7 @@ impl<'a> Search<'a> {
         } else {
             let found = usual.iter().find_map(|name| self.named(name));
             if found.is_none() {
-                let columns = text::all_of(self.names.iter().map(String::as_str));
+                let columns = self.all();
                 let has = self.has.replacen('t', "T", 1);
                 let problem = format!("which column has the {what}? {has} {columns}");
                 self.problems.push(problem);

@@ -226,7 +226,8 @@ impl Found {
         };
         let group = columns.group(cells).filter(|group| !group.is_empty());
         let group = group.map(|group| self.groups.get(&names::text_of(group.as_ref())));
-        let candidate = Candidate { part, group, weight, ..Candidate::new(path, label, origin) };
+        let new = Candidate::new(path, label, origin);
+        let candidate = Candidate { part, group, weight, is_named: true, ..new };
         self.rows.push(Row { place, candidate });
     }
 
