@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::signals;
 use super::terminal::{Terminal, Verbosity};
 use crate::base::text;
-use crate::fetch::{self, FetchOptions, Kept, Transfer};
+use crate::fetch::{self, FetchOptions, Kept, Listen, Transfer};
 use crate::model::published::PublishedFile;
 use crate::spec::DownloadSpec;
 use crate::spec::problem::Code;
@@ -49,11 +49,8 @@ pub(super) fn bring(
             hints: vec![fetch::by_hand(&path, &file.url), file.instead().to_owned()],
         });
     }
-    let options = FetchOptions { mirror: settings.mirror.clone(), http: settings.http.clone() };
-    let _downloading = signals::Downloading::begin();
-    let mut display = Display { terminal: *terminal, bar: None, total: None, said: Instant::now() };
-    let kept = fetch::fetch(root, file, &options, &mut |transfer| display.show(transfer));
-    display.end();
+    let kept =
+        shown(settings, terminal, |options, listen| fetch::fetch(root, file, options, listen));
     let kept = kept.map_err(failed)?;
     terminal.note(&format!(
         "{}: {}, SHA-256 {}",
@@ -118,14 +115,26 @@ pub(super) fn bring_archive(
             hints: vec![fetch::by_hand(&path, &spec.url)],
         });
     }
+    let path = shown(settings, terminal, |options, listen| {
+        fetch::archive::fetch(root, spec, options, listen)
+    });
+    let path = path.map_err(failed)?;
+    terminal.note(&format!("{}: the digest matches the one in the pipeline", path.display()));
+    Ok(path)
+}
+
+/// Runs a download, and shows its progress.
+fn shown<T>(
+    settings: &Settings,
+    terminal: &Terminal,
+    fetch: impl FnOnce(&FetchOptions, Listen<'_>) -> T,
+) -> T {
     let options = FetchOptions { mirror: settings.mirror.clone(), http: settings.http.clone() };
     let _downloading = signals::Downloading::begin();
     let mut display = Display { terminal: *terminal, bar: None, total: None, said: Instant::now() };
-    let kept = fetch::archive::fetch(root, spec, &options, &mut |transfer| display.show(transfer));
+    let fetched = fetch(&options, &mut |transfer| display.show(transfer));
     display.end();
-    let path = kept.map_err(failed)?;
-    terminal.note(&format!("{}: the digest matches the one in the pipeline", path.display()));
-    Ok(path)
+    fetched
 }
 
 /// Checks that a mirror is a valid address.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::http::{Http, shown};
+use super::http::Http;
 use super::sha256::Sha256;
-use super::{FetchError, FetchOptions, Listen, Partial, Transfer, differs, download, lock};
+use super::{FetchError, FetchOptions, Listen, Partial, differs, lock, receive};
 use crate::base::fs;
 use crate::base::stamp::Stamp;
 use crate::spec::DownloadSpec;
@@ -68,17 +68,7 @@ pub fn fetch(
     };
     let http = Http::new(&options.http)?;
     let partial = Partial::of(&path);
-    loop {
-        let done = download::download(&http, &url, &partial, LARGEST, listen)?;
-        let (sha256, _) = Sha256::of_file(&partial.file)?;
-        let Some(reason) = not_asked(spec, sha256) else { break };
-        partial.remove()?;
-        if !done.was_resumed {
-            return Err(FetchError::Wrong { url: shown(&url), reason });
-        }
-        listen(Transfer::Again { reason });
-    }
-    fs::remove_if_there(&partial.origin)?;
+    receive(&http, &url, &partial, LARGEST, &|sha256, _| not_asked(spec, sha256), listen)?;
     fs::rename(&partial.file, &path)?;
     Ok(path)
 }

@@ -286,34 +286,42 @@ pub fn fetch(
     let expected = Expected::of(&path, file)?;
     let http = Http::new(&options.http)?;
     let partial = Partial::of(&path);
-    let (sha256, n_bytes) = receive(&http, &url, &partial, &expected, listen)?;
+    let check = |sha256, served| {
+        expected
+            .not_asked(sha256)
+            .or_else(|| expected.differs(sha256))
+            .or(served)
+            .or_else(|| unfit(&partial.file, file))
+    };
+    let (sha256, n_bytes) = receive(&http, &url, &partial, LARGEST, &check, listen)?;
     let is_new = expected.recorded != Some(sha256);
     record(&path, &file.name, sha256)?;
     fs::rename(&partial.file, &path)?;
     Ok(Kept { path, sha256, n_bytes, is_new })
 }
 
-/// Downloads a file under its temporary name, and verifies it. If it does not match and continued
-/// the download of an earlier process, it is downloaded again from its beginning.
+/// How a file differs from the expected one, by its digest, and by how that differs from the digest
+/// that the server reports.
+type Check<'a> = dyn Fn(Sha256, Option<String>) -> Option<String> + 'a;
+
+/// Downloads a file of at most `largest` bytes under its temporary name, and verifies it. If it does
+/// not match and continued the download of an earlier process, it is downloaded again from its
+/// beginning.
 fn receive(
     http: &Http,
     url: &str,
     partial: &Partial,
-    expected: &Expected<'_>,
+    largest: u64,
+    check: &Check<'_>,
     listen: Listen<'_>,
 ) -> Result<(Sha256, u64), FetchError> {
     loop {
-        let done = download::download(http, url, partial, LARGEST, listen)?;
+        let done = download::download(http, url, partial, largest, listen)?;
         let (sha256, n_bytes) = Sha256::of_file(&partial.file)?;
         let served = done.sha256.filter(|served| *served != sha256).map(|served| {
             format!("the server reports the SHA-256 {served}, but the received file has {sha256}")
         });
-        let reason = expected
-            .not_asked(sha256)
-            .or_else(|| expected.differs(sha256))
-            .or(served)
-            .or_else(|| unfit(&partial.file, expected.file));
-        match reason {
+        match check(sha256, served) {
             None => {
                 fs::remove_if_there(&partial.origin)?;
                 return Ok((sha256, n_bytes));
