@@ -14,11 +14,10 @@ use unicode_normalization::UnicodeNormalization;
 
 /// A name or path as text.
 pub fn text_of(name: &OsStr) -> String {
-    let bytes = name.as_encoded_bytes();
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !has_escape(text) && !text.chars().any(is_disguised) => text.to_owned(),
-        _ if !cfg!(unix) => name.to_string_lossy().into_owned(),
-        _ => escaped(bytes),
+    if cfg!(unix) {
+        text_of_bytes(name.as_encoded_bytes())
+    } else {
+        name.to_string_lossy().into_owned()
     }
 }
 

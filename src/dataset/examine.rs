@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::decode;
 use super::error::{BadImage, Contents, DatasetError, LeftOut};
 use super::known::{KnownImage, KnownImages};
 use super::labels::Labels;
 use super::likeness::Likeness;
-use super::pixels::{Cached, Pixels};
+use super::pixels::Pixels;
 use super::reading::{self, Finding, Reading};
 use super::resize::Resizer;
 use super::scan::{Candidate, Listing, Weight};
@@ -142,7 +141,16 @@ pub fn examine(
     let records = reading.all(
         candidates,
         || Resizer::of(pixels.spec()),
-        |resizer, candidate| find(candidate, pixels, resizer),
+        |resizer, candidate| {
+            reading::find(
+                candidate,
+                pixels.spec().alpha,
+                // Cached pixels are those of a readable image.
+                |digest| pixels.find(digest).map(|cached| cached.likeness),
+                |image| resizer.resize(image),
+                |digest, resized, likeness| drop(pixels.insert(digest, resized, likeness)),
+            )
+        },
         |_| true,
         |candidate, finding| {
             if let Finding::Bad(reason) | Finding::Ignored(reason) = &finding {
@@ -176,29 +184,4 @@ pub fn examine(
         return Err(DatasetError::BadImages { images: dataset.skipped });
     }
     Ok(dataset)
-}
-
-fn find(candidate: &Candidate, pixels: &Pixels, resizer: &mut Resizer) -> Finding {
-    if let Some((generator, number)) = candidate.drawn() {
-        let digest = generator.digest(candidate.label, number);
-        return Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None });
-    }
-    let (digest, bytes) = match reading::content(candidate) {
-        Ok(found) => found,
-        Err(finding) => return finding,
-    };
-    if let Some(Cached { likeness, .. }) = pixels.find(digest) {
-        // Cached pixels are those of a readable image.
-        return Finding::Image(KnownImage { digest, likeness, look: None });
-    }
-    let decoded = decode::decode_then(&candidate.path, &bytes, pixels.spec().alpha, |image| {
-        (resizer.resize(&image), Likeness::of(&image), reading::look(&image, &bytes))
-    });
-    match decoded {
-        Ok((resized, likeness, look)) => {
-            pixels.insert(digest, resized, likeness);
-            Finding::Image(KnownImage { digest, likeness, look })
-        }
-        Err(reason) => reading::unreadable(candidate, reason),
-    }
 }

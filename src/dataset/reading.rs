@@ -4,11 +4,13 @@ use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
 use super::known::{KnownImage, KnownImages, Look};
+use super::likeness::Likeness;
 use super::scan::Candidate;
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::stamp::Stamp;
 use crate::base::tally::Tally;
+use crate::spec::Alpha;
 
 /// Number of images that are read before the next ones are looked up.
 const CHUNK: usize = 8192;
@@ -114,23 +116,44 @@ impl NewRecords {
     }
 }
 
-/// The digest of a candidate's content, and the content, or what is wrong with it.
-pub(super) fn content(candidate: &Candidate) -> Result<(Digest, Vec<u8>), Finding> {
-    let bytes = candidate.read().map_err(Finding::Bad)?;
-    Ok((Digest::of(&bytes), bytes))
-}
-
-/// What a file is whose content cannot be decoded.
-pub(super) fn unreadable(candidate: &Candidate, reason: DecodeError) -> Finding {
-    if !candidate.is_named && reason.is_no_image(&candidate.path) {
-        Finding::Ignored(reason)
-    } else {
-        Finding::Bad(reason)
+/// Reads a candidate. It is decoded unless it is drawn, or `cached` has its likeness. `make` gets the
+/// decoded image, and `keep` what was made of it.
+pub(super) fn find<T>(
+    candidate: &Candidate,
+    alpha: Alpha,
+    cached: impl FnOnce(Digest) -> Option<Likeness>,
+    make: impl FnOnce(&decode::RgbImage) -> T,
+    keep: impl FnOnce(Digest, T, Likeness),
+) -> Finding {
+    if let Some((generator, number)) = candidate.drawn() {
+        let digest = generator.digest(candidate.label, number);
+        return Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None });
+    }
+    let bytes = match candidate.read() {
+        Ok(bytes) => bytes,
+        Err(reason) => return Finding::Bad(reason),
+    };
+    let digest = Digest::of(&bytes);
+    if let Some(likeness) = cached(digest) {
+        return Finding::Image(KnownImage { digest, likeness, look: None });
+    }
+    let decoded = decode::decode_then(&candidate.path, &bytes, alpha, |image| {
+        (make(&image), Likeness::of(&image), look(&image, &bytes))
+    });
+    match decoded {
+        Ok((made, likeness, look)) => {
+            keep(digest, made, likeness);
+            Finding::Image(KnownImage { digest, likeness, look })
+        }
+        Err(reason) if !candidate.is_named && reason.is_no_image(&candidate.path) => {
+            Finding::Ignored(reason)
+        }
+        Err(reason) => Finding::Bad(reason),
     }
 }
 
 /// How an image looks that was decoded from `bytes`.
-pub(super) fn look(image: &decode::RgbImage, bytes: &[u8]) -> Option<Look> {
+fn look(image: &decode::RgbImage, bytes: &[u8]) -> Option<Look> {
     let format = decode::format_of(bytes)?;
     Some(Look { size: [image.width(), image.height()], bytes: bytes.len() as u32, format })
 }
@@ -145,7 +168,6 @@ mod tests {
     use super::super::scan;
     use super::*;
     use crate::base::fs;
-    use crate::dataset::likeness::Likeness;
     use crate::spec::{DatasetSource, Location, TargetSpec};
 
     /// Reads the files of a directory, and returns how many were read and the digests of all.
@@ -161,7 +183,7 @@ mod tests {
             || (),
             |(), candidate| {
                 n_read.fetch_add(1, Ordering::Relaxed);
-                let Ok((digest, _)) = content(candidate) else { panic!("it can be read") };
+                let digest = Digest::of(&candidate.read().unwrap());
                 Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None })
             },
             |_| true,

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::copies::{self, MOST_PAIRS};
-use super::decode;
 use super::error::DatasetError;
 use super::examine::{Dataset, Sample};
 use super::known::{KnownImage, KnownImages, Look};
@@ -13,12 +12,12 @@ use super::labels::Labels;
 use super::likeness::{self, Likeness};
 use super::part::Part;
 use super::reading::{self, Finding, Reading};
-use super::scan::{Candidate, Listing};
+use super::scan::Listing;
 use super::split;
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::base::target::moments;
-use crate::spec::{Alpha, ImageSize, PixelSpec, SplitSpec};
+use crate::spec::{ImageSize, PixelSpec, SplitSpec};
 
 /// The description of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -148,7 +147,7 @@ pub fn survey(
     let records = reading.all(
         candidates,
         || (),
-        |(), candidate| look_at(candidate, pixels.alpha),
+        |(), candidate| reading::find(candidate, pixels.alpha, |_| None, |_| (), |_, (), _| ()),
         |image| image.look.is_some(),
         |candidate, finding| match finding {
             Finding::Image(KnownImage { digest, likeness, look }) => {
@@ -198,24 +197,6 @@ pub fn survey(
         split_by,
         warnings,
     })
-}
-
-fn look_at(candidate: &Candidate, alpha: Alpha) -> Finding {
-    if let Some((generator, number)) = candidate.drawn() {
-        let digest = generator.digest(candidate.label, number);
-        return Finding::Image(KnownImage { digest, likeness: Likeness::default(), look: None });
-    }
-    let (digest, bytes) = match reading::content(candidate) {
-        Ok(found) => found,
-        Err(finding) => return finding,
-    };
-    let decoded = decode::decode_then(&candidate.path, &bytes, alpha, |image| {
-        (Likeness::of(&image), reading::look(&image, &bytes))
-    });
-    match decoded {
-        Ok((likeness, look)) => Finding::Image(KnownImage { digest, likeness, look }),
-        Err(reason) => reading::unreadable(candidate, reason),
-    }
 }
 
 fn in_parts(dataset: &Dataset, parts: &[Part]) -> Vec<ClassSurvey> {

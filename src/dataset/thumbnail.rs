@@ -41,8 +41,8 @@ pub struct Thumbnails {
 }
 
 impl Thumbnails {
-    /// The images of a dataset as they are now. None if it cannot be listed. What archives contain is
-    /// looked up in the cache at `cache`.
+    /// The images of a dataset as they are now; none of them if it cannot be listed. What archives
+    /// contain is looked up in the cache at `cache`.
     pub fn of(spec: &DatasetSpec, cache: Option<&Path>) -> Self {
         let listing = scan::list(spec, cache);
         let candidates = listing.map_or(vec![], |listing| listing.candidates);

@@ -65,8 +65,11 @@ fn sections(body: &mut String, diff: &Diff, style: Style) {
             let _ = writeln!(body, "<pre>{}</pre>", escape(&said.join("\n")));
         }
     }
+    let has_flips = diff.pairs.iter().any(|pair| !pair.flips.is_empty());
+    let dataset = diff.dataset.as_ref().filter(|_| has_flips);
+    let images = dataset.map(|dataset| Thumbnails::of(dataset, None));
     for pair in &diff.pairs {
-        flips(body, pair, diff, &labels);
+        flips(body, pair, diff, &labels, images.as_ref());
     }
 }
 
@@ -115,7 +118,13 @@ fn table(body: &mut String, title: &str, Table { heads, rows, .. }: Table) {
     body.push_str(&html::table(&heads, &rows, &[]));
 }
 
-fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
+fn flips(
+    body: &mut String,
+    pair: &Pair,
+    diff: &Diff,
+    labels: &[String],
+    images: Option<&Thumbnails>,
+) {
     if pair.flips.is_empty() {
         return;
     }
@@ -125,9 +134,8 @@ fn flips(body: &mut String, pair: &Pair, diff: &Diff, labels: &[String]) {
         "{}<div class=\"images\">",
         html::heading(&format!("Predictions changed from {} to {}", labels[0], labels[other]))
     );
-    let images = diff.dataset.as_ref().map(|dataset| Thumbnails::of(dataset, None));
     for flip in pair.flips.iter().take(MOST_IMAGES) {
-        figure(body, flip, images.as_ref());
+        figure(body, flip, images);
     }
     body.push_str("</div>\n");
     if pair.flips.len() > MOST_IMAGES {

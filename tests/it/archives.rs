@@ -8,13 +8,9 @@ use std::process::Command;
 use sha2::Digest as _;
 
 use crate::support::pictures::Workshop;
-use crate::support::program::{Said, alpaca_run, project};
+use crate::support::program::{alpaca_run, done, project};
 use crate::support::runs::{ONE_STAGE, run};
 use crate::support::server::{Answer, Server};
-
-fn done(said: &Said) {
-    assert_eq!(said.code, Some(0), "{}", said.err);
-}
 
 /// Packs `folder` of a workshop as `name/…` into an archive that Python's libraries write, whose kind
 /// its ending tells.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::support::pictures::{Workshop, picture};
-use crate::support::program::{Said, alpaca_run};
+use crate::support::program::{alpaca_run, done};
 use crate::support::runs::{ONE_STAGE, run};
 
 /// The rows of a table in a run directory, as cells.
@@ -19,10 +19,6 @@ fn rows(workshop: &Workshop, file: &str) -> Vec<Vec<String>> {
 fn sets(workshop: &Workshop, run: &str) -> BTreeMap<String, String> {
     let rows = rows(workshop, &format!("runs/{run}/splits.csv"));
     rows.into_iter().map(|row| (row[0].clone(), row[2].clone())).collect()
-}
-
-fn done(said: &Said) {
-    assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
 /// Moves the images of a workshop into `sets/train`, `sets/val` and `sets/test`.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::archives::{pack, pack_samples};
 use crate::predict_and_export::assert_same_in_onnx_runtime;
 use crate::support::pictures::Workshop;
-use crate::support::program::{Said, alpaca_run};
+use crate::support::program::{alpaca_run, done};
 use crate::support::runs::{assert_same_files, run};
 use crate::support::schemas;
 
@@ -44,10 +44,6 @@ stages:
   bare:
     export: { normalised: true }
 ";
-
-fn done(said: &Said) {
-    assert_eq!(said.code, Some(0), "{}", said.err);
-}
 
 /// The number of image `i`: the brighter, the larger.
 fn number(i: u32) -> f64 {

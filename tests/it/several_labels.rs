@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::archives::{pack, pack_samples};
 use crate::predict_and_export::assert_same_in_onnx_runtime;
 use crate::support::pictures::{Workshop, several};
-use crate::support::program::{Said, alpaca_run};
+use crate::support::program::{Said, alpaca_run, done};
 use crate::support::runs::{assert_same_files, run};
 use crate::support::schemas;
 
@@ -44,10 +44,6 @@ stages:
   onnx:
     export: {}
 ";
-
-fn done(said: &Said) {
-    assert_eq!(said.code, Some(0), "{}", said.err);
-}
 
 /// The classes of image `i`: every combination occurs, one of them without any.
 fn classes_of(i: u32) -> Vec<usize> {

@@ -1,5 +1,6 @@
 //! Images inside of a tar or zip archive, read in place.
 
+mod copy;
 mod links;
 mod open;
 mod pack;

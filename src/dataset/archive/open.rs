@@ -1,18 +1,19 @@
 //! Opens an archive by its content.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::copy::{self, Fault};
 use super::links::{self, Resolved};
 use super::{Archive, Member, tar, zip};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::base::stamp::Stamp;
-use crate::cache::directory::{Bucket, CacheDirectory, Found};
+use crate::cache::directory::{Bucket, CacheDirectory};
 
 /// Number of bytes that tell what a file is: the first block of a tar archive.
 const N_TELLING: u64 = 512;
@@ -153,7 +154,10 @@ pub fn open(path: &Path, cache: Option<&Path>) -> Result<Opened, ArchiveError> {
             return Err(ArchiveError::Other { path: path.to_path_buf(), what, advice });
         }
     };
-    let listed = listed.map_err(|error| damaged(path, &error))?;
+    let listed = listed.map_err(|error| ArchiveError::Damaged {
+        path: path.to_path_buf(),
+        reason: reason(&error),
+    })?;
     let Resolved { found: listed, lost, repeated } = links::resolve(listed);
     let mut members: Vec<Member> = vec![];
     let named = listed.into_iter().map(|(name, member)| {
@@ -170,15 +174,14 @@ pub fn open(path: &Path, cache: Option<&Path>) -> Result<Opened, ArchiveError> {
     Ok(Opened { archive, names, lost, repeated, is_tar, is_unpacked })
 }
 
-fn damaged(path: &Path, error: &io::Error) -> ArchiveError {
+/// Why an archive cannot be read.
+fn reason(error: &io::Error) -> String {
     // Files that are encrypted or compressed in an unusual way are not damaged.
-    let is_sound = error.kind() == io::ErrorKind::Unsupported;
-    let reason = if is_sound {
+    if error.kind() == io::ErrorKind::Unsupported {
         format!("{error}; pack it again with Deflate and without a password")
     } else {
         format!("it is damaged or not complete: {error}")
-    };
-    ArchiveError::Damaged { path: path.to_path_buf(), reason }
+    }
 }
 
 fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
@@ -195,55 +198,19 @@ fn decompressed(
     stamp: Option<Stamp>,
     cache: Option<&Path>,
 ) -> Result<File, ArchiveError> {
-    let mut packed = MultiGzDecoder::new(BufReader::new(file));
-    let Some(root) = cache else {
-        let failed = |source| FileError::new("write", Path::new("a temporary file"), source);
-        let mut file = tempfile::tempfile().map_err(failed)?;
-        copy(&mut packed, &mut file).map_err(|error| damaged(path, &error))?;
-        file.rewind().map_err(failed)?;
-        return Ok(file);
-    };
-    let directory = CacheDirectory::new(root, Bucket::Archives);
+    let directory = cache.map(|root| CacheDirectory::new(root, Bucket::Archives));
     let key = match stamp {
         Some(stamp) => Digest::of_parts(&[b"gzip", &stamp.to_bytes()]),
         None => Digest::of_parts(&[b"gzip", Digest::of_file(path)?.as_bytes()]),
     };
-    let length = Digest::of_parts(&[b"length", key.as_bytes()]);
-    let is_whole = |file: &File| {
-        let found = file.metadata().map(|found| found.len().to_le_bytes().to_vec());
-        matches!((directory.find(length), found), (Found::Entry(a), Ok(b)) if a == b)
-    };
-    if let Some(file) = directory.open(key).filter(is_whole) {
-        return Ok(file);
-    }
-    let mut fault = None;
-    let written = directory.write_with(key, |file| {
-        copy(&mut packed, file).inspect_err(|error| fault = Some(damaged(path, error)))
-    });
-    match (written, fault) {
-        (Ok(()), _) => {}
-        // The rest are faults of the disk that the cache is on.
-        (Err(error), Some(fault)) if is_fault_of_archive(error.source.kind()) => return Err(fault),
-        (Err(error), _) => return Err(error.into()),
-    }
-    let gone = || io::Error::new(io::ErrorKind::NotFound, "the cache was cleared meanwhile");
-    let file = directory.open(key).ok_or_else(|| FileError::new("open", path, gone()))?;
-    let bytes = file.metadata().map_err(|source| FileError::new("inspect", path, source))?.len();
-    directory.write(length, &bytes.to_le_bytes())?;
-    Ok(file)
-}
-
-fn is_fault_of_archive(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    matches!(kind, InvalidData | InvalidInput | UnexpectedEof)
-}
-
-fn copy(from: &mut impl Read, to: &mut dyn Write) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match from.read(&mut buffer)? {
-            0 => return Ok(()),
-            n => to.write_all(&buffer[..n])?,
+    copy::kept(path, directory.as_ref().map(|directory| (directory, key)), |copy| {
+        let mut packed = MultiGzDecoder::new(BufReader::new(file));
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match packed.read(&mut buffer).map_err(|error| Fault::Source(reason(&error)))? {
+                0 => return Ok(()),
+                n => copy.write_all(&buffer[..n])?,
+            }
         }
-    }
+    })
 }

@@ -1,17 +1,18 @@
 //! Copies images out of a file in which they cannot be read alone.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
+use super::copy::{self, Fault};
 use super::{Archive, ArchiveError};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::stamp::Stamp;
-use crate::cache::directory::{Bucket, CacheDirectory, Found};
+use crate::cache::directory::{Bucket, CacheDirectory};
 
 /// Version of the rules by which images are copied.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// Images that were copied.
 pub struct Packed {
@@ -34,72 +35,37 @@ pub fn pack(
     images: impl Iterator<Item = Result<Vec<u8>, String>>,
 ) -> Result<Packed, ArchiveError> {
     let stamp = Stamp::of(path)?;
-    let packed = |file: File, places: Vec<(u64, u64)>| {
-        let archive = Archive::of_plain(path, file, stamp, places.iter().copied());
-        Packed { archive, places }
-    };
-    let Some((root, stamp)) = cache.zip(stamp) else {
-        let failed = |source| FileError::new("write", Path::new("a temporary file"), source);
-        let mut file = tempfile::tempfile().map_err(failed)?;
-        let (mut places, mut fault) = (vec![], None);
-        let copied = copy(images, &mut file, &mut places, &mut fault);
-        return match (copied, fault) {
-            (_, Some(reason)) => Err(damaged(path, reason)),
-            (copied, None) => {
-                copied.map_err(failed)?;
-                Ok(packed(file, places))
-            }
-        };
-    };
-    let directory = CacheDirectory::new(root, Bucket::Archives);
-    let [key, list] = ["images", "list"].map(|what| {
-        let rules = format!("{what} {RULES} {of}");
-        Digest::of_parts(&[rules.as_bytes(), &stamp.to_bytes()])
+    let directory = cache.map(|root| CacheDirectory::new(root, Bucket::Archives));
+    let kept = directory.as_ref().zip(stamp).map(|(directory, stamp)| {
+        let rules = format!("images {RULES} {of}");
+        (directory, Digest::of_parts(&[rules.as_bytes(), &stamp.to_bytes()]))
     });
-    if let (Found::Entry(bytes), Some(file)) = (directory.find(list), directory.open(key))
-        && let Ok(places) = serde_json::from_slice::<Vec<(u64, u64)>>(&bytes)
-        && is_whole(&file, &places)
-    {
-        return Ok(packed(file, places));
-    }
-    let (mut places, mut fault) = (vec![], None);
-    let written = directory.write_with(key, |file| copy(images, file, &mut places, &mut fault));
-    if let Some(reason) = fault {
-        return Err(damaged(path, reason));
-    }
-    written?;
-    directory.write(list, &serde_json::to_vec(&places).expect("places are plain data"))?;
-    let gone = || io::Error::new(io::ErrorKind::NotFound, "the cache was cleared meanwhile");
-    let file = directory.open(key).ok_or_else(|| FileError::new("open", path, gone()))?;
-    Ok(packed(file, places))
+    let file = copy::kept(path, kept, |copy| {
+        let (mut places, mut at): (Vec<(u64, u64)>, u64) = (vec![], 0);
+        for image in images {
+            let image = image.map_err(Fault::Source)?;
+            copy.write_all(&image)?;
+            places.push((at, image.len() as u64));
+            at += image.len() as u64;
+        }
+        let list = serde_json::to_vec(&places).expect("places are plain data");
+        copy.write_all(&list)?;
+        Ok(copy.write_all(&(list.len() as u64).to_le_bytes())?)
+    })?;
+    let places = places(&file).map_err(|source| FileError::new("read", path, source))?;
+    let archive = Archive::of_plain(path, file, stamp, places.iter().copied());
+    Ok(Packed { archive, places })
 }
 
-/// Whether a file has all copies and nothing else.
-fn is_whole(file: &File, places: &[(u64, u64)]) -> bool {
-    let bytes: u64 = places.iter().map(|(_, bytes)| bytes).sum();
-    file.metadata().is_ok_and(|found| found.len() == bytes)
-}
-
-/// Writes images, and adds the place of each. A fault of the images themselves is kept apart.
-fn copy(
-    images: impl Iterator<Item = Result<Vec<u8>, String>>,
-    file: &mut dyn Write,
-    places: &mut Vec<(u64, u64)>,
-    fault: &mut Option<String>,
-) -> io::Result<()> {
-    let mut at = 0;
-    for image in images {
-        let image = image.map_err(|reason| {
-            *fault = Some(reason);
-            io::Error::from(io::ErrorKind::InvalidData)
-        })?;
-        file.write_all(&image)?;
-        places.push((at, image.len() as u64));
-        at += image.len() as u64;
-    }
-    Ok(())
-}
-
-fn damaged(path: &Path, reason: String) -> ArchiveError {
-    ArchiveError::Damaged { path: fs::normalise(path), reason }
+/// The list of places, which follows the images and is followed by its length.
+fn places(file: &File) -> io::Result<Vec<(u64, u64)>> {
+    const LENGTH: usize = size_of::<u64>();
+    let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+    let end = file.metadata()?.len().checked_sub(LENGTH as u64).ok_or_else(damaged)?;
+    let mut length = [0; LENGTH];
+    fs::read_exact_at(file, &mut length, end)?;
+    let start = end.checked_sub(u64::from_le_bytes(length)).ok_or_else(damaged)?;
+    let mut list = vec![0; (end - start) as usize];
+    fs::read_exact_at(file, &mut list, start)?;
+    Ok(serde_json::from_slice(&list)?)
 }

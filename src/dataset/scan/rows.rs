@@ -28,8 +28,7 @@ pub(super) fn lacks<'a>(
 }
 
 /// A listing of images whose labels are numbered as gathered. `label_name` is what gives the labels,
-/// and `split_by` is what gives their parts of
-/// the split.
+/// and `split_by` is what gives their parts of the split.
 ///
 /// # Errors
 /// When two labels are the same name.

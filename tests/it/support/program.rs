@@ -93,3 +93,9 @@ pub fn yaml_files(folder: &str) -> Vec<PathBuf> {
     }
     files
 }
+
+/// Asserts that a command has succeeded.
+#[track_caller]
+pub fn done(said: &Said) {
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}

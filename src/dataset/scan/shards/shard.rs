@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::table::Columns;
+use super::super::table::{Columns, text_of_json};
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::stamp::Stamp;
@@ -217,13 +217,5 @@ fn text(opened: &Opened, number: u32) -> Result<String, String> {
 fn values(text: &str) -> Result<Fields, String> {
     let object: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
-    let values = object.into_iter().map(|(key, value)| {
-        let value = match value {
-            serde_json::Value::String(text) => text.trim().to_owned(),
-            serde_json::Value::Null => String::new(),
-            other => other.to_string(),
-        };
-        (key, value)
-    });
-    Ok(values.collect())
+    Ok(object.into_iter().map(|(key, value)| (key, text_of_json(value))).collect())
 }

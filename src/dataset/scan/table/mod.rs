@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub(super) use self::columns::Columns;
 use self::read::RawRow;
+pub(super) use self::read::text_of_json;
 use super::files;
 use super::gathered::Gathered;
 use super::layout;

@@ -161,15 +161,20 @@ fn keys(text: &str) -> Result<Vec<String>, String> {
     Ok(keys)
 }
 
+/// A value of JSON as the text of a cell.
+pub(in crate::dataset::scan) fn text_of_json(value: serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
 fn json_lines(text: &str, names: &[&str], on_row: &mut OnRow<'_>) -> Result<(), String> {
     objects(text, |line, mut object| {
         let cells: Vec<String> = names
             .iter()
-            .map(|name| match object.remove(*name) {
-                Some(serde_json::Value::String(text)) => text.trim().to_owned(),
-                Some(serde_json::Value::Null) | None => String::new(),
-                Some(other) => other.to_string(),
-            })
+            .map(|name| object.remove(*name).map(text_of_json).unwrap_or_default())
             .collect();
         on_row(line, &cells.iter().map(String::as_str).collect::<Vec<_>>());
     })
