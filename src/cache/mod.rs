@@ -1,7 +1,8 @@
 //! Caches: a directory of entries by key that outlives runs, and records that live as long as a
-//! stage.
+//! stage, or in a pool as long as the process.
 //!
 //! It deals with bytes and digests, not with images or stages.
 
 pub mod directory;
+pub mod pool;
 pub mod records;

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Add;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FileError};
@@ -41,6 +42,15 @@ impl Fit {
     }
 }
 
+impl Add for Fit {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (in_memory, on_disk) = (self.in_memory, self.on_disk);
+        Self { in_memory: in_memory + other.in_memory, on_disk: on_disk + other.on_disk }
+    }
+}
+
 /// Records by number; each is a list of numbers of the same length.
 #[derive(Debug)]
 pub struct Records {
@@ -71,6 +81,12 @@ impl Records {
             _ => None,
         };
         Ok(Self { len, memory: vec![vec![]; in_memory], disk: vec![false; on_disk], file })
+    }
+
+    /// The bytes that all records take in memory and on disk, once they are written.
+    pub fn bytes(&self) -> (u64, u64) {
+        let bytes = |n: usize| (n * self.len * size_of::<f32>()) as u64;
+        (bytes(self.memory.len()), bytes(self.disk.len()))
     }
 
     /// Whether there is room for a record with this number.

@@ -386,6 +386,27 @@ fn all_folds_are_one_result() {
     done(&alpaca_run(&["verify", &workshop.text("runs/small-folds/fold-1")]));
 }
 
+/// Folds share the features of images, which changes no fold.
+#[test]
+fn a_fold_is_what_a_run_of_its_own_gives() {
+    let flip = "augmentation=[{ random_flip: horizontal }]";
+    for options in [["augmentation=[]", "seed=1"], [flip, "augmentation_views=2"], [flip, "seed=1"]]
+    {
+        let workshop = Workshop::new(ONE_STAGE, 2);
+        let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+        let options = ["-S", options[0], "-S", options[1]];
+        let folds = ["folds", &pipeline, "--runs-dir", &runs, "--no-cache", "--folds", "3"];
+        done(&alpaca_run(&[&folds[..], &options].concat()));
+        let alone = ["-S", "dataset.split={ folds: 3, fold: 2 }"];
+        done(&run(&workshop, &[&alone[..], &options].concat()));
+        for file in ["metrics.csv", "predictions.csv", "weights/best.safetensors"] {
+            let of =
+                |run: &str| std::fs::read(workshop.path(&format!("runs/{run}/{file}"))).unwrap();
+            assert!(of("small-folds/fold-2") == of("small"), "{options:?}: {file}");
+        }
+    }
+}
+
 #[test]
 fn classes_are_ordered_merged_and_left_out() {
     let workshop = Workshop::new(ONE_STAGE, 3);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::run::session;
 use super::{Fetching, json_text, on_threads, pipeline_directory, select};
 use crate::base::text;
+use crate::cache::records::Fit;
 use crate::cli::args::PlanArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::{dataset_line, pixels_line};
@@ -129,18 +130,13 @@ fn as_json(plan: &Plan, document: &Document) -> Value {
 }
 
 fn features_line(stage: &str, kept: &KeptFeatures) -> String {
-    let KeptFeatures { bytes_each, training, validation } = kept;
+    let KeptFeatures { bytes_each, fit: Fit { in_memory, on_disk }, of_training } = *kept;
     let size = |n: usize| text::bytes(n as u64 * bytes_each);
-    let in_memory = training.in_memory + validation.in_memory;
-    let on_disk = match training.on_disk + validation.on_disk {
+    let on_disk = match on_disk {
         0 => String::new(),
         n => format!(", {n} on disk ({})", size(n)),
     };
-    let which = if training.in_memory + training.on_disk > 0 {
-        "training and validation"
-    } else {
-        "validation"
-    };
+    let which = if of_training { "training and validation" } else { "validation" };
     format!(
         "features of {stage}: {in_memory} cached in memory ({}){on_disk}, of {which}\n",
         size(in_memory)

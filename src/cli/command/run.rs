@@ -7,6 +7,7 @@ use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::names;
 use crate::base::tally::Tally;
+use crate::cache::pool::Pool;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
@@ -86,7 +87,8 @@ pub(super) fn perform(
 /// Creates a session from the settings.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
-    Session { pipeline_directory, n_threads, caches, cancel, tally: Tally::default() }
+    let (features, tally) = (Pool::default(), Tally::default());
+    Session { pipeline_directory, n_threads, caches, features, cancel, tally }
 }
 
 /// A run that failed before it had a directory, or that cannot be resumed.

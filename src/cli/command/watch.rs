@@ -12,6 +12,7 @@ use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
+use crate::cache::pool::Pool;
 use crate::cli::args::WatchArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::follow::{Follower, Means, Targets};
@@ -66,6 +67,7 @@ pub(in crate::cli) fn run(
         follower,
         stop,
         known: None,
+        features: Pool::default(),
         running: None,
         next: None,
         stopped: None,
@@ -89,6 +91,8 @@ struct Watch {
     /// Set when a signal requests a stop.
     stop: Cancel,
     known: Option<ImagesRead>,
+    /// The features of earlier runs.
+    features: Pool,
     /// The run in progress.
     running: Option<RunHandle>,
     /// The next run, which starts once the run in progress has stopped.
@@ -252,7 +256,8 @@ impl Watch {
             let Candidate { loaded, planned, options } = &mut candidate;
             session.plan_again(&loaded.spec, planned, options);
         }
-        let session = session(&self.settings, self.directory.clone());
+        let mut session = session(&self.settings, self.directory.clone());
+        session.features = self.features.clone();
         let cancel = session.cancel.clone();
         let (settings, terminal, mut log) =
             (self.settings.clone(), self.terminal, self.log.clone());

@@ -83,6 +83,46 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
     keys
 }
 
+/// Values of a stage that only decide how its trainable part is trained.
+const OF_TRAINABLE_PART: [&str; 16] = [
+    "from",
+    "from_weights",
+    "sampling",
+    "epochs",
+    "optimizer",
+    "schedule",
+    "warmup",
+    "batch_norm",
+    "loss",
+    "label_smoothing",
+    "class_weights",
+    "gradient_clipping",
+    "weight_average",
+    "best_by",
+    "early_stopping",
+    "micro_batches",
+];
+
+/// The digest of everything that determines the features of a stage besides the weights of its
+/// frozen part: its key without the values known to decide only the split and the trainable part.
+/// Images that are not augmented have the same features in every stage.
+pub(crate) fn of_features(key: &StageKey, is_augmented: bool) -> Digest {
+    let mut document = key.document.clone();
+    let mut forget = |path: &[&str]| remove(&mut document, path);
+    let _ =
+        (forget(&[UPSTREAM]), forget(&["dataset", "split"]), forget(&["dataset", "batch_size"]));
+    if !is_augmented {
+        let _ = (forget(&["augmentation"]), forget(&["augmentation_views"]), forget(&["seed"]));
+    }
+    let stages = forget(&["stages"]).unwrap_or_default();
+    for (name, mut stage) in stages.as_object().cloned().unwrap_or_default() {
+        OF_TRAINABLE_PART.iter().for_each(|value| drop(remove(&mut stage, &["train", value])));
+        let name = if is_augmented { name } else { String::new() };
+        document[format!("stage {name}")] = stage;
+    }
+    Digest::of(document.to_string().as_bytes())
+}
+
 /// The pipeline with one stage and without tasks. Its augmentation is that of the stage, wherever it
 /// was written.
 fn alone(spec: &PipelineSpec, stage: &StageSpec) -> PipelineSpec {

@@ -3,7 +3,8 @@
 //!
 //! Validation images are never augmented and the frozen part does not change, so their features are
 //! computed once per stage. The same holds for training images without augmentation, or with a
-//! fixed number of augmented versions.
+//! fixed number of augmented versions. Later stages of the same process with the same frozen part,
+//! such as those of the next fold, find them computed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant};
 use alpaca_random::SeedStream;
 
 use crate::base::batch::Visit;
+use crate::base::digest::Digest;
 use crate::base::fs::FileError;
-use crate::cache::records::{Fit, Records, Room};
+use crate::cache::pool::{Lent, Pool};
+use crate::cache::records::{Fit, Room};
 use crate::dataset::examine::Dataset;
 use crate::dataset::loader::{Augmentation, Loader, Pass};
 use crate::dataset::order;
@@ -55,6 +58,15 @@ pub(crate) fn n_versions(spec: &PipelineSpec, stage: &TrainSpec) -> Option<usize
     }
 }
 
+/// Where the features of a stage are cached.
+#[derive(Clone, Copy)]
+pub(crate) struct Shelf<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) room: &'a Room,
+    /// Everything that decides the features of images that are not augmented, and of augmented ones.
+    pub(crate) keys: [Digest; 2],
+}
+
 /// The features of one stage.
 pub(crate) struct StageFeatures<'a> {
     images: StageImages<'a>,
@@ -63,11 +75,13 @@ pub(crate) struct StageFeatures<'a> {
     shapes: Vec<Vec<usize>>,
     /// The random stream of the stage.
     stream: SeedStream,
-    training: Option<Kept>,
-    validation: Option<Kept>,
+    /// Of images as they are: those for validation, and those for training unless augmented.
+    plain: Option<Kept>,
+    /// Of the augmented versions of training images.
+    augmented: Option<Kept>,
 }
 
-/// The space for features of training images; validation images get the other half.
+/// The space for features of augmented images; those of images as they are get the other half.
 fn half(room: &Room) -> Room {
     Room { memory: room.memory / 2, disk: room.disk / 2, folder: room.folder.clone() }
 }
@@ -77,10 +91,10 @@ fn half(room: &Room) -> Room {
 pub struct KeptFeatures {
     /// Bytes per image.
     pub bytes_each: u64,
-    /// Training images, counted once per augmented version; none if each epoch augments them anew.
-    pub training: Fit,
-    /// Validation images.
-    pub validation: Fit,
+    /// The number cached. Training images count once per augmented version.
+    pub fit: Fit,
+    /// Whether training images are among them. They are not if each epoch augments them anew.
+    pub of_training: bool,
 }
 
 /// The space that the cached features of a stage will take; `None` if nothing is frozen, since the
@@ -100,17 +114,23 @@ pub(crate) fn kept_features(
     let values = cut.boundary.iter().map(|value| network.value_shape(*value));
     let len: usize = values.map(|shape| shape.iter().product::<usize>()).sum();
     let n_versions = n_versions(spec, train);
-    let fit = |n: usize| Fit::of(n, len, &half(room));
-    Some(KeptFeatures {
-        bytes_each: (len * size_of::<f32>()) as u64,
-        training: n_versions.map_or_else(Fit::default, |n_versions| fit(n_train * n_versions)),
-        validation: fit(n_validation),
-    })
+    let fit = match n_versions {
+        None => Fit::of(n_validation, len, room),
+        Some(_) if spec.augmentation_of(train).0.is_empty() => {
+            Fit::of(n_train + n_validation, len, room)
+        }
+        Some(n_versions) => {
+            let fit = |n: usize| Fit::of(n, len, &half(room));
+            fit(n_train * n_versions) + fit(n_validation)
+        }
+    };
+    let bytes_each = (len * size_of::<f32>()) as u64;
+    Some(KeptFeatures { bytes_each, fit, of_training: n_versions.is_some() })
 }
 
 /// Cached features.
 struct Kept {
-    records: Records,
+    records: Lent,
     /// The record of the first version of each image of the dataset. Each further version is `n`
     /// records later.
     numbers: Vec<usize>,
@@ -118,19 +138,20 @@ struct Kept {
 }
 
 impl Kept {
+    /// The features of images at some positions of `dataset`, with a number for each in `lend`'s
+    /// records.
     fn new(
-        n_samples: usize,
-        positions: &[usize],
-        n_versions: usize,
-        len: usize,
-        room: &Room,
+        dataset: &Dataset,
+        mut positions: Vec<usize>,
+        lend: impl FnOnce(&[usize]) -> Result<Lent, FileError>,
     ) -> Result<Self, FileError> {
-        let mut numbers = vec![usize::MAX; n_samples];
+        // Folds have the same images in another order.
+        positions.sort_unstable();
+        let mut numbers = vec![usize::MAX; dataset.samples.len()];
         for (number, &position) in positions.iter().enumerate() {
             numbers[position] = number;
         }
-        let n = positions.len();
-        Ok(Self { records: Records::new(n * n_versions, len, room)?, numbers, n })
+        Ok(Self { records: lend(&positions)?, numbers, n: positions.len() })
     }
 
     fn number(&self, visit: Visit, versions: Versions) -> usize {
@@ -168,26 +189,38 @@ impl Versions {
 }
 
 impl<'a> StageFeatures<'a> {
-    /// Creates the features that `extractor` computes of images, as values of `shapes`. The cache
-    /// takes half of `room` for training and half for validation.
+    /// Creates the features that `extractor` computes of images, as values of `shapes`, cached on a
+    /// shelf if there is one.
     pub(crate) fn new(
         images: StageImages<'a>,
         extractor: &'a dyn FeatureExtractor,
         shapes: Vec<Vec<usize>>,
         stream: SeedStream,
-        room: Option<&Room>,
+        shelf: Option<Shelf<'a>>,
     ) -> Result<Self, FileError> {
-        let len = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
-        let n_samples = images.dataset.samples.len();
-        let keep = |positions: &[usize], n_versions: Option<usize>| match (room, n_versions) {
-            (Some(room), Some(n_versions)) => {
-                Kept::new(n_samples, positions, n_versions, len, &half(room)).map(Some)
-            }
-            _ => Ok(None),
+        let mut features = Self { images, extractor, shapes, stream, plain: None, augmented: None };
+        let Some(shelf) = shelf else { return Ok(features) };
+        let len = features.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
+        let kept = |key: Digest, positions: Vec<usize>, n_versions: usize, room: &Room| {
+            Kept::new(images.dataset, positions, |positions| {
+                let key = Digest::of_written(|text| write!(text, "{key} {positions:?}"));
+                shelf.pool.lend(key, positions.len() * n_versions, len, room)
+            })
         };
-        let training = keep(images.train, images.n_versions)?;
-        let validation = keep(images.validation, Some(1))?;
-        Ok(Self { images, extractor, shapes, stream, training, validation })
+        let [plain, augmented] = shelf.keys;
+        let mut as_they_are = images.validation.to_vec();
+        let mut room = shelf.room.clone();
+        match images.n_versions {
+            Some(_) if images.changes.is_empty() => as_they_are.extend_from_slice(images.train),
+            Some(n_versions) => {
+                room = half(&room);
+                let kept = kept(augmented, images.train.to_vec(), n_versions, &room)?;
+                features.augmented = Some(kept);
+            }
+            None => {}
+        }
+        features.plain = Some(kept(plain, as_they_are, 1, &room)?);
+        Ok(features)
     }
 }
 
@@ -217,11 +250,13 @@ impl FeatureSource for StageFeatures<'_> {
         let augmentation =
             (!changes.is_empty()).then_some(Augmentation { changes, stream, versions: turns });
         let versions = versions.unwrap_or(Versions::ONE);
+        let is_plain = self.images.n_versions.is_some() && self.images.changes.is_empty();
+        let kept = if is_plain { &mut self.plain } else { &mut self.augmented };
         FeaturePass::start(
             Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
             order,
             augmentation.as_ref(),
-            self.training.as_mut().map(|kept| (kept, versions)),
+            kept.as_mut().map(|kept| (kept, versions)),
             epoch,
         )
     }
@@ -231,7 +266,7 @@ impl FeatureSource for StageFeatures<'_> {
             Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
             self.images.validation.iter().copied().map(Visit::from).collect(),
             None,
-            self.validation.as_mut().map(|kept| (kept, Versions::ONE)),
+            self.plain.as_mut().map(|kept| (kept, Versions::ONE)),
             0,
         )
     }
@@ -365,6 +400,8 @@ impl Iterator for FeaturePass<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use alpaca_painter::Kind;
 
     use super::*;
@@ -384,11 +421,13 @@ mod tests {
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
     const LEN: usize = 8 * 8 * 3;
 
-    /// Features that are the images.
-    struct Same;
+    /// Features that are the images; counts them.
+    #[derive(Default)]
+    struct Same(AtomicUsize);
 
     impl FeatureExtractor for Same {
         fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
+            self.0.fetch_add(batch.samples.len(), Ordering::Relaxed);
             Ok(Features { values: vec![batch.images.clone()] })
         }
     }
@@ -458,13 +497,16 @@ mod tests {
                 sampling: SamplingSpec::Balanced,
                 readout: Readout::Softmax,
             };
-            let epochs = |memory: Option<usize>| {
+            let epochs = |memory: Option<usize>, pool: &Pool| {
                 let memory = memory.map(|n| (2 * n * LEN * size_of::<f32>()) as u64);
                 let room = memory.map(|memory| Room { memory, disk: 0, folder: None });
                 let shapes = vec![vec![8, 8, 3]];
                 let stream = SeedStream::new(1);
+                let (same, keys) =
+                    (Same::default(), [b"plain".as_slice(), b"flips"].map(Digest::of));
+                let shelf = room.as_ref().map(|room| Shelf { pool, room, keys });
                 let mut features =
-                    StageFeatures::new(images, &Same, shapes, stream, room.as_ref()).unwrap();
+                    StageFeatures::new(images, &same, shapes, stream, shelf).unwrap();
                 let mut all = vec![];
                 for epoch in 1..=3 {
                     for batch in features.training(epoch, 0) {
@@ -472,13 +514,18 @@ mod tests {
                         all.push((features, targets, visits));
                     }
                 }
-                all
+                (all, same.0.load(Ordering::Relaxed))
             };
-            let uncached = epochs(None);
+            let (uncached, n_computed) = epochs(None, &Pool::default());
+            assert_eq!(n_computed, 3 * train.len());
             let n = |visits: &[Visit]| visits.iter().filter(|visit| visit.repeat > 0).count();
             assert!(uncached.iter().map(|(_, _, visits)| n(visits)).sum::<usize>() >= 3);
             for memory in [1, 3, 100] {
-                assert!(epochs(Some(memory)) == uncached, "room for {memory} records");
+                let pool = Pool::default();
+                assert!(epochs(Some(memory), &pool).0 == uncached, "room for {memory} records");
+                let (again, n_computed) = epochs(Some(memory), &pool);
+                assert!(again == uncached, "again with room for {memory} records");
+                assert_eq!(n_computed == 0, memory == 100, "the next stage finds all if all fit");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
+use crate::cache::pool::Pool;
 use crate::cache::records::Room;
 use crate::dataset::pixels::PixelRoom;
 use crate::exec::error::RunError;
@@ -19,6 +20,8 @@ pub struct Session {
     pub n_threads: usize,
     /// The caches that may be used.
     pub caches: Caches,
+    /// The features of earlier stages of this process.
+    pub features: Pool,
     /// Stops the run after the current step, or the current image while reading; the run can then
     /// be resumed.
     pub cancel: Cancel,

@@ -8,15 +8,17 @@ use alpaca_random::SeedStream;
 
 use super::audience::Audience;
 use super::checkpoint::Checkpoint;
-use super::features::{StageFeatures, StageImages};
+use super::features::{Shelf, StageFeatures, StageImages};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::cache::pool::Pool;
 use crate::cache::records::Room;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use crate::engine::{self, Trainer};
 use crate::event::{Evaluated, Event, EventSink, StageFacts};
 use crate::exec::error::RunError;
+use crate::exec::plan::key::{self, StageKey};
 use crate::exec::plan::outcome::{self, OutcomeFacts, StageOutcome};
 use crate::exec::plan::stage_in_progress::Begun;
 use crate::model::graph::{LayerIdx, Parameter};
@@ -43,14 +45,14 @@ pub(crate) struct Start<'a> {
     pub(crate) layers: Layers,
     /// The seed of the pipeline.
     pub(crate) seed: u64,
-    /// The space for cached features.
+    /// Where features are cached.
+    pub(crate) pool: &'a Pool,
     pub(crate) room: &'a Room,
     /// Where the stage saves the state to resume from.
     pub(crate) checkpoint: &'a Checkpoint,
     pub(crate) checkpoint_every: Option<usize>,
     pub(crate) cancel: &'a Cancel,
-    /// The digest of the stage's key.
-    pub(crate) key: Digest,
+    pub(crate) key: &'a StageKey,
 }
 
 /// Runs a stage, or the rest of an interrupted one.
@@ -75,9 +77,11 @@ pub(crate) fn run(
     let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
     let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
     // If nothing is frozen, the features are the images, which are cached as pixels.
-    let room = (!cut.frozen.is_empty()).then_some(start.room);
+    let keys = || features_keys(start.key, first, &frozen_before);
+    let shelf = || Shelf { pool: start.pool, room: start.room, keys: keys() };
+    let shelf = (!cut.frozen.is_empty()).then(shelf);
     let stream = SeedStream::new(start.seed).child("stage").child(name);
-    let mut features = StageFeatures::new(images, extractor.as_ref(), shapes, stream, room)?;
+    let mut features = StageFeatures::new(images, extractor.as_ref(), shapes, stream, shelf)?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         replay(&facts, &state, audience)?;
         (facts, Some(state))
@@ -120,6 +124,18 @@ pub(crate) fn run(
     Ok(outcome(start, facts, frozen_before.len(), fitted))
 }
 
+/// Everything that decides the features of images as they are, and of augmented ones.
+fn features_keys(
+    key: &StageKey,
+    first: LayerIdx,
+    frozen: &BTreeMap<String, Digest>,
+) -> [Digest; 2] {
+    [false, true].map(|is_augmented| {
+        let key = key::of_features(key, is_augmented);
+        Digest::of_written(|text| write!(text, "{key} {first:?} {frozen:?}"))
+    })
+}
+
 /// Reports the progress before the interruption: in full to the run directory, as a summary to the
 /// observer.
 fn replay(
@@ -148,7 +164,7 @@ fn outcome(
         n_trainable: facts.n_trainable,
         n_frozen_tensors,
         best: best.metrics,
-        key: start.key,
+        key: start.key.digest(),
     };
     let kept = [&best.weights, &last_weights].map(|trained| merged(start.weights, trained));
     let facts = OutcomeFacts {
@@ -229,7 +245,7 @@ struct StageCheckpointer<'a> {
 
 impl Checkpointer for StageCheckpointer<'_> {
     fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError> {
-        self.start.checkpoint.save_state(self.start.key, self.facts, state)
+        self.start.checkpoint.save_state(self.start.key.digest(), self.facts, state)
     }
 
     fn keep(&mut self, which: FromWeights, weights: &Weights) -> Result<(), FileError> {

@@ -319,11 +319,12 @@ impl Run<'_> {
             n_epochs_before,
             layers: *layers,
             seed: self.spec.seed,
+            pool: &self.session.features,
             room: &self.session.caches.features,
             checkpoint: self.checkpoint,
             checkpoint_every: self.spec.checkpoint_every,
             cancel: &self.session.cancel,
-            key: planned.key.digest(),
+            key: &planned.key,
         };
         stage::run(&start, images, audience, planned.begun.take())
     }
