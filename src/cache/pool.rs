@@ -33,24 +33,20 @@ impl Pool {
     /// When a file is needed and cannot be created.
     pub fn lend(&self, key: Digest, n: usize, len: usize, room: &Room) -> Result<Lent, FileError> {
         let mut kept = self.lock();
-        let found = kept.iter().position(|(other, _)| *other == key);
-        let records = match found {
-            Some(position) => kept.remove(position).1,
-            None => {
-                let new = Records::new(n, len, room)?;
-                let fit = |kept: &[(Digest, Records)]| {
-                    let all = || kept.iter().map(|(_, records)| records).chain([&new]);
-                    let memory: u64 = all().map(|records| records.bytes().0).sum();
-                    let disk: u64 = all().map(|records| records.bytes().1).sum();
-                    memory <= room.memory && disk <= room.disk
-                };
-                let n_forgotten = (0..kept.len()).find(|n| fit(&kept[*n..]));
-                let n_forgotten = n_forgotten.unwrap_or(kept.len());
-                kept.drain(..n_forgotten);
-                new
-            }
+        let lent = |records| Lent { pool: self.clone(), key, records: Some(records) };
+        if let Some(position) = kept.iter().position(|(other, _)| *other == key) {
+            return Ok(lent(kept.remove(position).1));
+        }
+        let new = Records::new(n, len, room)?;
+        let fit = |kept: &[(Digest, Records)]| {
+            let all = || kept.iter().map(|(_, records)| records).chain([&new]);
+            let memory: u64 = all().map(|records| records.bytes().0).sum();
+            let disk: u64 = all().map(|records| records.bytes().1).sum();
+            memory <= room.memory && disk <= room.disk
         };
-        Ok(Lent { pool: self.clone(), key, records: Some(records) })
+        let n_forgotten = (0..kept.len()).find(|n| fit(&kept[*n..])).unwrap_or(kept.len());
+        kept.drain(..n_forgotten);
+        Ok(lent(new))
     }
 
     /// A list stays whole when a thread panics while holding it.

@@ -1,5 +1,6 @@
 //! Reads the images of a listing in parallel, without reading those that are known and unchanged.
 
+use alpaca_kernels::give_back;
 use rayon::prelude::*;
 
 use super::decode::{self, DecodeError};
@@ -14,6 +15,8 @@ use crate::spec::Alpha;
 
 /// Number of images that are read before the next ones are looked up.
 const CHUNK: usize = 8192;
+/// Number of chunks after which the memory of the list is given back.
+const FREED: usize = 16;
 
 /// What reading a file has shown.
 pub(super) enum Finding {
@@ -34,8 +37,9 @@ pub(super) struct Reading<'a> {
     pub(super) work: (&'static str, &'static str),
 }
 
-/// The state of a file when it was read, and its look: what is recorded besides the sample.
-type Seen = (Option<Stamp>, Option<Look>);
+/// The state of a file when it was read, and its look: what is recorded besides the sample. `None` if
+/// its record stays.
+type Seen = Option<Box<(Option<Stamp>, Option<Look>)>>;
 
 /// Whether the records of the images must be written again, and what to write, in the order in
 /// which the images were passed on.
@@ -47,7 +51,7 @@ impl Reading<'_> {
     /// state that `init` makes for each thread. Returns `None` if it was canceled.
     pub(super) fn all<S>(
         &self,
-        mut candidates: Vec<Candidate>,
+        candidates: Vec<Candidate>,
         init: impl Fn() -> S + Sync,
         read: impl Fn(&mut S, &Candidate) -> Finding + Sync,
         is_enough: impl Fn(&KnownImage) -> bool,
@@ -55,11 +59,12 @@ impl Reading<'_> {
     ) -> Option<NewRecords> {
         let counting = self.tally.begin(self.work.0, self.work.1, candidates.len());
         let mut records = self.known.records();
-        let (mut seen, mut is_new) = (Vec::with_capacity(candidates.len()), false);
-        while !candidates.is_empty() {
-            let mut chunk = candidates.split_off(candidates.len().saturating_sub(CHUNK));
-            candidates.shrink_to_fit();
-            chunk.reverse();
+        let mut seen: Vec<Seen> = Vec::with_capacity(candidates.len());
+        let (mut n_stamped, mut is_new) = (0, false);
+        for (number, chunk) in in_chunks(candidates).enumerate() {
+            if number % FREED == FREED - 1 {
+                give_back();
+            }
             let found = |candidate: &Candidate| {
                 let found = records.find(&candidate.path);
                 found.filter(|(_, image)| is_enough(image))
@@ -86,17 +91,28 @@ impl Reading<'_> {
             for (candidate, found) in chunk.into_iter().zip(findings) {
                 let (finding, stamp, is_known) = found?;
                 if let Finding::Image(image) = &finding {
-                    seen.push((stamp, image.look));
+                    seen.push((!is_known).then(|| Box::new((stamp, image.look))));
+                    n_stamped += usize::from(stamp.is_some());
                     is_new |= !is_known && stamp.is_some();
                 }
                 each(candidate, finding);
             }
         }
         drop(counting);
-        let n_stamped = seen.iter().filter(|(stamp, _)| stamp.is_some()).count();
         let is_new = is_new || (self.known.are_kept() && records.n_read() != n_stamped);
         Some(NewRecords(is_new.then_some(seen)))
     }
+}
+
+/// The candidates backwards, in blocks of memory that are freed one by one.
+fn in_chunks(mut candidates: Vec<Candidate>) -> impl Iterator<Item = Vec<Candidate>> {
+    let mut chunks = vec![];
+    while !candidates.is_empty() {
+        let mut chunk = candidates.split_off(candidates.len().saturating_sub(CHUNK));
+        chunk.reverse();
+        chunks.push(chunk);
+    }
+    chunks.into_iter()
 }
 
 impl NewRecords {
@@ -108,11 +124,17 @@ impl NewRecords {
         images: impl Iterator<Item = (&'a str, KnownImage)>,
     ) {
         let Some(seen) = self.0 else { return };
-        let records = images.zip(seen);
-        known.replace(
-            records
-                .map(|((path, image), (stamp, look))| (path, stamp, KnownImage { look, ..image })),
-        );
+        let mut before = known.records();
+        known.replace(images.zip(seen).map(|((path, image), seen)| match seen {
+            Some(seen) => {
+                let (stamp, look) = *seen;
+                (path, stamp, KnownImage { look, ..image })
+            }
+            None => match before.find(path) {
+                Some((stamp, image)) => (path, Some(stamp), image),
+                None => (path, None, image),
+            },
+        }));
     }
 }
 

@@ -1,6 +1,13 @@
-//! An allocator that reports when no memory is left.
+//! The allocator: reports when no memory is left, and gives memory back.
 
 use std::alloc::{GlobalAlloc, Layout};
+
+/// Gives memory that was freed back to the system, if the allocator of the process is mimalloc. It
+/// does so by itself a tenth of a second later, which is too late where a long list becomes another.
+pub fn give_back() {
+    // SAFETY: the function may be called at any time, by any thread.
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}
 
 /// The largest request whose failure is reported, in bytes. A larger one may come from a damaged
 /// file, and its reader expects an error.

@@ -68,7 +68,9 @@ impl Archive {
         places: impl IntoIterator<Item = (u64, u64)>,
     ) -> Self {
         let members = places.into_iter().map(|(offset, bytes)| Member::plain(offset, bytes));
-        Self { path: path.to_path_buf(), file, stamp, members: members.collect() }
+        let mut members: Vec<Member> = members.collect();
+        members.shrink_to_fit();
+        Self { path: path.to_path_buf(), file, stamp, members }
     }
 
     /// The same archive with only the members at these positions, of these sizes, which are stored
