@@ -402,7 +402,7 @@ impl DatasetError {
                     .to_owned(),
             ],
             Self::GivenSplit { key } => vec![format!(
-                "remove `{key}` under `split`, or put all images into one directory per class"
+                "remove `{key}` under `split`, since the dataset has this set already"
             )],
             Self::Pattern(_) => vec![],
             Self::Table { help, .. } | Self::Archive { help, .. } => help.clone(),

@@ -50,6 +50,8 @@ pub struct Survey {
     pub near_duplicates: Vec<Alike>,
     /// What decides the parts of the split, if the dataset is split already.
     pub split_by: Option<String>,
+    /// Columns of a table that are not used.
+    pub unused_columns: Vec<String>,
     /// Warnings about the dataset directory.
     pub warnings: Vec<String>,
 }
@@ -139,7 +141,7 @@ pub fn survey(
 ) -> Result<Survey, DatasetError> {
     let reading =
         Reading { known, tally, cancel: &Cancel::new(), work: ("reading files", "files") };
-    let Listing { classes, labels, candidates, split_by, warnings } = listing;
+    let Listing { classes, labels, candidates, split_by, unused, warnings } = listing;
     let samples = Vec::with_capacity(candidates.len());
     let mut dataset = Dataset { classes, labels, samples, ..Dataset::default() };
     let mut looks = vec![];
@@ -177,10 +179,6 @@ pub fn survey(
     let classes = in_parts(&dataset, parts.parts());
     let counts = || classes.iter().map(|class| class.n_images);
     let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
-    let mut formats = BTreeMap::new();
-    for look in looks.iter().flatten() {
-        *formats.entry(look.format.name().to_owned()).or_insert(0) += 1;
-    }
     Ok(Survey {
         n_images: dataset.samples.len(),
         bytes,
@@ -189,12 +187,13 @@ pub fn survey(
         numbers: numbers(&dataset),
         classes,
         sizes: sizes(&looks, pixels.image_size),
-        formats,
+        formats: formats(&looks),
         bad,
         ignored: dataset.ignored,
         duplicates,
         near_duplicates,
         split_by,
+        unused_columns: unused,
         warnings,
     })
 }
@@ -245,6 +244,15 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = (sorted.len() - 1) as f64 * share;
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     below + (above - below) * at.fract()
+}
+
+/// The number of images of each format.
+fn formats(looks: &[Option<Look>]) -> BTreeMap<String, usize> {
+    let mut formats = BTreeMap::new();
+    for look in looks.iter().flatten() {
+        *formats.entry(look.format.name().to_owned()).or_insert(0) += 1;
+    }
+    formats
 }
 
 fn sizes(looks: &[Option<Look>], wanted: ImageSize) -> Option<Sizes> {

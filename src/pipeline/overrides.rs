@@ -36,7 +36,19 @@ pub(super) fn apply(
                 let span = Span { source, range: 0..value_text.len() };
                 Node { span, value: NodeValue::Scalar(text.into()) }
             }
-            None => parse::parse(value_text, source, diagnostics)?,
+            None => match parse::parse(value_text, source, diagnostics) {
+                Ok(value) => value,
+                // A pattern such as `{site}/{id}.jpg`.
+                Err(_) if is_pattern(value_text) => {
+                    let span = Span { source, range: 0..value_text.len() };
+                    Node { span, value: NodeValue::Scalar(value_text.trim().into()) }
+                }
+                Err(mut diagnostic) => {
+                    let range = &mut diagnostic.span.range;
+                    *range = range.start + value_start..range.end + value_start;
+                    return Err(diagnostic);
+                }
+            },
         };
         shift(&mut value, value_start);
         value.span.range.end = value.span.range.end.max(value_start);
@@ -93,6 +105,12 @@ fn replace_others(
             !is_other || sources[entry.key_span.source].kind == SourceKind::Override
         });
     }
+}
+
+/// Whether a value that YAML cannot read is text that begins with a name in braces.
+fn is_pattern(text: &str) -> bool {
+    let inner = text.trim().strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    inner.is_some_and(|(name, rest)| !name.contains([',', ':', '{', '"']) && !rest.is_empty())
 }
 
 /// A plain value that contains ` #`. In a file it would begin a comment, but a command line has

@@ -171,6 +171,46 @@ fn an_archive_may_be_split_already() {
     let said = run(&workshop, &["-S", &given]);
     done(&said);
     assert!(said.err.contains("(split by directories `train` and `val`)"), "{}", said.err);
+    // One of the sets is evaluated on where it is.
+    let evaluate = |data: &str| {
+        let (run, data) = (workshop.text("runs/small"), workshop.text(data));
+        alpaca_run(&["evaluate", &run, "--data", &data, "--no-cache"])
+    };
+    let said = evaluate("sets.zip/sets/val");
+    done(&said);
+    assert!(said.out.contains("on 8 images"), "{}", said.out);
+    let said = evaluate("sets.zip");
+    assert!(said.err.contains("sets.zip/sets/train or "), "{}", said.err);
+    let said = evaluate("sets.zip/val");
+    assert!(said.err.contains("no directory `val`; it has `sets`"), "{}", said.err);
+    // Shards are evaluated on too, one or many.
+    shards(&workshop);
+    for (data, n) in [("shapes-01.tar", 8), ("shapes-{00..01}.tar", 16), ("shapes-*.tar", 16)] {
+        let said = evaluate(data);
+        assert!(said.out.contains(&format!("on {n} images")), "{}{}", said.out, said.err);
+    }
+}
+
+#[test]
+fn a_zip_archive_may_have_the_separators_of_windows() {
+    const PROGRAM: &str = "
+import os, sys, zipfile
+os.chdir(sys.argv[1])
+with zipfile.ZipFile('windows.zip', 'w') as file:
+    for where, _, names in os.walk('pictures'):
+        for name in names:
+            member = zipfile.ZipInfo('x')
+            member.filename = os.path.join(where, name).replace('/', chr(92))
+            file.writestr(member, open(os.path.join(where, name), 'rb').read())
+";
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let root = workshop.text("");
+    let packed = Command::new("python3").args(["-c", PROGRAM, &root]).output().unwrap();
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    let given = format!("dataset.archive={}", workshop.text("windows.zip"));
+    done(&run(&workshop, &["-S", &given, "-S", "name=windows"]));
+    done(&run(&workshop, &["-S", "name=unpacked"]));
+    assert_eq!(splits(&workshop, "windows"), splits(&workshop, "unpacked"));
 }
 
 /// The two shards that webdataset 1.0.2 has written: eight discs and eight rings, each with its number
@@ -348,11 +388,12 @@ fn what_is_wrong_with_an_archive_is_said_with_a_way_out() {
         ("archive", "cut.tar", &["D014", "damaged or not complete"]),
         ("archive", "cut.tar.gz", &["D014", "damaged or not complete"]),
         ("archive", "shapes-00.tar", &["D002", "write `shards: FILE`"]),
-        ("archive", "pictures", &["D014", "it is a directory"]),
+        ("archive", "pictures", &["D014", "it is a directory", "write `directory: "]),
         ("directory", "all.zip", &["D002", "is a file", "write `archive: "]),
         ("directory", "words.tar", &["D002", "is a file", "write `table: "]),
         ("shards", "all.zip", &["D014", "a zip archive", "write `archive: FILE`"]),
-        ("shards", "all.tar", &["D014"]),
+        ("shards", "all.tar", &["D014", "write `archive: FILE` in place of `shards`"]),
+        ("shards", "pictures", &["D014", "it is a directory", "pictures/*.tar"]),
         ("shards", "shapes-{02..03}.tar", &["D014", "shapes-02.tar", "shapes-03.tar"]),
         ("shards", "shapes-{3..1}.tar", &["D014", "`{3..1}` is not a range"]),
         ("shards", "shaped-*.tar", &["D014", "no file fits `shaped-*.tar`"]),

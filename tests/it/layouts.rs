@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::support::pictures::{Workshop, picture};
@@ -173,12 +174,86 @@ fn what_is_given_cannot_be_drawn_too() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     divide(&workshop);
     let given = format!("dataset.directory={}", workshop.text("sets"));
-    for option in ["dataset.split.test=0.1", "dataset.split.folds=3"] {
-        let pipeline = workshop.text("small.yaml");
-        let said = alpaca_run(&["check", &pipeline, "-S", &given, "-S", option]);
-        assert_eq!(said.code, Some(1), "{option}: {}", said.err);
-        assert!(said.err.contains("D010") && said.err.contains("split already"), "{}", said.err);
+    let pipeline = workshop.text("small.yaml");
+    let test = "dataset.split.test=0.1";
+    let said = alpaca_run(&["check", &pipeline, "-S", &given, "-S", test]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("D010") && said.err.contains("split already"), "{}", said.err);
+}
+
+#[test]
+fn folds_divide_given_training_and_validation_sets_and_leave_the_test_set() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    divide(&workshop);
+    let given = format!("dataset.directory={}", workshop.text("sets"));
+    let mut validated = vec![];
+    for fold in 0..2 {
+        let fold = format!("dataset.split={{ folds: 2, fold: {fold} }}");
+        let said = run(&workshop, &["-S", &given, "-S", &fold]);
+        done(&said);
+        assert!(
+            said.err.contains("`val` and `test` are divided into folds together"),
+            "{}",
+            said.err
+        );
     }
+    for name in ["small", "small-2"] {
+        for (path, set) in sets(&workshop, name) {
+            assert_eq!(path.starts_with("test"), set == "test", "{path}: {set}");
+            validated.extend((set == "validation").then_some(path));
+        }
+    }
+    validated.sort();
+    validated.dedup();
+    assert_eq!(validated.len(), 20);
+}
+
+#[test]
+fn tables_may_be_compressed_or_lists_and_columns_that_are_not_used_are_named() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let rows: Vec<[String; 3]> = (0..24)
+        .map(|i| {
+            let class = ["disc", "ring"][i % 2];
+            [format!("pictures\\{class}\\{:03}.png", i / 2), class.to_owned(), (i / 6).to_string()]
+        })
+        .collect();
+    let csv: String = rows.iter().map(|row| row.join(",") + "\n").collect();
+    let csv = format!("path,label,patient_id\n{csv}");
+    let json = |[path, label, patient]: &[String; 3]| serde_json::json!({ "path": path, "label": label, "patient_id": patient });
+    let list = serde_json::to_vec_pretty(&rows.iter().map(json).collect::<Vec<_>>()).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+    packed.write_all(csv.as_bytes()).unwrap();
+    for (name, bytes) in
+        [("a.csv", csv.into_bytes()), ("a.csv.gz", packed.finish().unwrap()), ("a.json", list)]
+    {
+        std::fs::write(workshop.path(name), bytes).unwrap();
+        let given = format!("dataset.table={}", workshop.text(name));
+        let data = alpaca_run(&["data", &workshop.text("small.yaml"), "-S", &given, "--no-cache"]);
+        done(&data);
+        for line in [
+            "24 images of 2 classes",
+            "columns that are not used: `patient_id`",
+            "-S dataset.columns.group=patient_id",
+        ] {
+            assert!(data.out.contains(line), "{name}: {line}: {}", data.out);
+        }
+        let group = "dataset.columns.group=patient_id";
+        let data = alpaca_run(&[
+            "data",
+            &workshop.text("small.yaml"),
+            "-S",
+            &given,
+            "-S",
+            group,
+            "--no-cache",
+        ]);
+        assert!(!data.out.contains("not used"), "{}", data.out);
+    }
+    // A pattern needs no quotes.
+    let pattern = "dataset.columns.path={path}.jpg";
+    let given = format!("dataset.table={}", workshop.text("a.csv"));
+    let said = alpaca_run(&["check", &workshop.text("small.yaml"), "-S", &given, "-S", pattern]);
+    assert!(said.err.contains(".png.jpg`"), "{}", said.err);
 }
 
 #[test]
@@ -441,7 +516,7 @@ fn a_limit_takes_some_images_of_each_class() {
 }
 
 /// What is wrong, as options, and what the message must name.
-const WRONG: [(&[&str], &[&str]); 23] = [
+const WRONG: [(&[&str], &[&str]); 33] = [
     (&["dataset.validation=sets/val"], &["P008", "`train` is missing"]),
     (&["dataset.validation=0.2"], &["dataset.validation", "split: { validation: 0.2 }"]),
     (&["dataset.root=pictures"], &["P008", "no effect without `table`"]),
@@ -452,7 +527,17 @@ const WRONG: [(&[&str], &[&str]); 23] = [
     ),
     (&["dataset.train=nowhere"], &["D001", "nowhere"]),
     (&["dataset.table=nowhere.csv"], &["D001", "nowhere.csv"]),
-    (&["dataset.table=pictures"], &["D001", "pictures"]),
+    (&["dataset.table=pictures"], &["D012", "it is a directory", "write `directory: "]),
+    (&["dataset.table=book.xlsx"], &["D012", "it is an Excel workbook", "as CSV"]),
+    (&["dataset.table=a.arrow"], &["D012", "it is a Feather (Arrow) file", "`to_parquet`"]),
+    (&["dataset.table=a.pkl"], &["D012", "it is a Python pickle", "`to_csv`"]),
+    (&["dataset.table=a.sqlite"], &["D012", "it is an SQLite database", "as CSV"]),
+    (&["dataset.table=coco.json"], &["D012", "one JSON object, and not one for each", "COCO"]),
+    (&["dataset.table=columns.json"], &["D012", "one JSON object", "lines=True"]),
+    (&["dataset.table=list.json"], &["D012", "it is not a list of JSON objects: ", "line 1"]),
+    (&["dataset.table=ragged.csv"], &["D012", "line 3 has 3 cells", "line 5 has 4 cells"]),
+    (&["dataset.table=drive.csv"], &["D012", "line 2", "those of another computer"]),
+    (&["dataset.archive=wrong.csv"], &["D014", "it is a table", "write `table: "]),
     (&["dataset.table=wrong.csv"], &["D012", "which column has the path?", "`animal` and `name`"]),
     (&["dataset.table=wrong.csv", "dataset.columns.path=nme"], &["no column `nme`"]),
     (&["dataset.table=binary.csv"], &["D012", "line 1 is not UTF-8"]),
@@ -476,6 +561,18 @@ fn what_is_wrong_is_named() {
     let write = |name: &str, bytes: &[u8]| std::fs::write(workshop.path(name), bytes).unwrap();
     write("wrong.csv", b"animal,name\nx,y\n");
     write("binary.csv", b"path,\xff\xfelabel\n");
+    write(
+        "book.xlsx",
+        b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x13\0[Content_Types].xml",
+    );
+    write("a.arrow", b"ARROW1\0\0\xff\xff\xff\xff");
+    write("a.pkl", b"\x80\x04\x95\x10");
+    write("a.sqlite", b"SQLite format 3\0\x10");
+    write("coco.json", b"{\n\"images\": [{\"id\": 1}],\n\"annotations\": []}");
+    write("columns.json", b"{\"path\": {\"0\": \"a.png\"}, \"label\": {\"0\": \"x\"}}");
+    write("list.json", b"[{\"path\": \"a.png\", \"label\": 1}, 7]");
+    write("ragged.csv", b"path,label\na,x\nb,x,y\nc,x\nd,x,y,z\n");
+    write("drive.csv", b"path,label\nC:\\photos\\a.png,x\nC:\\photos\\b.png,y\n");
     write("utf16.csv", b"\xff\xfep\0a\0");
     write(
         "sets.csv",
@@ -496,7 +593,8 @@ fn what_is_wrong_is_named() {
 /// An option whose value, if it is a path, is in the workshop.
 fn located(workshop: &Workshop, option: &str) -> String {
     let (key, value) = option.split_once('=').unwrap();
-    let is_path = ["dataset.train", "dataset.table", "dataset.root"].contains(&key)
+    let is_path = ["dataset.train", "dataset.table", "dataset.archive", "dataset.root"]
+        .contains(&key)
         || Path::new(value).starts_with("sets");
     if is_path { format!("{key}={}", workshop.text(value)) } else { option.to_owned() }
 }

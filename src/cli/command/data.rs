@@ -68,6 +68,9 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     if let Some(by) = &found.split_by {
         let _ = writeln!(text, "\nsplit by {by}");
     }
+    if !found.unused_columns.is_empty() {
+        let _ = write!(text, "\n{}", unused(&found.unused_columns));
+    }
     for warning in &found.warnings {
         let _ = writeln!(text, "\nwarning: {warning}");
     }
@@ -91,6 +94,40 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
 }
 
 /// How balanced the classes are, or how numbers are distributed.
+/// The columns of a table that are not used, one of which may say which images belong together.
+fn unused(columns: &[String]) -> String {
+    const GROUPS: [&str; 14] = [
+        "group",
+        "patient",
+        "subject",
+        "animal",
+        "individual",
+        "person",
+        "video",
+        "clip",
+        "sequence",
+        "burst",
+        "site",
+        "location",
+        "camera",
+        "station",
+    ];
+    let names = text::all_of(columns.iter().map(String::as_str));
+    let mut lines = format!("columns that are not used: {names}\n");
+    let of_group = |name: &&String| {
+        let name = name.to_lowercase();
+        let mut words = name.split(|c: char| !c.is_alphanumeric());
+        words.any(|word| GROUPS.contains(&word.strip_suffix("id").unwrap_or(word)))
+    };
+    if let Some(name) = columns.iter().find(of_group) {
+        let _ = writeln!(
+            lines,
+            "to keep all images of one `{name}` in one set: -S dataset.columns.group={name}"
+        );
+    }
+    lines
+}
+
 fn balance(found: &Survey) -> String {
     if let Some(NumberSurvey { quartiles: [least, first, median, third, most], mean, deviation }) =
         found.numbers

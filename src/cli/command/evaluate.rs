@@ -102,7 +102,11 @@ fn measure(
 fn not_evaluated(error: RunError) -> Failure {
     match error.code() {
         code @ Some(Code::DatasetDirectory) => {
-            let hints = vec!["`--data` takes a directory with one directory per class".to_owned()];
+            let hints = vec![
+                "`--data` takes a directory with one directory per class, an archive of one, shards or \
+                 a table"
+                    .to_owned(),
+            ];
             let (exit, notes) = (Exit::Failed, error.notes());
             Failure::Other { exit, code, error: error.into(), notes, hints }
         }

@@ -24,10 +24,15 @@ const LONGEST_LINK: u32 = 4096;
 /// When it is not a zip archive, or has members that are encrypted or compressed in an unusual way.
 pub(super) fn list(file: &File) -> io::Result<Vec<(Vec<u8>, Listed)>> {
     let mut archive = ZipArchive::new(file)?;
+    // Some programs on Windows write the separator of that system (APPNOTE 6.3.10, 4.4.17.1).
+    let is_from_windows = archive.file_names().flatten().all(|name| !name.contains('/'));
     (0..archive.len())
         .map(|number| {
             let entry = archive.by_index_raw(number)?;
-            let name = entry.name()?.into_owned();
+            let mut name = entry.name()?.into_owned();
+            if is_from_windows {
+                name = name.replace('\\', "/");
+            }
             if entry.is_dir() {
                 return Ok((name.into_bytes(), Listed::Directory));
             }

@@ -81,7 +81,7 @@ fn list_classes(
     warnings.extend(files::meant(directory, &passed_over));
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
     let labels = Labels::Class;
-    Ok(Listing { classes, labels, candidates, split_by: None, warnings })
+    Ok(Listing { classes, labels, candidates, split_by: None, unused: vec![], warnings })
 }
 
 fn check_layout(

@@ -186,6 +186,8 @@ pub struct Listing {
     /// What decides the parts of the split, if the dataset is split already: "the directories
     /// `train` and `val`".
     pub split_by: Option<String>,
+    /// Columns of a table that are not used.
+    pub unused: Vec<String>,
     /// Warnings about the directory.
     pub warnings: Vec<String>,
 }
@@ -196,7 +198,7 @@ impl Listing {
     pub fn take_images(&mut self) -> Self {
         let (classes, labels) = (self.classes.clone(), self.labels.clone());
         let candidates = std::mem::take(&mut self.candidates);
-        Self { classes, labels, candidates, split_by: None, warnings: vec![] }
+        Self { classes, labels, candidates, split_by: None, unused: vec![], warnings: vec![] }
     }
 
     /// A listing of images whose parts of the split are given by `by`. Validation images are drawn
@@ -220,7 +222,7 @@ impl Listing {
             training.for_each(|candidate| candidate.part = None);
         }
         let (labels, split_by) = (Labels::Class, Some(format!("{by}{drawn}")));
-        Self { classes, labels, candidates, split_by, warnings }
+        Self { classes, labels, candidates, split_by, unused: vec![], warnings }
     }
 }
 

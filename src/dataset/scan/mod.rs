@@ -22,16 +22,17 @@ use std::sync::Arc;
 use alpaca_random::SeedStream;
 
 pub use self::listing::{Candidate, Group, Listing, Origin, Weight};
-use self::tree::{ArchiveTree, Disk};
+use self::tree::{ArchiveTree, Disk, Tree as _};
 use super::archive;
 use super::error::DatasetError;
 use super::generator::ImageGenerator;
 use super::labels::Labels;
 use super::part::Part;
 use crate::base::names;
+use crate::base::text;
 use crate::spec::{
-    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location, SplitSpec,
-    TableSpec, TargetSpec,
+    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location, ShardsSpec,
+    SplitSpec, TableSpec, TargetSpec,
 };
 
 /// Lists the images of a dataset, of files or drawn. What archives contain is kept in the cache at
@@ -76,14 +77,36 @@ pub fn list(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Listing, Dataset
         groups::assign(&mut listing.candidates, pattern)?;
         listing.warnings.extend(groups::spread(&listing.candidates));
     }
+    if spec.split.folds.is_some() {
+        unite_for_folds(&mut listing);
+    }
     check_given(&listing.candidates, &spec.split)?;
     Ok(listing)
 }
 
+/// Makes one set of the given training and validation sets, which is divided into folds.
+fn unite_for_folds(listing: &mut Listing) {
+    let given = listing.candidates.iter_mut().map(|candidate| &mut candidate.part);
+    let mut n_validation = 0;
+    for part in given.filter(|part| matches!(part, Some(Part::Train | Part::Validation))) {
+        n_validation += usize::from(*part == Some(Part::Validation));
+        *part = None;
+    }
+    if n_validation > 0 {
+        let by = listing.split_by.take().unwrap_or_default();
+        let by = by.split(';').next().unwrap_or_default().to_owned();
+        listing.warnings.push(format!(
+            "the training and validation sets of {by} are divided into folds together"
+        ));
+        listing.split_by =
+            listing.candidates.iter().any(|image| image.part.is_some()).then_some(by);
+    }
+}
+
 /// Lists images to evaluate, which may be of a single class: a directory with one subdirectory per
-/// class, an archive of such a directory, or a table with the columns of `source`. Its paths are
-/// below its own directory, or below the root of `source`. What a table says about parts of a split
-/// has no meaning.
+/// class, an archive of such a directory or one inside of an archive (`photos.zip/test`), shards, or
+/// a table with the columns of `source`. Its paths are below its own directory, or below the root of
+/// `source`. What a table or shards say about parts of a split has no meaning.
 ///
 /// # Errors
 /// As [`list`], and when a directory has the parts of a split.
@@ -93,14 +116,42 @@ pub fn scan_some(
     target: TargetSpec,
     cache: Option<&Path>,
 ) -> Result<Listing, DatasetError> {
-    if archive::is_archive(path) {
-        let tree = ArchiveTree::new(archive::open(path, cache)?);
-        return folders::scan_some(&tree, &tree.root()?);
+    let columns = || source.map(DatasetSource::columns).unwrap_or_default();
+    let list_shards = || {
+        let written = names::text_of_path(path);
+        let shards = Some(Location { written, path: path.to_path_buf() });
+        let spec = ShardsSpec {
+            shards,
+            train_shards: None,
+            validation_shards: None,
+            test_shards: None,
+            columns: columns(),
+        };
+        shards::list_some(&spec, target, cache)
+    };
+    if pattern::is_pattern(path) && !table::has_name(path) {
+        return list_shards();
+    }
+    let archive = path.ancestors().find(|path| path.exists());
+    if let Some(archive) = archive.filter(|archive| archive::is_archive(archive)) {
+        let tree = ArchiveTree::new(archive::open(archive, cache)?);
+        if archive == path && tree.has_samples() {
+            return list_shards();
+        }
+        let is_whole = archive == path;
+        let root = if is_whole { tree.root()? } else { path.to_path_buf() };
+        if !is_whole && tree.is_empty(path) {
+            let inside = path.strip_prefix(archive).unwrap_or(path);
+            let has = text::all_of(tree.directories_in(archive).iter().map(String::as_str));
+            let problem = format!("it has no directory `{}`; it has {has}", files::shown(inside));
+            let (path, problems, help) = (archive.to_path_buf(), vec![problem], vec![]);
+            return Err(DatasetError::Archive { path, problems, help });
+        }
+        return folders::scan_some(&tree, &root);
     }
     if is_table(path) {
         let table = Location { written: names::text_of_path(path), path: path.to_path_buf() };
-        let columns = source.map(DatasetSource::columns).unwrap_or_default();
-        let table = TableSpec { table, columns, root: None };
+        let table = TableSpec { table, columns: columns(), root: None };
         let listed = table::list_some(&table, target, cache);
         let root = match source {
             Some(DatasetSource::Table(TableSpec { root: root @ Some(_), .. })) => root.clone(),
@@ -115,7 +166,7 @@ pub fn scan_some(
 
 /// Whether [`scan_some`] takes a path for a table.
 pub fn is_table(path: &Path) -> bool {
-    path.is_file() && !archive::is_archive(path)
+    pattern::is_pattern(path) || path.is_file() && !archive::is_archive(path)
 }
 
 /// Checks that a path is not a file, which another key is for.
@@ -142,6 +193,7 @@ fn list_archive(spec: &ArchiveSpec, cache: Option<&Path>) -> Result<Listing, Dat
         ArchiveSpec::File(location) => location.path.clone(),
         ArchiveSpec::Download(download) => downloaded(download, cache)?,
     };
+    check_archive(&path)?;
     let tree = ArchiveTree::new(archive::open(&path, cache)?);
     let root = tree.root()?;
     let listed = folders::scan(&tree, &root).map_err(|error| match error {
@@ -159,6 +211,20 @@ fn list_archive(spec: &ArchiveSpec, cache: Option<&Path>) -> Result<Listing, Dat
         listing.warnings.extend(tree.lost());
         listing
     })
+}
+
+/// Checks that a path is not what another key is for.
+fn check_archive(path: &Path) -> Result<(), DatasetError> {
+    let name = names::text_of_path(path);
+    let (what, help) = if path.is_dir() {
+        ("is a directory", format!("write `directory: {name}` in place of `archive`"))
+    } else if table::is_parquet(path) || table::has_name(path) {
+        ("is a table", format!("write `table: {name}` in place of `archive`"))
+    } else {
+        return Ok(());
+    };
+    let problems = vec![format!("it {what}, not a tar or zip archive")];
+    Err(DatasetError::Archive { path: path.to_path_buf(), problems, help: vec![help] })
 }
 
 /// The path of an archive that was downloaded before.
@@ -184,9 +250,6 @@ fn check_given(candidates: &[Candidate], split: &SplitSpec) -> Result<(), Datase
     if split.test > 0.0 && is_given(Part::Test) {
         return Err(DatasetError::GivenSplit { key: "test" });
     }
-    if split.folds.is_some() && is_given(Part::Validation) {
-        return Err(DatasetError::GivenSplit { key: "folds" });
-    }
     Ok(())
 }
 
@@ -203,7 +266,7 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
         })
         .collect();
     let labels = Labels::Class;
-    Listing { classes, labels, candidates, split_by: None, warnings: vec![] }
+    Listing { classes, labels, candidates, split_by: None, unused: vec![], warnings: vec![] }
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ use crate::base::names;
 /// Most files of one pattern.
 const MOST: usize = 100_000;
 
+/// Whether a path names several files, and no file has this name.
+pub(super) fn is_pattern(path: &Path) -> bool {
+    names::text_of_path(path).contains(['{', '*']) && !path.exists()
+}
+
 /// The files of a pattern, in its order. Those of `*` are sorted, and exist.
 ///
 /// # Errors

@@ -41,13 +41,20 @@ pub(super) fn finish(
     let Ordered { classes, labels, places, mut warnings } = labels.ordered(label_name);
     warnings.extend(files::check_names(&classes)?);
     candidates.iter_mut().for_each(|candidate| candidate.label = places[candidate.label]);
-    candidates.sort_by(|a, b| a.path.cmp(&b.path));
+    candidates.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     groups::follow(&mut candidates);
     warnings.extend(groups::spread(&candidates));
     let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
     let listing = match split_by.filter(|_| is_split) {
         Some(by) => Listing::split_already(classes, candidates, &by, warnings),
-        None => Listing { classes, labels: Labels::Class, candidates, split_by: None, warnings },
+        None => Listing {
+            classes,
+            labels: Labels::Class,
+            candidates,
+            split_by: None,
+            unused: vec![],
+            warnings,
+        },
     };
     Ok(Listing { labels, ..listing })
 }

@@ -130,6 +130,11 @@ impl ArchiveTree {
         self.names.iter().any(|(name, _)| Path::new(name).extension() == Some("cls".as_ref()))
     }
 
+    /// Whether nothing is below a directory.
+    pub(super) fn is_empty(&self, directory: &Path) -> bool {
+        self.below(directory).next().is_none()
+    }
+
     /// The names below a directory, without the name of the directory.
     fn below(&self, directory: &Path) -> impl Iterator<Item = (&str, Option<u32>)> {
         let inside = directory.strip_prefix(&self.path).unwrap_or(directory);

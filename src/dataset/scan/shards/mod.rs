@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use self::shard::{Sample, Shard};
+use self::shard::{Sample, Samples, Shard};
 use super::files;
 use super::gathered::Gathered;
 use super::layout;
@@ -39,37 +39,76 @@ pub(super) fn list(
     target: TargetSpec,
     cache: Option<&Path>,
 ) -> Result<Listing, DatasetError> {
+    let (Found { candidates, labels, .. }, label_name, by) = read_all(spec, target, cache)?;
+    if let Some(what) = rows::lacks(candidates.iter(), &labels, "sample") {
+        return Err(unusable(spec, vec![what]));
+    }
+    rows::finish(candidates, labels, &label_name, by)
+}
+
+/// Lists the images of shards without their parts of a split. There may be a single class.
+///
+/// # Errors
+/// As [`list`].
+pub(super) fn list_some(
+    spec: &ShardsSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<Listing, DatasetError> {
+    let (Found { candidates, labels, .. }, label_name, _) = read_all(spec, target, cache)?;
+    if let Some(what) = labels.unclear() {
+        return Err(unusable(spec, vec![what]));
+    }
+    let candidates = candidates.into_iter().map(|image| Candidate { part: None, ..image });
+    rows::finish(candidates.collect(), labels, &label_name, None)
+}
+
+/// Reads all shards. Also returns the name of the field with the label, and what gives the parts of
+/// the split.
+fn read_all(
+    spec: &ShardsSpec,
+    target: TargetSpec,
+    cache: Option<&Path>,
+) -> Result<(Found, String, Option<String>), DatasetError> {
     let files = files_of(spec)?;
     let read = |file: &File| shard::read(&file.path, &spec.columns, target, cache);
-    let shards: Vec<Result<Shard, DatasetError>> = files.par_iter().map(read).collect();
     let mut found = Found::new(Gathered::new(target, spec.columns.separator.clone()));
     let (mut label_name, mut split_name) = (None, None);
-    for (file, shard) in files.iter().zip(shards) {
-        let Shard { archive, samples, label, split, problems } = shard?;
-        let problems = problems.into_iter().map(|problem| format!("{}: {problem}", file.name));
-        found.problems.extend(problems);
-        found.add(file, &Arc::new(archive), samples);
-        label_name = label_name.or(label);
-        split_name = split_name.or(split);
+    // What is read of a shard takes more memory than what is kept of it.
+    let mut n_left = files.len();
+    for files in files.chunks(2 * rayon::current_num_threads()) {
+        let shards: Vec<Result<Shard, DatasetError>> = files.par_iter().map(read).collect();
+        for (file, shard) in files.iter().zip(shards) {
+            let Shard { archive, samples, label, split, problems } = shard?;
+            let problems = problems.into_iter().map(|problem| format!("{}: {problem}", file.name));
+            found.problems.extend(problems);
+            // Shards are often of one size.
+            let is_full = found.candidates.capacity() < found.candidates.len() + samples.len();
+            found.candidates.reserve_exact(if is_full { n_left * samples.len() } else { 0 });
+            n_left -= 1;
+            found.add(file, &Arc::new(archive), &samples);
+            label_name = label_name.or(label);
+            split_name = split_name.or(split);
+        }
     }
-    let Found { candidates, labels, mut problems, .. } = found;
-    if problems.is_empty() {
-        problems.extend(rows::lacks(candidates.iter(), &labels, "sample"));
-    }
-    let first = spec.locations().next().map_or(PathBuf::new(), |first| first.path.clone());
-    if !problems.is_empty() {
-        let help = vec![
-            "a sample is an image and a label: `000017.jpg` and `000017.cls`, or a key of \
-             `000017.json` that `columns: { label: KEY }` names"
-                .to_owned(),
-        ];
-        return Err(DatasetError::Archive { path: first, problems, help });
+    if !found.problems.is_empty() {
+        return Err(unusable(spec, found.problems));
     }
     let by = match split_name {
         _ if spec.shards.is_none() => Some("the shards of each part".to_owned()),
         name => name.map(|name| format!("key `{name}`")),
     };
-    rows::finish(candidates, labels, &label_name.unwrap_or_default(), by)
+    Ok((found, label_name.unwrap_or_default(), by))
+}
+
+fn unusable(spec: &ShardsSpec, problems: Vec<String>) -> DatasetError {
+    let path = spec.locations().next().map_or(PathBuf::new(), |first| first.path.clone());
+    let help = vec![
+        "a sample is an image and a label: `000017.jpg` and `000017.cls`, or a key of \
+         `000017.json` that `columns: { label: KEY }` names"
+            .to_owned(),
+    ];
+    DatasetError::Archive { path, problems, help }
 }
 
 /// The locations of shards, with the part of the split of each.
@@ -93,6 +132,17 @@ fn files_of(spec: &ShardsSpec) -> Result<Vec<File>, DatasetError> {
             problems: vec![why],
             help: vec![],
         })?;
+        if let [directory] = &expanded[..]
+            && directory.is_dir()
+        {
+            let problems = vec!["it is a directory; shards are tar archives".to_owned()];
+            let help = vec![format!(
+                "for the shards in it, write `shards: \"{}/*.tar\"`; for one directory per class, \
+                 `directory: {0}`",
+                files::shown(directory)
+            )];
+            return Err(DatasetError::Archive { path: path.clone(), problems, help });
+        }
         let missing: Vec<String> = expanded
             .iter()
             .filter(|file| !file.exists())
@@ -126,12 +176,12 @@ impl Found {
         Self { candidates, labels, groups, problems }
     }
 
-    fn add(&mut self, file: &File, archive: &Arc<Archive>, samples: Vec<Sample>) {
-        for (number, sample) in samples.into_iter().enumerate() {
+    fn add(&mut self, file: &File, archive: &Arc<Archive>, samples: &Samples) {
+        for (number, sample) in samples.iter().enumerate() {
             let Sample { name, label, split, group, weight } = sample;
             let path = format!("{}/{name}", file.name);
             let mut wrong = |what: String| self.problems.push(format!("{path}: {what}"));
-            let part = match (file.part, layout::part_named(&split)) {
+            let part = match (file.part, layout::part_named(split)) {
                 (Some(part), _) | (None, Some(part)) => Some(part),
                 (None, None) if split.is_empty() => None,
                 (None, None) => {
@@ -141,7 +191,7 @@ impl Found {
             };
             let label = label.filter(|label| !label.is_empty() || self.labels.may_be_empty());
             let label = label.ok_or_else(|| "it has no label".to_owned());
-            let label = match label.and_then(|label| self.labels.add(&label)) {
+            let label = match label.and_then(|label| self.labels.add(label)) {
                 Ok(label) => label,
                 Err(what) => {
                     wrong(what);
@@ -150,7 +200,7 @@ impl Found {
             };
             let group =
                 (!group.is_empty()).then(|| self.groups.get(&names::text_of(group.as_ref())));
-            let weight = match rows::weight(&weight) {
+            let weight = match rows::weight(weight) {
                 Ok(weight) => weight,
                 Err(what) => {
                     self.problems.push(format!("{path}: {what}"));

@@ -16,32 +16,84 @@ use crate::dataset::error::DatasetError;
 use crate::spec::{ColumnsSpec, TargetSpec};
 
 /// Version of the rules by which a shard is read.
-const RULES: u32 = 2;
+const RULES: u32 = 3;
 /// The field with the content of a `.cls` file.
 const CLASS: &str = "cls";
 /// Largest `.cls` or `.json` file that is read, in bytes.
 const MOST_BYTES: usize = 16 << 20;
 
 /// A sample of a shard that has an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sample {
+pub(super) struct Sample<'a> {
     /// Name of the image in the shard.
-    pub(super) name: String,
+    pub(super) name: &'a str,
     /// Label, if there is one. It may be empty.
-    pub(super) label: Option<String>,
+    pub(super) label: Option<&'a str>,
     /// Part of the split; empty if it is not given.
-    pub(super) split: String,
+    pub(super) split: &'a str,
     /// Group; empty if it has none.
-    pub(super) group: String,
+    pub(super) group: &'a str,
     /// Weight in training; empty if it is 1.
-    pub(super) weight: String,
+    pub(super) weight: &'a str,
+}
+
+/// The samples of a shard, in few blocks of memory.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Samples {
+    /// The names, each of which ends with a line feed.
+    names: String,
+    labels: Column,
+    splits: Column,
+    groups: Column,
+    weights: Column,
+}
+
+/// Values of which many are the same.
+#[derive(Default, Serialize, Deserialize)]
+struct Column {
+    values: Vec<Option<String>>,
+    /// Which of them each sample has.
+    of: Vec<u32>,
+}
+
+impl Column {
+    /// Adds the value of a sample. `places` are those of the values.
+    fn push(&mut self, value: Option<&str>, places: &mut BTreeMap<Option<String>, u32>) {
+        let value = value.map(str::to_owned);
+        let place = *places.entry(value.clone()).or_insert_with(|| {
+            self.values.push(value);
+            self.values.len() as u32 - 1
+        });
+        self.of.push(place);
+    }
+
+    fn get(&self, sample: usize) -> Option<&str> {
+        self.values.get(*self.of.get(sample)? as usize)?.as_deref()
+    }
+}
+
+impl Samples {
+    /// Number of samples.
+    pub(super) fn len(&self) -> usize {
+        self.labels.of.len()
+    }
+
+    /// The samples in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.names.lines().enumerate().map(|(number, name)| Sample {
+            name,
+            label: self.labels.get(number),
+            split: self.splits.get(number).unwrap_or_default(),
+            group: self.groups.get(number).unwrap_or_default(),
+            weight: self.weights.get(number).unwrap_or_default(),
+        })
+    }
 }
 
 /// A shard.
 pub(super) struct Shard {
     /// Its images, in the order of the samples.
     pub(super) archive: Archive,
-    pub(super) samples: Vec<Sample>,
+    pub(super) samples: Samples,
     /// Name of the field with the label.
     pub(super) label: Option<String>,
     /// Name of the field with the part of the split.
@@ -53,7 +105,7 @@ pub(super) struct Shard {
 /// What is kept of a shard in the cache.
 #[derive(Serialize, Deserialize)]
 struct Record {
-    samples: Vec<Sample>,
+    samples: Samples,
     /// Position and size of each image.
     places: Vec<(u64, u64)>,
     label: Option<String>,
@@ -128,6 +180,14 @@ fn samples(
             names.push(name.clone());
         }
     }
+    if names.is_empty() && drafts.iter().any(|(key, _)| key.contains('/')) {
+        let problems = vec!["no sample has a label".to_owned()];
+        let help = vec![
+            "for an archive of class directories, write `archive: FILE` in place of `shards`"
+                .to_owned(),
+        ];
+        return Err(DatasetError::Archive { path: fs::normalise(path), problems, help });
+    }
     let columns = if drafts.is_empty() {
         Columns::default()
     } else {
@@ -136,12 +196,13 @@ fn samples(
         })?
     };
     let mut record = Record {
-        samples: vec![],
+        samples: Samples::default(),
         places: vec![],
         label: (!drafts.is_empty()).then(|| columns.label_name.clone()),
         split: columns.split_name.clone(),
         problems,
     };
+    let mut places = [(); 4].map(|()| BTreeMap::new());
     for (key, Draft { image, fields }) in drafts {
         let Some((name, number)) = image else {
             record.problems.push(format!("`{key}` has no image"));
@@ -152,13 +213,16 @@ fn samples(
             .iter()
             .map(|&at| fields.get(&names[at]).map_or("", String::as_str))
             .collect();
-        record.samples.push(Sample {
-            name,
-            label: fields.get(&names[columns.label_column()]).cloned(),
-            split: columns.split(&cells).to_owned(),
-            group: columns.group(&cells).unwrap_or_default().to_owned(),
-            weight: columns.weight(&cells).to_owned(),
-        });
+        let samples = &mut record.samples;
+        samples.names.push_str(&name);
+        samples.names.push('\n');
+        let label = fields.get(&names[columns.label_column()]);
+        let group = columns.group(&cells);
+        let [labels, splits, groups, weights] = &mut places;
+        samples.labels.push(label.map(String::as_str), labels);
+        samples.splits.push(Some(columns.split(&cells)), splits);
+        samples.groups.push(group, groups);
+        samples.weights.push(Some(columns.weight(&cells)), weights);
         record.places.push(opened.archive.place(number));
     }
     Ok(record)

@@ -76,6 +76,8 @@ pub(in crate::dataset::scan) struct Columns {
     weight: Option<usize>,
     /// Name of the column with the part of the split.
     pub(in crate::dataset::scan) split_name: Option<String>,
+    /// Names of the columns that are not read.
+    pub(in crate::dataset::scan) unused: Vec<String>,
 }
 
 /// Why columns cannot be found: what is wrong, and hints.
@@ -198,7 +200,9 @@ impl<'a> Search<'a> {
         }
         let split_name = split.map(|split| names[picked[split]].clone());
         let label_name = names[picked[label]].clone();
-        Ok(Columns { picked, path, label, label_name, split, group, weight, split_name })
+        let unused = (0..names.len()).filter(|column| !picked.contains(column));
+        let unused = unused.map(|column| names[column].clone()).collect();
+        Ok(Columns { picked, path, label, label_name, split, group, weight, split_name, unused })
     }
 
     /// Picks a column. Returns its position among the picked ones.

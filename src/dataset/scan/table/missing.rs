@@ -39,11 +39,24 @@ pub(super) fn help(root: &Path, path: &str, can_name: bool) -> String {
             "the images are in another directory: write `root: {}` under `dataset`",
             shown(&directory)
         ),
+        None if is_of_other_system(path) => format!(
+            "paths such as `{path}` are those of another computer: leave out what precedes the path \
+             below a directory, and name the directory as `root` under `dataset`; now it is {}",
+            shown(root)
+        ),
         None => format!(
             "paths are below the directory of the table, or below `root` under `dataset`; now it is {}",
             shown(root)
         ),
     }
+}
+
+/// Whether a path begins with a drive of Windows.
+fn is_of_other_system(path: &str) -> bool {
+    let mut start = path.chars();
+    start.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && start.next() == Some(':')
+        && cfg!(not(windows))
 }
 
 /// The extension that makes a path that of a file.

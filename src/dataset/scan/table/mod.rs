@@ -3,13 +3,16 @@
 
 mod columns;
 mod missing;
+mod other;
 mod parquet;
 mod read;
 
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use self::columns::Columns;
+pub(super) use self::parquet::is_parquet;
 use self::read::RawRow;
 pub(super) use self::read::text_of_json;
 use super::files;
@@ -50,6 +53,8 @@ struct Found {
     rows: Vec<Row>,
     labels: Gathered,
     groups: SharedNames,
+    /// Columns that are not read.
+    unused: Vec<String>,
     problems: Vec<(RowPlace, String)>,
 }
 
@@ -65,13 +70,15 @@ pub(super) fn list(
     cache: Option<&Path>,
 ) -> Result<Listing, DatasetError> {
     let (mut found, label_name, by) = read_all(spec, target, cache)?;
+    let unused = std::mem::take(&mut found.unused);
     let candidates = found.rows.iter().map(|row| &row.candidate);
     if let Some(what) = rows::lacks(candidates, &found.labels, "row") {
         let (path, help) = (spec.table.path.clone(), vec![]);
         return Err(DatasetError::Table { path, problems: vec![what], help });
     }
     let candidates = std::mem::take(&mut found.rows).into_iter().map(|row| row.candidate);
-    rows::finish(candidates.collect(), found.labels, &label_name, Some(by))
+    let listed = rows::finish(candidates.collect(), found.labels, &label_name, Some(by))?;
+    Ok(Listing { unused, ..listed })
 }
 
 /// Lists the images of a table without their parts of a split. There may be a single class.
@@ -90,6 +97,13 @@ pub(super) fn list_some(
     }
     let candidates = found.rows.into_iter().map(|row| Candidate { part: None, ..row.candidate });
     rows::finish(candidates.collect(), found.labels, &label_name, None)
+}
+
+/// Whether a file has the name of a table.
+pub(super) fn has_name(path: &Path) -> bool {
+    let extension = path.extension().map(OsStr::to_ascii_lowercase);
+    let extension = extension.as_deref().and_then(OsStr::to_str);
+    matches!(extension, Some("csv" | "tsv" | "jsonl" | "ndjson" | "json" | "parquet"))
 }
 
 /// Reads all files of a table. Also returns the name of the column with the label, and what gives the
@@ -111,7 +125,11 @@ fn read_all(
     let (mut label_name, mut split_name, mut can_name) = (None, None, false);
     for file in 0..found.files.len() {
         let path = found.files[file].path.clone();
-        let columns = if parquet::is_parquet(&path) {
+        if let Some((what, help)) = other::than_text(&path) {
+            let problems = vec![format!("it {what}, which is not read as a table")];
+            return Err(DatasetError::Table { path, problems, help: vec![help] });
+        }
+        let columns = if is_parquet(&path) {
             found.files[file].unit = "row";
             let add = |columns: &Columns, row: RawRow<'_>| found.add(file, row, columns);
             parquet::read(&path, &spec.columns, target, cache, add)?
@@ -121,9 +139,16 @@ fn read_all(
                     |(problems, help)| DatasetError::Table { path: path.clone(), problems, help };
                 Columns::find(names, &spec.columns, target).map_err(fail)
             };
-            read::read(&path, find, |columns, row| found.add(file, row, columns))?
+            let text = read::text(&path)?;
+            if read::is_list(&text) {
+                found.files[file].unit = "row";
+            }
+            read::read(&path, &text, find, |columns, row| found.add(file, row, columns))?
         };
         can_name |= !columns.has_pattern();
+        if file == 0 {
+            found.unused = columns.unused;
+        }
         label_name = label_name.or(Some(columns.label_name));
         split_name = split_name.or(columns.split_name);
     }
@@ -183,6 +208,7 @@ impl Found {
             rows: vec![],
             labels,
             groups: SharedNames::default(),
+            unused: vec![],
             problems: vec![],
         }
     }

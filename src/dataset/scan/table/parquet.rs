@@ -26,7 +26,7 @@ const BYTES: &str = "bytes";
 const NAME: &str = "path";
 
 /// Whether a file is a Parquet file, by its first bytes.
-pub(super) fn is_parquet(path: &Path) -> bool {
+pub(in crate::dataset::scan) fn is_parquet(path: &Path) -> bool {
     !fs::is_no_plain_file(path)
         && fs::read_start(path, MAGIC.len() as u64).is_ok_and(|start| start == MAGIC)
 }
@@ -48,7 +48,7 @@ pub(super) fn read(
         problems,
         help,
     };
-    let broken = |error: ParquetError| fail(vec![error.to_string()], vec![]);
+    let broken = |error: ParquetError| broken(path, &error);
     let sheet = Sheet::open(path).map_err(broken)?;
     let names: Vec<String> = sheet.fields.iter().map(|field| field.name().to_owned()).collect();
     let first_images = sheet.fields.iter().find(|field| is_of_images(field));
@@ -93,6 +93,21 @@ pub(super) fn read(
         on_row(&columns, RawRow { line: at as u64 + 1, cells: &row, image });
     }
     Ok(columns)
+}
+
+/// A file that cannot be read.
+fn broken(path: &Path, error: &ParquetError) -> DatasetError {
+    let said = error.to_string();
+    // The library has no kind for it.
+    let codec = said.split_once("Disabled feature at compile time: ").map(|(_, codec)| codec);
+    let (problem, help) = match codec {
+        Some(codec) => (
+            format!("it is compressed with {codec}"),
+            vec!["write it with Snappy, gzip, zstd or LZ4, or without compression".to_owned()],
+        ),
+        None => (said, vec![]),
+    };
+    DatasetError::Table { path: path.to_path_buf(), problems: vec![problem], help }
 }
 
 /// Whether all rows have a name, and no two have the same.
@@ -187,11 +202,7 @@ impl Sheet {
         field: &TypePtr,
         cache: Option<&Path>,
     ) -> Result<Inside, DatasetError> {
-        let broken = |error: ParquetError| DatasetError::Table {
-            path: path.to_path_buf(),
-            problems: vec![error.to_string()],
-            help: vec![],
-        };
+        let broken = |error: ParquetError| broken(path, &error);
         let bytes = bytes_of(field).into_iter();
         let rows = self.reader.get_row_iter(Some(self.projection(bytes))).map_err(broken)?;
         let images = rows.map(|row| {

@@ -1,9 +1,16 @@
-//! Reads a table of images as rows of text: CSV, TSV or JSON lines.
+//! Reads a table of images as rows of text: CSV, TSV, or JSON objects in lines or in a list.
 
+use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use flate2::read::MultiGzDecoder;
+use serde::Deserializer;
+use serde::de::{SeqAccess, Visitor};
+
 use super::columns::Columns;
+use super::other::GZIP;
 use crate::base::fs;
 use crate::base::text;
 use crate::dataset::archive::Archive;
@@ -34,53 +41,82 @@ pub(super) struct RowImage {
 /// Takes a row: its line in the file, from 1, and the cells that were picked.
 type OnRow<'a> = dyn FnMut(u64, &[&str]) + 'a;
 
-/// Reads the columns that `find` picks by their names, row by row. A file whose first line is a JSON object has JSON
-/// lines; any other has a line with the names of the columns first, and the separator that occurs
-/// most in this line. Cells that a row lacks are empty.
+/// The text of a table, which may be compressed with gzip.
 ///
 /// # Errors
-/// When the file cannot be read, is not UTF-8, or has a line that cannot be parsed, and when the
-/// columns are refused.
-pub(super) fn read(
-    path: &Path,
-    find: impl FnOnce(&[String]) -> Result<Columns, DatasetError>,
-    mut on_row: impl FnMut(&Columns, RawRow<'_>),
-) -> Result<Columns, DatasetError> {
-    let fail = |problem: String| DatasetError::Table {
-        path: path.to_path_buf(),
-        problems: vec![problem],
-        help: vec![],
-    };
-    let bytes = fs::read(path)?;
+/// When it cannot be read or is not UTF-8.
+pub(super) fn text(path: &Path) -> Result<String, DatasetError> {
+    let fail = |problem: String| unusable(path, vec![problem], vec![]);
+    let mut bytes = fs::read(path)?;
+    if bytes.starts_with(GZIP) {
+        let mut whole = vec![];
+        let read = MultiGzDecoder::new(&bytes[..]).read_to_end(&mut whole);
+        read.map_err(|error| fail(format!("it cannot be decompressed: {error}")))?;
+        bytes = whole;
+    }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let why = "it is encoded as UTF-16; save it as UTF-8 (in Excel: \"CSV UTF-8\")";
         return Err(fail(why.to_owned()));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + n_ends(valid);
         fail(format!("line {line} is not UTF-8; save the table as UTF-8"))
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    if text.trim_start().starts_with('{') {
-        let names = keys(text).map_err(&fail)?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    Ok(text)
+}
+
+/// Whether a text is a JSON list of objects, one for each row.
+pub(super) fn is_list(text: &str) -> bool {
+    let mut start = text.trim_start().chars().filter(|c| !c.is_whitespace());
+    start.next() == Some('[') && matches!(start.next(), Some('{' | ']'))
+}
+
+/// Reads the columns that `find` picks by their names, row by row, from the text of the file at a
+/// path. A list of JSON objects, or lines of them, have a row in each object; any other text has a
+/// line with the names of the columns first, and the separator that occurs most in this line. Cells
+/// that a row lacks are empty.
+///
+/// # Errors
+/// When there are lines that cannot be parsed, and when the columns are refused.
+pub(super) fn read(
+    path: &Path,
+    text: &str,
+    find: impl FnOnce(&[String]) -> Result<Columns, DatasetError>,
+    mut on_row: impl FnMut(&Columns, RawRow<'_>),
+) -> Result<Columns, DatasetError> {
+    if is_list(text) || text.trim_start().starts_with('{') {
+        let broken = |(problem, help)| unusable(path, vec![problem], help);
+        let names = keys(text).map_err(broken)?;
         let columns = find(&names)?;
         let picked: Vec<&str> = columns.picked.iter().map(|&at| names[at].as_str()).collect();
-        let read = json_lines(text, &picked, &mut |line, cells| {
-            on_row(&columns, RawRow { line, cells, image: None });
-        });
-        read.map_err(fail).map(|()| columns)
+        let each = |line, mut object: Object| {
+            let cells = picked.iter().map(|name| object.remove(*name).map(text_of_json));
+            let cells: Vec<String> = cells.map(Option::unwrap_or_default).collect();
+            let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+            on_row(&columns, RawRow { line, cells: &cells, image: None });
+        };
+        objects(text, each).map_err(broken)?;
+        Ok(columns)
     } else {
         let mut reader = separated(text);
-        let head = reader.headers().map_err(|error| fail(error.to_string()))?;
+        let broken = |error: csv::Error| unusable(path, vec![error.to_string()], vec![]);
+        let head = reader.headers().map_err(broken)?;
         let names: Vec<String> = head.iter().map(str::to_owned).collect();
         let columns = find(&names)?;
         let on_row = &mut |line, cells: &[&str]| {
             on_row(&columns, RawRow { line, cells, image: None });
         };
         let read = records(text, &mut reader, names.len(), &columns.picked, on_row);
-        read.map_err(fail).map(|()| columns)
+        read.map_err(|problems| unusable(path, problems, vec![])).map(|()| columns)
     }
+}
+
+fn unusable(path: &Path, problems: Vec<String>, help: Vec<String>) -> DatasetError {
+    DatasetError::Table { path: path.to_path_buf(), problems, help }
 }
 
 fn separated(text: &str) -> csv::Reader<&[u8]> {
@@ -105,10 +141,10 @@ fn records(
     n_columns: usize,
     picked: &[usize],
     on_row: &mut OnRow<'_>,
-) -> Result<(), String> {
+) -> Result<(), Vec<String>> {
     let mut record = csv::StringRecord::new();
-    let (mut at, mut line) = (0, 1);
-    while reader.read_record(&mut record).map_err(|error| error.to_string())? {
+    let (mut at, mut line, mut problems) = (0, 1, vec![]);
+    while reader.read_record(&mut record).map_err(|error| vec![error.to_string()])? {
         // A record may begin after empty lines, and have several lines.
         let start = record.position().map_or(at, |position| position.byte() as usize);
         let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
@@ -117,17 +153,18 @@ fn records(
         line += n_ends(passed) as u64;
         at = start + n_empty;
         if record.len() > n_columns {
-            return Err(format!(
+            problems.push(format!(
                 "line {line} has {}, but the first line names {}",
                 text::count(record.len(), "cell"),
                 text::count(n_columns, "column")
             ));
+            continue;
         }
         let cells: Vec<&str> =
             picked.iter().map(|&at| record.get(at).unwrap_or_default()).collect();
         on_row(line, &cells);
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Number of line ends.
@@ -137,27 +174,75 @@ fn n_ends(bytes: &[u8]) -> usize {
 
 type Object = serde_json::Map<String, serde_json::Value>;
 
-/// Calls `each` with the line and the object of each line that is not empty.
-fn objects(text: &str, mut each: impl FnMut(u64, Object)) -> Result<(), String> {
+/// What is wrong with a text, and hints.
+type Trouble = (String, Vec<String>);
+
+/// Calls `each` with the objects of a text, one by one, and with the line or the number of each.
+fn objects(text: &str, mut each: impl FnMut(u64, Object)) -> Result<(), Trouble> {
+    if is_list(text) {
+        let read = serde_json::Deserializer::from_str(text).deserialize_seq(InList(each));
+        return read
+            .map_err(|error| (format!("it is not a list of JSON objects: {error}"), vec![]));
+    }
     let lines = (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty());
-    for (line, text) in lines {
-        let object = serde_json::from_str(text)
-            .map_err(|error| format!("line {line} is not a JSON object: {error}"))?;
+    for (line, text_of_line) in lines {
+        let object = serde_json::from_str(text_of_line).map_err(|error| {
+            let problem = format!("line {line} is not a JSON object: {error}");
+            one_object(text).unwrap_or((problem, vec![]))
+        })?;
         each(line, object);
     }
     Ok(())
 }
 
+/// Takes the objects of a list one by one, so that they are not in memory together.
+struct InList<F>(F);
+
+impl<'de, F: FnMut(u64, Object)> Visitor<'de> for InList<F> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        let mut number = 0;
+        while let Some(object) = list.next_element()? {
+            number += 1;
+            (self.0)(number, object);
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a text that is a single JSON object.
+fn one_object(text: &str) -> Option<Trouble> {
+    let whole: Object = serde_json::from_str(text).ok()?;
+    let help = if whole.contains_key("annotations") {
+        "for annotations in the format of COCO, write a table with a path and a label in each row"
+    } else {
+        "in pandas: `to_json(FILE, orient=\"records\", lines=True)`"
+    };
+    Some(("it is one JSON object, and not one for each image".to_owned(), vec![help.to_owned()]))
+}
+
 /// The keys of all objects, in the order in which they occur first.
-fn keys(text: &str) -> Result<Vec<String>, String> {
-    let mut keys: Vec<String> = vec![];
+fn keys(text: &str) -> Result<Vec<String>, Trouble> {
+    let (mut keys, mut n): (Vec<String>, usize) = (vec![], 0);
+    let mut has_text = false;
     objects(text, |_, object| {
+        n += 1;
+        has_text |= object.values().any(|value| !value.is_object() && !value.is_array());
         for (key, _) in object {
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
     })?;
+    // A table by its columns, or annotations.
+    if n == 1 && !has_text && !is_list(text) {
+        return Err(one_object(text).expect("it has just been read"));
+    }
     Ok(keys)
 }
 
@@ -168,16 +253,6 @@ pub(in crate::dataset::scan) fn text_of_json(value: serde_json::Value) -> String
         serde_json::Value::Null => String::new(),
         other => other.to_string(),
     }
-}
-
-fn json_lines(text: &str, names: &[&str], on_row: &mut OnRow<'_>) -> Result<(), String> {
-    objects(text, |line, mut object| {
-        let cells: Vec<String> = names
-            .iter()
-            .map(|name| object.remove(*name).map(text_of_json).unwrap_or_default())
-            .collect();
-        on_row(line, &cells.iter().map(String::as_str).collect::<Vec<_>>());
-    })
 }
 
 #[cfg(test)]
@@ -197,7 +272,7 @@ mod tests {
             let find = Columns::find(columns, &ColumnsSpec::default(), TargetSpec::Class);
             Ok(find.unwrap())
         };
-        read(file.path(), find, |_, RawRow { line, cells, .. }| {
+        read(file.path(), &super::text(file.path())?, find, |_, RawRow { line, cells, .. }| {
             rows.push((line, cells.iter().map(ToString::to_string).collect()));
         })?;
         Ok((names, rows))
@@ -210,6 +285,7 @@ mod tests {
             "path\tlabel\r\na, b.jpg\tcat\r\nc.jpg\t7",
             "\u{feff}path;label\n\na, b.jpg ; cat\nc.jpg;7",
             "{\"path\": \"a, b.jpg\", \"label\": \"cat\"}\n\n{\"label\": 7, \"path\": \"c.jpg\"}\n",
+            "[\n {\"path\": \"a, b.jpg\", \"label\": \"cat\"},\n {\"label\": 7, \"path\": \"c.jpg\"}]",
         ] {
             let (columns, rows) = read_text(text).unwrap();
             assert_eq!(columns, ["path", "label"], "{text}");
@@ -229,7 +305,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let said = |text: &str| format!("{:?}", read_text(text).unwrap_err().notes());
-        assert!(said("path,label\na,1\nb,2,3\n").contains("line 3 has 3 cells"));
+        let ragged = said("path,label\na,1\nb,2,3\nc,4\nd,5,6,7\n");
+        assert!(ragged.contains("line 3 has 3 cells") && ragged.contains("line 5 has 4 cells"));
         assert!(said("{\"path\": 1}\n{path: 2}\n").contains("line 2 is not a JSON object"));
     }
 }
