@@ -61,6 +61,14 @@ pub enum Event {
         /// Metrics of its best epoch.
         best: EpochMetrics,
     },
+    /// A head was fitted, in a stage without steps.
+    HeadFitted {
+        /// Name of the stage.
+        stage: String,
+        /// How.
+        #[serde(flatten)]
+        fit: FitFacts,
+    },
     /// A training step has finished.
     StepFinished {
         /// Number of the step in its epoch, starting at one.
@@ -188,6 +196,26 @@ pub struct StageFacts {
     pub before: Evaluated,
     /// The metric that selects the best epoch, as named in pipelines.
     pub best_by: String,
+}
+
+/// How a head was fitted.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct FitFacts {
+    /// The method, as named in pipelines.
+    pub method: String,
+    /// Strength of the penalty.
+    pub l2: f64,
+    /// The strengths that were compared; none if the pipeline says it.
+    pub compared: Vec<ComparedPenalty>,
+}
+
+/// The strength of a penalty in a cross-validation.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct ComparedPenalty {
+    /// Strength.
+    pub l2: f64,
+    /// Mean loss of training images that the head was not fitted to.
+    pub loss: f64,
 }
 
 /// The result of a task.

@@ -9,8 +9,8 @@ use crate::base::fs::FileError;
 use crate::base::names;
 use crate::base::text;
 use crate::event::{
-    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, PixelsFacts, Score, StageFacts,
-    TaskFacts,
+    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, FitFacts, PixelsFacts, Score,
+    StageFacts, TaskFacts,
 };
 
 /// Shows the events of a run.
@@ -134,6 +134,7 @@ impl EventSink for Progress {
             Event::StageReused { facts, best } => {
                 self.terminal.note(&reused_line(facts, best));
             }
+            Event::HeadFitted { stage, fit } => self.terminal.note(&fit_line(stage, fit)),
             Event::StepFinished { n_images, loss, score, .. } => {
                 self.step(*n_images, *loss, *score);
             }
@@ -236,6 +237,20 @@ fn reused_line(facts: &StageFacts, best: &EpochMetrics) -> String {
         best.validation.score.words(),
         best.validation.score.value(),
     )
+}
+
+/// How a head was fitted, as a line.
+fn fit_line(stage: &str, fit: &FitFacts) -> String {
+    let FitFacts { method, l2, compared } = fit;
+    let chosen = compared.iter().find(|penalty| penalty.l2 == *l2);
+    let chosen = chosen.map(|penalty| {
+        format!(
+            ", the best of {} (loss {:.4} in a cross-validation of the training images)",
+            compared.len(),
+            penalty.loss
+        )
+    });
+    format!("{stage}  {method} regression with l2 {l2}{}", chosen.unwrap_or_default())
 }
 
 fn stage_line(facts: &StageFacts) -> String {

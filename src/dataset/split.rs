@@ -51,6 +51,13 @@ fn check_folds(dataset: &Dataset, spec: &SplitSpec) -> Result<(), DatasetError> 
     Err(DatasetError::FewFolds { n: units.len(), unit, folds })
 }
 
+/// Divides images at some positions into `n` equal parts: as [`divide`] makes stratified folds of a
+/// dataset. Returns the part of each.
+pub fn parts(dataset: &Dataset, positions: &[usize], n: usize, stream: SeedStream) -> Vec<usize> {
+    let draw = Draw { dataset, by: SplitBy::Stratified, stream };
+    shares::choose(&draw, positions, Shares::Equal(n))
+}
+
 /// Splits a dataset without checking the result.
 pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
     let mut parts = vec![Part::Train; dataset.samples.len()];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
-use crate::event::EpochMetrics;
+use crate::event::{EpochMetrics, FitFacts};
 
 /// The version of the manifest's format. A change that an older reader would misread raises it.
 pub const FORMAT: u32 = 1;
@@ -121,6 +121,9 @@ pub struct StageRecord {
     pub n_trainable: usize,
     /// The number of frozen tensors; their digests are the same before and after the stage.
     pub n_frozen_tensors: usize,
+    /// How its head was fitted, if it was not trained.
+    #[serde(default)]
+    pub fit: Option<FitFacts>,
     /// The best epoch.
     pub best: EpochMetrics,
     /// The digest of everything that affects the result of the stage.

@@ -32,6 +32,7 @@ mod architecture;
 mod augmentation;
 mod course;
 mod dataset;
+mod fit;
 mod model;
 mod objective;
 mod pipeline;
@@ -50,6 +51,7 @@ pub use dataset::{
     Duplicates, Fit, FoldsSpec, GeneratorSpec, ImageSize, Interpolation, LimitSpec, OnBadImage,
     PartsSpec, PixelSpec, Prefetch, REST, ResizeSpec, ShardsSpec, SplitBy, SplitSpec, TableSpec,
 };
+pub use fit::{FitMethod, FitSpec, L2, PenaltySpec};
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
     PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
@@ -57,7 +59,8 @@ pub use model::{
 pub use objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
-    AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageSpec, TrainSpec,
+    AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
+    TrainSpec,
 };
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};

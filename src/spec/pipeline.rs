@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageSpec, TaskSpec, TrainSpec};
+use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageKind, StageSpec, TaskSpec};
 
 /// A pipeline in which every value is resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,25 +78,27 @@ impl PipelineSpec {
     /// each image, if it is fixed.
     pub fn augmentation_of<'a>(
         &'a self,
-        stage: &'a TrainSpec,
+        stage: &'a StageSpec,
     ) -> (&'a [AugmentationSpec], Option<usize>) {
-        match &stage.augmentation {
-            Some(changes) => (changes, stage.augmentation_views),
-            None => (&self.augmentation, self.augmentation_views),
+        match &stage.kind {
+            StageKind::Fit(fit) => (&fit.augmentation, fit.augmentation_views),
+            StageKind::Train(train) => match &train.augmentation {
+                Some(changes) => (changes, train.augmentation_views),
+                None => (&self.augmentation, self.augmentation_views),
+            },
         }
     }
 
     /// The random changes of the last stage that has some.
     pub fn last_augmentation(&self) -> &[AugmentationSpec] {
-        let mut changes =
-            self.stages.iter().rev().map(|stage| self.augmentation_of(&stage.train).0);
+        let mut changes = self.stages.iter().rev().map(|stage| self.augmentation_of(stage).0);
         changes.find(|changes| !changes.is_empty()).unwrap_or_default()
     }
 
     /// A sentence on the probabilities of the model of a stage, if they are not calibrated to the
     /// frequencies of the classes.
     pub fn about_probabilities(&self, stage: &str) -> Option<String> {
-        self.stage(stage)?.train.about_probabilities()
+        self.stage(stage)?.train()?.about_probabilities()
     }
 
     /// The stage named `name`.

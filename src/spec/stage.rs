@@ -6,7 +6,7 @@ use super::course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };
 use super::objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
-use super::{AugmentationSpec, TargetSpec};
+use super::{AugmentationSpec, FitSpec, TargetSpec};
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,14 +14,75 @@ pub struct StageSpec {
     /// Name, unique in the pipeline, where it is the key.
     #[serde(skip)]
     pub name: String,
-    /// How it is trained.
-    pub train: TrainSpec,
+    /// How its weights are found.
+    #[serde(flatten)]
+    pub kind: StageKind,
+}
+
+/// How the weights of a stage are found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageKind {
+    /// By training over epochs.
+    Train(Box<TrainSpec>),
+    /// By fitting the head.
+    Fit(FitSpec),
 }
 
 impl StageSpec {
     /// The stage whose weights it starts from.
     pub fn from(&self) -> Option<&str> {
-        self.train.from.as_deref()
+        self.start().0
+    }
+
+    /// The stage and the weights that it starts from.
+    pub fn start(&self) -> (Option<&str>, Option<FromWeights>) {
+        match &self.kind {
+            StageKind::Train(train) => (train.from.as_deref(), train.from_weights),
+            StageKind::Fit(fit) => (fit.from.as_deref(), fit.from_weights),
+        }
+    }
+
+    /// Its settings, if it trains over epochs.
+    pub fn train(&self) -> Option<&TrainSpec> {
+        match &self.kind {
+            StageKind::Train(train) => Some(train),
+            StageKind::Fit(_) => None,
+        }
+    }
+
+    /// The key of its kind in pipelines.
+    pub fn key(&self) -> &'static str {
+        match self.kind {
+            StageKind::Train(_) => "train",
+            StageKind::Fit(_) => "fit",
+        }
+    }
+
+    /// Which layers are frozen.
+    pub fn freeze(&self) -> &FreezeSpec {
+        match &self.kind {
+            StageKind::Train(train) => &train.freeze,
+            StageKind::Fit(_) => &FreezeSpec::All,
+        }
+    }
+
+    /// Number of epochs. Fitting counts as one.
+    pub fn epochs(&self) -> usize {
+        self.train().map_or(1, |train| train.epochs)
+    }
+
+    /// Which training images an epoch visits.
+    pub fn sampling(&self) -> SamplingSpec {
+        self.train().map_or(SamplingSpec::Shuffled, |train| train.sampling)
+    }
+
+    /// The metric that selects the best epoch.
+    pub fn best_by(&self) -> BestBy {
+        match &self.kind {
+            StageKind::Train(train) => train.best_by,
+            StageKind::Fit(fit) => fit.best_by,
+        }
     }
 }
 

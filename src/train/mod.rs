@@ -5,6 +5,7 @@ pub mod class_weights;
 pub mod evaluate;
 pub mod fit;
 pub mod goal;
+pub mod head;
 pub mod number;
 pub mod objective;
 pub mod readout;

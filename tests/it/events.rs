@@ -93,7 +93,10 @@ fn events_have_what_their_schema_says_and_nothing_else() {
         }
     };
     // Once with every step, a damaged image and an export; then from the cache.
-    let workshop = Workshop::new(&format!("{TWO_STAGES}  whole:\n    export: {{}}\n"), 2);
+    let workshop = Workshop::new(
+        &format!("{TWO_STAGES}  probe:\n    fit: {{}}\n  whole:\n    export: {{}}\n"),
+        2,
+    );
     std::fs::write(workshop.path("pictures/disc/damaged.png"), "no image").unwrap();
     let cache = workshop.text("cache");
     let options = ["-S", "dataset.on_bad_image=skip", "--cache-dir", &cache];

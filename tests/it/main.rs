@@ -36,6 +36,7 @@ mod events;
 mod fetch_command;
 mod generated_datasets;
 mod imagenet_classifier;
+mod heads;
 mod images;
 mod keras_files;
 mod layouts;

@@ -25,7 +25,7 @@ use crate::metrics::rates;
 use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{DatasetSource, PipelineSpec, TrainSpec};
+use crate::spec::{DatasetSource, PipelineSpec, StageSpec};
 use crate::train::goal::Goal;
 use crate::train::readout::Readout;
 
@@ -122,10 +122,12 @@ pub fn bench(
     let targets = (0..n).map(|position| dataset.target(position));
     let readout = Readout::of(spec.dataset.target, targets);
     for stage in &spec.stages {
-        let train = &stage.train;
-        let options = TrainerOptions::of(train, layers);
+        let options = match stage.train() {
+            Some(train) => TrainerOptions::of(train, layers),
+            None => TrainerOptions::asking(layers),
+        };
         let (dataset, network, weights) = (&*dataset, &network, &weights);
-        let bench = StageBench { name: &stage.name, train, dataset, readout, network, weights };
+        let bench = StageBench { stage, dataset, readout, network, weights };
         phases.extend(bench.run(&options, &loader, least)?);
     }
     let kernels = Kernels::best();
@@ -193,8 +195,7 @@ fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), Run
 }
 
 struct StageBench<'a> {
-    name: &'a str,
-    train: &'a TrainSpec,
+    stage: &'a StageSpec,
     dataset: &'a Dataset,
     readout: Readout,
     network: &'a Network,
@@ -208,7 +209,7 @@ impl StageBench<'_> {
         loader: &Loader,
         least: Duration,
     ) -> Result<Vec<Phase>, RunError> {
-        let first = self.network.first_trainable(&self.train.freeze);
+        let first = self.network.first_trainable(self.stage.freeze());
         let cut = self.network.cut(first);
         let trained = self.network.trainable_parameters(first);
         let trained: Vec<String> = trained.into_iter().map(|parameter| parameter.name).collect();
@@ -217,8 +218,9 @@ impl StageBench<'_> {
         let n = loader.batch_size().min(loader.n_samples());
         let batch = loader.start(0..n, None, 0).take(n)?;
         let mut features = extractor.extract(&batch)?;
-        let phase =
-            |name, times, multiply_adds| Phase::new(Some(self.name), name, n, times, multiply_adds);
+        let phase = |name, times, multiply_adds| {
+            Phase::new(Some(&self.stage.name), name, n, times, multiply_adds)
+        };
         let mut phases = vec![];
         if !cut.frozen.is_empty() {
             let times = repeated(least, || {
@@ -227,6 +229,10 @@ impl StageBench<'_> {
             })?;
             let cost = multiply_adds(&self.network.units[cut.frozen.clone()]);
             phases.push(phase("frozen part, forward", times, Some(cost)));
+        }
+        if self.stage.train().is_none() {
+            // A head is fitted once, in less time than the features take.
+            return Ok(phases);
         }
         let samples = (0..n as u64).map(SeedStream::new).collect();
         let randomness = StepRandomness { samples };

@@ -53,14 +53,8 @@ pub struct LayersReport {
 pub fn describe(spec: &PipelineSpec) -> Result<LayersReport, Problem> {
     let n_classes = scan::list(&spec.dataset, None).map_or(2, |listing| listing.classes.len());
     let network = network::outline(spec, n_classes)?;
-    let firsts: Vec<usize> = spec
-        .stages
-        .iter()
-        .map(|stage| {
-            let train = &stage.train;
-            network.first_trainable(&train.freeze)
-        })
-        .collect();
+    let firsts: Vec<usize> =
+        spec.stages.iter().map(|stage| network.first_trainable(stage.freeze())).collect();
     let rows = network.graph.layers().iter().enumerate().map(|(idx, layer)| {
         let n_weights = n_values(&network.graph.parameters_of(idx));
         let in_stages = firsts.iter().map(|first| match n_weights {

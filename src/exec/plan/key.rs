@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::digest::Digest;
 use crate::base::leaves::{self, Change};
-use crate::spec::{Convention, HARMLESS, PipelineSpec, StageSpec};
+use crate::spec::{Convention, HARMLESS, PipelineSpec, StageKind, StageSpec};
 
 /// The program that computes, and its settings; not a value of the pipeline.
 pub const PROGRAM: &str = "program";
@@ -117,6 +117,10 @@ pub(crate) fn of_features(key: &StageKey, is_augmented: bool) -> Digest {
     let stages = forget(&["stages"]).unwrap_or_default();
     for (name, mut stage) in stages.as_object().cloned().unwrap_or_default() {
         OF_TRAINABLE_PART.iter().for_each(|value| drop(remove(&mut stage, &["train", value])));
+        // A head is fitted to features of the whole base model.
+        if remove(&mut stage, &["fit"]).is_some() {
+            stage = json!({ "train": { "freeze": "all" } });
+        }
         let name = if is_augmented { name } else { String::new() };
         document[format!("stage {name}")] = stage;
     }
@@ -126,9 +130,14 @@ pub(crate) fn of_features(key: &StageKey, is_augmented: bool) -> Digest {
 /// The pipeline with one stage and without tasks. Its augmentation is that of the stage, wherever it
 /// was written.
 fn alone(spec: &PipelineSpec, stage: &StageSpec) -> PipelineSpec {
-    let (augmentation, augmentation_views) = spec.augmentation_of(&stage.train);
+    let (augmentation, augmentation_views) = spec.augmentation_of(stage);
     let mut stage = stage.clone();
-    (stage.train.augmentation, stage.train.augmentation_views) = (None, None);
+    match &mut stage.kind {
+        StageKind::Train(train) => {
+            (train.augmentation, train.augmentation_views) = (None, None);
+        }
+        StageKind::Fit(fit) => (fit.augmentation, fit.augmentation_views) = (vec![], None),
+    }
     PipelineSpec {
         augmentation: augmentation.to_vec(),
         augmentation_views,

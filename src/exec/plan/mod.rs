@@ -130,7 +130,6 @@ pub(crate) fn plan(
     let mut begun = options.unfinished.as_deref().and_then(stage_in_progress::read);
     let keys = key::keys(spec, inputs);
     let stages = spec.stages.iter().zip(keys).map(|(stage, key)| {
-        let train = &stage.train;
         let found = store.map(|store| store.find(&key));
         let (mut reasons, outcome) = match found {
             None => (vec![Reason::NoCache], None),
@@ -148,7 +147,7 @@ pub(crate) fn plan(
         PlannedStage {
             name: stage.name.clone(),
             key,
-            n_epochs: train.epochs,
+            n_epochs: stage.epochs(),
             reasons,
             outcome,
             begun: begun.map(|(_, begun)| begun),

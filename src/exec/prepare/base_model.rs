@@ -61,9 +61,8 @@ pub(crate) fn of_pipeline(onnx: &OnnxSpec, spec: &PipelineSpec) -> Result<Opened
         Problem::caused(error.code(), at, &error).notes(error.notes()).hints(error.hints())
     })?;
     for stage in &spec.stages {
-        let train = &stage.train;
-        let at = KeyPath::of(&["stages", &stage.name, "train"]);
-        check_freeze(&train.freeze, &opened, &at)?;
+        let at = KeyPath::of(&["stages", &stage.name, stage.key()]);
+        check_freeze(stage.freeze(), &opened, &at)?;
     }
     Ok(opened)
 }

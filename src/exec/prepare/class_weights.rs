@@ -13,7 +13,8 @@ pub(super) fn check_class_weights(
     problems: &mut Vec<Problem>,
 ) {
     for stage in &spec.stages {
-        let ClassWeightsSpec::ByName(weights) = &stage.train.class_weights else { continue };
+        let Some(train) = stage.train() else { continue };
+        let ClassWeightsSpec::ByName(weights) = &train.class_weights else { continue };
         let at = KeyPath::of(&["stages", &stage.name, "train", "class_weights"]);
         let n_weights = |class: &str| {
             weights.keys().filter(|name| names::normal(name) == names::normal(class)).count()

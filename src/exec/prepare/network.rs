@@ -79,7 +79,7 @@ fn with_weights(
 /// MobileNetV3 without classifier.
 fn check_freeze(spec: &PipelineSpec, network: &Network) -> Result<(), Problem> {
     for stage in &spec.stages {
-        if let FreezeSpec::Before { layer } = &stage.train.freeze {
+        if let FreezeSpec::Before { layer } = stage.freeze() {
             let at = KeyPath::of(&["stages", &stage.name, "train", "unfreeze_from"]);
             freeze::find_at(&network.graph, LayerRef::Name(layer), at)?;
         }

@@ -230,11 +230,10 @@ impl Planned {
         stages
             .filter(|(_, planned)| !planned.is_reused())
             .filter_map(|(stage, _)| {
-                let train = &stage.train;
                 let network = &self.context.network;
                 let kept = features::kept_features(
                     spec,
-                    train,
+                    stage,
                     network,
                     n_train,
                     n_validation,

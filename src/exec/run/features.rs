@@ -22,7 +22,7 @@ use crate::dataset::loader::{Augmentation, Loader, Pass};
 use crate::dataset::order;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
 use crate::model::network::Network;
-use crate::spec::{AugmentationSpec, PipelineSpec, SamplingSpec, TrainSpec};
+use crate::spec::{AugmentationSpec, PipelineSpec, SamplingSpec, StageSpec};
 use crate::train::readout::Readout;
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 
@@ -47,7 +47,7 @@ pub(crate) struct StageImages<'a> {
 
 /// Distinct versions of each training image over all epochs: one without augmentation, and `None`
 /// if each epoch of the stage augments or draws it anew.
-pub(crate) fn n_versions(spec: &PipelineSpec, stage: &TrainSpec) -> Option<usize> {
+pub(crate) fn n_versions(spec: &PipelineSpec, stage: &StageSpec) -> Option<usize> {
     let (changes, views) = spec.augmentation_of(stage);
     if spec.dataset.source.is_afresh() {
         None
@@ -101,22 +101,22 @@ pub struct KeptFeatures {
 /// features are then the images.
 pub(crate) fn kept_features(
     spec: &PipelineSpec,
-    train: &TrainSpec,
+    stage: &StageSpec,
     network: &Network,
     n_train: usize,
     n_validation: usize,
     room: &Room,
 ) -> Option<KeptFeatures> {
-    let cut = network.cut(network.first_trainable(&train.freeze));
+    let cut = network.cut(network.first_trainable(stage.freeze()));
     if cut.frozen.is_empty() {
         return None;
     }
     let values = cut.boundary.iter().map(|value| network.value_shape(*value));
     let len: usize = values.map(|shape| shape.iter().product::<usize>()).sum();
-    let n_versions = n_versions(spec, train);
+    let n_versions = n_versions(spec, stage);
     let fit = match n_versions {
         None => Fit::of(n_validation, len, room),
-        Some(_) if spec.augmentation_of(train).0.is_empty() => {
+        Some(_) if spec.augmentation_of(stage).0.is_empty() => {
             Fit::of(n_train + n_validation, len, room)
         }
         Some(n_versions) => {

@@ -8,6 +8,7 @@ pub(crate) mod audience;
 pub mod begin;
 pub mod checkpoint;
 pub mod features;
+pub(crate) mod head;
 pub mod session;
 pub(crate) mod stage;
 pub(crate) mod stages;

@@ -15,19 +15,20 @@ use crate::base::fs::FileError;
 use crate::cache::pool::Pool;
 use crate::cache::records::Room;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
-use crate::engine::{self, Trainer};
-use crate::event::{Evaluated, Event, EventSink, StageFacts};
+use crate::engine::{self, FeatureExtractor};
+use crate::event::{Evaluated, Event, EventSink, FitFacts, StageFacts};
 use crate::exec::error::RunError;
 use crate::exec::plan::key::{self, StageKey};
 use crate::exec::plan::outcome::{self, OutcomeFacts, StageOutcome};
 use crate::exec::plan::stage_in_progress::Begun;
+use crate::model::cut::Cut;
 use crate::model::graph::{LayerIdx, Parameter};
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder;
-use crate::spec::{BatchNormSpec, FromWeights, TrainSpec};
+use crate::spec::{BatchNormSpec, FromWeights, StageSpec, TrainSpec};
 use crate::train::FeatureSource;
 use crate::train::evaluate;
 use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted};
@@ -37,8 +38,7 @@ use crate::train::state::StageState;
 
 /// A stage, and the state that it starts from.
 pub(crate) struct Start<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) spec: &'a TrainSpec,
+    pub(crate) stage: &'a StageSpec,
     pub(crate) network: &'a Network,
     pub(crate) weights: &'a Weights,
     pub(crate) n_epochs_before: usize,
@@ -55,46 +55,97 @@ pub(crate) struct Start<'a> {
     pub(crate) key: &'a StageKey,
 }
 
-/// Runs a stage, or the rest of an interrupted one.
-pub(crate) fn run(
+/// A stage's part of the network, before its weights are found.
+pub(super) struct Parts {
+    pub(super) first: LayerIdx,
+    /// The weights that are found.
+    pub(super) trained: Vec<String>,
+    /// These, and the statistics that change with them.
+    moving: Vec<String>,
+    /// The digests of all other weights.
+    frozen_before: BTreeMap<String, Digest>,
+    pub(super) cut: Cut,
+}
+
+impl Parts {
+    pub(super) fn of(start: &Start<'_>) -> Self {
+        let Start { stage, network, weights, .. } = *start;
+        let first = network.first_trainable(stage.freeze());
+        let names = |parameters: Vec<Parameter>| parameters.into_iter().map(|one| one.name);
+        let trained: Vec<String> = names(network.trainable_parameters(first)).collect();
+        let mut moving = trained.clone();
+        if let Some(TrainSpec { batch_norm: BatchNormSpec::Train { .. }, .. }) = stage.train() {
+            moving.extend(names(network.running_means(first)));
+        }
+        let frozen_before = weights.digests_except(&moving);
+        Self { first, trained, moving, frozen_before, cut: network.cut(first) }
+    }
+
+    /// The features that the frozen part computes.
+    pub(super) fn features<'a>(
+        &self,
+        start: &Start<'a>,
+        images: StageImages<'a>,
+        extractor: &'a dyn FeatureExtractor,
+    ) -> Result<StageFeatures<'a>, FileError> {
+        let shapes = self.cut.boundary.iter().map(|value| start.network.value_shape(*value));
+        // If nothing is frozen, the features are the images, which are cached as pixels.
+        let keys = || features_keys(start.key, self.first, &self.frozen_before);
+        let shelf = || Shelf { pool: start.pool, room: start.room, keys: keys() };
+        let shelf = (!self.cut.frozen.is_empty()).then(shelf);
+        StageFeatures::new(images, extractor, shapes.collect(), start.stream(), shelf)
+    }
+
+    /// Checks that only weights that are to be found have changed, and makes the outcome.
+    pub(super) fn outcome(
+        self,
+        start: &Start<'_>,
+        facts: StageFacts,
+        fitted: Fitted,
+        fit: Option<FitFacts>,
+    ) -> Result<StageOutcome, RunError> {
+        let after = merged(start.weights, &fitted.last_weights);
+        check_frozen(&start.stage.name, &self.frozen_before, &after, &self.moving)?;
+        let mut outcome = outcome(start, facts, self.frozen_before.len(), fitted);
+        outcome.facts.record.fit = fit;
+        Ok(outcome)
+    }
+}
+
+impl Start<'_> {
+    /// The random stream of the stage.
+    pub(super) fn stream(&self) -> SeedStream {
+        SeedStream::new(self.seed).child("stage").child(&self.stage.name)
+    }
+}
+
+/// Trains a stage, or the rest of an interrupted one.
+pub(crate) fn train(
     start: &Start<'_>,
+    spec: &TrainSpec,
     images: StageImages<'_>,
     audience: &mut Audience<'_>,
     begun: Option<Begun>,
 ) -> Result<StageOutcome, RunError> {
-    let Start { name, spec, network, weights, n_epochs_before, layers, .. } = *start;
-    let first = network.first_trainable(&spec.freeze);
-    let trained: Vec<String> =
-        network.trainable_parameters(first).into_iter().map(|parameter| parameter.name).collect();
-    let mut moving = trained.clone();
-    if let BatchNormSpec::Train { .. } = spec.batch_norm {
-        moving.extend(network.running_means(first).into_iter().map(|parameter| parameter.name));
-    }
-    let frozen_before = weights.digests_except(&moving);
-    let cut = network.cut(first);
+    let Start { stage, network, weights, n_epochs_before, layers, .. } = *start;
+    let parts = Parts::of(start);
     let options = TrainerOptions::of(spec, layers);
-    let extractor = engine::extractor(network, &cut, weights)?;
-    let mut trainer = AutodiffTrainer::new(network, &cut, weights, &trained, &options);
-    let shapes = cut.boundary.iter().map(|value| network.value_shape(*value)).collect();
-    // If nothing is frozen, the features are the images, which are cached as pixels.
-    let keys = || features_keys(start.key, first, &frozen_before);
-    let shelf = || Shelf { pool: start.pool, room: start.room, keys: keys() };
-    let shelf = (!cut.frozen.is_empty()).then(shelf);
-    let stream = SeedStream::new(start.seed).child("stage").child(name);
-    let mut features = StageFeatures::new(images, extractor.as_ref(), shapes, stream, shelf)?;
+    let extractor = engine::extractor(network, &parts.cut, weights)?;
+    let mut trainer = AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options);
+    let mut features = parts.features(start, images, extractor.as_ref())?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         replay(&facts, &state, audience)?;
         (facts, Some(state))
     } else {
         let before = evaluate::evaluate(&mut trainer, features.validation(), images.readout)?;
-        let facts = facts(start, first, &images, before.evaluated);
+        let facts = facts(start, parts.first, &images, before.evaluated);
         audience.receive(&Event::StageStarted(facts.clone()))?;
         (facts, None)
     };
     let directory = audience.recorder.directory().to_path_buf();
     let mut checkpointer = StageCheckpointer { facts: &facts, start, directory };
     let course = Course {
-        stage: name,
+        stage: &stage.name,
         n_epochs_before,
         n_epochs: spec.epochs,
         n_steps: facts.n_steps,
@@ -109,7 +160,7 @@ pub(crate) fn run(
         weights: images.dataset.weights(),
         best_by: spec.best_by,
         early_stopping: spec.early_stopping,
-        stream,
+        stream: start.stream(),
         checkpoint_every: start.checkpoint_every,
         cancel: start.cancel,
     };
@@ -120,8 +171,7 @@ pub(crate) fn run(
         checkpointer: &mut checkpointer,
     };
     let fitted = fit::fit(&course, &mut context, state)?;
-    check_frozen(name, &frozen_before, &merged(weights, &trainer.weights()), &moving)?;
-    Ok(outcome(start, facts, frozen_before.len(), fitted))
+    parts.outcome(start, facts, fitted, None)
 }
 
 /// Everything that decides the features of images as they are, and of augmented ones.
@@ -163,6 +213,7 @@ fn outcome(
         first_trainable: facts.first_trainable.clone(),
         n_trainable: facts.n_trainable,
         n_frozen_tensors,
+        fit: None,
         best: best.metrics,
         key: start.key.digest(),
     };
@@ -177,19 +228,19 @@ fn outcome(
     StageOutcome::new(facts, kept)
 }
 
-fn facts(
+pub(super) fn facts(
     start: &Start<'_>,
     first: LayerIdx,
     images: &StageImages<'_>,
     before: Evaluated,
 ) -> StageFacts {
-    let Start { name, spec, network, n_epochs_before, .. } = *start;
+    let Start { stage, network, n_epochs_before, .. } = *start;
     let trainable = network.trainable_parameters(first);
     let first_with_weights = trainable.first().map_or(first, |parameter| parameter.layer);
     StageFacts {
-        stage: name.to_owned(),
-        from: spec.from.clone(),
-        n_epochs: spec.epochs,
+        stage: stage.name.clone(),
+        from: stage.from().map(str::to_owned),
+        n_epochs: stage.epochs(),
         n_epochs_before,
         n_steps: images.loader.n_batches(images.train.len()),
         n_images: images.train.len(),
@@ -197,7 +248,7 @@ fn facts(
         n_weights: network.graph.parameters().iter().map(Parameter::n_values).sum(),
         first_trainable: network.graph.layers()[first_with_weights].name.clone(),
         before,
-        best_by: spec.best_by.name().to_owned(),
+        best_by: stage.best_by().name().to_owned(),
     }
 }
 
@@ -213,7 +264,7 @@ fn goal(spec: &TrainSpec, images: &StageImages<'_>) -> Goal {
 }
 
 /// All weights, with those of the trainable part replaced.
-fn merged(start: &Weights, trainable_part: &Weights) -> Weights {
+pub(super) fn merged(start: &Weights, trainable_part: &Weights) -> Weights {
     let mut all = start.clone();
     all.extend(trainable_part.clone());
     all

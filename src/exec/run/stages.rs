@@ -8,6 +8,7 @@ use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past, RunFacts};
 use super::context::{self, Clock, RunContext};
 use super::features::{self, StageImages};
+use super::head;
 use super::session::{RunReport, Session};
 use super::stage::{self, Start};
 use super::task::Finished;
@@ -30,7 +31,7 @@ use crate::run_dir::manifest::{
 };
 use crate::run_dir::recorder;
 use crate::run_dir::verify;
-use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageSpec};
+use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageKind, StageSpec};
 use crate::train::evaluate::Prediction;
 use crate::train::fit;
 use crate::train::readout::{Readout, Standard};
@@ -120,8 +121,7 @@ impl Run<'_> {
     /// The metric that selects the best epoch of the run.
     fn best_by(&self) -> BestBy {
         let last = self.spec.stages.last().expect("a pipeline has at least one stage");
-        let last = &last.train;
-        last.best_by
+        last.best_by()
     }
 
     /// The stage with the best epoch of the run. It is not always the last one.
@@ -291,8 +291,7 @@ impl Run<'_> {
         audience: &mut Audience<'_>,
     ) -> Result<StageOutcome, RunError> {
         let RunContext { dataset, split, network, layers, readout, .. } = self.context;
-        let StageSpec { name, train: spec } = stage;
-        let (changes, views) = self.spec.augmentation_of(spec);
+        let (changes, views) = self.spec.augmentation_of(stage);
         let changes: Arc<[AugmentationSpec]> = changes.into();
         let images = StageImages {
             dataset,
@@ -301,19 +300,19 @@ impl Run<'_> {
             validation: &split.positions(Part::Validation),
             changes: &changes,
             views,
-            n_versions: features::n_versions(self.spec, spec),
-            sampling: spec.sampling,
+            n_versions: features::n_versions(self.spec, stage),
+            sampling: stage.sampling(),
             readout: *readout,
         };
-        let from = spec.from.as_ref().zip(spec.from_weights).map(|(from, which)| {
+        let (from, which) = stage.start();
+        let from = from.zip(which).map(|(from, which)| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);
             let outcome = outcome.expect("stages come after those they start from");
             (outcome.weights(which), outcome.n_epochs())
         });
         let (weights, n_epochs_before) = from.unwrap_or((earlier.initial, 0));
         let start = Start {
-            name,
-            spec,
+            stage,
             network,
             weights,
             n_epochs_before,
@@ -326,7 +325,12 @@ impl Run<'_> {
             cancel: &self.session.cancel,
             key: &planned.key,
         };
-        stage::run(&start, images, audience, planned.begun.take())
+        match &stage.kind {
+            StageKind::Train(spec) => {
+                stage::train(&start, spec, images, audience, planned.begun.take())
+            }
+            StageKind::Fit(spec) => head::run(&start, spec, images, audience),
+        }
     }
 
     fn manifest(

@@ -35,8 +35,8 @@ pub(super) use objective::{
     RawFocal, RawHuber, RawLoss, RawSampling,
 };
 pub(super) use stage::{
-    RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
-    RawStage, RawTrain,
+    RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawHeadFit, RawL2, RawLayer,
+    RawOptimizer, RawPenalty, RawSgd, RawStage, RawTrain,
 };
 pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};
 

@@ -7,6 +7,7 @@ use super::augmentation::RawAugmentation;
 use super::course::{
     RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
 };
+use super::dataset::Auto;
 use super::defaults;
 use super::objective::{RawClassWeights, RawLoss, RawSampling};
 use super::task::{RawEvaluate, RawExport};
@@ -17,6 +18,9 @@ use super::task::{RawEvaluate, RawExport};
 pub(in crate::pipeline) enum RawStage {
     /// Train part of the model.
     Train(Box<RawTrain>),
+    /// Compute the head from the features of all training images: the best one that there is, without
+    /// epochs and a learning rate.
+    Fit(RawHeadFit),
     /// Evaluate the model of a stage on images it was not trained on.
     Evaluate(RawEvaluate),
     /// Export the model of a stage as an ONNX file.
@@ -92,6 +96,58 @@ pub(in crate::pipeline) struct RawTrain {
     #[serde(default = "defaults::micro_batches")]
     #[schemars(range(min = 1, max = 64))]
     pub(in crate::pipeline) micro_batches: usize,
+}
+
+/// A stage that fits the head to the features of the frozen base model. Features are standardized
+/// first: each has mean 0 and variance 1 over the training images.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawHeadFit {
+    /// Stage whose base model this one uses. The training stage above it by default.
+    pub(in crate::pipeline) from: Option<String>,
+    /// Which weights of that stage to use. `best` by default.
+    pub(in crate::pipeline) from_weights: Option<RawFromWeights>,
+    /// Logistic regression: minimizes the cross-entropy. The default for classes.
+    pub(in crate::pipeline) logistic: Option<RawPenalty>,
+    /// Ridge regression: minimizes the squared error of a number. The default for numbers.
+    pub(in crate::pipeline) ridge: Option<RawPenalty>,
+    /// Random changes to the training images of this stage. By default they are not changed,
+    /// whatever the pipeline says.
+    #[serde(default)]
+    pub(in crate::pipeline) augmentation: Vec<RawAugmentation>,
+    /// Number of augmented versions of each training image. Required with `augmentation`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::pipeline) augmentation_views: Option<usize>,
+    /// Validation metric that selects the best stage of a run.
+    #[serde(default = "defaults::best_by")]
+    pub(in crate::pipeline) best_by: RawBestBy,
+}
+
+/// A penalty on the weights of the head.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawPenalty {
+    /// Strength of the penalty: `l2 / 2` times the sum of the squared weights is added to the mean
+    /// loss. `auto` takes the strength with the lowest loss in a cross-validation of the training
+    /// images.
+    #[serde(default)]
+    pub(in crate::pipeline) l2: RawL2,
+}
+
+/// The strength of a penalty.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawL2 {
+    /// By cross-validation.
+    Auto(Auto),
+    /// A number.
+    Fixed(#[schemars(extend("exclusiveMinimum" = 0))] f64),
+}
+
+impl Default for RawL2 {
+    fn default() -> Self {
+        Self::Auto(Auto::Auto)
+    }
 }
 
 /// Which weights of a stage to use.

@@ -2,12 +2,12 @@
 
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
-    RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
+    RawAverage, RawBatchNorm, RawBestBy, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawTrain, RawWarmup,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, FreezeSpec, ScheduleSpec,
+    AverageSpec, BatchNormSpec, BestBy, ClippingSpec, EarlyStoppingSpec, FreezeSpec, ScheduleSpec,
     WarmupSpec,
 };
 
@@ -81,4 +81,18 @@ pub(super) fn average(raw: RawAverage) -> AverageSpec {
 pub(super) fn early_stopping(raw: RawEarlyStopping) -> EarlyStoppingSpec {
     let RawEarlyStopping { patience, min_delta } = raw;
     EarlyStoppingSpec { patience, min_delta }
+}
+
+/// The metric that selects the best epoch.
+pub(super) fn best_by(raw: RawBestBy) -> BestBy {
+    match raw {
+        RawBestBy::ValidationLoss => BestBy::ValidationLoss,
+        RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
+        RawBestBy::BalancedAccuracy => BestBy::BalancedAccuracy,
+        RawBestBy::MacroF1 => BestBy::MacroF1,
+        RawBestBy::SubsetAccuracy => BestBy::SubsetAccuracy,
+        RawBestBy::AveragePrecision => BestBy::AveragePrecision,
+        RawBestBy::MeanAbsoluteError => BestBy::MeanAbsoluteError,
+        RawBestBy::Spearman => BestBy::Spearman,
+    }
 }

@@ -4,11 +4,13 @@
 mod augmentation;
 mod course;
 mod dataset;
+mod fit;
 mod model;
 mod objective;
 mod preprocessing;
 mod source;
 mod stages;
+mod start;
 mod target;
 mod tasks;
 

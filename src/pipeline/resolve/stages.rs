@@ -2,20 +2,19 @@
 
 use indexmap::IndexMap;
 
-use super::{augmentation, check_name, course, objective, tasks};
+use super::{augmentation, check_name, course, fit, objective, start, tasks};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::architecture;
 use crate::model::freeze::{self, LayerRef};
 use crate::model::graph::Graph;
 use crate::pipeline::raw::{
-    RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawLayer, RawOptimizer, RawSgd,
-    RawStage, RawTrain,
+    RawAdam, RawAdamw, RawFreeze, RawLayer, RawOptimizer, RawSgd, RawStage, RawTrain,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    AdamSpec, BaseModel, BestBy, Convention, DatasetSpec, FreezeSpec, FromWeights, Location,
-    ModelSpec, OptimizerSpec, SgdSpec, StageSpec, TargetSpec, TaskKind, TaskSpec, TrainSpec,
+    AdamSpec, BaseModel, Convention, DatasetSpec, FreezeSpec, Location, ModelSpec, OptimizerSpec,
+    SgdSpec, StageKind, StageSpec, TargetSpec, TaskKind, TaskSpec, TrainSpec,
 };
 
 /// Resolves the stages of a pipeline and puts each after the one it starts from, and its tasks.
@@ -46,7 +45,15 @@ pub(super) fn resolve(
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
                 let given = (base.as_ref(), dataset.target);
                 let spec = train(raw, from, given, &at.key("train"), problems);
-                stages.push(StageSpec { name: name.clone(), train: spec });
+                let kind = StageKind::Train(Box::new(spec));
+                stages.push(StageSpec { name: name.clone(), kind });
+                above = Some(name);
+                continue;
+            }
+            RawStage::Fit(raw) => {
+                let from = raw.from.as_deref().or(above).map(str::to_owned);
+                let spec = fit::resolve(raw, from, dataset.target, &at.key("fit"), problems);
+                stages.push(StageSpec { name: name.clone(), kind: StageKind::Fit(spec) });
                 above = Some(name);
                 continue;
             }
@@ -74,14 +81,7 @@ fn train(
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
-    if from.is_none() && raw.from_weights.is_some() {
-        let message = "the first stage starts from no other, so `from_weights` has no effect";
-        problems.push(Problem::new(Code::Conflict, at.key("from_weights"), message));
-    }
-    let from_weights = from.is_some().then_some(match raw.from_weights {
-        Some(RawFromWeights::Last) => FromWeights::Last,
-        Some(RawFromWeights::Best) | None => FromWeights::Best,
-    });
+    let from_weights = start::from_weights(from.as_deref(), raw.from_weights, at, problems);
     let freeze = freeze_rule(raw, base, at, problems);
     let changes = raw.augmentation.as_deref();
     let augmentation = match (changes, raw.augmentation_views) {
@@ -117,21 +117,8 @@ fn train(
         gradient_clipping: raw.gradient_clipping.map(course::clipping),
         weight_average: raw.weight_average.map(course::average),
         early_stopping: raw.early_stopping.map(course::early_stopping),
-        best_by: best_by(raw.best_by),
+        best_by: course::best_by(raw.best_by),
         micro_batches: raw.micro_batches,
-    }
-}
-
-fn best_by(raw: RawBestBy) -> BestBy {
-    match raw {
-        RawBestBy::ValidationLoss => BestBy::ValidationLoss,
-        RawBestBy::ValidationAccuracy => BestBy::ValidationAccuracy,
-        RawBestBy::BalancedAccuracy => BestBy::BalancedAccuracy,
-        RawBestBy::MacroF1 => BestBy::MacroF1,
-        RawBestBy::SubsetAccuracy => BestBy::SubsetAccuracy,
-        RawBestBy::AveragePrecision => BestBy::AveragePrecision,
-        RawBestBy::MeanAbsoluteError => BestBy::MeanAbsoluteError,
-        RawBestBy::Spearman => BestBy::Spearman,
     }
 }
 
@@ -199,11 +186,11 @@ fn optimizer(raw: RawOptimizer) -> OptimizerSpec {
 }
 
 fn parent(stage: &StageSpec) -> Option<&str> {
-    stage.train.from.as_deref()
+    stage.from()
 }
 
 fn from_path(stage: &StageSpec) -> KeyPath {
-    KeyPath::of(&["stages", &stage.name, "train", "from"])
+    KeyPath::of(&["stages", &stage.name, stage.key(), "from"])
 }
 
 fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {

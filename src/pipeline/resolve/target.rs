@@ -37,8 +37,15 @@ pub(super) fn check(
         ));
     }
     for stage in stages {
-        let at = KeyPath::of(&["stages", &stage.name, "train"]);
-        misfits.extend(of_stage(dataset.target, &stage.train, &at));
+        let at = KeyPath::of(&["stages", &stage.name, stage.key()]);
+        misfits.extend(
+            stage
+                .train()
+                .map(|train| of_training(dataset.target, train, &at))
+                .into_iter()
+                .flatten(),
+        );
+        misfits.extend(of_metric(dataset.target, stage.best_by(), &at));
     }
     problems.extend(misfits.into_iter().map(problem));
 }
@@ -114,7 +121,7 @@ fn of_dataset(dataset: &DatasetSpec, at: &KeyPath) -> Vec<Misfit> {
 
 const TABLE: &str = "write the number of each image into a table, and name it as `table`";
 
-fn of_stage(target: TargetSpec, stage: &TrainSpec, at: &KeyPath) -> Vec<Misfit> {
+fn of_training(target: TargetSpec, stage: &TrainSpec, at: &KeyPath) -> Vec<Misfit> {
     let what = words(target);
     let mut misfits: Vec<Misfit> = vec![];
     let mut add = |key: &str, message: String, hint| misfits.push((at.key(key), message, hint));
@@ -150,14 +157,17 @@ fn of_stage(target: TargetSpec, stage: &TrainSpec, at: &KeyPath) -> Vec<Misfit> 
         let message = format!("images cannot be drawn by class with {what}");
         add("sampling", message, "leave `sampling` out");
     }
-    let fitting = BestBy::of(target);
-    if !fitting.contains(&stage.best_by) {
-        let names = text::any_of(fitting.iter().map(|by| by.name()));
-        let message =
-            format!("`{}` is not a metric of {what}; write {names}", stage.best_by.name());
-        add("best_by", message, "by default it is `val/loss`");
-    }
     misfits
+}
+
+fn of_metric(target: TargetSpec, by: BestBy, at: &KeyPath) -> Option<Misfit> {
+    let fitting = BestBy::of(target);
+    if fitting.contains(&by) {
+        return None;
+    }
+    let (what, names) = (words(target), text::any_of(fitting.iter().map(|by| by.name())));
+    let message = format!("`{}` is not a metric of {what}; write {names}", by.name());
+    Some((at.key("best_by"), message, "by default it is `val/loss`"))
 }
 
 /// The target in words, after "with".

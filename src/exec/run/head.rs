@@ -1,0 +1,141 @@
+//! Runs a stage that fits the head to the features of all training images.
+
+use std::time::Instant;
+
+use super::audience::Audience;
+use super::features::{StageFeatures, StageImages};
+use super::stage::{self, Parts, Start};
+use crate::base::tensor::Tensor;
+use crate::dataset::split;
+use crate::engine;
+use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
+use crate::event::{ComparedPenalty, EpochMetrics, EpochTimes, Event, EventSink as _, FitFacts};
+use crate::exec::error::RunError;
+use crate::exec::plan::outcome::StageOutcome;
+use crate::model::weights::Weights;
+use crate::run_dir::layout;
+use crate::run_dir::recorder;
+use crate::spec::FitSpec;
+use crate::train::evaluate;
+use crate::train::fit::Fitted;
+use crate::train::head::{self, Examples, Head, Rows};
+use crate::train::state::{Best, FinishedEpoch};
+use crate::train::{FeatureBatch, FeatureSource as _, TrainError};
+
+/// Number of parts of the cross-validation that chooses the penalty.
+const FOLDS: usize = 5;
+
+/// Runs the stage. It has one epoch.
+pub(super) fn run(
+    start: &Start<'_>,
+    spec: &FitSpec,
+    images: StageImages<'_>,
+    audience: &mut Audience<'_>,
+) -> Result<StageOutcome, RunError> {
+    let Start { stage, network, weights, layers, n_epochs_before, .. } = *start;
+    let parts = Parts::of(start);
+    let extractor = engine::extractor(network, &parts.cut, weights)?;
+    let mut features = parts.features(start, images, extractor.as_ref())?;
+    let trainer = |weights: &Weights| {
+        let options = TrainerOptions::asking(layers);
+        AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options)
+    };
+    let readout = images.readout;
+    let before = evaluate::evaluate(&mut trainer(weights), features.validation(), readout)?;
+    let facts = stage::facts(start, parts.first, &images, before.evaluated);
+    audience.receive(&Event::StageStarted(facts.clone()))?;
+    let began = Instant::now();
+    let fit = fit(start, spec, images, &mut features)?;
+    let mut times = EpochTimes { optimizer: began.elapsed(), ..EpochTimes::default() };
+    let head = of_network(start, &parts.trained, &fit);
+    let all = stage::merged(weights, &head);
+    let mut trainer = trainer(&all);
+    let train = evaluate::evaluate(&mut trainer, features.training(1, 0), readout)?.evaluated;
+    let began_validation = Instant::now();
+    let validation = evaluate::evaluate(&mut trainer, features.validation(), readout)?;
+    (times.validation, times.total) = (began_validation.elapsed(), began.elapsed());
+    let further = evaluate::further(&validation.predictions);
+    let epoch = n_epochs_before + 1;
+    let metrics = EpochMetrics {
+        epoch,
+        train,
+        validation: validation.evaluated,
+        further,
+        learning_rate: 0.0,
+    };
+    for name in [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS] {
+        let directory = audience.recorder.directory();
+        recorder::write_weights(directory, &stage.name, name, &all, network.convention)?;
+    }
+    let method = spec.method.name().to_owned();
+    let Head { l2, compared, .. } = fit;
+    let compared = compared.into_iter().map(|(l2, loss)| ComparedPenalty { l2, loss }).collect();
+    let how = FitFacts { method, l2, compared };
+    let name = stage.name.clone();
+    audience.receive(&Event::HeadFitted { stage: name.clone(), fit: how.clone() })?;
+    audience.receive(&Event::EpochFinished { stage: name, metrics, is_best: true, times })?;
+    let name = stage.name.clone();
+    audience.receive(&Event::StageFinished { stage: name, best: metrics, patience: None })?;
+    let epochs = vec![FinishedEpoch { metrics, is_best: true, times }];
+    let best = Best { metrics, weights: head.clone(), predictions: validation.predictions };
+    let fitted = Fitted { epochs, best, last_weights: head };
+    parts.outcome(start, facts, fitted, Some(how))
+}
+
+/// Fits the head to the features of all versions of the training images.
+fn fit(
+    start: &Start<'_>,
+    spec: &FitSpec,
+    images: StageImages<'_>,
+    features: &mut StageFeatures<'_>,
+) -> Result<Head, RunError> {
+    let stage = &start.stage.name;
+    let n_versions = spec.augmentation_views.unwrap_or(1);
+    let n = images.train.len();
+    // Versions of an image, and images of a group, validate together.
+    let n_folds = FOLDS.min(n);
+    let stream = start.stream().child("cross-validation");
+    let mut fold_of = vec![0; images.dataset.samples.len()];
+    let folds_of_images = split::parts(images.dataset, images.train, n_folds, stream);
+    images.train.iter().zip(folds_of_images).for_each(|(&at, fold)| fold_of[at] = fold);
+    let weights_of_images = images.dataset.weights();
+    let mut rows: Option<Rows> = None;
+    let (mut targets, mut weights, mut folds) = (vec![], vec![], vec![]);
+    let mut record = vec![];
+    for version in 1..=n_versions {
+        for batch in features.training(version, 0) {
+            let FeatureBatch { features, targets: of_batch, visits, .. } = batch?;
+            let len = features.values.iter().map(|one| one.values().len() / visits.len()).sum();
+            let rows = rows.get_or_insert_with(|| Rows::with_capacity(n * n_versions, len));
+            record.resize(len, 0.0);
+            for (at, visit) in visits.iter().enumerate() {
+                features.write_record(at, &mut record);
+                rows.push(&record);
+                let weight = weights_of_images.as_ref().map_or(1.0, |all| all[visit.sample]);
+                weights.push(f64::from(weight));
+                folds.push(fold_of[visit.sample]);
+            }
+            targets.extend(of_batch);
+            if start.cancel.is_set() {
+                let (stage, epoch) = (stage.clone(), start.n_epochs_before + 1);
+                return Err(TrainError::Cancelled { stage, epoch }.into());
+            }
+        }
+    }
+    let rows = rows.expect("there are training images");
+    let n_outputs = start.network.units.last().map_or(1, |unit| unit.output_shape[0]);
+    let examples = Examples { rows, targets: &targets, weights: &weights, folds: &folds, n_folds };
+    Ok(head::fit(examples, n_outputs, images.readout, spec.method.penalty()))
+}
+
+/// The weights of the last layer of the network.
+fn of_network(start: &Start<'_>, names: &[String], head: &Head) -> Weights {
+    let mut weights = Weights::default();
+    for name in names {
+        let shape = start.weights.get(name).shape().to_vec();
+        let values = if shape.len() == 1 { &head.bias } else { &head.kernel };
+        let values = values.iter().map(|value| *value as f32).collect();
+        weights.insert(name.clone(), Tensor::new(&shape, values));
+    }
+    weights
+}

@@ -1,0 +1,205 @@
+//! The features that a head is fitted to: standardized, and with no more columns than rows.
+
+use rayon::prelude::*;
+
+/// Features in rows of one length.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    values: Vec<f32>,
+    n_columns: usize,
+}
+
+impl Rows {
+    /// No rows yet, of `n_columns` features; there will be `n`.
+    pub fn with_capacity(n: usize, n_columns: usize) -> Self {
+        Self { values: Vec::with_capacity(n * n_columns), n_columns }
+    }
+
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// When it has another length than the others.
+    pub fn push(&mut self, row: &[f32]) {
+        assert_eq!(row.len(), self.n_columns, "all rows have one length");
+        self.values.extend_from_slice(row);
+    }
+
+    /// Number of rows.
+    pub fn n(&self) -> usize {
+        self.values.len() / self.n_columns.max(1)
+    }
+}
+
+/// Standardized features. If there are more columns than rows, they are expressed in an orthonormal
+/// basis of the space of the rows, in which all sums and penalties are the same.
+pub(super) struct Standardized {
+    /// `[n, columns]`.
+    features: Vec<f64>,
+    n_columns: usize,
+    means: Vec<f64>,
+    /// What each feature is multiplied by: 0 for one that never varies.
+    scales: Vec<f64>,
+    basis: Option<Basis>,
+}
+
+/// Rows whose combinations are all rows.
+struct Basis {
+    /// The standardized rows, `[r, features]`.
+    rows: Vec<f64>,
+    /// Their coordinates, a lower triangle `[r, r]`.
+    triangle: Vec<f64>,
+}
+
+impl Standardized {
+    pub(super) fn of(rows: &Rows, weights: &[f64]) -> Self {
+        let (n, d) = (rows.n(), rows.n_columns);
+        let (means, scales) = moments(rows, weights);
+        let mut features: Vec<f64> = Vec::with_capacity(n * d);
+        for row in rows.values.chunks_exact(d) {
+            let pairs = row.iter().zip(means.iter().zip(&scales));
+            features.extend(pairs.map(|(x, (mean, scale))| (f64::from(*x) - mean) * scale));
+        }
+        if n >= d {
+            return Self { features, n_columns: d, means, scales, basis: None };
+        }
+        let (coordinates, pivots) = pivoted_cholesky(&features, d);
+        let r = pivots.len();
+        let basis = Basis {
+            rows: pivots.iter().flat_map(|&row| features[row * d..][..d].to_vec()).collect(),
+            triangle: pivots.iter().flat_map(|&row| coordinates[row * r..][..r].to_vec()).collect(),
+        };
+        Self { features: coordinates, n_columns: r, means, scales, basis: Some(basis) }
+    }
+
+    pub(super) fn features(&self) -> &[f64] {
+        &self.features
+    }
+
+    pub(super) fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// The kernel `[features, outputs]` and the biases for features as they are, from weights
+    /// `[outputs, columns]` for standardized ones.
+    pub(super) fn unstandardized(&self, weights: &[f64], biases: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (d, k) = (self.means.len(), biases.len());
+        let mut kernel = vec![0.0; d * k];
+        let mut bias = biases.to_vec();
+        for output in 0..k {
+            let of_columns = &weights[output * self.n_columns..][..self.n_columns];
+            let of_features = match &self.basis {
+                None => of_columns.to_vec(),
+                Some(basis) => basis.in_features(of_columns, d),
+            };
+            for (feature, weight) in of_features.iter().enumerate() {
+                let weight = weight * self.scales[feature];
+                kernel[feature * k + output] = weight;
+                bias[output] -= weight * self.means[feature];
+            }
+        }
+        (kernel, bias)
+    }
+}
+
+impl Basis {
+    /// Weights of features that give every row the same output as these weights of its coordinates.
+    fn in_features(&self, weights: &[f64], d: usize) -> Vec<f64> {
+        let r = weights.len();
+        // Solves `triangle^T a = weights`, from the last to the first.
+        let mut a = weights.to_vec();
+        for i in (0..r).rev() {
+            a[i] /= self.triangle[i * r + i];
+            let solved = a[i];
+            for (j, other) in a[..i].iter_mut().enumerate() {
+                *other -= self.triangle[i * r + j] * solved;
+            }
+        }
+        let mut all = vec![0.0; d];
+        for (row, a) in self.rows.chunks_exact(d).zip(&a) {
+            all.iter_mut().zip(row).for_each(|(sum, x)| *sum += a * x);
+        }
+        all
+    }
+}
+
+/// The weighted mean of each feature, and the inverse of its standard deviation; 0 for a feature that
+/// hardly varies.
+fn moments(rows: &Rows, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let d = rows.n_columns;
+    let total: f64 = weights.iter().sum();
+    let mut means = vec![0.0; d];
+    for (row, weight) in rows.values.chunks_exact(d).zip(weights) {
+        means.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * f64::from(*x));
+    }
+    means.iter_mut().for_each(|sum| *sum /= total);
+    let mut variances = vec![0.0; d];
+    for (row, weight) in rows.values.chunks_exact(d).zip(weights) {
+        let pairs = row.iter().zip(&means);
+        let squares = pairs.map(|(x, mean)| (f64::from(*x) - mean) * (f64::from(*x) - mean));
+        variances.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
+    }
+    let scale = |(variance, mean): (&f64, &f64)| {
+        let deviation = (variance / total).sqrt();
+        if deviation > 1e-9 * mean.abs().max(1e-30) { 1.0 / deviation } else { 0.0 }
+    };
+    let scales = variances.iter().zip(&means).map(scale).collect();
+    (means, scales)
+}
+
+/// Coordinates `[n, r]` of rows `[n, d]` with the same products between rows, and the `r` rows that
+/// span the others, whose coordinates are a lower triangle (Cholesky decomposition of the products
+/// with complete pivoting; Higham 2002, section 10.3).
+fn pivoted_cholesky(features: &[f64], d: usize) -> (Vec<f64>, Vec<usize>) {
+    let n = features.len() / d;
+    let row = |i: usize| &features[i * d..][..d];
+    let mut left: Vec<f64> = (0..n).map(|i| dot(row(i), row(i))).collect();
+    let least = 1e-12 * left.iter().copied().fold(0.0, f64::max);
+    let mut columns: Vec<Vec<f64>> = vec![];
+    let mut pivots = vec![];
+    while pivots.len() < n {
+        let (pivot, most) = left
+            .iter()
+            .copied()
+            .enumerate()
+            .reduce(|a, b| if b.1 > a.1 { b } else { a })
+            .expect("there are rows");
+        if most <= least {
+            break;
+        }
+        let root = most.sqrt();
+        let mut column = vec![0.0; n];
+        column.par_iter_mut().enumerate().for_each(|(i, value)| {
+            if !pivots.contains(&i) {
+                let known: f64 = columns.iter().map(|column| column[i] * column[pivot]).sum();
+                *value = (dot(row(i), row(pivot)) - known) / root;
+            }
+        });
+        column[pivot] = root;
+        left.iter_mut().zip(&column).for_each(|(left, value)| *left -= value * value);
+        pivots.push(pivot);
+        pivots.iter().for_each(|&done| left[done] = f64::NEG_INFINITY);
+        columns.push(column);
+    }
+    let r = pivots.len();
+    let mut coordinates = vec![0.0; n * r];
+    for (j, column) in columns.iter().enumerate() {
+        column.iter().enumerate().for_each(|(i, value)| coordinates[i * r + j] = *value);
+    }
+    (coordinates, pivots)
+}
+
+/// The sum of products, in eight parts of a fixed order.
+#[inline(always)]
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut parts = [0.0; 8];
+    let (whole_a, rest_a) = a.as_chunks::<8>();
+    let (whole_b, rest_b) = b.as_chunks::<8>();
+    for (a, b) in whole_a.iter().zip(whole_b) {
+        for lane in 0..8 {
+            parts[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
+    let [a, b, c, d, e, f, g, h] = parts;
+    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
+}

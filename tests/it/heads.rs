@@ -1,0 +1,251 @@
+//! Heads that are fitted to features: against scikit-learn, and in runs.
+
+use std::fmt::Write as _;
+
+use alpaca_run::base::target::{Target, moments};
+use alpaca_run::spec::L2;
+use alpaca_run::train::head::{self, Examples, Rows};
+use alpaca_run::train::readout::{Readout, Standard};
+use serde::Deserialize;
+
+use crate::support::pictures::Workshop;
+use crate::support::program::{alpaca_run, done, project, spawn};
+use crate::support::runs::{assert_same_files, manifest, run};
+
+/// The cases of `tests/it/data/heads/heads.json`, which `make_reference.py` there writes.
+#[derive(Debug, Deserialize)]
+struct Cases {
+    cases: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Case {
+    target: String,
+    d: usize,
+    outputs_per_image: usize,
+    l2: f64,
+    features: Vec<f32>,
+    weights: Vec<f64>,
+    targets: Vec<serde_json::Value>,
+    outputs: Vec<f64>,
+}
+
+impl Case {
+    fn rows(&self) -> Rows {
+        let mut rows = Rows::with_capacity(self.weights.len(), self.d);
+        self.features.chunks(self.d).for_each(|row| rows.push(row));
+        rows
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        let target = |value: &serde_json::Value| match self.target.as_str() {
+            "class" => Target::Class(value.as_u64().unwrap() as usize),
+            "number" => Target::Number(value.as_f64().unwrap()),
+            _ => {
+                let classes = value.as_array().unwrap().iter();
+                Target::Classes(classes.map(|class| class.as_u64().unwrap() as u32).collect())
+            }
+        };
+        self.targets.iter().map(target).collect()
+    }
+
+    fn readout(&self) -> Readout {
+        match self.target.as_str() {
+            "class" => Readout::Softmax,
+            "number" => {
+                let numbers: Vec<f64> =
+                    self.targets.iter().map(|value| value.as_f64().unwrap()).collect();
+                let (mean, deviation) = moments(&numbers);
+                Readout::Number(Standard { mean, deviation })
+            }
+            _ => Readout::Sigmoids,
+        }
+    }
+
+    fn fit(&self, l2: L2) -> head::Head {
+        let n = self.weights.len();
+        let folds: Vec<usize> = (0..n).map(|i| i % 5).collect();
+        let (targets, weights) = (&self.targets()[..], &self.weights[..]);
+        let examples = Examples { rows: self.rows(), targets, weights, folds: &folds, n_folds: 5 };
+        head::fit(examples, self.outputs_per_image, self.readout(), l2)
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let text = std::fs::read_to_string(project().join("tests/it/data/heads/heads.json")).unwrap();
+    serde_json::from_str::<Cases>(&text).unwrap().cases
+}
+
+#[test]
+fn heads_are_those_of_scikit_learn() {
+    for case in cases() {
+        let head = case.fit(L2::Fixed(case.l2));
+        let k = case.outputs_per_image;
+        let mut most = 0.0_f64;
+        for (row, expected) in case.features.chunks(case.d).zip(case.outputs.chunks(k)) {
+            for (output, expected) in expected.iter().enumerate() {
+                let products = row
+                    .iter()
+                    .enumerate()
+                    .map(|(feature, x)| f64::from(*x) * head.kernel[feature * k + output]);
+                let found = products.sum::<f64>() + head.bias[output];
+                most = most.max((found - expected).abs());
+            }
+        }
+        assert!(most < 1e-6, "{} of {} features: {most:e}", case.target, case.d);
+    }
+}
+
+/// Neither the number of threads nor the order of work changes a bit.
+#[test]
+fn heads_are_the_same_on_any_number_of_threads() {
+    for case in cases() {
+        let on = |n: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+            pool.install(|| case.fit(L2::Auto))
+        };
+        let one = on(1);
+        assert!(one.compared.len() > 3);
+        let least = one.compared.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
+        assert!(one.compared.contains(&(one.l2, least)));
+        assert_eq!(one, on(3));
+    }
+}
+
+/// Folds without images are left out; without any fold, the penalty is a moderate one.
+#[test]
+fn a_cross_validation_needs_two_folds_with_images() {
+    let case = &cases()[1];
+    let (targets, weights) = (case.targets(), &case.weights[..]);
+    let n = weights.len();
+    let fit = |folds: &[usize]| {
+        let rows = case.rows();
+        let examples = Examples { rows, targets: &targets, weights, folds, n_folds: 5 };
+        head::fit(examples, 1, case.readout(), L2::Auto)
+    };
+    let two: Vec<usize> = (0..n).map(|i| 3 * (i % 2)).collect();
+    assert!(fit(&two).compared.iter().all(|(_, loss)| loss.is_finite()));
+    let none = fit(&vec![0; n]);
+    assert_eq!((none.l2, none.compared), (1.0, vec![]));
+}
+
+/// A head that is fitted, and a stage that trains on from it.
+const PROBE: &str = "\
+version: 1
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  probe:
+    fit: {}
+  finetune:
+    train: { unfreeze_last: 1, epochs: 1 }
+";
+
+#[test]
+fn a_run_fits_a_head_and_trains_on_from_it() {
+    let workshop = Workshop::new(PROBE, 3);
+    let cache = workshop.text("cache");
+    let said = run(&workshop, &["--cache-dir", &cache]);
+    done(&said);
+    assert!(said.err.contains("probe  logistic regression with l2 "), "{}", said.err);
+    assert!(said.err.contains("in a cross-validation of the training images"), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    let [probe, finetune] = [0, 1].map(|stage| manifest(&directory)["stages"][stage].clone());
+    assert_eq!(probe["fit"]["method"], "logistic");
+    let compared = probe["fit"]["compared"].as_array().unwrap();
+    let least = compared.iter().map(|one| one["loss"].as_f64().unwrap()).fold(9.9, f64::min);
+    let chosen = compared.iter().find(|one| one["l2"] == probe["fit"]["l2"]).unwrap();
+    assert_eq!(chosen["loss"], least);
+    assert!(finetune["fit"].is_null());
+    // The second stage starts where the first one ended.
+    let events = std::fs::read_to_string(directory.join("events.jsonl")).unwrap();
+    let started: Vec<serde_json::Value> = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].clone())
+        .filter_map(|event| event.get("stage_started").cloned())
+        .collect();
+    let [before, reached] = [&started[1]["before"], &probe["best"]["validation"]]
+        .map(|of| of["loss"].as_f64().unwrap());
+    assert!((before - reached).abs() < 1e-5, "{before} {reached}");
+    // The same from the cache, in a process of its own, and from the resolved pipeline.
+    done(&run(&workshop, &["--cache-dir", &cache]));
+    assert_same_files(&directory, &workshop.path("runs/small-2"));
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/small"), "--no-cache"]));
+    done(&alpaca_run(&["verify", &workshop.text("runs/small")]));
+    // Only the stage with the other penalty and those that follow run again.
+    let pipeline = workshop.text("small.yaml");
+    let l2 = "stages.probe.fit.logistic.l2=0.5";
+    let plan = alpaca_run(&["plan", &pipeline, "-S", l2, "--explain", "--cache-dir", &cache]);
+    assert!(plan.out.contains("l2"), "{}", plan.out);
+    let given = ["-S", l2, "-S", "name=given", "--cache-dir", &cache];
+    done(&run(&workshop, &given));
+    let fit = manifest(&workshop.path("runs/given"))["stages"][0]["fit"].clone();
+    assert_eq!(fit, serde_json::json!({ "method": "logistic", "l2": 0.5, "compared": [] }));
+    let onnx = workshop.text("model.onnx");
+    done(&alpaca_run(&["export", &workshop.text("runs/given"), "-o", &onnx, "--no-cache"]));
+}
+
+/// With a fixed number of versions, all of them are fitted to; a resumed run has the same bytes.
+#[test]
+fn heads_are_fitted_to_versions_and_after_an_interruption() {
+    let workshop = Workshop::new(PROBE, 2);
+    let flip = "stages.probe.fit.augmentation=[{ random_flip: horizontal }]";
+    let views = ["-S", flip, "-S", "stages.probe.fit.augmentation_views=3"];
+    done(&run(&workshop, &[&views[..], &["-S", "name=views"]].concat()));
+    done(&run(&workshop, &["-S", "name=plain"]));
+    let weights = |run: &str| {
+        let path = format!("runs/{run}/weights/probe/best.safetensors");
+        std::fs::read(workshop.path(&path)).unwrap_or_default()
+    };
+    assert_ne!(weights("views"), weights("plain"));
+    done(&alpaca_run(&["reproduce", &workshop.text("runs/views"), "--no-cache"]));
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("cut"));
+    let directory = workshop.path("cut/small");
+    let long = ["-S", "stages.finetune.epochs=30"];
+    let mut process =
+        spawn(&[&[pipeline.as_str(), "--runs-dir", &runs, "--no-cache"], &long[..]].concat());
+    let is_past = || directory.join("checkpoint/stage-1").exists();
+    while !is_past() && process.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let _ = process.kill();
+    process.wait().unwrap();
+    if !directory.join("manifest.json").exists() {
+        done(&alpaca_run(&["resume", &directory.display().to_string(), "--no-cache"]));
+    }
+    done(&run(&workshop, &long));
+    assert_same_files(&directory, &workshop.path("runs/small"));
+}
+
+/// Numbers and several labels are fitted as their networks are read.
+#[test]
+fn heads_are_fitted_to_numbers_and_several_labels() {
+    let workshop = Workshop::new(PROBE, 3);
+    let mut tables = [String::from("path,label\n"), String::from("path,label\n")];
+    for (class, name) in ["disc", "ring", "cross"].iter().enumerate() {
+        for i in 0..12 {
+            let path = format!("pictures/{name}/{i:03}.png");
+            if !workshop.path(&path).exists() {
+                continue;
+            }
+            writeln!(tables[0], "{path},{}", 10 * class + i).unwrap();
+            let even = if i % 2 == 0 { "|even" } else { "" };
+            writeln!(tables[1], "{path},{name}{even}").unwrap();
+        }
+    }
+    let kinds = [
+        ("numbers", "dataset.target=number", "ridge"),
+        ("labels", "dataset.labels=many", "logistic"),
+    ];
+    for (table, (name, kind, method)) in tables.iter().zip(kinds) {
+        let file = format!("{name}.csv");
+        std::fs::write(workshop.path(&file), table).unwrap();
+        let given = format!("dataset.table={}", workshop.text(&file));
+        let name = format!("name={name}");
+        let said = run(&workshop, &["-S", &given, "-S", kind, "-S", &name]);
+        done(&said);
+        assert!(said.err.contains(&format!("{method} regression")), "{}", said.err);
+        let run = workshop.text(&format!("runs/{}", &name[5..]));
+        done(&alpaca_run(&["reproduce", &run, "--no-cache"]));
+    }
+}
