@@ -232,7 +232,7 @@ pub(in crate::pipeline) struct RawRandAugment {
     #[serde(default = "defaults::rand_augment_operations")]
     #[schemars(range(min = 1, max = 100))]
     pub(in crate::pipeline) operations: usize,
-    /// Magnitude of all operations, of 31: 0 changes little, 30 most.
+    /// Magnitude of all operations, from 0 (least) to 30 (most).
     #[serde(default = "defaults::rand_augment_magnitude")]
     #[schemars(range(min = 0, max = 30))]
     pub(in crate::pipeline) magnitude: usize,
