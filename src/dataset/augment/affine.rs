@@ -5,6 +5,25 @@ use super::canvas::Canvas;
 use super::warp::Pixel;
 use crate::spec::ImageSize;
 
+/// Moves the image by whole pixels, to the right and down.
+pub(super) fn translate(canvas: &mut Canvas, right: i32, down: i32) {
+    let ImageSize { height, width } = canvas.size;
+    // Without the pixels that leave the image.
+    let kept = |length: usize, by: i32| length.saturating_sub(by.unsigned_abs() as usize);
+    let (n_rows, n_values) = (kept(height, down), kept(width, right) * 3);
+    let first = |by: i32| [(-by).max(0) as usize, by.max(0) as usize];
+    let ([from_x, to_x], [from_y, to_y]) = (first(right), first(down));
+    if n_rows == 0 || n_values == 0 {
+        return canvas.redraw(|_, _| ());
+    }
+    canvas.redraw(|from, to| {
+        let from = from.chunks_exact(width * 3).skip(from_y).take(n_rows);
+        for (to, from) in to.chunks_exact_mut(width * 3).skip(to_y).zip(from) {
+            to[to_x * 3..][..n_values].copy_from_slice(&from[from_x * 3..][..n_values]);
+        }
+    });
+}
+
 /// How values between pixels are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Between {
@@ -31,11 +50,6 @@ impl Affine {
     /// Reads each column `factor` times its distance from the left further down.
     pub(super) fn shear_rows(factor: f64) -> Self {
         Self { column: [1.0, 0.0, 0.0], row: [factor, 1.0, 0.0] }
-    }
-
-    /// Moves the image by whole pixels.
-    pub(super) fn translation(right: i32, down: i32) -> Self {
-        Self { column: [1.0, 0.0, -f64::from(right)], row: [0.0, 1.0, -f64::from(down)] }
     }
 
     /// Turns the image around its center, counterclockwise, by an angle in degrees.
@@ -171,7 +185,12 @@ fn mixed(from: &[Pixel], size: ImageSize, [left, top]: [i32; 2], [x, y]: [f64; 2
         let upper = row * width + column;
         let pair = |at: usize| <&[Pixel; 2]>::try_from(&from[at..at + 2]);
         if let (Ok([a, b]), Ok([c, d])) = (pair(upper), pair(upper + width)) {
-            return mix(mix_wide(a, b, x), mix_wide(c, d, x), y);
+            // A shear is between two pixels only: no share of the others changes nothing.
+            return match (x == 0.0, y == 0.0) {
+                (_, true) => mix_wide(a, b, x),
+                (true, _) => mix_wide(a, c, y),
+                _ => mix(mix_wide(a, b, x), mix_wide(c, d, x), y),
+            };
         }
     }
     let is_inside = |first: i32, share: f64, length: usize| {
@@ -244,9 +263,18 @@ mod tests {
 
     #[test]
     fn areas_that_the_image_leaves_are_black() {
-        for between in [Between::Nearest, Between::Linear] {
-            assert_eq!(moved(Affine::translation(1, 0), between), [0, 1, 0, 3]);
-            assert_eq!(moved(Affine::translation(0, -1), between), [3, 4, 0, 0]);
+        let moved = |right, down| {
+            let mut canvas = Canvas::new(SIZE);
+            canvas.hold(&[1, 2, 3, 4].map(|value: u8| [value; 3]).concat());
+            translate(&mut canvas, right, down);
+            canvas.pixels.chunks_exact(3).map(|pixel| pixel[0]).collect::<Vec<u8>>()
+        };
+        assert_eq!(moved(1, 0), [0, 1, 0, 3]);
+        assert_eq!(moved(-1, 1), [0, 0, 2, 0]);
+        assert_eq!(moved(0, -1), [3, 4, 0, 0]);
+        assert_eq!(moved(0, 0), [1, 2, 3, 4]);
+        for (right, down) in [(2, 0), (0, 2), (-3, 0), (0, -9)] {
+            assert_eq!(moved(right, down), [0; 4]);
         }
     }
 }

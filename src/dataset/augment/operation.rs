@@ -3,7 +3,7 @@
 
 use alpaca_random::Generator;
 
-use super::affine::{Affine, Between};
+use super::affine::{self, Affine, Between};
 use super::canvas::Canvas;
 use super::{below, color, filter, levels};
 use crate::spec::ImageSize;
@@ -46,7 +46,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// Applies the operation; `between` is for shear, translation and rotation.
+    /// Applies the operation; `between` is for shear and rotation.
     pub(super) fn apply(self, canvas: &mut Canvas, between: Between) {
         let magnitude = self.magnitude;
         let factor = (1.0 + magnitude) as f32;
@@ -62,13 +62,8 @@ impl Operation {
             Kind::Equalize => return levels::equalize(canvas),
             Kind::ShearX => Affine::shear_columns(magnitude),
             Kind::ShearY => Affine::shear_rows(magnitude),
-            // Whole pixels have nothing between them.
-            Kind::TranslateX => {
-                return Affine::translation(magnitude as i32, 0).apply(canvas, Between::Nearest);
-            }
-            Kind::TranslateY => {
-                return Affine::translation(0, magnitude as i32).apply(canvas, Between::Nearest);
-            }
+            Kind::TranslateX => return affine::translate(canvas, magnitude as i32, 0),
+            Kind::TranslateY => return affine::translate(canvas, 0, magnitude as i32),
             Kind::Rotate => Affine::rotation(magnitude, canvas.size),
         };
         map.apply(canvas, between);

@@ -50,7 +50,8 @@ pub(super) fn aug_mix(
     let weights = dirichlet(spec.alpha, spec.width, generator);
     let original = shares[0] as f32;
     values.clear();
-    values.extend(canvas.pixels.iter().map(|&value| original * f32::from(value)));
+    values.resize(canvas.pixels.len(), 0.0);
+    add(values, original, &canvas.pixels);
     for weight in weights {
         chain.hold(&canvas.pixels);
         let [least, most] = spec.depth;
@@ -60,11 +61,31 @@ pub(super) fn aug_mix(
             magnitudes.draw(kind, step, generator).apply(chain, Between::Linear);
         }
         let weight = (weight * shares[1]) as f32;
-        let pairs = values.iter_mut().zip(&chain.pixels);
-        pairs.for_each(|(value, &pixel)| *value += weight * f32::from(pixel));
+        add(values, weight, &chain.pixels);
     }
     // The weights add up to one but for their rounding.
     values.iter_mut().for_each(|value| *value = value.min(255.0));
+}
+
+/// Adds `weight * pixels`.
+fn add(values: &mut [f32], weight: f32, pixels: &[u8]) {
+    pulp::Arch::new().dispatch(Add { values, weight, pixels });
+}
+
+struct Add<'a> {
+    values: &'a mut [f32],
+    weight: f32,
+    pixels: &'a [u8],
+}
+
+impl pulp::NullaryFnOnce for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let pairs = self.values.iter_mut().zip(self.pixels);
+        pairs.for_each(|(value, &pixel)| *value += self.weight * f32::from(pixel));
+    }
 }
 
 fn any(kinds: &[Kind], generator: &mut Generator) -> Kind {
