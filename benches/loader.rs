@@ -17,9 +17,9 @@ use alpaca_run::dataset::pixels::{PixelRoom, Pixels};
 use alpaca_run::dataset::resize::Resizer;
 use alpaca_run::dataset::{decode, examine, scan};
 use alpaca_run::spec::{
-    Alpha, AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, FactorRange, Fill, Fit, Flip,
-    ImageSize, Interpolation, Location, OnBadImage, PixelSpec, Prefetch, Preprocessing, ResizeSpec,
-    SplitBy, SplitSpec, TargetSpec,
+    Alpha, AugMix, AugmentationSpec, ColorJitter, DatasetSource, DatasetSpec, Duplicates,
+    ErasedWith, FactorRange, Fill, Fit, Flip, ImageSize, Interpolation, Location, OnBadImage,
+    PixelSpec, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec, TargetSpec,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -92,7 +92,10 @@ fn changes(c: &mut Criterion) {
         ("random_flip, random_rotation", vec![flip, ROTATION]),
         ("random_zoom", vec![AugmentationSpec::RandomZoom { factor, fill: Fill::Reflect }]),
         ("random_contrast", vec![AugmentationSpec::RandomContrast { factor }]),
-    ] {
+    ]
+    .into_iter()
+    .chain(whole_numbers().into_iter().map(|change| (change.name(), vec![change])))
+    {
         let mut augmenter = Augmenter::new(&changes, SIZE);
         let mut values = vec![];
         let mut position = 0;
@@ -107,6 +110,35 @@ fn changes(c: &mut Criterion) {
     group.bench_function("scaling", |b| {
         b.iter(|| Preprocessing::MinusOneToOne.apply(black_box(&mut values)));
     });
+}
+
+/// The changes that work on whole numbers, each applied to every image.
+fn whole_numbers() -> [AugmentationSpec; 9] {
+    let range = |low, high| FactorRange { low, high };
+    let tone = range(0.6, 1.4);
+    let probability = 1.0;
+    [
+        AugmentationSpec::RandomResizedCrop { scale: range(0.08, 1.0), ratio: range(0.75, 1.3333) },
+        AugmentationSpec::ColorJitter(ColorJitter {
+            brightness: tone,
+            contrast: tone,
+            saturation: tone,
+            hue: range(-0.1, 0.1),
+            probability,
+        }),
+        AugmentationSpec::RandomGrayscale { probability },
+        AugmentationSpec::RandomBlur { sigma: range(0.1, 2.0), probability },
+        AugmentationSpec::RandomSharpness { factor: range(-1.0, 1.0), probability },
+        AugmentationSpec::RandomErasing {
+            scale: range(0.02, 0.33),
+            ratio: range(0.3, 3.3),
+            fill: ErasedWith::Noise,
+            probability,
+        },
+        AugmentationSpec::RandAugment { operations: 2, magnitude: 9 },
+        AugmentationSpec::TrivialAugment {},
+        AugmentationSpec::AugMix(AugMix { severity: 3, width: 3, depth: [1, 3], alpha: 1.0 }),
+    ]
 }
 
 fn passes(c: &mut Criterion) {

@@ -148,6 +148,10 @@ fn join(path: &str, key: &str) -> String {
 /// A default as it is written in a pipeline file.
 fn inline(value: &Value) -> String {
     match value {
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_number) => {
+            let items: Vec<String> = items.iter().map(Value::to_string).collect();
+            format!("`[{}]`", items.join(", "))
+        }
         Value::Object(_) | Value::Array(_) => "–".to_owned(),
         Value::String(text) => format!("`{text}`"),
         value => format!("`{value}`"),

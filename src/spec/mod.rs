@@ -42,7 +42,9 @@ mod target;
 mod task;
 
 pub use architecture::Architecture;
-pub use augmentation::{AugmentationSpec, FactorRange, Fill, Flip};
+pub use augmentation::{
+    AugMix, AugmentationSpec, ColorJitter, ErasedWith, FactorRange, Fill, Flip,
+};
 pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
 };

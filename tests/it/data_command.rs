@@ -58,3 +58,23 @@ fn a_drawn_dataset_has_numbers_and_no_files() {
     let found: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((&found["n_images"], &found["sizes"]), (&12.into(), &Value::Null));
 }
+
+#[test]
+fn augmented_images_are_shown_before_training() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let pipeline = workshop.text("small.yaml");
+    let sheet = workshop.text("augmented.svg");
+    let said = alpaca_run(&["data", &pipeline, "--augmented", &sheet]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let written = std::fs::read_to_string(&sheet).unwrap();
+    // Three images with five versions each, and six versions by each of the three changes.
+    assert_eq!(written.matches("<image ").count(), 36);
+    assert_eq!(written.matches(">original<").count(), 3);
+    assert_eq!(written.matches(">random_contrast<").count(), 6);
+    assert_eq!(alpaca_run(&["data", &pipeline, "--augmented", &sheet]).code, Some(0));
+    assert!(std::fs::read_to_string(&sheet).unwrap() == written);
+    let nothing = ["data", &pipeline, "--augmented", &sheet, "-S", "augmentation=[]"];
+    let said = alpaca_run(&nothing);
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    assert!(said.err.contains("no stage of the pipeline has an augmentation"), "{}", said.err);
+}

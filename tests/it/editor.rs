@@ -80,7 +80,8 @@ fn completions_are_the_choices_and_insert_only_what_is_needed() {
             "model:",
             "augmentation:\n  - |\nmodel:",
             "random_flip random_rotation random_zoom random_translation random_brightness \
-             random_contrast",
+             random_contrast random_resized_crop color_jitter random_grayscale random_blur \
+             random_sharpness random_erasing rand_augment trivial_augment aug_mix",
         ),
     ];
     let questions = cases.map(|(from, to, _)| changed(from, to));

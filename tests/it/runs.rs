@@ -304,7 +304,13 @@ fn each_part_of_a_pipeline_can_be_measured() {
         ];
         names.map(|name| (Some(stage), name))
     };
-    let shared = [(None, "decode and resize"), (None, "augment and scale")];
+    let shared = [
+        (None, "decode and resize"),
+        (None, "augment and scale"),
+        (None, "random_flip"),
+        (None, "random_rotation"),
+        (None, "random_contrast"),
+    ];
     assert_eq!(parts, [&shared[..], &in_stage("transfer"), &in_stage("finetune")].concat());
     assert!(report["peak_multiply_adds_per_second"].as_f64().unwrap() > 1e6);
     let said = alpaca_run(&["bench", &pipeline, "--seconds", "0"]);

@@ -84,7 +84,7 @@ const OVERRIDES: [(&str, &str); 59] = [
 ];
 
 /// A line of the pipeline, what somebody writes in its place, and what the hint says.
-const LINES: [(&str, &str, &str); 13] = [
+const LINES: [(&str, &str, &str); 20] = [
     ("  transfer: { train: { epochs: 1 } }", "  - train: { epochs: 1 }", "give each stage a name"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1 }", "`train: { epochs: … }`"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1, best_by: val/loss }", "under `train`"),
@@ -104,7 +104,14 @@ const LINES: [(&str, &str, &str); 13] = [
         "`early_stopping: { patience: 5 }`",
     ),
     ("model:", "augmentation: [{ horizontal_flip: true }]\nmodel:", "`random_flip: horizontal`"),
-    ("model:", "augmentation: [ColorJitter]\nmodel:", "`random_brightness: { factor: 0.2 }`"),
+    ("model:", "augmentation: [ColorJitter]\nmodel:", "`color_jitter: { brightness: 0.4"),
+    ("model:", "augmentation: [{ scale: 0.5 }]\nmodel:", "`random_resized_crop: { scale"),
+    ("model:", "augmentation: [{ brightness: 0.5 }]\nmodel:", "`color_jitter: { brightness: …"),
+    ("model:", "augmentation: [GaussianBlur]\nmodel:", "`random_blur: { sigma: [0.1, 2]"),
+    ("model:", "augmentation: [{ cutout: 0.5 }]\nmodel:", "`random_erasing: { probability"),
+    ("model:", "augmentation: [AutoAugment]\nmodel:", "`rand_augment: { operations: 2"),
+    ("model:", "augmentation: [TrivialAugmentWide]\nmodel:", "`trivial_augment: {}`"),
+    ("model:", "augmentation: [{ grayscale: 0.1 }]\nmodel:", "`random_grayscale: { probability"),
     ("model:", "augmentation: [{ degrees: 15 }]\nmodel:", "`random_rotation: { factor: 0.1 }`"),
 ];
 

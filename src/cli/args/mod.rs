@@ -197,7 +197,8 @@ pub(in crate::cli) enum Command {
     /// Describe the dataset: classes, sizes, unreadable files, duplicates
     #[command(after_help = "Examples:\n  \
                       alpaca-run data pipelines/finetune.yaml\n  \
-                      alpaca-run data pipelines/finetune.yaml --html data.html")]
+                      alpaca-run data pipelines/finetune.yaml --html data.html\n  \
+                      alpaca-run data pipelines/finetune.yaml --augmented augmented.svg")]
     Data(DataArguments),
     /// List the networks to start from: size, cost, accuracy, license and weights
     ///

@@ -71,6 +71,9 @@ pub(in crate::cli) struct DataArguments {
     /// Write an HTML page, including images that look alike
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) html: Option<PathBuf>,
+    /// Write an SVG file with some images as augmentation changes them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) augmented: Option<PathBuf>,
     /// List all files and pairs instead of the first few
     #[arg(long)]
     pub(in crate::cli) all: bool,

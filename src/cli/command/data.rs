@@ -1,6 +1,7 @@
 //! `alpaca-run data PIPELINE`
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::{json_text, load, on_threads};
 use crate::base::fs;
@@ -12,6 +13,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::exec::error::RunError;
+use crate::exec::look::augmented;
 use crate::exec::look::survey::{self, Alike, NumberSurvey, SeveralSurvey, Survey};
 use crate::report;
 use crate::spec::PipelineSpec;
@@ -40,10 +42,26 @@ pub(in crate::cli) fn run(
         let page = survey::page(&title, &found, &spec, settings.cache_dir.as_deref());
         fs::write_atomic(file, page.as_bytes()).map_err(Failure::usage)?;
     }
+    if let Some(file) = &arguments.augmented {
+        write_augmented(file, &spec, settings)?;
+    }
     let most = if arguments.all { usize::MAX } else { MOST };
     let text = if arguments.json { json_text(&found) } else { render(&title, &found, &spec, most) };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
+}
+
+/// Writes images as augmentation changes them.
+fn write_augmented(file: &Path, spec: &PipelineSpec, settings: &Settings) -> Result<(), Failure> {
+    let Some(sheet) = augmented::sheet(spec, settings.cache_dir.as_deref())? else {
+        if !spec.last_augmentation().is_empty() {
+            return Err(Failure::usage(anyhow::anyhow!("no image of the dataset can be read")));
+        }
+        let message = "`--augmented`: no stage of the pipeline has an augmentation";
+        let hint = "write for example `augmentation: [{ random_flip: horizontal }]`".to_owned();
+        return Err(Failure::usage_with(anyhow::anyhow!(message), vec![hint]));
+    };
+    fs::write_atomic(file, sheet.as_bytes()).map_err(Failure::usage)
 }
 
 fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> String {

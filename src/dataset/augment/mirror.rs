@@ -26,7 +26,7 @@ impl Mirror {
     }
 
     /// Mirrors an image in place.
-    pub(super) fn apply(self, picture: &mut [f32], size: ImageSize) {
+    pub(super) fn apply<T>(self, picture: &mut [T], size: ImageSize) {
         if self.columns {
             picture.chunks_exact_mut(size.width * 3).for_each(mirror_row);
         }
@@ -36,7 +36,7 @@ impl Mirror {
     }
 }
 
-fn mirror_row(row: &mut [f32]) {
+fn mirror_row<T>(row: &mut [T]) {
     let n_pixels = row.len() / 3;
     for left in 0..n_pixels / 2 {
         let right = n_pixels - 1 - left;
@@ -46,7 +46,7 @@ fn mirror_row(row: &mut [f32]) {
     }
 }
 
-fn mirror_columns(picture: &mut [f32], size: ImageSize) {
+fn mirror_columns<T>(picture: &mut [T], size: ImageSize) {
     let row = size.width * 3;
     for top in 0..size.height / 2 {
         let (above, below) = picture.split_at_mut((size.height - 1 - top) * row);

@@ -25,7 +25,7 @@ use crate::metrics::rates;
 use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{DatasetSource, PipelineSpec, StageSpec};
+use crate::spec::{AugmentationSpec, DatasetSource, PipelineSpec, StageSpec};
 use crate::train::goal::Goal;
 use crate::train::readout::Readout;
 
@@ -116,8 +116,7 @@ pub fn bench(
         network.preprocessing,
         n_threads,
     );
-    let augmenting = repeated(least, || augment_all(spec, &loader, n))?;
-    phases.push(Phase::new(None, "augment and scale", n, augmenting, None));
+    phases.extend(augmentation(spec, &loader, n, least)?);
     let weights = initial_weights(spec, &network, base_weights.as_ref());
     let targets = (0..n).map(|position| dataset.target(position));
     let readout = Readout::of(spec.dataset.target, targets);
@@ -180,13 +179,31 @@ fn decode_all(dataset: &Dataset, pixels: &Pixels) {
     });
 }
 
-fn augment_all(spec: &PipelineSpec, loader: &Loader, n: usize) -> Result<(), RunError> {
-    let augmentation = Augmentation {
-        changes: spec.last_augmentation().into(),
-        stream: SeedStream::new(spec.seed).child("bench"),
-        versions: vec![],
+/// Measures the augmentation of `n` images, and each change if there are several.
+fn augmentation(
+    spec: &PipelineSpec,
+    loader: &Loader,
+    n: usize,
+    least: Duration,
+) -> Result<Vec<Phase>, RunError> {
+    let stream = SeedStream::new(spec.seed).child("bench");
+    let measure = |name, changes: &[AugmentationSpec]| -> Result<Phase, RunError> {
+        let augmentation = Augmentation { changes: changes.into(), stream, versions: vec![] };
+        let times = repeated(least, || augment_all(&augmentation, loader, n))?;
+        Ok(Phase::new(None, name, n, times, None))
     };
-    let mut pass = loader.start(0..n, Some(&augmentation), 0);
+    let changes = spec.last_augmentation();
+    let mut phases = vec![measure("augment and scale", changes)?];
+    if changes.len() > 1 {
+        for change in changes {
+            phases.push(measure(change.name(), std::slice::from_ref(change))?);
+        }
+    }
+    Ok(phases)
+}
+
+fn augment_all(augmentation: &Augmentation, loader: &Loader, n: usize) -> Result<(), RunError> {
+    let mut pass = loader.start(0..n, Some(augmentation), 0);
     for first in (0..n).step_by(loader.batch_size()) {
         let batch = pass.take(loader.batch_size().min(n - first)).map_err(RunError::from)?;
         pass.give_back(batch);

@@ -1,6 +1,7 @@
-//! Inspects a pipeline without running it: its speed, its layers and its dataset; lists the
+//! Inspects a pipeline without running it: its speed, its layers, its dataset and its augmentation; lists the
 //! networks.
 
+pub mod augmented;
 pub mod bench;
 pub mod layers;
 pub mod models;

@@ -2,10 +2,10 @@
 //! the loader all read them from here.
 
 use super::{
-    RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights, RawClassWeightsRule, RawDevice,
-    RawDuplicates, RawFill, RawFit, RawHead, RawInterpolation, RawLabels, RawOnBadImage,
-    RawOptimizer, RawPooling, RawPrefetch, RawResize, RawSampling, RawSchedule, RawSplit,
-    RawSplitBy, RawTarget, RawTop,
+    NumberOrRange, RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights,
+    RawClassWeightsRule, RawDevice, RawDuplicates, RawErasedWith, RawFactors, RawFill, RawFit,
+    RawHead, RawInterpolation, RawLabels, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch,
+    RawResize, RawSampling, RawSchedule, RawSplit, RawSplitBy, RawTarget, RawTop,
 };
 
 pub(super) fn seed() -> u64 {
@@ -76,6 +76,72 @@ pub(super) fn split_by() -> RawSplitBy {
 
 pub(super) fn fill() -> RawFill {
     RawFill::Reflect
+}
+
+pub(super) fn crop_scale() -> [f64; 2] {
+    [0.08, 1.0]
+}
+
+pub(super) fn crop_ratio() -> [f64; 2] {
+    [0.75, 1.3333]
+}
+
+pub(super) fn factors() -> RawFactors {
+    RawFactors::Number(0.0)
+}
+
+pub(super) fn hue() -> NumberOrRange {
+    NumberOrRange::Number(0.0)
+}
+
+pub(super) fn jitter_probability() -> f64 {
+    1.0
+}
+
+pub(super) fn grayscale_probability() -> f64 {
+    0.1
+}
+
+/// The probability of changes that torchvision applies to half of the images.
+pub(super) fn half() -> f64 {
+    0.5
+}
+
+pub(super) fn blur_sigma() -> [f64; 2] {
+    [0.1, 2.0]
+}
+
+pub(super) fn erasing_scale() -> [f64; 2] {
+    [0.02, 0.33]
+}
+
+pub(super) fn erasing_ratio() -> [f64; 2] {
+    [0.3, 3.3]
+}
+
+pub(super) fn erased_with() -> RawErasedWith {
+    RawErasedWith::Noise
+}
+
+pub(super) fn rand_augment_operations() -> usize {
+    2
+}
+
+pub(super) fn rand_augment_magnitude() -> usize {
+    9
+}
+
+/// Severity and width of `aug_mix` (Hendrycks et al. 2020).
+pub(super) fn three() -> usize {
+    3
+}
+
+pub(super) fn chain_depth() -> [usize; 2] {
+    [1, 3]
+}
+
+pub(super) fn concentration() -> f64 {
+    1.0
 }
 
 pub(super) fn device() -> RawDevice {

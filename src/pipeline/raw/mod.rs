@@ -16,7 +16,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) use augmentation::{RawAugmentation, RawFill, RawFlip};
+pub(super) use augmentation::{
+    RawAugMix, RawAugmentation, RawColorJitter, RawErasedWith, RawErasing, RawFactors, RawFill,
+    RawFlip,
+};
 pub(super) use course::{
     RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
     RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,

@@ -175,6 +175,7 @@ impl Check<'_> {
             _ if key == "<<" => wording::NO_MERGE_KEYS.to_owned(),
             _ if slip.is_some() => slip.clone().unwrap_or_default(),
             Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if known.is_empty() => "there are no keys here: write `{}`".to_owned(),
             None => format!("the keys here are {}", text::all_of(known)),
         };
         let message = format!("unknown key `{key}`");

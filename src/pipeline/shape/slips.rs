@@ -227,7 +227,7 @@ const SLIPS: [Slip; 39] = [
 ];
 
 /// Names that other libraries have for random changes of images.
-const CHANGES: [(&[&str], &str); 6] = [
+const CHANGES: [(&[&str], &str); 15] = [
     (
         &["randomhorizontalflip", "horizontal_flip", "hflip", "fliplr", "randomflip", "flip"],
         "write `random_flip: horizontal`",
@@ -237,27 +237,58 @@ const CHANGES: [(&[&str], &str); 6] = [
         &["randomrotation", "rotation_range", "rotation", "rotate", "degrees"],
         "write `random_rotation: { factor: 0.1 }`; the factor is a fraction of a full turn",
     ),
+    (&["randomzoom", "zoom_range", "zoom"], "write `random_zoom: { factor: 0.2 }`"),
     (
-        &["randomzoom", "zoom_range", "zoom", "scale", "randomresizedcrop", "random_resized_crop"],
-        "write `random_zoom: { factor: 0.2 }`",
+        &["randomresizedcrop", "resized_crop", "random_crop", "randomcrop", "crop", "scale"],
+        "write `random_resized_crop: { scale: [0.08, 1] }`",
     ),
     (
         &["randomtranslation", "width_shift_range", "height_shift_range", "translate", "shift"],
         "write `random_translation: { height: 0.1, width: 0.1 }`",
     ),
     (
-        &[
-            "colorjitter",
-            "color_jitter",
-            "randombrightness",
-            "brightness",
-            "brightness_range",
-            "randomcontrast",
-            "contrast",
-            "hsv_v",
-        ],
+        &["randombrightness", "brightness", "brightness_range", "randomcontrast", "contrast"],
         "write `random_brightness: { factor: 0.2 }` or `random_contrast: { factor: 0.2 }`",
     ),
+    (
+        &[
+            "colorjitter",
+            "randomcolorjitter",
+            "random_color_jitter",
+            "color",
+            "saturation",
+            "hue",
+            "hsv_h",
+            "hsv_s",
+            "hsv_v",
+        ],
+        "write `color_jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }`",
+    ),
+    (
+        &["randomgrayscale", "grayscale", "togray", "to_gray"],
+        "write `random_grayscale: { probability: 0.1 }`",
+    ),
+    (
+        &["gaussianblur", "gaussian_blur", "randomgaussianblur", "random_gaussian_blur", "blur"],
+        "write `random_blur: { sigma: [0.1, 2], probability: 0.5 }`",
+    ),
+    (
+        &["randomadjustsharpness", "randomsharpness", "sharpness", "sharpen"],
+        "write `random_sharpness: { factor: 1, probability: 0.5 }`",
+    ),
+    (
+        &["randomerasing", "erasing", "reprob", "cutout", "random_cutout", "randomerase"],
+        "write `random_erasing: { probability: 0.25 }`",
+    ),
+    (
+        &["randaugment", "random_augment", "autoaugment", "auto_augment", "aa"],
+        "write `rand_augment: { operations: 2, magnitude: 9 }`",
+    ),
+    (
+        &["trivialaugment", "trivialaugmentwide", "trivial_augment_wide", "ta_wide"],
+        "write `trivial_augment: {}`",
+    ),
+    (&["augmix", "aug_mix_augment", "randomaugmix"], "write `aug_mix: {}`"),
 ];
 
 /// What to write in place of another library's name for a choice of `tags`.
