@@ -12,6 +12,7 @@ pub mod ranking;
 pub mod rates;
 pub mod resample;
 pub mod several;
+pub mod suspects;
 
 use serde::{Deserialize, Serialize};
 

@@ -7,6 +7,7 @@ use crate::base::text::{self, escape};
 use crate::dataset::survey::{Alike, NumberSurvey, Place, SeveralSurvey, Survey};
 use crate::dataset::thumbnail::Thumbnails;
 use crate::run_dir::html;
+use crate::run_dir::suspects::Suspects;
 
 /// The longest side of an image on the page, in pixels.
 const THUMBNAIL: u32 = 240;
@@ -14,7 +15,12 @@ const THUMBNAIL: u32 = 240;
 const MOST_GROUPS: usize = 60;
 
 /// Renders the page about a dataset, with its images.
-pub fn render(title: &str, survey: &Survey, images: &Thumbnails) -> String {
+pub fn render(
+    title: &str,
+    survey: &Survey,
+    suspects: Option<&Suspects>,
+    images: &Thumbnails,
+) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(title));
     let _ = writeln!(
         body,
@@ -52,9 +58,49 @@ pub fn render(title: &str, survey: &Survey, images: &Thumbnails) -> String {
         (None, Some(_)) => "with different labels",
         (None, None) => "in more than one class",
     };
+    if let Some(suspects) = suspects {
+        body.push_str(&doubtful_labels(suspects, images));
+    }
     groups(&mut body, ("Identical files", differ), &survey.duplicates, &small);
     groups(&mut body, ("Similar images", differ), &survey.near_duplicates, &small);
     html::document(title, &body)
+}
+
+/// The images whose labels look wrong.
+fn doubtful_labels(suspects: &Suspects, images: &Thumbnails) -> String {
+    let Suspects { n_images, images: found } = suspects;
+    let mut body = html::heading(&format!("Labels that look wrong: {}", found.len()));
+    let _ = writeln!(
+        body,
+        "<p class=\"faint\">Of {}. Probabilities are those of models that were not trained on the \
+         image.</p>\n<div class=\"images\">",
+        text::count(*n_images, "predicted image")
+    );
+    for image in found.iter().take(MOST_GROUPS) {
+        let _ = writeln!(
+            body,
+            "<figure>{}<figcaption>{}{} {:.3}, rather {} {:.3}</figcaption></figure>",
+            thumbnail(&image.path, images.find(&image.path, THUMBNAIL)),
+            html::image_name(&image.path),
+            escape(&image.label),
+            image.probability,
+            escape(&image.suggested),
+            image.suggested_probability,
+        );
+    }
+    body.push_str("</div>\n");
+    if found.len() > MOST_GROUPS {
+        let _ = writeln!(body, "<p>… and {} more</p>", found.len() - MOST_GROUPS);
+    }
+    body
+}
+
+/// An image of the page, as JPEG.
+fn thumbnail(path: &str, bytes: Option<Vec<u8>>) -> String {
+    match bytes {
+        Some(bytes) => format!("<img alt=\"{}\" src=\"{}\">", escape(path), html::jpeg(&bytes)),
+        None => "<div class=\"none\">not found</div>".to_owned(),
+    }
 }
 
 /// The classes as a table.
@@ -135,12 +181,7 @@ fn groups(
         };
         let _ = writeln!(body, "{note}<div class=\"images\">");
         for place in &group.images {
-            let image = match small(place) {
-                Some(bytes) => {
-                    format!("<img alt=\"{}\" src=\"{}\">", escape(&place.path), html::jpeg(&bytes))
-                }
-                None => "<div class=\"none\">not found</div>".to_owned(),
-            };
+            let image = thumbnail(&place.path, small(place));
             let _ = writeln!(
                 body,
                 "<figure>{image}<figcaption>{}{}</figcaption></figure>",

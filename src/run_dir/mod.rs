@@ -14,5 +14,6 @@ pub mod manifest;
 pub mod measured;
 pub mod plot;
 pub mod recorder;
+pub mod suspects;
 pub mod table;
 pub mod verify;

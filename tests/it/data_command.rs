@@ -1,5 +1,7 @@
 //! `alpaca-run data`: what is in a dataset before anything trains on it.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::support::pictures::{Workshop, picture};
@@ -77,4 +79,66 @@ fn augmented_images_are_shown_before_training() {
     let said = alpaca_run(&nothing);
     assert_eq!(said.code, Some(2), "{}", said.out);
     assert!(said.err.contains("no stage of the pipeline has an augmentation"), "{}", said.err);
+}
+
+/// Predictions of a model that is sure: two images of `disc` are probably rings.
+#[test]
+fn labels_that_look_wrong_are_listed_shown_and_left_out() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let pipeline = workshop.text("small.yaml");
+    let mut table =
+        String::from("path,label,predicted,probability/disc,probability/ring,correct\n");
+    for class in ["disc", "ring"] {
+        for i in 0..12 {
+            let disc = match (class, i) {
+                ("disc", 3) => 0.1,
+                ("disc", 7) => 0.02,
+                ("disc", _) => 0.9,
+                _ => 0.12,
+            };
+            let predicted = if disc >= 0.5 { "disc" } else { "ring" };
+            let (ring, correct) = (1.0 - disc, predicted == class);
+            writeln!(table, "{class}/{i:03}.png,{class},{predicted},{disc},{ring},{correct}")
+                .unwrap();
+        }
+    }
+    std::fs::create_dir(workshop.path("checked")).unwrap();
+    std::fs::write(workshop.path("checked/predictions.csv"), &table).unwrap();
+    let (run, page, csv) =
+        (workshop.text("checked"), workshop.text("page.html"), workshop.text("labels.csv"));
+    let command = ["data", &pipeline, "--labels", &run];
+    let said = alpaca_run(&[&command[..], &["--html", &page, "--table", &csv]].concat());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let lines = "labels that look wrong: 2 of 24 predicted images\n  \
+                 disc/007.png: disc (0.020), rather ring (0.980)\n  \
+                 disc/003.png: disc (0.100), rather ring (0.900)\n";
+    assert!(said.out.contains(lines), "{}", said.out);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("Labels that look wrong: 2") && page.contains("rather ring 0.980"));
+    let rows = std::fs::read_to_string(&csv).unwrap();
+    assert!(rows.contains("disc/007.png,disc,ring,0\n") && rows.contains("disc/008.png,disc,,1\n"));
+    assert_eq!(rows.lines().count(), 25);
+    let said = alpaca_run(&[&command[..], &["--json"]].concat());
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(found["labels"]["images"][0]["suggested"], "ring");
+    // The table is a dataset.
+    let given = format!("dataset.table={csv}");
+    let root = format!("dataset.root={}", workshop.text("pictures"));
+    let options = ["-S", &given, "-S", &root, "-S", "name=without"];
+    let said = crate::support::runs::run(&workshop, &options);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let splits = std::fs::read_to_string(workshop.path("runs/without/splits.csv")).unwrap();
+    assert!(splits.starts_with("path,label,split,digest,sample_weight\n"), "{splits}");
+    // What is not predictions of one class.
+    let said = alpaca_run(&["data", &pipeline, "--labels", &workshop.text("pictures")]);
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    assert!(said.err.contains("`--labels` takes a run directory"), "{}", said.err);
+    std::fs::write(
+        workshop.path("checked/predictions.csv"),
+        "path,target,estimate,error\na,1,2,1\n",
+    )
+    .unwrap();
+    let said = alpaca_run(&command);
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    assert!(said.err.contains("one class"), "{}", said.err);
 }

@@ -74,6 +74,12 @@ pub(in crate::cli) struct DataArguments {
     /// Write an SVG file with some images as augmentation changes them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) augmented: Option<PathBuf>,
+    /// List images whose labels look wrong by the predictions of a run, or of all folds
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) labels: Option<PathBuf>,
+    /// Write a table of the images, with weight 0 for those whose labels look wrong
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "labels")]
+    pub(in crate::cli) table: Option<PathBuf>,
     /// List all files and pairs instead of the first few
     #[arg(long)]
     pub(in crate::cli) all: bool,

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::{json_text, load, on_threads};
 use crate::base::fs;
+use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
 use crate::cli::args::DataArguments;
@@ -16,6 +19,7 @@ use crate::exec::error::RunError;
 use crate::exec::look::augmented;
 use crate::exec::look::survey::{self, Alike, NumberSurvey, SeveralSurvey, Survey};
 use crate::report;
+use crate::run_dir::suspects::{self, Suspects};
 use crate::spec::PipelineSpec;
 
 /// The number of files and groups shown without `--all`.
@@ -38,17 +42,92 @@ pub(in crate::cli) fn run(
             .map_err(RunError::from)?;
     drop(shown);
     let title = spec.dataset.source.title();
+    let suspects = match &arguments.labels {
+        Some(run) => Some(suspects(run, arguments.table.as_deref(), &found)?),
+        None => None,
+    };
     if let Some(file) = &arguments.html {
-        let page = survey::page(&title, &found, &spec, settings.cache_dir.as_deref());
+        let cache = settings.cache_dir.as_deref();
+        let page = survey::page(&title, &found, suspects.as_ref(), &spec, cache);
         fs::write_atomic(file, page.as_bytes()).map_err(Failure::usage)?;
     }
     if let Some(file) = &arguments.augmented {
         write_augmented(file, &spec, settings)?;
     }
     let most = if arguments.all { usize::MAX } else { MOST };
-    let text = if arguments.json { json_text(&found) } else { render(&title, &found, &spec, most) };
+    let text = if arguments.json {
+        let mut json = json!(found);
+        if let Some(suspects) = &suspects {
+            json["labels"] = json!(suspects);
+        }
+        json_text(&json)
+    } else {
+        let mut text = render(&title, &found, &spec, most);
+        text.extend(
+            suspects.iter().map(|suspects| doubtful_labels(suspects, found.n_images, most)),
+        );
+        text
+    };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
+}
+
+/// The images whose labels look wrong by the predictions of a run. Writes a table of them.
+fn suspects(run: &Path, table: Option<&Path>, found: &Survey) -> Result<Suspects, Failure> {
+    let predictions = suspects::predictions(run).map_err(|error| {
+        let hint = "`--labels` takes a run directory, or the directory of all folds: \
+                    `alpaca-run folds PIPELINE`";
+        Failure::usage_with(error, vec![hint.to_owned()])
+    })?;
+    let Some(suspects) = Suspects::among(&predictions) else {
+        let message = "`--labels` is for images of one class each";
+        return Err(Failure::usage(anyhow::anyhow!(message)));
+    };
+    if suspects.n_images > found.n_images {
+        let (n, all) = (suspects.n_images, found.n_images);
+        let message = format!(
+            "{} has predictions for {n} images, and the dataset has {all}",
+            names::text_of_path(run)
+        );
+        return Err(Failure::usage(anyhow::anyhow!(message)));
+    }
+    if let Some(table) = table {
+        suspects::write_table(table, &predictions, &suspects).map_err(Failure::usage)?;
+    }
+    Ok(suspects)
+}
+
+/// Images whose labels look wrong, as text.
+fn doubtful_labels(suspects: &Suspects, n_images: usize, most: usize) -> String {
+    let Suspects { n_images: n_checked, images } = suspects;
+    let mut text = format!(
+        "\nlabels that look wrong: {} of {}\n",
+        images.len(),
+        text::count(*n_checked, "predicted image")
+    );
+    let lines: Vec<String> = images
+        .iter()
+        .map(|image| {
+            format!(
+                "{}: {} ({:.3}), rather {} ({:.3})",
+                image.path,
+                image.label,
+                image.probability,
+                image.suggested,
+                image.suggested_probability
+            )
+        })
+        .collect();
+    if !lines.is_empty() {
+        let _ = writeln!(text, "{}", text::first_lines(&lines, most));
+    }
+    if *n_checked < n_images {
+        let _ = writeln!(
+            text,
+            "only images that the model was not trained on are checked; `alpaca-run folds` predicts all"
+        );
+    }
+    text
 }
 
 /// Writes images as augmentation changes them.

@@ -13,6 +13,7 @@ pub use crate::dataset::survey::{
 };
 use crate::dataset::thumbnail::Thumbnails;
 use crate::report;
+use crate::run_dir::suspects::Suspects;
 use crate::spec::{DatasetSpec, PipelineSpec};
 
 /// Surveys the dataset, and counts its files. What is found is kept in the cache at `cache`, so that
@@ -33,6 +34,12 @@ pub fn look(
 }
 
 /// Renders a survey as an HTML page.
-pub fn page(title: &str, survey: &Survey, spec: &PipelineSpec, cache: Option<&Path>) -> String {
-    report::survey::render(title, survey, &Thumbnails::of(&spec.dataset, cache))
+pub fn page(
+    title: &str,
+    survey: &Survey,
+    suspects: Option<&Suspects>,
+    spec: &PipelineSpec,
+    cache: Option<&Path>,
+) -> String {
+    report::survey::render(title, survey, suspects, &Thumbnails::of(&spec.dataset, cache))
 }

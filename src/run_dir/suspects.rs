@@ -1,0 +1,90 @@
+//! Labels that look wrong, by the predictions of a run or of all folds.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::layout;
+use super::measured::{self, Predictions};
+use super::table;
+use crate::base::fs::FileError;
+use crate::metrics::Scored;
+use crate::metrics::suspects;
+use crate::spec::TargetSpec;
+
+/// Images whose labels look wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Suspects {
+    /// Number of images that were predicted by a model that was not trained on them.
+    pub n_images: usize,
+    /// Those whose labels look wrong, the most doubtful first.
+    pub images: Vec<SuspectImage>,
+}
+
+/// An image whose label looks wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SuspectImage {
+    /// Path in the dataset.
+    pub path: String,
+    /// Name of its class.
+    pub label: String,
+    /// Probability of that class.
+    pub probability: f64,
+    /// Name of the class that is likelier.
+    pub suggested: String,
+    /// Probability of that class.
+    pub suggested_probability: f64,
+}
+
+impl Suspects {
+    /// The suspects among predictions of one class an image; `None` for other predictions.
+    pub fn among(predictions: &Predictions) -> Option<Self> {
+        let Predictions { target, classes, rows } = predictions;
+        if *target != TargetSpec::Class {
+            return None;
+        }
+        let scored: Vec<Scored<'_>> = rows.iter().map(|row| row.scored()).collect();
+        let images = suspects::suspects(&scored).into_iter().map(|found| {
+            let row = &rows[found.position];
+            let label = row.target.class();
+            SuspectImage {
+                path: row.path.clone(),
+                label: classes[label].clone(),
+                probability: row.outputs[label],
+                suggested: classes[found.suggested].clone(),
+                suggested_probability: row.outputs[found.suggested],
+            }
+        });
+        Some(Self { n_images: rows.len(), images: images.collect() })
+    }
+}
+
+/// Reads the predictions in the directory of a run, or of all folds.
+///
+/// # Errors
+/// When there are none.
+pub fn predictions(directory: &Path) -> Result<Predictions, FileError> {
+    measured::read_predictions(&directory.join(layout::PREDICTIONS))
+}
+
+/// Writes a table of all images with their labels, in which suspects have the weight 0 in training.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_table(
+    path: &Path,
+    predictions: &Predictions,
+    found: &Suspects,
+) -> Result<(), FileError> {
+    let columns = ["path", "label", "suggested", "sample_weight"].map(str::to_owned);
+    let rows = predictions.rows.iter().map(|row| {
+        let label = predictions.classes[row.target.class()].clone();
+        let suspect = found.images.iter().find(|image| image.path == row.path);
+        let (suggested, weight) = match suspect {
+            Some(suspect) => (suspect.suggested.clone(), "0"),
+            None => (String::new(), "1"),
+        };
+        vec![row.path.clone(), label, suggested, weight.to_owned()]
+    });
+    table::write(path, &columns, rows)
+}
