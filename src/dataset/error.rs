@@ -160,6 +160,9 @@ pub enum DatasetError {
         /// Number of folds.
         folds: usize,
     },
+    /// No image of the training set counts.
+    #[error("all images of the training set have weight 0; give some of them a weight above 0")]
+    NoWeight,
     /// A file that cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
@@ -291,7 +294,7 @@ impl DatasetError {
             Self::BadImages { .. } => Code::BadImages,
             Self::SplitLeak { .. } => Code::SplitLeak,
             Self::TwoClasses { .. } => Code::TwoClasses,
-            Self::EmptySplit { .. } | Self::FewFolds { .. } => Code::EmptySplit,
+            Self::EmptySplit { .. } | Self::FewFolds { .. } | Self::NoWeight => Code::EmptySplit,
             Self::OtherClasses { .. } => Code::OtherClasses,
             Self::GivenSplit { .. } => Code::GivenSplit,
             Self::Pattern(_) => Code::BadPattern,
@@ -404,7 +407,7 @@ impl DatasetError {
             Self::GivenSplit { key } => vec![format!(
                 "remove `{key}` under `split`, since the dataset has this set already"
             )],
-            Self::Pattern(_) => vec![],
+            Self::Pattern(_) | Self::NoWeight => vec![],
             Self::Table { help, .. } | Self::Archive { help, .. } => help.clone(),
             Self::NoClass { unknown, known } => {
                 let nearest = |name: &String| {

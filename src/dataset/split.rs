@@ -29,6 +29,10 @@ pub fn split(
     check_folds(dataset, spec)?;
     let split = divide(dataset, spec);
     check_parts(dataset, &split, spec)?;
+    let mut training = split.positions(Part::Train).into_iter();
+    if training.all(|at| dataset.samples[at].candidate.weight.number() == 0.0) {
+        return Err(DatasetError::NoWeight);
+    }
     let pairs = match duplicates {
         Duplicates::Keep => vec![],
         Duplicates::Error | Duplicates::Drop => copies::in_two_parts(dataset, &split),

@@ -2,9 +2,11 @@
 //! archives on a server.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use flate2::write::GzEncoder;
 use sha2::Digest as _;
 
 use crate::support::pictures::Workshop;
@@ -185,9 +187,22 @@ fn an_archive_may_be_split_already() {
     assert!(said.err.contains("no directory `val`; it has `sets`"), "{}", said.err);
     // Shards are evaluated on too, one or many.
     shards(&workshop);
-    for (data, n) in [("shapes-01.tar", 8), ("shapes-{00..01}.tar", 16), ("shapes-*.tar", 16)] {
+    std::fs::write(workshop.path("table.csv"), "path,label\nsets/val/disc/008.png,disc\n").unwrap();
+    pack_samples(&workshop, "table.csv", "labels.tar");
+    // Its labels are lists, which this model has not learned.
+    let said = evaluate("labels.tar");
+    assert!(said.err.contains("no class `[\"disc\"]`"), "{}", said.err);
+    let mut packed = GzEncoder::new(vec![], flate2::Compression::fast());
+    packed.write_all(b"path,label\nsets/val/disc/008.png,disc\n").unwrap();
+    std::fs::write(workshop.path("table.csv.gz"), packed.finish().unwrap()).unwrap();
+    for (data, n) in [
+        ("shapes-01.tar", 8),
+        ("shapes-{00..01}.tar", 16),
+        ("shapes-*.tar", 16),
+        ("table.csv.gz", 1),
+    ] {
         let said = evaluate(data);
-        assert!(said.out.contains(&format!("on {n} images")), "{}{}", said.out, said.err);
+        assert!(said.out.contains(&format!("on {n} image")), "{data}: {}{}", said.out, said.err);
     }
 }
 

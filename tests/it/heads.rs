@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use alpaca_run::base::cancel::Cancel;
 use alpaca_run::base::target::{Target, moments};
 use alpaca_run::spec::L2;
 use alpaca_run::train::head::{self, Examples, Rows};
@@ -66,8 +67,9 @@ impl Case {
         let n = self.weights.len();
         let folds: Vec<usize> = (0..n).map(|i| i % 5).collect();
         let (targets, weights) = (&self.targets()[..], &self.weights[..]);
-        let examples = Examples { rows: self.rows(), targets, weights, folds: &folds, n_folds: 5 };
-        head::fit(examples, self.outputs_per_image, self.readout(), l2)
+        let (rows, cancel) = (self.rows(), &Cancel::new());
+        let examples = Examples { rows, targets, weights, folds: &folds, n_folds: 5, cancel };
+        head::fit(examples, self.outputs_per_image, self.readout(), l2).unwrap()
     }
 }
 
@@ -119,9 +121,9 @@ fn a_cross_validation_needs_two_folds_with_images() {
     let (targets, weights) = (case.targets(), &case.weights[..]);
     let n = weights.len();
     let fit = |folds: &[usize]| {
-        let rows = case.rows();
-        let examples = Examples { rows, targets: &targets, weights, folds, n_folds: 5 };
-        head::fit(examples, 1, case.readout(), L2::Auto)
+        let (rows, cancel) = (case.rows(), &Cancel::new());
+        let examples = Examples { rows, targets: &targets, weights, folds, n_folds: 5, cancel };
+        head::fit(examples, 1, case.readout(), L2::Auto).unwrap()
     };
     let two: Vec<usize> = (0..n).map(|i| 3 * (i % 2)).collect();
     assert!(fit(&two).compared.iter().all(|(_, loss)| loss.is_finite()));
@@ -247,5 +249,30 @@ fn heads_are_fitted_to_numbers_and_several_labels() {
         assert!(said.err.contains(&format!("{method} regression")), "{}", said.err);
         let run = workshop.text(&format!("runs/{}", &name[5..]));
         done(&alpaca_run(&["reproduce", &run, "--no-cache"]));
+    }
+}
+
+/// Features that never vary leave only the bias; weights of 0 are as if the image was not there.
+#[test]
+fn images_without_weight_do_not_count() {
+    let workshop = Workshop::new(PROBE, 2);
+    let table = |weight: &dyn Fn(usize) -> u8| {
+        let rows = (0..24).map(|i| {
+            let (class, set) = (["disc", "ring"][i % 2], if i < 16 { "train" } else { "val" });
+            format!("pictures/{class}/{:03}.png,{i},{set},{}\n", i / 2, weight(i))
+        });
+        format!("path,label,split,sample_weight\n{}", rows.collect::<String>())
+    };
+    let given = format!("dataset.table={}", workshop.text("images.csv"));
+    let number = ["-S", &given, "-S", "dataset.target=number", "--until", "probe"];
+    std::fs::write(workshop.path("images.csv"), table(&|i| u8::from(i >= 16))).unwrap();
+    let said = run(&workshop, &number);
+    assert!(said.err.contains("D006") && said.err.contains("have weight 0"), "{}", said.err);
+    std::fs::write(workshop.path("images.csv"), table(&|i| u8::from(i == 5))).unwrap();
+    done(&run(&workshop, &number));
+    let rows = std::fs::read_to_string(workshop.path("runs/small/predictions.csv")).unwrap();
+    for row in rows.lines().skip(1) {
+        let estimate: f64 = row.split(',').nth(2).unwrap().parse().unwrap();
+        assert!((estimate - 5.0).abs() < 1e-4, "{row}");
     }
 }

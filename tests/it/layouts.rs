@@ -516,7 +516,7 @@ fn a_limit_takes_some_images_of_each_class() {
 }
 
 /// What is wrong, as options, and what the message must name.
-const WRONG: [(&[&str], &[&str]); 33] = [
+const WRONG: [(&[&str], &[&str]); 34] = [
     (&["dataset.validation=sets/val"], &["P008", "`train` is missing"]),
     (&["dataset.validation=0.2"], &["dataset.validation", "split: { validation: 0.2 }"]),
     (&["dataset.root=pictures"], &["P008", "no effect without `table`"]),
@@ -535,6 +535,7 @@ const WRONG: [(&[&str], &[&str]); 33] = [
     (&["dataset.table=coco.json"], &["D012", "one JSON object, and not one for each", "COCO"]),
     (&["dataset.table=columns.json"], &["D012", "one JSON object", "lines=True"]),
     (&["dataset.table=list.json"], &["D012", "it is not a list of JSON objects: ", "line 1"]),
+    (&["dataset.table=two.json"], &["D012", "it is not a list of JSON objects: trailing"]),
     (&["dataset.table=ragged.csv"], &["D012", "line 3 has 3 cells", "line 5 has 4 cells"]),
     (&["dataset.table=drive.csv"], &["D012", "line 2", "those of another computer"]),
     (&["dataset.archive=wrong.csv"], &["D014", "it is a table", "write `table: "]),
@@ -571,6 +572,7 @@ fn what_is_wrong_is_named() {
     write("coco.json", b"{\n\"images\": [{\"id\": 1}],\n\"annotations\": []}");
     write("columns.json", b"{\"path\": {\"0\": \"a.png\"}, \"label\": {\"0\": \"x\"}}");
     write("list.json", b"[{\"path\": \"a.png\", \"label\": 1}, 7]");
+    write("two.json", b"[{\"path\": \"a\", \"label\": 1}]\n[{\"path\": \"b\", \"label\": 2}]");
     write("ragged.csv", b"path,label\na,x\nb,x,y\nc,x\nd,x,y,z\n");
     write("drive.csv", b"path,label\nC:\\photos\\a.png,x\nC:\\photos\\b.png,y\n");
     write("utf16.csv", b"\xff\xfep\0a\0");

@@ -133,7 +133,8 @@ pub fn scan_some(
         return list_shards();
     }
     let archive = path.ancestors().find(|path| path.exists());
-    if let Some(archive) = archive.filter(|archive| archive::is_archive(archive)) {
+    let archive = archive.filter(|archive| archive::is_archive(archive) && !table::has_name(path));
+    if let Some(archive) = archive {
         let tree = ArchiveTree::new(archive::open(archive, cache)?);
         if archive == path && tree.has_samples() {
             return list_shards();
@@ -166,7 +167,8 @@ pub fn scan_some(
 
 /// Whether [`scan_some`] takes a path for a table.
 pub fn is_table(path: &Path) -> bool {
-    pattern::is_pattern(path) || path.is_file() && !archive::is_archive(path)
+    let is_other = archive::is_archive(path) && !table::has_name(path);
+    pattern::is_pattern(path) || path.is_file() && !is_other
 }
 
 /// Checks that a path is not a file, which another key is for.

@@ -127,7 +127,12 @@ impl ArchiveTree {
 
     /// Whether it seems to be a WebDataset shard.
     pub(super) fn has_samples(&self) -> bool {
-        self.names.iter().any(|(name, _)| Path::new(name).extension() == Some("cls".as_ref()))
+        let has = |extension: &str| {
+            let names = self.names.iter().map(|(name, _)| Path::new(name));
+            names.map(Path::extension).any(|found| found == Some(extension.as_ref()))
+        };
+        let is_flat = !self.names.iter().any(|(name, _)| name.contains('/'));
+        has("cls") || (is_flat && has("json"))
     }
 
     /// Whether nothing is below a directory.

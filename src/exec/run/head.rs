@@ -1,10 +1,12 @@
 //! Runs a stage that fits the head to the features of all training images.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::audience::Audience;
 use super::features::{StageFeatures, StageImages};
 use super::stage::{self, Parts, Start};
+use crate::base::target::Target;
 use crate::base::tensor::Tensor;
 use crate::dataset::split;
 use crate::engine;
@@ -89,11 +91,14 @@ fn fit(
     images: StageImages<'_>,
     features: &mut StageFeatures<'_>,
 ) -> Result<Head, RunError> {
-    let stage = &start.stage.name;
+    let canceled = || TrainError::Cancelled {
+        stage: start.stage.name.clone(),
+        epoch: start.n_epochs_before + 1,
+    };
     let n_versions = spec.augmentation_views.unwrap_or(1);
     let n = images.train.len();
     // Versions of an image, and images of a group, validate together.
-    let n_folds = FOLDS.min(n);
+    let n_folds = FOLDS.min(n).min(least_class(&images).max(2));
     let stream = start.stream().child("cross-validation");
     let mut fold_of = vec![0; images.dataset.samples.len()];
     let folds_of_images = split::parts(images.dataset, images.train, n_folds, stream);
@@ -117,15 +122,34 @@ fn fit(
             }
             targets.extend(of_batch);
             if start.cancel.is_set() {
-                let (stage, epoch) = (stage.clone(), start.n_epochs_before + 1);
-                return Err(TrainError::Cancelled { stage, epoch }.into());
+                return Err(canceled().into());
             }
         }
     }
     let rows = rows.expect("there are training images");
     let n_outputs = start.network.units.last().map_or(1, |unit| unit.output_shape[0]);
-    let examples = Examples { rows, targets: &targets, weights: &weights, folds: &folds, n_folds };
-    Ok(head::fit(examples, n_outputs, images.readout, spec.method.penalty()))
+    let examples = Examples {
+        rows,
+        targets: &targets,
+        weights: &weights,
+        folds: &folds,
+        n_folds,
+        cancel: start.cancel,
+    };
+    let head = head::fit(examples, n_outputs, images.readout, spec.method.penalty());
+    Ok(head.ok_or_else(canceled)?)
+}
+
+/// Number of training images of the smallest class, where an image has one; otherwise of all.
+fn least_class(images: &StageImages<'_>) -> usize {
+    let StageImages { dataset, train, .. } = images;
+    let mut counts = BTreeMap::new();
+    for &position in *train {
+        if let Target::Class(class) = dataset.target(position) {
+            *counts.entry(class).or_insert(0) += 1;
+        }
+    }
+    counts.into_values().min().unwrap_or(train.len())
 }
 
 /// The weights of the last layer of the network.

@@ -14,6 +14,7 @@ pub use self::link::Link;
 use self::newton::{Problem, Solution};
 pub use self::rows::Rows;
 use self::rows::Standardized;
+use crate::base::cancel::Cancel;
 use crate::base::target::Target;
 use crate::spec::L2;
 use crate::train::readout::Readout;
@@ -41,6 +42,8 @@ pub struct Examples<'a> {
     pub folds: &'a [usize],
     /// Number of these parts.
     pub n_folds: usize,
+    /// Ends the work early.
+    pub cancel: &'a Cancel,
 }
 
 /// A head.
@@ -61,10 +64,13 @@ pub struct Head {
 /// features, as scikit-learn does after a `StandardScaler` with `C = 1 / (n l2)`. Biases have no
 /// penalty.
 ///
+/// Returns `None` if it was canceled.
+///
 /// # Panics
-/// When there are no examples, or not one target, weight and part for each row.
-pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -> Head {
-    let Examples { rows, targets, weights, folds, n_folds } = examples;
+/// When no example has a weight, or there is not one target, weight and part for each row.
+pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -> Option<Head> {
+    let Examples { rows, targets, weights, folds, n_folds, cancel } = examples;
+    assert!(weights.iter().any(|weight| *weight > 0.0), "some example has a weight");
     assert!(rows.n() > 0 && [targets.len(), weights.len(), folds.len()] == [rows.n(); 3]);
     let link = Link::of(readout, n_outputs);
     let standardized = Standardized::of(&rows, weights);
@@ -76,6 +82,7 @@ pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -
         weights,
         link,
         n_outputs,
+        cancel,
     };
     let compared = match l2 {
         L2::Fixed(_) => vec![],
@@ -93,7 +100,7 @@ pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -
         solution.biases.iter_mut().for_each(|bias| *bias -= mean);
     }
     let (kernel, bias) = standardized.unstandardized(&solution.weights, &solution.biases);
-    Head { kernel, bias, l2, compared }
+    (!cancel.is_set()).then_some(Head { kernel, bias, l2, compared })
 }
 
 /// The loss of each strength on images that it was not fitted to.
@@ -104,11 +111,12 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
         weights.map(|(weight, of)| if holds(*of) { *weight } else { 0.0 }).collect()
     };
     let is_some = |weights: &Vec<f64>| weights.iter().any(|weight| *weight > 0.0);
+    let has_all = |[part, held_out]: &[Vec<f64>; 2]| problem.has_all_classes(part, held_out);
     let is_large = folds.len().saturating_mul(problem.n_columns) > LARGE;
-    // With few groups, a fold may be empty.
+    // With few groups, a fold may be empty, or have all images of a class.
     let used = (0..n_folds)
         .map(|fold| [weights_where(&|of| of != fold), weights_where(&|of| of == fold)])
-        .filter(|weights| weights.iter().all(is_some))
+        .filter(|weights| weights.iter().all(is_some) && has_all(weights))
         .take(if is_large { 1 } else { n_folds });
     let (parts, held_out): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
         used.map(|[part, held_out]| (part, held_out)).unzip();
@@ -133,7 +141,7 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
             (Problem { weights, ..*problem }.loss(&solution.outputs) * sum, sum)
         });
         let (loss, n) = losses.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
-        let loss = loss / n;
+        let loss = problem.shown(loss / n);
         let is_better = compared.iter().all(|(_, other)| loss < *other);
         compared.push((l2, loss));
         n_worse = if is_better { 0 } else { n_worse + 1 };

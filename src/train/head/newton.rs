@@ -1,12 +1,14 @@
 //! Minimizes a convex loss of linear outputs with a penalty, by Newton's method with steps from
 //! conjugate gradients (Nocedal and Wright 2006, algorithm 7.1).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::link::{Link, Wanted};
 use super::rows::dot;
+use crate::base::cancel::Cancel;
 
 /// Most steps of Newton's method, and of conjugate gradients in each.
 const MOST_STEPS: usize = 100;
@@ -26,6 +28,8 @@ pub(super) struct Problem<'a> {
     pub(super) weights: &'a [f64],
     pub(super) link: Link,
     pub(super) n_outputs: usize,
+    /// Ends the search early.
+    pub(super) cancel: &'a Cancel,
 }
 
 /// Weights, and the outputs that they give.
@@ -45,6 +49,30 @@ type Point = Vec<f64>;
 impl Problem<'_> {
     fn n(&self) -> usize {
         self.targets.len()
+    }
+
+    /// Whether the rows with a weight in `part` have every class of those in `others`, where a row has
+    /// one class.
+    pub(super) fn has_all_classes(&self, part: &[f64], others: &[f64]) -> bool {
+        let class = |wanted: &Wanted| match wanted {
+            Wanted::Classes(classes) if self.link == Link::Softmax => classes.first().copied(),
+            Wanted::Classes(classes) if self.n_outputs == 1 => Some(classes.len() as u32),
+            _ => None,
+        };
+        let of = |weights: &[f64]| -> BTreeSet<u32> {
+            let rows = self.targets.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+            rows.filter_map(|(wanted, _)| class(wanted)).collect()
+        };
+        of(others).is_subset(&of(part))
+    }
+
+    /// A loss as other losses are shown: the mean over labels, and the squared error.
+    pub(super) fn shown(&self, loss: f64) -> f64 {
+        match self.link {
+            Link::Softmax => loss,
+            Link::Sigmoids => loss / self.n_outputs as f64,
+            Link::Identity => 2.0 * loss,
+        }
     }
 
     fn n_weights(&self) -> usize {
@@ -189,7 +217,7 @@ pub(super) fn solve(
         let mut gradient = problem.sums(&local.slopes);
         problem.add_penalty(&mut gradient, &point, l2);
         let largest = gradient.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
-        if largest <= tolerance {
+        if largest <= tolerance || problem.cancel.is_set() {
             break;
         }
         let direction = local.step(problem, &gradient, l2);
@@ -303,7 +331,7 @@ impl Local {
         let mut search = towards.clone();
         let mut product = dot(&residual, &towards);
         for _ in 0..MOST_INNER {
-            if dot(&residual, &residual).sqrt() <= enough {
+            if dot(&residual, &residual).sqrt() <= enough || problem.cancel.is_set() {
                 break;
             }
             let curved = self.curve(problem, &search, l2);

@@ -63,6 +63,11 @@ impl Standardized {
             return Self { features, n_columns: d, means, scales, basis: None };
         }
         let (coordinates, pivots) = pivoted_cholesky(&features, d);
+        if pivots.is_empty() {
+            // No feature varies, and only biases are left to find.
+            let basis = Some(Basis { rows: vec![0.0; d], triangle: vec![1.0] });
+            return Self { features: vec![0.0; n], n_columns: 1, means, scales, basis };
+        }
         let r = pivots.len();
         let basis = Basis {
             rows: pivots.iter().flat_map(|&row| features[row * d..][..d].to_vec()).collect(),

@@ -101,7 +101,9 @@ pub(super) fn list_some(
 
 /// Whether a file has the name of a table.
 pub(super) fn has_name(path: &Path) -> bool {
-    let extension = path.extension().map(OsStr::to_ascii_lowercase);
+    let is_packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let name = if is_packed { path.file_stem().map(Path::new) } else { Some(path) };
+    let extension = name.and_then(Path::extension).map(OsStr::to_ascii_lowercase);
     let extension = extension.as_deref().and_then(OsStr::to_str);
     matches!(extension, Some("csv" | "tsv" | "jsonl" | "ndjson" | "json" | "parquet"))
 }

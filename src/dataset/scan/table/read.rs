@@ -180,7 +180,8 @@ type Trouble = (String, Vec<String>);
 /// Calls `each` with the objects of a text, one by one, and with the line or the number of each.
 fn objects(text: &str, mut each: impl FnMut(u64, Object)) -> Result<(), Trouble> {
     if is_list(text) {
-        let read = serde_json::Deserializer::from_str(text).deserialize_seq(InList(each));
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let read = reader.deserialize_seq(InList(each)).and_then(|()| reader.end());
         return read
             .map_err(|error| (format!("it is not a list of JSON objects: {error}"), vec![]));
     }
