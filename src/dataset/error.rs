@@ -92,12 +92,9 @@ pub enum DatasetError {
         /// Classes that the training set lacks.
         unknown: Vec<String>,
     },
-    /// The dataset is split already, but the pipeline asks for what would have to be drawn.
-    #[error("the dataset is split already, so `split.{key}` cannot be drawn from it")]
-    GivenSplit {
-        /// Key under `split`.
-        key: &'static str,
-    },
+    /// The dataset is split already, but the pipeline asks for a test set to be drawn.
+    #[error("the dataset is split already, so `split.test` cannot be drawn from it")]
+    GivenTest,
     /// A table of images that cannot be used.
     #[error("the table `{}` cannot be used: {}", names::text_of_path(path), text::count(problems.len(), "problem"))]
     Table {
@@ -296,7 +293,7 @@ impl DatasetError {
             Self::TwoClasses { .. } => Code::TwoClasses,
             Self::EmptySplit { .. } | Self::FewFolds { .. } | Self::NoWeight => Code::EmptySplit,
             Self::OtherClasses { .. } => Code::OtherClasses,
-            Self::GivenSplit { .. } => Code::GivenSplit,
+            Self::GivenTest => Code::GivenSplit,
             Self::Pattern(_) => Code::BadPattern,
             Self::Table { .. } => Code::Table,
             Self::Archive { .. } => Code::Archive,
@@ -404,9 +401,9 @@ impl DatasetError {
                 "give every part the same class directories; a class may be left out only of all parts"
                     .to_owned(),
             ],
-            Self::GivenSplit { key } => vec![format!(
-                "remove `{key}` under `split`, since the dataset has this set already"
-            )],
+            Self::GivenTest => vec![
+                "remove `test` under `split`, since the dataset has this set already".to_owned(),
+            ],
             Self::Pattern(_) | Self::NoWeight => vec![],
             Self::Table { help, .. } | Self::Archive { help, .. } => help.clone(),
             Self::NoClass { unknown, known } => {

@@ -353,6 +353,11 @@ fn samples_of_shards_may_have_a_number_and_directories_not() {
     assert_eq!(table, read);
     assert_eq!(table.len(), 40);
     assert_eq!(json(&workshop, "runs/shards/classes.json")[0], "age in years");
+    for data in ["all.tar", "al*.tar"] {
+        let (shards, data) = (workshop.text("runs/shards"), workshop.text(data));
+        let said = alpaca_run(&["evaluate", &shards, "--data", &data, "--no-cache"]);
+        assert!(said.out.contains("on 40 images"), "{}{}", said.out, said.err);
+    }
     pack(&workshop, "images", "images.zip");
     let archive = format!("dataset.archive={}", workshop.text("images.zip"));
     let said = run(&workshop, &["-S", &archive, "-S", head]);

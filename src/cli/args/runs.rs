@@ -136,8 +136,8 @@ pub(in crate::cli) struct EvaluateArguments {
     /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) run: PathBuf,
-    /// Evaluate on other images: a directory with one directory per class, an archive of one, or a
-    /// table with a path and a label for each image
+    /// Evaluate on other images: a directory with one directory per class, an archive of one, shards,
+    /// or a table with a path and a label for each image
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) data: Option<PathBuf>,
     /// Split of the run's own dataset

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::DeflateDecoder;
 
-pub use self::open::{ArchiveError, Opened, is_archive, open};
+pub use self::open::{ArchiveError, Opened, compression, is_archive, open};
 pub use self::pack::{Packed, pack};
 use super::decode::{DecodeError, MOST_FILE_BYTES};
 use crate::base::fs;

@@ -73,14 +73,12 @@ impl Kind {
     fn of(start: &[u8]) -> Self {
         const UNPACK: Option<&str> = Some("unpack it, or pack it again as zip or tar");
         let is = |mark: &[u8]| start.starts_with(mark);
+        if let Some((what, advice)) = compression(start) {
+            return Self::Other(what, Some(advice));
+        }
         match () {
             () if is(b"PK\x03\x04") || is(b"PK\x05\x06") => Self::Zip,
             () if is(b"\x1f\x8b") => Self::Gzip,
-            () if is(b"BZh") => Self::Other("compressed with bzip2", Some("run `bunzip2` on it")),
-            () if is(b"\xfd7zXZ\0") => Self::Other("compressed with xz", Some("run `unxz` on it")),
-            () if is(b"\x28\xb5\x2f\xfd") => {
-                Self::Other("compressed with zstd", Some("run `unzstd` on it"))
-            }
             () if is(b"7z\xbc\xaf\x27\x1c") => Self::Other("a 7z archive", UNPACK),
             () if is(b"Rar!") => Self::Other("a RAR archive", UNPACK),
             () if has_tar_header(start) => Self::Tar,
@@ -91,6 +89,18 @@ impl Kind {
             () => Self::Other("", None),
         }
     }
+}
+
+/// What a file is that is compressed as a whole in a way that is not read, by its first bytes, and
+/// what to do.
+pub fn compression(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    const FORMS: [(&[u8], &str, &str); 3] = [
+        (b"BZh", "compressed with bzip2", "run `bunzip2` on it"),
+        (b"\xfd7zXZ\0", "compressed with xz", "run `unxz` on it"),
+        (b"\x28\xb5\x2f\xfd", "compressed with zstd", "run `unzstd` on it"),
+    ];
+    let form = FORMS.iter().find(|(mark, ..)| start.starts_with(mark));
+    form.map(|&(_, what, advice)| (what, advice))
 }
 
 /// Whether the first block is the header of a tar archive: its checksum is that of its bytes, with

@@ -77,7 +77,7 @@ mod tests {
             |(class, name): (usize, &String)| Candidate::of_file(&format!("{name}/1.jpg"), class);
         let candidates = classes.iter().enumerate().map(candidate).collect();
         let labels = Labels::Class;
-        Listing { classes, labels, candidates, split_by: None, unused: vec![], warnings: vec![] }
+        Listing::new(classes, labels, candidates, vec![])
     }
 
     fn class(name: &str, of: &[&str]) -> ClassSpec {

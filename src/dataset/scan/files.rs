@@ -158,6 +158,11 @@ pub(super) fn shown(path: &Path) -> String {
     names::text_of_path(&fs::normalise(path))
 }
 
+/// How to write a path in the pipeline that is written under `key`, where `fitting` is for it.
+pub(super) fn instead(path: &Path, fitting: &str, key: &str) -> String {
+    format!("write `{fitting}: {}` in place of `{key}`", shown(path))
+}
+
 /// Checks class names. The same name in two encodings is an error, names that look the same are
 /// warnings.
 pub(super) fn check_names(classes: &[String]) -> Result<Vec<String>, DatasetError> {

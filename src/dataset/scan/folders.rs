@@ -80,8 +80,7 @@ fn list_classes(
     warnings.extend(tree::loose_images(tree, &entries.loose));
     warnings.extend(files::meant(directory, &passed_over));
     candidates.sort_by(|a, b| a.path.cmp(&b.path));
-    let labels = Labels::Class;
-    Ok(Listing { classes, labels, candidates, split_by: None, unused: vec![], warnings })
+    Ok(Listing::new(classes, Labels::Class, candidates, warnings))
 }
 
 fn check_layout(

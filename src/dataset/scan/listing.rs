@@ -193,12 +193,22 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// A listing of images that are to be split.
+    pub(super) fn new(
+        classes: Vec<String>,
+        labels: Labels,
+        candidates: Vec<Candidate>,
+        warnings: Vec<String>,
+    ) -> Self {
+        Self { classes, labels, candidates, split_by: None, unused: vec![], warnings }
+    }
+
     /// Moves the images to a listing of their own, so that they need not be in memory twice.
     #[must_use]
     pub fn take_images(&mut self) -> Self {
         let (classes, labels) = (self.classes.clone(), self.labels.clone());
         let candidates = std::mem::take(&mut self.candidates);
-        Self { classes, labels, candidates, split_by: None, unused: vec![], warnings: vec![] }
+        Self::new(classes, labels, candidates, vec![])
     }
 
     /// A listing of images whose parts of the split are given by `by`. Validation images are drawn
@@ -221,8 +231,8 @@ impl Listing {
             let training = candidates.iter_mut().filter(|c| c.part == Some(Part::Train));
             training.for_each(|candidate| candidate.part = None);
         }
-        let (labels, split_by) = (Labels::Class, Some(format!("{by}{drawn}")));
-        Self { classes, labels, candidates, split_by, unused: vec![], warnings }
+        let split_by = Some(format!("{by}{drawn}"));
+        Self { split_by, ..Self::new(classes, Labels::Class, candidates, warnings) }
     }
 }
 

@@ -31,8 +31,8 @@ use super::part::Part;
 use crate::base::names;
 use crate::base::text;
 use crate::spec::{
-    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location, ShardsSpec,
-    SplitSpec, TableSpec, TargetSpec,
+    ArchiveSpec, DatasetSource, DatasetSpec, DownloadSpec, GeneratorSpec, Location, SplitSpec,
+    TableSpec, TargetSpec,
 };
 
 /// Lists the images of a dataset, of files or drawn. What archives contain is kept in the cache at
@@ -116,59 +116,49 @@ pub fn scan_some(
     target: TargetSpec,
     cache: Option<&Path>,
 ) -> Result<Listing, DatasetError> {
-    let columns = || source.map(DatasetSource::columns).unwrap_or_default();
-    let list_shards = || {
-        let written = names::text_of_path(path);
-        let shards = Some(Location { written, path: path.to_path_buf() });
-        let spec = ShardsSpec {
-            shards,
-            train_shards: None,
-            validation_shards: None,
-            test_shards: None,
-            columns: columns(),
-        };
-        shards::list_some(&spec, target, cache)
-    };
-    if pattern::is_pattern(path) && !table::has_name(path) {
-        return list_shards();
+    let location = Location { written: names::text_of_path(path), path: path.to_path_buf() };
+    let columns = source.map(DatasetSource::columns).unwrap_or_default();
+    let (has_name, is_pattern) = (table::has_name(path), pattern::is_pattern(path));
+    if is_pattern && !has_name {
+        return shards::list_some(location, columns, target, cache);
     }
-    let archive = path.ancestors().find(|path| path.exists());
-    let archive = archive.filter(|archive| archive::is_archive(archive) && !table::has_name(path));
-    if let Some(archive) = archive {
+    let outermost = path.ancestors().find(|path| path.exists());
+    if let Some(archive) = outermost.filter(|path| !has_name && archive::is_archive(path)) {
         let tree = ArchiveTree::new(archive::open(archive, cache)?);
-        if archive == path && tree.has_samples() {
-            return list_shards();
-        }
-        let is_whole = archive == path;
-        let root = if is_whole { tree.root()? } else { path.to_path_buf() };
-        if !is_whole && tree.is_empty(path) {
-            let inside = path.strip_prefix(archive).unwrap_or(path);
-            let has = text::all_of(tree.directories_in(archive).iter().map(String::as_str));
-            let problem = format!("it has no directory `{}`; it has {has}", files::shown(inside));
-            let (path, problems, help) = (archive.to_path_buf(), vec![problem], vec![]);
-            return Err(DatasetError::Archive { path, problems, help });
-        }
-        return folders::scan_some(&tree, &root);
-    }
-    if is_table(path) {
-        let table = Location { written: names::text_of_path(path), path: path.to_path_buf() };
-        let table = TableSpec { table, columns: columns(), root: None };
-        let listed = table::list_some(&table, target, cache);
-        let root = match source {
-            Some(DatasetSource::Table(TableSpec { root: root @ Some(_), .. })) => root.clone(),
-            _ => return listed,
+        return match archive == path {
+            true if tree.has_samples() => shards::list_some(location, columns, target, cache),
+            true => folders::scan_some(&tree, &tree.root()?),
+            false => scan_inside(&tree, archive, path),
         };
-        return listed.or_else(|error| {
-            table::list_some(&TableSpec { root, ..table }, target, cache).map_err(|_| error)
-        });
     }
-    folders::scan_some(&Disk, path)
+    if !is_pattern && !path.is_file() {
+        return folders::scan_some(&Disk, path);
+    }
+    let table = TableSpec { table: location, columns, root: None };
+    let listed = table::list_some(&table, target, cache);
+    let root = match source {
+        Some(DatasetSource::Table(TableSpec { root: root @ Some(_), .. })) => root.clone(),
+        _ => return listed,
+    };
+    listed.or_else(|error| {
+        table::list_some(&TableSpec { root, ..table }, target, cache).map_err(|_| error)
+    })
 }
 
-/// Whether [`scan_some`] takes a path for a table.
-pub fn is_table(path: &Path) -> bool {
-    let is_other = archive::is_archive(path) && !table::has_name(path);
-    pattern::is_pattern(path) || path.is_file() && !is_other
+/// Lists the images of a directory inside of an archive.
+fn scan_inside(
+    tree: &ArchiveTree,
+    archive: &Path,
+    directory: &Path,
+) -> Result<Listing, DatasetError> {
+    if tree.is_empty(directory) {
+        let inside = directory.strip_prefix(archive).unwrap_or(directory);
+        let has = text::all_of(tree.directories_in(archive).iter().map(String::as_str));
+        let problem = format!("it has no directory `{}`; it has {has}", files::shown(inside));
+        let (path, problems, help) = (archive.to_path_buf(), vec![problem], vec![]);
+        return Err(DatasetError::Archive { path, problems, help });
+    }
+    folders::scan_some(tree, directory)
 }
 
 /// Checks that a path is not a file, which another key is for.
@@ -176,11 +166,10 @@ fn check_directory(path: &Path) -> Result<(), DatasetError> {
     if !path.is_file() {
         return Ok(());
     }
-    let name = names::text_of_path(path);
     let help = if archive::is_archive(path) {
-        format!("write `archive: {name}` in place of `directory`")
+        files::instead(path, "archive", "directory")
     } else {
-        format!("if it lists images, write `table: {name}` in place of `directory`")
+        format!("if it lists images, {}", files::instead(path, "table", "directory"))
     };
     Err(DatasetError::Layout {
         path: path.to_path_buf(),
@@ -217,16 +206,16 @@ fn list_archive(spec: &ArchiveSpec, cache: Option<&Path>) -> Result<Listing, Dat
 
 /// Checks that a path is not what another key is for.
 fn check_archive(path: &Path) -> Result<(), DatasetError> {
-    let name = names::text_of_path(path);
-    let (what, help) = if path.is_dir() {
-        ("is a directory", format!("write `directory: {name}` in place of `archive`"))
+    let (what, fitting) = if path.is_dir() {
+        ("is a directory", "directory")
     } else if table::is_parquet(path) || table::has_name(path) {
-        ("is a table", format!("write `table: {name}` in place of `archive`"))
+        ("is a table", "table")
     } else {
         return Ok(());
     };
     let problems = vec![format!("it {what}, not a tar or zip archive")];
-    Err(DatasetError::Archive { path: path.to_path_buf(), problems, help: vec![help] })
+    let help = vec![files::instead(path, fitting, "archive")];
+    Err(DatasetError::Archive { path: path.to_path_buf(), problems, help })
 }
 
 /// The path of an archive that was downloaded before.
@@ -243,16 +232,12 @@ fn downloaded(spec: &DownloadSpec, cache: Option<&Path>) -> Result<PathBuf, Data
     })
 }
 
-/// Checks that no part of the split is both given and to be drawn.
+/// Checks that the test set is not both given and to be drawn.
 fn check_given(candidates: &[Candidate], split: &SplitSpec) -> Result<(), DatasetError> {
     let has_none_to_draw = candidates.iter().all(|candidate| candidate.part.is_some());
-    let is_given = |part: Part| {
-        has_none_to_draw || candidates.iter().any(|candidate| candidate.part == Some(part))
-    };
-    if split.test > 0.0 && is_given(Part::Test) {
-        return Err(DatasetError::GivenSplit { key: "test" });
-    }
-    Ok(())
+    let is_given =
+        has_none_to_draw || candidates.iter().any(|candidate| candidate.part == Some(Part::Test));
+    if split.test > 0.0 && is_given { Err(DatasetError::GivenTest) } else { Ok(()) }
 }
 
 /// The images that are to be drawn.
@@ -267,8 +252,7 @@ fn draw_up(spec: &GeneratorSpec, generator: &Arc<ImageGenerator>) -> Listing {
             Candidate::new(path, class, Origin::Drawn { generator, number: number as u32 })
         })
         .collect();
-    let labels = Labels::Class;
-    Listing { classes, labels, candidates, split_by: None, unused: vec![], warnings: vec![] }
+    Listing::new(classes, Labels::Class, candidates, vec![])
 }
 
 #[cfg(test)]

@@ -47,16 +47,22 @@ pub(super) fn finish(
     let is_split = candidates.iter().any(|candidate| candidate.part.is_some());
     let listing = match split_by.filter(|_| is_split) {
         Some(by) => Listing::split_already(classes, candidates, &by, warnings),
-        None => Listing {
-            classes,
-            labels: Labels::Class,
-            candidates,
-            split_by: None,
-            unused: vec![],
-            warnings,
-        },
+        None => Listing::new(classes, Labels::Class, candidates, warnings),
     };
     Ok(Listing { labels, ..listing })
+}
+
+/// Like [`finish`], without parts of the split.
+///
+/// # Errors
+/// As [`finish`].
+pub(super) fn finish_some(
+    candidates: impl Iterator<Item = Candidate>,
+    labels: Gathered,
+    label_name: &str,
+) -> Result<Listing, DatasetError> {
+    let candidates = candidates.map(|candidate| Candidate { part: None, ..candidate });
+    finish(candidates.collect(), labels, label_name, None)
 }
 
 /// The weight of an image in training, as it is written. Without one it is 1.

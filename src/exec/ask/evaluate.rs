@@ -10,7 +10,7 @@ use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
 use crate::dataset::copies;
-use crate::dataset::error::{self, BadImage};
+use crate::dataset::error::{self, BadImage, DatasetError};
 use crate::dataset::examine::{self, Dataset, Sample};
 use crate::dataset::known::KnownImages;
 use crate::dataset::labels::Labels;
@@ -116,11 +116,16 @@ impl EvaluationImages {
         seen: &RunImages,
     ) -> Result<Self, RunError> {
         let target = spec.dataset.target;
-        if target == TargetSpec::Number && !scan::is_table(folder) {
+        let (source, cache) = (Some(&spec.dataset.source), options.room.root.as_deref());
+        let listing = scan::scan_some(folder, source, target, cache);
+        let has_classes = match &listing {
+            Ok(listing) => listing.labels == Labels::Class,
+            Err(error) => matches!(error, DatasetError::Layout { .. }),
+        };
+        if target == TargetSpec::Number && has_classes {
             return Err(RunError::NoNumbers);
         }
-        let (source, cache) = (Some(&spec.dataset.source), options.room.root.as_deref());
-        let mut listing = scan::scan_some(folder, source, target, cache)?;
+        let mut listing = listing?;
         if target != TargetSpec::Number {
             check_classes(&listing, classes)?;
         }

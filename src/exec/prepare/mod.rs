@@ -95,7 +95,7 @@ fn place(source: &DatasetSource, error: &DatasetError) -> KeyPath {
     let split = dataset.key("split");
     let path = match error {
         DatasetError::NoGroup { .. } | DatasetError::Pattern(_) => return split.key("groups"),
-        DatasetError::GivenSplit { key } => return split.key(key),
+        DatasetError::GivenTest => return split.key("test"),
         DatasetError::NoClass { .. } => return dataset.key("classes"),
         DatasetError::Directory { path, .. } | DatasetError::Layout { path, .. } => Some(path),
         _ => None,

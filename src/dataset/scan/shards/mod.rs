@@ -19,7 +19,7 @@ use crate::base::names;
 use crate::dataset::archive::Archive;
 use crate::dataset::error::DatasetError;
 use crate::dataset::part::Part;
-use crate::spec::{Location, ShardsSpec, TargetSpec};
+use crate::spec::{ColumnsSpec, Location, ShardsSpec, TargetSpec};
 
 /// A shard of a part of the split.
 struct File {
@@ -46,21 +46,25 @@ pub(super) fn list(
     rows::finish(candidates, labels, &label_name, by)
 }
 
-/// Lists the images of shards without their parts of a split. There may be a single class.
+/// Lists the images of the shards at a location without their parts of a split. There may be a single
+/// class.
 ///
 /// # Errors
 /// As [`list`].
 pub(super) fn list_some(
-    spec: &ShardsSpec,
+    shards: Location,
+    columns: ColumnsSpec,
     target: TargetSpec,
     cache: Option<&Path>,
 ) -> Result<Listing, DatasetError> {
+    let (train_shards, validation_shards, test_shards) = (None, None, None);
+    let shards = Some(shards);
+    let spec = &ShardsSpec { shards, train_shards, validation_shards, test_shards, columns };
     let (Found { candidates, labels, .. }, label_name, _) = read_all(spec, target, cache)?;
     if let Some(what) = labels.unclear() {
         return Err(unusable(spec, vec![what]));
     }
-    let candidates = candidates.into_iter().map(|image| Candidate { part: None, ..image });
-    rows::finish(candidates.collect(), labels, &label_name, None)
+    rows::finish_some(candidates.into_iter(), labels, &label_name)
 }
 
 /// Reads all shards. Also returns the name of the field with the label, and what gives the parts of
@@ -74,7 +78,7 @@ fn read_all(
     let read = |file: &File| shard::read(&file.path, &spec.columns, target, cache);
     let mut found = Found::new(Gathered::new(target, spec.columns.separator.clone()));
     let (mut label_name, mut split_name) = (None, None);
-    // What is read of a shard takes more memory than what is kept of it.
+    // A shard takes more memory while it is read than its images take later.
     let mut n_left = files.len();
     for files in files.chunks(2 * rayon::current_num_threads()) {
         let shards: Vec<Result<Shard, DatasetError>> = files.par_iter().map(read).collect();
@@ -83,8 +87,9 @@ fn read_all(
             let problems = problems.into_iter().map(|problem| format!("{}: {problem}", file.name));
             found.problems.extend(problems);
             // Shards are often of one size.
-            let is_full = found.candidates.capacity() < found.candidates.len() + samples.len();
-            found.candidates.reserve_exact(if is_full { n_left * samples.len() } else { 0 });
+            if found.candidates.capacity() < found.candidates.len() + samples.len() {
+                found.candidates.reserve_exact(n_left * samples.len());
+            }
             n_left -= 1;
             found.add(file, &Arc::new(archive), &samples);
             label_name = label_name.or(label);

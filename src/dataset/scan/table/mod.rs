@@ -95,8 +95,8 @@ pub(super) fn list_some(
         let (path, help) = (spec.table.path.clone(), vec![]);
         return Err(DatasetError::Table { path, problems: vec![what], help });
     }
-    let candidates = found.rows.into_iter().map(|row| Candidate { part: None, ..row.candidate });
-    rows::finish(candidates.collect(), found.labels, &label_name, None)
+    let candidates = found.rows.into_iter().map(|row| row.candidate);
+    rows::finish_some(candidates, found.labels, &label_name)
 }
 
 /// Whether a file has the name of a table.

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use crate::base::fs;
 use crate::dataset::archive;
-use crate::dataset::scan::files::shown;
+use crate::dataset::scan::files::instead;
 
 /// Number of bytes that tell what a file is.
 const N_TELLING: u64 = 512;
 
 /// Forms of tables that are not read, by their first bytes: what they are, and what to do.
-const FORMS: [(&[u8], &str, &str); 10] = [
+const FORMS: [(&[u8], &str, &str); 7] = [
     (b"\xd0\xcf\x11\xe0", "is an Excel workbook", FROM_EXCEL),
     (b"ARROW1", "is a Feather (Arrow) file", FROM_ARROW),
     (b"FEA1", "is a Feather file", FROM_ARROW),
@@ -18,9 +18,6 @@ const FORMS: [(&[u8], &str, &str); 10] = [
     (b"SQLite format 3\0", "is an SQLite database", "export the table as CSV"),
     (b"\x89HDF", "is an HDF5 file", "write the table as CSV or Parquet"),
     (b"\x93NUMPY", "is a NumPy file", "write a CSV file with a path and a label in each row"),
-    (b"BZh", "is compressed with bzip2", "run `bunzip2` on it"),
-    (b"\xfd7zXZ\0", "is compressed with xz", "run `unxz` on it"),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd", "run `unzstd` on it"),
 ];
 const FROM_EXCEL: &str = "save the sheet as CSV (in Excel: \"CSV UTF-8\")";
 const FROM_ARROW: &str = "write it as Parquet: in pandas, `to_parquet`; in Hugging Face's `datasets`, \
@@ -30,8 +27,7 @@ const FROM_PICKLE: &str = "write it as CSV or Parquet: in pandas, `to_csv` or `t
 /// What the file at a path is, unless it may be text, and what to do.
 pub(super) fn than_text(path: &Path) -> Option<(String, String)> {
     if path.is_dir() {
-        let help = format!("write `directory: {}` in place of `table`", shown(path));
-        return Some(("is a directory".to_owned(), help));
+        return Some(("is a directory".to_owned(), instead(path, "directory", "table")));
     }
     if fs::is_no_plain_file(path) {
         return None;
@@ -40,6 +36,9 @@ pub(super) fn than_text(path: &Path) -> Option<(String, String)> {
     let said = |what: &str, help: &str| Some((what.to_owned(), help.to_owned()));
     if let Some((_, what, help)) = FORMS.iter().find(|(mark, ..)| start.starts_with(mark)) {
         return said(what, help);
+    }
+    if let Some((what, help)) = archive::compression(&start) {
+        return Some((format!("is {what}"), help.to_owned()));
     }
     let has = |part: &[u8]| start.windows(part.len()).any(|window| window == part);
     if start.starts_with(b"PK\x03\x04") {
@@ -55,8 +54,7 @@ pub(super) fn than_text(path: &Path) -> Option<(String, String)> {
         return said("is a Python pickle", FROM_PICKLE);
     }
     if !start.starts_with(GZIP) && archive::is_archive(path) {
-        let help = format!("write `archive: {}` in place of `table`", shown(path));
-        return Some(("is an archive".to_owned(), help));
+        return Some(("is an archive".to_owned(), instead(path, "archive", "table")));
     }
     None
 }
