@@ -69,15 +69,15 @@ impl Readout {
     pub fn read(self, row: &[f32]) -> Vec<f64> {
         match self {
             Self::Softmax => objective::probabilities(row),
-            Self::Sigmoids => row.iter().map(|&z| sigmoid(z)).collect(),
+            Self::Sigmoids => row.iter().map(|&z| sigmoid(f64::from(z))).collect(),
             Self::Number(standard) => row.iter().map(|&z| standard.number(f64::from(z))).collect(),
         }
     }
 }
 
 /// The sigmoid, without overflow.
-fn sigmoid(z: f32) -> f64 {
-    let e = libm::exp(-f64::from(z).abs());
+pub(super) fn sigmoid(z: f64) -> f64 {
+    let e = libm::exp(-z.abs());
     if z > 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
 

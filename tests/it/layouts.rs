@@ -482,6 +482,26 @@ fn a_fold_is_what_a_run_of_its_own_gives() {
     }
 }
 
+/// The first fold runs the frozen part for all images, and the others find their features.
+#[test]
+fn folds_compute_the_features_of_an_image_once() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let (pipeline, runs) = (workshop.text("small.yaml"), workshop.text("runs"));
+    let options = ["augmentation=[]", "model.width=1.0", "dataset.image_size=224"];
+    let options: Vec<&str> = options.iter().flat_map(|option| ["-S", *option]).collect();
+    let folds = ["folds", &pipeline, "--runs-dir", &runs, "--no-cache", "--folds", "3"];
+    done(&alpaca_run(&[&folds[..], &options].concat()));
+    let frozen = |fold: usize| -> f64 {
+        let path = workshop.path(&format!("runs/small-folds/fold-{fold}/timings.csv"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut rows = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let column = rows.next().unwrap().iter().position(|name| *name == "frozen").unwrap();
+        rows.map(|row| row[column].parse::<f64>().unwrap()).sum()
+    };
+    assert!(frozen(0) > 0.0);
+    assert_eq!([1, 2].map(frozen), [0.0; 2]);
+}
+
 #[test]
 fn classes_are_ordered_merged_and_left_out() {
     let workshop = Workshop::new(ONE_STAGE, 3);

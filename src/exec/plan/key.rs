@@ -107,14 +107,13 @@ const OF_TRAINABLE_PART: [&str; 16] = [
 /// frozen part: its key without the values known to decide only the split and the trainable part.
 /// Images that are not augmented have the same features in every stage.
 pub(crate) fn of_features(key: &StageKey, is_augmented: bool) -> Digest {
+    const NEVER: [&[&str]; 3] = [&[UPSTREAM], &["dataset", "split"], &["dataset", "batch_size"]];
+    const IF_AUGMENTED: [&[&str]; 3] = [&["augmentation"], &["augmentation_views"], &["seed"]];
     let mut document = key.document.clone();
-    let mut forget = |path: &[&str]| remove(&mut document, path);
-    let _ =
-        (forget(&[UPSTREAM]), forget(&["dataset", "split"]), forget(&["dataset", "batch_size"]));
-    if !is_augmented {
-        let _ = (forget(&["augmentation"]), forget(&["augmentation_views"]), forget(&["seed"]));
+    for path in NEVER.into_iter().chain(IF_AUGMENTED.into_iter().filter(|_| !is_augmented)) {
+        remove(&mut document, path);
     }
-    let stages = forget(&["stages"]).unwrap_or_default();
+    let stages = remove(&mut document, &["stages"]).unwrap_or_default();
     for (name, mut stage) in stages.as_object().cloned().unwrap_or_default() {
         OF_TRAINABLE_PART.iter().for_each(|value| drop(remove(&mut stage, &["train", value])));
         // A head is fitted to features of the whole base model.

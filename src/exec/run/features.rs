@@ -45,6 +45,13 @@ pub(crate) struct StageImages<'a> {
     pub(crate) readout: Readout,
 }
 
+impl StageImages<'_> {
+    /// Whether training sees images as they are, in every epoch the same.
+    fn are_plain(&self) -> bool {
+        self.n_versions.is_some() && self.changes.is_empty()
+    }
+}
+
 /// Distinct versions of each training image over all epochs: one without augmentation, and `None`
 /// if each epoch of the stage augments or draws it anew.
 pub(crate) fn n_versions(spec: &PipelineSpec, stage: &StageSpec) -> Option<usize> {
@@ -210,14 +217,12 @@ impl<'a> StageFeatures<'a> {
         let [plain, augmented] = shelf.keys;
         let mut as_they_are = images.validation.to_vec();
         let mut room = shelf.room.clone();
-        match images.n_versions {
-            Some(_) if images.changes.is_empty() => as_they_are.extend_from_slice(images.train),
-            Some(n_versions) => {
-                room = half(&room);
-                let kept = kept(augmented, images.train.to_vec(), n_versions, &room)?;
-                features.augmented = Some(kept);
-            }
-            None => {}
+        if images.are_plain() {
+            as_they_are.extend_from_slice(images.train);
+        } else if let Some(n_versions) = images.n_versions {
+            room = half(&room);
+            let kept = kept(augmented, images.train.to_vec(), n_versions, &room)?;
+            features.augmented = Some(kept);
         }
         features.plain = Some(kept(plain, as_they_are, 1, &room)?);
         Ok(features)
@@ -250,8 +255,7 @@ impl FeatureSource for StageFeatures<'_> {
         let augmentation =
             (!changes.is_empty()).then_some(Augmentation { changes, stream, versions: turns });
         let versions = versions.unwrap_or(Versions::ONE);
-        let is_plain = self.images.n_versions.is_some() && self.images.changes.is_empty();
-        let kept = if is_plain { &mut self.plain } else { &mut self.augmented };
+        let kept = if self.images.are_plain() { &mut self.plain } else { &mut self.augmented };
         FeaturePass::start(
             Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
             order,

@@ -47,8 +47,9 @@ pub(super) fn run(
     let facts = stage::facts(start, parts.first, &images, before.evaluated);
     audience.receive(&Event::StageStarted(facts.clone()))?;
     let began = Instant::now();
-    let fit = fit(start, spec, images, &mut features)?;
-    let mut times = EpochTimes { optimizer: began.elapsed(), ..EpochTimes::default() };
+    let mut times = EpochTimes::default();
+    let fit = fit(start, spec, images, &mut features, &mut times)?;
+    times.optimizer = began.elapsed().saturating_sub(times.waiting + times.frozen);
     let head = of_network(start, &parts.trained, &fit);
     let all = stage::merged(weights, &head);
     let mut trainer = trainer(&all);
@@ -84,12 +85,14 @@ pub(super) fn run(
     parts.outcome(start, facts, fitted, Some(how))
 }
 
-/// Fits the head to the features of all versions of the training images.
+/// Fits the head to the features of all versions of the training images. Adds the times that these
+/// took.
 fn fit(
     start: &Start<'_>,
     spec: &FitSpec,
     images: StageImages<'_>,
     features: &mut StageFeatures<'_>,
+    times: &mut EpochTimes,
 ) -> Result<Head, RunError> {
     let canceled = || TrainError::Cancelled {
         stage: start.stage.name.clone(),
@@ -109,7 +112,9 @@ fn fit(
     let mut record = vec![];
     for version in 1..=n_versions {
         for batch in features.training(version, 0) {
-            let FeatureBatch { features, targets: of_batch, visits, .. } = batch?;
+            let FeatureBatch { features, targets: of_batch, visits, waiting, frozen } = batch?;
+            times.waiting += waiting;
+            times.frozen += frozen;
             let len = features.values.iter().map(|one| one.values().len() / visits.len()).sum();
             let rows = rows.get_or_insert_with(|| Rows::with_capacity(n * n_versions, len));
             record.resize(len, 0.0);

@@ -106,9 +106,7 @@ impl Parts {
     ) -> Result<StageOutcome, RunError> {
         let after = merged(start.weights, &fitted.last_weights);
         check_frozen(&start.stage.name, &self.frozen_before, &after, &self.moving)?;
-        let mut outcome = outcome(start, facts, self.frozen_before.len(), fitted);
-        outcome.facts.record.fit = fit;
-        Ok(outcome)
+        Ok(outcome(start, facts, self.frozen_before.len(), fitted, fit))
     }
 }
 
@@ -205,6 +203,7 @@ fn outcome(
     facts: StageFacts,
     n_frozen_tensors: usize,
     fitted: Fitted,
+    fit: Option<FitFacts>,
 ) -> StageOutcome {
     let Fitted { epochs, best, last_weights } = fitted;
     let record = StageRecord {
@@ -213,7 +212,7 @@ fn outcome(
         first_trainable: facts.first_trainable.clone(),
         n_trainable: facts.n_trainable,
         n_frozen_tensors,
-        fit: None,
+        fit,
         best: best.metrics,
         key: start.key.digest(),
     };

@@ -1,7 +1,7 @@
 //! Losses of a row of outputs, with their first and second derivatives.
 
 use crate::base::target::Target;
-use crate::train::readout::Readout;
+use crate::train::readout::{Readout, sigmoid};
 
 /// How outputs become a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +127,6 @@ pub(super) enum Wanted {
 /// `log(1 + exp(z))` without overflow.
 fn soft_plus(z: f64) -> f64 {
     z.max(0.0) + libm::log1p(libm::exp(-z.abs()))
-}
-
-fn sigmoid(z: f64) -> f64 {
-    let e = libm::exp(-z.abs());
-    if z > 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
 
 #[cfg(test)]

@@ -6,8 +6,6 @@ mod link;
 mod newton;
 mod rows;
 
-use std::ops::RangeInclusive;
-
 use rayon::prelude::*;
 
 pub use self::link::Link;
@@ -19,8 +17,11 @@ use crate::base::target::Target;
 use crate::spec::L2;
 use crate::train::readout::Readout;
 
-/// The strengths that `l2: auto` compares: ten to the power of these halves, the largest first.
-const HALVES: RangeInclusive<i32> = -8..=4;
+/// The strengths that `l2: auto` compares: half powers of ten.
+const STRENGTHS: [f64; 13] = [
+    1e2, 3.1623e1, 1e1, 3.1623, 1e0, 3.1623e-1, 1e-1, 3.1623e-2, 1e-2, 3.1623e-3, 1e-3, 3.1623e-4,
+    1e-4,
+];
 /// Number of strengths without a lower loss after which no smaller one is tried.
 const PATIENCE: usize = 3;
 /// Number of values of the features above which one part of the images validates instead of all.
@@ -126,8 +127,7 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
     let mut warm: Vec<Option<Solution>> = vec![None; parts.len()];
     let mut compared: Vec<(f64, f64)> = vec![];
     let mut n_worse = 0;
-    for half in HALVES.rev() {
-        let l2 = strength(half);
+    for l2 in STRENGTHS {
         warm = warm
             .into_par_iter()
             .zip(&parts)
@@ -150,11 +150,4 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
         }
     }
     compared
-}
-
-/// Ten to the power of a number of halves, from its decimal digits.
-fn strength(halves: i32) -> f64 {
-    let first = if halves.rem_euclid(2) == 0 { "1" } else { "3.1623" };
-    let text = format!("{first}e{}", halves.div_euclid(2));
-    text.parse().expect("it is a number")
 }
