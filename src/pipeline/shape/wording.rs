@@ -211,7 +211,9 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             if schema.items().is_some_and(|items| super::fits_kind(node, items)) =>
         {
             let value = serde_yaml::to_string(value).ok()?;
-            Some(format!("write `{key}: [{}]`", value.trim()))
+            let n = schema.keyword("minItems").and_then(Json::as_u64).unwrap_or(1).max(1);
+            let entries = vec![value.trim(); n as usize].join(", ");
+            Some(format!("write `{key}: [{entries}]`"))
         }
         NodeValue::Scalar(Yaml::Number(number))
             if takes(&["string"]) && ["train", "validation", "test"].contains(&key) =>
