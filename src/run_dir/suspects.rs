@@ -1,5 +1,6 @@
 //! Labels that look wrong, by the predictions of a run or of all folds.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -77,14 +78,13 @@ pub fn write_table(
     found: &Suspects,
 ) -> Result<(), FileError> {
     let columns = ["path", "label", "suggested", "sample_weight"].map(str::to_owned);
+    let suggested: BTreeMap<&str, &str> =
+        found.images.iter().map(|image| (image.path.as_str(), image.suggested.as_str())).collect();
     let rows = predictions.rows.iter().map(|row| {
-        let label = predictions.classes[row.target.class()].clone();
-        let suspect = found.images.iter().find(|image| image.path == row.path);
-        let (suggested, weight) = match suspect {
-            Some(suspect) => (suspect.suggested.clone(), "0"),
-            None => (String::new(), "1"),
-        };
-        vec![row.path.clone(), label, suggested, weight.to_owned()]
+        let label = predictions.classes[row.target.class()].as_str();
+        let suggested = suggested.get(row.path.as_str()).copied();
+        let weight = if suggested.is_some() { "0" } else { "1" };
+        [&row.path, label, suggested.unwrap_or_default(), weight].map(str::to_owned).to_vec()
     });
     table::write(path, &columns, rows)
 }

@@ -89,7 +89,8 @@ fn suspects(run: &Path, table: Option<&Path>, found: &Survey) -> Result<Suspects
             "{} has predictions for {n} images, and the dataset has {all}",
             names::text_of_path(run)
         );
-        return Err(Failure::usage(anyhow::anyhow!(message)));
+        let hint = "pass the dataset that the run was trained on: `-S dataset.directory=DIR`";
+        return Err(Failure::usage_with(anyhow::anyhow!(message), vec![hint.to_owned()]));
     }
     if let Some(table) = table {
         suspects::write_table(table, &predictions, &suspects).map_err(Failure::usage)?;
@@ -137,8 +138,13 @@ fn write_augmented(file: &Path, spec: &PipelineSpec, settings: &Settings) -> Res
             return Err(Failure::usage(anyhow::anyhow!("no image of the dataset can be read")));
         }
         let message = "`--augmented`: no stage of the pipeline has an augmentation";
-        let hint = "write for example `augmentation: [{ random_flip: horizontal }]`".to_owned();
-        return Err(Failure::usage_with(anyhow::anyhow!(message), vec![hint]));
+        let hint = if spec.stages.iter().any(|stage| stage.train().is_some()) {
+            "write for example `augmentation: [{ random_flip: horizontal }]`"
+        } else {
+            "write for example `augmentation: [{ random_flip: horizontal }]` and \
+             `augmentation_views: 4` under `fit`"
+        };
+        return Err(Failure::usage_with(anyhow::anyhow!(message), vec![hint.to_owned()]));
     };
     fs::write_atomic(file, sheet.as_bytes()).map_err(Failure::usage)
 }
@@ -190,7 +196,6 @@ fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> Stri
     text
 }
 
-/// How balanced the classes are, or how numbers are distributed.
 /// The columns of a table that are not used, one of which may say which images belong together.
 fn unused(columns: &[String]) -> String {
     const GROUPS: [&str; 14] = [
@@ -225,6 +230,7 @@ fn unused(columns: &[String]) -> String {
     lines
 }
 
+/// How balanced the classes are, or how numbers are distributed.
 fn balance(found: &Survey) -> String {
     if let Some(NumberSurvey { quartiles: [least, first, median, third, most], mean, deviation }) =
         found.numbers
