@@ -72,7 +72,7 @@ mod tests {
             (1, [0.3, 0.7, 0.0]),
         ];
         assert_eq!(find(&rows), [(2, 1)]);
-        // A wrong prediction that is less sure than usual is no reason to doubt.
+        // A wrong prediction that is less certain than usual does not count against the label.
         let unsure = [&rows[..], &[(0, [0.3, 0.7, 0.0])]].concat();
         assert_eq!(find(&unsure), [(2, 1)]);
     }

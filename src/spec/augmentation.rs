@@ -156,7 +156,7 @@ pub struct ColorJitter {
 /// Chains of random operations, mixed with the image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AugMix {
-    /// Magnitudes are drawn from the lowest so many of ten.
+    /// Number of magnitudes, of ten, that are drawn from: the lowest.
     pub severity: usize,
     /// Number of chains.
     pub width: usize,

@@ -26,12 +26,12 @@ impl Mirror {
     }
 
     /// Mirrors an image in place.
-    pub(super) fn apply<T>(self, picture: &mut [T], size: ImageSize) {
+    pub(super) fn apply<T>(self, image: &mut [T], size: ImageSize) {
         if self.columns {
-            picture.chunks_exact_mut(size.width * 3).for_each(mirror_row);
+            image.chunks_exact_mut(size.width * 3).for_each(mirror_row);
         }
         if self.rows {
-            mirror_columns(picture, size);
+            mirror_columns(image, size);
         }
     }
 }
@@ -46,10 +46,10 @@ fn mirror_row<T>(row: &mut [T]) {
     }
 }
 
-fn mirror_columns<T>(picture: &mut [T], size: ImageSize) {
+fn mirror_columns<T>(image: &mut [T], size: ImageSize) {
     let row = size.width * 3;
     for top in 0..size.height / 2 {
-        let (above, below) = picture.split_at_mut((size.height - 1 - top) * row);
+        let (above, below) = image.split_at_mut((size.height - 1 - top) * row);
         above[top * row..(top + 1) * row].swap_with_slice(&mut below[..row]);
     }
 }
@@ -62,24 +62,24 @@ mod tests {
 
     const SIZE: ImageSize = ImageSize { height: 2, width: 3 };
 
-    fn picture() -> Vec<f32> {
+    fn image() -> Vec<f32> {
         (0u8..18).map(f32::from).collect()
     }
 
     #[test]
     fn rows_and_columns_change_places_pixel_by_pixel() {
         let mirrored = |columns, rows| {
-            let mut picture = picture();
-            Mirror { columns, rows }.apply(&mut picture, SIZE);
-            picture
+            let mut image = image();
+            Mirror { columns, rows }.apply(&mut image, SIZE);
+            image
         };
         assert_eq!(mirrored(true, false)[..9], [6.0, 7.0, 8.0, 3.0, 4.0, 5.0, 0.0, 1.0, 2.0]);
-        assert_eq!(mirrored(false, true)[..9], picture()[9..]);
-        assert_eq!(mirrored(false, false), picture());
+        assert_eq!(mirrored(false, true)[..9], image()[9..]);
+        assert_eq!(mirrored(false, false), image());
     }
 
     #[test]
-    fn half_of_all_pictures_are_mirrored() {
+    fn half_of_all_images_are_mirrored() {
         let drawn = |flip, i| {
             let mut mirror = Mirror::default();
             mirror.draw(flip, &mut SeedStream::new(1).at(i).generator());

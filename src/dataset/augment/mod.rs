@@ -219,7 +219,7 @@ fn color_jitter(canvas: &mut Canvas, jitter: ColorJitter, generator: &mut Genera
             0 => levels::brightness(canvas, factor),
             1 => color::contrast(canvas, factor),
             2 => color::saturation(canvas, factor),
-            // Hue, saturation and value in whole numbers are not exact, so no turn is no change.
+            // Conversion to hue, saturation and value rounds, so a turn by nothing is left out.
             _ if hue.low == 0.0 && hue.high == 0.0 => {}
             _ => color::hue(canvas, f64::from(factor)),
         }

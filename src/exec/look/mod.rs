@@ -1,5 +1,5 @@
-//! Inspects a pipeline without running it: its speed, its layers, its dataset and its augmentation; lists the
-//! networks.
+//! Inspects a pipeline without running it: its speed, its layers, its dataset and its augmentation;
+//! lists the networks.
 
 pub mod augmented;
 pub mod bench;

@@ -247,7 +247,7 @@ pub(in crate::pipeline) struct RawTrivialAugment {}
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawAugMix {
-    /// Magnitudes of operations are drawn from the lowest so many of ten.
+    /// How many of the ten magnitudes of operations occur, from the lowest up.
     #[serde(default = "defaults::three")]
     #[schemars(range(min = 1, max = 10))]
     pub(in crate::pipeline) severity: usize,

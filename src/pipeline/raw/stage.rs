@@ -18,8 +18,8 @@ use super::task::{RawEvaluate, RawExport};
 pub(in crate::pipeline) enum RawStage {
     /// Train part of the model.
     Train(Box<RawTrain>),
-    /// Compute the head from the features of all training images: the best one that there is, without
-    /// epochs and a learning rate.
+    /// Compute the head from the features of all training images at once, without epochs and a learning
+    /// rate.
     Fit(RawHeadFit),
     /// Evaluate the model of a stage on images it was not trained on.
     Evaluate(RawEvaluate),
