@@ -40,6 +40,7 @@ pub mod problem;
 mod stage;
 mod target;
 mod task;
+mod views;
 
 pub use architecture::Architecture;
 pub use augmentation::{
@@ -66,3 +67,4 @@ pub use stage::{
 };
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};
+pub use views::TestTimeAugmentation;

@@ -29,6 +29,7 @@ mod datasets;
 mod diagnostics;
 mod diff;
 mod efficientnet_lite;
+mod ensembles;
 mod documents;
 mod editor;
 mod evaluations_and_pages;

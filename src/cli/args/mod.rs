@@ -12,8 +12,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use crate::spec::FromWeights;
 
 pub(in crate::cli) use runs::{
-    DiffArguments, EvaluateArguments, ExportArguments, FoldsArguments, PartArgument,
-    ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
+    DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
+    PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
     VerifyArguments,
 };
 pub(in crate::cli) use tools::{

@@ -19,6 +19,7 @@ pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod runs;
 mod answers;
+mod members;
 mod runs_differ;
 pub(super) mod schema;
 pub(super) mod verify;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::answers::{Format, Kind, Names, Said};
-use super::{check_order, on_threads, open_trained};
+use super::members::{self, Runs};
+use super::{check_order, on_threads};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::tally::Tally;
@@ -39,7 +40,10 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     match arguments.base {
-        Some(base) => of_base(base, arguments, settings, terminal),
+        Some(base) => {
+            members::refuse(&arguments.ensemble, "`--base`")?;
+            of_base(base, arguments, settings, terminal)
+        }
         None => of_run(arguments, settings, terminal),
     }
 }
@@ -76,15 +80,24 @@ fn of_run(
     }
     let which = FromWeights::from(arguments.from_weights.unwrap_or(WeightsArgument::Best));
     on_threads(settings, || {
-        let (loaded, manifest, trained) = open_trained(run, which, &[], settings)?;
-        let kind = match (trained.readout.target(), arguments.threshold) {
+        let runs = Runs::open(run, &arguments.ensemble, which, &[], settings)?;
+        let ensemble = &runs.ensemble;
+        let kind = match (ensemble.target(), arguments.threshold) {
             (TargetSpec::Classes, Some(ThresholdArgument::Best)) => {
-                Kind::Several(best_thresholds(run, &manifest, which)?)
+                if !ensemble.is_single() {
+                    let error = anyhow::anyhow!(
+                        "the best thresholds of a run are not those of an average of predictions"
+                    );
+                    let hint =
+                        "pass a number; `alpaca-run evaluate` prints the best ones".to_owned();
+                    return Err(Failure::usage_with(error, vec![hint]));
+                }
+                Kind::Several(best_thresholds(run, &runs.manifest, which)?)
             }
-            (target, _) => kind(target, &trained.classes, arguments)?,
+            (target, _) => kind(target, ensemble.classes(), arguments)?,
         };
-        let predictor = Predictor::of_trained(&loaded.spec, &trained).map_err(RunError::from)?;
-        let names = Names::OfRun(trained.classes);
+        let predictor = Predictor::of_ensemble(ensemble).map_err(RunError::from)?;
+        let names = Names::OfRun(ensemble.classes().to_vec());
         ask(predictor, &files, names, kind, arguments, terminal)
     })?
 }
@@ -163,6 +176,7 @@ fn of_file(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    members::refuse(&arguments.ensemble, "an exported file")?;
     if arguments.from_weights.is_some() {
         let error = anyhow::anyhow!(
             "`--from-weights` does not apply to an exported file, which has one set of weights"
