@@ -74,19 +74,22 @@ impl Average<'_> {
         if self.views == TestTimeAugmentation::None {
             return classifier.outputs(builder, input, "outputs");
         }
-        // Mirror images follow all images, in one batch, so that weights are in the file once.
+        // Mirror images follow all images, in one batch, so that weights are in the file once. Axes are
+        // counted from the end: an attribute of 0 is left out of the file, and OpenCV then refuses it.
         let width = classifier.size.width;
         let backwards: Vec<i64> = (0..width as i64).rev().collect();
         let backwards = builder.integers("backwards", &[width], &backwards);
         let along = |axis: i64| [("axis", Attribute::Integer(axis))];
         let mirrored = builder.node("Gather", "mirrored", &[input, &backwards], &along(3));
-        let both = builder.node("Concat", "views", &[input, &mirrored], &along(0));
+        let both = builder.node("Concat", "views", &[input, &mirrored], &along(-4));
         let outputs = classifier.outputs(builder, &both, "outputs_of_views");
         let n_outputs = classifier.classes.len();
         let shape = builder.integers("apart/shape", &[3], &[2, -1, n_outputs as i64]);
         let apart = builder.node("Reshape", "apart", &[&outputs, &shape], &[]);
-        let over = [("axes", Attribute::Integers(vec![0])), ("keepdims", Attribute::Integer(0))];
-        builder.node("ReduceMean", "outputs", &[&apart], &over)
+        let over = [("axes", Attribute::Integers(vec![0]))];
+        let mean = builder.node("ReduceMean", "mean", &[&apart], &over);
+        let shape = builder.integers("outputs/shape", &[2], &[-1, n_outputs as i64]);
+        builder.node("Reshape", "outputs", &[&mean, &shape], &[])
     }
 }
 

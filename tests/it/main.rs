@@ -62,6 +62,7 @@ mod schema;
 mod several_labels;
 mod support;
 mod temperatures;
+mod thresholds;
 mod training_from_scratch;
 mod uneven_classes;
 mod usual_slips;

@@ -14,7 +14,7 @@ use crate::spec::FromWeights;
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
-    VerifyArguments,
+    ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,

@@ -158,6 +158,24 @@ impl From<ViewsArgument> for TestTimeAugmentation {
     }
 }
 
+/// How sure a model must be of a class.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ThresholdsArguments {
+    /// Precision that each class must reach on the images, such as 0.95. `evaluate` chooses a threshold
+    /// for it; `predict` uses it, and images below it are unsure
+    #[arg(long, value_name = "P", value_parser = parse_precision, conflicts_with = "thresholds")]
+    pub(in crate::cli) min_precision: Option<f64>,
+    /// Use the thresholds of this file, which `evaluate --min-precision P --out DIR` writes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) thresholds: Option<PathBuf>,
+}
+
+fn parse_precision(text: &str) -> Result<f64, String> {
+    let precision = text.parse::<f64>().ok().filter(|p| *p > 0.0 && *p <= 1.0);
+    precision
+        .ok_or_else(|| "write a fraction above 0 and up to 1, such as 0.95 for 95 %".to_owned())
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EvaluateArguments {
     /// Run directory
@@ -181,7 +199,10 @@ pub(in crate::cli) struct EvaluateArguments {
     pub(in crate::cli) from_weights: WeightsArgument,
     #[command(flatten)]
     pub(in crate::cli) ensemble: EnsembleArguments,
-    /// Write metrics.json, predictions.csv and plots to this directory
+    #[command(flatten)]
+    pub(in crate::cli) thresholds: ThresholdsArguments,
+    /// Write metrics.json, predictions.csv and plots to this directory, and thresholds.json with
+    /// `--min-precision`
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) out: Option<PathBuf>,
     /// Print the metrics as JSON

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::{
     CacheDirArguments, EnsembleArguments, MachineArguments, NetworkArguments, PipelineArguments,
-    WeightsArgument, parse_at_least, parse_threads,
+    ThresholdsArguments, WeightsArgument, parse_at_least, parse_threads,
 };
 use crate::spec::Architecture;
 
@@ -134,8 +134,15 @@ pub(in crate::cli) struct PredictArguments {
     pub(in crate::cli) top: Option<usize>,
     /// Lowest probability of a label, for several labels an image, or `best` for the thresholds with
     /// the highest F1 on the validation set [default: 0.5]
-    #[arg(long, value_name = "P", value_parser = parse_threshold, conflicts_with = "base")]
+    #[arg(
+        long,
+        value_name = "P",
+        value_parser = parse_threshold,
+        conflicts_with_all = ["base", "min_precision", "thresholds"]
+    )]
     pub(in crate::cli) threshold: Option<ThresholdArgument>,
+    #[command(flatten)]
+    pub(in crate::cli) thresholds: ThresholdsArguments,
     /// Print one JSON object per image
     #[arg(long, conflicts_with = "csv")]
     pub(in crate::cli) json: bool,

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::members::Runs;
 use super::run::caches;
+use super::thresholds;
 use super::{check_order, json_text, on_threads};
 use crate::base::names;
 use crate::base::tally::Tally;
@@ -21,6 +24,7 @@ use crate::exec::prepare::overlap::RunImages;
 use crate::metrics::{Measures, Metrics};
 use crate::report::tables::{self, four, interval, maybe};
 use crate::run_dir::measured::{self, Measured, Predictions};
+use crate::run_dir::thresholds::{THRESHOLDS, Thresholds};
 use crate::spec::problem::Code;
 use crate::spec::{FromWeights, OnBadImage, SplitPart, TestTimeAugmentation};
 
@@ -31,16 +35,34 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let (measured, predictions) = on_threads(settings, || measure(arguments, settings, terminal))??;
+    let mut chosen = thresholds::of_images(&arguments.thresholds, &predictions)?;
+    if let Some(chosen) = &mut chosen {
+        let one = vec![names::text_of_path(&arguments.run)];
+        chosen.runs = if measured.ensemble.is_empty() { one } else { measured.ensemble.clone() };
+        (chosen.weights, chosen.on) = (measured.weights.clone(), measured.on.clone());
+    }
     if let Some(folder) = &arguments.out {
         measured::write(folder, &measured, &predictions).map_err(Failure::usage)?;
+        if let (Some(chosen), Some(_)) = (&chosen, arguments.thresholds.min_precision) {
+            chosen.write(&folder.join(THRESHOLDS)).map_err(Failure::usage)?;
+        }
     }
     let text = if arguments.json {
-        json_text(&measured)
+        json_text(&WithThresholds { measured: &measured, thresholds: chosen.as_ref() })
     } else {
-        render(&arguments.run, &measured, arguments.out.as_deref())
+        render(&arguments.run, &measured, chosen.as_ref(), arguments)
     };
     terminal.result(&text).map_err(Failure::usage)?;
     Ok(Exit::Done)
+}
+
+/// Metrics, and thresholds if there are some.
+#[derive(Serialize)]
+struct WithThresholds<'a> {
+    #[serde(flatten)]
+    measured: &'a Measured,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<&'a Thresholds>,
 }
 
 fn measure(
@@ -52,6 +74,7 @@ fn measure(
     let which = FromWeights::from(arguments.from_weights);
     let runs =
         Runs::open(&arguments.run, &arguments.ensemble, which, &arguments.overrides, settings)?;
+    thresholds::check(&arguments.thresholds, runs.ensemble.target())?;
     let (room, tally) = (caches(settings).pixels, Tally::default());
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };
@@ -165,7 +188,12 @@ fn not_evaluated(error: RunError) -> Failure {
 }
 
 /// The metrics as text.
-fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
+fn render(
+    run: &Path,
+    measured: &Measured,
+    chosen: Option<&Thresholds>,
+    arguments: &EvaluateArguments,
+) -> String {
     let Measured { stage, weights, on, metrics, test_time_augmentation, .. } = measured;
     let views = test_time_augmentation.as_ref();
     let mut text = format!(
@@ -185,12 +213,17 @@ fn render(run: &Path, measured: &Measured, out: Option<&Path>) -> String {
         }
         Measures::Number(_) => text.push_str(&named(metrics)),
     }
-    if let Some(folder) = out {
-        let _ = writeln!(
-            text,
-            "\nwrote metrics.json, predictions.csv and plots to {}",
-            names::text_of_path(folder)
-        );
+    if let Some(chosen) = chosen {
+        text.push('\n');
+        let is_chosen = arguments.thresholds.min_precision.is_some();
+        text.push_str(&thresholds::render(chosen, is_chosen));
+    }
+    if let Some(folder) = &arguments.out {
+        let files = match arguments.thresholds.min_precision {
+            None => "metrics.json, predictions.csv and plots",
+            Some(_) => "metrics.json, thresholds.json, predictions.csv and plots",
+        };
+        let _ = writeln!(text, "\nwrote {files} to {}", names::text_of_path(folder));
     }
     text
 }

@@ -21,6 +21,7 @@ pub(super) mod runs;
 mod answers;
 mod members;
 mod runs_differ;
+mod thresholds;
 pub(super) mod schema;
 pub(super) mod verify;
 pub(super) mod watch;
