@@ -89,7 +89,8 @@ pub(super) fn run(
     let name = || stage.name.clone();
     audience.receive(&Event::HeadFitted { stage: name(), fit: how.clone() })?;
     audience.receive(&Event::EpochFinished { stage: name(), metrics, is_best: true, times })?;
-    audience.receive(&Event::StageFinished { stage: name(), best: metrics, patience: None })?;
+    let (soup, patience) = (None, None);
+    audience.receive(&Event::StageFinished { stage: name(), best: metrics, soup, patience })?;
     parts.outcome(start, facts, fitted, Some(how))
 }
 
@@ -103,7 +104,7 @@ fn only_epoch(
     let further = evaluate::further(&predictions);
     let metrics = EpochMetrics { epoch, train, validation, further, learning_rate: 0.0 };
     let epochs = vec![FinishedEpoch { metrics, is_best: true, times }];
-    let best = Best { metrics, weights: weights.clone(), predictions };
+    let best = Best { metrics, soup: None, weights: weights.clone(), predictions };
     Fitted { epochs, best, last_weights: weights }
 }
 
@@ -150,7 +151,7 @@ fn fit(
     let mut record = vec![];
     for version in 1..=n_versions {
         for batch in features.training(version, 0) {
-            let FeatureBatch { features, targets: of_batch, visits, waiting, frozen } = batch?;
+            let FeatureBatch { features, targets: of_batch, visits, waiting, frozen, .. } = batch?;
             times.waiting += waiting;
             times.frozen += frozen;
             let len = features.values.iter().map(|one| one.values().len() / visits.len()).sum();

@@ -5,7 +5,7 @@ use super::{
     NumberOrRange, RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights,
     RawClassWeightsRule, RawDevice, RawDuplicates, RawErasedWith, RawFactors, RawFill, RawFit,
     RawHead, RawInterpolation, RawLabels, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch,
-    RawResize, RawSampling, RawSchedule, RawSplit, RawSplitBy, RawTarget, RawTop,
+    RawResize, RawSampling, RawSchedule, RawSplit, RawSplitBy, RawTarget, RawTop, RawTrained,
 };
 
 pub(super) fn seed() -> u64 {
@@ -18,6 +18,26 @@ pub(super) fn batch_size() -> usize {
 
 pub(super) fn image_size() -> usize {
     160
+}
+
+pub(super) fn parameters() -> RawTrained {
+    RawTrained::All
+}
+
+pub(super) fn soup_epochs() -> usize {
+    3
+}
+
+pub(super) fn mixing_probability() -> f64 {
+    1.0
+}
+
+pub(super) fn mix_up_alpha() -> f64 {
+    0.2
+}
+
+pub(super) fn cut_mix_alpha() -> f64 {
+    1.0
 }
 
 pub(super) fn prefetch() -> RawPrefetch {

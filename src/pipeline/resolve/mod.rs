@@ -5,6 +5,7 @@ mod augmentation;
 mod course;
 mod dataset;
 mod fit;
+mod mixing;
 mod model;
 mod objective;
 mod preprocessing;
@@ -13,6 +14,7 @@ mod stages;
 mod start;
 mod target;
 mod tasks;
+mod trained;
 
 use std::cell::RefCell;
 use std::path::Path;
