@@ -10,6 +10,7 @@ pub mod overlay;
 mod palette;
 mod ranking;
 mod rate;
+pub mod rates;
 mod scale;
 pub mod sheet;
 mod several;
