@@ -13,6 +13,7 @@ pub mod rates;
 pub mod resample;
 pub mod several;
 pub mod suspects;
+pub mod threshold;
 
 use serde::{Deserialize, Serialize};
 

@@ -71,7 +71,7 @@ pub(super) fn apply(
 type Exclusive = &'static [&'static [&'static str]];
 
 /// Where images come from, how they are split, and which layers a stage trains.
-const EXCLUSIVE: [Exclusive; 3] = [
+const EXCLUSIVE: [Exclusive; 4] = [
     &[
         &["directory"],
         &["train", "validation", "test"],
@@ -83,6 +83,7 @@ const EXCLUSIVE: [Exclusive; 3] = [
     ],
     &[&["folds", "fold", "repeats"], &["validation"], &["train"]],
     &[&["freeze"], &["unfreeze_from"], &["unfreeze_last"]],
+    &[&["logistic"], &["ridge"], &["temperature"]],
 ];
 
 /// An override that makes a choice replaces what the file says about it by other keys.

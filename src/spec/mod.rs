@@ -41,6 +41,7 @@ pub mod problem;
 mod stage;
 mod target;
 mod task;
+mod views;
 
 pub use architecture::Architecture;
 pub use augmentation::{
@@ -54,7 +55,7 @@ pub use dataset::{
     Duplicates, Fit, FoldsSpec, GeneratorSpec, ImageSize, Interpolation, LimitSpec, OnBadImage,
     PartsSpec, PixelSpec, Prefetch, REST, ResizeSpec, ShardsSpec, SplitBy, SplitSpec, TableSpec,
 };
-pub use fit::{FitMethod, FitSpec, L2, PenaltySpec};
+pub use fit::{FitMethod, FitSpec, L2, PenaltySpec, TemperatureSpec};
 pub use mixing::{BetaSpec, MixingSpec};
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
@@ -68,3 +69,4 @@ pub use stage::{
 };
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};
+pub use views::TestTimeAugmentation;

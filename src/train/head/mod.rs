@@ -1,10 +1,12 @@
 //! Fits a head to the features of all training images at once: logistic regression or ridge
-//! regression, in double precision and a fixed order of sums.
+//! regression, in double precision and a fixed order of sums. Or only its temperature, to the outputs of
+//! validation images.
 #![expect(clippy::inline_always, reason = "loops are compiled for each instruction set")]
 
 mod link;
 mod newton;
 mod rows;
+pub mod temperature;
 
 use rayon::prelude::*;
 
