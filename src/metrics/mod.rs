@@ -8,9 +8,11 @@ pub mod calibration;
 pub mod confusion;
 pub mod interval;
 pub mod number;
+pub mod paired;
 pub mod ranking;
 pub mod rates;
 pub mod resample;
+pub mod selection;
 pub mod several;
 pub mod suspects;
 
