@@ -38,6 +38,7 @@ mod objective;
 mod pipeline;
 pub mod problem;
 mod stage;
+mod sweep;
 mod target;
 mod task;
 
@@ -64,5 +65,6 @@ pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
     TrainSpec,
 };
+pub use sweep::{AxisSpec, HalvingSpec, RankBy, Scale, SearchSpec, Setting, SweepSpec, ValuesSpec};
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};

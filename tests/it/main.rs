@@ -60,6 +60,7 @@ mod runs_command;
 mod schema;
 mod several_labels;
 mod support;
+mod sweep;
 mod training_from_scratch;
 mod uneven_classes;
 mod usual_slips;

@@ -21,6 +21,8 @@ pub(super) mod runs;
 mod answers;
 mod runs_differ;
 pub(super) mod schema;
+mod arms;
+pub(super) mod sweep;
 pub(super) mod verify;
 pub(super) mod watch;
 
