@@ -99,6 +99,10 @@ pub enum Event {
         stage: String,
         /// Metrics of its best epoch.
         best: EpochMetrics,
+        /// The epochs whose weights were averaged, from best to worst; `None` if the best weights are
+        /// those of one epoch. The validation metrics of the best epoch are then those of the
+        /// average.
+        soup: Option<Vec<usize>>,
         /// The number of epochs without improvement that ended it early; `None` if it ran to its
         /// end.
         patience: Option<usize>,

@@ -75,6 +75,24 @@ impl Progress {
         ));
     }
 
+    fn end_stage(
+        &mut self,
+        stage: &str,
+        best: &EpochMetrics,
+        soup: Option<&[usize]>,
+        patience: Option<usize>,
+    ) {
+        self.end();
+        if let Some(patience) = patience {
+            let n = text::count(patience, "epoch");
+            self.terminal.note(&format!("{stage}  stopped early: no improvement for {n}"));
+        }
+        if let Some(epochs) = soup {
+            let (what, reached) = (text::epochs(epochs), evaluated(&best.validation));
+            self.terminal.note(&format!("{stage}  {what}  validation: {reached}"));
+        }
+    }
+
     fn end_epoch(&mut self, metrics: &EpochMetrics, is_best: bool, duration: Duration) {
         if let Some(bar) = self.epoch.take().and_then(|epoch| epoch.bar) {
             bar.finish_and_clear();
@@ -141,14 +159,8 @@ impl EventSink for Progress {
             Event::EpochFinished { metrics, is_best, times, .. } => {
                 self.end_epoch(metrics, *is_best, times.total);
             }
-            Event::StageFinished { stage, patience, .. } => {
-                self.end();
-                if let Some(patience) = patience {
-                    self.terminal.note(&format!(
-                        "{stage}  stopped early: no improvement for {}",
-                        text::count(*patience, "epoch"),
-                    ));
-                }
+            Event::StageFinished { stage, best, soup, patience } => {
+                self.end_stage(stage, best, soup.as_deref(), *patience);
             }
             Event::TaskFinished(TaskFacts { task, result }) => {
                 self.terminal.note(&format!("{task}: {result}"));

@@ -233,7 +233,7 @@ impl Pass {
         let start = self.shared.lock().taken;
         let visits = &self.shared.order[start..start + n];
         let samples: Vec<usize> = visits.iter().map(|visit| visit.sample).collect();
-        let ImageSize { height, width } = self.loader.pixels.spec().image_size;
+        let ImageSize { height, width } = self.image_size();
         let mut images = std::mem::take(&mut self.spare);
         images.clear();
         images.reserve_exact(n * height * width * 3);
@@ -251,6 +251,11 @@ impl Pass {
         }
         let images = Tensor::new(&[samples.len(), height, width, 3], images);
         Ok(Batch { images, samples })
+    }
+
+    /// The size of its images.
+    pub fn image_size(&self) -> ImageSize {
+        self.loader.pixels.spec().image_size
     }
 
     /// Takes the memory of a batch that is no longer needed, for the next one. The system provides

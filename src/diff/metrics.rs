@@ -83,7 +83,10 @@ fn figures(run: &FinishedRun) -> Vec<(&'static str, String, f64)> {
     let mut figures = vec![];
     for (stage, epochs) in &run.stages {
         let best = run.manifest.stages.iter().find(|record| record.name == *stage);
-        let best = best.and_then(|record| epochs.iter().find(|e| e.epoch == record.best.epoch));
+        let best = best.and_then(|record| match record.soup {
+            Some(_) => Some(&record.best),
+            None => epochs.iter().find(|epoch| epoch.epoch == record.best.epoch),
+        });
         for (which, epoch) in [("best", best), ("last", epochs.last())] {
             let Some(EpochMetrics { epoch, train, validation, .. }) = epoch else { continue };
             let mut add = |name: &str, value: f64| {

@@ -1,5 +1,6 @@
 //! A whole classifier: base model, pooling, dropout and one dense layer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::architecture;
@@ -9,7 +10,8 @@ use super::freeze::{self, LayerRef};
 use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use crate::spec::{
-    BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing, TargetSpec,
+    BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing, StageSpec,
+    TargetSpec, TrainedSpec,
 };
 
 /// A classifier without weights, to be cut into a frozen and a trainable part.
@@ -170,6 +172,41 @@ impl Network {
         self.parameters_where(|parameter| {
             parameter.layer >= first_trainable && parameter.role.is_trained_by_gradients()
         })
+    }
+
+    /// The parameters that a stage trains: those of its layers that are not frozen, or only some of
+    /// them; and all of the head.
+    pub fn trained_parameters(&self, stage: &StageSpec) -> Vec<Parameter> {
+        let which = stage.train().map_or(TrainedSpec::All, |train| train.parameters);
+        let mut parameters = self.trainable_parameters(self.first_trainable(stage.freeze()));
+        parameters.retain(|parameter| {
+            parameter.layer >= self.n_base_layers
+                || match which {
+                    TrainedSpec::All => true,
+                    TrainedSpec::Normalization => {
+                        matches!(parameter.role, Role::Gamma | Role::Beta)
+                    }
+                    TrainedSpec::Biases => matches!(parameter.role, Role::Bias | Role::Beta),
+                }
+        });
+        parameters
+    }
+
+    /// The learning rate of each parameter as a fraction of that of the head, where each block has
+    /// `decay` times the rate of the block after it. Layers before the first block, and those between
+    /// the last one and the head, count as a block each. Parameters with the full rate are left out.
+    pub fn layer_rates(&self, decay: f64) -> BTreeMap<String, f64> {
+        let blocks = self.graph.blocks();
+        let end = blocks.last().map_or(0, |block| block.end);
+        let base = self.base_parameters();
+        let has_tail = base.iter().any(|parameter| parameter.layer >= end);
+        let rates = base.into_iter().map(|parameter| {
+            let n_after = blocks.iter().filter(|block| block.start > parameter.layer).count();
+            let is_in_tail = parameter.layer >= end;
+            let depth = if is_in_tail { 1 } else { 1 + n_after + usize::from(has_tail) };
+            (parameter.name, libm::pow(decay, depth as f64))
+        });
+        rates.collect()
     }
 
     /// The running statistics that change when batch normalization uses the statistics of the batch

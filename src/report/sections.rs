@@ -7,7 +7,7 @@ use super::tables::{self, four};
 use super::{Loss, Place, Report};
 use crate::base::text::{self, escape};
 use crate::metrics::{Measures, Metrics};
-use crate::run_dir::manifest::BestRecord;
+use crate::run_dir::manifest::{BestRecord, StageRecord};
 use crate::run_dir::measured::Measured;
 use crate::run_dir::plot::{self, sheet::Tile};
 use crate::run_dir::{html, layout};
@@ -74,7 +74,10 @@ pub(super) fn stages(report: &Report) -> String {
                 stage.first_trainable.clone(),
                 text::thousands(stage.n_trainable),
                 epochs.map(|(_, n)| n.to_string()).unwrap_or_default(),
-                stage.best.epoch.to_string(),
+                match &stage.soup {
+                    None => stage.best.epoch.to_string(),
+                    Some(_) => stage.best_in_words(),
+                },
                 four(stage.best.validation.score.value()),
                 four(stage.best.validation.loss),
             ]
@@ -92,8 +95,10 @@ pub(super) fn stages(report: &Report) -> String {
 fn best(report: &Report) -> String {
     let manifest = &report.manifest;
     let Some(BestRecord { stage, epoch, by }) = &manifest.best else { return String::new() };
+    let record = manifest.best_stage();
+    let of = record.map_or_else(|| text::epochs(&[*epoch]), StageRecord::best_in_words);
     let mut text =
-        format!("The best weights of the run are from epoch {epoch} of stage {stage} (best {by}).");
+        format!("The best weights of the run are those of stage {stage}, {of} (best {by}).");
     let later = manifest.stages.iter().skip_while(|record| record.name != *stage).skip(1);
     let later: Vec<&str> = later.map(|record| record.name.as_str()).collect();
     if !later.is_empty() {

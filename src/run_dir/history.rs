@@ -1,5 +1,6 @@
 //! The metrics of a run, by stage and epoch.
 
+use crate::base::text;
 use crate::event::{EpochMetrics, Evaluated};
 
 /// The epochs of a run.
@@ -26,12 +27,24 @@ pub struct StageHistory {
     pub epochs: Vec<EpochMetrics>,
     /// The number of the best epoch.
     pub best: usize,
+    /// The epochs whose weights were averaged, from best to worst, and the metrics of the average.
+    pub soup: Option<(Vec<usize>, EpochMetrics)>,
 }
 
 impl StageHistory {
     /// The best epoch, if one has finished.
     pub fn best_epoch(&self) -> Option<&EpochMetrics> {
         self.epochs.iter().find(|epoch| epoch.epoch == self.best)
+    }
+
+    /// The metrics of the best weights: those of the best epoch, or of the average of several.
+    pub fn best_metrics(&self) -> Option<&EpochMetrics> {
+        self.soup.as_ref().map(|(_, metrics)| metrics).or_else(|| self.best_epoch())
+    }
+
+    /// The best epoch, or the epochs whose weights were averaged, in words.
+    pub fn best_in_words(&self) -> String {
+        text::epochs(self.soup.as_ref().map_or(&[self.best], |(epochs, _)| epochs))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
+use crate::base::text;
 use crate::event::{EpochMetrics, FitFacts};
 
 /// The version of the manifest's format. A change that an older reader would misread raises it.
@@ -124,10 +125,21 @@ pub struct StageRecord {
     /// How its head was fitted, if it was not trained.
     #[serde(default)]
     pub fit: Option<FitFacts>,
+    /// The epochs whose weights were averaged, from best to worst; `None` if the best weights are those
+    /// of one epoch. The validation metrics of the best epoch are then those of the average.
+    #[serde(default)]
+    pub soup: Option<Vec<usize>>,
     /// The best epoch.
     pub best: EpochMetrics,
     /// The digest of everything that affects the result of the stage.
     pub key: Digest,
+}
+
+impl StageRecord {
+    /// The best epoch, or the epochs whose weights were averaged, in words.
+    pub fn best_in_words(&self) -> String {
+        text::epochs(self.soup.as_deref().unwrap_or(&[self.best.epoch]))
+    }
 }
 
 /// Facts that change from one execution to the next.

@@ -209,6 +209,7 @@ impl Recorder {
             best_by: facts.best_by.clone(),
             epochs: vec![],
             best: 0,
+            soup: None,
         });
     }
 
@@ -325,6 +326,12 @@ impl EventSink for Recorder {
             }
             Event::EpochFinished { stage, metrics, is_best, times } => {
                 self.add_epoch(stage, metrics, *is_best, times)
+            }
+            Event::StageFinished { best, soup, .. } => {
+                if let Some(stage) = self.history.stages.last_mut() {
+                    stage.soup = soup.clone().map(|epochs| (epochs, *best));
+                }
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -86,6 +86,15 @@ pub struct AverageSpec {
     pub decay: f64,
 }
 
+/// An average of the weights of the best epochs of a stage, at its end. The best epoch comes first;
+/// each further one is added if the average does not become worse on the validation images (a
+/// greedy model soup; Wortsman et al. 2022, arXiv 2203.05482, recipe 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SoupSpec {
+    /// Number of epochs that are tried, the best ones.
+    pub epochs: usize,
+}
+
 /// When a stage ends before its last epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EarlyStoppingSpec {

@@ -33,6 +33,7 @@ mod augmentation;
 mod course;
 mod dataset;
 mod fit;
+mod mixing;
 mod model;
 mod objective;
 mod pipeline;
@@ -47,7 +48,7 @@ pub use augmentation::{
     AugMix, AugmentationSpec, ColorJitter, ErasedWith, FactorRange, Fill, Flip,
 };
 pub use course::{
-    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
+    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, SoupSpec, WarmupSpec,
 };
 pub use dataset::{
     Alpha, ArchiveSpec, ClassSpec, ColumnsSpec, DatasetSource, DatasetSpec, DownloadSpec,
@@ -55,6 +56,7 @@ pub use dataset::{
     PartsSpec, PixelSpec, Prefetch, REST, ResizeSpec, ShardsSpec, SplitBy, SplitSpec, TableSpec,
 };
 pub use fit::{FitMethod, FitSpec, L2, PenaltySpec};
+pub use mixing::{BetaSpec, MixingSpec};
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
     PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
@@ -63,7 +65,7 @@ pub use objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
 pub use pipeline::{Device, Location, PipelineSpec};
 pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
-    TrainSpec,
+    TrainSpec, TrainedSpec,
 };
 pub use sweep::{AxisSpec, HalvingSpec, RankBy, Scale, SearchSpec, Setting, SweepSpec, ValuesSpec};
 pub use target::TargetSpec;

@@ -3,8 +3,9 @@
 use serde::{Serialize, Serializer};
 
 use super::course::{
-    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, WarmupSpec,
+    AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, SoupSpec, WarmupSpec,
 };
+use super::mixing::MixingSpec;
 use super::objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
 use super::{AugmentationSpec, FitSpec, TargetSpec};
 
@@ -116,6 +117,14 @@ pub struct TrainSpec {
     /// How it increases at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<WarmupSpec>,
+    /// Learning rate of each block as a fraction of that of the block after it; the head has the full
+    /// rate (discriminative fine-tuning; Howard and Ruder 2018, arXiv 1801.06146, section 3.2).
+    /// `None` if all have the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_decay: Option<f64>,
+    /// Which weights of the layers that are not frozen are trained.
+    #[serde(skip_serializing_if = "TrainedSpec::is_all")]
+    pub parameters: TrainedSpec,
     /// Which statistics the batch normalization of trained layers uses.
     pub batch_norm: BatchNormSpec,
     /// Loss of a training image.
@@ -131,6 +140,12 @@ pub struct TrainSpec {
     /// Average of the weights that is evaluated and saved instead of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_average: Option<AverageSpec>,
+    /// Average of the weights of the best epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soup: Option<SoupSpec>,
+    /// Random mixtures of the images of a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<MixingSpec>,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
     /// When the stage ends early.
@@ -164,6 +179,28 @@ impl Serialize for FreezeSpec {
             Self::Before { layer } => map.serialize_entry("unfreeze_from", layer)?,
         }
         map.end()
+    }
+}
+
+/// Which weights of the base model are trained, in layers that are not frozen. The head is always
+/// trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainedSpec {
+    /// All of them.
+    #[default]
+    All,
+    /// The scales and shifts of normalizations (Frankle, Schwab and Morcos 2021, arXiv 2003.00152).
+    Normalization,
+    /// The biases of layers and the shifts of normalizations (Ben Zaken, Goldberg and Ravfogel 2022,
+    /// arXiv 2106.10199).
+    Biases,
+}
+
+impl TrainedSpec {
+    /// Whether it is all of them.
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
     }
 }
 

@@ -5,13 +5,16 @@ use std::time::Instant;
 use alpaca_random::SeedStream;
 
 use super::evaluate;
-use super::goal::Goal;
+use super::goal::{Goal, Reached};
 use super::schedule::{self, Schedule};
-use super::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
+use super::soup;
+use super::state::{Best, Done, FinishedEpoch, PartialEpoch, Ranked, StageState};
 use super::{FeatureBatch, FeatureSource, TrainError};
 use crate::base::batch::Visit;
 use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
+use crate::base::target::Target;
+use crate::base::tensor::Tensor;
 use crate::engine::{StepRandomness, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
 use crate::model::weights::Weights;
@@ -60,6 +63,8 @@ pub struct Course<'a> {
     pub weights: Option<Vec<f32>>,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
+    /// Number of best epochs whose weights are averaged in the end, if any.
+    pub soup: Option<usize>,
     /// When the stage ends early.
     pub early_stopping: Option<EarlyStoppingSpec>,
     /// Random stream of the stage.
@@ -68,6 +73,31 @@ pub struct Course<'a> {
     pub checkpoint_every: Option<usize>,
     /// Set to end the stage after the step in progress.
     pub cancel: &'a Cancel,
+}
+
+impl Course<'_> {
+    /// The loss of a batch of images, or of mixtures of each with the one before it.
+    fn reached(
+        &self,
+        logits: &Tensor,
+        targets: &[Target],
+        visits: &[Visit],
+        mixed: Option<f64>,
+    ) -> Reached {
+        let reached = |targets: &[Target], visits: &[Visit]| match &self.weights {
+            None => self.goal.evaluate(logits, targets),
+            Some(weights) => {
+                let weights = visits.iter().map(|visit| weights[visit.sample]);
+                self.goal.evaluate_weighted(logits, targets, weights)
+            }
+        };
+        let own = reached(targets, visits);
+        let Some(share) = mixed else { return own };
+        let (mut targets, mut visits) = (targets.to_vec(), visits.to_vec());
+        targets.rotate_right(1);
+        visits.rotate_right(1);
+        own.mixed_with(&reached(&targets, &visits), share)
+    }
 }
 
 /// The result of a stage.
@@ -118,12 +148,20 @@ pub fn fit(
         checkpoint(context.trainer, context.checkpointer, &done, &partial)?;
         check_cancel(course, &done)?;
     }
-    let Done { epochs, best } = done;
-    let best = best.expect("a stage has at least one epoch");
+    let Done { epochs, best, ranked } = done;
+    let mut best = best.expect("a stage has at least one epoch");
+    if let Some(soup) = {
+        let FitContext { source, trainer, .. } = context;
+        soup::make(&ranked, *trainer, *source, course.goal.readout, course.best_by)?
+    } {
+        context.checkpointer.keep(FromWeights::Best, &soup.weights)?;
+        best = soup;
+    }
     let stage = course.stage.to_owned();
     let ended_early = epochs.len() < course.n_epochs;
     let patience = course.early_stopping.filter(|_| ended_early).map(|rule| rule.patience);
-    context.sink.receive(&Event::StageFinished { stage, best: best.metrics, patience })?;
+    let (metrics, soup) = (best.metrics, best.soup.clone());
+    context.sink.receive(&Event::StageFinished { stage, best: metrics, soup, patience })?;
     Ok(Fitted { epochs, best, last_weights: context.trainer.weights() })
 }
 
@@ -147,17 +185,11 @@ fn train_epoch(
     let past = done.metrics();
     let FitContext { source, trainer, sink, checkpointer } = context;
     for batch in source.training(epoch, partial.n_steps) {
-        let FeatureBatch { features, targets, visits, waiting, frozen } = batch?;
+        let FeatureBatch { features, targets, visits, mixed, waiting, frozen } = batch?;
         let samples = visits.iter().map(|&visit| stream_of(stream, visit)).collect();
         let mut outcome = None;
         let mut objective = |logits: &_| {
-            let found = match &course.weights {
-                None => course.goal.evaluate(logits, &targets),
-                Some(weights) => {
-                    let weights = visits.iter().map(|visit| weights[visit.sample]);
-                    course.goal.evaluate_weighted(logits, &targets, weights)
-                }
-            };
+            let found = course.reached(logits, &targets, &visits, mixed);
             outcome = Some((found.loss, found.score));
             found.slope
         };
@@ -216,10 +248,16 @@ fn finish_epoch(
     let weights = trainer.weights();
     checkpointer.keep(FromWeights::Last, &weights)?;
     let best = done.best.as_ref();
-    let is_best = best.is_none_or(|best| is_better(&metrics, &best.metrics, course.best_by));
+    let is_best =
+        best.is_none_or(|best| schedule::is_better(&metrics, &best.metrics, course.best_by));
+    if let Some(n) = course.soup {
+        let epoch = Ranked { metrics, weights: weights.clone() };
+        soup::rank(&mut done.ranked, epoch, course.best_by, n);
+    }
     if is_best {
         checkpointer.keep(FromWeights::Best, &weights)?;
-        done.best = Some(Best { metrics, weights, predictions: evaluation.predictions });
+        let predictions = evaluation.predictions;
+        done.best = Some(Best { metrics, soup: None, weights, predictions });
     }
     times.total += start.elapsed();
     done.epochs.push(FinishedEpoch { metrics, is_best, times });
@@ -257,11 +295,4 @@ fn check_loss(
     }
     let what = if step.is_some() { "training" } else { "validation" };
     Err(TrainError::LossNotFinite { what, stage: course.stage.to_owned(), epoch, step, loss })
-}
-
-/// Whether an epoch is better than another. A tie goes to the lower loss, and with equal losses
-/// neither is better.
-pub fn is_better(epoch: &EpochMetrics, best: &EpochMetrics, by: BestBy) -> bool {
-    let [ours, theirs] = [epoch, best].map(|epoch| schedule::badness(epoch, by));
-    ours < theirs || (ours <= theirs && epoch.validation.loss < best.validation.loss)
 }

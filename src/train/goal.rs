@@ -42,6 +42,21 @@ pub struct Reached {
     pub slope: Tensor,
 }
 
+impl Reached {
+    /// The mixture of two losses for the same outputs, with this share of the first.
+    #[must_use]
+    pub fn mixed_with(mut self, other: &Self, share: f64) -> Self {
+        let rest = 1.0 - share;
+        self.loss = share * self.loss + rest * other.loss;
+        self.score = share * self.score + rest * other.score;
+        let slopes = self.slope.values_mut().iter_mut().zip(other.slope.values());
+        slopes.for_each(|(own, other)| {
+            *own = (share * f64::from(*own) + rest * f64::from(*other)) as f32;
+        });
+        self
+    }
+}
+
 impl Goal {
     /// What validation images are measured by: the cross-entropy, or the squared error in standard
     /// units, whatever a stage minimizes.
@@ -208,6 +223,24 @@ mod tests {
         let goal = Goal::validation(Readout::Number(standard));
         let reached = goal.evaluate(&Tensor::new(&[1, 1], vec![1.0]), &[Target::Number(9.0)]);
         assert_eq!((reached.score, reached.loss), (3.0, 2.25));
+    }
+
+    /// The cross-entropy with soft targets: the sum over the classes of `-share log p`.
+    #[test]
+    fn a_mixture_of_losses_is_the_loss_of_mixed_targets() {
+        let goal = Goal::validation(Readout::Softmax);
+        let row = [0.3, -1.2, 0.8];
+        let outputs = Tensor::new(&[1, 3], row.to_vec());
+        let of = |class| goal.evaluate(&outputs, &[Target::Class(class)]);
+        let mixed = of(2).mixed_with(&of(0), 0.7);
+        let total: f64 = row.iter().map(|&z| f64::from(z).exp()).sum();
+        let p = row.map(|z| f64::from(z).exp() / total);
+        assert!((mixed.loss - (-0.7 * p[2].ln() - 0.3 * p[0].ln())).abs() < 1e-7);
+        for (slope, expected) in mixed.slope.values().iter().zip([p[0] - 0.3, p[1], p[2] - 0.7]) {
+            assert!((f64::from(*slope) - expected).abs() < 1e-6, "{:?}", mixed.slope);
+        }
+        // The third class is the likeliest one, which is right to 0.7.
+        assert!((mixed.score - 0.7).abs() < 1e-12);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod objective;
 pub mod readout;
 pub mod schedule;
 pub mod several;
+mod soup;
 pub mod state;
 
 use std::error::Error;
@@ -30,6 +31,9 @@ pub struct FeatureBatch {
     pub targets: Vec<Target>,
     /// The image of each row: its position in the dataset, and how often it was visited before.
     pub visits: Vec<Visit>,
+    /// If images are mixtures, the share of its own image in each row; the image of the row before it
+    /// has the rest, and for the first row that of the last.
+    pub mixed: Option<f64>,
     /// Time that the trainer waited for images.
     pub waiting: Duration,
     /// Time that the frozen part took.

@@ -91,7 +91,7 @@ pub fn ends(epochs: &[EpochMetrics], by: BestBy, stopping: Option<EarlyStoppingS
 }
 
 /// A value that is lower for a better epoch.
-pub(super) fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
+fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
     match by {
         BestBy::ValidationLoss => epoch.validation.loss,
         BestBy::ValidationAccuracy | BestBy::SubsetAccuracy => -epoch.validation.score.value(),
@@ -102,6 +102,13 @@ pub(super) fn badness(epoch: &EpochMetrics, by: BestBy) -> f64 {
         }
         BestBy::Spearman => -further(epoch.further, by).unwrap_or(-1.0),
     }
+}
+
+/// Whether an epoch is better than another. A tie goes to the lower loss, and with equal losses
+/// neither is better.
+pub fn is_better(epoch: &EpochMetrics, best: &EpochMetrics, by: BestBy) -> bool {
+    let [ours, theirs] = [epoch, best].map(|epoch| badness(epoch, by));
+    ours < theirs || (ours <= theirs && epoch.validation.loss < best.validation.loss)
 }
 
 /// The value of a further metric; `None` if it is not there or not defined.

@@ -27,6 +27,17 @@ pub struct Done {
     pub epochs: Vec<FinishedEpoch>,
     /// Best epoch.
     pub best: Option<Best>,
+    /// The best epochs, from best to worst, if their weights are averaged in the end.
+    pub ranked: Vec<Ranked>,
+}
+
+/// One of the best epochs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// Metrics.
+    pub metrics: EpochMetrics,
+    /// Weights of the trainable part at its end.
+    pub weights: Weights,
 }
 
 impl Done {
@@ -50,8 +61,11 @@ pub struct FinishedEpoch {
 /// The best epoch so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// Metrics.
+    /// Metrics. Those of a soup have the number, the training metrics and the learning rate of the
+    /// best epoch in it.
     pub metrics: EpochMetrics,
+    /// The epochs of a soup, from best to worst; `None` if it is an epoch.
+    pub soup: Option<Vec<usize>>,
     /// Weights of the trainable part at its end.
     pub weights: Weights,
     /// Predictions for the validation images.

@@ -34,6 +34,7 @@ mod editor;
 mod evaluations_and_pages;
 mod events;
 mod fetch_command;
+mod fine_tuning;
 mod generated_datasets;
 mod imagenet_classifier;
 mod heads;

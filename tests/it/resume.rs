@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, spawn};
 use crate::support::runs::{
-    FAMILIES, FROM_SCRATCH, TWO_KINDS, TWO_STAGES, UNEVEN, assert_same_files, run,
+    FAMILIES, FINE_TUNING, FROM_SCRATCH, TWO_KINDS, TWO_STAGES, UNEVEN, assert_same_files, run,
 };
 
 /// How often the run of [`killed_at_any_moment_a_run_goes_on_to_the_same_bytes`] is killed, unless
@@ -74,6 +74,12 @@ fn killed_at_any_moment_a_run_goes_on_to_the_same_bytes() {
 #[test]
 fn killed_from_scratch_a_run_goes_on_to_the_same_bytes() {
     check_kills(FROM_SCRATCH, N_KILLS / 2);
+}
+
+/// The best epochs so far are part of how far a run is, and mixtures a function of the step.
+#[test]
+fn killed_while_fine_tuning_a_run_goes_on_to_the_same_bytes() {
+    check_kills(FINE_TUNING, N_KILLS / 2);
 }
 
 /// What an epoch draws is a function of its number.

@@ -11,7 +11,7 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 59] = [
+const OVERRIDES: [(&str, &str); 64] = [
     // Keras.
     ("dataset.validation_split=0.2", "`split: { validation: 0.2 }`"),
     ("dataset.target_size=[160, 160]", "`image_size: 160`"),
@@ -64,6 +64,11 @@ const OVERRIDES: [(&str, &str); 59] = [
     ("stages.transfer.smoothing=0.1", "`label_smoothing: 0.1`"),
     ("stages.transfer.clip_grad=1.0", "`gradient_clipping: { norm: 1.0 }`"),
     ("stages.transfer.model_ema=true", "`weight_average: { decay: 0.999 }`"),
+    ("stages.transfer.mixup=0.2", "`mixing: { mix_up: { alpha: 0.2 } }`"),
+    ("stages.transfer.llrd=0.8", "`layer_decay: 0.8`"),
+    ("stages.transfer.bitfit=true", "`parameters: biases`"),
+    ("stages.transfer.swa=true", "`soup: { epochs: 3 }`"),
+    ("mixup=0.2", "in a stage that trains"),
     // Hugging Face.
     ("dataset.per_device_train_batch_size=8", "`batch_size: 32`"),
     ("stages.transfer.num_train_epochs=3", "`epochs: 5`"),
@@ -84,7 +89,7 @@ const OVERRIDES: [(&str, &str); 59] = [
 ];
 
 /// A line of the pipeline, what somebody writes in its place, and what the hint says.
-const LINES: [(&str, &str, &str); 20] = [
+const LINES: [(&str, &str, &str); 21] = [
     ("  transfer: { train: { epochs: 1 } }", "  - train: { epochs: 1 }", "give each stage a name"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1 }", "`train: { epochs: … }`"),
     ("{ train: { epochs: 1 } }", "{ epochs: 1, best_by: val/loss }", "under `train`"),
@@ -112,6 +117,7 @@ const LINES: [(&str, &str, &str); 20] = [
     ("model:", "augmentation: [AutoAugment]\nmodel:", "`rand_augment: { operations: 2"),
     ("model:", "augmentation: [TrivialAugmentWide]\nmodel:", "`trivial_augment: {}`"),
     ("model:", "augmentation: [{ grayscale: 0.1 }]\nmodel:", "`random_grayscale: { probability"),
+    ("model:", "augmentation: [{ cutmix: 1.0 }]\nmodel:", "`mixing: { mix_up: {}, cut_mix: {} }`"),
     ("model:", "augmentation: [{ degrees: 15 }]\nmodel:", "`random_rotation: { factor: 0.1 }`"),
 ];
 

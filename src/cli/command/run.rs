@@ -156,13 +156,14 @@ pub(super) fn summary(report: &RunReport, terminal: &Terminal) -> String {
         ""
     );
     for stage in stages {
-        let (Some(best), Some(last)) = (stage.best_epoch(), stage.epochs.last()) else { continue };
+        let (Some(best), Some(last)) = (stage.best_metrics(), stage.epochs.last()) else {
+            continue;
+        };
         let score = figures(stage, best, last, |evaluated| evaluated.score.value());
         let loss = figures(stage, best, last, |evaluated| evaluated.loss);
-        let (name, epoch) = (&stage.name, best.epoch);
+        let (name, of) = (&stage.name, stage.best_in_words());
         let by = words(&stage.best_by);
-        let _ =
-            writeln!(text, "{name:width$}  {score}           {loss}   best: epoch {epoch}, {by}");
+        let _ = writeln!(text, "{name:width$}  {score}           {loss}   best: {of}, {by}");
     }
     text.push_str(&verdict(report));
     let _ = writeln!(
@@ -182,13 +183,13 @@ fn verdict(report: &RunReport) -> String {
     let RunReport { history, best, guess, about_probabilities, .. } = report;
     let mut text = String::new();
     let stage = history.stage(&best.stage);
-    if let Some(epoch) = stage.and_then(StageHistory::best_epoch) {
-        let Evaluated { loss, score } = epoch.validation;
+    if let Some((stage, metrics)) = stage.and_then(|stage| Some((stage, stage.best_metrics()?))) {
+        let Evaluated { loss, score } = metrics.validation;
         let _ = write!(
             text,
-            "\nbest of the run: {}, epoch {} ({}): validation {} {:.4}, loss {loss:.4}",
+            "\nbest of the run: {}, {} ({}): validation {} {:.4}, loss {loss:.4}",
             best.stage,
-            best.epoch,
+            stage.best_in_words(),
             words(&best.by),
             score.words(),
             score.value()

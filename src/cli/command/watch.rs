@@ -341,7 +341,7 @@ impl RunHandle {
 impl FinishedRun {
     fn of(report: &RunReport, identity: Identity) -> Option<Self> {
         let stage = report.best.stage.clone();
-        let best = *report.history.stage(&stage)?.best_epoch()?;
+        let best = *report.history.stage(&stage)?.best_metrics()?;
         Some(Self { identity, directory: report.directory.clone(), stage, best })
     }
 

@@ -18,6 +18,7 @@ mod filter;
 mod gamma;
 mod levels;
 mod mirror;
+pub mod mixing;
 mod operation;
 mod policy;
 mod region;

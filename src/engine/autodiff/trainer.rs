@@ -1,5 +1,6 @@
 //! Training steps: forward, backward and weight update.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -99,6 +100,8 @@ pub struct TrainerOptions {
     pub clipping: Option<ClippingSpec>,
     /// An average of the weights that is used for prediction.
     pub average: Option<AverageSpec>,
+    /// The learning rate of each block as a fraction of that of the block after it.
+    pub layer_decay: Option<f64>,
 }
 
 impl TrainerOptions {
@@ -111,6 +114,7 @@ impl TrainerOptions {
             batch_norm: spec.batch_norm,
             clipping: spec.gradient_clipping,
             average: spec.weight_average,
+            layer_decay: spec.layer_decay,
         }
     }
 
@@ -125,6 +129,7 @@ impl TrainerOptions {
             batch_norm: BatchNormSpec::Frozen,
             clipping: None,
             average: None,
+            layer_decay: None,
         }
     }
 }
@@ -141,6 +146,8 @@ pub struct AutodiffTrainer {
     running: Option<RunningMeans>,
     clipping: Option<ClippingSpec>,
     average: Option<Average>,
+    /// The learning rates of parameters, as fractions; those that are not there have the full rate.
+    rates: BTreeMap<String, f64>,
 }
 
 impl AutodiffTrainer {
@@ -181,6 +188,7 @@ impl AutodiffTrainer {
             by_batch,
             running,
             clipping: options.clipping,
+            rates: options.layer_decay.map(|decay| network.layer_rates(decay)).unwrap_or_default(),
             average: options.average.map(|spec| Average {
                 spec,
                 parameters: Parameters::new(network, units, weights, trained),
@@ -325,7 +333,8 @@ impl Trainer for AutodiffTrainer {
         self.optimizer.begin_step();
         for (name, value) in self.parameters.trained_mut() {
             if let Some(gradient) = gradients.get(name) {
-                self.optimizer.update(name, value.values_mut(), gradient, learning_rate);
+                let rate = self.rates.get(name).map_or(learning_rate, |part| learning_rate * part);
+                self.optimizer.update(name, value.values_mut(), gradient, rate);
             }
         }
         if let Some(running) = &self.running {

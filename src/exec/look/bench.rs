@@ -228,7 +228,7 @@ impl StageBench<'_> {
     ) -> Result<Vec<Phase>, RunError> {
         let first = self.network.first_trainable(self.stage.freeze());
         let cut = self.network.cut(first);
-        let trained = self.network.trainable_parameters(first);
+        let trained = self.network.trained_parameters(self.stage);
         let trained: Vec<String> = trained.into_iter().map(|parameter| parameter.name).collect();
         let extractor = engine::extractor(self.network, &cut, self.weights)?;
         let mut trainer = AutodiffTrainer::new(self.network, &cut, self.weights, &trained, options);

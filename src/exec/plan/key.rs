@@ -84,7 +84,7 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
 }
 
 /// Values of a stage that only decide how its trainable part is trained.
-const OF_TRAINABLE_PART: [&str; 16] = [
+const OF_TRAINABLE_PART: [&str; 20] = [
     "from",
     "from_weights",
     "sampling",
@@ -92,12 +92,16 @@ const OF_TRAINABLE_PART: [&str; 16] = [
     "optimizer",
     "schedule",
     "warmup",
+    "layer_decay",
+    "parameters",
     "batch_norm",
     "loss",
     "label_smoothing",
     "class_weights",
     "gradient_clipping",
     "weight_average",
+    "soup",
+    "mixing",
     "best_by",
     "early_stopping",
     "micro_batches",

@@ -94,9 +94,9 @@ impl StageOutcome {
     /// Sends a listener the events that the running stage would have sent.
     pub(crate) fn replay(&self, sink: &mut dyn EventSink) -> Result<(), FileError> {
         replay_epochs(&self.facts.start, &self.facts.epochs, sink)?;
-        let best = self.facts.record.best;
+        let StageRecord { best, soup, .. } = self.facts.record.clone();
         let stage = self.facts.start.stage.clone();
-        sink.receive(&Event::StageFinished { stage, best, patience: None })
+        sink.receive(&Event::StageFinished { stage, best, soup, patience: None })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::engine::TrainerState;
 use crate::event::{EpochMetrics, StageFacts};
 use crate::model::weights::bundle::{self, BundleError, Contents};
 use crate::run_dir::layout;
-use crate::train::state::{Best, Done, FinishedEpoch, PartialEpoch, StageState};
+use crate::train::state::{Best, Done, FinishedEpoch, PartialEpoch, Ranked, StageState};
 
 /// A stage in which a run was interrupted.
 pub(crate) struct Begun {
@@ -31,6 +31,8 @@ struct CurrentFacts {
     /// The best epoch; its weights and predictions are stored separately.
     best: Option<EpochMetrics>,
     n_steps: u64,
+    /// The best epochs, if their weights are averaged in the end; their weights are stored separately.
+    ranked: Vec<EpochMetrics>,
 }
 
 /// The stage in which the run in a directory was interrupted, with the digest of its key; `None` if
@@ -43,7 +45,7 @@ pub(crate) fn read(directory: &Path) -> Option<(Digest, Begun)> {
 
 /// Encodes a stage in progress; `key` is the digest of its key.
 pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec<u8> {
-    let StageState { done: Done { epochs, best }, partial, trainer } = state;
+    let StageState { done: Done { epochs, best, ranked }, partial, trainer } = state;
     let facts = CurrentFacts {
         key,
         start: start.clone(),
@@ -51,7 +53,9 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
         partial: *partial,
         best: best.as_ref().map(|best| best.metrics),
         n_steps: trainer.n_steps,
+        ranked: ranked.iter().map(|ranked| ranked.metrics).collect(),
     };
+    let names: Vec<String> = (0..ranked.len()).map(name_of_ranked).collect();
     let mut sets = vec![
         ("weights", &trainer.weights),
         ("first", &trainer.first_moments),
@@ -59,6 +63,7 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
     ];
     sets.extend(trainer.average.as_ref().map(|average| ("average", average)));
     sets.extend(best.as_ref().map(|best| ("best", &best.weights)));
+    sets.extend(names.iter().zip(ranked).map(|(name, of)| (name.as_str(), &of.weights)));
     let predictions = best.as_ref().map(|best| predictions::numbers(&best.predictions));
     bundle::encode(&facts, &sets, predictions.as_deref().unwrap_or_default())
 }
@@ -66,7 +71,7 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
 /// Decodes a stage that [`encode`] wrote, with the digest of its key.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
     let Contents { facts, mut sets, mut numbers } = bundle::decode::<CurrentFacts>(bytes)?;
-    let CurrentFacts { key, start, epochs, partial, best, n_steps } = facts;
+    let CurrentFacts { key, start, epochs, partial, best, n_steps, ranked } = facts;
     let predictions = predictions::read(&mut numbers)?;
     let average = sets.remove("average");
     let mut set = |name: &str| sets.remove(name).unwrap_or_default();
@@ -77,7 +82,16 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
         average,
         n_steps,
     };
-    let best = best.map(|metrics| Best { metrics, weights: set("best"), predictions });
-    let state = StageState { done: Done { epochs, best }, partial, trainer };
+    let weights = set("best");
+    let best = best.map(|metrics| Best { metrics, soup: None, weights, predictions });
+    let ranked = ranked.into_iter().enumerate();
+    let ranked =
+        ranked.map(|(i, metrics)| Ranked { metrics, weights: set(&name_of_ranked(i)) }).collect();
+    let state = StageState { done: Done { epochs, best, ranked }, partial, trainer };
     Ok((key, Begun { facts: start, state }))
+}
+
+/// The name of the weights of one of the best epochs.
+fn name_of_ranked(position: usize) -> String {
+    format!("ranked {position}")
 }

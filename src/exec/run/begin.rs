@@ -295,7 +295,7 @@ impl Running<'_> {
         let directory = self.directory.to_path_buf();
         match &result {
             Ok(RunReport { history, best, failed, .. }) => {
-                let stage = history.stage(&best.stage).and_then(StageHistory::best_epoch);
+                let stage = history.stage(&best.stage).and_then(StageHistory::best_metrics);
                 observer.receive(&Event::RunFinished {
                     directory,
                     stage: best.stage.clone(),

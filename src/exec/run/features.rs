@@ -17,12 +17,13 @@ use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::cache::pool::{Lent, Pool};
 use crate::cache::records::{Fit, Room};
+use crate::dataset::augment::mixing::Mixture;
 use crate::dataset::examine::Dataset;
 use crate::dataset::loader::{Augmentation, Loader, Pass};
 use crate::dataset::order;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
 use crate::model::network::Network;
-use crate::spec::{AugmentationSpec, PipelineSpec, SamplingSpec, StageSpec};
+use crate::spec::{AugmentationSpec, MixingSpec, PipelineSpec, SamplingSpec, StageSpec};
 use crate::train::readout::Readout;
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 
@@ -41,6 +42,8 @@ pub(crate) struct StageImages<'a> {
     pub(crate) n_versions: Option<usize>,
     /// Which training images an epoch visits.
     pub(crate) sampling: SamplingSpec,
+    /// Random mixtures of the images of a training batch.
+    pub(crate) mixing: Option<MixingSpec>,
     /// How the outputs of the network are read.
     pub(crate) readout: Readout,
 }
@@ -56,7 +59,8 @@ impl StageImages<'_> {
 /// if each epoch of the stage augments or draws it anew.
 pub(crate) fn n_versions(spec: &PipelineSpec, stage: &StageSpec) -> Option<usize> {
     let (changes, views) = spec.augmentation_of(stage);
-    if spec.dataset.source.is_afresh() {
+    let is_mixed = stage.train().is_some_and(|train| train.mixing.is_some());
+    if spec.dataset.source.is_afresh() || is_mixed {
         None
     } else if changes.is_empty() {
         Some(1)
@@ -231,7 +235,7 @@ impl<'a> StageFeatures<'a> {
 
 impl FeatureSource for StageFeatures<'_> {
     fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_> {
-        let StageImages { dataset, train, changes, views, sampling, .. } = self.images;
+        let StageImages { dataset, train, changes, views, sampling, mixing, .. } = self.images;
         let in_order = self.stream.child("order").at(epoch as u64);
         let mut order = match sampling {
             SamplingSpec::Shuffled => order::shuffled(dataset, train, in_order),
@@ -256,6 +260,7 @@ impl FeatureSource for StageFeatures<'_> {
             (!changes.is_empty()).then_some(Augmentation { changes, stream, versions: turns });
         let versions = versions.unwrap_or(Versions::ONE);
         let kept = if self.images.are_plain() { &mut self.plain } else { &mut self.augmented };
+        let stream = self.stream.child("mixing").at(epoch as u64);
         FeaturePass::start(
             Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
             order,
@@ -263,6 +268,7 @@ impl FeatureSource for StageFeatures<'_> {
             kept.as_mut().map(|kept| (kept, versions)),
             epoch,
         )
+        .mixing(mixing.map(|spec| Mixing { spec, stream, step: n_steps }))
     }
 
     fn validation(&mut self) -> FeatureBatches<'_> {
@@ -273,7 +279,17 @@ impl FeatureSource for StageFeatures<'_> {
             self.plain.as_mut().map(|kept| (kept, Versions::ONE)),
             0,
         )
+        .mixing(None)
     }
+}
+
+/// The random mixtures of an epoch.
+struct Mixing {
+    spec: MixingSpec,
+    /// Random stream of the epoch. Each step has a child stream.
+    stream: SeedStream,
+    /// Number of the next step.
+    step: usize,
 }
 
 /// Images, and the extractor of their features.
@@ -298,6 +314,8 @@ struct FeaturePass<'a> {
     /// Loads the images of the pass that have no cached features.
     pass: Pass,
     kept: Option<(&'a mut Kept, Versions)>,
+    /// Mixtures of the images, whose features are not cached.
+    mixing: Option<Mixing>,
     /// How long the current batch waited for images; the time of the frozen part follows.
     waiting: Duration,
     frozen: Duration,
@@ -310,13 +328,13 @@ impl<'a> FeaturePass<'a> {
         augmentation: Option<&Augmentation>,
         kept: Option<(&'a mut Kept, Versions)>,
         round: usize,
-    ) -> FeatureBatches<'a> {
+    ) -> Self {
         let Extraction { images, extractor, shapes } = extraction;
         let missing = match &kept {
             Some((kept, versions)) => kept.missing(&order, *versions),
             None => order.clone(),
         };
-        Box::new(Self {
+        Self {
             extractor,
             dataset: images.dataset,
             shapes,
@@ -325,15 +343,33 @@ impl<'a> FeaturePass<'a> {
             pass: images.loader.start(missing, augmentation, round),
             order,
             kept,
+            mixing: None,
             waiting: Duration::ZERO,
             frozen: Duration::ZERO,
-        })
+        }
+    }
+
+    /// The pass over mixtures of its images.
+    fn mixing(self, mixing: Option<Mixing>) -> FeatureBatches<'a> {
+        Box::new(Self { mixing, ..self })
+    }
+
+    /// How the next batch is mixed.
+    fn next_mixture(&mut self) -> Option<Mixture> {
+        let Mixing { spec, stream, step } = self.mixing.as_mut()?;
+        let stream = stream.at(*step as u64);
+        *step += 1;
+        Mixture::draw(spec, self.pass.image_size(), stream)
     }
 
     /// The features of some images, cached or computed.
-    fn features(&mut self, visits: &[Visit]) -> Result<Features, TrainError> {
+    fn features(
+        &mut self,
+        visits: &[Visit],
+        mixture: Option<&Mixture>,
+    ) -> Result<Features, TrainError> {
         let Some((kept, versions)) = self.kept.take() else {
-            return self.extract(visits.len());
+            return self.extract(visits.len(), mixture);
         };
         let features = self.with_kept(visits, kept, versions);
         self.kept = Some((kept, versions));
@@ -349,7 +385,7 @@ impl<'a> FeaturePass<'a> {
     ) -> Result<Features, TrainError> {
         let new = match kept.missing(visits, versions).len() {
             0 => None,
-            n => Some(self.extract(n)?),
+            n => Some(self.extract(n, None)?),
         };
         let mut features = FeaturesInMaking::new(self.shapes, visits.len());
         let mut record = vec![0.0; features.record_len()];
@@ -368,10 +404,13 @@ impl<'a> FeaturePass<'a> {
         Ok(features.finish())
     }
 
-    /// Computes the features of the next `n` images of the pass.
-    fn extract(&mut self, n: usize) -> Result<Features, TrainError> {
+    /// Computes the features of the next `n` images of the pass, or of their mixtures.
+    fn extract(&mut self, n: usize, mixture: Option<&Mixture>) -> Result<Features, TrainError> {
         let start = Instant::now();
-        let batch = self.pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
+        let mut batch = self.pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
+        if let Some(mixture) = mixture {
+            mixture.apply(&mut batch.images);
+        }
         self.waiting = start.elapsed();
         let start = Instant::now();
         let features = self.extractor.extract(&batch)?;
@@ -392,13 +431,15 @@ impl Iterator for FeaturePass<'_> {
         let visits = self.order[self.at..end].to_vec();
         self.at = end;
         (self.waiting, self.frozen) = (Duration::ZERO, Duration::ZERO);
-        let features = self.features(&visits);
+        let mixture = self.next_mixture();
+        let features = self.features(&visits, mixture.as_ref());
         if features.is_err() {
             self.at = self.order.len();
         }
         let targets = visits.iter().map(|visit| self.dataset.target(visit.sample)).collect();
-        let Self { waiting, frozen, .. } = *self;
-        Some(features.map(|features| FeatureBatch { features, targets, visits, waiting, frozen }))
+        let (waiting, frozen, mixed) = (self.waiting, self.frozen, mixture.map(|how| how.share));
+        let batch = |features| FeatureBatch { features, targets, visits, mixed, waiting, frozen };
+        Some(features.map(batch))
     }
 }
 
@@ -499,6 +540,7 @@ mod tests {
                 views,
                 n_versions: Some(views.unwrap_or(1)),
                 sampling: SamplingSpec::Balanced,
+                mixing: None,
                 readout: Readout::Softmax,
             };
             let epochs = |memory: Option<usize>, pool: &Pool| {

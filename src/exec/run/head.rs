@@ -78,9 +78,11 @@ pub(super) fn run(
     audience.receive(&Event::HeadFitted { stage: name.clone(), fit: how.clone() })?;
     audience.receive(&Event::EpochFinished { stage: name, metrics, is_best: true, times })?;
     let name = stage.name.clone();
-    audience.receive(&Event::StageFinished { stage: name, best: metrics, patience: None })?;
+    let (soup, patience) = (None, None);
+    audience.receive(&Event::StageFinished { stage: name, best: metrics, soup, patience })?;
     let epochs = vec![FinishedEpoch { metrics, is_best: true, times }];
-    let best = Best { metrics, weights: head.clone(), predictions: validation.predictions };
+    let predictions = validation.predictions;
+    let best = Best { metrics, soup: None, weights: head.clone(), predictions };
     let fitted = Fitted { epochs, best, last_weights: head };
     parts.outcome(start, facts, fitted, Some(how))
 }
@@ -112,7 +114,7 @@ fn fit(
     let mut record = vec![];
     for version in 1..=n_versions {
         for batch in features.training(version, 0) {
-            let FeatureBatch { features, targets: of_batch, visits, waiting, frozen } = batch?;
+            let FeatureBatch { features, targets: of_batch, visits, waiting, frozen, .. } = batch?;
             times.waiting += waiting;
             times.frozen += frozen;
             let len = features.values.iter().map(|one| one.values().len() / visits.len()).sum();

@@ -72,7 +72,7 @@ impl Parts {
         let Start { stage, network, weights, .. } = *start;
         let first = network.first_trainable(stage.freeze());
         let names = |parameters: Vec<Parameter>| parameters.into_iter().map(|one| one.name);
-        let trained: Vec<String> = names(network.trainable_parameters(first)).collect();
+        let trained: Vec<String> = names(network.trained_parameters(stage)).collect();
         let mut moving = trained.clone();
         if let Some(TrainSpec { batch_norm: BatchNormSpec::Train { .. }, .. }) = stage.train() {
             moving.extend(names(network.running_means(first)));
@@ -157,6 +157,7 @@ pub(crate) fn train(
         goal: goal(spec, &images),
         weights: images.dataset.weights(),
         best_by: spec.best_by,
+        soup: spec.soup.map(|soup| soup.epochs),
         early_stopping: spec.early_stopping,
         stream: start.stream(),
         checkpoint_every: start.checkpoint_every,
@@ -213,6 +214,7 @@ fn outcome(
         n_trainable: facts.n_trainable,
         n_frozen_tensors,
         fit,
+        soup: best.soup,
         best: best.metrics,
         key: start.key.digest(),
     };
@@ -234,7 +236,7 @@ pub(super) fn facts(
     before: Evaluated,
 ) -> StageFacts {
     let Start { stage, network, n_epochs_before, .. } = *start;
-    let trainable = network.trainable_parameters(first);
+    let trainable = network.trained_parameters(stage);
     let first_with_weights = trainable.first().map_or(first, |parameter| parameter.layer);
     StageFacts {
         stage: stage.name.clone(),

@@ -33,8 +33,8 @@ use crate::run_dir::recorder;
 use crate::run_dir::verify;
 use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageKind, StageSpec};
 use crate::train::evaluate::Prediction;
-use crate::train::fit;
 use crate::train::readout::{Readout, Standard};
+use crate::train::schedule;
 
 /// The weights files of a stage.
 const WEIGHTS_FILES: [(FromWeights, &str); 2] =
@@ -128,7 +128,8 @@ impl Run<'_> {
     fn best<'o>(&self, outcomes: &'o [StageOutcome]) -> &'o StageOutcome {
         let by = self.best_by();
         let best = outcomes.iter().reduce(|best, next| {
-            let is_better = fit::is_better(&next.facts.record.best, &best.facts.record.best, by);
+            let is_better =
+                schedule::is_better(&next.facts.record.best, &best.facts.record.best, by);
             if is_better { next } else { best }
         });
         best.expect("a pipeline has at least one stage")
@@ -302,6 +303,7 @@ impl Run<'_> {
             views,
             n_versions: features::n_versions(self.spec, stage),
             sampling: stage.sampling(),
+            mixing: stage.train().and_then(|train| train.mixing),
             readout: *readout,
         };
         let (from, which) = stage.start();

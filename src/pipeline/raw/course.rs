@@ -141,6 +141,18 @@ pub(in crate::pipeline) struct RawAverage {
     pub(in crate::pipeline) decay: f64,
 }
 
+/// Average the weights of the best epochs at the end of the stage, as a greedy model soup (Wortsman et
+/// al. 2022): the best epoch by `best_by`, then each further one that does not make the average worse
+/// on the validation images.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawSoup {
+    /// Number of epochs to try, the best ones.
+    #[serde(default = "defaults::soup_epochs")]
+    #[schemars(range(min = 2, max = 100))]
+    pub(in crate::pipeline) epochs: usize,
+}
+
 /// End the stage early when `best_by` stops improving. The best weights are saved in any case.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

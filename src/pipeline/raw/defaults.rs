@@ -6,7 +6,7 @@ use super::{
     RawClassWeightsRule, RawDevice, RawDuplicates, RawErasedWith, RawFactors, RawFill, RawFit,
     RawHead, RawInterpolation, RawLabels, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch,
     RawResize, RawSampling, RawScale, RawSchedule, RawSearch, RawSplit, RawSplitBy, RawTarget,
-    RawTop,
+    RawTop, RawTrained,
 };
 
 pub(super) fn seed() -> u64 {
@@ -19,6 +19,26 @@ pub(super) fn batch_size() -> usize {
 
 pub(super) fn image_size() -> usize {
     160
+}
+
+pub(super) fn parameters() -> RawTrained {
+    RawTrained::All
+}
+
+pub(super) fn soup_epochs() -> usize {
+    3
+}
+
+pub(super) fn mixing_probability() -> f64 {
+    1.0
+}
+
+pub(super) fn mix_up_alpha() -> f64 {
+    0.2
+}
+
+pub(super) fn cut_mix_alpha() -> f64 {
+    1.0
 }
 
 pub(super) fn prefetch() -> RawPrefetch {

@@ -7,6 +7,7 @@ mod augmentation;
 mod course;
 mod dataset;
 pub(in crate::pipeline) mod defaults;
+mod mixing;
 mod model;
 mod objective;
 mod stage;
@@ -23,13 +24,14 @@ pub(super) use augmentation::{
 };
 pub(super) use course::{
     RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
-    RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawWarmup,
+    RawOneCycle, RawPlateau, RawSchedule, RawSoup, RawStepSchedule, RawWarmup,
 };
 pub(super) use dataset::{
     Auto, RawAlpha, RawArchive, RawClasses, RawColumns, RawDataset, RawDownload, RawDuplicates,
     RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames,
     RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget,
 };
+pub(super) use mixing::{RawCutMix, RawMixUp, RawMixing};
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
     RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
@@ -40,7 +42,7 @@ pub(super) use objective::{
 };
 pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawHeadFit, RawL2, RawLayer,
-    RawOptimizer, RawPenalty, RawSgd, RawStage, RawTrain,
+    RawOptimizer, RawPenalty, RawSgd, RawStage, RawTrain, RawTrained,
 };
 pub(super) use sweep::{RawHalving, RawOver, RawRange, RawRankBy, RawScale, RawSearch, RawSweep};
 pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::augmentation::RawAugmentation;
 use super::course::{
-    RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawWarmup,
+    RawAverage, RawBatchNorm, RawClipping, RawEarlyStopping, RawSchedule, RawSoup, RawWarmup,
 };
 use super::dataset::Auto;
 use super::defaults;
+use super::mixing::RawMixing;
 use super::objective::{RawClassWeights, RawLoss, RawSampling};
 use super::task::{RawEvaluate, RawExport};
 
@@ -67,6 +68,15 @@ pub(in crate::pipeline) struct RawTrain {
     pub(in crate::pipeline) schedule: RawSchedule,
     /// Increase the learning rate linearly at the start of the stage.
     pub(in crate::pipeline) warmup: Option<RawWarmup>,
+    /// Layer-wise learning-rate decay: the learning rate of each block is that of the block after it,
+    /// times this factor, such as 0.8. The head has the full rate. By default all layers have the
+    /// same rate.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
+    pub(in crate::pipeline) layer_decay: Option<f64>,
+    /// Which weights of the base model to train, in layers that are not frozen. The head is always
+    /// trained.
+    #[serde(default = "defaults::parameters")]
+    pub(in crate::pipeline) parameters: RawTrained,
     /// Which statistics the batch normalization of trained layers uses.
     #[serde(default = "defaults::batch_norm")]
     pub(in crate::pipeline) batch_norm: RawBatchNorm,
@@ -86,6 +96,11 @@ pub(in crate::pipeline) struct RawTrain {
     pub(in crate::pipeline) gradient_clipping: Option<RawClipping>,
     /// Evaluate and save an exponential moving average (EMA) of the weights instead of the weights.
     pub(in crate::pipeline) weight_average: Option<RawAverage>,
+    /// At the end of the stage, average the weights of its best epochs (a model soup), if that is not
+    /// worse than the best epoch alone.
+    pub(in crate::pipeline) soup: Option<RawSoup>,
+    /// Train on random mixtures of the images of a batch, whose targets are mixed likewise.
+    pub(in crate::pipeline) mixing: Option<RawMixing>,
     /// Validation metric that selects the best epoch.
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,
@@ -168,6 +183,18 @@ pub(in crate::pipeline) enum RawFreeze {
     All,
     /// None of it, so that all weights are trained.
     None,
+}
+
+/// Which weights of the base model to train.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::pipeline) enum RawTrained {
+    /// All of them.
+    All,
+    /// Only the scales and shifts of normalization.
+    Normalization,
+    /// Only the biases of layers and the shifts of normalization (`BitFit`).
+    Biases,
 }
 
 /// A layer of the base model.

@@ -3,12 +3,12 @@
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
     RawAverage, RawBatchNorm, RawBestBy, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
-    RawOneCycle, RawPlateau, RawSchedule, RawStepSchedule, RawTrain, RawWarmup,
+    RawOneCycle, RawPlateau, RawSchedule, RawSoup, RawStepSchedule, RawTrain, RawWarmup,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     AverageSpec, BatchNormSpec, BestBy, ClippingSpec, EarlyStoppingSpec, FreezeSpec, ScheduleSpec,
-    WarmupSpec,
+    SoupSpec, WarmupSpec,
 };
 
 pub(super) fn batch_norm(
@@ -76,6 +76,20 @@ pub(super) fn clipping(raw: RawClipping) -> ClippingSpec {
 
 pub(super) fn average(raw: RawAverage) -> AverageSpec {
     AverageSpec { decay: raw.decay }
+}
+
+pub(super) fn soup(
+    RawSoup { epochs }: RawSoup,
+    n_epochs: usize,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) -> SoupSpec {
+    if epochs > n_epochs {
+        let message = format!("a soup of {epochs} epochs is made of a stage with {n_epochs}");
+        let problem = Problem::new(Code::Conflict, at.key("soup"), message);
+        problems.push(problem.hint("train for more epochs, or write `soup: { epochs: 2 }`"));
+    }
+    SoupSpec { epochs }
 }
 
 pub(super) fn early_stopping(raw: RawEarlyStopping) -> EarlyStoppingSpec {

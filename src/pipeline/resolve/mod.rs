@@ -5,6 +5,7 @@ mod augmentation;
 mod course;
 mod dataset;
 mod fit;
+mod mixing;
 mod model;
 mod objective;
 mod preprocessing;
@@ -14,6 +15,7 @@ mod start;
 pub(super) mod sweep;
 mod target;
 mod tasks;
+mod trained;
 
 use std::cell::RefCell;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{augmentation, check_name, course, fit, objective, start, tasks};
+use super::{augmentation, check_name, course, fit, mixing, objective, start, tasks, trained};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::architecture;
@@ -43,7 +43,7 @@ pub(super) fn resolve(
         let (kind, at) = match raw {
             RawStage::Train(raw) => {
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
-                let given = (base.as_ref(), dataset.target);
+                let given = Given { base: base.as_ref(), model, target: dataset.target };
                 let spec = train(raw, from, given, &at.key("train"), problems);
                 let kind = StageKind::Train(Box::new(spec));
                 stages.push(StageSpec { name: name.clone(), kind });
@@ -74,10 +74,19 @@ pub(super) fn resolve(
     (in_order(stages, problems), tasks.into_iter().map(|(task, _)| task).collect())
 }
 
+/// What a stage works on.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    /// The layers of the base model, unless it is a file.
+    base: Option<&'a Graph>,
+    model: &'a ModelSpec,
+    target: TargetSpec,
+}
+
 fn train(
     raw: &RawTrain,
     from: Option<String>,
-    (base, target): (Option<&Graph>, TargetSpec),
+    Given { base, model, target }: Given<'_>,
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
@@ -99,6 +108,7 @@ fn train(
     };
     let (schedule, warmup) = course::schedule(raw, at, problems);
     let class_weights = objective::class_weights(&raw.class_weights);
+    let (parameters, layer_decay) = trained::resolve(raw, &freeze, model, at, problems);
     TrainSpec {
         from,
         from_weights,
@@ -108,6 +118,8 @@ fn train(
         optimizer: optimizer(raw.optimizer),
         schedule,
         warmup,
+        layer_decay,
+        parameters,
         batch_norm: course::batch_norm(raw.batch_norm, &freeze, at, problems),
         freeze,
         loss: objective::loss(raw.loss, target),
@@ -116,6 +128,8 @@ fn train(
         class_weights,
         gradient_clipping: raw.gradient_clipping.map(course::clipping),
         weight_average: raw.weight_average.map(course::average),
+        soup: raw.soup.map(|soup| course::soup(soup, raw.epochs, at, problems)),
+        mixing: raw.mixing.map(|raw| mixing::resolve(raw, &at.key("mixing"), problems)),
         early_stopping: raw.early_stopping.map(course::early_stopping),
         best_by: course::best_by(raw.best_by),
         micro_batches: raw.micro_batches,

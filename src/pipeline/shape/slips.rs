@@ -23,7 +23,7 @@ const FOCAL: &str = "gamma";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
 
-const SLIPS: [Slip; 39] = [
+const SLIPS: [Slip; 44] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -203,6 +203,34 @@ const SLIPS: [Slip; 39] = [
     },
     Slip {
         home: TRAIN,
+        names: &["mixup", "mix_up", "mixup_alpha", "cutmix", "cut_mix", "cutmix_alpha", "mix"],
+        hint: "write `mixing: { mix_up: { alpha: 0.2 } }` or `mixing: { cut_mix: {} }`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &[
+            "llrd",
+            "layerwise_lr_decay",
+            "layer_wise_lr_decay",
+            "lr_decay",
+            "layerwise_decay",
+            "lr_mult",
+        ],
+        hint: "write `layer_decay: 0.8`, the learning rate of each block as a fraction of that of the \
+               block after it",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["bitfit", "train_bn", "norm_only", "bias_only", "trainable_parameters"],
+        hint: "write `parameters: normalization` or `parameters: biases`",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["swa", "model_soup", "greedy_soup", "average_checkpoints", "top_k_average"],
+        hint: "write `soup: { epochs: 3 }`",
+    },
+    Slip {
+        home: TRAIN,
         names: &["class_weight", "sample_weight", "pos_weight", "weighted_loss", "cls_pw"],
         hint: "write `class_weights: balanced`",
     },
@@ -217,6 +245,11 @@ const SLIPS: [Slip; 39] = [
         hint: "write `sampling: balanced`",
     },
     Slip { home: TRAIN, names: &["metrics"], hint: "remove it: all metrics are computed" },
+    Slip {
+        home: PIPELINE,
+        names: &["mixup", "mix_up", "cutmix", "cut_mix", "mixing"],
+        hint: "write it in a stage that trains: `mixing: { mix_up: {} }`",
+    },
     // The pipeline.
     Slip { home: PIPELINE, names: &["data", "datasets"], hint: "write `dataset`" },
     Slip {
@@ -227,7 +260,7 @@ const SLIPS: [Slip; 39] = [
 ];
 
 /// Names that other libraries have for random changes of images.
-const CHANGES: [(&[&str], &str); 15] = [
+const CHANGES: [(&[&str], &str); 16] = [
     (
         &["randomhorizontalflip", "horizontal_flip", "hflip", "fliplr", "randomflip", "flip"],
         "write `random_flip: horizontal`",
@@ -287,6 +320,11 @@ const CHANGES: [(&[&str], &str); 15] = [
     (
         &["trivialaugment", "trivialaugmentwide", "trivial_augment_wide", "ta_wide"],
         "write `trivial_augment: {}`",
+    ),
+    (
+        &["mixup", "mix_up", "random_mixup", "cutmix", "cut_mix", "random_cutmix", "mixing"],
+        "images of a batch are mixed in a stage that trains: write \
+         `mixing: { mix_up: {}, cut_mix: {} }` there",
     ),
     (&["augmix", "aug_mix_augment", "randomaugmix"], "write `aug_mix: {}`"),
 ];

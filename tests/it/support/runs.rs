@@ -86,6 +86,39 @@ stages:
       early_stopping: { patience: 3, min_delta: 0.3 }
 ";
 
+/// Three stages with what there is to fine-tune with.
+pub const FINE_TUNING: &str = "\
+version: 1
+seed: 5
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+augmentation:
+  - random_flip: both
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  last:
+    train:
+      unfreeze_last: 3
+      epochs: 4
+      layer_decay: 0.5
+      soup: { epochs: 3 }
+      mixing: { mix_up: { alpha: 0.4 }, cut_mix: {}, probability: 0.8 }
+      weight_average: { decay: 0.5 }
+  scales:
+    train:
+      unfreeze_from: block_10
+      epochs: 2
+      parameters: normalization
+      class_weights: balanced
+      mixing: { mix_up: {} }
+  shifts:
+    train:
+      freeze: none
+      epochs: 2
+      parameters: biases
+      soup: { epochs: 2 }
+      mixing: { cut_mix: {} }
+";
+
 /// Two stages with all that there is for uneven classes. The split leaves more of one class than of
 /// the other to train on.
 pub const UNEVEN: &str = "\

@@ -1,0 +1,170 @@
+//! What there is to fine-tune with: layer-wise learning rates, parts of the weights, soups and
+//! mixtures of images.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use alpaca_run::base::tensor::Tensor;
+use serde_json::Value;
+
+use crate::reference::tensors;
+use crate::support::pictures::Workshop;
+use crate::support::program::{Said, alpaca_run};
+use crate::support::runs::{FINE_TUNING, assert_same_files, manifest, run};
+
+type Weights = BTreeMap<String, Tensor>;
+
+/// The weights of a stage.
+fn weights(run: &Path, stage: &str, name: &str) -> Weights {
+    tensors(&run.join(format!("weights/{stage}/{name}.safetensors")))
+}
+
+/// The names of tensors that differ.
+fn changed(before: &Weights, after: &Weights) -> BTreeSet<String> {
+    let names = before.iter().filter(|(name, values)| after[*name] != **values);
+    names.map(|(name, _)| name.clone()).collect()
+}
+
+#[test]
+fn a_fine_tuned_run_is_the_same_on_any_number_of_threads() {
+    let workshop = Workshop::new(FINE_TUNING, 3);
+    for n_threads in ["1", "3"] {
+        let said = run(&workshop, &["--threads", n_threads]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+    let verified = alpaca_run(&["verify", &workshop.text("runs/small")]);
+    assert_eq!(verified.code, Some(0), "{}", verified.out);
+}
+
+#[test]
+fn only_the_wanted_weights_and_the_head_are_trained() {
+    let workshop = Workshop::new(FINE_TUNING, 3);
+    let said = run(&workshop, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    let of = |stage: &str, name: &str| weights(&directory, stage, name);
+    for (stage, before, roles) in [
+        ("scales", of("last", "best"), ["/gamma", "/beta"]),
+        ("shifts", of("scales", "best"), ["/bias", "/beta"]),
+    ] {
+        let changed = changed(&before, &of(stage, "last"));
+        assert!(changed.contains("head/kernel") && changed.contains("head/bias"), "{changed:?}");
+        let of_base: Vec<&String> =
+            changed.iter().filter(|name| !name.starts_with("head/")).collect();
+        let is_wanted = |name: &&&String| roles.iter().any(|role| name.ends_with(role));
+        assert!(of_base.iter().all(|name| is_wanted(&name)), "{stage}: {of_base:?}");
+        assert!(of_base.len() > 10, "{stage}: {of_base:?}");
+    }
+    let stages = manifest(&directory)["stages"].clone();
+    let n_trained = |at: usize| stages[at]["n_trainable"].as_u64().unwrap();
+    assert!(n_trained(1) < n_trained(0) / 10, "{stages}");
+}
+
+/// The average of the epochs that are named is the best, and at least as good as each of them.
+#[test]
+fn a_soup_is_the_best_of_its_stage_and_said_everywhere() {
+    let workshop = Workshop::new(FINE_TUNING, 3);
+    let mut n_soups = 0;
+    for (run_number, rate) in ["1e-3", "1e-2", "3e-2", "1e-1"].into_iter().enumerate() {
+        let rate = format!("stages.last.optimizer.adam.learning_rate={rate}");
+        let said = run(&workshop, &["-S", &rate, "-S", "stages.last.epochs=6"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let name =
+            if run_number == 0 { "small".to_owned() } else { format!("small-{}", run_number + 1) };
+        n_soups += usize::from(check_soup(&workshop.path("runs").join(name), &said));
+    }
+    assert!(n_soups > 0);
+}
+
+/// Checks the soup of the first stage of a run; `false` if there is none.
+fn check_soup(directory: &Path, said: &Said) -> bool {
+    let stage = &manifest(directory)["stages"][0];
+    let Some(soup) = stage["soup"].as_array() else { return false };
+    let soup: Vec<u64> = soup.iter().map(|epoch| epoch.as_u64().unwrap()).collect();
+    assert!((2..=3).contains(&soup.len()), "{stage}");
+    let metrics = std::fs::read_to_string(directory.join("metrics.csv")).unwrap();
+    let rows = metrics.lines().filter(|line| line.starts_with("last,"));
+    let losses: Vec<f64> =
+        rows.map(|row| row.split(',').nth(4).unwrap().parse().unwrap()).collect();
+    let reached = stage["best"]["validation"]["loss"].as_f64().unwrap();
+    assert!(losses.iter().all(|loss| reached <= loss + 1e-6), "{reached}: {losses:?}");
+    // The epochs are in the order of their losses.
+    let of_soup: Vec<f64> = soup.iter().map(|&epoch| losses[epoch as usize - 1]).collect();
+    assert!(of_soup.is_sorted(), "{of_soup:?}");
+    let numbers: Vec<String> = soup.iter().map(u64::to_string).collect();
+    let (last, others) = numbers.split_last().unwrap();
+    let words = format!("average of epochs {} and {last}", others.join(", "));
+    assert!(said.out.contains(&words), "{}", said.out);
+    assert!(said.err.contains(&words), "{}", said.err);
+    let report = std::fs::read_to_string(directory.join("report.html")).unwrap();
+    assert!(report.contains(&words));
+    let events = std::fs::read_to_string(directory.join("events.jsonl")).unwrap();
+    let finished = events.lines().find(|line| line.contains("stage_finished")).unwrap();
+    let finished: Value = serde_json::from_str(finished).unwrap();
+    assert_eq!(finished["event"]["stage_finished"]["soup"], stage["soup"], "{finished}");
+    true
+}
+
+/// A step of gradient descent moves weights by their gradient times the learning rate.
+#[test]
+fn each_block_has_a_fraction_of_the_rate_of_the_block_after_it() {
+    let stage = "\
+stages:
+  last:
+    train:
+      unfreeze_from: block_14
+      epochs: 1
+      optimizer: { sgd: { learning_rate: 0.5 } }
+";
+    let (head, _) = FINE_TUNING.split_once("stages:").unwrap();
+    let one_step = head.replace("batch_size: 5", "batch_size: 100");
+    let workshop = Workshop::new(&format!("{one_step}{stage}"), 3);
+    for decay in ["1", "0.5"] {
+        let said = run(&workshop, &["-S", &format!("stages.last.layer_decay={decay}")]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let said = run(&workshop, &["-S", "stages.last.optimizer.sgd.learning_rate=1e-30"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let [full, decayed, before] =
+        ["small", "small-2", "small-3"].map(|run| workshop.path("runs").join(run));
+    let [full, decayed, before] = [full, decayed, before].map(|run| weights(&run, "last", "last"));
+    for (layer, expected) in [
+        ("head/kernel", 1.0),
+        ("Conv_1/kernel", 0.5),
+        ("block_16_project/kernel", 0.25),
+        ("block_16_expand/kernel", 0.25),
+        ("block_15_depthwise/depthwise_kernel", 0.125),
+        ("block_14_project_BN/gamma", 0.0625),
+    ] {
+        let move_of = |after: &Weights| -> f64 {
+            let pairs = after[layer].values().iter().zip(before[layer].values());
+            pairs.map(|(after, before)| f64::from((after - before).abs())).sum()
+        };
+        let (full, decayed) = (move_of(&full), move_of(&decayed));
+        assert!(full > 0.0, "{layer}");
+        assert!((decayed / full - expected).abs() < 0.02 * expected, "{layer}: {}", decayed / full);
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let workshop = Workshop::new(FINE_TUNING, 2);
+    for (change, message) in [
+        (
+            "stages.last.freeze=all",
+            "`layer_decay` has no effect when the whole base model is frozen",
+        ),
+        ("stages.shifts.freeze=all", "`parameters` has no effect when the whole base model is"),
+        ("stages.last.mixing={}", "`mixing` does not say how images are mixed"),
+        ("stages.last.soup.epochs=5", "a soup of 5 epochs is made of a stage with 4"),
+        ("stages.last.soup.epochs=1", "must be between 2 and 100"),
+        ("stages.last.mixing.probability=0", "must be above 0"),
+        ("stages.last.mixing.mix_up.alpha=-1", "must be above 0"),
+        ("stages.last.layer_decay=1.5", "must be"),
+    ] {
+        let said = run(&workshop, &["-S", change]);
+        assert_eq!(said.code, Some(2), "{change}: {}", said.err);
+        assert!(said.err.contains(message), "{change}: {}", said.err);
+    }
+}
