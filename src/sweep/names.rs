@@ -6,6 +6,13 @@ use serde_json::Value;
 pub(super) fn written(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(entries) if !entries.is_empty() => {
+            let entries = entries.iter().map(|(key, value)| format!("{key}: {}", written(value)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }
@@ -28,6 +35,13 @@ pub(super) fn short_keys(keys: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_look_as_in_a_pipeline() {
+        let value = serde_json::json!({ "adam": { "learning_rate": 0.1, "betas": [1, "b"] } });
+        assert_eq!(written(&value), "{ adam: { learning_rate: 0.1, betas: [1, b] } }");
+        assert_eq!(written(&serde_json::json!({})), "{}");
+    }
 
     #[test]
     fn keys_are_as_short_as_they_can_be() {

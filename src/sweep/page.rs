@@ -24,15 +24,33 @@ pub fn render(result: &SweepResult) -> String {
     let title = format!("{}, {}", result.name, text::count(n_arms, "arm"));
     let mut body = format!("<h1>{}</h1>\n", escape(&title));
     for sentence in sentences(result) {
-        let _ = writeln!(body, "<p>{}</p>", escape(&sentence));
+        let _ = writeln!(body, "<p>{}</p>", with_code(&sentence));
     }
     body.push_str(&html::heading("Arms"));
     let _ = writeln!(body, "<div class=\"plots\">\n{}</div>", render_plot(result));
     body.push_str(&html::heading("Ranking"));
     let (heads, rows) = ranking(result);
-    let right: Vec<usize> = (0..heads.len() - 1).collect();
+    // The first cell heads the row, and narrow pages have no room for two of them.
+    let joined = |cells: Vec<String>| -> Vec<String> {
+        let first = format!("{}. arm {}", cells[0], cells[1]).replace("–. ", "");
+        std::iter::once(first).chain(cells.into_iter().skip(2)).collect()
+    };
+    let heads: Vec<String> =
+        std::iter::once("arm".to_owned()).chain(heads.into_iter().skip(2)).collect();
+    let rows: Vec<Vec<String>> = rows.into_iter().map(joined).collect();
+    let right: Vec<usize> = (1..heads.len()).collect();
     body.push_str(&html::long_table(&heads, &rows, &right, super::TABLE));
     html::document(&title, &body)
+}
+
+/// A sentence as HTML, with what is in backticks as code.
+fn with_code(sentence: &str) -> String {
+    let parts = sentence.split('`').enumerate();
+    let parts = parts.map(|(at, part)| match at % 2 {
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
+    });
+    parts.collect()
 }
 
 /// Renders all arms across an axis for each key and one for their result.

@@ -50,7 +50,9 @@ pub(super) fn sentences(result: &SweepResult) -> Vec<String> {
     }
     sentences.push(who_is_apart(result));
     sentences.extend(of.needed.map(|needed| what_is_needed(result, &needed)));
-    sentences.extend(of.expected.map(|expected| {
+    // Of arms that are far apart, the best would be chosen on other images too.
+    let expected = of.expected.filter(|expected| four(*expected) != four(best.mean));
+    sentences.extend(expected.map(|expected| {
         format!(
             "The {by} of the best arm is too good, because the arm was chosen by it: on other images, \
              {} can be expected of an arm that is chosen this way.",

@@ -270,7 +270,7 @@ fn an_arm_that_diverges_fails_alone() {
     let section = "\
 sweep:
   over:
-    stages.transfer.train.optimizer: [{ sgd: { learning_rate: 1e+30 } }, { adam: {} }]
+    stages.transfer.train.optimizer: [{ sgd: { learning_rate: 1e+38 } }, { adam: {} }]
 ";
     let workshop = workshop(section);
     let more = ["--no-cache", "-S", "stages.transfer.epochs=3"];

@@ -5,7 +5,7 @@ use super::short::short;
 use super::svg::{CHARACTER, LINE, MARGIN, RIGHT, SUMMARY, Svg, TITLE, WIDTH};
 
 /// The distance between two axes.
-const ROW: f64 = 58.0;
+const ROW: f64 = 66.0;
 /// The position of the first axis.
 const TOP: f64 = 104.0;
 /// The ends of an axis.
