@@ -69,6 +69,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Data(arguments) => command::data::run(&arguments, settings, terminal),
         Command::Models(arguments) => command::models::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),
+        Command::LrFind(arguments) => command::lr_find::run(&arguments, settings, terminal),
         Command::Bench(arguments) => command::bench::run(&arguments, settings, terminal),
         Command::Schema(arguments) => command::schema::run(&arguments, terminal),
     }

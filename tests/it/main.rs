@@ -44,6 +44,7 @@ mod layouts;
 mod layer_definitions;
 mod layers_command;
 mod losses;
+mod lr_find;
 mod metrics;
 mod models_command;
 mod networks;

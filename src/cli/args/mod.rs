@@ -18,8 +18,8 @@ pub(in crate::cli) use runs::{
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
-    DataArguments, FetchArguments, ModelsArguments, PredictArguments, SchemaArguments, SchemaOf,
-    ThresholdArgument,
+    DataArguments, FetchArguments, LrFindArguments, ModelsArguments, PredictArguments,
+    SchemaArguments, SchemaOf, ThresholdArgument,
 };
 
 /// Train image classifiers from a YAML pipeline and a directory of images
@@ -93,6 +93,9 @@ impl Arguments {
             }
             Command::Reproduce(reproduce) => {
                 Shared { network: Some(&reproduce.network), ..of_machine(&reproduce.machine) }
+            }
+            Command::LrFind(find) => {
+                Shared { network: Some(&find.network), ..of_machine(&find.machine) }
             }
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
@@ -221,6 +224,11 @@ pub(in crate::cli) enum Command {
     /// List the layers of the model, and which are frozen in each stage
     #[command(after_help = "Example:\n  alpaca-run layers pipelines/finetune.yaml")]
     Layers(PipelineArguments),
+    /// Find a learning rate: train with a growing one, and see where the loss falls
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run lr-find pipelines/finetune.yaml\n  \
+                      alpaca-run lr-find pipelines/finetune.yaml --stage finetune --svg rates.svg")]
+    LrFind(LrFindArguments),
     /// Measure how fast each part of a pipeline runs on this machine
     #[command(after_help = "Example:\n  alpaca-run bench pipelines/finetune.yaml")]
     Bench(BenchArguments),

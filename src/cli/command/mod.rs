@@ -10,6 +10,7 @@ pub(super) mod export;
 pub(super) mod fetch;
 pub(super) mod folds;
 pub(super) mod layers;
+pub(super) mod lr_find;
 pub(super) mod models;
 pub(super) mod plan;
 pub(super) mod predict;

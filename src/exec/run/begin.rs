@@ -206,7 +206,7 @@ impl Session {
 pub struct Planned {
     /// The planned stages and tasks.
     pub plan: Plan,
-    context: RunContext,
+    pub(super) context: RunContext,
     known: ImagesRead,
     clock: Clock,
 }

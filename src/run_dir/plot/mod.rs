@@ -11,6 +11,7 @@ pub mod parallel;
 mod palette;
 mod ranking;
 mod rate;
+pub mod rates;
 mod scale;
 pub mod sheet;
 mod several;
