@@ -1,12 +1,14 @@
 //! The arms of a sweep as pipelines, and all of their problems at once.
 
+use serde_json::Value;
+
 use super::Fetching;
 use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
-use crate::exec::prepare;
+use crate::exec::prepare::{self, Prepared};
 use crate::pipeline::diagnostic;
 use crate::pipeline::load::{Loaded, Rejected};
-use crate::spec::{SearchSpec, SweepSpec};
+use crate::spec::{PipelineSpec, SearchSpec, SweepSpec};
 use crate::sweep::search::{self, Trial};
 use crate::sweep::tasks::{self, Task};
 
@@ -15,6 +17,62 @@ pub(super) struct Arms {
     pub(super) sweep: SweepSpec,
     pub(super) trials: Vec<Trial>,
     pub(super) tasks: Vec<Task>,
+}
+
+/// Checks datasets and weights, once for arms in a row that have the same.
+#[derive(Default)]
+pub(super) struct Preparing {
+    last: Option<(Value, Prepared)>,
+}
+
+impl Preparing {
+    /// Checks the dataset and the weights of a pipeline.
+    pub(super) fn prepare(
+        &mut self,
+        loaded: &Loaded,
+        settings: &Settings,
+    ) -> Result<Prepared, Rejected> {
+        let decisive = decisive(&loaded.spec);
+        if let Some((last, prepared)) = &self.last
+            && *last == decisive
+        {
+            return Ok(prepared.clone());
+        }
+        let prepared = prepare::prepare(&loaded.spec, settings.cache_folder.as_deref());
+        let prepared = prepared.map_err(|problems| loaded.reject(problems))?;
+        self.last = Some((decisive, prepared.clone()));
+        Ok(prepared)
+    }
+}
+
+/// The values of a pipeline that may decide whether its dataset and weights can be used: all but
+/// those that are known not to.
+fn decisive(spec: &PipelineSpec) -> Value {
+    /// Values of a stage that only decide how it trains.
+    const OF_TRAINING: [&str; 8] = [
+        "epochs",
+        "optimizer",
+        "schedule",
+        "warmup",
+        "label_smoothing",
+        "gradient_clipping",
+        "weight_average",
+        "early_stopping",
+    ];
+    let mut values = serde_json::to_value(spec).expect("a spec is plain data");
+    let mut remove = |path: &str, key: &str| {
+        if let Some(Value::Object(entries)) = values.pointer_mut(path) {
+            entries.remove(key);
+        }
+    };
+    remove("", "name");
+    remove("", "seed");
+    remove("/dataset/split", "fold");
+    for stage in &spec.stages {
+        let path = format!("/stages/{}/train", stage.name);
+        OF_TRAINING.iter().for_each(|key| remove(&path, key));
+    }
+    values
 }
 
 impl Arms {
@@ -54,10 +112,11 @@ impl Arms {
                 Err(more) => reject(more),
             }
         }
+        let mut preparing = Preparing::default();
         for arm in pipelines {
             fetching.fetch(&arm, settings, None)?;
-            if let Err(problems) = prepare::prepare(&arm.spec, settings.cache_folder.as_deref()) {
-                reject(arm.reject(problems));
+            if let Err(more) = preparing.prepare(&arm, settings) {
+                reject(more);
             }
         }
         match rejected {

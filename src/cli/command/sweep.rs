@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::arms::Arms;
+use super::arms::{Arms, Preparing};
 use super::run::{failure, perform, session};
 use super::{Fetching, load, on_threads, pipeline_directory};
 use crate::base::digest::Digest;
@@ -48,7 +48,8 @@ pub(in crate::cli) fn run(
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
-    let mut sweep = Sweep { settings, terminal, session, loaded, known: None };
+    let mut sweep =
+        Sweep { settings, terminal, session, loaded, known: None, preparing: Preparing::default() };
     let keys = arms.tasks.iter().map(|task| sweep.keys(task)).collect::<Result<Vec<_>, _>>()?;
     if arguments.dry_run {
         let text = sweep::render_arms(&arms.sweep, &arms.trials);
@@ -137,6 +138,7 @@ struct Sweep<'a> {
     loaded: Loaded,
     /// The images, once they have been read.
     known: Option<ImagesRead>,
+    preparing: Preparing,
 }
 
 impl Sweep<'_> {
@@ -151,7 +153,8 @@ impl Sweep<'_> {
 
     /// The keys of the stages of a run. Finds whether its dataset can be split before anything runs.
     fn keys(&mut self, task: &Task) -> Result<Vec<Digest>, Failure> {
-        let (loaded, prepared) = self.prepare(task)?;
+        let loaded = self.loaded.with(&task.settings).map_err(Failure::Rejected)?;
+        let prepared = self.preparing.prepare(&loaded, self.settings).map_err(Failure::Rejected)?;
         let Self { settings, session, .. } = self;
         let surveyed =
             on_threads(settings, || session.survey(&loaded.spec, prepared, self.known.as_ref()))?;
