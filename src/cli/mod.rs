@@ -52,6 +52,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
         Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
         Command::Folds(arguments) => command::folds::run(&arguments, settings, terminal),
+        Command::Sweep(arguments) => command::sweep::run(&arguments, settings, terminal),
         Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),
         Command::Fetch(arguments) => command::fetch::run(&arguments, settings, terminal),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments, settings, terminal),

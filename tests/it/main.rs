@@ -63,6 +63,7 @@ mod runs_command;
 mod schema;
 mod several_labels;
 mod support;
+mod sweep;
 mod temperatures;
 mod thresholds;
 mod training_from_scratch;

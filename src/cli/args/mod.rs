@@ -14,7 +14,7 @@ use crate::spec::FromWeights;
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
-    ThresholdsArguments, VerifyArguments,
+    SweepArguments, ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
@@ -84,6 +84,9 @@ impl Arguments {
             | Command::Watch(WatchArguments { run, .. })
             | Command::Folds(FoldsArguments { run, .. }) => {
                 Shared { network: Some(&run.network), ..of_machine(&run.machine) }
+            }
+            Command::Sweep(sweep) => {
+                Shared { network: Some(&sweep.network), ..of_machine(&sweep.machine) }
             }
             Command::Resume(resume) => {
                 Shared { network: Some(&resume.network), ..of_machine(&resume.machine) }
@@ -172,6 +175,13 @@ pub(in crate::cli) enum Command {
     #[command(after_help = "Example:\n  \
                       alpaca-run folds pipelines/photos.yaml -S dataset.directory=photos --folds 5")]
     Folds(FoldsArguments),
+    /// Run a pipeline with several values, and report which can be told apart
+    ///
+    /// The pipeline lists the values under `sweep`. Started again, it continues where it stopped.
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run sweep pipelines/sweep.yaml --dry-run\n  \
+                      alpaca-run sweep pipelines/sweep.yaml")]
+    Sweep(SweepArguments),
     /// Resume a run that was interrupted
     #[command(after_help = "Example:\n  alpaca-run resume runs/finetune")]
     Resume(ResumeArguments),

@@ -24,6 +24,8 @@ mod members;
 mod runs_differ;
 mod thresholds;
 pub(super) mod schema;
+mod arms;
+pub(super) mod sweep;
 pub(super) mod verify;
 pub(super) mod watch;
 

@@ -7,6 +7,7 @@ mod curves;
 mod estimates;
 pub mod measured;
 pub mod overlay;
+pub mod parallel;
 mod palette;
 mod ranking;
 mod rate;
