@@ -44,7 +44,7 @@ pub(crate) const MANIFESTS: [&str; 4] = [
 pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
-pub(crate) const SHOWING: [&str; 18] = [
+pub(crate) const SHOWING: [&str; 20] = [
     "annotate-snippets",
     "anyhow",
     "base64",
@@ -54,12 +54,14 @@ pub(crate) const SHOWING: [&str; 18] = [
     "md-5",
     "mimalloc",
     "notify",
+    "rand",
     "roxmltree",
     "saphyr-parser",
     "schemars",
     "serde_yaml",
     "sha2",
     "signal-hook",
+    "tpe",
     "tracing",
     "tracing-subscriber",
     "ureq",

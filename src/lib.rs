@@ -20,6 +20,8 @@
 //! - [`run_dir`]: the run directory, which holds the results.
 //! - [`mod@diff`]: compares runs.
 //! - [`report`]: writes the HTML report of a run.
+//! - [`mod@folds`]: summarizes a cross-validation.
+//! - [`mod@sweep`]: searches over values of a pipeline.
 //! - [`exec`]: combines everything above into a run.
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]
@@ -40,5 +42,6 @@ pub mod run_dir;
 pub mod diff;
 pub mod report;
 pub mod folds;
+pub mod sweep;
 pub mod exec;
 pub mod cli;

@@ -52,6 +52,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
         Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
         Command::Folds(arguments) => command::folds::run(&arguments, settings, terminal),
+        Command::Sweep(arguments) => command::sweep::run(&arguments, settings, terminal),
         Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),
         Command::Fetch(arguments) => command::fetch::run(&arguments, settings, terminal),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments, settings, terminal),
@@ -68,6 +69,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Data(arguments) => command::data::run(&arguments, settings, terminal),
         Command::Models(arguments) => command::models::run(&arguments, settings, terminal),
         Command::Layers(arguments) => command::layers::run(&arguments, settings, terminal),
+        Command::LrFind(arguments) => command::lr_find::run(&arguments, settings, terminal),
         Command::Bench(arguments) => command::bench::run(&arguments, settings, terminal),
         Command::Schema(arguments) => command::schema::run(&arguments, terminal),
     }

@@ -5,10 +5,8 @@ use serde::Serialize;
 
 use super::images::common;
 use super::run::{FinishedRun, Prediction};
+use crate::metrics::paired::{SIGNIFICANT, mcnemar};
 use crate::metrics::resample;
-
-/// A difference with a p-value below this is reported as more than chance.
-const SIGNIFICANT: f64 = 0.05;
 
 /// The comparison of two runs on their shared validation images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -151,21 +149,6 @@ fn randomization(changes: &[[f64; 1]]) -> f64 {
     (n_as_large + 1) as f64 / (n_draws + 1) as f64
 }
 
-/// The exact p-value: twice the smaller tail of a binomial distribution with one half, at most one.
-fn mcnemar(n_better: usize, n_worse: usize) -> f64 {
-    let n = n_better + n_worse;
-    let terms = (0..=n_better.min(n_worse)).map(|k| {
-        let ways = log_factorial(n) - log_factorial(k) - log_factorial(n - k);
-        libm::exp(ways - n as f64 * std::f64::consts::LN_2)
-    });
-    let tail: f64 = terms.sum();
-    (2.0 * tail).min(1.0)
-}
-
-fn log_factorial(n: usize) -> f64 {
-    libm::lgamma(n as f64 + 1.0)
-}
-
 fn mean<const K: usize>(changes: &[[f64; K]], of: usize) -> f64 {
     changes.iter().map(|change| change[of]).sum::<f64>() / changes.len() as f64
 }
@@ -185,24 +168,6 @@ fn bootstrap<const K: usize>(changes: &[[f64; K]]) -> [[f64; 2]; K] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Values of scipy.stats.binomtest(k, n, 0.5).pvalue.
-    #[test]
-    fn p_values_are_those_of_the_binomial_test() {
-        for ((better, worse), expected) in [
-            ((0, 0), 1.0),
-            ((1, 0), 1.0),
-            ((3, 3), 1.0),
-            ((5, 1), 0.218_75),
-            ((0, 6), 0.031_25),
-            ((2, 12), 0.012_939_453_125),
-            ((40, 60), 0.056_887_933_640_980_9),
-        ] {
-            let p = mcnemar(better, worse);
-            assert!((p - expected).abs() < 1e-9, "{better}, {worse}: {p}");
-        }
-        assert!(mcnemar(5000, 5000) <= 1.0 && mcnemar(0, 4000) >= 0.0);
-    }
 
     /// The interval of a mean of independent images is close to 1.96 standard errors wide on each
     /// side.

@@ -135,6 +135,10 @@ impl Document {
         Self { sources, root }
     }
 
+    pub(super) fn root(&self) -> &Node {
+        &self.root
+    }
+
     /// The sources that [`Span`]s refer to. The file is the first.
     pub fn sources(&self) -> &[Source] {
         &self.sources

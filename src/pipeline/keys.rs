@@ -21,6 +21,9 @@ fn collect(schema: SchemaView, path: &str, key: &str, paths: &mut Vec<String>) {
     let below =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     for (name, schema) in schema.properties() {
+        if name == "sweep" {
+            continue;
+        }
         if name == key {
             paths.push(below(name));
         }

@@ -1,17 +1,19 @@
 //! Loading a pipeline: from a file to a spec.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{self, Diagnostic};
-use super::document::{Document, Source, SourceKind, Span};
+use super::document::{Document, Node, Source, SourceKind, Span};
 use super::raw::RawPipeline;
 use super::resolve::{self, Folders};
 use super::shape::{self, Shape};
 use super::{overrides, parse};
 use crate::base::fs::{self, FileError};
+use crate::base::key_path::KeyPath;
 use crate::base::names;
-use crate::spec::PipelineSpec;
 use crate::spec::problem::Problem;
+use crate::spec::{PipelineSpec, SweepSpec};
 
 /// Largest pipeline file in bytes.
 const MOST_BYTES: u64 = 16 << 20;
@@ -37,6 +39,12 @@ pub struct Loaded {
     pub spec: PipelineSpec,
     /// Location of each value.
     pub document: Document,
+    /// The search over its values, if it has one.
+    pub sweep: Option<SweepSpec>,
+    /// The values that are paths.
+    pub(super) located: Vec<KeyPath>,
+    /// What it was loaded from.
+    pub(super) input: PipelineInput,
 }
 
 /// A pipeline that cannot be loaded.
@@ -117,33 +125,59 @@ pub fn from_text(text: &str, input: &PipelineInput) -> Result<Loaded, Rejected> 
     let name = names::text_of_path(&input.file);
     let mut sources = vec![Source { kind: SourceKind::File, name, text: text.to_owned() }];
     let mut diagnostics = vec![];
-    let loaded = read(input, &mut sources, &mut diagnostics);
-    match loaded {
-        Some((spec, root)) if diagnostics.is_empty() => {
-            Ok(Loaded { spec, document: Document::new(sources, root) })
+    let root = match parse::parse(text, 0, &mut diagnostics) {
+        Ok(mut root) => {
+            for text in &input.overrides {
+                overrides::apply(&mut root, text, &mut sources, &mut diagnostics);
+            }
+            root
         }
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return Err(Rejected { sources, diagnostics });
+        }
+    };
+    of_tree(root, sources, input, diagnostics)
+}
+
+/// Checks and resolves the tree of a pipeline.
+///
+/// # Errors
+/// With all problems in it, after those in `diagnostics`.
+pub(super) fn of_tree(
+    mut root: Node,
+    sources: Vec<Source>,
+    input: &PipelineInput,
+    mut diagnostics: Vec<Diagnostic>,
+) -> Result<Loaded, Rejected> {
+    match read(&mut root, &sources, input, &mut diagnostics) {
+        Some(Read { spec, sweep, located }) if diagnostics.is_empty() => Ok(Loaded {
+            spec,
+            document: Document::new(sources, root),
+            sweep,
+            located,
+            input: input.clone(),
+        }),
         _ => Err(Rejected { sources, diagnostics: diagnostic::in_order(diagnostics) }),
     }
 }
 
+/// What a tree says.
+struct Read {
+    spec: PipelineSpec,
+    sweep: Option<SweepSpec>,
+    located: Vec<KeyPath>,
+}
+
 fn read(
+    root: &mut Node,
+    sources: &[Source],
     input: &PipelineInput,
-    sources: &mut Vec<Source>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(PipelineSpec, super::document::Node)> {
-    let text = sources[0].text.clone();
-    let mut root = match parse::parse(&text, 0, diagnostics) {
-        Ok(root) => root,
-        Err(diagnostic) => {
-            diagnostics.push(diagnostic);
-            return None;
-        }
-    };
-    for text in &input.overrides {
-        overrides::apply(&mut root, text, sources, diagnostics);
-    }
+) -> Option<Read> {
+    let text = &sources[0].text;
     let place = Span { source: 0, range: 0..text.lines().next().map_or(0, str::len) };
-    let shape = shape::check(&mut root, &place, diagnostics);
+    let shape = shape::check(root, &place, diagnostics);
     if shape == Shape::Broken {
         return None;
     }
@@ -154,18 +188,24 @@ fn read(
                 unreachable!("a tree of the schema's shape reads as the raw types: {error}")
             }
         };
-    let document = Document::new(sources.clone(), root.clone());
+    let document = Document::new(sources.to_vec(), root.clone());
     let folders = Folders {
         file: &input.file,
         paths: &input.folder,
         current_dir: &input.current_dir,
         is_partial: !diagnostics.is_empty(),
+        located: RefCell::default(),
     };
     let mut problems = vec![];
     let spec = resolve::resolve(&raw, &document, &folders, &mut problems);
+    let sweep = raw.sweep.as_ref().map(|sweep| {
+        problems.extend(overrides::clashes(root, sweep.over.keys()));
+        resolve::sweep::resolve(sweep, &raw, &mut problems)
+    });
     diagnostics
         .extend(problems.into_iter().map(|problem| Diagnostic::of_problem(&document, problem)));
-    spec.map(|spec| (spec, root))
+    let located = folders.located.take();
+    spec.map(|spec| Read { spec, sweep, located })
 }
 
 /// The directory that paths in a pipeline file are relative to.

@@ -17,5 +17,7 @@ mod raw;
 pub mod reference;
 mod resolve;
 pub mod resolved;
+mod rewrite;
 pub mod schema;
 mod shape;
+mod sweep;

@@ -7,8 +7,9 @@ use super::diagnostic::Diagnostic;
 use super::document::{Entry, Node, NodeValue, Source, SourceKind, Span};
 use super::parse;
 use super::schema::SchemaView;
+use crate::base::key_path::{KeyPath, Segment};
 use crate::base::text;
-use crate::spec::problem::Code;
+use crate::spec::problem::{Code, Problem};
 
 /// A step of an override's path, with its location in the option's text.
 #[derive(Clone, Debug)]
@@ -59,11 +60,100 @@ pub(super) fn apply(
             return Err(Diagnostic::new(Code::BadOverride, span, message)
                 .hint("put the whole value in quotes; an override has no comments"));
         }
-        put(root, Some(SchemaView::root()), &steps, value, sources)
+        let given = |span: &Span| sources[span.source].kind == SourceKind::Override;
+        put(root, Some(SchemaView::root()), &steps, value, &given)
     });
     if let Err(diagnostic) = result {
         diagnostics.push(diagnostic);
     }
+}
+
+/// A value that a search sets, as an override does.
+pub(super) struct Set<'a> {
+    /// The key, as in `-S`.
+    pub(super) key: &'a str,
+    /// Where the search names it.
+    pub(super) at: &'a Span,
+    /// The value.
+    pub(super) value: Node,
+    /// Where the search names all its keys.
+    pub(super) given: &'a [Span],
+}
+
+/// Sets a value of the tree.
+pub(super) fn set(
+    root: &mut Node,
+    set: Set<'_>,
+    sources: &[Source],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let Set { key, at, value, given } = set;
+    let is_given =
+        |span: &Span| sources[span.source].kind == SourceKind::Override || given.contains(span);
+    let result = steps(key, at.source).ok_or_else(|| {
+        Diagnostic::new(Code::UnknownKey, at.clone(), format!("`{key}` is not a path of keys"))
+            .hint("keys are joined by dots, as in `stages.finetune.train.epochs`")
+    });
+    let result = result.and_then(|mut steps| {
+        steps.iter_mut().for_each(|step| step.span = at.clone());
+        put(root, Some(SchemaView::root()), &steps, value, &is_given)
+    });
+    if let Err(mut diagnostic) = result {
+        diagnostic.code = Code::UnknownKey;
+        diagnostics.push(diagnostic);
+    }
+}
+
+/// The path of the value that an override of `key` sets, with the keys that it leaves out. `None` if
+/// it is not a path.
+pub(super) fn path_of(root: &Node, key: &str) -> Option<KeyPath> {
+    let steps = steps(key, 0)?;
+    let (mut node, mut schema) = (Some(root), Some(SchemaView::root()));
+    let mut segments = vec![];
+    for step in &steps {
+        while let Some((tag, inner)) = node.and_then(|node| chosen_tag(node, schema, &step.text)) {
+            segments.push(Segment::Key(tag.to_owned()));
+            node = node.and_then(|node| node.entry(tag)).map(|entry| &entry.value);
+            schema = Some(inner);
+        }
+        if let Some(NodeValue::Sequence(items)) = node.map(|node| &node.value) {
+            let index = step.text.parse::<usize>().ok()?;
+            segments.push(Segment::Index(index));
+            node = items.get(index);
+            schema = schema.and_then(SchemaView::items);
+        } else {
+            segments.push(Segment::Key(step.text.clone()));
+            node = node.and_then(|node| node.entry(&step.text)).map(|entry| &entry.value);
+            schema = schema.and_then(|schema| child(schema, &step.text));
+        }
+    }
+    Some(segments.into_iter().fold(KeyPath::root(), |path, segment| match segment {
+        Segment::Key(key) => path.key(&key),
+        Segment::Index(index) => path.index(index),
+    }))
+}
+
+/// Reports keys of a search that mean the same value, or a value inside of that of another key.
+pub(super) fn clashes<'a>(root: &Node, keys: impl Iterator<Item = &'a String>) -> Vec<Problem> {
+    let mut earlier: Vec<(&str, KeyPath)> = vec![];
+    let mut problems = vec![];
+    for key in keys {
+        let Some(path) = path_of(root, key) else { continue };
+        let starts = |a: &KeyPath, b: &KeyPath| b.segments().starts_with(a.segments());
+        let clash = earlier.iter().find(|(_, other)| starts(other, &path) || starts(&path, other));
+        if let Some((other, place)) = clash {
+            let message = if *place == path {
+                format!("`{key}` is the same value as `{other}`")
+            } else {
+                format!("`{key}` and `{other}` overlap: one contains the other")
+            };
+            let at = KeyPath::of(&["sweep", "over"]).key(key);
+            let problem = Problem::new(Code::Conflict, at, message);
+            problems.push(problem.hint("keep one of the two"));
+        }
+        earlier.push((key, path));
+    }
+    problems
 }
 
 /// Keys of one mapping that exclude each other: groups, each with a key first that makes the choice
@@ -91,7 +181,7 @@ fn replace_others(
     entries: &mut Vec<Entry>,
     schema: Option<SchemaView>,
     key: &str,
-    sources: &[Source],
+    is_given: &dyn Fn(&Span) -> bool,
 ) {
     let knows = |key: &str| schema.is_some_and(|schema| schema.property(key).is_some());
     for groups in EXCLUSIVE {
@@ -103,7 +193,7 @@ fn replace_others(
             let name = entry.key.as_str();
             let is_other =
                 !chosen.contains(&name) && groups.iter().any(|group| group.contains(&name));
-            !is_other || sources[entry.key_span.source].kind == SourceKind::Override
+            !is_other || is_given(&entry.key_span)
         });
     }
 }
@@ -138,19 +228,26 @@ fn split(text: &str, source: usize) -> Result<(Vec<Step>, &str, usize), Diagnost
     let Some((path, value)) = text.split_once('=') else {
         return Err(malformed("this override has no `=`"));
     };
+    let steps = steps(path, source)
+        .ok_or_else(|| malformed("the path of this override has an empty key"))?;
+    Ok((steps, value, path.len() + 1))
+}
+
+/// The steps of a path; `None` if one is empty.
+fn steps(path: &str, source: usize) -> Option<Vec<Step>> {
     let mut steps = vec![];
     let mut start = 0;
     for part in path.split(['.', '[']) {
         let name = part.strip_suffix(']').unwrap_or(part);
         let trimmed = name.trim();
         if trimmed.is_empty() {
-            return Err(malformed("the path of this override has an empty key"));
+            return None;
         }
         let span = Span { source, range: start..start + name.len() };
         steps.push(Step { text: trimmed.to_owned(), span });
         start += part.len() + 1;
     }
-    Ok((steps, value, path.len() + 1))
+    Some(steps)
 }
 
 /// Shifts the locations of a value that was parsed separately to its position in the option.
@@ -175,7 +272,7 @@ fn put(
     schema: Option<SchemaView>,
     steps: &[Step],
     value: Node,
-    sources: &[Source],
+    is_given: &dyn Fn(&Span) -> bool,
 ) -> Result<(), Diagnostic> {
     let Some((step, rest)) = steps.split_first() else {
         *node = value;
@@ -191,7 +288,7 @@ fn put(
             Some(tag_schema),
             steps,
             value,
-            sources,
+            is_given,
         );
     }
     match &mut node.value {
@@ -199,7 +296,7 @@ fn put(
             let n_items = items.len();
             let item = step.text.parse::<usize>().ok().and_then(|index| items.get_mut(index));
             let item = item.ok_or_else(|| no_item(step, n_items))?;
-            put(item, schema.and_then(SchemaView::items), rest, value, sources)
+            put(item, schema.and_then(SchemaView::items), rest, value, is_given)
         }
         NodeValue::Mapping(entries) => {
             check_name(entries, schema, step, rest)?;
@@ -209,13 +306,13 @@ fn put(
                 // The replaced value and its key are now located in the override.
                 entry.key_span = step.span.clone();
             }
-            put(&mut entry.value, inner, rest, value, sources)?;
-            replace_others(entries, schema, &step.text, sources);
+            put(&mut entry.value, inner, rest, value, is_given)?;
+            replace_others(entries, schema, &step.text, is_given);
             Ok(())
         }
         NodeValue::Scalar(_) => {
             *node = Node { span: step.span.clone(), value: NodeValue::Mapping(vec![]) };
-            put(node, schema, steps, value, sources)
+            put(node, schema, steps, value, is_given)
         }
     }
 }

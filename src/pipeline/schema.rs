@@ -67,6 +67,11 @@ impl SchemaView {
         self.0.get(name)
     }
 
+    /// Whether any value fits.
+    pub(super) fn takes_anything(self) -> bool {
+        *self.0 == Value::Bool(true)
+    }
+
     /// The type, if the schema has one.
     pub(super) fn kind(self) -> Option<&'static str> {
         self.keyword("type").and_then(Value::as_str)

@@ -39,6 +39,7 @@ mod objective;
 mod pipeline;
 pub mod problem;
 mod stage;
+mod sweep;
 mod target;
 mod task;
 mod views;
@@ -67,6 +68,7 @@ pub use stage::{
     AdamSpec, BestBy, FreezeSpec, FromWeights, OptimizerSpec, SgdSpec, StageKind, StageSpec,
     TrainSpec, TrainedSpec,
 };
+pub use sweep::{AxisSpec, HalvingSpec, RankBy, Scale, SearchSpec, Setting, SweepSpec, ValuesSpec};
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};
 pub use views::TestTimeAugmentation;

@@ -243,6 +243,15 @@ pub enum OptimizerSpec {
 }
 
 impl OptimizerSpec {
+    /// Its name in pipelines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Adam(_) => "adam",
+            Self::Adamw { .. } => "adamw",
+            Self::Sgd(_) => "sgd",
+        }
+    }
+
     /// The learning rate.
     pub fn learning_rate(&self) -> f64 {
         match self {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use alpaca_random::SeedStream;
 
-use super::evaluate;
+use super::evaluate::{self, RunningMean};
 use super::goal::{Goal, Reached};
 use super::schedule::{self, Schedule};
 use super::soup;
@@ -15,7 +15,7 @@ use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
 use crate::base::target::Target;
 use crate::base::tensor::Tensor;
-use crate::engine::{StepRandomness, Trainer};
+use crate::engine::{StepRandomness, StepTimes, Trainer};
 use crate::event::{EpochMetrics, Evaluated, Event, EventSink};
 use crate::model::weights::Weights;
 use crate::spec::{BestBy, EarlyStoppingSpec, FromWeights};
@@ -146,7 +146,7 @@ pub fn fit(
         finish_epoch(course, epoch, context, &mut done, &partial)?;
         partial = PartialEpoch::default();
         checkpoint(context.trainer, context.checkpointer, &done, &partial)?;
-        check_cancel(course, &done)?;
+        check_not_over(course, &done)?;
     }
     let Done { epochs, best, ranked } = done;
     let mut best = best.expect("a stage has at least one epoch");
@@ -185,21 +185,13 @@ fn train_epoch(
     let past = done.metrics();
     let FitContext { source, trainer, sink, checkpointer } = context;
     for batch in source.training(epoch, partial.n_steps) {
-        let FeatureBatch { features, targets, visits, mixed, waiting, frozen } = batch?;
-        let samples = visits.iter().map(|&visit| stream_of(stream, visit)).collect();
-        let mut outcome = None;
-        let mut objective = |logits: &_| {
-            let found = course.reached(logits, &targets, &visits, mixed);
-            outcome = Some((found.loss, found.score));
-            found.slope
-        };
-        let randomness = StepRandomness { samples };
+        let batch = batch?;
+        let (waiting, frozen) = (batch.waiting, batch.frozen);
         let rate = course.schedule.rate(&past, partial.n_steps, course.n_steps);
-        let step_times = trainer.step(features, &randomness, &mut objective, rate)?;
-        let (loss, score) = outcome.expect("a step evaluates its objective");
+        let (loss, step_times) =
+            train_on(course, stream, *trainer, batch, rate, &mut partial.mean)?;
         partial.n_steps += 1;
         check_loss(course, epoch, Some(partial.n_steps), loss)?;
-        partial.mean.add(loss, score, targets.len());
         let times = &mut partial.times;
         times.waiting += waiting;
         times.frozen += frozen;
@@ -214,9 +206,33 @@ fn train_epoch(
         if is_due || course.cancel.is_set() {
             checkpoint(*trainer, *checkpointer, done, partial)?;
         }
-        check_cancel(course, done)?;
+        check_not_over(course, done)?;
     }
     Ok(())
+}
+
+/// Trains on a batch with a learning rate, in an epoch with this stream for dropout. Adds its loss and
+/// scores before the step to a mean. Returns the loss, and the durations of the step.
+pub(super) fn train_on(
+    course: &Course<'_>,
+    stream: SeedStream,
+    trainer: &mut dyn Trainer,
+    batch: FeatureBatch,
+    rate: f64,
+    mean: &mut RunningMean,
+) -> Result<(f64, StepTimes), TrainError> {
+    let FeatureBatch { features, targets, visits, mixed, .. } = batch;
+    let samples = visits.iter().map(|&visit| stream_of(stream, visit)).collect();
+    let mut outcome = None;
+    let mut objective = |logits: &_| {
+        let found = course.reached(logits, &targets, &visits, mixed);
+        outcome = Some((found.loss, found.score));
+        found.slope
+    };
+    let times = trainer.step(features, &StepRandomness { samples }, &mut objective, rate)?;
+    let (loss, score) = outcome.expect("a step evaluates its objective");
+    mean.add(loss, score, targets.len());
+    Ok((loss, times))
 }
 
 /// The random stream of a visit to an image in an epoch.
@@ -276,11 +292,18 @@ fn checkpoint(
     Ok(checkpointer.checkpoint(&StageState { done, partial, trainer })?)
 }
 
-fn check_cancel(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {
-    if !course.cancel.is_set() || is_over(course, done) {
+fn check_not_over(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {
+    if is_over(course, done) {
         return Ok(());
     }
-    let epoch = course.n_epochs_before + done.epochs.len() + 1;
+    check_cancel(course, course.n_epochs_before + done.epochs.len() + 1)
+}
+
+/// Ends a stage that is canceled.
+pub(super) fn check_cancel(course: &Course<'_>, epoch: usize) -> Result<(), TrainError> {
+    if !course.cancel.is_set() {
+        return Ok(());
+    }
     Err(TrainError::Cancelled { stage: course.stage.to_owned(), epoch })
 }
 

@@ -8,6 +8,7 @@ pub mod goal;
 pub mod head;
 pub mod number;
 pub mod objective;
+pub mod range_test;
 pub mod readout;
 pub mod schedule;
 pub mod several;

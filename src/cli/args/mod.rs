@@ -14,12 +14,12 @@ use crate::spec::FromWeights;
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
-    ThresholdsArguments, VerifyArguments,
+    SweepArguments, ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
-    DataArguments, FetchArguments, ModelsArguments, PredictArguments, SchemaArguments, SchemaOf,
-    ThresholdArgument,
+    DataArguments, FetchArguments, LrFindArguments, ModelsArguments, PredictArguments,
+    SchemaArguments, SchemaOf, ThresholdArgument,
 };
 
 /// Train image classifiers from a YAML pipeline and a directory of images
@@ -85,11 +85,17 @@ impl Arguments {
             | Command::Folds(FoldsArguments { run, .. }) => {
                 Shared { network: Some(&run.network), ..of_machine(&run.machine) }
             }
+            Command::Sweep(sweep) => {
+                Shared { network: Some(&sweep.network), ..of_machine(&sweep.machine) }
+            }
             Command::Resume(resume) => {
                 Shared { network: Some(&resume.network), ..of_machine(&resume.machine) }
             }
             Command::Reproduce(reproduce) => {
                 Shared { network: Some(&reproduce.network), ..of_machine(&reproduce.machine) }
+            }
+            Command::LrFind(find) => {
+                Shared { network: Some(&find.network), ..of_machine(&find.machine) }
             }
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
@@ -169,6 +175,13 @@ pub(in crate::cli) enum Command {
     #[command(after_help = "Example:\n  \
                       alpaca-run folds pipelines/photos.yaml -S dataset.directory=photos --folds 5")]
     Folds(FoldsArguments),
+    /// Run a pipeline with several values, and report which can be told apart
+    ///
+    /// The pipeline lists the values under `sweep`. Started again, it continues where it stopped.
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run sweep pipelines/sweep.yaml --dry-run\n  \
+                      alpaca-run sweep pipelines/sweep.yaml")]
+    Sweep(SweepArguments),
     /// Resume a run that was interrupted
     #[command(after_help = "Example:\n  alpaca-run resume runs/finetune")]
     Resume(ResumeArguments),
@@ -211,6 +224,11 @@ pub(in crate::cli) enum Command {
     /// List the layers of the model, and which are frozen in each stage
     #[command(after_help = "Example:\n  alpaca-run layers pipelines/finetune.yaml")]
     Layers(PipelineArguments),
+    /// Find a learning rate: train with a growing one, and see where the loss falls
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run lr-find pipelines/finetune.yaml\n  \
+                      alpaca-run lr-find pipelines/finetune.yaml --stage finetune --svg rates.svg")]
+    LrFind(LrFindArguments),
     /// Measure how fast each part of a pipeline runs on this machine
     #[command(after_help = "Example:\n  alpaca-run bench pipelines/finetune.yaml")]
     Bench(BenchArguments),

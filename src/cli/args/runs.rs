@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{MachineArguments, NetworkArguments, RunArguments, WeightsArgument, parse_at_least};
+use super::{
+    MachineArguments, NetworkArguments, PipelineArguments, RunArguments, WeightsArgument,
+    parse_at_least,
+};
 use crate::spec::{ImageSize, SplitPart, TestTimeAugmentation};
 
 #[derive(Debug, Args)]
@@ -31,6 +34,22 @@ pub(in crate::cli) struct FoldsArguments {
     /// How often to divide the images anew; by default that of the pipeline, or 1
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) repeats: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SweepArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
+    /// Directory in which the directory of the sweep is created
+    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) runs_dir: PathBuf,
+    /// Check all arms and list them, without running anything
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
 }
 
 #[derive(Debug, Args)]

@@ -219,6 +219,41 @@ pub(in crate::cli) struct BenchArguments {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct LrFindArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
+    /// Stage to find a learning rate for [default: the last one that trains]
+    #[arg(long, value_name = "STAGE")]
+    pub(in crate::cli) stage: Option<String>,
+    /// Learning rate of the first step
+    #[arg(long, value_name = "RATE", default_value_t = 1e-7, value_parser = parse_rate)]
+    pub(in crate::cli) from: f64,
+    /// Learning rate of the last step
+    #[arg(long, value_name = "RATE", default_value_t = 1.0, value_parser = parse_rate)]
+    pub(in crate::cli) to: f64,
+    /// Number of steps
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = parse_at_least::<20>)]
+    pub(in crate::cli) steps: usize,
+    /// Write a plot of the losses
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) svg: Option<PathBuf>,
+    /// Print all steps as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a number above 0, such as 1e-6".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct ModelsArguments {
     /// Network to describe [default: list all networks]
     #[arg(value_name = "NAME", value_enum)]

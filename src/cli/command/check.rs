@@ -1,5 +1,6 @@
 //! `alpaca-run check PIPELINE`
 
+use super::arms::Arms;
 use super::{Fetching, prepare};
 use crate::base::names;
 use crate::base::text;
@@ -41,6 +42,10 @@ fn check(
     terminal: &Terminal,
 ) -> Result<String, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
+    let arms = Arms::of(&loaded);
+    if let Some(arms) = &arms {
+        arms.check(&loaded, settings, Fetching::Never)?;
+    }
     for warning in &prepared.listing.warnings {
         terminal.warn(warning);
     }
@@ -56,11 +61,13 @@ fn check(
         }
         TargetSpec::Number => format!("the number `{}`", listing.classes.join(", ")),
     };
+    let arms = arms.map(|arms| format!(", {}", text::count(arms.sweep.n_arms(), "arm")));
     Ok(format!(
-        "{}: no problems found ({}, {}, {})\n",
+        "{}: no problems found ({}, {}, {}{})\n",
         names::text_of_path(&arguments.pipeline.pipeline),
         text::count(loaded.spec.stages.len(), "stage"),
         learned,
         text::count(prepared.n_images(), noun),
+        arms.unwrap_or_default(),
     ))
 }

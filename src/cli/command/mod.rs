@@ -10,6 +10,7 @@ pub(super) mod export;
 pub(super) mod fetch;
 pub(super) mod folds;
 pub(super) mod layers;
+pub(super) mod lr_find;
 pub(super) mod models;
 pub(super) mod plan;
 pub(super) mod predict;
@@ -23,6 +24,8 @@ mod members;
 mod runs_differ;
 mod thresholds;
 pub(super) mod schema;
+mod arms;
+pub(super) mod sweep;
 pub(super) mod verify;
 pub(super) mod watch;
 

@@ -34,6 +34,12 @@ pub(in crate::cli) fn run(
     let fetching = Fetching::IfMissing(terminal);
     let (loaded, prepared, options) =
         select(&arguments.pipeline, &arguments.stages, settings, fetching)?;
+    if loaded.sweep.is_some() {
+        let shown = shell_word(&arguments.pipeline.pipeline);
+        terminal.note(&format!(
+            "this is one run; `alpaca-run sweep {shown}` runs the `sweep` of the file"
+        ));
+    }
     let folder = pipeline_directory(&arguments.pipeline, settings);
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };

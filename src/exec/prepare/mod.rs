@@ -28,6 +28,7 @@ use crate::spec::problem::{Code, Problem};
 use crate::spec::{DatasetSource, Location, PipelineSpec};
 
 /// A run that can start.
+#[derive(Clone)]
 pub struct Prepared {
     /// The files of the dataset.
     pub listing: Listing,

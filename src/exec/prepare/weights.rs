@@ -20,6 +20,7 @@ use crate::spec::problem::{Code, Problem};
 use crate::spec::{Architecture, BaseModel, ModelSpec, PipelineSpec, WeightsSpec};
 
 /// Weights that were read from a file.
+#[derive(Clone)]
 pub struct BaseWeights {
     /// The file as written in the pipeline.
     pub source: String,

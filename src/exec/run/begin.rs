@@ -17,7 +17,7 @@ use crate::dataset::part::{Part, Split};
 use crate::dataset::scan::Candidate;
 use crate::event::{self, DatasetFacts, Event, EventSink, PixelsFacts};
 use crate::exec::error::RunError;
-use crate::exec::plan::key::Inputs;
+use crate::exec::plan::key::{self, Inputs, StageKey};
 use crate::exec::plan::program;
 use crate::exec::plan::{self, Plan, PlanOptions, Reason};
 use crate::exec::prepare::Prepared;
@@ -48,6 +48,24 @@ impl Session {
         let context = RunContext::new(spec, prepared, &known)?;
         let plan = self.decide(spec, &context, options);
         Ok(Planned { plan, context, known, clock })
+    }
+
+    /// Reads the images, splits them, and finds the keys of the stages of a run, without looking for
+    /// their results. Images that are `known` from an earlier run are not read again.
+    ///
+    /// # Errors
+    /// When the dataset has bad images, or cannot be split.
+    pub fn survey(
+        &self,
+        spec: &PipelineSpec,
+        mut prepared: Prepared,
+        known: Option<&ImagesRead>,
+    ) -> Result<(ImagesRead, Vec<Digest>), RunError> {
+        let known = self.examine(spec, &mut prepared, known)?;
+        let context = RunContext::new(spec, prepared, &known)?;
+        copies::check(&context.dataset, spec.dataset.duplicates)?;
+        let keys = key::keys(spec, &Self::inputs(&context));
+        Ok((known, keys.iter().map(StageKey::digest).collect()))
     }
 
     /// Plans again, since another run may have cached results.
@@ -153,15 +171,19 @@ impl Session {
     }
 
     fn decide(&self, spec: &PipelineSpec, context: &RunContext, options: &PlanOptions) -> Plan {
-        let inputs = Inputs {
+        let inputs = Self::inputs(context);
+        let store = self.store();
+        let directory = &self.pipeline_directory;
+        plan::plan(spec, &inputs, &context.dataset, store.as_ref(), directory, options)
+    }
+
+    fn inputs(context: &RunContext) -> Inputs {
+        Inputs {
             program: program::identity(),
             images: context.dataset.fingerprint(),
             weights: context.base_weights.as_ref().map(|weights| weights.digest),
             convention: context.network.convention,
-        };
-        let store = self.store();
-        let directory = &self.pipeline_directory;
-        plan::plan(spec, &inputs, &context.dataset, store.as_ref(), directory, options)
+        }
     }
 
     fn facts(&self, context: &RunContext, directory: &Path) -> Result<RunFacts, FileError> {
@@ -184,7 +206,7 @@ impl Session {
 pub struct Planned {
     /// The planned stages and tasks.
     pub plan: Plan,
-    context: RunContext,
+    pub(super) context: RunContext,
     known: ImagesRead,
     clock: Clock,
 }

@@ -12,6 +12,7 @@ use crate::base::target::moments;
 use crate::base::text;
 use crate::dataset::examine::Dataset;
 use crate::dataset::labels::Labels;
+use crate::dataset::loader::Loader;
 use crate::dataset::part::{Part, Split};
 use crate::dataset::pixels::{PixelFacts, Pixels};
 use crate::dataset::scan::Listing;
@@ -68,6 +69,19 @@ impl RunContext {
             warnings,
             split_by,
         })
+    }
+}
+
+impl RunContext {
+    /// Prepares the images of its dataset.
+    pub(super) fn loader(&self, spec: &PipelineSpec, n_threads: usize) -> Loader {
+        Loader::new(
+            Arc::clone(&self.dataset),
+            Arc::clone(&self.pixels),
+            &spec.dataset,
+            self.network.preprocessing,
+            n_threads,
+        )
     }
 }
 

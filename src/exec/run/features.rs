@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use alpaca_random::SeedStream;
 
+use super::context::RunContext;
 use crate::base::batch::Visit;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
@@ -21,6 +22,7 @@ use crate::dataset::augment::mixing::Mixture;
 use crate::dataset::examine::Dataset;
 use crate::dataset::loader::{Augmentation, Loader, Pass};
 use crate::dataset::order;
+use crate::dataset::part::Part;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
 use crate::model::network::Network;
 use crate::spec::{AugmentationSpec, MixingSpec, PipelineSpec, SamplingSpec, StageSpec};
@@ -46,6 +48,50 @@ pub(crate) struct StageImages<'a> {
     pub(crate) mixing: Option<MixingSpec>,
     /// How the outputs of the network are read.
     pub(crate) readout: Readout,
+}
+
+/// What the images of a stage are taken from.
+pub(crate) struct Sources {
+    loader: Loader,
+    /// Positions of the training and the validation images.
+    parts: [Vec<usize>; 2],
+    changes: Arc<[AugmentationSpec]>,
+}
+
+impl Sources {
+    /// The sources of a stage, whose images `loader` prepares.
+    pub(crate) fn of(
+        spec: &PipelineSpec,
+        stage: &StageSpec,
+        context: &RunContext,
+        loader: &Loader,
+    ) -> Self {
+        let parts = [Part::Train, Part::Validation].map(|part| context.split.positions(part));
+        let changes = spec.augmentation_of(stage).0.into();
+        Self { loader: loader.clone(), parts, changes }
+    }
+
+    /// The images of the stage.
+    pub(crate) fn images<'a>(
+        &'a self,
+        spec: &PipelineSpec,
+        stage: &StageSpec,
+        context: &'a RunContext,
+    ) -> StageImages<'a> {
+        let [train, validation] = &self.parts;
+        StageImages {
+            dataset: &context.dataset,
+            loader: &self.loader,
+            train,
+            validation,
+            changes: &self.changes,
+            views: spec.augmentation_of(stage).1,
+            n_versions: n_versions(spec, stage),
+            sampling: stage.sampling(),
+            mixing: stage.train().and_then(|train| train.mixing),
+            readout: context.readout,
+        }
+    }
 }
 
 impl StageImages<'_> {

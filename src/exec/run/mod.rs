@@ -2,13 +2,14 @@
 //!
 //! [`begin`] starts or resumes a run. [`stages`] executes its stages in order, and [`stage`] a
 //! single one with its [`features`]. [`checkpoint`] stores the state from which a run is resumed,
-//! and [`task`] performs the tasks after all stages.
+//! and [`task`] performs the tasks after all stages. [`lr_find`] tries learning rates in a stage.
 
 pub(crate) mod audience;
 pub mod begin;
 pub mod checkpoint;
 pub mod features;
 pub(crate) mod head;
+pub mod lr_find;
 pub mod session;
 pub(crate) mod stage;
 pub(crate) mod stages;

@@ -125,7 +125,7 @@ pub(crate) fn train(
     audience: &mut Audience<'_>,
     begun: Option<Begun>,
 ) -> Result<StageOutcome, RunError> {
-    let Start { stage, network, weights, n_epochs_before, layers, .. } = *start;
+    let Start { network, weights, layers, .. } = *start;
     let parts = Parts::of(start);
     let options = TrainerOptions::of(spec, layers);
     let extractor = engine::extractor(network, &parts.cut, weights)?;
@@ -142,27 +142,7 @@ pub(crate) fn train(
     };
     let directory = audience.recorder.directory().to_path_buf();
     let mut checkpointer = StageCheckpointer { facts: &facts, start, directory };
-    let course = Course {
-        stage: &stage.name,
-        n_epochs_before,
-        n_epochs: spec.epochs,
-        n_steps: facts.n_steps,
-        schedule: Schedule {
-            spec: spec.schedule,
-            warmup: spec.warmup,
-            rate: spec.optimizer.learning_rate(),
-            n_epochs: spec.epochs,
-            best_by: spec.best_by,
-        },
-        goal: goal(spec, &images),
-        weights: images.dataset.weights(),
-        best_by: spec.best_by,
-        soup: spec.soup.map(|soup| soup.epochs),
-        early_stopping: spec.early_stopping,
-        stream: start.stream(),
-        checkpoint_every: start.checkpoint_every,
-        cancel: start.cancel,
-    };
+    let course = course(start, spec, &images, facts.n_steps);
     let mut context = FitContext {
         source: &mut features,
         trainer: &mut trainer,
@@ -250,6 +230,36 @@ pub(super) fn facts(
         first_trainable: network.graph.layers()[first_with_weights].name.clone(),
         before,
         best_by: stage.best_by().name().to_owned(),
+    }
+}
+
+/// The settings that a stage is trained with.
+pub(super) fn course<'a>(
+    start: &Start<'a>,
+    spec: &TrainSpec,
+    images: &StageImages<'_>,
+    n_steps: usize,
+) -> Course<'a> {
+    Course {
+        stage: &start.stage.name,
+        n_epochs_before: start.n_epochs_before,
+        n_epochs: spec.epochs,
+        n_steps,
+        schedule: Schedule {
+            spec: spec.schedule,
+            warmup: spec.warmup,
+            rate: spec.optimizer.learning_rate(),
+            n_epochs: spec.epochs,
+            best_by: spec.best_by,
+        },
+        goal: goal(spec, images),
+        weights: images.dataset.weights(),
+        best_by: spec.best_by,
+        soup: spec.soup.map(|soup| soup.epochs),
+        early_stopping: spec.early_stopping,
+        stream: start.stream(),
+        checkpoint_every: start.checkpoint_every,
+        cancel: start.cancel,
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past, RunFacts};
 use super::context::{self, Clock, RunContext};
-use super::features::{self, StageImages};
+use super::features::Sources;
 use super::head;
 use super::session::{RunReport, Session};
 use super::stage::{self, Start};
@@ -31,7 +30,7 @@ use crate::run_dir::manifest::{
 };
 use crate::run_dir::recorder;
 use crate::run_dir::verify;
-use crate::spec::{AugmentationSpec, BestBy, FromWeights, PipelineSpec, StageKind, StageSpec};
+use crate::spec::{BestBy, FromWeights, PipelineSpec, StageKind, StageSpec};
 use crate::train::evaluate::Prediction;
 use crate::train::readout::{Readout, Standard};
 use crate::train::schedule;
@@ -183,15 +182,9 @@ impl Run<'_> {
         plan: Plan,
         past: Past,
     ) -> Result<Vec<StageOutcome>, RunError> {
-        let RunContext { dataset, pixels, network, base_weights, .. } = self.context;
+        let RunContext { network, base_weights, .. } = self.context;
         let initial = initial_weights(self.spec, network, base_weights.as_ref());
-        let loader = Loader::new(
-            Arc::clone(dataset),
-            Arc::clone(pixels),
-            &self.spec.dataset,
-            network.preprocessing,
-            self.session.n_threads,
-        );
+        let loader = self.context.loader(self.spec, self.session.n_threads);
         let Past { mut outcomes, mut current, damaged: _ } = past;
         for outcome in &outcomes {
             outcome.replay(audience.recorder)?;
@@ -291,21 +284,9 @@ impl Run<'_> {
         loader: &Loader,
         audience: &mut Audience<'_>,
     ) -> Result<StageOutcome, RunError> {
-        let RunContext { dataset, split, network, layers, readout, .. } = self.context;
-        let (changes, views) = self.spec.augmentation_of(stage);
-        let changes: Arc<[AugmentationSpec]> = changes.into();
-        let images = StageImages {
-            dataset,
-            loader,
-            train: &split.positions(Part::Train),
-            validation: &split.positions(Part::Validation),
-            changes: &changes,
-            views,
-            n_versions: features::n_versions(self.spec, stage),
-            sampling: stage.sampling(),
-            mixing: stage.train().and_then(|train| train.mixing),
-            readout: *readout,
-        };
+        let RunContext { network, layers, .. } = self.context;
+        let sources = Sources::of(self.spec, stage, self.context, loader);
+        let images = sources.images(self.spec, stage, self.context);
         let (from, which) = stage.start();
         let from = from.zip(which).map(|(from, which)| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);

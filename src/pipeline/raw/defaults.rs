@@ -5,7 +5,8 @@ use super::{
     NumberOrRange, RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights,
     RawClassWeightsRule, RawDevice, RawDuplicates, RawErasedWith, RawFactors, RawFill, RawFit,
     RawHead, RawInterpolation, RawLabels, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch,
-    RawResize, RawSampling, RawSchedule, RawSplit, RawSplitBy, RawTarget, RawTop, RawTrained,
+    RawResize, RawSampling, RawScale, RawSchedule, RawSearch, RawSplit, RawSplitBy, RawTarget,
+    RawTop, RawTrained,
 };
 
 pub(super) fn seed() -> u64 {
@@ -283,4 +284,16 @@ pub(super) fn weight_decay() -> f64 {
 
 pub(super) fn sgd_learning_rate() -> f64 {
     1e-2
+}
+
+pub(super) fn search() -> RawSearch {
+    RawSearch::Grid
+}
+
+pub(super) fn scale() -> RawScale {
+    RawScale::Linear
+}
+
+pub(super) fn keep() -> usize {
+    3
 }

@@ -11,6 +11,7 @@ mod mixing;
 mod model;
 mod objective;
 mod stage;
+mod sweep;
 mod task;
 
 use indexmap::IndexMap;
@@ -43,6 +44,7 @@ pub(super) use stage::{
     RawAdam, RawAdamw, RawBestBy, RawFreeze, RawFromWeights, RawHeadFit, RawL2, RawLayer,
     RawOptimizer, RawPenalty, RawSgd, RawStage, RawTrain, RawTrained,
 };
+pub(super) use sweep::{RawHalving, RawOver, RawRange, RawRankBy, RawScale, RawSearch, RawSweep};
 pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};
 
 /// A pipeline for alpaca-run: a dataset, a model and the stages that train it.
@@ -84,6 +86,8 @@ pub(super) struct RawPipeline {
     /// run after all training.
     #[schemars(extend("minProperties" = 1))]
     pub(super) stages: IndexMap<String, RawStage>,
+    /// A search over values of this pipeline, for `alpaca-run sweep`. Other commands ignore it.
+    pub(super) sweep: Option<RawSweep>,
 }
 
 /// Where the trainable part of the network runs.

@@ -12,6 +12,7 @@ mod preprocessing;
 mod source;
 mod stages;
 mod start;
+pub(super) mod sweep;
 mod target;
 mod tasks;
 mod trained;
@@ -37,6 +38,8 @@ pub(super) struct Folders<'a> {
     pub(super) current_dir: &'a Path,
     /// Whether invalid values were removed, so that a missing key may only seem to be missing.
     pub(super) is_partial: bool,
+    /// The values that turned out to be paths.
+    pub(super) located: RefCell<Vec<KeyPath>>,
 }
 
 /// Resolves a pipeline. `None` if its problems leave no usable spec.
@@ -52,6 +55,7 @@ pub(super) fn resolve(
     let homes = RefCell::new(vec![]);
     let locate = |at: &KeyPath, text: &str| {
         homes.borrow_mut().extend(home(at, text));
+        folders.located.borrow_mut().push(at.clone());
         location(document, folders, at, text)
     };
     let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);

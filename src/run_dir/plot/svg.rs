@@ -110,6 +110,17 @@ impl Svg {
             writeln!(self.text, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
     }
 
+    /// Draws a line through points, with a tooltip.
+    pub(super) fn titled_path(&mut self, class: &str, points: &[(f64, f64)], title: &str) {
+        let points: Vec<String> =
+            points.iter().map(|(x, y)| format!("{},{}", number(*x), number(*y))).collect();
+        let (points, title) = (points.join(" "), escape(title));
+        let _ = writeln!(
+            self.text,
+            "<polyline class=\"{class}\" points=\"{points}\"><title>{title}</title></polyline>"
+        );
+    }
+
     /// Draws a circle with a tooltip.
     pub(super) fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64, title: &str) {
         let [x, y, r] = [centre.0, centre.1, radius].map(number);
