@@ -61,7 +61,7 @@ pub enum Event {
         /// Metrics of its best epoch.
         best: EpochMetrics,
     },
-    /// A head was fitted, in a stage without steps.
+    /// A head or its temperature was fitted, in a stage without steps.
     HeadFitted {
         /// Name of the stage.
         stage: String,
@@ -202,9 +202,19 @@ pub struct StageFacts {
     pub best_by: String,
 }
 
+/// How a head, or its temperature, was fitted.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum FitFacts {
+    /// A head.
+    Head(HeadFacts),
+    /// A temperature.
+    Temperature(TemperatureFacts),
+}
+
 /// How a head was fitted.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct FitFacts {
+pub struct HeadFacts {
     /// The method, as named in pipelines.
     pub method: String,
     /// Strength of the penalty.
@@ -220,6 +230,30 @@ pub struct ComparedPenalty {
     pub l2: f64,
     /// Mean loss of training images that the head was not fitted to.
     pub loss: f64,
+}
+
+/// A temperature, and what it changed on the validation images that it was fitted to.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct TemperatureFacts {
+    /// The method, as named in pipelines.
+    pub method: String,
+    /// What all outputs were divided by.
+    pub temperature: f64,
+    /// Number of validation images.
+    pub n_images: usize,
+    /// Log loss, in nats.
+    pub log_loss: BeforeAndAfter,
+    /// Expected calibration error; of pairs of an image and a label, if an image may have several.
+    pub calibration_error: BeforeAndAfter,
+}
+
+/// A metric without a temperature, and with it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct BeforeAndAfter {
+    /// Without it.
+    pub before: f64,
+    /// With it.
+    pub after: f64,
 }
 
 /// The result of a task.

@@ -9,8 +9,8 @@ use crate::base::fs::FileError;
 use crate::base::names;
 use crate::base::text;
 use crate::event::{
-    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, FitFacts, PixelsFacts, Score,
-    StageFacts, TaskFacts,
+    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, FitFacts, HeadFacts, PixelsFacts,
+    Score, StageFacts, TaskFacts, TemperatureFacts,
 };
 
 /// Shows the events of a run.
@@ -251,9 +251,23 @@ fn reused_line(facts: &StageFacts, best: &EpochMetrics) -> String {
     )
 }
 
-/// How a head was fitted, as a line.
+/// How a head or its temperature was fitted, as a line.
 fn fit_line(stage: &str, fit: &FitFacts) -> String {
-    let FitFacts { method, l2, compared } = fit;
+    let HeadFacts { method, l2, compared } = match fit {
+        FitFacts::Head(head) => head,
+        FitFacts::Temperature(fit) => {
+            let TemperatureFacts { temperature, n_images, log_loss, calibration_error, .. } = fit;
+            return format!(
+                "{stage}  temperature {temperature:.4}, fitted to {}: log loss {:.4} instead of \
+                 {:.4}, calibration error {:.4} instead of {:.4}",
+                text::count(*n_images, "validation image"),
+                log_loss.after,
+                log_loss.before,
+                calibration_error.after,
+                calibration_error.before,
+            );
+        }
+    };
     let chosen = compared.iter().find(|penalty| penalty.l2 == *l2);
     let chosen = chosen.map(|penalty| {
         format!(

@@ -60,6 +60,9 @@ pub enum RunError {
     /// A model cannot be exported.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// Models cannot be averaged.
+    #[error(transparent)]
+    Ensemble(#[from] EnsembleError),
     /// A plot of a run directory is not one that this program draws.
     #[error("`{}` is not a plot of this program", path.display())]
     Plot {
@@ -101,6 +104,7 @@ impl RunError {
             | Self::NoNumbers
             | Self::NothingToMeasure
             | Self::Export(_)
+            | Self::Ensemble(_)
             | Self::Plot { .. }
             | Self::Changed { .. } => None,
         }
@@ -137,6 +141,7 @@ impl RunError {
             Self::Changed { hints, .. } => hints.clone(),
             Self::UnknownClasses { unknown, known } => unknown_classes(unknown, known),
             Self::Export(error) => error.hints(),
+            Self::Ensemble(error) => error.hints(),
             Self::NoNumbers => vec![
                 "this model estimates numbers: evaluate it on a table with `--data TABLE`, or on the \
                  images of its run with `--split test` or `--split validation`"
@@ -174,6 +179,7 @@ impl RunError {
             | Self::NoNumbers
             | Self::NothingToMeasure
             | Self::Export(_)
+            | Self::Ensemble(_)
             | Self::Plot { .. }
             | Self::FrozenChanged { .. } => false,
         }
@@ -286,5 +292,71 @@ impl ExportError {
                 vec!["this is a bug in alpaca-run; no file was written".to_owned()]
             }
         }
+    }
+}
+
+/// Models that cannot be averaged.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsembleError {
+    /// They predict different things.
+    #[error(
+        "`{}` predicts {}, but `{}` predicts {}, so their predictions cannot be averaged",
+        runs[0], targets[0], runs[1], targets[1]
+    )]
+    Target {
+        /// The first run, and the one that differs.
+        runs: [String; 2],
+        /// What each predicts.
+        targets: [String; 2],
+    },
+    /// They have different classes.
+    #[error("`{}` does not have the classes of `{}`{}", runs[1], runs[0], difference(missing, more))]
+    Classes {
+        /// The first run, and the one that differs.
+        runs: [String; 2],
+        /// Classes that it does not have, as a list.
+        missing: String,
+        /// Classes that only it has, as a list.
+        more: String,
+    },
+    /// Drawn images have one size.
+    #[error(
+        "the images are drawn for the first run, and `{other}` was trained on images of another size"
+    )]
+    Drawn {
+        /// The run that differs.
+        other: String,
+    },
+    /// They treat transparency in different ways, which a graph leaves to the program that decodes images.
+    #[error(
+        "the runs treat transparency in different ways, so one file cannot be written for them"
+    )]
+    Alpha,
+    /// Each part of an average needs preprocessing of its own.
+    #[error("an average of several networks or views is only exported with its preprocessing")]
+    Preprocessing,
+}
+
+/// The classes that one of two models has.
+fn difference(missing: &str, more: &str) -> String {
+    let parts = [("it has no ", missing), ("it also has ", more)];
+    let parts: Vec<String> = (parts.iter().filter(|(_, names)| !names.is_empty()))
+        .map(|(verb, names)| format!("{verb}{names}"))
+        .collect();
+    format!(": {}", text::join(parts, "and"))
+}
+
+impl EnsembleError {
+    /// How to fix the problem.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Target { .. } | Self::Classes { .. } => {
+                "average only runs that were trained on the same classes"
+            }
+            Self::Drawn { .. } => "leave out the run, or evaluate on a directory with `--data`",
+            Self::Alpha => "use runs with the same `alpha` under `dataset`",
+            Self::Preprocessing => "leave out `--normalised`",
+        };
+        vec![hint.to_owned()]
     }
 }

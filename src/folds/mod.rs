@@ -177,6 +177,8 @@ pub fn write(directory: &Path, found: &CrossValidation) -> Result<(), FileError>
         weights: "best".to_owned(),
         on: "out-of-fold".to_owned(),
         n_trained_on: 0,
+        ensemble: vec![],
+        test_time_augmentation: None,
         metrics: found.out_of_fold.clone(),
     };
     measured::write(directory, &measured, &found.predictions)

@@ -44,6 +44,11 @@ pub fn bins(scored: &[Scored<'_>]) -> Vec<Bin> {
         .collect()
 }
 
+/// The expected calibration error of some images.
+pub fn error(scored: &[Scored<'_>]) -> f64 {
+    expected_error(&bins(scored), scored.len())
+}
+
 /// The expected calibration error: the mean distance of confidence from accuracy over bins,
 /// weighted by their images.
 pub(super) fn expected_error(bins: &[Bin], n_images: usize) -> f64 {

@@ -15,6 +15,7 @@ pub mod resample;
 pub mod selection;
 pub mod several;
 pub mod suspects;
+pub mod threshold;
 
 use serde::{Deserialize, Serialize};
 

@@ -58,6 +58,8 @@ pub(super) enum Attribute {
 pub(super) struct Builder {
     graph: GraphProto,
     names: BTreeSet<String>,
+    /// What the names of nodes and tensors begin with.
+    prefix: String,
     metadata: Vec<StringStringEntryProto>,
 }
 
@@ -82,7 +84,7 @@ impl Builder {
         inputs: &[&str],
         attributes: &[(&str, Attribute)],
     ) -> String {
-        let name = self.unused(name);
+        let name = self.unused(&format!("{}{name}", self.prefix));
         self.graph.node.push(NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
             output: vec![name.clone()],
@@ -112,7 +114,7 @@ impl Builder {
     }
 
     fn tensor(&mut self, name: &str, kind: ElementType, shape: &[usize], data: Vec<u8>) -> String {
-        let name = self.unused(name);
+        let name = self.unused(&format!("{}{name}", self.prefix));
         self.graph.initializer.push(TensorProto {
             dims: shape.iter().map(|&n| n as i64).collect(),
             data_type: kind.number(),
@@ -129,6 +131,11 @@ impl Builder {
             name.push('_');
         }
         name
+    }
+
+    /// Begins the names of all further nodes and tensors with a text.
+    pub(super) fn set_prefix(&mut self, prefix: String) {
+        self.prefix = prefix;
     }
 
     /// Adds an entry to the metadata.

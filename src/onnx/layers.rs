@@ -165,14 +165,18 @@ fn convolve(
 }
 
 /// Adds the nodes that convert logits to the probability of each class. One logit stands for two
-/// classes.
-pub(super) fn probabilities(builder: &mut Builder, logits: &str, n_classes: usize, name: &str) {
+/// classes. Returns the name of the probabilities.
+pub(super) fn probabilities(
+    builder: &mut Builder,
+    logits: &str,
+    n_classes: usize,
+    name: &str,
+) -> String {
     if n_classes > 2 {
-        builder.node("Softmax", name, &[logits], &[("axis", Attribute::Integer(1))]);
-        return;
+        return builder.node("Softmax", name, &[logits], &[("axis", Attribute::Integer(1))]);
     }
     let second = builder.node("Sigmoid", "second", &[logits], &[]);
     let one = builder.float("one", 1.0);
     let first = builder.node("Sub", "first", &[&one, &second], &[]);
-    builder.node("Concat", name, &[&first, &second], &[("axis", Attribute::Integer(1))]);
+    builder.node("Concat", name, &[&first, &second], &[("axis", Attribute::Integer(1))])
 }

@@ -6,6 +6,7 @@
 //! network. It uses the operators of opset 17, which every common runtime supports.
 
 mod attributes;
+pub mod average;
 pub mod backbone;
 mod builder;
 pub mod error;
@@ -63,6 +64,14 @@ pub enum Output {
 }
 
 impl Output {
+    /// The name of the output.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Softmax | Self::Sigmoids => PROBABILITIES,
+            Self::Number { .. } => NUMBER,
+        }
+    }
+
     /// What the output is, in the metadata; nothing for one class an image.
     fn kind(self) -> Option<OutputKind> {
         match self {
@@ -132,12 +141,7 @@ impl Classifier<'_> {
     pub fn with_pixels(&self, of: Option<ImageSize>) -> Result<Vec<u8>, UnsupportedResize> {
         check_resize(self.resize, self.size)?;
         let mut builder = Builder::default();
-        let [n, height, width] = match of {
-            None => ["n", "height", "width"].map(Dimension::Named),
-            Some(size) => [1, size.height, size.width].map(Dimension::Fixed),
-        };
-        let shape = [n, height, width, Dimension::Fixed(3)];
-        let images = builder.input(IMAGES, ElementType::Bytes, &shape);
+        let (images, n) = images(&mut builder, of);
         let input = pixels::prepare(&mut builder, &images, self, of);
         Ok(self.finish(builder, &input, n))
     }
@@ -158,33 +162,42 @@ impl Classifier<'_> {
 
     /// Adds the network. `n` is the number of images per call.
     fn finish(&self, mut builder: Builder, input: &str, n: Dimension) -> Vec<u8> {
-        let name = match self.output {
+        let name = self.output.name();
+        self.outputs(&mut builder, input, name);
+        self.declare(&mut builder, n);
+        let recipe = serde_json::to_string(&self.recipe()).expect("a recipe is plain data");
+        builder.metadata(RECIPE, &recipe);
+        builder.encode()
+    }
+
+    /// Adds the network and what its outputs mean, after its input. Returns the name of the outputs:
+    /// `name`, unless it is taken.
+    fn outputs(&self, builder: &mut Builder, input: &str, name: &str) -> String {
+        match self.output {
             Output::Softmax => {
-                let logits = layers::network(&mut builder, input, self.network, self.weights);
-                layers::probabilities(&mut builder, &logits, self.classes.len(), PROBABILITIES);
-                PROBABILITIES
+                let logits = layers::network(builder, input, self.network, self.weights);
+                layers::probabilities(builder, &logits, self.classes.len(), name)
             }
             Output::Sigmoids => {
-                let logits = layers::network(&mut builder, input, self.network, self.weights);
-                builder.node("Sigmoid", PROBABILITIES, &[&logits], &[]);
-                PROBABILITIES
+                let logits = layers::network(builder, input, self.network, self.weights);
+                builder.node("Sigmoid", name, &[&logits], &[])
             }
             Output::Number { mean, deviation } => {
                 let weights = in_units(self.network, self.weights, mean, deviation);
-                let number = layers::network(&mut builder, input, self.network, &weights);
-                builder.node("Identity", NUMBER, &[&number], &[]);
-                NUMBER
+                let number = layers::network(builder, input, self.network, &weights);
+                builder.node("Identity", name, &[&number], &[])
             }
-        };
+        }
+    }
+
+    /// Declares the output of the graph, for `n` images per call.
+    fn declare(&self, builder: &mut Builder, n: Dimension) {
         let shape = [n, Dimension::Fixed(self.classes.len())];
-        builder.output(name, &shape);
+        builder.output(self.output.name(), &shape);
         if let Some(kind) = self.output.kind() {
             builder.metadata(OUTPUT, &serde_json::json!(kind).to_string());
         }
-        let recipe = serde_json::to_string(&self.recipe()).expect("a recipe is plain data");
         builder.metadata(CLASSES, &serde_json::Value::from(self.classes).to_string());
-        builder.metadata(RECIPE, &recipe);
-        builder.encode()
     }
 
     /// The recipe for preprocessing: the exact steps that a graph without preprocessing needs.
@@ -211,6 +224,17 @@ impl Classifier<'_> {
             warning: warning(self.resize),
         }
     }
+}
+
+/// Adds the input for images as bytes: any number of any size, or one of a given size. Returns its name
+/// and the number of images.
+fn images(builder: &mut Builder, of: Option<ImageSize>) -> (String, Dimension) {
+    let [n, height, width] = match of {
+        None => ["n", "height", "width"].map(Dimension::Named),
+        Some(size) => [1, size.height, size.width].map(Dimension::Fixed),
+    };
+    let shape = [n, height, width, Dimension::Fixed(3)];
+    (builder.input(IMAGES, ElementType::Bytes, &shape), n)
 }
 
 /// The weights of a network that gives a number in its unit: the factor and the mean are part of the

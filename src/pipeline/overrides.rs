@@ -161,7 +161,7 @@ pub(super) fn clashes<'a>(root: &Node, keys: impl Iterator<Item = &'a String>) -
 type Exclusive = &'static [&'static [&'static str]];
 
 /// Where images come from, how they are split, and which layers a stage trains.
-const EXCLUSIVE: [Exclusive; 3] = [
+const EXCLUSIVE: [Exclusive; 4] = [
     &[
         &["directory"],
         &["train", "validation", "test"],
@@ -173,6 +173,7 @@ const EXCLUSIVE: [Exclusive; 3] = [
     ],
     &[&["folds", "fold", "repeats"], &["validation"], &["train"]],
     &[&["freeze"], &["unfreeze_from"], &["unfreeze_last"]],
+    &[&["logistic"], &["ridge"], &["temperature"]],
 ];
 
 /// An override that makes a choice replaces what the file says about it by other keys.

@@ -25,6 +25,12 @@ pub struct Measured {
     /// How many of them the model was trained on; the metrics are too optimistic for these.
     #[serde(default, skip_serializing_if = "is_none")]
     pub n_trained_on: usize,
+    /// The runs whose predictions were averaged; none for one run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ensemble: Vec<String>,
+    /// The views of each image that predictions were averaged over, if there was more than the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_time_augmentation: Option<String>,
     /// The metrics.
     #[serde(flatten)]
     pub metrics: Measures,

@@ -16,4 +16,5 @@ pub mod plot;
 pub mod recorder;
 pub mod suspects;
 pub mod table;
+pub mod thresholds;
 pub mod verify;

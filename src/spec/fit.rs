@@ -1,4 +1,4 @@
-//! Stages that compute a head from the features of all training images, instead of training it.
+//! Stages that compute a head, or the temperature of one, instead of training it.
 
 use serde::{Serialize, Serializer};
 
@@ -34,24 +34,25 @@ pub enum FitMethod {
     /// The squared error of a number, with a penalty on the squares of the weights (Hoerl and Kennard
     /// 1970).
     Ridge(PenaltySpec),
+    /// The cross-entropy of the validation images, by one number that divides all outputs (Guo et al.
+    /// 2017, arXiv 1706.04599, section 4.2).
+    Temperature(TemperatureSpec),
 }
 
 impl FitMethod {
-    /// The penalty.
-    pub fn penalty(self) -> L2 {
-        match self {
-            Self::Logistic(PenaltySpec { l2 }) | Self::Ridge(PenaltySpec { l2 }) => l2,
-        }
-    }
-
     /// Its key in pipelines.
     pub fn name(self) -> &'static str {
         match self {
             Self::Logistic(_) => "logistic",
             Self::Ridge(_) => "ridge",
+            Self::Temperature(_) => "temperature",
         }
     }
 }
+
+/// The settings of a temperature. There are none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TemperatureSpec {}
 
 /// The settings of a penalty.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

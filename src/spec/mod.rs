@@ -42,6 +42,7 @@ mod stage;
 mod sweep;
 mod target;
 mod task;
+mod views;
 
 pub use architecture::Architecture;
 pub use augmentation::{
@@ -55,7 +56,7 @@ pub use dataset::{
     Duplicates, Fit, FoldsSpec, GeneratorSpec, ImageSize, Interpolation, LimitSpec, OnBadImage,
     PartsSpec, PixelSpec, Prefetch, REST, ResizeSpec, ShardsSpec, SplitBy, SplitSpec, TableSpec,
 };
-pub use fit::{FitMethod, FitSpec, L2, PenaltySpec};
+pub use fit::{FitMethod, FitSpec, L2, PenaltySpec, TemperatureSpec};
 pub use mixing::{BetaSpec, MixingSpec};
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
@@ -70,3 +71,4 @@ pub use stage::{
 pub use sweep::{AxisSpec, HalvingSpec, RankBy, Scale, SearchSpec, Setting, SweepSpec, ValuesSpec};
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};
+pub use views::TestTimeAugmentation;

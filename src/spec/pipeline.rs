@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{AugmentationSpec, DatasetSpec, ModelSpec, StageKind, StageSpec, TaskSpec};
+use super::{
+    AugmentationSpec, DatasetSpec, FitMethod, FitSpec, ModelSpec, StageKind, StageSpec, TaskSpec,
+};
 
 /// A pipeline in which every value is resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +100,15 @@ impl PipelineSpec {
     /// A sentence on the probabilities of the model of a stage, if they are not calibrated to the
     /// frequencies of the classes.
     pub fn about_probabilities(&self, stage: &str) -> Option<String> {
-        self.stage(stage)?.train()?.about_probabilities()
+        let stage = self.stage(stage)?;
+        match &stage.kind {
+            StageKind::Train(train) => train.about_probabilities(),
+            // One temperature for all classes does not change how they compare.
+            StageKind::Fit(FitSpec { from, method: FitMethod::Temperature(_), .. }) => {
+                self.about_probabilities(from.as_deref()?)
+            }
+            StageKind::Fit(_) => None,
+        }
     }
 
     /// The stage named `name`.

@@ -6,6 +6,7 @@ use super::goal::Goal;
 use super::readout::Readout;
 use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::base::target::Target;
+use crate::base::tensor::Tensor;
 use crate::engine::Trainer;
 use crate::event::{Evaluated, Further};
 use crate::metrics::confusion::ConfusionMatrix;
@@ -63,6 +64,25 @@ pub fn evaluate(
         }));
     }
     Ok(Evaluation { evaluated: mean.value(&goal), predictions })
+}
+
+/// The outputs `[n, outputs]` of the trainable part of a network over batches, without dropout, and the
+/// target of each image.
+///
+/// # Errors
+/// When a batch cannot be prepared or an engine fails.
+pub fn outputs(
+    trainer: &mut dyn Trainer,
+    batches: FeatureBatches<'_>,
+) -> Result<(Tensor, Vec<Target>), TrainError> {
+    let (mut values, mut all) = (vec![], vec![]);
+    for batch in batches {
+        let FeatureBatch { features, targets, .. } = batch?;
+        values.extend_from_slice(trainer.predict(features)?.values());
+        all.extend(targets);
+    }
+    let n_outputs = values.len() / all.len().max(1);
+    Ok((Tensor::new(&[all.len(), n_outputs], values), all))
 }
 
 /// The metrics of predictions that each epoch has besides loss and score.

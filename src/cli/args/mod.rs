@@ -12,9 +12,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use crate::spec::FromWeights;
 
 pub(in crate::cli) use runs::{
-    DiffArguments, EvaluateArguments, ExportArguments, FoldsArguments, PartArgument,
-    ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
-    SweepArguments, VerifyArguments,
+    DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
+    PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
+    SweepArguments, ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,

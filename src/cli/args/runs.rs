@@ -8,7 +8,7 @@ use super::{
     MachineArguments, NetworkArguments, PipelineArguments, RunArguments, WeightsArgument,
     parse_at_least,
 };
-use crate::spec::{ImageSize, SplitPart};
+use crate::spec::{ImageSize, SplitPart, TestTimeAugmentation};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeArguments {
@@ -150,6 +150,51 @@ pub(in crate::cli) struct ReproduceArguments {
     pub(in crate::cli) network: NetworkArguments,
 }
 
+/// What predictions are averaged over.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EnsembleArguments {
+    /// Average the predictions with those of another run, or of all folds of a cross-validation; may be
+    /// repeated
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) with: Vec<PathBuf>,
+    /// Average the predictions over views of each image: `flip` adds its mirror image
+    #[arg(long, visible_alias = "tta", value_name = "VIEWS", value_enum)]
+    pub(in crate::cli) test_time_augmentation: Option<ViewsArgument>,
+}
+
+/// Views of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum ViewsArgument {
+    /// The image and its mirror image, left to right
+    Flip,
+}
+
+impl From<ViewsArgument> for TestTimeAugmentation {
+    fn from(views: ViewsArgument) -> Self {
+        match views {
+            ViewsArgument::Flip => Self::Flip,
+        }
+    }
+}
+
+/// How sure a model must be of a class.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ThresholdsArguments {
+    /// Precision that each class must reach on the images, such as 0.95. `evaluate` chooses a threshold
+    /// for it; `predict` uses it, and images below it are unsure
+    #[arg(long, value_name = "P", value_parser = parse_precision, conflicts_with = "thresholds")]
+    pub(in crate::cli) min_precision: Option<f64>,
+    /// Use the thresholds of this file, which `evaluate --min-precision P --out DIR` writes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) thresholds: Option<PathBuf>,
+}
+
+fn parse_precision(text: &str) -> Result<f64, String> {
+    let precision = text.parse::<f64>().ok().filter(|p| *p > 0.0 && *p <= 1.0);
+    precision
+        .ok_or_else(|| "write a fraction above 0 and up to 1, such as 0.95 for 95 %".to_owned())
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EvaluateArguments {
     /// Run directory
@@ -171,7 +216,12 @@ pub(in crate::cli) struct EvaluateArguments {
     /// Which weights to use: `best` or `last` epoch
     #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
     pub(in crate::cli) from_weights: WeightsArgument,
-    /// Write metrics.json, predictions.csv and plots to this directory
+    #[command(flatten)]
+    pub(in crate::cli) ensemble: EnsembleArguments,
+    #[command(flatten)]
+    pub(in crate::cli) thresholds: ThresholdsArguments,
+    /// Write metrics.json, predictions.csv and plots to this directory, and thresholds.json with
+    /// `--min-precision`
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) out: Option<PathBuf>,
     /// Print the metrics as JSON
@@ -204,6 +254,8 @@ pub(in crate::cli) struct ExportArguments {
     /// Which weights to use: `best` or `last` epoch
     #[arg(long, value_name = "WHICH", value_enum, default_value = "best")]
     pub(in crate::cli) from_weights: WeightsArgument,
+    #[command(flatten)]
+    pub(in crate::cli) ensemble: EnsembleArguments,
     /// Location of the run's dataset if it moved: `-S dataset.directory=DIR`
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) overrides: Vec<String>,

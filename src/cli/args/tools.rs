@@ -6,8 +6,8 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    CacheDirArguments, MachineArguments, NetworkArguments, PipelineArguments, WeightsArgument,
-    parse_at_least, parse_threads,
+    CacheDirArguments, EnsembleArguments, MachineArguments, NetworkArguments, PipelineArguments,
+    ThresholdsArguments, WeightsArgument, parse_at_least, parse_threads,
 };
 use crate::spec::Architecture;
 
@@ -115,6 +115,8 @@ pub(in crate::cli) struct PredictArguments {
     /// Which weights of a run to use: `best` or `last` epoch [default: best]
     #[arg(long, value_name = "WHICH", value_enum, conflicts_with = "base")]
     pub(in crate::cli) from_weights: Option<WeightsArgument>,
+    #[command(flatten)]
+    pub(in crate::cli) ensemble: EnsembleArguments,
     /// Use a pre-trained network with its original classes instead of a run
     #[arg(long, value_name = "NETWORK", value_enum)]
     pub(in crate::cli) base: Option<BaseArgument>,
@@ -132,8 +134,15 @@ pub(in crate::cli) struct PredictArguments {
     pub(in crate::cli) top: Option<usize>,
     /// Lowest probability of a label, for several labels an image, or `best` for the thresholds with
     /// the highest F1 on the validation set [default: 0.5]
-    #[arg(long, value_name = "P", value_parser = parse_threshold, conflicts_with = "base")]
+    #[arg(
+        long,
+        value_name = "P",
+        value_parser = parse_threshold,
+        conflicts_with_all = ["base", "min_precision", "thresholds"]
+    )]
     pub(in crate::cli) threshold: Option<ThresholdArgument>,
+    #[command(flatten)]
+    pub(in crate::cli) thresholds: ThresholdsArguments,
     /// Print one JSON object per image
     #[arg(long, conflicts_with = "csv")]
     pub(in crate::cli) json: bool,

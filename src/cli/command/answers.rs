@@ -5,12 +5,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::thresholds::UNSURE;
 use crate::base::label_list;
 use crate::base::names;
 use crate::base::text;
 use crate::exec::ask::image_files::Answer;
 use crate::model::imagenet;
 use crate::run_dir::table;
+use crate::run_dir::thresholds::is_sure;
 
 /// Output format of predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,9 @@ pub(super) struct Said {
     pub(super) format: Format,
     pub(super) names: Names,
     pub(super) kind: Kind,
+    /// The lowest probability with which an image is given each class, where an image has one; `None` for
+    /// a class that is never given. Images below it are unsure.
+    pub(super) thresholds: Option<Vec<Option<f64>>>,
 }
 
 /// What is printed of an answer. A table always has the probabilities of all classes.
@@ -75,6 +80,20 @@ pub(super) enum Kind {
 }
 
 impl Said {
+    /// Whether the likeliest class of an image is below its threshold.
+    fn is_unsure(&self, probabilities: &[f64]) -> bool {
+        let thresholds = self.thresholds.as_ref();
+        thresholds.is_some_and(|thresholds| !is_sure(probabilities, thresholds))
+    }
+
+    /// What an image is called: the likeliest class, if it is sure.
+    fn called(&self, probabilities: &[f64]) -> &str {
+        if self.is_unsure(probabilities) {
+            return UNSURE;
+        }
+        self.names.get(likeliest(probabilities, 1)[0].1)
+    }
+
     /// Text before the first prediction.
     pub(super) fn head(&self) -> String {
         if self.format != Format::Csv {
@@ -108,10 +127,10 @@ impl Said {
         let file = names::text_of_path(file);
         match answer {
             Ok(probabilities) => {
-                let (probability, class) = likeliest(probabilities, 1)[0];
+                let (probability, _) = likeliest(probabilities, 1)[0];
                 let names = (0..self.names.n()).map(|class| self.names.get(class).chars().count());
                 let width = names.max().unwrap_or(0).min(32);
-                format!("{probability:.4}  {:width$}  {file}\n", self.names.get(class))
+                format!("{probability:.4}  {:width$}  {file}\n", self.called(probabilities))
             }
             Err(reason) => format!("  ----  not a readable image: {reason}  {file}\n"),
         }
@@ -134,7 +153,9 @@ impl Said {
     }
 
     fn lines(&self, file: &Path, answer: &Answer, top: usize) -> String {
-        let mut text = format!("{}\n", names::text_of_path(file));
+        let is_unsure = answer.as_ref().is_ok_and(|outputs| self.is_unsure(outputs));
+        let mark = if is_unsure { format!(" ({UNSURE})") } else { String::new() };
+        let mut text = format!("{}{mark}\n", names::text_of_path(file));
         match answer {
             Ok(probabilities) => {
                 let likeliest = likeliest(probabilities, top).into_iter();
@@ -178,7 +199,12 @@ impl Said {
                         }
                     })
                     .collect();
-                json!({ "path": names::text_of_path(file), "classes": classes })
+                let path = names::text_of_path(file);
+                let mut value = json!({ "path": path, "classes": classes });
+                if self.thresholds.is_some() {
+                    value["predicted"] = self.called(probabilities).into();
+                }
+                value
             }
             Err(reason) => json!({ "path": names::text_of_path(file), "error": reason }),
         };
@@ -202,9 +228,7 @@ impl Said {
                         let names = given.iter().map(|(_, class)| self.names.get(*class));
                         label_list::written(names)
                     }
-                    Kind::One(_) | Kind::Number => {
-                        self.names.get(likeliest(probabilities, 1)[0].1).to_owned()
-                    }
+                    Kind::One(_) | Kind::Number => self.called(probabilities).to_owned(),
                 });
                 cells.extend(probabilities.iter().map(f64::to_string));
                 cells.push(String::new());

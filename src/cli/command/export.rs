@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::members::Runs;
 use super::run::caches;
-use super::{check_directory, on_threads, open_trained};
+use super::{check_directory, on_threads};
 use crate::base::fs;
 use crate::base::tally::Tally;
 use crate::base::text;
@@ -12,9 +13,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::cli::work::ShownWork;
-use crate::exec::ask::evaluate;
+use crate::exec::ask::ensemble::Member;
+use crate::exec::ask::evaluate::{self, EvaluationImages};
 use crate::exec::ask::export::{self, Export, Form};
-use crate::spec::FromWeights;
+use crate::spec::{FromWeights, SplitPart};
 
 /// Exports the model of a run to ONNX, after verifying that the file predicts the same.
 pub(in crate::cli) fn run(
@@ -61,14 +63,19 @@ fn export(
     terminal: &Terminal,
 ) -> Result<Export, Failure> {
     let which = FromWeights::from(arguments.from_weights);
-    let (loaded, manifest, trained) =
-        open_trained(&arguments.run, which, &arguments.overrides, settings)?;
-    let (spec, room, tally) = (&loaded.spec, caches(settings).pixels, Tally::default());
+    let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
+    let runs =
+        Runs::open(&arguments.run, &arguments.ensemble, which, &arguments.overrides, settings)?;
+    let Member { spec, trained, .. } = runs.ensemble.first();
+    let (room, tally) = (caches(settings).pixels, Tally::default());
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };
-    let (images, predictions) =
-        evaluate::validation(&trained, &manifest, spec, options, settings.threads)?;
-    let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
-    let export = export::export(&trained, spec, &images, &predictions, form, settings.threads);
-    Ok(export?)
+    let fingerprint = runs.manifest.dataset.fingerprint;
+    let images = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, options)?;
+    let predictions = runs.ensemble.predictions(&images, &room, settings.threads)?;
+    if runs.ensemble.is_single() {
+        let n_threads = settings.threads;
+        return Ok(export::export(trained, spec, &images, &predictions, form, n_threads)?);
+    }
+    Ok(export::export_ensemble(&runs.ensemble, &images, &predictions, form)?)
 }

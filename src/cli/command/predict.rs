@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::answers::{Format, Kind, Names, Said};
-use super::{check_order, on_threads, open_trained};
+use super::members::{self, Runs};
+use super::thresholds::{self, UNSURE};
+use super::{check_order, on_threads};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::tally::Tally;
@@ -22,7 +24,6 @@ use crate::exec::prepare::network;
 use crate::exec::prepare::weights::published;
 use crate::metrics::{Measures, several};
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
-use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::Measured;
 use crate::run_dir::{layout, verify};
 use crate::spec::{Architecture, FromWeights, TargetSpec};
@@ -39,7 +40,11 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     match arguments.base {
-        Some(base) => of_base(base, arguments, settings, terminal),
+        Some(base) => {
+            members::refuse(&arguments.ensemble, "`--base`")?;
+            thresholds::refuse(&arguments.thresholds, "`--base`")?;
+            of_base(base, arguments, settings, terminal)
+        }
         None => of_run(arguments, settings, terminal),
     }
 }
@@ -76,17 +81,52 @@ fn of_run(
     }
     let which = FromWeights::from(arguments.from_weights.unwrap_or(WeightsArgument::Best));
     on_threads(settings, || {
-        let (loaded, manifest, trained) = open_trained(run, which, &[], settings)?;
-        let kind = match (trained.readout.target(), arguments.threshold) {
+        let runs = Runs::open(run, &arguments.ensemble, which, &[], settings)?;
+        let ensemble = &runs.ensemble;
+        thresholds::check(&arguments.thresholds, ensemble.target())?;
+        let chosen = thresholds::of_run(&arguments.thresholds, &runs, which, terminal)?;
+        let kind = match (ensemble.target(), arguments.threshold) {
             (TargetSpec::Classes, Some(ThresholdArgument::Best)) => {
-                Kind::Several(best_thresholds(run, &manifest, which)?)
+                Kind::Several(best_thresholds(run, &runs, which)?)
             }
-            (target, _) => kind(target, &trained.classes, arguments)?,
+            (target, _) => kind(target, ensemble.classes(), arguments)?,
         };
-        let predictor = Predictor::of_trained(&loaded.spec, &trained).map_err(RunError::from)?;
-        let names = Names::OfRun(trained.classes);
-        ask(predictor, &files, names, kind, arguments, terminal)
+        let predictor = Predictor::of_ensemble(ensemble).map_err(RunError::from)?;
+        let said = said(ensemble.classes().to_vec(), kind, chosen, arguments)?;
+        ask(predictor, &files, &said, arguments, terminal)
     })?
+}
+
+/// The classes of a run or a file, with the threshold of each if there are some.
+fn said(
+    classes: Vec<String>,
+    kind: Kind,
+    thresholds: Option<Vec<Option<f64>>>,
+    arguments: &PredictArguments,
+) -> Result<Said, Failure> {
+    let (kind, thresholds) = match (kind, thresholds) {
+        // An image without any of the labels has no label; it is not unsure.
+        (Kind::Several(_), Some(of)) => {
+            let of = of.into_iter().map(|threshold| threshold.unwrap_or(f64::INFINITY));
+            (Kind::Several(of.collect()), None)
+        }
+        (kind, thresholds) => (kind, thresholds),
+    };
+    if thresholds.is_some() && classes.iter().any(|name| name == UNSURE) {
+        let error = anyhow::anyhow!("a class of the model is named `{UNSURE}`");
+        let hint = "leave out thresholds, or rename the class".to_owned();
+        return Err(Failure::usage_with(error, vec![hint]));
+    }
+    Ok(Said { format: format(arguments), names: Names::OfRun(classes), kind, thresholds })
+}
+
+/// The output format.
+fn format(arguments: &PredictArguments) -> Format {
+    match (arguments.json, arguments.csv) {
+        (true, _) => Format::Json,
+        (_, true) => Format::Csv,
+        _ => Format::Text,
+    }
 }
 
 /// How the answers of a model are printed.
@@ -130,20 +170,21 @@ fn kind(
 }
 
 /// The threshold of each class with the highest F1 score on the validation set of a run.
-fn best_thresholds(
-    run: &Path,
-    manifest: &Manifest,
-    which: FromWeights,
-) -> Result<Vec<f64>, Failure> {
+fn best_thresholds(run: &Path, runs: &Runs, which: FromWeights) -> Result<Vec<f64>, Failure> {
     let fail = |what: &str, hint: &str| {
         let error = anyhow::anyhow!("{what}");
         Err(Failure::usage_with(error, vec![hint.to_owned()]))
     };
+    if !runs.ensemble.is_single() {
+        let what = "the best thresholds of a run are not those of an average of predictions";
+        return fail(what, "pass a number; `alpaca-run evaluate` prints the best ones");
+    }
     if which == FromWeights::Last {
         let what = "the best thresholds are those of the best weights, not of the last ones";
         return fail(what, "leave out `--from-weights last`, or pass a number");
     }
-    verify::check(run, manifest, |name| name == layout::METRICS_JSON).map_err(Failure::usage)?;
+    verify::check(run, &runs.manifest, |name| name == layout::METRICS_JSON)
+        .map_err(Failure::usage)?;
     let text = fs::read_text(&run.join(layout::METRICS_JSON)).map_err(Failure::usage)?;
     match serde_json::from_str::<Measured>(&text).map(|measured| measured.metrics) {
         Ok(Measures::Several(metrics)) => Ok(metrics
@@ -163,6 +204,7 @@ fn of_file(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    members::refuse(&arguments.ensemble, "an exported file")?;
     if arguments.from_weights.is_some() {
         let error = anyhow::anyhow!(
             "`--from-weights` does not apply to an exported file, which has one set of weights"
@@ -173,9 +215,11 @@ fn of_file(
         let hints = error.hints();
         Failure::usage_with(error, hints)
     })?;
+    thresholds::check(&arguments.thresholds, target)?;
+    let chosen = thresholds::of_file(&arguments.thresholds, &classes, terminal)?;
     let kind = kind(target, &classes, arguments)?;
-    let names = Names::OfRun(classes);
-    on_threads(settings, || ask(predictor, files, names, kind, arguments, terminal))?
+    let said = said(classes, kind, chosen, arguments)?;
+    on_threads(settings, || ask(predictor, files, &said, arguments, terminal))?
 }
 
 fn of_base(
@@ -207,24 +251,19 @@ fn of_base(
             .map_err(|problem| Failure::Rejected(as_typed(loaded.reject(vec![problem]))))?;
         let predictor = Predictor::new(&loaded.spec, &network, &weights).map_err(RunError::from)?;
         let kind = Kind::One(arguments.top.unwrap_or(TOP_OF_BASE));
-        ask(predictor, &files, Names::OfImagenet, kind, arguments, terminal)
+        let (format, names) = (format(arguments), Names::OfImagenet);
+        let said = Said { format, names, kind, thresholds: None };
+        ask(predictor, &files, &said, arguments, terminal)
     })?
 }
 
 fn ask(
     mut predictor: Predictor,
     files: &[PathBuf],
-    names: Names,
-    kind: Kind,
+    said: &Said,
     arguments: &PredictArguments,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let format = match (arguments.json, arguments.csv) {
-        (true, _) => Format::Json,
-        (_, true) => Format::Csv,
-        _ => Format::Text,
-    };
-    let said = Said { format, names, kind };
     let print = |text: &str| terminal.result(text).map_err(Failure::usage);
     print(&said.head())?;
     let tally = Tally::default();

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::trained::Trained;
+use super::views;
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::names;
@@ -27,7 +28,7 @@ use crate::exec::prepare::overlap::RunImages;
 use crate::metrics::Measures;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::{PredictionRow, Predictions};
-use crate::spec::{OnBadImage, PipelineSpec, SplitPart, TargetSpec};
+use crate::spec::{OnBadImage, PipelineSpec, SplitPart, TargetSpec, TestTimeAugmentation};
 use crate::train::evaluate::Prediction;
 
 /// Images with their classes, in the order of a model's outputs.
@@ -242,6 +243,20 @@ pub fn predictions(
     spec: &PipelineSpec,
     n_threads: usize,
 ) -> Result<Vec<Prediction>, RunError> {
+    predictions_of_views(trained, images, spec, TestTimeAugmentation::None, n_threads)
+}
+
+/// The prediction of a model for each image, in their order: the mean over views of the image.
+///
+/// # Errors
+/// When an image changed or an engine fails.
+pub(super) fn predictions_of_views(
+    trained: &Trained,
+    images: &EvaluationImages,
+    spec: &PipelineSpec,
+    views: TestTimeAugmentation,
+    n_threads: usize,
+) -> Result<Vec<Prediction>, RunError> {
     let positions = &images.positions;
     let mut inference = Inference::new(&trained.network, &trained.weights)?;
     let loader = images.loader(trained, spec, n_threads);
@@ -251,11 +266,9 @@ pub fn predictions(
     while predictions.len() < positions.len() {
         let n = loader.batch_size().min(positions.len() - predictions.len());
         let batch = pass.take(n)?;
-        let logits = inference.logits(&batch)?;
-        predictions.extend(logits.rows().zip(&batch.samples).map(|(row, &sample)| Prediction {
-            sample,
-            target: images.dataset.target(sample),
-            outputs: trained.readout.read(row),
+        let outputs = views::outputs(&mut inference, &batch, trained.readout, views)?;
+        predictions.extend(outputs.into_iter().zip(&batch.samples).map(|(outputs, &sample)| {
+            Prediction { sample, target: images.dataset.target(sample), outputs }
         }));
         pass.give_back(batch);
         images.tally.add_many(n);

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::ensemble::{Ensemble, Member};
 use super::evaluate::EvaluationImages;
 use super::predict::Predictor;
 use super::trained::Trained;
@@ -9,7 +10,8 @@ use crate::base::tensor::{Tensor, transposed};
 use crate::dataset::decode::{self, RgbImage};
 use crate::dataset::loader::{Loader, LoaderError};
 use crate::dataset::resize::Resizer;
-use crate::exec::error::{ExportError, RunError, TOLERANCE};
+use crate::exec::error::{EnsembleError, ExportError, RunError, TOLERANCE};
+use crate::onnx::average::{Average, Part};
 use crate::onnx::run::Model;
 use crate::onnx::{self, Classifier, Output};
 use crate::spec::{Fit, ImageSize, PipelineSpec, ResizeSpec};
@@ -101,27 +103,12 @@ pub fn export(
     if trained.network.is_opaque() {
         return Err(ExportError::Backbone.into());
     }
-    let classifier = Classifier {
-        classes: &trained.classes,
-        output: match trained.readout {
-            Readout::Softmax => Output::Softmax,
-            Readout::Sigmoids => Output::Sigmoids,
-            Readout::Number(Standard { mean, deviation }) => Output::Number { mean, deviation },
-        },
-        network: &trained.network,
-        weights: &trained.weights,
-        size: spec.dataset.image_size,
-        resize: spec.dataset.resize,
-        alpha: spec.dataset.alpha,
-    };
+    let classifier = classifier(trained, spec);
     let bare = classifier.normalised();
     let loader = images.loader(trained, spec, n_threads);
     let limits = Limits::for_readout(trained.readout);
     let agreement = compare(&bare, &loader, images, predictions, limits)?;
-    let outputs = match trained.readout {
-        Readout::Softmax | Readout::Sigmoids => "probabilities",
-        Readout::Number(_) => "estimates",
-    };
+    let outputs = outputs(trained.readout);
     let of_pixels = |file: &[u8], compared: Agreement| {
         let difference = agreement.difference.max(compared.difference);
         Export {
@@ -146,9 +133,75 @@ pub fn export(
         }
         Form::Pixels(Some(size)) => {
             let file = classifier.with_pixels(Some(size))?;
-            let compared = compare_one_size(&file, size, trained, spec, images, predictions)?;
+            let predictor = Predictor::of_trained(spec, trained)?;
+            let compared = compare_one_size((&file, size), predictor, images, predictions, limits)?;
             Ok(of_pixels(&file, compared))
         }
+    }
+}
+
+/// Exports several models, or several views of an image, as one file. It must reproduce their mean
+/// `predictions` for some images.
+///
+/// # Errors
+/// When they cannot be exported as one, or the file does not agree with them.
+pub fn export_ensemble(
+    ensemble: &Ensemble,
+    images: &EvaluationImages,
+    predictions: &[Prediction],
+    form: Form,
+) -> Result<Export, RunError> {
+    let members = || ensemble.members.iter();
+    if members().any(|member| member.trained.network.is_opaque()) {
+        return Err(ExportError::Backbone.into());
+    }
+    let alpha = ensemble.first().spec.dataset.alpha;
+    if members().any(|member| member.spec.dataset.alpha != alpha) {
+        return Err(EnsembleError::Alpha.into());
+    }
+    let Form::Pixels(size) = form else {
+        return Err(EnsembleError::Preprocessing.into());
+    };
+    let parts = members().zip(&ensemble.places).map(|(Member { spec, trained, .. }, places)| {
+        Part { classifier: classifier(trained, spec), places: places.clone() }
+    });
+    let file = Average { parts: parts.collect(), views: ensemble.views }.with_pixels(size)?;
+    let limits = members().map(|member| Limits::for_readout(member.trained.readout));
+    let limits = limits.reduce(|a, b| if b.absolute > a.absolute { b } else { a });
+    let limits = limits.expect("there is a model");
+    let agreement = match size {
+        None => compare_pixels(&file, images, predictions, limits)?,
+        Some(size) => {
+            let predictor = Predictor::of_ensemble(ensemble)?;
+            compare_one_size((&file, size), predictor, images, predictions, limits)?
+        }
+    };
+    let outputs = outputs(ensemble.first().trained.readout);
+    Ok(Export { file, recipe: None, outputs, agreement, warning: None })
+}
+
+/// A trained model as it is exported.
+fn classifier<'a>(trained: &'a Trained, spec: &PipelineSpec) -> Classifier<'a> {
+    Classifier {
+        classes: &trained.classes,
+        output: match trained.readout {
+            Readout::Softmax => Output::Softmax,
+            Readout::Sigmoids => Output::Sigmoids,
+            Readout::Number(Standard { mean, deviation }) => Output::Number { mean, deviation },
+        },
+        network: &trained.network,
+        weights: &trained.weights,
+        size: spec.dataset.image_size,
+        resize: spec.dataset.resize,
+        alpha: spec.dataset.alpha,
+    }
+}
+
+/// What a file gives.
+fn outputs(readout: Readout) -> &'static str {
+    match readout {
+        Readout::Softmax | Readout::Sigmoids => "probabilities",
+        Readout::Number(_) => "estimates",
     }
 }
 
@@ -212,18 +265,16 @@ fn compare_pixels(
 /// Resizes some images to the input size of the graph, and compares its predictions with those of
 /// the model.
 fn compare_one_size(
-    file: &[u8],
-    of: ImageSize,
-    trained: &Trained,
-    spec: &PipelineSpec,
+    (file, of): (&[u8], ImageSize),
+    mut predictor: Predictor,
     images: &EvaluationImages,
     predictions: &[Prediction],
+    limits: Limits,
 ) -> Result<Agreement, RunError> {
     let shape = [1, of.height, of.width, 3];
     let runnable = Model::read(file)?.for_pixels(shape)?;
-    let limits = Limits::for_readout(trained.readout);
-    let mut predictor = Predictor::of_trained(spec, trained)?;
-    let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..spec.dataset.resize }, of);
+    let resize = images.pixels.spec().resize;
+    let mut resizer = Resizer::new(ResizeSpec { fit: Fit::Stretch, ..resize }, of);
     let mut agreement = Agreement { n_images: 0, difference: 0.0 };
     let chosen = spread(predictions, MOST_OF_ONE_SIZE);
     let counting = images.tally.begin(COMPARING_PIXELS, "images", chosen.len());

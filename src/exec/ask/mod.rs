@@ -1,9 +1,11 @@
 //! Uses the model of a finished run.
 //!
 //! [`trained`] opens the model, [`evaluate`] evaluates it, and [`predict`] classifies image files.
+//! [`ensemble`] averages several models.
 //! [`export`] writes it as an ONNX file, and verifies that the file predicts the same.
 //! [`page_content`] gathers the content of the HTML report.
 
+pub mod ensemble;
 pub mod evaluate;
 pub mod export;
 mod exported_model;
@@ -11,3 +13,4 @@ pub mod image_files;
 pub mod page_content;
 pub mod predict;
 pub mod trained;
+mod views;

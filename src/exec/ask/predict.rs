@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::ensemble::{self, Ensemble, Member};
 use super::exported_model::FileClassifier;
 use super::image_files::{self, Answer};
 use super::trained::Trained;
+use super::views;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::dataset::decode::RgbImage;
@@ -18,7 +20,9 @@ use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::onnx::exported::Exported;
 pub use crate::onnx::exported::ExportedError;
-use crate::spec::{ImageSize, PipelineSpec, PixelSpec, Preprocessing, TargetSpec};
+use crate::spec::{
+    ImageSize, PipelineSpec, PixelSpec, Preprocessing, TargetSpec, TestTimeAugmentation,
+};
 use crate::train::readout::Readout;
 
 /// Number of images that are decoded and classified at once.
@@ -30,6 +34,13 @@ pub struct Predictor(Classifier);
 enum Classifier {
     Network(Box<TrainedClassifier>),
     File(Box<FileClassifier>),
+    Ensemble(Vec<EnsembleMember>),
+}
+
+/// A network of an ensemble, and the place of each output of the ensemble among its own.
+struct EnsembleMember {
+    network: TrainedClassifier,
+    places: Vec<usize>,
 }
 
 /// A trained network.
@@ -38,6 +49,7 @@ struct TrainedClassifier {
     readout: Readout,
     preprocessing: Preprocessing,
     pixels: PixelSpec,
+    views: TestTimeAugmentation,
 }
 
 impl Predictor {
@@ -50,7 +62,9 @@ impl Predictor {
         network: &Network,
         weights: &Weights,
     ) -> Result<Self, EngineError> {
-        Self::of(spec, network, weights, Readout::Softmax)
+        let views = TestTimeAugmentation::None;
+        let network = TrainedClassifier::new(spec, network, weights, Readout::Softmax, views)?;
+        Ok(Self(Classifier::Network(Box::new(network))))
     }
 
     /// Creates a predictor from a trained model.
@@ -58,19 +72,21 @@ impl Predictor {
     /// # Errors
     /// When the engine cannot run it.
     pub fn of_trained(spec: &PipelineSpec, trained: &Trained) -> Result<Self, EngineError> {
-        Self::of(spec, &trained.network, &trained.weights, trained.readout)
+        let network = TrainedClassifier::of(spec, trained, TestTimeAugmentation::None)?;
+        Ok(Self(Classifier::Network(Box::new(network))))
     }
 
-    fn of(
-        spec: &PipelineSpec,
-        network: &Network,
-        weights: &Weights,
-        readout: Readout,
-    ) -> Result<Self, EngineError> {
-        let inference = Inference::new(network, weights)?;
-        let (preprocessing, pixels) = (network.preprocessing, spec.dataset.pixels());
-        let classifier = TrainedClassifier { inference, readout, preprocessing, pixels };
-        Ok(Self(Classifier::Network(Box::new(classifier))))
+    /// Creates a predictor that averages trained models.
+    ///
+    /// # Errors
+    /// When the engine cannot run them.
+    pub fn of_ensemble(ensemble: &Ensemble) -> Result<Self, EngineError> {
+        let members = ensemble.members.iter().zip(&ensemble.places);
+        let members = members.map(|(Member { spec, trained, .. }, places)| {
+            let network = TrainedClassifier::of(spec, trained, ensemble.views)?;
+            Ok(EnsembleMember { network, places: places.clone() })
+        });
+        Ok(Self(Classifier::Ensemble(members.collect::<Result<_, EngineError>>()?)))
     }
 
     /// Opens an exported model, and returns it with the names of its outputs and what they are.
@@ -86,10 +102,12 @@ impl Predictor {
     /// The outputs for one image: the probability of each class, or the number.
     pub(crate) fn of_image(&mut self, image: &RgbImage) -> Result<Vec<f64>, RunError> {
         match &mut self.0 {
-            Classifier::Network(network) => {
-                let resized = Resizer::of(network.pixels).resize(image);
-                let values = network.values(resized);
-                Ok(network.said(1, values)?.remove(0))
+            Classifier::Network(network) => network.of_image(image),
+            Classifier::Ensemble(members) => {
+                let answers = members.iter_mut().map(|EnsembleMember { network, places }| {
+                    Ok(ensemble::in_order(&network.of_image(image)?, places))
+                });
+                Ok(mean(answers.collect::<Result<_, RunError>>()?))
             }
             Classifier::File(file) => file.answer(image).map_err(RunError::from),
         }
@@ -108,6 +126,7 @@ impl Predictor {
             let answers = match &mut self.0 {
                 Classifier::Network(network) => network.answers(files)?,
                 Classifier::File(file) => file.answers(files)?,
+                Classifier::Ensemble(members) => of_members(members, files)?,
             };
             for (file, answer) in files.iter().zip(answers) {
                 tell(file, answer)?;
@@ -117,7 +136,59 @@ impl Predictor {
     }
 }
 
+/// The mean answers of several networks. A file that cannot be read has no answer of any.
+fn of_members(members: &mut [EnsembleMember], files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+    let mut all: Vec<Vec<Answer>> = vec![vec![]; files.len()];
+    for EnsembleMember { network, places } in members {
+        for (answers, answer) in all.iter_mut().zip(network.answers(files)?) {
+            answers.push(answer.map(|outputs| ensemble::in_order(&outputs, places)));
+        }
+    }
+    let all =
+        all.into_iter().map(|answers| answers.into_iter().collect::<Result<_, _>>().map(mean));
+    Ok(all.collect())
+}
+
+/// The mean of outputs, of which there are some.
+fn mean(outputs: Vec<Vec<f64>>) -> Vec<f64> {
+    let n = outputs.len();
+    let sum = outputs.into_iter().reduce(|mut sum, one| {
+        ensemble::add(&mut sum, &one);
+        sum
+    });
+    let mut mean = sum.expect("there is a network");
+    ensemble::divide(&mut mean, n);
+    mean
+}
+
 impl TrainedClassifier {
+    fn of(
+        spec: &PipelineSpec,
+        trained: &Trained,
+        views: TestTimeAugmentation,
+    ) -> Result<Self, EngineError> {
+        Self::new(spec, &trained.network, &trained.weights, trained.readout, views)
+    }
+
+    fn new(
+        spec: &PipelineSpec,
+        network: &Network,
+        weights: &Weights,
+        readout: Readout,
+        views: TestTimeAugmentation,
+    ) -> Result<Self, EngineError> {
+        let inference = Inference::new(network, weights)?;
+        let (preprocessing, pixels) = (network.preprocessing, spec.dataset.pixels());
+        Ok(Self { inference, readout, preprocessing, pixels, views })
+    }
+
+    /// The outputs for an image.
+    fn of_image(&mut self, image: &RgbImage) -> Result<Vec<f64>, RunError> {
+        let resized = Resizer::of(self.pixels).resize(image);
+        let values = self.values(resized);
+        Ok(self.said(1, values)?.remove(0))
+    }
+
     /// Preprocesses a resized image for the network.
     fn values(&self, resized: Vec<u8>) -> Vec<f32> {
         let mut values: Vec<f32> = resized.into_iter().map(f32::from).collect();
@@ -130,8 +201,7 @@ impl TrainedClassifier {
         let ImageSize { height, width } = self.pixels.image_size;
         let images = Tensor::new(&[n, height, width, 3], values);
         let batch = Batch { images, samples: (0..n).collect() };
-        let logits = self.inference.logits(&batch)?;
-        Ok(logits.rows().map(|row| self.readout.read(row)).collect())
+        Ok(views::outputs(&mut self.inference, &batch, self.readout, self.views)?)
     }
 
     fn answers(&mut self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {

@@ -1,7 +1,7 @@
 //! Finds evaluation images that the model was trained on, or that look like training images.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
@@ -41,6 +41,16 @@ impl RunImages {
         Ok(Self::new(images))
     }
 
+    /// The images of several finished runs.
+    ///
+    /// # Errors
+    /// When a table cannot be read.
+    pub fn of_runs(directories: &[PathBuf]) -> Result<Self, FileError> {
+        let all: Result<Vec<Self>, FileError> =
+            directories.iter().map(|directory| Self::of_run(directory)).collect();
+        Ok(Self::new(all?.into_iter().flat_map(|Self(images)| images)))
+    }
+
     fn new(images: impl Iterator<Item = (Digest, Part)>) -> Self {
         let mut seen: BTreeMap<Digest, Part> = BTreeMap::new();
         for (digest, part) in images {
@@ -55,6 +65,12 @@ impl RunImages {
     pub(crate) fn count(&self, dataset: &Dataset, part: Part) -> usize {
         let samples = dataset.samples.iter();
         samples.filter(|sample| self.0.get(&sample.digest) == Some(&part)).count()
+    }
+
+    /// Number of images at some positions of a dataset that were in the training set of the run.
+    pub fn n_trained_on(&self, dataset: &Dataset, positions: &[usize]) -> usize {
+        let part = |at: &usize| self.0.get(&dataset.samples[*at].digest);
+        positions.iter().filter(|at| part(at) == Some(&Part::Train)).count()
     }
 
     /// A warning if the model was trained on images of a dataset, or chosen by them.

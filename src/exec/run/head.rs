@@ -1,4 +1,5 @@
-//! Runs a stage that fits the head to the features of all training images.
+//! Runs a stage that fits the head to the features of all training images, or its temperature to the
+//! validation images.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -6,19 +7,23 @@ use std::time::Instant;
 use super::audience::Audience;
 use super::features::{StageFeatures, StageImages};
 use super::stage::{self, Parts, Start};
+use super::temperature;
 use crate::base::target::Target;
 use crate::base::tensor::Tensor;
 use crate::dataset::split;
 use crate::engine;
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
-use crate::event::{ComparedPenalty, EpochMetrics, EpochTimes, Event, EventSink as _, FitFacts};
+use crate::event::{
+    ComparedPenalty, EpochMetrics, EpochTimes, Evaluated, Event, EventSink as _, FitFacts,
+    HeadFacts,
+};
 use crate::exec::error::RunError;
 use crate::exec::plan::outcome::StageOutcome;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::recorder;
-use crate::spec::FitSpec;
-use crate::train::evaluate;
+use crate::spec::{FitMethod, FitSpec, L2, PenaltySpec};
+use crate::train::evaluate::{self, Evaluation, Prediction};
 use crate::train::fit::Fitted;
 use crate::train::head::{self, Examples, Head, Rows};
 use crate::train::state::{Best, FinishedEpoch};
@@ -26,6 +31,14 @@ use crate::train::{FeatureBatch, FeatureSource as _, TrainError};
 
 /// Number of parts of the cross-validation that chooses the penalty.
 const FOLDS: usize = 5;
+
+/// What a stage finds.
+enum Found {
+    /// A head.
+    Head(Head),
+    /// The temperature of a head.
+    Temperature(f64),
+}
 
 /// Runs the stage. It has one epoch.
 pub(super) fn run(
@@ -43,55 +56,79 @@ pub(super) fn run(
         AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options)
     };
     let readout = images.readout;
-    let before = evaluate::evaluate(&mut trainer(weights), features.validation(), readout)?;
+    let mut unchanged = trainer(weights);
+    let before = evaluate::evaluate(&mut unchanged, features.validation(), readout)?;
     let facts = stage::facts(start, parts.first, &images, before.evaluated);
     audience.receive(&Event::StageStarted(facts.clone()))?;
     let began = Instant::now();
     let mut times = EpochTimes::default();
-    let fit = fit(start, spec, images, &mut features, &mut times)?;
+    let (head, found) = match spec.method {
+        FitMethod::Logistic(PenaltySpec { l2 }) | FitMethod::Ridge(PenaltySpec { l2 }) => {
+            let fitted = fit(start, (spec, l2), images, &mut features, &mut times)?;
+            (of_network(start, &parts.trained, &fitted), Found::Head(fitted))
+        }
+        FitMethod::Temperature(_) => {
+            let value = temperature::fit(start, readout, &mut unchanged, &mut features, audience)?;
+            (temperature::divided(start, value), Found::Temperature(value))
+        }
+    };
     times.optimizer = began.elapsed().saturating_sub(times.waiting + times.frozen);
-    let head = of_network(start, &parts.trained, &fit);
     let all = stage::merged(weights, &head);
     let mut trainer = trainer(&all);
     let train = evaluate::evaluate(&mut trainer, features.training(1, 0), readout)?.evaluated;
     let began_validation = Instant::now();
     let validation = evaluate::evaluate(&mut trainer, features.validation(), readout)?;
     (times.validation, times.total) = (began_validation.elapsed(), began.elapsed());
-    let further = evaluate::further(&validation.predictions);
-    let epoch = n_epochs_before + 1;
-    let metrics = EpochMetrics {
-        epoch,
-        train,
-        validation: validation.evaluated,
-        further,
-        learning_rate: 0.0,
-    };
     for name in [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS] {
         let directory = audience.recorder.directory();
         recorder::write_weights(directory, &stage.name, name, &all, network.convention)?;
     }
-    let method = spec.method.name().to_owned();
-    let Head { l2, compared, .. } = fit;
-    let compared = compared.into_iter().map(|(l2, loss)| ComparedPenalty { l2, loss }).collect();
-    let how = FitFacts { method, l2, compared };
-    let name = stage.name.clone();
-    audience.receive(&Event::HeadFitted { stage: name.clone(), fit: how.clone() })?;
-    audience.receive(&Event::EpochFinished { stage: name, metrics, is_best: true, times })?;
-    let name = stage.name.clone();
+    let how = found.facts(spec.method, &before.predictions, &validation.predictions);
+    let fitted = only_epoch(n_epochs_before + 1, (train, times), validation, head);
+    let metrics = fitted.best.metrics;
+    let name = || stage.name.clone();
+    audience.receive(&Event::HeadFitted { stage: name(), fit: how.clone() })?;
+    audience.receive(&Event::EpochFinished { stage: name(), metrics, is_best: true, times })?;
     let (soup, patience) = (None, None);
-    audience.receive(&Event::StageFinished { stage: name, best: metrics, soup, patience })?;
-    let epochs = vec![FinishedEpoch { metrics, is_best: true, times }];
-    let predictions = validation.predictions;
-    let best = Best { metrics, soup: None, weights: head.clone(), predictions };
-    let fitted = Fitted { epochs, best, last_weights: head };
+    audience.receive(&Event::StageFinished { stage: name(), best: metrics, soup, patience })?;
     parts.outcome(start, facts, fitted, Some(how))
+}
+
+/// The result of the stage as that of an epoch, with this number, and metrics and times of training.
+fn only_epoch(
+    epoch: usize,
+    (train, times): (Evaluated, EpochTimes),
+    Evaluation { evaluated: validation, predictions }: Evaluation,
+    weights: Weights,
+) -> Fitted {
+    let further = evaluate::further(&predictions);
+    let metrics = EpochMetrics { epoch, train, validation, further, learning_rate: 0.0 };
+    let epochs = vec![FinishedEpoch { metrics, is_best: true, times }];
+    let best = Best { metrics, soup: None, weights: weights.clone(), predictions };
+    Fitted { epochs, best, last_weights: weights }
+}
+
+impl Found {
+    /// How it was found. Predictions are those for the validation images, before and after.
+    fn facts(self, method: FitMethod, before: &[Prediction], after: &[Prediction]) -> FitFacts {
+        match self {
+            Self::Temperature(value) => {
+                FitFacts::Temperature(temperature::facts(value, before, after))
+            }
+            Self::Head(Head { l2, compared, .. }) => {
+                let compared =
+                    compared.into_iter().map(|(l2, loss)| ComparedPenalty { l2, loss }).collect();
+                FitFacts::Head(HeadFacts { method: method.name().to_owned(), l2, compared })
+            }
+        }
+    }
 }
 
 /// Fits the head to the features of all versions of the training images. Adds the times that these
 /// took.
 fn fit(
     start: &Start<'_>,
-    spec: &FitSpec,
+    (spec, l2): (&FitSpec, L2),
     images: StageImages<'_>,
     features: &mut StageFeatures<'_>,
     times: &mut EpochTimes,
@@ -143,7 +180,7 @@ fn fit(
         n_folds,
         cancel: start.cancel,
     };
-    let head = head::fit(examples, n_outputs, images.readout, spec.method.penalty());
+    let head = head::fit(examples, n_outputs, images.readout, l2);
     Ok(head.ok_or_else(canceled)?)
 }
 

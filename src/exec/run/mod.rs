@@ -14,4 +14,5 @@ pub mod session;
 pub(crate) mod stage;
 pub(crate) mod stages;
 pub(crate) mod task;
+mod temperature;
 pub(crate) mod context;

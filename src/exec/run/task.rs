@@ -228,6 +228,8 @@ fn write(
         weights: about.weights.name().to_owned(),
         on: about.on.to_owned(),
         n_trained_on: images.n_trained_on,
+        ensemble: vec![],
+        test_time_augmentation: None,
         metrics,
     };
     measured::write(folder, &measured, &predictions)?;

@@ -20,7 +20,7 @@ pub(in crate::pipeline) enum RawStage {
     /// Train part of the model.
     Train(Box<RawTrain>),
     /// Compute the head from the features of all training images at once, without epochs and a learning
-    /// rate.
+    /// rate, or calibrate the probabilities of a trained one.
     Fit(RawHeadFit),
     /// Evaluate the model of a stage on images it was not trained on.
     Evaluate(RawEvaluate),
@@ -114,7 +114,8 @@ pub(in crate::pipeline) struct RawTrain {
 }
 
 /// A stage that fits the head to the features of the frozen base model. Features are standardized
-/// first: each has mean 0 and variance 1 over the training images.
+/// first: each has mean 0 and variance 1 over the training images. With `temperature` it calibrates the
+/// probabilities of another stage instead.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawHeadFit {
@@ -126,6 +127,9 @@ pub(in crate::pipeline) struct RawHeadFit {
     pub(in crate::pipeline) logistic: Option<RawPenalty>,
     /// Ridge regression: minimizes the squared error of a number. The default for numbers.
     pub(in crate::pipeline) ridge: Option<RawPenalty>,
+    /// Temperature scaling: keeps the weights of `from`, which is required, and divides its outputs by
+    /// one number, so that probabilities fit the validation images best.
+    pub(in crate::pipeline) temperature: Option<RawTemperature>,
     /// Random changes to the training images of this stage. By default they are not changed,
     /// whatever the pipeline says.
     #[serde(default)]
@@ -137,6 +141,11 @@ pub(in crate::pipeline) struct RawHeadFit {
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,
 }
+
+/// Temperature scaling (Guo et al. 2017). It has no settings.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawTemperature {}
 
 /// A penalty on the weights of the head.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]

@@ -6,7 +6,7 @@ use super::start::from_weights;
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{RawHeadFit, RawL2, RawPenalty};
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{FitMethod, FitSpec, L2, PenaltySpec, TargetSpec};
+use crate::spec::{FitMethod, FitSpec, L2, PenaltySpec, TargetSpec, TemperatureSpec};
 
 pub(super) fn resolve(
     raw: &RawHeadFit,
@@ -15,13 +15,15 @@ pub(super) fn resolve(
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> FitSpec {
-    let from_weights = from_weights(from.as_deref(), raw.from_weights, at, problems);
     let (changes, views) = (&raw.augmentation, raw.augmentation_views);
-    if !changes.is_empty() && views.is_none() {
+    if raw.temperature.is_some() {
+        check_temperature(raw, from.as_deref(), at, problems);
+    } else if !changes.is_empty() && views.is_none() {
         let message = "a head is fitted to a fixed number of versions of each image";
         let problem = Problem::new(Code::Conflict, at.key("augmentation"), message);
         problems.push(problem.hint("add `augmentation_views: 4`, or leave `augmentation` out"));
     }
+    let from_weights = from_weights(from.as_deref(), raw.from_weights, at, problems);
     FitSpec {
         from,
         from_weights,
@@ -40,26 +42,42 @@ fn method(
     problems: &mut Vec<Problem>,
 ) -> FitMethod {
     let is_number = target == TargetSpec::Number;
-    let mut conflict = |key: &str, message: &str, hint: &str| {
-        problems.push(Problem::new(Code::Conflict, at.key(key), message).hint(hint));
-    };
-    match (raw.logistic, raw.ridge) {
-        (Some(_), Some(_)) => conflict(
-            "ridge",
-            "`logistic` and `ridge` both say how the head is fitted",
+    let given = [
+        ("logistic", raw.logistic.is_some()),
+        ("ridge", raw.ridge.is_some()),
+        ("temperature", raw.temperature.is_some()),
+    ];
+    let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(key, _)| *key).collect();
+    let misfit = match given[..] {
+        [first, .., second] => Some((
+            second,
+            format!("`{first}` and `{second}` both say how the head is fitted"),
             "keep one of them",
-        ),
-        (Some(_), None) if is_number => conflict(
+        )),
+        ["logistic"] if is_number => Some((
             "logistic",
-            "logistic regression is for classes, and not for numbers",
+            "logistic regression is for classes, and not for numbers".to_owned(),
             "write `ridge`, or leave it out",
-        ),
-        (None, Some(_)) if !is_number => conflict(
+        )),
+        ["ridge"] if !is_number => Some((
             "ridge",
-            "ridge regression is for numbers, and not for classes",
+            "ridge regression is for numbers, and not for classes".to_owned(),
             "write `logistic`, or leave it out",
-        ),
-        _ => {}
+        )),
+        ["temperature"] if is_number => Some((
+            "temperature",
+            "a temperature calibrates probabilities, and numbers have none".to_owned(),
+            "leave this stage out",
+        )),
+        _ => None,
+    };
+    problems.extend(
+        misfit.map(|(key, message, hint)| {
+            Problem::new(Code::Conflict, at.key(key), message).hint(hint)
+        }),
+    );
+    if raw.temperature.is_some() {
+        return FitMethod::Temperature(TemperatureSpec {});
     }
     let RawPenalty { l2 } = raw.logistic.or(raw.ridge).unwrap_or_default();
     let penalty = PenaltySpec {
@@ -69,4 +87,26 @@ fn method(
         },
     };
     if is_number { FitMethod::Ridge(penalty) } else { FitMethod::Logistic(penalty) }
+}
+
+/// Reports what a temperature lacks or cannot use. `above` is the stage above it.
+fn check_temperature(
+    raw: &RawHeadFit,
+    above: Option<&str>,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) {
+    if raw.from.is_none() {
+        let message = "a temperature needs `from`, the stage whose probabilities it calibrates";
+        let problem = Problem::new(Code::MissingKey, at.key("temperature"), message);
+        problems.push(problem.hint(match above {
+            Some(stage) => format!("write `from: {stage}` beside it"),
+            None => "put it after a stage that trains or fits the head".to_owned(),
+        }));
+    }
+    if !raw.augmentation.is_empty() {
+        let message = "a temperature is fitted to the validation images, which are not augmented";
+        let problem = Problem::new(Code::Conflict, at.key("augmentation"), message);
+        problems.push(problem.hint("leave `augmentation` out"));
+    }
 }

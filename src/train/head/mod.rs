@@ -1,10 +1,12 @@
 //! Fits a head to the features of all training images at once: logistic regression or ridge
-//! regression, in double precision and a fixed order of sums.
+//! regression, in double precision and a fixed order of sums. Or only its temperature, to the outputs of
+//! validation images.
 #![expect(clippy::inline_always, reason = "loops are compiled for each instruction set")]
 
 mod link;
 mod newton;
 mod rows;
+pub mod temperature;
 
 use rayon::prelude::*;
 
@@ -17,7 +19,10 @@ use crate::base::target::Target;
 use crate::spec::L2;
 use crate::train::readout::Readout;
 
-/// The strengths that `l2: auto` compares: half powers of ten.
+/// The strengths that `l2: auto` compares: half powers of ten, but none below one by the number of
+/// images. That is `C = 1` of scikit-learn, and the prior that each weight is about one. With few
+/// images, the parts of a cross-validation can often be separated without an error, whatever the
+/// penalty, and the head would become overconfident.
 const STRENGTHS: [f64; 13] = [
     1e2, 3.1623e1, 1e1, 3.1623, 1e0, 3.1623e-1, 1e-1, 3.1623e-2, 1e-2, 3.1623e-3, 1e-3, 3.1623e-4,
     1e-4,
@@ -124,10 +129,11 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
     if parts.is_empty() {
         return vec![];
     }
+    let n = problem.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
     let mut warm: Vec<Option<Solution>> = vec![None; parts.len()];
     let mut compared: Vec<(f64, f64)> = vec![];
     let mut n_worse = 0;
-    for l2 in STRENGTHS {
+    for l2 in STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0) {
         warm = warm
             .into_par_iter()
             .zip(&parts)

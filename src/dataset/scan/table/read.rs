@@ -247,11 +247,20 @@ fn keys(text: &str) -> Result<Vec<String>, Trouble> {
     Ok(keys)
 }
 
-/// A value of JSON as the text of a cell.
+/// Whole numbers up to this one have a value of their own in double precision.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A value of JSON as the text of a cell. `1` and `1.0` are the same number, and so the same text.
 pub(in crate::dataset::scan) fn text_of_json(value: serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.trim().to_owned(),
         serde_json::Value::Null => String::new(),
+        serde_json::Value::Number(number) => match number.as_f64() {
+            Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < MOST_EXACT => {
+                (value as i64).to_string()
+            }
+            _ => number.to_string(),
+        },
         other => other.to_string(),
     }
 }
@@ -293,6 +302,24 @@ mod tests {
             let cells: Vec<&[String]> = rows.iter().map(|(_, cells)| &cells[..]).collect();
             assert_eq!(cells, [["a, b.jpg", "cat"], ["c.jpg", "7"]], "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_of_json_has_one_text() {
+        let text = |json: &str| text_of_json(serde_json::from_str(json).unwrap());
+        for (json, expected) in [
+            ("1", "1"),
+            ("1.0", "1"),
+            ("1e2", "100"),
+            ("-0.0", "0"),
+            ("1.5", "1.5"),
+            ("1e300", "1e+300"),
+        ] {
+            assert_eq!(text(json), expected);
+        }
+        let wide = "18446744073709551615";
+        assert_eq!(text(wide), wide);
+        assert_eq!(text("[1.0]"), "[1.0]");
     }
 
     #[test]
