@@ -156,4 +156,50 @@ mod tests {
         }
         assert!(mcnemar(5000, 5000) <= 1.0 && mcnemar(0, 4000) >= 0.0);
     }
+
+    fn of(differences: &[f64]) -> Differences {
+        Differences::of(differences.iter().copied())
+    }
+
+    /// Values of `scipy.stats.ttest_rel`, and of `numpy.var` with `ddof=1`.
+    #[test]
+    fn differences_are_tested_as_pairs() {
+        let found = of(&[0.1, -0.2, 0.4, 0.05, 0.5, 0.1]);
+        let [low, high] = found.interval();
+        for (value, expected) in [
+            (found.p_value, 0.187_029_199_293_761_08),
+            (low, -0.108_018_035_545_798_72),
+            (high, 0.424_684_702_212_465_46),
+            (found.variance, 0.064_416_666_666_666_65),
+        ] {
+            assert!((value - expected).abs() < 1e-9, "{value} {expected}");
+        }
+        // Twenty images and a bit, by the quantiles of scipy.stats.norm; of three pairs 27.
+        assert_eq!(found.images_needed(1), Some(21.0));
+        assert_eq!(found.images_needed(3), Some(27.0));
+        assert_eq!(of(&[0.5, -0.5]).images_needed(1), None);
+        // Correct or not: McNemar's test.
+        assert_eq!(of(&[1.0, 1.0, 1.0, 0.0, -1.0]).p_value, mcnemar(3, 1));
+        assert_eq!((of(&[0.0, 0.0]).p_value, of(&[0.5, 0.5]).p_value), (1.0, 0.0));
+    }
+
+    /// Where all of the variance is between seeds, seeds are worth as much as images.
+    #[test]
+    fn seeds_reduce_only_the_variance_between_them() {
+        let found = Differences { n: 100, mean: 0.1, variance: 0.5, p_value: 0.5 };
+        // 2.80 standard errors squared are 7.85, so 100 images need a variance of 0.127.
+        assert_eq!(found.images_needed(1), Some(393.0));
+        assert_eq!(found.seeds_needed(2, 1.0, 1), Some(8.0));
+        // A variance of 0.4 is between images.
+        assert_eq!(found.seeds_needed(2, 0.2, 1), None);
+    }
+
+    /// Values of `statsmodels.stats.multitest.multipletests(p, method="holm")`.
+    #[test]
+    fn corrected_p_values_are_holms() {
+        let corrected = holm(&[0.01, 0.04, 0.03, 0.005, 0.5]);
+        for (value, expected) in corrected.iter().zip([0.04, 0.09, 0.09, 0.025, 0.5]) {
+            assert!((value - expected).abs() < 1e-12, "{corrected:?}");
+        }
+    }
 }

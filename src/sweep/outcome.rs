@@ -384,8 +384,9 @@ fn compare(measured: &mut [Measured<'_>], sweep: &SweepSpec) -> Statement {
     let rows = measured.iter().map(|one| &one.row).skip(1);
     let inseparable: Vec<usize> = rows.filter(|row| !row.is_apart).map(|row| row.arm).collect();
     let group = inseparable.len() + 1;
-    let needed = (!measured[1].row.is_apart)
-        .then(|| needed(&measured[0], &measured[1], &found[0], group * (group - 1) / 2));
+    let needed = (!measured[1].row.is_apart).then(|| {
+        needed([&measured[0], &measured[1]], &found[0], group * (group - 1) / 2, sweep.repeats)
+    });
     let gains: Vec<Vec<f64>> =
         measured.iter().map(|one| one.means.iter().map(|value| sign * value).collect()).collect();
     let expected = selection::expected_of_best(&gains).map(|gain| sign * gain);
@@ -397,8 +398,13 @@ fn differences(a: &Measured<'_>, b: &Measured<'_>) -> Differences {
     Differences::of(a.means.iter().zip(&b.means).map(|(a, b)| a - b))
 }
 
-/// What would separate two arms.
-fn needed(a: &Measured<'_>, b: &Measured<'_>, found: &Differences, n_comparisons: usize) -> Needed {
+/// What would separate two arms: a pair of as many as `n_comparisons`.
+fn needed(
+    [a, b]: [&Measured<'_>; 2],
+    found: &Differences,
+    n_comparisons: usize,
+    repeats: usize,
+) -> Needed {
     let n_each = a.values.first().map_or(1, Vec::len);
     // The variance of an image's difference from seed to seed.
     let within = a.values.iter().zip(&b.values).map(|(a, b)| {
@@ -409,7 +415,9 @@ fn needed(a: &Measured<'_>, b: &Measured<'_>, found: &Differences, n_comparisons
     });
     let seeds = (n_each > 1 && found.mean != 0.0)
         .then(|| found.seeds_needed(n_each, mean(within), n_comparisons))
-        .flatten();
+        .flatten()
+        // Each seed predicts an image once in each repeat.
+        .map(|n| (n / repeats as f64).ceil());
     Needed {
         from: b.predicted.trial.arm.number,
         difference: found.mean,

@@ -42,7 +42,8 @@ pub fn tasks(pipeline: &PipelineSpec, sweep: &SweepSpec, trials: &[Trial]) -> Ve
             settings.extend(of_round.clone());
             if let Some(seed) = seed {
                 let _ = write!(name, "-seed-{seed}");
-                settings = [pinned(pipeline), settings, vec![setting("seed", *seed)]].concat();
+                settings.extend(pinned(pipeline, sweep));
+                settings.push(setting("seed", *seed));
             }
             for fold in &folds {
                 let of_fold = fold.zip(sweep.folds).map(|(fold, n)| {
@@ -65,12 +66,14 @@ pub fn tasks(pipeline: &PipelineSpec, sweep: &SweepSpec, trials: &[Trial]) -> Ve
     tasks
 }
 
-/// The seeds that stay the same when the pipeline's own varies: of the split and of drawn images.
-fn pinned(pipeline: &PipelineSpec) -> Vec<Setting> {
+/// The seeds that stay the same when the pipeline's own varies: of the split and of drawn images,
+/// unless the sweep varies them.
+fn pinned(pipeline: &PipelineSpec, sweep: &SweepSpec) -> Vec<Setting> {
     let mut settings = vec![setting("dataset.split.seed", pipeline.dataset.split.seed)];
     if let DatasetSource::Generator { generator } = &pipeline.dataset.source {
         settings.push(setting("dataset.generator.seed", generator.seed));
     }
+    settings.retain(|setting| sweep.over.iter().all(|axis| axis.key != setting.key));
     settings
 }
 
