@@ -56,7 +56,7 @@ RECIPES = [
         ["-S", f"stages.head.fit.augmentation={CROP}", "-S", "stages.head.fit.augmentation_views=4"],
         [],
     ),
-    ("mirror images averaged", BEST, [], ["--views", "flip"]),
+    ("mirror images averaged", BEST, [], ["--tta", "flip"]),
     ("temperature", BEST, ["-S", "stages.calibrated={fit: {from: head, temperature: {}}}"], []),
     ("fine-tuned", BEST, ["-S", fine_tuning("1e-5")], []),
     (

@@ -210,6 +210,9 @@ fn verdict(report: &RunReport) -> String {
             later.name, best.stage
         );
     }
+    for hint in &report.hints {
+        let _ = writeln!(text, "hint: {hint}");
+    }
     text
 }
 

@@ -64,7 +64,8 @@ pub(super) fn run(
     let mut times = EpochTimes::default();
     let (head, found) = match spec.method {
         FitMethod::Logistic(PenaltySpec { l2 }) | FitMethod::Ridge(PenaltySpec { l2 }) => {
-            let fitted = fit(start, (spec, l2), images, &mut features, &mut times)?;
+            let n_versions = spec.augmentation_views.unwrap_or(1);
+            let fitted = fit(start, (n_versions, l2), images, &mut features, &mut times)?;
             (of_network(start, &parts.trained, &fitted), Found::Head(fitted))
         }
         FitMethod::Temperature(_) => {
@@ -92,6 +93,23 @@ pub(super) fn run(
     let (soup, patience) = (None, None);
     audience.receive(&Event::StageFinished { stage: name(), best: metrics, soup, patience })?;
     parts.outcome(start, facts, fitted, Some(how))
+}
+
+/// The predictions for the validation images of the head that is fitted to the images of a stage.
+pub(super) fn fitted_predictions(
+    start: &Start<'_>,
+    images: StageImages<'_>,
+) -> Result<Vec<Prediction>, RunError> {
+    let Start { network, weights, layers, .. } = *start;
+    let parts = Parts::of(start);
+    let extractor = engine::extractor(network, &parts.cut, weights)?;
+    let mut features = parts.features(start, images, extractor.as_ref())?;
+    let times = &mut EpochTimes::default();
+    let fitted = fit(start, (1, L2::Auto), images, &mut features, times)?;
+    let all = stage::merged(weights, &of_network(start, &parts.trained, &fitted));
+    let options = TrainerOptions::asking(layers);
+    let mut trainer = AutodiffTrainer::new(network, &parts.cut, &all, &parts.trained, &options);
+    Ok(evaluate::evaluate(&mut trainer, features.validation(), images.readout)?.predictions)
 }
 
 /// The result of the stage as that of an epoch, with this number, and metrics and times of training.
@@ -128,7 +146,7 @@ impl Found {
 /// took.
 fn fit(
     start: &Start<'_>,
-    (spec, l2): (&FitSpec, L2),
+    (n_versions, l2): (usize, L2),
     images: StageImages<'_>,
     features: &mut StageFeatures<'_>,
     times: &mut EpochTimes,
@@ -137,7 +155,6 @@ fn fit(
         stage: start.stage.name.clone(),
         epoch: start.n_epochs_before + 1,
     };
-    let n_versions = spec.augmentation_views.unwrap_or(1);
     let n = images.train.len();
     // Versions of an image, and images of a group, validate together.
     let n_folds = FOLDS.min(n).min(least_class(&images).max(2));

@@ -9,6 +9,7 @@ pub mod begin;
 pub mod checkpoint;
 pub mod features;
 pub(crate) mod head;
+pub(crate) mod hint;
 pub mod lr_find;
 pub mod session;
 pub(crate) mod stage;

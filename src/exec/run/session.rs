@@ -62,6 +62,8 @@ pub struct RunReport {
     /// A sentence on the probabilities of the best weights, if they are not calibrated to the
     /// frequencies of the classes.
     pub about_probabilities: Option<String>,
+    /// What would probably have been better.
+    pub hints: Vec<String>,
     /// Tasks that failed after training.
     pub failed: Vec<FailedTask>,
 }

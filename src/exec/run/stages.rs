@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, Past, RunFacts};
 use super::context::{self, Clock, RunContext};
 use super::features::Sources;
 use super::head;
+use super::hint;
 use super::session::{RunReport, Session};
 use super::stage::{self, Start};
 use super::task::Finished;
@@ -67,7 +68,7 @@ impl Run<'_> {
         past: Past,
         clock: &Clock,
     ) -> Result<RunReport, RunError> {
-        let outcomes = self.stages(&mut audience, plan, past)?;
+        let (outcomes, hints) = self.stages(&mut audience, plan, past)?;
         let mut written = self.facts.files.clone();
         written.extend(self.ensure_weights(audience.recorder.directory(), &outcomes)?);
         let last = outcomes.last().expect("a pipeline has at least one stage");
@@ -113,6 +114,7 @@ impl Run<'_> {
             about_probabilities: self.spec.about_probabilities(best.name()),
             best: record,
             guess,
+            hints,
             failed,
         })
     }
@@ -181,11 +183,12 @@ impl Run<'_> {
         audience: &mut Audience<'_>,
         plan: Plan,
         past: Past,
-    ) -> Result<Vec<StageOutcome>, RunError> {
+    ) -> Result<(Vec<StageOutcome>, Vec<String>), RunError> {
         let RunContext { network, base_weights, .. } = self.context;
         let initial = initial_weights(self.spec, network, base_weights.as_ref());
         let loader = self.context.loader(self.spec, self.session.n_threads);
         let Past { mut outcomes, mut current, damaged: _ } = past;
+        let mut hints = vec![];
         for outcome in &outcomes {
             outcome.replay(audience.recorder)?;
         }
@@ -203,14 +206,16 @@ impl Run<'_> {
                 self.reuse(&planned, *outcome, audience)?
             } else {
                 let earlier = Earlier { outcomes: &outcomes, initial: &initial };
-                let outcome = self.stage(stage, &mut planned, earlier, &loader, audience)?;
+                let (outcome, hint) =
+                    self.stage(stage, &mut planned, earlier, &loader, audience)?;
+                hints.extend(hint);
                 self.keep(&planned, &outcome, audience)?;
                 outcome
             };
             self.checkpoint.save_outcome(position, &outcome)?;
             outcomes.push(outcome);
         }
-        Ok(outcomes)
+        Ok((outcomes, hints))
     }
 
     /// Writes the result of an earlier run as if the stage had just run.
@@ -283,7 +288,7 @@ impl Run<'_> {
         earlier: Earlier<'_>,
         loader: &Loader,
         audience: &mut Audience<'_>,
-    ) -> Result<StageOutcome, RunError> {
+    ) -> Result<(StageOutcome, Option<String>), RunError> {
         let RunContext { network, layers, .. } = self.context;
         let sources = Sources::of(self.spec, stage, self.context, loader);
         let images = sources.images(self.spec, stage, self.context);
@@ -310,9 +315,13 @@ impl Run<'_> {
         };
         match &stage.kind {
             StageKind::Train(spec) => {
-                stage::train(&start, spec, images, audience, planned.begun.take())
+                let begun = planned.begun.take();
+                let outcome = stage::train(&start, spec, images, audience, begun)?;
+                let fits = self.spec.stages.iter().any(|stage| stage.train().is_none());
+                let hint = (!fits).then(|| hint::of_stage(&start, images, &outcome)).flatten();
+                Ok((outcome, hint))
             }
-            StageKind::Fit(spec) => head::run(&start, spec, images, audience),
+            StageKind::Fit(spec) => Ok((head::run(&start, spec, images, audience)?, None)),
         }
     }
 

@@ -1,0 +1,142 @@
+//! Whether a trained head is worse than the one that could have been fitted to the same features.
+
+use super::features::StageImages;
+use super::head;
+use super::stage::Start;
+use crate::base::target::Target;
+use crate::exec::plan::outcome::StageOutcome;
+use crate::metrics::paired::{Differences, SIGNIFICANT};
+use crate::metrics::{calibration, several};
+use crate::spec::{FreezeSpec, SamplingSpec, StageSpec};
+use crate::train::evaluate::Prediction;
+
+/// The most training images for which a head is fitted just for a hint: it takes a second.
+const MOST_IMAGES: usize = 2000;
+
+/// A hint if the fitted head would have been better on the validation images by more than chance.
+pub(super) fn of_stage(
+    start: &Start<'_>,
+    images: StageImages<'_>,
+    outcome: &StageOutcome,
+) -> Option<String> {
+    if !is_comparable(start.stage) || images.train.len() > MOST_IMAGES || start.network.is_opaque()
+    {
+        return None;
+    }
+    let plain = StageImages {
+        changes: &[].into(),
+        views: None,
+        n_versions: Some(1),
+        sampling: SamplingSpec::Shuffled,
+        mixing: None,
+        ..images
+    };
+    // A hint is not worth a failed run.
+    let fitted = head::fitted_predictions(start, plain).ok()?;
+    sentence(&start.stage.name, &outcome.facts.predictions, &fitted)
+}
+
+/// Whether a stage only trains the head, for the plain loss.
+fn is_comparable(stage: &StageSpec) -> bool {
+    let Some(train) = stage.train() else { return false };
+    let is_plain = train.about_probabilities().is_none() && train.loss.gamma() == 0.0;
+    train.freeze == FreezeSpec::All && is_plain && train.sampling == SamplingSpec::Shuffled
+}
+
+/// What is said if the predictions of the fitted head are better.
+fn sentence(stage: &str, trained: &[Prediction], fitted: &[Prediction]) -> Option<String> {
+    let is_number = matches!(trained.first()?.target, Target::Number(_));
+    let [scores, losses] = [score, loss].map(|of: fn(&Prediction) -> f64| {
+        let pairs = trained.iter().zip(fitted);
+        Differences::of(pairs.map(|(trained, fitted)| of(fitted) - of(trained)))
+    });
+    let is_sure = |found: &Differences| found.p_value < SIGNIFICANT;
+    let is_better = (is_sure(&scores) && scores.mean > 0.0)
+        || (is_sure(&losses) && losses.mean < 0.0 && scores.mean >= 0.0);
+    if !is_better {
+        return None;
+    }
+    let mean = |of: fn(&Prediction) -> f64, all: &[Prediction]| {
+        all.iter().map(of).sum::<f64>() / all.len() as f64
+    };
+    let figures = |all: &[Prediction]| match is_number {
+        true => format!("mean absolute error {:.4}", -mean(score, all)),
+        false => format!("accuracy {:.4}, loss {:.4}", mean(score, all), mean(loss, all)),
+    };
+    Some(format!(
+        "a fitted head would be better than stage {stage}: validation {} instead of {}; write \
+         `fit: {{}}` in place of `train` (docs/heads.md)",
+        figures(fitted),
+        figures(trained)
+    ))
+}
+
+/// Whether a prediction is right; for a number, how near it is.
+fn score(prediction: &Prediction) -> f64 {
+    match &prediction.target {
+        Target::Class(class) => f64::from(u8::from(prediction.predicted() == *class)),
+        Target::Classes(_) => {
+            let outputs = prediction.outputs.iter().enumerate();
+            let mut is_right = outputs
+                .map(|(class, p)| (*p >= several::THRESHOLD) == prediction.target.has(class));
+            f64::from(u8::from(is_right.all(|is| is)))
+        }
+        Target::Number(number) => -(prediction.outputs[0] - number).abs(),
+    }
+}
+
+/// The log loss of a prediction, over its classes; for a number, its squared error.
+fn loss(prediction: &Prediction) -> f64 {
+    match &prediction.target {
+        Target::Class(class) => calibration::surprise(prediction.outputs[*class]),
+        Target::Classes(_) => {
+            let outputs = prediction.outputs.iter().enumerate();
+            let losses = outputs.map(|(class, &p)| {
+                calibration::surprise(if prediction.target.has(class) { p } else { 1.0 - p })
+            });
+            losses.sum::<f64>() / prediction.outputs.len() as f64
+        }
+        Target::Number(number) => (prediction.outputs[0] - number).powi(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Predictions for images of the second class, with its probabilities.
+    fn predictions(probabilities: &[f64]) -> Vec<Prediction> {
+        let images = probabilities.iter().enumerate();
+        images
+            .map(|(sample, &p)| Prediction {
+                sample,
+                target: Target::Class(1),
+                outputs: vec![1.0 - p, p],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn only_what_is_more_than_chance_is_said() {
+        let said = |trained: &[f64], fitted: &[f64]| {
+            sentence("transfer", &predictions(trained), &predictions(fitted))
+        };
+        // Six more images of twenty are right, and none is wrong instead.
+        let trained: Vec<f64> = (0..20).map(|i| if i < 6 { 0.4 } else { 0.9 }).collect();
+        let found = said(&trained, &[0.9; 20]).unwrap();
+        assert!(
+            found.contains("accuracy 1.0000, loss 0.1054 instead of accuracy 0.7000, loss 0.3486"),
+            "{found}"
+        );
+        assert_eq!(said(&[0.9; 20], &trained), None);
+        // One more image is no more than chance.
+        let one: Vec<f64> = (0..20).map(|i| if i < 1 { 0.4 } else { 0.9 }).collect();
+        assert_eq!(said(&one, &[0.9; 20]), None);
+        assert_eq!(said(&trained, &trained), None);
+        // All images are a little more certain.
+        let spread: Vec<f64> = (0..20).map(|i| 0.6 + 0.01 * f64::from(i)).collect();
+        let surer: Vec<f64> = spread.iter().map(|p| p + 0.1).collect();
+        assert!(said(&spread, &surer).is_some());
+        assert_eq!(said(&[], &[]), None);
+    }
+}
