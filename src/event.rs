@@ -99,9 +99,8 @@ pub enum Event {
         stage: String,
         /// Metrics of its best epoch.
         best: EpochMetrics,
-        /// The epochs whose weights were averaged, from best to worst; `None` if the best weights are
-        /// those of one epoch. The validation metrics of the best epoch are then those of the
-        /// average.
+        /// The epochs whose weights were averaged, from best to worst; only the best if no other could be
+        /// added. `None` without `soup`. The validation metrics of the best epoch are those of the average.
         soup: Option<Vec<usize>>,
         /// The number of epochs without improvement that ended it early; `None` if it ran to its
         /// end.

@@ -89,7 +89,11 @@ impl Progress {
         }
         if let Some(epochs) = soup {
             let (what, reached) = (text::epochs(epochs), evaluated(&best.validation));
-            self.terminal.note(&format!("{stage}  {what}  validation: {reached}"));
+            let line = match epochs {
+                [_] => format!("{stage}  {what} alone is better than averages with other epochs"),
+                _ => format!("{stage}  {what}  validation: {reached}"),
+            };
+            self.terminal.note(&line);
         }
     }
 

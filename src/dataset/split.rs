@@ -81,18 +81,22 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
             parts[position] = of[share];
         }
     };
-    let Some(FoldsSpec { folds, fold, .. }) = spec.folds else {
-        let chosen = shares::choose(&draw, &drawn, Shares::Fractions([spec.validation, test]));
-        put(&drawn, &chosen, &[Part::Validation, Part::Test, Part::Train]);
-        return Split::new(parts);
-    };
+    // The test set comes first, so that it is the same with any folds and repeats, and without.
     if test > 0.0 {
-        // The test set is the same for all folds and repeats.
         let chosen = shares::choose(&draw, &drawn, Shares::Fractions([test, 0.0]));
         put(&drawn, &chosen, &[Part::Test, Part::Train, Part::Train]);
         let mut is_test = chosen.iter().map(|share| *share == 0);
         drawn.retain(|_| is_test.next() == Some(false));
     }
+    // By hash, each image has the number again that it was or was not chosen for the test set by.
+    let rest = if test > 0.0 { draw.stream.child("rest") } else { draw.stream };
+    let draw = if spec.by == SplitBy::Hash { Draw { stream: rest, ..draw } } else { draw };
+    let Some(FoldsSpec { folds, fold, .. }) = spec.folds else {
+        let validation = spec.validation / (1.0 - test);
+        let chosen = shares::choose(&draw, &drawn, Shares::Fractions([validation, 0.0]));
+        put(&drawn, &chosen, &[Part::Validation, Part::Train, Part::Train]);
+        return Split::new(parts);
+    };
     let stream = match fold / folds {
         0 => draw.stream,
         repeat => draw.stream.child("repeat").at(repeat as u64),
@@ -166,6 +170,24 @@ mod tests {
 
     fn spec(by: SplitBy) -> SplitSpec {
         SplitSpec { train: 0.7, validation: 0.2, test: 0.1, by, groups: None, folds: None, seed: 1 }
+    }
+
+    #[test]
+    fn the_test_set_is_the_same_with_and_without_folds() {
+        let dataset = dataset(&[40, 23, 9]);
+        for by in [SplitBy::Stratified, SplitBy::Random, SplitBy::Hash] {
+            let test = |validation, folds| {
+                let spec = SplitSpec { test: 0.2, validation, folds, ..spec(by) };
+                divide(&dataset, &spec).positions(Part::Test)
+            };
+            let plain = test(0.2, None);
+            assert!((8..22).contains(&plain.len()), "{by:?}: {}", plain.len());
+            assert_eq!(plain, test(0.4, None), "{by:?}");
+            for fold in [0, 3, 7] {
+                let folds = Some(FoldsSpec { folds: 4, fold, repeats: 2 });
+                assert_eq!(plain, test(0.2, folds), "{by:?}, fold {fold}");
+            }
+        }
     }
 
     #[test]

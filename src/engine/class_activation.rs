@@ -18,7 +18,8 @@ use crate::spec::ImageSize;
 /// arXiv 1610.02391, section 3.1).
 pub struct Explainer {
     extractor: Box<dyn FeatureExtractor>,
-    after_pooling: Option<AfterPooling>,
+    /// The convolutions after the pooling, in order.
+    after_pooling: Vec<AfterPooling>,
     /// The head's weights, `[features, outputs]`.
     kernel: Vec<f32>,
     n_outputs: usize,
@@ -47,16 +48,17 @@ impl Explainer {
     pub fn new(network: &Network, weights: &Weights) -> Result<Self, EngineError> {
         let cut = network.cut_before_pooling();
         let extractor = super::extractor(network, &cut, weights)?;
-        let mut units = network.units[cut.trainable].iter();
-        let after_pooling = units.find_map(|unit| match &unit.kind {
+        let units = network.units[cut.trainable].iter();
+        let after_pooling = units.filter_map(|unit| match &unit.kind {
             UnitKind::Convolution(convolution) => {
                 Some(AfterPooling::new(unit, convolution, weights))
             }
             _ => None,
         });
+        let after_pooling = after_pooling.collect();
         let head = network.graph.layers().last().expect("a classifier has a head");
         let LayerKind::Dense { units } = head.kind else {
-            unreachable!("the head is one dense layer");
+            unreachable!("the head ends with a dense layer");
         };
         let kernel = weights.get(&format!("{}/kernel", head.name)).values().to_vec();
         Ok(Self { extractor, after_pooling, kernel, n_outputs: units })
@@ -96,11 +98,9 @@ impl Explainer {
 
     /// The weights of the channels of an image's maps for a class.
     fn weights(&self, maps: &[f32], n_channels: usize, class: usize) -> Vec<f32> {
-        let of_head = |n: usize| (0..n).map(|feature| self.weight(feature, class)).collect();
-        match &self.after_pooling {
-            None => of_head(n_channels),
-            Some(after) => after.gradient(maps, n_channels, &of_head(after.bias.len())),
-        }
+        let n = self.after_pooling.last().map_or(n_channels, |last| last.bias.len());
+        let of_head: Vec<f32> = (0..n).map(|feature| self.weight(feature, class)).collect();
+        gradient(&self.after_pooling, maps, n_channels, of_head)
     }
 
     /// The weight of a feature for a class. With two classes and one output, the output supports
@@ -130,17 +130,17 @@ impl AfterPooling {
         Self { kernel: folded.kernel, bias: folded.bias, activation: convolution.activation }
     }
 
-    /// The gradient with respect to the means of maps of what gives the outputs these weights.
-    fn gradient(&self, maps: &[f32], n_channels: usize, weights: &[f32]) -> Vec<f32> {
-        let n_places = (maps.len() / n_channels) as f32;
-        let mut means = vec![0.0; n_channels];
-        for place in maps.chunks_exact(n_channels) {
-            means.iter_mut().zip(place).for_each(|(mean, value)| *mean += value / n_places);
-        }
+    /// Its outputs before the activation.
+    fn outputs(&self, inputs: &[f32]) -> Vec<f32> {
         let mut outputs = self.bias.clone();
-        for (row, mean) in self.kernel.chunks_exact(outputs.len()).zip(&means) {
-            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += mean * weight);
+        for (row, input) in self.kernel.chunks_exact(outputs.len()).zip(inputs) {
+            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += input * weight);
         }
+        outputs
+    }
+
+    /// The gradient with respect to its inputs of what gives its activated outputs these weights.
+    fn gradient(&self, outputs: &[f32], weights: &[f32]) -> Vec<f32> {
         let slopes: Vec<f32> = outputs
             .iter()
             .zip(weights)
@@ -150,6 +150,30 @@ impl AfterPooling {
         rows.map(|row| row.iter().zip(&slopes).map(|(weight, slope)| weight * slope).sum())
             .collect()
     }
+}
+
+/// The gradient with respect to the means of maps, `[places, channels]`, of what gives the outputs of
+/// the layers after the pooling these weights.
+fn gradient(
+    layers: &[AfterPooling],
+    maps: &[f32],
+    n_channels: usize,
+    weights: Vec<f32>,
+) -> Vec<f32> {
+    let n_places = (maps.len() / n_channels) as f32;
+    let mut values = vec![0.0; n_channels];
+    for place in maps.chunks_exact(n_channels) {
+        values.iter_mut().zip(place).for_each(|(mean, value)| *mean += value / n_places);
+    }
+    // Each layer with its outputs before the activation.
+    let mut passed = vec![];
+    for layer in layers {
+        let outputs = layer.outputs(&values);
+        let activated = outputs.iter().map(|&x| layer.activation.value(f64::from(x)) as f32);
+        values = activated.collect();
+        passed.push((layer, outputs));
+    }
+    passed.iter().rev().fold(weights, |weights, (layer, outputs)| layer.gradient(outputs, &weights))
 }
 
 /// The positive support, scaled to a maximum of 1.
@@ -187,7 +211,7 @@ mod tests {
             width: Some(0.35),
             weights: WeightsSpec::Random(Initializer::HeUniform),
             top: TopSpec::New,
-            head: HeadSpec { pooling: Pooling::Average, dropout: 0.2 },
+            head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.2 },
         };
         let size = ImageSize { height: 64, width: 96 };
         let stream = SeedStream::new(3);
@@ -223,24 +247,34 @@ mod tests {
     }
 
     #[test]
-    fn weights_behind_a_convolution_after_the_pooling_are_a_gradient() {
+    fn weights_behind_convolutions_after_the_pooling_are_a_gradient() {
         let mut generator = SeedStream::new(5).generator();
         let mut numbers = |n: usize| (0..n).map(|_| generator.between(-1.0, 1.0)).collect();
-        let after =
-            AfterPooling { kernel: numbers(12), bias: numbers(4), activation: Activation::Relu };
+        let activation = Activation::Relu;
+        let layers = [
+            AfterPooling { kernel: numbers(12), bias: numbers(4), activation },
+            AfterPooling { kernel: numbers(20), bias: vec![0.5; 5], activation },
+        ];
         // Two places of three channels.
-        let (maps, weights): (Vec<f32>, Vec<f32>) = (numbers(6), numbers(4));
+        let (maps, weights): (Vec<f32>, Vec<f32>) = (numbers(6), numbers(5));
         let logit = |maps: &[f32]| -> f32 {
-            let means = (0..3).map(|k| f32::midpoint(maps[k], maps[3 + k]));
-            let mut outputs = after.bias.clone();
-            for (row, mean) in after.kernel.chunks_exact(4).zip(means) {
-                outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += mean * weight);
+            let mut values: Vec<f32> =
+                (0..3).map(|k| f32::midpoint(maps[k], maps[3 + k])).collect();
+            for layer in &layers {
+                let mut outputs = layer.bias.clone();
+                for (row, value) in layer.kernel.chunks_exact(outputs.len()).zip(&values) {
+                    outputs
+                        .iter_mut()
+                        .zip(row)
+                        .for_each(|(output, weight)| *output += value * weight);
+                }
+                values = outputs.iter().map(|output| output.max(0.0)).collect();
             }
-            outputs.iter().zip(&weights).map(|(output, weight)| output.max(0.0) * weight).sum()
+            values.iter().zip(&weights).map(|(value, weight)| value * weight).sum()
         };
-        let gradient = after.gradient(&maps, 3, &weights);
-        assert!(gradient.iter().any(|value| value.abs() > 0.1), "{gradient:?}");
-        for (k, found) in gradient.iter().enumerate() {
+        let found = gradient(&layers, &maps, 3, weights.clone());
+        assert!(found.iter().any(|value| value.abs() > 0.1), "{found:?}");
+        for (k, found) in found.iter().enumerate() {
             let mut nudged = maps.clone();
             nudged[k] += 0.02;
             // A mean of two places changes by half as much.

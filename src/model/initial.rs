@@ -84,7 +84,7 @@ mod tests {
             width: Some(0.35),
             weights: WeightsSpec::Random(Initializer::GlorotUniform),
             top: TopSpec::New,
-            head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
+            head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
         };
         let size = ImageSize { height: 96, width: 96 };
         let network = Network::build(&spec, Convention::Keras, size, 2).unwrap();

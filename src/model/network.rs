@@ -1,7 +1,9 @@
-//! A whole classifier: base model, pooling, dropout and one dense layer.
+//! A whole classifier: base model, pooling, hidden layers, dropout and one dense layer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use alpaca_kernels::{Activation, Padding, Window};
 
 use super::architecture;
 use super::backbone::{Backbone, InputScaling};
@@ -97,11 +99,16 @@ impl Network {
         };
         let n_base_layers = graph.layers().len();
         let Pooling::Average = spec.head.pooling;
-        let mut x = graph.add(
-            "global_average_pooling2d",
-            LayerKind::GlobalAveragePooling { keeps_axes: false },
-            &[n_base_layers - 1],
-        );
+        let pooling = |keeps_axes| LayerKind::GlobalAveragePooling { keeps_axes };
+        let keeps_axes = !spec.head.hidden.is_empty();
+        let name = "global_average_pooling2d";
+        let mut x = graph.add(name, pooling(keeps_axes), &[n_base_layers - 1]);
+        for (i, &filters) in spec.head.hidden.iter().enumerate() {
+            x = hidden(&mut graph, i + 1, filters, x);
+        }
+        if keeps_axes {
+            x = graph.add("flatten", pooling(false), &[x]);
+        }
         x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
         graph.add("head", LayerKind::Dense { units: n_outputs }, &[x]);
         let units = fuse::fuse(&graph)?;
@@ -221,6 +228,16 @@ impl Network {
     fn parameters_where(&self, keep: impl Fn(&Parameter) -> bool) -> Vec<Parameter> {
         self.graph.parameters().into_iter().filter(keep).collect()
     }
+}
+
+/// Adds a hidden layer: a dense layer with a `ReLU`, as a convolution of the map of one pixel that
+/// pooling leaves.
+fn hidden(graph: &mut Graph, number: usize, filters: usize, x: LayerIdx) -> LayerIdx {
+    let padding = Padding { top: 0, bottom: 0, left: 0, right: 0 };
+    let window = Window { kernel: 1, stride: 1, padding };
+    let kind = LayerKind::Convolution { filters, window, has_bias: true };
+    let x = graph.add(format!("hidden_{number}"), kind, &[x]);
+    graph.add(format!("hidden_{number}_relu"), LayerKind::Activation(Activation::Relu), &[x])
 }
 
 /// The number of outputs for a number of classes of which an image has one.

@@ -75,8 +75,8 @@ pub(super) fn stages(report: &Report) -> String {
                 text::thousands(stage.n_trainable),
                 epochs.map(|(_, n)| n.to_string()).unwrap_or_default(),
                 match &stage.soup {
-                    None => stage.best.epoch.to_string(),
-                    Some(_) => stage.best_in_words(),
+                    Some(epochs) if epochs.len() > 1 => stage.best_in_words(),
+                    _ => stage.best.epoch.to_string(),
                 },
                 four(stage.best.validation.score.value()),
                 four(stage.best.validation.loss),

@@ -125,8 +125,8 @@ pub struct StageRecord {
     /// How its head was fitted, if it was not trained.
     #[serde(default)]
     pub fit: Option<FitFacts>,
-    /// The epochs whose weights were averaged, from best to worst; `None` if the best weights are those
-    /// of one epoch. The validation metrics of the best epoch are then those of the average.
+    /// The epochs whose weights were averaged, from best to worst; only the best if no other could be
+    /// added. `None` without `soup`. The validation metrics of the best epoch are those of the average.
     #[serde(default)]
     pub soup: Option<Vec<usize>>,
     /// The best epoch.

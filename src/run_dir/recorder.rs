@@ -329,7 +329,8 @@ impl EventSink for Recorder {
             }
             Event::StageFinished { best, soup, .. } => {
                 if let Some(stage) = self.history.stages.last_mut() {
-                    stage.soup = soup.clone().map(|epochs| (epochs, *best));
+                    let soup = soup.clone().filter(|epochs| epochs.len() > 1);
+                    stage.soup = soup.map(|epochs| (epochs, *best));
                 }
                 Ok(())
             }

@@ -174,11 +174,14 @@ pub enum TopSpec {
     Pretrained,
 }
 
-/// The classifier on top of the base model: pooling, dropout, one dense layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// The classifier on top of the base model: pooling, hidden layers, dropout, one dense layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HeadSpec {
     /// How the features of an image are reduced to a vector.
     pub pooling: Pooling,
+    /// Number of units of each hidden layer. They are dense layers with a `ReLU`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<usize>,
     /// Fraction of the features dropped in training.
     pub dropout: f64,
 }

@@ -135,8 +135,10 @@ pub struct HalvingSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RankBy {
-    /// Accuracy; of several labels, the fraction of images with exactly the right ones.
+    /// Accuracy.
     Accuracy,
+    /// Of several labels an image, the fraction of images with exactly the right ones.
+    SubsetAccuracy,
     /// Log loss.
     LogLoss,
     /// The absolute error of a number.
@@ -148,6 +150,7 @@ impl RankBy {
     pub fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
+            Self::SubsetAccuracy => "subset_accuracy",
             Self::LogLoss => "log_loss",
             Self::AbsoluteError => "mae",
         }
@@ -157,6 +160,7 @@ impl RankBy {
     pub fn words(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
+            Self::SubsetAccuracy => "subset accuracy",
             Self::LogLoss => "log loss",
             Self::AbsoluteError => "mean absolute error",
         }
@@ -164,6 +168,6 @@ impl RankBy {
 
     /// Whether more of it is better.
     pub fn is_gain(self) -> bool {
-        self == Self::Accuracy
+        matches!(self, Self::Accuracy | Self::SubsetAccuracy)
     }
 }

@@ -30,7 +30,7 @@ fn table_of(result: &SweepResult) -> (Vec<String>, Vec<Vec<String>>) {
     columns.extend([by.to_owned(), format!("{by}_low"), format!("{by}_high")]);
     columns.push(format!("{by}_deviation"));
     let other = match result.rank_by {
-        RankBy::Accuracy => "log_loss",
+        RankBy::Accuracy | RankBy::SubsetAccuracy => "log_loss",
         RankBy::LogLoss | RankBy::AbsoluteError => "accuracy",
     };
     columns.push(other.to_owned());
@@ -44,7 +44,7 @@ fn table_of(result: &SweepResult) -> (Vec<String>, Vec<Vec<String>>) {
         cells.extend(arm.values.iter().map(written));
         cells.extend(arm.epochs.map(|epochs| epochs.to_string()));
         cells.extend([arm.mean, arm.interval[0], arm.interval[1]].map(|x| x.to_string()));
-        let other = if result.rank_by == RankBy::Accuracy { Some(arm.loss) } else { arm.accuracy };
+        let other = if result.rank_by.is_gain() { Some(arm.loss) } else { arm.accuracy };
         cells.extend([arm.deviation, other, arm.difference].map(cell));
         let [low, high] =
             arm.difference_interval.map_or([None; 2], |[low, high]| [Some(low), Some(high)]);

@@ -21,6 +21,7 @@ use crate::metrics::paired::{self, Differences, SIGNIFICANT};
 use crate::metrics::selection;
 use crate::run_dir::layout;
 use crate::run_dir::measured::{self, PredictionRow};
+use crate::run_dir::verify;
 use crate::spec::{RankBy, SearchSpec, SweepSpec};
 
 /// The result of a sweep.
@@ -34,6 +35,11 @@ pub struct SweepResult {
     pub rank_by: RankBy,
     /// The number of images that all arms predicted; they are compared on these.
     pub n_images: usize,
+    /// The number of images that the arm with the most of them predicted.
+    pub n_most: usize,
+    /// The number of runs of the arms that are compared, and of those whose best weights are not those
+    /// of the last stage.
+    pub n_runs: [usize; 2],
     /// How many predictions of an image each arm has: one for each seed and repeat.
     pub n_predictions: usize,
     /// The number of seeds.
@@ -136,6 +142,8 @@ struct Ran<'a> {
 struct Predicted<'a> {
     trial: &'a Trial,
     runs: Vec<String>,
+    /// The number of runs whose best weights are not those of the last stage.
+    n_earlier: usize,
     images: BTreeMap<String, Vec<Scores>>,
 }
 
@@ -164,7 +172,7 @@ impl Scores {
 
     fn value(self, by: RankBy) -> f64 {
         match by {
-            RankBy::Accuracy => self.accuracy.unwrap_or(f64::NAN),
+            RankBy::Accuracy | RankBy::SubsetAccuracy => self.accuracy.unwrap_or(f64::NAN),
             RankBy::LogLoss | RankBy::AbsoluteError => self.loss,
         }
     }
@@ -248,6 +256,11 @@ pub fn summarize(
         axes: sweep.over.iter().map(|axis| axis.key.clone()).collect(),
         rank_by: sweep.rank_by,
         n_images: shared.len(),
+        n_most: predicted.iter().map(|one| one.images.len()).max().unwrap_or(0),
+        n_runs: [
+            predicted.iter().map(|one| one.runs.len()).sum(),
+            predicted.iter().map(|one| one.n_earlier).sum(),
+        ],
         n_predictions: sweep.repeats * sweep.seeds.len().max(1),
         n_seeds: sweep.seeds.len().max(1),
         arms: measured.into_iter().map(|one| one.row).collect(),
@@ -267,17 +280,27 @@ fn better_first(a: &ArmRow, b: &ArmRow, by: RankBy) -> Ordering {
 impl<'a> Predicted<'a> {
     fn read(directory: &Path, trial: &'a Trial, tasks: &[Task]) -> Result<Self, FileError> {
         let mut images: BTreeMap<String, Vec<Scores>> = BTreeMap::new();
-        let mut runs = vec![];
+        let (mut runs, mut n_earlier) = (vec![], 0);
         for task in tasks.iter().filter(|task| task.arm == trial.arm.number) {
             let path = directory.join(&task.name).join(layout::PREDICTIONS);
             for row in measured::read_predictions(&path)?.rows {
                 let scores = Scores::of(&row);
                 images.entry(row.path).or_default().push(scores);
             }
+            n_earlier += usize::from(is_of_earlier_stage(&directory.join(&task.name)));
             runs.push(task.name.clone());
         }
-        Ok(Self { trial, runs, images })
+        Ok(Self { trial, runs, n_earlier, images })
     }
+}
+
+/// Whether the best weights of a run are not those of its last stage.
+fn is_of_earlier_stage(directory: &Path) -> bool {
+    let manifest = verify::read_manifest(directory);
+    manifest.is_ok_and(|manifest| {
+        let best = manifest.best_stage().map(|stage| &stage.name);
+        best != manifest.stages.last().map(|stage| &stage.name)
+    })
 }
 
 /// The images that all arms predicted, equally often.
@@ -333,7 +356,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// The 95 % interval of a mean over images.
 fn interval_of(values: &[Vec<f64>], means: &[f64], by: RankBy) -> [f64; 2] {
-    if by == RankBy::Accuracy && values.iter().all(|values| values.len() == 1) {
+    if by.is_gain() && values.iter().all(|values| values.len() == 1) {
         let n_hits = means.iter().filter(|mean| **mean == 1.0).count();
         return interval::wilson(n_hits, means.len());
     }

@@ -48,17 +48,42 @@ pub(super) fn sentences(result: &SweepResult) -> Vec<String> {
         );
         return sentences;
     }
+    sentences.extend(what_is_compared(result));
     sentences.push(who_is_apart(result));
     sentences.extend(of.needed.map(|needed| what_is_needed(result, &needed)));
     // Of arms that are far apart, the best would be chosen on other images too.
     let expected = of.expected.filter(|expected| four(*expected) != four(best.mean));
     sentences.extend(expected.map(|expected| {
         format!(
-            "The {by} of the best arm is too good, because the arm was chosen by it: on other images, \
-             {} can be expected of an arm that is chosen this way.",
+            "The {by} of the best arm is too optimistic, because the arm was chosen by it: on other \
+             images, {} can be expected from an arm chosen this way.",
             four(expected)
         )
     }));
+    sentences
+}
+
+/// What the comparison does not see.
+fn what_is_compared(result: &SweepResult) -> Vec<String> {
+    let mut sentences = vec![];
+    let SweepResult { n_images, n_most, n_runs: [n_runs, n_earlier], .. } = *result;
+    if n_most > n_images {
+        sentences.push(format!(
+            "The arms predicted up to {n_most} images, but only the {n_images} that all of them \
+             predicted are compared; with `folds`, every arm predicts all images."
+        ));
+    }
+    if n_earlier > 0 {
+        let of = if n_earlier == n_runs {
+            "In all runs".to_owned()
+        } else {
+            format!("In {n_earlier} of {n_runs} runs")
+        };
+        sentences.push(format!(
+            "{of}, the last stage did not improve on the one before it, so the weights of an earlier \
+             stage are the best, and are compared."
+        ));
+    }
     sentences
 }
 
@@ -88,7 +113,7 @@ fn who_is_apart(result: &SweepResult) -> String {
 /// The tests behind a statement.
 fn tests(result: &SweepResult) -> String {
     let test = match (result.rank_by, result.n_predictions) {
-        (RankBy::Accuracy, 1) => "exact McNemar tests",
+        (RankBy::Accuracy | RankBy::SubsetAccuracy, 1) => "exact McNemar tests",
         _ => "paired t-tests",
     };
     let n = result.statement.n_pairs;
@@ -100,7 +125,8 @@ fn what_is_needed(result: &SweepResult, needed: &Needed) -> String {
     let best = result.statement.best;
     let pair = format!("arms {best} and {}", needed.from);
     let Some(images) = needed.images else {
-        return format!("{} do not differ on these images.", text::upper_first(&pair));
+        let by = result.rank_by.words();
+        return format!("{} have the same {by} on these images.", text::upper_first(&pair));
     };
     let difference = four(needed.difference.abs());
     let images = at_most_two_digits(images);

@@ -8,7 +8,7 @@ use super::search::{self, Trial};
 use super::statement::sentences;
 use crate::base::text;
 use crate::report::tables::{four, interval};
-use crate::spec::{RankBy, SearchSpec, SweepSpec};
+use crate::spec::{SearchSpec, SweepSpec};
 
 /// The most arms that a terminal shows.
 const MOST_SHOWN: usize = 30;
@@ -84,7 +84,7 @@ pub(super) fn ranking(result: &SweepResult) -> (Vec<String>, Vec<Vec<String>>) {
     if has_deviation {
         heads.push("deviation".to_owned());
     }
-    if result.rank_by == RankBy::Accuracy {
+    if result.rank_by.is_gain() {
         heads.push("log loss".to_owned());
     }
     heads.extend(["gap to the best", "p, corrected", ""].map(str::to_owned));
@@ -97,7 +97,7 @@ pub(super) fn ranking(result: &SweepResult) -> (Vec<String>, Vec<Vec<String>>) {
         if has_deviation {
             cells.push(arm.deviation.map_or_else(dash, four));
         }
-        if result.rank_by == RankBy::Accuracy {
+        if result.rank_by.is_gain() {
             cells.push(four(arm.loss));
         }
         cells.push(arm.difference.map_or_else(dash, |difference| four(difference.abs())));

@@ -156,6 +156,8 @@ pub fn fit(
     } {
         context.checkpointer.keep(FromWeights::Best, &soup.weights)?;
         best = soup;
+    } else if course.soup.is_some() {
+        best.soup = Some(vec![best.metrics.epoch]);
     }
     let stage = course.stage.to_owned();
     let ended_early = epochs.len() < course.n_epochs;

@@ -64,7 +64,8 @@ pub struct Best {
     /// Metrics. Those of a soup have the number, the training metrics and the learning rate of the
     /// best epoch in it.
     pub metrics: EpochMetrics,
-    /// The epochs of a soup, from best to worst; `None` if it is an epoch.
+    /// The epochs of a soup, from best to worst: only one if no other could be added. `None` if there
+    /// is no soup.
     pub soup: Option<Vec<usize>>,
     /// Weights of the trainable part at its end.
     pub weights: Weights,

@@ -82,6 +82,11 @@ fn check_soup(directory: &Path, said: &Said) -> bool {
     let stage = &manifest(directory)["stages"][0];
     let Some(soup) = stage["soup"].as_array() else { return false };
     let soup: Vec<u64> = soup.iter().map(|epoch| epoch.as_u64().unwrap()).collect();
+    if soup.len() == 1 {
+        let alone = format!("last  epoch {} alone is better than averages", soup[0]);
+        assert!(said.err.contains(&alone), "{}", said.err);
+        return false;
+    }
     assert!((2..=3).contains(&soup.len()), "{stage}");
     let metrics = std::fs::read_to_string(directory.join("metrics.csv")).unwrap();
     let rows = metrics.lines().filter(|line| line.starts_with("last,"));
@@ -157,7 +162,7 @@ fn what_cannot_be_is_said() {
         ),
         ("stages.shifts.freeze=all", "`parameters` has no effect when the whole base model is"),
         ("stages.last.mixing={}", "`mixing` does not say how images are mixed"),
-        ("stages.last.soup.epochs=5", "a soup of 5 epochs is made of a stage with 4"),
+        ("stages.last.soup.epochs=5", "`soup` averages 5 epochs, but the stage has only 4"),
         ("stages.last.soup.epochs=1", "must be between 2 and 100"),
         ("stages.last.mixing.probability=0", "must be above 0"),
         ("stages.last.mixing.mix_up.alpha=-1", "must be above 0"),
@@ -167,4 +172,40 @@ fn what_cannot_be_is_said() {
         assert_eq!(said.code, Some(2), "{change}: {}", said.err);
         assert!(said.err.contains(message), "{change}: {}", said.err);
     }
+}
+
+/// A head with hidden layers is trained, resumed, exported and asked like any other.
+#[test]
+fn a_head_can_have_hidden_layers() {
+    let workshop = Workshop::new(FINE_TUNING, 3);
+    let hidden = ["-S", "model.head.hidden=[16, 8]", "-S", "model.head.dropout=0.1"];
+    for n_threads in ["1", "3"] {
+        let said = run(&workshop, &[&hidden[..], &["--threads", n_threads]].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let directory = workshop.path("runs/small");
+    assert_same_files(&directory, &workshop.path("runs/small-2"));
+    let weights = weights(&directory, "shifts", "best");
+    for (name, shape) in [
+        ("hidden_1/kernel", &[1, 1, 1280, 16][..]),
+        ("hidden_1/bias", &[16]),
+        ("hidden_2/kernel", &[1, 1, 16, 8]),
+        ("head/kernel", &[8, 3]),
+    ] {
+        assert_eq!(weights[name].shape(), shape, "{name}");
+    }
+    let (run_directory, onnx) = (workshop.text("runs/small"), workshop.text("model.onnx"));
+    let exported = alpaca_run(&["export", &run_directory, "-o", &onnx, "--no-cache"]);
+    assert_eq!(exported.code, Some(0), "{}", exported.err);
+    let pictures = workshop.text("pictures/disc");
+    let [of_run, of_file] = [&run_directory, &onnx].map(|model| {
+        let said = alpaca_run(&["predict", model, &pictures, "--csv"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.out.lines().map(|line| line.split(',').nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(of_run, of_file);
+    let fitted = [&hidden[..], &["-S", "stages.last={ fit: {} }"]].concat();
+    let said = run(&workshop, &fitted);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("only a head of one layer can be fitted"), "{}", said.err);
 }

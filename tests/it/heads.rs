@@ -110,6 +110,9 @@ fn heads_are_the_same_on_any_number_of_threads() {
         assert!(one.compared.len() > 3);
         let least = one.compared.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
         assert!(one.compared.contains(&(one.l2, least)));
+        // With few images, no penalty is weaker than that of `C = 1` in scikit-learn.
+        let n = case.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
+        assert!(one.compared.iter().all(|(l2, _)| l2 * n >= 1.0), "{n}: {:?}", one.compared);
         assert_eq!(one, on(3));
     }
 }
@@ -129,6 +132,41 @@ fn a_cross_validation_needs_two_folds_with_images() {
     assert!(fit(&two).compared.iter().all(|(_, loss)| loss.is_finite()));
     let none = fit(&vec![0; n]);
     assert_eq!((none.l2, none.compared), (1.0, vec![]));
+}
+
+/// A head that hardly learns, on images that are drawn.
+const SLOW: &str = "\
+version: 1
+dataset:
+  generator: { kinds: [textures], classes: 2, images: 80 }
+  image_size: 32
+  split: { validation: 0.5 }
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  slow: { train: { epochs: 1, optimizer: { adam: { learning_rate: 1.0e-9 } } } }
+";
+
+#[test]
+fn a_run_says_where_a_fitted_head_would_have_been_better() {
+    let workshop = Workshop::new(SLOW, 2);
+    let said = run(&workshop, &[]);
+    done(&said);
+    let hint = said.out.lines().find(|line| line.starts_with("hint: ")).unwrap_or_default();
+    assert!(hint.contains("a fitted head would be better than stage slow"), "{}", said.out);
+    // What it says is what fitting gives.
+    let fitted = run(&workshop, &["-S", "stages.slow={ fit: {} }", "-S", "name=fitted"]);
+    done(&fitted);
+    assert!(!fitted.out.contains("hint: "), "{}", fitted.out);
+    let best = manifest(&workshop.path("runs/fitted"))["stages"][0]["best"]["validation"].clone();
+    let [accuracy, loss] = ["accuracy", "loss"].map(|name| best[name].as_f64().unwrap());
+    let figures = format!("validation accuracy {accuracy:.4}, loss {loss:.4} instead of");
+    assert!(hint.contains(&figures), "{hint}: {figures}");
+    // Another loss or sampling is a choice of its own.
+    for change in ["stages.slow.sampling=balanced", "stages.slow.class_weights=balanced"] {
+        let said = run(&workshop, &["-S", change]);
+        done(&said);
+        assert!(!said.out.contains("hint: "), "{change}: {}", said.out);
+    }
 }
 
 /// A head that is fitted, and a stage that trains on from it.

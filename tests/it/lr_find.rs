@@ -42,6 +42,12 @@ fn the_same_steps_whatever_is_cached_and_on_any_number_of_threads() {
         .collect();
     assert!((rates[0] - 1e-7).abs() < 1e-20 && rates.is_sorted(), "{rates:?}");
     assert!((rates[1] / rates[0] - 1e7_f64.powf(1.0 / 29.0)).abs() < 1e-9, "{rates:?}");
+    // A cache that cannot be written is done without.
+    std::fs::write(workshop.path("file"), "").unwrap();
+    let blocked = workshop.text("file/cache");
+    let pipeline = workshop.text("small.yaml");
+    let words = ["lr-find", &pipeline, "--steps", "30", "--json", "--cache-dir", &blocked];
+    assert_eq!(json(&alpaca_run(&words)), json(&first));
     // Nothing is left behind but the cache.
     assert!(!workshop.path("runs").exists());
 }

@@ -162,7 +162,7 @@ pub fn network(
         width,
         weights: WeightsSpec::Random(Initializer::HeUniform),
         top: TopSpec::New,
-        head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
+        head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
     };
     let size = ImageSize { height: SIDE, width: SIDE };
     let convention = file.convention(architecture, width.unwrap_or(1.0)).unwrap();

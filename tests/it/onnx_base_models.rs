@@ -82,7 +82,7 @@ fn networks(path: &Path, features: &str, size: ImageSize) -> (Network, Option<(N
         width: None,
         weights: WeightsSpec::InBase,
         top: TopSpec::New,
-        head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
+        head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
     };
     let backbone = backbone::open(path, features, size).unwrap();
     let layers = import::import(&backbone, size);

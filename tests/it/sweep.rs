@@ -1,6 +1,7 @@
 //! Sweeps: the arms that there are, their runs, what they show, and what is wrong before anything runs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -379,4 +380,45 @@ fn copy(from: &Path, to: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
+}
+
+/// What arms are ranked by is that of the target.
+#[test]
+fn numbers_and_several_labels_are_ranked_by_their_own_metrics() {
+    let sections = "\
+stages:
+  head: { fit: {} }
+sweep:
+  over: { stages.head.fit.METHOD.l2: [0.1, 10] }
+  folds: 2
+";
+    let of = |dataset: &str, method: &str, rows: &dyn Fn(usize, usize) -> String| {
+        let pipeline = format!(
+            "version: 1\ndataset: {{ table: table.csv, image_size: 32, {dataset} }}\n\
+             model: {{ base: mobilenet_v2, width: 0.35, weights: none }}\n{}",
+            sections.replace("METHOD", method)
+        );
+        let workshop = Workshop::new(&pipeline, 2);
+        let mut text = "path,label\n".to_owned();
+        for (class, files) in ["disc", "ring"].iter().enumerate() {
+            let names = files_below(&workshop.path("pictures").join(files));
+            for (i, (name, _)) in names.iter().enumerate() {
+                let _ = writeln!(text, "pictures/{files}/{name},{}", rows(class, i));
+            }
+        }
+        std::fs::write(workshop.path("table.csv"), text).unwrap();
+        let said = sweep(&workshop, "runs", &["--no-cache"]);
+        done(&said);
+        (table(&workshop.path("runs/small-sweep/sweep.csv")), said)
+    };
+    let (numbers, said) = of("target: number", "ridge", &|class, i| format!("{}", class * 10 + i));
+    assert!(said.out.contains("mean absolute error"), "{}", said.out);
+    let errors: Vec<f64> = numbers.iter().map(|row| row["mae"].parse().unwrap()).collect();
+    assert!(errors.len() == 2 && errors[0] <= errors[1], "{numbers:?}");
+    let labels = |class: usize, i: usize| ["a", "b", "a|b", ""][(2 * class + i) % 4].to_owned();
+    let (several, said) = of("labels: many", "logistic", &labels);
+    assert!(said.out.contains("subset accuracy"), "{}", said.out);
+    let shares: Vec<f64> =
+        several.iter().map(|row| row["subset_accuracy"].parse().unwrap()).collect();
+    assert!(shares.len() == 2 && shares[0] >= shares[1], "{several:?}");
 }

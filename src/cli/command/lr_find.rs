@@ -17,7 +17,8 @@ use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::event::Sinks;
 use crate::exec::error::RunError;
-use crate::exec::plan::PlanOptions;
+use crate::exec::plan::{PlanOptions, PlannedStage};
+use crate::exec::run::begin::Planned;
 use crate::exec::run::lr_find::{self, Found, RangeTest, Tried};
 use crate::exec::run::session::{RunReport, Session, Texts};
 use crate::pipeline::load::Loaded;
@@ -56,8 +57,13 @@ pub(in crate::cli) fn run(
     let options = PlanOptions::default();
     let plan = || session.plan(&loaded.spec, prepared, &options, None);
     let mut planned = on_threads(settings, plan)??;
-    let (_, before) = planned.plan.stages.split_last().expect("there is a stage");
-    if before.iter().any(|planned| !planned.is_reused()) {
+    if !is_ready(&planned) {
+        run_before(arguments, (settings, terminal), &session, &loaded, temporary.path())?;
+        session.plan_again(&loaded.spec, &mut planned, &options);
+    }
+    if !is_ready(&planned) {
+        // The cache cannot be written.
+        session.caches.stages = Some(temporary.path().join("cache"));
         run_before(arguments, (settings, terminal), &session, &loaded, temporary.path())?;
         session.plan_again(&loaded.spec, &mut planned, &options);
     }
@@ -88,6 +94,12 @@ pub(in crate::cli) fn run(
         terminal.note(&format!("the plot is in {}", names::text_of_path(file)));
     }
     Ok(Exit::Done)
+}
+
+/// Whether the results of all stages before the last one are cached.
+fn is_ready(planned: &Planned) -> bool {
+    let (_, before) = planned.plan.stages.split_last().expect("there is a stage");
+    before.iter().all(PlannedStage::is_reused)
 }
 
 /// The stage with a name, or the last one that trains.

@@ -246,7 +246,7 @@ fn check_directory(file: &Path) -> Result<(), Failure> {
             let shown = names::text_of_path(directory);
             Err(Failure::usage_with(
                 anyhow::anyhow!("there is no directory `{shown}`"),
-                vec!["create it, or name a file elsewhere with `-o`".to_owned()],
+                vec!["create it, or name a file elsewhere".to_owned()],
             ))
         }
         _ => Ok(()),

@@ -63,6 +63,9 @@ pub(in crate::cli) fn run(
     let name = &sweep.loaded.spec.name;
     let result = outcome::summarize(name, &directory, &arms.sweep, &rounds, failed);
     let result = result.map_err(Failure::usage)?.ok_or_else(all_failed)?;
+    if result.arms.len() > 1 && result.n_images == 0 {
+        return Err(nothing_in_common());
+    }
     sweep.write(&directory, &arms.sweep, &result)?;
     drop(lock);
     fs::remove_partial_files(&directory).map_err(Failure::usage)?;
@@ -99,6 +102,14 @@ fn all_failed() -> Failure {
     let hints =
         vec!["smaller learning rates, or `gradient_clipping`, keep the loss finite".to_owned()];
     Failure::usage_with(anyhow::anyhow!("all arms failed"), hints).with_exit(Exit::Failed)
+}
+
+/// Arms that cannot be compared.
+fn nothing_in_common() -> Failure {
+    let error = anyhow::anyhow!("the arms predicted different images, so they cannot be compared");
+    let hint = "add `folds: 5` to `sweep`, so that every arm predicts all images; to vary the seed of \
+                the arms alone, write `seeds` instead of a key of `over`";
+    Failure::usage_with(error, vec![hint.to_owned()]).with_exit(Exit::Failed)
 }
 
 /// The trials of a round, with their runs.

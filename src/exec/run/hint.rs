@@ -19,7 +19,12 @@ pub(super) fn of_stage(
     images: StageImages<'_>,
     outcome: &StageOutcome,
 ) -> Option<String> {
-    if !is_comparable(start.stage) || images.train.len() > MOST_IMAGES || start.network.is_opaque()
+    // Only a head of one layer can be fitted.
+    let is_single = start.network.trained_parameters(start.stage).len() == 2;
+    if !is_single
+        || !is_comparable(start.stage)
+        || images.train.len() > MOST_IMAGES
+        || start.network.is_opaque()
     {
         return None;
     }
@@ -59,9 +64,11 @@ fn sentence(stage: &str, trained: &[Prediction], fitted: &[Prediction]) -> Optio
     let mean = |of: fn(&Prediction) -> f64, all: &[Prediction]| {
         all.iter().map(of).sum::<f64>() / all.len() as f64
     };
-    let figures = |all: &[Prediction]| match is_number {
-        true => format!("mean absolute error {:.4}", -mean(score, all)),
-        false => format!("accuracy {:.4}, loss {:.4}", mean(score, all), mean(loss, all)),
+    let figures = |all: &[Prediction]| {
+        if is_number {
+            return format!("mean absolute error {:.4}", -mean(score, all));
+        }
+        format!("accuracy {:.4}, loss {:.4}", mean(score, all), mean(loss, all))
     };
     Some(format!(
         "a fitted head would be better than stage {stage}: validation {} instead of {}; write \

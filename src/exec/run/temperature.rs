@@ -37,7 +37,7 @@ pub(super) fn fit(
         Found::Minimum => return Ok(value),
         Found::Separable => format!(
             "stage {stage}: the temperature stays 1, since every validation image is classified \
-             correctly: lower temperatures would fit them better without end"
+             correctly: the lower the temperature, the better it would fit them"
         ),
         Found::OutOfRange => format!(
             "stage {stage}: the temperature {value} is an end of the range from {} to {}; the \

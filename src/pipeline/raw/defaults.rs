@@ -174,7 +174,7 @@ pub(super) fn micro_batches() -> usize {
 }
 
 pub(super) fn head() -> RawHead {
-    RawHead { pooling: pooling(), dropout: dropout() }
+    RawHead { pooling: pooling(), hidden: vec![], dropout: dropout() }
 }
 
 pub(super) fn pooling() -> RawPooling {

@@ -241,12 +241,17 @@ pub(in crate::pipeline) struct RawStatistics {
 
 /// The classifier on top of the base model: pooling, dropout and one dense layer. It ends in a
 /// sigmoid for two classes and in a softmax for more.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawHead {
     /// How the features of an image are reduced to a vector.
     #[serde(default = "defaults::pooling")]
     pub(in crate::pipeline) pooling: RawPooling,
+    /// Number of units of each hidden layer before the last one, as in `[256]`. Hidden layers are dense
+    /// layers with a `ReLU`. By default there are none.
+    #[serde(default)]
+    #[schemars(inner(range(min = 1, max = 65_536)), length(max = 8))]
+    pub(in crate::pipeline) hidden: Vec<usize>,
     /// Fraction of the features dropped in training.
     #[serde(default = "defaults::dropout")]
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]

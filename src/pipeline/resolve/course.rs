@@ -85,7 +85,7 @@ pub(super) fn soup(
     problems: &mut Vec<Problem>,
 ) -> SoupSpec {
     if epochs > n_epochs {
-        let message = format!("a soup of {epochs} epochs is made of a stage with {n_epochs}");
+        let message = format!("`soup` averages {epochs} epochs, but the stage has only {n_epochs}");
         let problem = Problem::new(Code::Conflict, at.key("soup"), message);
         problems.push(problem.hint("train for more epochs, or write `soup: { epochs: 2 }`"));
     }

@@ -6,7 +6,7 @@ use super::start::from_weights;
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{RawHeadFit, RawL2, RawPenalty};
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{FitMethod, FitSpec, L2, PenaltySpec, TargetSpec, TemperatureSpec};
+use crate::spec::{FitMethod, FitSpec, HeadSpec, L2, PenaltySpec, TargetSpec, TemperatureSpec};
 
 pub(super) fn resolve(
     raw: &RawHeadFit,
@@ -32,6 +32,21 @@ pub(super) fn resolve(
         augmentation_views: views,
         best_by: best_by(raw.best_by),
     }
+}
+
+/// A head with hidden layers cannot be fitted at once.
+pub(super) fn check_head(
+    spec: &FitSpec,
+    head: &HeadSpec,
+    at: &KeyPath,
+    problems: &mut Vec<Problem>,
+) {
+    if head.hidden.is_empty() || matches!(spec.method, FitMethod::Temperature(_)) {
+        return;
+    }
+    let message = "only a head of one layer can be fitted, and this one has hidden layers";
+    let problem = Problem::new(Code::Conflict, at.clone(), message);
+    problems.push(problem.hint("write `train` in its place, or remove `hidden` from `model.head`"));
 }
 
 /// The given method, or the one for the target.

@@ -27,7 +27,7 @@ pub(super) fn resolve(
     problems: &mut Vec<Problem>,
 ) -> ModelSpec {
     let at = KeyPath::of(&["model"]);
-    let head = head(raw.head);
+    let head = head(&raw.head);
     let architecture = match &raw.base {
         RawBase::Named(raw) => Architecture::from(*raw),
         RawBase::Onnx(onnx) => {
@@ -68,6 +68,12 @@ pub(super) fn resolve(
         problems.push(Problem::new(Code::Conflict, at.key("top"), message).hint(
             "write `top: new`, or use weights that include it: `weights: imagenet`, or a file",
         ));
+    }
+    if top == TopSpec::Pretrained && !head.hidden.is_empty() {
+        let message =
+            "the ImageNet classifier has no hidden layers, so it cannot be used with `hidden`";
+        let problem = Problem::new(Code::Conflict, at.key("head").key("hidden"), message);
+        problems.push(problem.hint("remove it, or write `top: new`"));
     }
     ModelSpec { base: BaseModel::Named(architecture), width: named.width, weights, top, head }
 }
@@ -231,9 +237,9 @@ fn published(
     PublishedSpec { sha256, ..spec }
 }
 
-fn head(raw: RawHead) -> HeadSpec {
+fn head(raw: &RawHead) -> HeadSpec {
     let RawPooling::Average = raw.pooling;
-    HeadSpec { pooling: Pooling::Average, dropout: raw.dropout }
+    HeadSpec { pooling: Pooling::Average, hidden: raw.hidden.clone(), dropout: raw.dropout }
 }
 
 fn check_sides(smallest: usize, size: ImageSize, problems: &mut Vec<Problem>) {

@@ -53,6 +53,7 @@ pub(super) fn resolve(
             RawStage::Fit(raw) => {
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
                 let spec = fit::resolve(raw, from, dataset.target, &at.key("fit"), problems);
+                fit::check_head(&spec, &model.head, &at.key("fit"), problems);
                 stages.push(StageSpec { name: name.clone(), kind: StageKind::Fit(spec) });
                 above = Some(name);
                 continue;

@@ -6,8 +6,8 @@ use serde_json::{Number, Value};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::pipeline::raw::{
-    RawHalving, RawOver, RawPipeline, RawRange, RawRankBy, RawScale, RawSearch, RawStage, RawSweep,
-    RawTarget,
+    RawHalving, RawLabels, RawOver, RawPipeline, RawRange, RawRankBy, RawScale, RawSearch,
+    RawStage, RawSweep, RawTarget,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{AxisSpec, HalvingSpec, RankBy, Scale, SearchSpec, SweepSpec, ValuesSpec};
@@ -28,6 +28,7 @@ pub(in crate::pipeline) fn resolve(
         let at = at.key("over").key(key);
         AxisSpec { key: key.clone(), values: values(over, &at, problems) }
     });
+    let has_several_labels = matches!(pipeline.dataset.labels, RawLabels::Many);
     let sweep = SweepSpec {
         over: over.collect(),
         search: search(&raw.search, pipeline, &at.key("search"), problems),
@@ -37,6 +38,7 @@ pub(in crate::pipeline) fn resolve(
         rank_by: match (pipeline.dataset.target, raw.rank_by) {
             (RawTarget::Number, _) => RankBy::AbsoluteError,
             (_, Some(RawRankBy::Loss)) => RankBy::LogLoss,
+            (..) if has_several_labels => RankBy::SubsetAccuracy,
             (_, Some(RawRankBy::Accuracy) | None) => RankBy::Accuracy,
         },
     };
@@ -262,7 +264,7 @@ fn check_number(sweep: &SweepSpec, at: &KeyPath, problems: &mut Vec<Problem>) {
             }
             ValuesSpec::Between { .. } if sweep.search.n_drawn().is_none() => {
                 let at = at.key("over").key(&axis.key);
-                let message = "a grid needs a list of values, and this range has any number";
+                let message = "a grid needs a list of values, but this range has no end of them";
                 let problem = Problem::new(Code::Conflict, at, message);
                 problems.push(
                     problem.hint(

@@ -101,6 +101,7 @@ pub(in crate::pipeline) fn range(schema: SchemaView) -> Option<String> {
         (Some(least), Some(most), ..) => format!("between {least} and {most}"),
         (Some(least), _, _, Some(below)) => format!("at least {least} and below {below}"),
         (Some(least), ..) => format!("at least {least}"),
+        (_, Some(most), Some(above), _) => format!("above {above} and at most {most}"),
         (_, _, Some(above), Some(below)) => format!("above {above} and below {below}"),
         (_, _, Some(above), None) => format!("above {above}"),
         (_, Some(most), ..) => format!("at most {most}"),

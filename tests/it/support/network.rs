@@ -15,7 +15,7 @@ pub fn mobilenet_v2(
     n_classes: usize,
     dropout: f64,
 ) -> Network {
-    let head = HeadSpec { pooling: Pooling::Average, dropout };
+    let head = HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout };
     let base = BaseModel::Named(Architecture::MobilenetV2);
     build(&ModelSpec { width: Some(width), ..spec(base, head) }, convention, side, n_classes)
 }
@@ -27,7 +27,7 @@ pub fn named(
     side: usize,
     n_classes: usize,
 ) -> Network {
-    let head = HeadSpec { pooling: Pooling::Average, dropout: 0.0 };
+    let head = HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 };
     build(&spec(BaseModel::Named(architecture), head), convention, side, n_classes)
 }
 

@@ -256,7 +256,7 @@ pub fn images_per_second(info: &WidthInfo, least: Duration) -> Result<f64, RunEr
         width: info.width,
         weights: WeightsSpec::Random(initializer),
         top: TopSpec::New,
-        head: HeadSpec { pooling: Pooling::Average, dropout: 0.0 },
+        head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
     };
     let size = ImageSize { height: side, width: side };
     let network = Network::build(&spec, convention, size, 2);
