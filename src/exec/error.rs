@@ -333,13 +333,13 @@ pub enum EnsembleError {
     )]
     Alpha,
     /// Each part of an average needs preprocessing of its own.
-    #[error("an average of several networks or views is only exported with its preprocessing")]
+    #[error("an average of several networks or views can only be exported with its preprocessing")]
     Preprocessing,
 }
 
 /// The classes that one of two models has.
 fn difference(missing: &str, more: &str) -> String {
-    let parts = [("it has no ", missing), ("it also has ", more)];
+    let parts = [("it lacks ", missing), ("it also has ", more)];
     let parts: Vec<String> = (parts.iter().filter(|(_, names)| !names.is_empty()))
         .map(|(verb, names)| format!("{verb}{names}"))
         .collect();

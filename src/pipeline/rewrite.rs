@@ -49,14 +49,18 @@ impl Loaded {
         without_section(&text)
     }
 
-    /// Where the files of the pipeline are, as paths relative to a directory.
+    /// Where the files of the pipeline are: absolute paths as they are, others relative to a directory.
     fn places(&self, home: &Path) -> Vec<(KeyPath, String)> {
         let values = serde_json::to_value(&self.spec).unwrap_or_default();
         let folder = self.input.current_dir.join(&self.input.folder);
         let moved = self.located.iter().filter_map(|path| {
             // What is recorded is relative to the directory of the pipeline.
             let written = find(&values, path)?.as_str()?;
-            let absolute = folder.join(names::path_of(written));
+            let place = names::path_of(written);
+            if place.is_absolute() {
+                return Some((path.clone(), written.to_owned()));
+            }
+            let absolute = folder.join(place);
             let relative = fs::relative_to(&absolute, home).unwrap_or(absolute);
             Some((path.clone(), names::text_of_path(&relative)))
         });

@@ -200,7 +200,7 @@ fn runs_that_cannot_be_averaged_are_refused() {
             assert!(said.err.contains("hint: "), "{}", said.err);
         }
     };
-    refused(&["runs/three", "--with", "runs/two"], "it has no `square`");
+    refused(&["runs/three", "--with", "runs/two"], "it lacks `square`");
     refused(&["runs/two", "--with", "runs/three"], "it also has `square`");
     refused(&["runs/two", "--with", "runs/number"], "predicts the number `label`");
     refused(&["runs/two", "--with", "runs/two"], "is named twice");

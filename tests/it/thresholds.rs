@@ -192,7 +192,7 @@ fn precisions_and_thresholds_that_make_no_sense_are_refused() {
     }
     let predict = ["predict", "runs/small", "pictures", "--min-precision", "0.9"];
     refused(&[&predict[..], &["--tta", "flip"]].concat(), "--thresholds DIR/thresholds.json");
-    refused(&[&predict[..], &["--from-weights", "last"]].concat(), "best weights alone");
+    refused(&[&predict[..], &["--from-weights", "last"]].concat(), "those of its best weights");
     refused(&[&predict[..], &["--thresholds", "found"]].concat(), "cannot be used with");
     refused(&[&predict[..], &["--threshold", "0.5"]].concat(), "cannot be used with");
     refused(&["predict", "runs/small", "pictures", "--thresholds", "found"], "hint: ");

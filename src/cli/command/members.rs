@@ -123,7 +123,7 @@ fn check_distinct(directories: &[PathBuf]) -> Result<(), Failure> {
         let real = real(path);
         if seen.contains(&real) {
             let error = anyhow::anyhow!("`{}` is named twice", names::text_of_path(path));
-            let hint = "an ensemble is of different runs; leave one of them out".to_owned();
+            let hint = "an ensemble needs different runs; leave one of them out".to_owned();
             return Err(Failure::usage_with(error, vec![hint]));
         }
         seen.push(real);

@@ -72,7 +72,7 @@ pub(super) fn of_run(
     };
     if !runs.ensemble.is_single() || which == FromWeights::Last {
         let error = anyhow::anyhow!(
-            "a run has the validation predictions of its best weights alone to choose thresholds by"
+            "thresholds are chosen on the validation predictions of a run, which are those of its best weights"
         );
         let hints = vec![format!(
             "choose them with the same options: `alpaca-run evaluate … --min-precision \
