@@ -88,10 +88,10 @@ impl Progress {
             self.terminal.note(&format!("{stage}  stopped early: no improvement for {n}"));
         }
         if let Some(epochs) = soup {
-            let (what, reached) = (text::epochs(epochs), evaluated(&best.validation));
+            let what = text::epochs(epochs);
             let line = match epochs {
                 [_] => format!("{stage}  {what} alone is better than averages with other epochs"),
-                _ => format!("{stage}  {what}  validation: {reached}"),
+                _ => format!("{stage}  {what}  validation: {}", evaluated(&best.validation)),
             };
             self.terminal.note(&line);
         }

@@ -88,9 +88,11 @@ pub fn divide(dataset: &Dataset, spec: &SplitSpec) -> Split {
         let mut is_test = chosen.iter().map(|share| *share == 0);
         drawn.retain(|_| is_test.next() == Some(false));
     }
-    // By hash, each image has the number again that it was or was not chosen for the test set by.
-    let rest = if test > 0.0 { draw.stream.child("rest") } else { draw.stream };
-    let draw = if spec.by == SplitBy::Hash { Draw { stream: rest, ..draw } } else { draw };
+    // The numbers of the other images are above those of the test set, so they are drawn anew.
+    let draw = match spec.by {
+        SplitBy::Hash if test > 0.0 => Draw { stream: draw.stream.child("rest"), ..draw },
+        _ => draw,
+    };
     let Some(FoldsSpec { folds, fold, .. }) = spec.folds else {
         let validation = spec.validation / (1.0 - test);
         let chosen = shares::choose(&draw, &drawn, Shares::Fractions([validation, 0.0]));

@@ -12,6 +12,7 @@ pub mod paired;
 pub mod ranking;
 pub mod rates;
 pub mod resample;
+pub mod scores;
 pub mod selection;
 pub mod several;
 pub mod suspects;

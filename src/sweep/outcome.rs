@@ -14,13 +14,12 @@ use serde_json::Value;
 use super::search::Trial;
 use super::tasks::Task;
 use crate::base::fs::FileError;
-use crate::base::target::Target;
-use crate::metrics::calibration::surprise;
 use crate::metrics::interval;
 use crate::metrics::paired::{self, Differences, SIGNIFICANT};
+use crate::metrics::scores::Scores;
 use crate::metrics::selection;
 use crate::run_dir::layout;
-use crate::run_dir::measured::{self, PredictionRow};
+use crate::run_dir::measured;
 use crate::run_dir::verify;
 use crate::spec::{RankBy, SearchSpec, SweepSpec};
 
@@ -147,37 +146,6 @@ struct Predicted<'a> {
     images: BTreeMap<String, Vec<Scores>>,
 }
 
-/// The values of a prediction.
-#[derive(Clone, Copy)]
-struct Scores {
-    accuracy: Option<f64>,
-    loss: f64,
-}
-
-impl Scores {
-    fn of(row: &PredictionRow) -> Self {
-        let is = |correct: bool| Some(f64::from(u8::from(correct)));
-        match &row.target {
-            Target::Class(label) => {
-                let loss = surprise(row.outputs[*label]);
-                Self { accuracy: is(row.predicted() == *label), loss }
-            }
-            Target::Classes(_) => {
-                let scored = row.several();
-                Self { accuracy: is(scored.is_exact()), loss: scored.log_loss() }
-            }
-            Target::Number(_) => Self { accuracy: None, loss: row.number().error().abs() },
-        }
-    }
-
-    fn value(self, by: RankBy) -> f64 {
-        match by {
-            RankBy::Accuracy | RankBy::SubsetAccuracy => self.accuracy.unwrap_or(f64::NAN),
-            RankBy::LogLoss | RankBy::AbsoluteError => self.loss,
-        }
-    }
-}
-
 /// An arm on the shared images.
 struct Measured<'a> {
     predicted: &'a Predicted<'a>,
@@ -284,7 +252,7 @@ impl<'a> Predicted<'a> {
         for task in tasks.iter().filter(|task| task.arm == trial.arm.number) {
             let path = directory.join(&task.name).join(layout::PREDICTIONS);
             for row in measured::read_predictions(&path)?.rows {
-                let scores = Scores::of(&row);
+                let scores = Scores::of(&row.target, &row.outputs);
                 images.entry(row.path).or_default().push(scores);
             }
             n_earlier += usize::from(is_of_earlier_stage(&directory.join(&task.name)));
@@ -324,7 +292,7 @@ impl<'a> Measured<'a> {
         };
         let values: Vec<Vec<f64>> = scores
             .iter()
-            .map(|scores| scores.iter().map(|scores| scores.value(by)).collect())
+            .map(|scores| scores.iter().map(|scores| value(*scores, by)).collect())
             .collect();
         let means: Vec<f64> = values.iter().map(|values| mean(values.iter().copied())).collect();
         let all = || scores.iter().copied().flatten();
@@ -346,6 +314,14 @@ impl<'a> Measured<'a> {
             is_apart: false,
         };
         Self { predicted, values, means, row }
+    }
+}
+
+/// What arms are ranked by.
+fn value(scores: Scores, by: RankBy) -> f64 {
+    match by {
+        RankBy::Accuracy | RankBy::SubsetAccuracy => scores.accuracy.unwrap_or(f64::NAN),
+        RankBy::LogLoss | RankBy::AbsoluteError => scores.loss,
     }
 }
 

@@ -146,7 +146,7 @@ pub fn fit(
         finish_epoch(course, epoch, context, &mut done, &partial)?;
         partial = PartialEpoch::default();
         checkpoint(context.trainer, context.checkpointer, &done, &partial)?;
-        check_not_over(course, &done)?;
+        check_cancel_unless_over(course, &done)?;
     }
     let Done { epochs, best, ranked } = done;
     let mut best = best.expect("a stage has at least one epoch");
@@ -208,7 +208,7 @@ fn train_epoch(
         if is_due || course.cancel.is_set() {
             checkpoint(*trainer, *checkpointer, done, partial)?;
         }
-        check_not_over(course, done)?;
+        check_cancel_unless_over(course, done)?;
     }
     Ok(())
 }
@@ -294,7 +294,8 @@ fn checkpoint(
     Ok(checkpointer.checkpoint(&StageState { done, partial, trainer })?)
 }
 
-fn check_not_over(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {
+/// Ends a stage that is canceled, unless no epoch is left.
+fn check_cancel_unless_over(course: &Course<'_>, done: &Done) -> Result<(), TrainError> {
     if is_over(course, done) {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::reference::tensors;
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run};
-use crate::support::runs::{FINE_TUNING, assert_same_files, manifest, run};
+use crate::support::runs::{FINE_TUNING, assert_same_on_any_threads, manifest, run};
 
 type Weights = BTreeMap<String, Tensor>;
 
@@ -28,11 +28,7 @@ fn changed(before: &Weights, after: &Weights) -> BTreeSet<String> {
 #[test]
 fn a_fine_tuned_run_is_the_same_on_any_number_of_threads() {
     let workshop = Workshop::new(FINE_TUNING, 3);
-    for n_threads in ["1", "3"] {
-        let said = run(&workshop, &["--threads", n_threads]);
-        assert_eq!(said.code, Some(0), "{}", said.err);
-    }
-    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+    assert_same_on_any_threads(&workshop, &[]);
     let verified = alpaca_run(&["verify", &workshop.text("runs/small")]);
     assert_eq!(verified.code, Some(0), "{}", verified.out);
 }
@@ -179,12 +175,8 @@ fn what_cannot_be_is_said() {
 fn a_head_can_have_hidden_layers() {
     let workshop = Workshop::new(FINE_TUNING, 3);
     let hidden = ["-S", "model.head.hidden=[16, 8]", "-S", "model.head.dropout=0.1"];
-    for n_threads in ["1", "3"] {
-        let said = run(&workshop, &[&hidden[..], &["--threads", n_threads]].concat());
-        assert_eq!(said.code, Some(0), "{}", said.err);
-    }
+    assert_same_on_any_threads(&workshop, &hidden);
     let directory = workshop.path("runs/small");
-    assert_same_files(&directory, &workshop.path("runs/small-2"));
     let weights = weights(&directory, "shifts", "best");
     for (name, shape) in [
         ("hidden_1/kernel", &[1, 1, 1280, 16][..]),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Fetching;
 use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
+use crate::exec::plan::key::OF_TRAINABLE_PART;
 use crate::exec::prepare::{self, Prepared};
 use crate::pipeline::diagnostic;
 use crate::pipeline::load::{Loaded, Rejected};
@@ -48,17 +49,18 @@ impl Preparing {
 /// The values of a pipeline that may decide whether its dataset and weights can be used: all but
 /// those that are known not to.
 fn decisive(spec: &PipelineSpec) -> Value {
-    /// Values of a stage that only decide how it trains.
-    const OF_TRAINING: [&str; 8] = [
-        "epochs",
-        "optimizer",
-        "schedule",
-        "warmup",
-        "label_smoothing",
-        "gradient_clipping",
-        "weight_average",
-        "early_stopping",
+    /// Values of a stage that decide how it trains, and are checked with the dataset or the layers.
+    const CHECKED: [&str; 8] = [
+        "from",
+        "from_weights",
+        "sampling",
+        "batch_norm",
+        "loss",
+        "class_weights",
+        "best_by",
+        "micro_batches",
     ];
+    let of_training = OF_TRAINABLE_PART.iter().filter(|key| !CHECKED.contains(key));
     let mut values = serde_json::to_value(spec).expect("a spec is plain data");
     let mut remove = |path: &str, key: &str| {
         if let Some(Value::Object(entries)) = values.pointer_mut(path) {
@@ -70,7 +72,7 @@ fn decisive(spec: &PipelineSpec) -> Value {
     remove("/dataset/split", "fold");
     for stage in &spec.stages {
         let path = format!("/stages/{}/train", stage.name);
-        OF_TRAINING.iter().for_each(|key| remove(&path, key));
+        of_training.clone().for_each(|key| remove(&path, key));
     }
     values
 }

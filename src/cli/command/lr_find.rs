@@ -1,6 +1,7 @@
 //! `alpaca-run lr-find PIPELINE`
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -57,13 +58,14 @@ pub(in crate::cli) fn run(
     let options = PlanOptions::default();
     let plan = || session.plan(&loaded.spec, prepared, &options, None);
     let mut planned = on_threads(settings, plan)??;
-    if !is_ready(&planned) {
-        run_before(arguments, (settings, terminal), &session, &loaded, temporary.path())?;
-        session.plan_again(&loaded.spec, &mut planned, &options);
-    }
-    if !is_ready(&planned) {
-        // The cache cannot be written.
-        session.caches.stages = Some(temporary.path().join("cache"));
+    for is_again in [false, true] {
+        if is_ready(&planned) {
+            break;
+        }
+        if is_again {
+            // The cache cannot be written.
+            session.caches.stages = Some(temporary.path().join("cache"));
+        }
         run_before(arguments, (settings, terminal), &session, &loaded, temporary.path())?;
         session.plan_again(&loaded.spec, &mut planned, &options);
     }
@@ -146,7 +148,7 @@ fn run_before(
     (settings, terminal): (&Settings, &Terminal),
     session: &Session,
     loaded: &Loaded,
-    directory: &std::path::Path,
+    directory: &Path,
 ) -> Result<(), Failure> {
     let (_, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     let mut spec = loaded.spec.clone();

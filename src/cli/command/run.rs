@@ -57,7 +57,8 @@ pub(super) fn execute(
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal);
-    let session = session(settings, pipeline_directory);
+    let mut session = session(settings, pipeline_directory);
+    session.hints = gives_hints(terminal);
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
@@ -94,7 +95,7 @@ pub(super) fn perform(
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
     let (features, tally) = (Pool::default(), Tally::default());
-    Session { pipeline_directory, n_threads, caches, features, cancel, tally }
+    Session { pipeline_directory, n_threads, caches, features, cancel, hints: false, tally }
 }
 
 /// A run that failed before it had a directory, or that cannot be resumed.
@@ -137,6 +138,11 @@ fn shell_word(path: &Path) -> String {
 /// The caches that a run may use.
 pub(super) fn caches(settings: &Settings) -> Caches {
     Caches::below(settings.cache_dir.clone())
+}
+
+/// Whether the result of a run is shown with hints.
+pub(super) fn gives_hints(terminal: &Terminal) -> bool {
+    terminal.verbosity() != Verbosity::Quiet
 }
 
 /// The result of a run: validation metrics before and after each stage, and the run directory.

@@ -20,8 +20,8 @@ use crate::cli::terminal::{Terminal, Verbosity};
 use crate::cli::work::ShownWork;
 use crate::exec::error::RunError;
 use crate::exec::plan::{PlanOptions, program};
+use crate::exec::prepare::Prepared;
 use crate::exec::prepare::images_read::ImagesRead;
-use crate::exec::prepare::{self, Prepared};
 use crate::exec::run::checkpoint;
 use crate::exec::run::session::{Session, Texts};
 use crate::pipeline::load::Loaded;
@@ -154,18 +154,15 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     /// The pipeline of a run.
-    fn prepare(&self, task: &Task) -> Result<(Loaded, Prepared), Failure> {
+    fn prepare(&mut self, task: &Task) -> Result<(Loaded, Prepared), Failure> {
         let loaded = self.loaded.with(&task.settings).map_err(Failure::Rejected)?;
-        match prepare::prepare(&loaded.spec, self.settings.cache_folder.as_deref()) {
-            Ok(prepared) => Ok((loaded, prepared)),
-            Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
-        }
+        let prepared = self.preparing.prepare(&loaded, self.settings).map_err(Failure::Rejected)?;
+        Ok((loaded, prepared))
     }
 
     /// The keys of the stages of a run. Finds whether its dataset can be split before anything runs.
     fn keys(&mut self, task: &Task) -> Result<Vec<Digest>, Failure> {
-        let loaded = self.loaded.with(&task.settings).map_err(Failure::Rejected)?;
-        let prepared = self.preparing.prepare(&loaded, self.settings).map_err(Failure::Rejected)?;
+        let (loaded, prepared) = self.prepare(task)?;
         let Self { settings, session, .. } = self;
         let surveyed =
             on_threads(settings, || session.survey(&loaded.spec, prepared, self.known.as_ref()))?;

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::plan::render;
-use super::run::{failure, perform, session, summary};
+use super::run::{failure, gives_hints, perform, session, summary};
 use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
@@ -258,6 +258,7 @@ impl Watch {
         }
         let mut session = session(&self.settings, self.directory.clone());
         session.features = self.features.clone();
+        session.hints = gives_hints(&self.terminal);
         let cancel = session.cancel.clone();
         let (settings, terminal, mut log) =
             (self.settings.clone(), self.terminal, self.log.clone());

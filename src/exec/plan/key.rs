@@ -84,7 +84,7 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
 }
 
 /// Values of a stage that only decide how its trainable part is trained.
-const OF_TRAINABLE_PART: [&str; 20] = [
+pub const OF_TRAINABLE_PART: [&str; 20] = [
     "from",
     "from_weights",
     "sampling",

@@ -6,7 +6,7 @@ use super::stage::Start;
 use crate::base::target::Target;
 use crate::exec::plan::outcome::StageOutcome;
 use crate::metrics::paired::{Differences, SIGNIFICANT};
-use crate::metrics::{calibration, several};
+use crate::metrics::scores::Scores;
 use crate::spec::{FreezeSpec, SamplingSpec, StageSpec};
 use crate::train::evaluate::Prediction;
 
@@ -79,32 +79,15 @@ fn sentence(stage: &str, trained: &[Prediction], fitted: &[Prediction]) -> Optio
 }
 
 /// Whether a prediction is right; for a number, how near it is.
-fn score(prediction: &Prediction) -> f64 {
-    match &prediction.target {
-        Target::Class(class) => f64::from(u8::from(prediction.predicted() == *class)),
-        Target::Classes(_) => {
-            let outputs = prediction.outputs.iter().enumerate();
-            let mut is_right = outputs
-                .map(|(class, p)| (*p >= several::THRESHOLD) == prediction.target.has(class));
-            f64::from(u8::from(is_right.all(|is| is)))
-        }
-        Target::Number(number) => -(prediction.outputs[0] - number).abs(),
-    }
+fn score(Prediction { target, outputs, .. }: &Prediction) -> f64 {
+    let Scores { accuracy, loss } = Scores::of(target, outputs);
+    accuracy.unwrap_or(-loss)
 }
 
-/// The log loss of a prediction, over its classes; for a number, its squared error.
-fn loss(prediction: &Prediction) -> f64 {
-    match &prediction.target {
-        Target::Class(class) => calibration::surprise(prediction.outputs[*class]),
-        Target::Classes(_) => {
-            let outputs = prediction.outputs.iter().enumerate();
-            let losses = outputs.map(|(class, &p)| {
-                calibration::surprise(if prediction.target.has(class) { p } else { 1.0 - p })
-            });
-            losses.sum::<f64>() / prediction.outputs.len() as f64
-        }
-        Target::Number(number) => (prediction.outputs[0] - number).powi(2),
-    }
+/// The log loss of a prediction; for a number, its squared error.
+fn loss(Prediction { target, outputs, .. }: &Prediction) -> f64 {
+    let Scores { accuracy, loss } = Scores::of(target, outputs);
+    if accuracy.is_some() { loss } else { loss * loss }
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub struct Session {
     /// Stops the run after the current step, or the current image while reading; the run can then
     /// be resumed.
     pub cancel: Cancel,
+    /// Whether runs look for hints on what would have been better. It takes a moment for each stage that
+    /// trains a head alone, and does not affect results.
+    pub hints: bool,
     /// Counts what takes a while: reading images for the first time, predicting, comparing an
     /// exported file.
     pub tally: Tally,

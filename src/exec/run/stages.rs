@@ -318,7 +318,9 @@ impl Run<'_> {
                 let begun = planned.begun.take();
                 let outcome = stage::train(&start, spec, images, audience, begun)?;
                 let fits = self.spec.stages.iter().any(|stage| stage.train().is_none());
-                let hint = (!fits).then(|| hint::of_stage(&start, images, &outcome)).flatten();
+                let hint = (self.session.hints && !fits)
+                    .then(|| hint::of_stage(&start, images, &outcome))
+                    .flatten();
                 Ok((outcome, hint))
             }
             StageKind::Fit(spec) => Ok((head::run(&start, spec, images, audience)?, None)),

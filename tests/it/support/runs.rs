@@ -202,3 +202,14 @@ pub fn assert_same_files(a: &Path, b: &Path) {
     }
     assert_eq!(manifest(a), manifest(b));
 }
+
+/// Runs the pipeline of a workshop on one thread and on three: `runs/small` and `runs/small-2` have the
+/// same bytes.
+#[track_caller]
+pub fn assert_same_on_any_threads(workshop: &Workshop, more: &[&str]) {
+    for n_threads in ["1", "3"] {
+        let said = run(workshop, &[more, &["--threads", n_threads]].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("runs/small-2"));
+}
