@@ -207,7 +207,10 @@ impl Said<'_> {
             let _ = writeln!(text, "\nthe loss diverged after {n}");
         }
         let Some(Found { steepest, lowest }) = found else {
-            text.push_str("\nthe loss does not fall at any of these learning rates\n");
+            text.push_str(
+                "\nthe loss does not fall by more than chance at any of these learning rates\n\
+                 try more steps (`--steps`) or other rates (`--from`, `--to`)\n",
+            );
             return text;
         };
         let (suggestion, lowest) = (rate(*steepest), rate(*lowest));

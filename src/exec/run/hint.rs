@@ -50,7 +50,7 @@ fn is_comparable(stage: &StageSpec) -> bool {
 
 /// What is said if the predictions of the fitted head are better.
 fn sentence(stage: &str, trained: &[Prediction], fitted: &[Prediction]) -> Option<String> {
-    let is_number = matches!(trained.first()?.target, Target::Number(_));
+    let first = trained.first()?;
     let [scores, losses] = [score, loss].map(|of: fn(&Prediction) -> f64| {
         let pairs = trained.iter().zip(fitted);
         Differences::of(pairs.map(|(trained, fitted)| of(fitted) - of(trained)))
@@ -65,10 +65,12 @@ fn sentence(stage: &str, trained: &[Prediction], fitted: &[Prediction]) -> Optio
         all.iter().map(of).sum::<f64>() / all.len() as f64
     };
     let figures = |all: &[Prediction]| {
-        if is_number {
-            return format!("mean absolute error {:.4}", -mean(score, all));
-        }
-        format!("accuracy {:.4}, loss {:.4}", mean(score, all), mean(loss, all))
+        let what = match first.target {
+            Target::Class(_) => "accuracy",
+            Target::Classes(_) => "subset accuracy",
+            Target::Number(_) => return format!("mean absolute error {:.4}", -mean(score, all)),
+        };
+        format!("{what} {:.4}, loss {:.4}", mean(score, all), mean(loss, all))
     };
     Some(format!(
         "a fitted head would be better than stage {stage}: validation {} instead of {}; write \
@@ -104,6 +106,29 @@ mod tests {
                 outputs: vec![1.0 - p, p],
             })
             .collect()
+    }
+
+    #[test]
+    fn metrics_have_the_names_of_their_target() {
+        let of = |target: &dyn Fn(usize) -> Target, output: &dyn Fn(usize) -> f64| {
+            let one = |sample| Prediction {
+                sample,
+                target: target(sample),
+                outputs: vec![output(sample)],
+            };
+            (0..20).map(one).collect::<Vec<_>>()
+        };
+        let labels = |_: usize| Target::Classes(vec![0].into());
+        let [unsure, sure] = [0.2, 0.9].map(|p| of(&labels, &|_| p));
+        let said = sentence("last", &unsure, &sure).unwrap();
+        assert!(
+            said.contains("validation subset accuracy 1.0000, loss 0.1054 instead of"),
+            "{said}"
+        );
+        let numbers = |i: usize| Target::Number(i as f64);
+        let [far, near] = [3.0, 0.0].map(|off| of(&numbers, &|i| i as f64 + off));
+        let said = sentence("last", &far, &near).unwrap();
+        assert!(said.contains("error 0.0000 instead of mean absolute error 3.0000"), "{said}");
     }
 
     #[test]
