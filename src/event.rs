@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs::FileError;
+use crate::base::ingredient::Ingredient;
 use crate::base::names;
 
 /// The version of the events: raised when one loses a field, or a field changes its meaning.
@@ -99,9 +100,9 @@ pub enum Event {
         stage: String,
         /// Metrics of its best epoch.
         best: EpochMetrics,
-        /// The epochs whose weights were averaged, from best to worst; only the best if no other could be
+        /// The epochs and stages whose weights were averaged; only the best epoch if nothing else could be
         /// added. `None` without `soup`. The validation metrics of the best epoch are those of the average.
-        soup: Option<Vec<usize>>,
+        soup: Option<Vec<Ingredient>>,
         /// The number of epochs without improvement that ended it early; `None` if it ran to its
         /// end.
         patience: Option<usize>,
@@ -216,10 +217,23 @@ pub enum FitFacts {
 pub struct HeadFacts {
     /// The method, as named in pipelines.
     pub method: String,
-    /// Strength of the penalty.
-    pub l2: f64,
+    /// Strength of the penalty, if there is one.
+    #[serde(default)]
+    pub l2: Option<f64>,
     /// The strengths that were compared; none if the pipeline says it.
     pub compared: Vec<ComparedPenalty>,
+    /// The result of the cross-validation on the training images, if there was one.
+    #[serde(default)]
+    pub out_of_fold: Option<OutOfFold>,
+}
+
+/// Predictions for training images by heads that were not fitted to them.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct OutOfFold {
+    /// Number of images.
+    pub n_images: usize,
+    /// Loss and score.
+    pub metrics: Evaluated,
 }
 
 /// The strength of a penalty in a cross-validation.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod digest;
 pub mod fs;
 pub mod guard;
+pub mod ingredient;
 pub mod key_path;
 pub mod label_list;
 pub mod leaves;

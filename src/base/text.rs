@@ -79,17 +79,6 @@ pub fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     join(names.into_iter().map(|name| format!("`{name}`")), "and")
 }
 
-/// An epoch, or the average of several, in words.
-pub fn epochs(epochs: &[usize]) -> String {
-    match epochs {
-        [one] => format!("epoch {one}"),
-        several => {
-            let numbers = several.iter().map(usize::to_string);
-            format!("average of epochs {}", join(numbers, "and"))
-        }
-    }
-}
-
 /// Words joined as in a sentence.
 pub fn join(words: impl IntoIterator<Item = String>, conjunction: &str) -> String {
     let words: Vec<String> = words.into_iter().collect();

@@ -1,16 +1,18 @@
 //! Shows the progress of a run: a bar per epoch on a terminal, plain lines elsewhere.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::{Terminal, Verbosity};
 use crate::base::fs::FileError;
+use crate::base::ingredient::{self, Ingredient};
 use crate::base::names;
 use crate::base::text;
 use crate::event::{
-    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, FitFacts, HeadFacts, PixelsFacts,
-    Score, StageFacts, TaskFacts, TemperatureFacts,
+    DatasetFacts, EpochMetrics, Evaluated, Event, EventSink, FitFacts, HeadFacts, OutOfFold,
+    PixelsFacts, Score, StageFacts, TaskFacts, TemperatureFacts,
 };
 
 /// Shows the events of a run.
@@ -79,7 +81,7 @@ impl Progress {
         &mut self,
         stage: &str,
         best: &EpochMetrics,
-        soup: Option<&[usize]>,
+        soup: Option<&[Ingredient]>,
         patience: Option<usize>,
     ) {
         self.end();
@@ -88,9 +90,9 @@ impl Progress {
             self.terminal.note(&format!("{stage}  stopped early: no improvement for {n}"));
         }
         if let Some(epochs) = soup {
-            let what = text::epochs(epochs);
+            let what = ingredient::words(epochs);
             let line = match epochs {
-                [_] => format!("{stage}  {what} alone is better than averages with other epochs"),
+                [_] => format!("{stage}  {what} alone is better than averages with others"),
                 _ => format!("{stage}  {what}  validation: {}", evaluated(&best.validation)),
             };
             self.terminal.note(&line);
@@ -257,7 +259,7 @@ fn reused_line(facts: &StageFacts, best: &EpochMetrics) -> String {
 
 /// How a head or its temperature was fitted, as a line.
 fn fit_line(stage: &str, fit: &FitFacts) -> String {
-    let HeadFacts { method, l2, compared } = match fit {
+    let HeadFacts { method, l2, compared, out_of_fold } = match fit {
         FitFacts::Head(head) => head,
         FitFacts::Temperature(fit) => {
             let TemperatureFacts { temperature, n_images, log_loss, calibration_error, .. } = fit;
@@ -272,15 +274,22 @@ fn fit_line(stage: &str, fit: &FitFacts) -> String {
             );
         }
     };
-    let chosen = compared.iter().find(|penalty| penalty.l2 == *l2);
-    let chosen = chosen.map(|penalty| {
-        format!(
-            ", the best of {} (loss {:.4} in a cross-validation of the training images)",
-            compared.len(),
-            penalty.loss
-        )
-    });
-    format!("{stage}  {method} regression with l2 {l2}{}", chosen.unwrap_or_default())
+    let mut line = match l2 {
+        Some(l2) => format!("{stage}  {method} regression with l2 {l2}"),
+        None => format!("{stage}  {method}"),
+    };
+    if !compared.is_empty() {
+        let _ = write!(line, ", the best of {}", compared.len());
+    }
+    if let Some(OutOfFold { n_images, metrics: Evaluated { score, loss } }) = out_of_fold {
+        let (what, value) = (score.words(), score.value());
+        let _ = write!(
+            line,
+            "; out-of-fold {what} {value:.4}, loss {loss:.4} on {}",
+            text::count(*n_images, "training image")
+        );
+    }
+    line
 }
 
 fn stage_line(facts: &StageFacts) -> String {

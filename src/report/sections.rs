@@ -96,7 +96,7 @@ fn best(report: &Report) -> String {
     let manifest = &report.manifest;
     let Some(BestRecord { stage, epoch, by }) = &manifest.best else { return String::new() };
     let record = manifest.best_stage();
-    let of = record.map_or_else(|| text::epochs(&[*epoch]), StageRecord::best_in_words);
+    let of = record.map_or_else(|| format!("epoch {epoch}"), StageRecord::best_in_words);
     let mut text =
         format!("The best weights of the run are those of stage {stage}, {of} (best {by}).");
     let later = manifest.stages.iter().skip_while(|record| record.name != *stage).skip(1);

@@ -1,6 +1,6 @@
 //! The metrics of a run, by stage and epoch.
 
-use crate::base::text;
+use crate::base::ingredient::{self, Ingredient};
 use crate::event::{EpochMetrics, Evaluated};
 
 /// The epochs of a run.
@@ -27,8 +27,8 @@ pub struct StageHistory {
     pub epochs: Vec<EpochMetrics>,
     /// The number of the best epoch.
     pub best: usize,
-    /// The epochs whose weights were averaged, from best to worst, and the metrics of the average.
-    pub soup: Option<(Vec<usize>, EpochMetrics)>,
+    /// The epochs and stages whose weights were averaged, and the metrics of the average.
+    pub soup: Option<(Vec<Ingredient>, EpochMetrics)>,
 }
 
 impl StageHistory {
@@ -44,7 +44,8 @@ impl StageHistory {
 
     /// The best epoch, or the epochs whose weights were averaged, in words.
     pub fn best_in_words(&self) -> String {
-        text::epochs(self.soup.as_ref().map_or(&[self.best], |(epochs, _)| epochs))
+        let own = [Ingredient::Epoch(self.best)];
+        ingredient::words(self.soup.as_ref().map_or(&own, |(soup, _)| soup))
     }
 }
 

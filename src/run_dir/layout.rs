@@ -15,6 +15,8 @@ pub const SPLITS: &str = "splits.csv";
 pub const METRICS: &str = "metrics.csv";
 /// The predictions, one row per validation image.
 pub const PREDICTIONS: &str = "predictions.csv";
+/// The predictions for training images by heads that were not fitted to them, if a stage fits a head.
+pub const OUT_OF_FOLD: &str = "out_of_fold.csv";
 /// The metrics of the last stage on the validation set.
 pub const METRICS_JSON: &str = "metrics.json";
 /// The directory of evaluations; each has a subdirectory with its name.
@@ -76,6 +78,7 @@ pub fn is_known(name: &str) -> bool {
         SPLITS,
         METRICS,
         PREDICTIONS,
+        OUT_OF_FOLD,
         METRICS_JSON,
         EVALUATIONS,
         EXPORTS,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
-use crate::base::text;
+use crate::base::ingredient::{self, Ingredient};
 use crate::event::{EpochMetrics, FitFacts};
 
 /// The version of the manifest's format. A change that an older reader would misread raises it.
@@ -125,10 +125,10 @@ pub struct StageRecord {
     /// How its head was fitted, if it was not trained.
     #[serde(default)]
     pub fit: Option<FitFacts>,
-    /// The epochs whose weights were averaged, from best to worst; only the best if no other could be
+    /// The epochs and stages whose weights were averaged; only the best epoch if nothing else could be
     /// added. `None` without `soup`. The validation metrics of the best epoch are those of the average.
     #[serde(default)]
-    pub soup: Option<Vec<usize>>,
+    pub soup: Option<Vec<Ingredient>>,
     /// The best epoch.
     pub best: EpochMetrics,
     /// The digest of everything that affects the result of the stage.
@@ -138,7 +138,8 @@ pub struct StageRecord {
 impl StageRecord {
     /// The best epoch, or the epochs whose weights were averaged, in words.
     pub fn best_in_words(&self) -> String {
-        text::epochs(self.soup.as_deref().unwrap_or(&[self.best.epoch]))
+        let own = [Ingredient::Epoch(self.best.epoch)];
+        ingredient::words(self.soup.as_deref().unwrap_or(&own))
     }
 }
 

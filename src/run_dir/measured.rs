@@ -233,9 +233,12 @@ impl Reader<'_> {
     }
 }
 
-/// Writes the predictions. Probabilities have all their digits, so that metrics computed from the
+/// Writes predictions as a table. Probabilities have all their digits, so that metrics computed from the
 /// table are exactly the recorded ones.
-fn write_predictions(path: &Path, predictions: &Predictions) -> Result<(), FileError> {
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_predictions(path: &Path, predictions: &Predictions) -> Result<(), FileError> {
     let Predictions { target, classes, rows } = predictions;
     let mut columns = vec!["path".to_owned(), layout::label_column(*target).to_owned()];
     if *target == TargetSpec::Number {

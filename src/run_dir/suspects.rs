@@ -60,12 +60,18 @@ impl Suspects {
     }
 }
 
-/// Reads the predictions in the directory of a run, or of all folds.
+/// Reads the predictions in the directory of a run, or of all folds: each image by a model that was not
+/// trained on it.
 ///
 /// # Errors
 /// When there are none.
 pub fn predictions(directory: &Path) -> Result<Predictions, FileError> {
-    measured::read_predictions(&directory.join(layout::PREDICTIONS))
+    let mut predictions = measured::read_predictions(&directory.join(layout::PREDICTIONS))?;
+    let of_training = directory.join(layout::OUT_OF_FOLD);
+    if of_training.exists() {
+        predictions.rows.extend(measured::read_predictions(&of_training)?.rows);
+    }
+    Ok(predictions)
 }
 
 /// Writes a table of all images with their labels, in which suspects have the weight 0 in training.

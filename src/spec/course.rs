@@ -86,13 +86,17 @@ pub struct AverageSpec {
     pub decay: f64,
 }
 
-/// An average of the weights of the best epochs of a stage, at its end. The best epoch comes first;
-/// each further one is added if the average does not become worse on the validation images (a
-/// greedy model soup; Wortsman et al. 2022, arXiv 2203.05482, recipe 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// An average of the weights of the best epochs of a stage and of other stages, at its end. The best
+/// epoch comes first; the others are added from the best to the worst, each if the average does not
+/// become worse on the validation images (a greedy model soup; Wortsman et al. 2022, arXiv 2203.05482,
+/// recipe 1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SoupSpec {
     /// Number of epochs that are tried, the best ones.
     pub epochs: usize,
+    /// Other stages whose best weights are tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
 }
 
 /// When a stage ends before its last epoch.

@@ -34,6 +34,9 @@ pub enum FitMethod {
     /// The squared error of a number, with a penalty on the squares of the weights (Hoerl and Kennard
     /// 1970).
     Ridge(PenaltySpec),
+    /// The distances to the mean features of each class (Snell, Swersky and Zemel 2017, arXiv
+    /// 1703.05175).
+    Prototypes(PrototypesSpec),
     /// The cross-entropy of the validation images, by one number that divides all outputs (Guo et al.
     /// 2017, arXiv 1706.04599, section 4.2).
     Temperature(TemperatureSpec),
@@ -45,10 +48,15 @@ impl FitMethod {
         match self {
             Self::Logistic(_) => "logistic",
             Self::Ridge(_) => "ridge",
+            Self::Prototypes(_) => "prototypes",
             Self::Temperature(_) => "temperature",
         }
     }
 }
+
+/// The settings of class means. There are none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PrototypesSpec {}
 
 /// The settings of a temperature. There are none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

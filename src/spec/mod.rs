@@ -56,7 +56,7 @@ pub use dataset::{
     Duplicates, Fit, FoldsSpec, GeneratorSpec, ImageSize, Interpolation, LimitSpec, OnBadImage,
     PartsSpec, PixelSpec, Prefetch, REST, ResizeSpec, ShardsSpec, SplitBy, SplitSpec, TableSpec,
 };
-pub use fit::{FitMethod, FitSpec, L2, PenaltySpec, TemperatureSpec};
+pub use fit::{FitMethod, FitSpec, L2, PenaltySpec, PrototypesSpec, TemperatureSpec};
 pub use mixing::{BetaSpec, MixingSpec};
 pub use model::{
     BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,

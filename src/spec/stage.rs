@@ -36,6 +36,19 @@ impl StageSpec {
         self.start().0
     }
 
+    /// The stages that must run before it: the one that it starts from, and those whose weights it
+    /// averages with its own.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let others = self.soup_with().iter().map(String::as_str);
+        self.from().into_iter().chain(others.filter(|name| *name != self.name))
+    }
+
+    /// The stages whose weights it averages with its own.
+    pub fn soup_with(&self) -> &[String] {
+        let soup = self.train().and_then(|train| train.soup.as_ref());
+        soup.map_or(&[], |soup| &soup.with)
+    }
+
     /// The stage and the weights that it starts from.
     pub fn start(&self) -> (Option<&str>, Option<FromWeights>) {
         match &self.kind {

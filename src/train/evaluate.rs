@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::goal::Goal;
-use super::readout::Readout;
+use super::readout::{Readout, Standard};
 use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::base::target::Target;
 use crate::base::tensor::Tensor;
 use crate::engine::Trainer;
 use crate::event::{Evaluated, Further};
 use crate::metrics::confusion::ConfusionMatrix;
+use crate::metrics::scores::Scores;
 use crate::metrics::{self, Scored, number, several};
 
 /// The prediction for one image.
@@ -64,6 +65,27 @@ pub fn evaluate(
         }));
     }
     Ok(Evaluation { evaluated: mean.value(&goal), predictions })
+}
+
+/// Loss and score of predictions, as those of validation images; `None` without any.
+pub fn of_predictions(predictions: &[Prediction], readout: Readout) -> Option<Evaluated> {
+    let scores = |one: &Prediction| Scores::of(&one.target, &one.outputs);
+    let loss = |one: &Prediction| match readout {
+        Readout::Number(Standard { deviation, .. }) => {
+            let error = scores(one).loss / deviation;
+            error * error
+        }
+        Readout::Softmax | Readout::Sigmoids => scores(one).loss,
+    };
+    let score = |one: &Prediction| {
+        let Scores { accuracy, loss } = scores(one);
+        accuracy.unwrap_or(loss)
+    };
+    let n = predictions.len() as f64;
+    let (loss, score): (f64, f64) =
+        (predictions.iter().map(loss).sum(), predictions.iter().map(score).sum());
+    let score = Goal::validation(readout).score(score / n);
+    (!predictions.is_empty()).then_some(Evaluated { loss: loss / n, score })
 }
 
 /// The outputs `[n, outputs]` of the trainable part of a network over batches, without dropout, and the

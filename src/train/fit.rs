@@ -13,6 +13,7 @@ use super::{FeatureBatch, FeatureSource, TrainError};
 use crate::base::batch::Visit;
 use crate::base::cancel::Cancel;
 use crate::base::fs::FileError;
+use crate::base::ingredient::Ingredient;
 use crate::base::target::Target;
 use crate::base::tensor::Tensor;
 use crate::engine::{StepRandomness, StepTimes, Trainer};
@@ -63,8 +64,8 @@ pub struct Course<'a> {
     pub weights: Option<Vec<f32>>,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
-    /// Number of best epochs whose weights are averaged in the end, if any.
-    pub soup: Option<usize>,
+    /// Which weights are averaged in the end, if any.
+    pub soup: Option<Soup>,
     /// When the stage ends early.
     pub early_stopping: Option<EarlyStoppingSpec>,
     /// Random stream of the stage.
@@ -73,6 +74,15 @@ pub struct Course<'a> {
     pub checkpoint_every: Option<usize>,
     /// Set to end the stage after the step in progress.
     pub cancel: &'a Cancel,
+}
+
+/// Which weights a stage averages in the end.
+#[derive(Clone, Debug)]
+pub struct Soup {
+    /// Number of its best epochs.
+    pub n_epochs: usize,
+    /// The best weights of other stages.
+    pub others: Vec<Ranked>,
 }
 
 impl Course<'_> {
@@ -152,12 +162,14 @@ pub fn fit(
     let mut best = best.expect("a stage has at least one epoch");
     if let Some(soup) = {
         let FitContext { source, trainer, .. } = context;
-        soup::make(&ranked, *trainer, *source, course.goal.readout, course.best_by)?
+        let others = course.soup.as_ref().map_or(&[][..], |soup| &soup.others);
+        let all = (&ranked[..], others);
+        soup::make(all, *trainer, *source, course.goal.readout, course.best_by)?
     } {
         context.checkpointer.keep(FromWeights::Best, &soup.weights)?;
         best = soup;
     } else if course.soup.is_some() {
-        best.soup = Some(vec![best.metrics.epoch]);
+        best.soup = Some(vec![Ingredient::Epoch(best.metrics.epoch)]);
     }
     let stage = course.stage.to_owned();
     let ended_early = epochs.len() < course.n_epochs;
@@ -268,9 +280,10 @@ fn finish_epoch(
     let best = done.best.as_ref();
     let is_best =
         best.is_none_or(|best| schedule::is_better(&metrics, &best.metrics, course.best_by));
-    if let Some(n) = course.soup {
-        let epoch = Ranked { metrics, weights: weights.clone() };
-        soup::rank(&mut done.ranked, epoch, course.best_by, n);
+    if let Some(Soup { n_epochs, .. }) = course.soup {
+        let name = Ingredient::Epoch(epoch);
+        let epoch = Ranked { name, metrics, weights: weights.clone() };
+        soup::rank(&mut done.ranked, epoch, course.best_by, n_epochs);
     }
     if is_best {
         checkpointer.keep(FromWeights::Best, &weights)?;

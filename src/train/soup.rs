@@ -21,26 +21,30 @@ pub(super) fn rank(ranked: &mut Vec<Ranked>, epoch: Ranked, by: BestBy, n: usize
     ranked.truncate(n);
 }
 
-/// Averages the weights of the best epochs: begins with the best one, and adds each further one
-/// that does not make the average worse on the validation images. `None` if none can be added. The
-/// trainer is left as it was.
+/// Averages the weights of the best epochs of a stage and of others, from the best to the worst: begins
+/// with the best one of the stage, and adds each further one that does not make the average worse on
+/// the validation images. `None` if none can be added. The trainer is left as it was.
 ///
 /// # Errors
 /// When a batch cannot be prepared, or an engine fails.
 pub(super) fn make(
-    ranked: &[Ranked],
+    (ranked, others): (&[Ranked], &[Ranked]),
     trainer: &mut dyn Trainer,
     source: &mut dyn FeatureSource,
     readout: Readout,
     by: BestBy,
 ) -> Result<Option<Best>, TrainError> {
-    let Some((first, others)) = ranked.split_first() else { return Ok(None) };
+    let Some((first, own)) = ranked.split_first() else { return Ok(None) };
+    let mut all = own.to_vec();
+    for one in others {
+        rank(&mut all, one.clone(), by, usize::MAX);
+    }
     let before = trainer.state();
     let mut sum = Sum::of(&first.weights);
-    let mut epochs = vec![first.metrics.epoch];
+    let mut soup = vec![first.name.clone()];
     let mut best: Option<Best> = None;
     let mut reached = first.metrics;
-    for Ranked { metrics, weights } in others {
+    for Ranked { name, metrics: _, weights } in &all {
         let mut more = sum.clone();
         more.add(weights);
         let average = more.mean();
@@ -52,14 +56,10 @@ pub(super) fn make(
         if is_better(&reached, &found, by) {
             continue;
         }
-        epochs.push(metrics.epoch);
+        soup.push(name.clone());
         (sum, reached) = (more, found);
-        best = Some(Best {
-            metrics: found,
-            soup: Some(epochs.clone()),
-            weights: average,
-            predictions,
-        });
+        best =
+            Some(Best { metrics: found, soup: Some(soup.clone()), weights: average, predictions });
     }
     trainer.restore(before);
     Ok(best)
@@ -111,6 +111,7 @@ mod tests {
 
     use super::*;
     use crate::base::batch::Visit;
+    use crate::base::ingredient::Ingredient;
     use crate::base::target::Target;
     use crate::engine::{EngineError, Features, Objective, StepRandomness, StepTimes};
     use crate::event::{Evaluated, Further, Score};
@@ -180,7 +181,7 @@ mod tests {
             further: Further::None {},
             learning_rate: 0.0,
         };
-        Ranked { metrics, weights: one(value) }
+        Ranked { name: Ingredient::Epoch(number), metrics, weights: one(value) }
     }
 
     #[test]
@@ -198,22 +199,29 @@ mod tests {
     fn an_epoch_that_makes_the_average_worse_is_left_out() {
         let before = TrainerState { weights: one(9.0), ..TrainerState::default() };
         let mut trainer = OneNumber(before.clone());
-        let mut made = |ranked: &[Ranked]| {
-            make(ranked, &mut trainer, &mut OneImage, Readout::Softmax, BestBy::ValidationLoss)
+        let mut made = |ranked: &[Ranked], others: &[Ranked]| {
+            let all = (ranked, others);
+            make(all, &mut trainer, &mut OneImage, Readout::Softmax, BestBy::ValidationLoss)
                 .unwrap()
         };
         let loss = |logit: f64| (1.0 + (-logit).exp()).ln();
         let first = epoch(4, loss(1.0), 1.0);
         let [worse, better] = [epoch(2, loss(0.9), 0.5), epoch(7, loss(0.8), 3.0)];
-        let soup = made(&[first.clone(), worse.clone(), better]).unwrap();
-        assert_eq!(soup.soup, Some(vec![4, 7]));
+        let soup = made(&[first.clone(), worse.clone(), better.clone()], &[]).unwrap();
+        assert_eq!(soup.soup, Some(vec![Ingredient::Epoch(4), Ingredient::Epoch(7)]));
         assert_eq!(soup.weights, one(2.0));
         assert!((soup.metrics.validation.loss - loss(2.0)).abs() < 1e-9);
         assert_eq!(soup.metrics.epoch, 4);
         assert_eq!(soup.predictions.len(), 1);
-        assert!(made(&[first.clone(), worse]).is_none());
-        assert!(made(&[first]).is_none());
-        assert!(made(&[]).is_none());
+        assert!(made(&[first.clone(), worse.clone()], &[]).is_none());
+        assert!(made(std::slice::from_ref(&first), &[]).is_none());
+        assert!(made(&[], std::slice::from_ref(&better)).is_none());
+        // The best weights of another stage come in the order of their loss, after the stage's own best.
+        let other =
+            Ranked { name: Ingredient::Stage("other".to_owned()), ..epoch(9, loss(2.0), 5.0) };
+        let soup = made(&[first, worse, better], std::slice::from_ref(&other)).unwrap();
+        assert_eq!(soup.soup, Some(vec![Ingredient::Epoch(4), other.name, Ingredient::Epoch(7)]));
+        assert_eq!((soup.weights, soup.metrics.epoch), (one(3.0), 4));
         assert_eq!(trainer.0, before);
     }
 }

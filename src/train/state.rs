@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{Prediction, RunningMean};
+use crate::base::ingredient::Ingredient;
 use crate::engine::TrainerState;
 use crate::event::{EpochMetrics, EpochTimes};
 use crate::model::weights::Weights;
@@ -31,12 +32,14 @@ pub struct Done {
     pub ranked: Vec<Ranked>,
 }
 
-/// One of the best epochs.
+/// One of the best epochs, of this stage or another one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
+    /// What it is called in a soup.
+    pub name: Ingredient,
     /// Metrics.
     pub metrics: EpochMetrics,
-    /// Weights of the trainable part at its end.
+    /// Weights at its end, at least of the trainable part.
     pub weights: Weights,
 }
 
@@ -64,9 +67,9 @@ pub struct Best {
     /// Metrics. Those of a soup have the number, the training metrics and the learning rate of the
     /// best epoch in it.
     pub metrics: EpochMetrics,
-    /// The epochs of a soup, from best to worst: only one if no other could be added. `None` if there
-    /// is no soup.
-    pub soup: Option<Vec<usize>>,
+    /// The ingredients of a soup: only the best epoch if nothing else could be added. `None` if there is
+    /// no soup.
+    pub soup: Option<Vec<Ingredient>>,
     /// Weights of the trainable part at its end.
     pub weights: Weights,
     /// Predictions for the validation images.

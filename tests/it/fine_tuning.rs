@@ -107,6 +107,73 @@ fn check_soup(directory: &Path, said: &Said) -> bool {
     true
 }
 
+/// Stages from the same head with other learning rates, and their average.
+const SEVERAL_STAGES: &str = "\
+version: 1
+seed: 3
+dataset: { directory: pictures, image_size: 32, batch_size: 5 }
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  head: { fit: {} }
+  average:
+    train: { from: head, unfreeze_last: 1, epochs: 1, soup: { with: [fast, slow] }, optimizer: { sgd: { learning_rate: 0.001 } } }
+  fast:
+    train: { from: head, unfreeze_last: 1, epochs: 2, optimizer: { sgd: { learning_rate: 1.0e-6 } } }
+  slow:
+    train: { from: head, unfreeze_last: 1, epochs: 2, optimizer: { sgd: { learning_rate: 1.0e-7 } } }
+";
+
+#[test]
+fn the_best_weights_of_several_stages_are_averaged() {
+    let workshop = Workshop::new(SEVERAL_STAGES, 3);
+    let cache = workshop.text("cache");
+    let said = run(&workshop, &["--cache-dir", &cache]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let directory = workshop.path("runs/small");
+    // It comes after the stages that it averages.
+    let stages = manifest(&directory)["stages"].clone();
+    let names: Vec<&str> = (0..4).map(|stage| stages[stage]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["head", "fast", "slow", "average"]);
+    let soup: Vec<Value> = stages[3]["soup"].as_array().unwrap().clone();
+    let others: Vec<&str> = soup.iter().filter_map(Value::as_str).collect();
+    assert!(soup[0].is_u64() && !others.is_empty(), "{soup:?}");
+    assert!(said.out.contains(&format!("stage {}", others[0])) || said.out.contains("stages "));
+    // Its only epoch is the first ingredient.
+    assert_eq!(soup[0], stages[3]["best"]["epoch"]);
+    let best = |stage: &str| weights(&directory, stage, "best");
+    let (average, own) = (best("average"), weights(&directory, "average", "last"));
+    for (name, tensor) in &average {
+        let parts = others.iter().map(|other| best(other)[name].clone()).chain([own[name].clone()]);
+        let parts: Vec<Tensor> = parts.collect();
+        for (at, value) in tensor.values().iter().enumerate() {
+            let mean = parts.iter().map(|part| f64::from(part.values()[at])).sum::<f64>();
+            let mean = (mean / parts.len() as f64) as f32;
+            assert!((value - mean).abs() <= 1e-6 * mean.abs(), "{name} {at}: {value} {mean}");
+        }
+    }
+}
+
+#[test]
+fn a_stage_runs_again_if_what_it_averages_changes() {
+    let workshop = Workshop::new(SEVERAL_STAGES, 2);
+    let cache = workshop.text("cache");
+    let pipeline = workshop.text("small.yaml");
+    assert_eq!(run(&workshop, &["--cache-dir", &cache]).code, Some(0));
+    let plan = |change: &str| {
+        let said = alpaca_run(&["plan", &pipeline, "--cache-dir", &cache, "-S", change]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.out
+    };
+    let said = plan("stages.fast.epochs=3");
+    assert!(said.contains("the result of fast changes"), "{said}");
+    assert!(!said.contains("the result of slow changes"), "{said}");
+    let said = plan("seed=3");
+    assert!(!said.contains("changes"), "{said}");
+    let run = workshop.text("runs/small");
+    let said = alpaca_run(&["reproduce", &run, "--no-cache"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
 /// A step of gradient descent moves weights by their gradient times the learning rate.
 #[test]
 fn each_block_has_a_fraction_of_the_rate_of_the_block_after_it() {
@@ -159,7 +226,8 @@ fn what_cannot_be_is_said() {
         ("stages.shifts.freeze=all", "`parameters` has no effect when the whole base model is"),
         ("stages.last.mixing={}", "`mixing` does not say how images are mixed"),
         ("stages.last.soup.epochs=5", "`soup` averages 5 epochs, but the stage has only 4"),
-        ("stages.last.soup.epochs=1", "must be between 2 and 100"),
+        ("stages.last.soup.epochs=1", "an average needs at least two epochs, or other stages"),
+        ("stages.last.soup.epochs=0", "must be between 1 and 100"),
         ("stages.last.mixing.probability=0", "must be above 0"),
         ("stages.last.mixing.mix_up.alpha=-1", "must be above 0"),
         ("stages.last.layer_decay=1.5", "must be"),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use alpaca_run::base::cancel::Cancel;
 use alpaca_run::base::target::{Target, moments};
 use alpaca_run::spec::L2;
-use alpaca_run::train::head::{self, Examples, Rows};
+use alpaca_run::train::head::{self, Examples, Method, Rows};
 use alpaca_run::train::readout::{Readout, Standard};
 use serde::Deserialize;
 
@@ -64,12 +64,16 @@ impl Case {
     }
 
     fn fit(&self, l2: L2) -> head::Head {
+        self.fit_by(Method::Penalized(l2))
+    }
+
+    fn fit_by(&self, method: Method) -> head::Head {
         let n = self.weights.len();
         let folds: Vec<usize> = (0..n).map(|i| i % 5).collect();
         let (targets, weights) = (&self.targets()[..], &self.weights[..]);
         let (rows, cancel) = (self.rows(), &Cancel::new());
         let examples = Examples { rows, targets, weights, folds: &folds, n_folds: 5, cancel };
-        head::fit(examples, self.outputs_per_image, self.readout(), l2).unwrap()
+        head::fit(examples, self.outputs_per_image, self.readout(), method).unwrap()
     }
 }
 
@@ -109,7 +113,7 @@ fn heads_are_the_same_on_any_number_of_threads() {
         let one = on(1);
         assert!(one.compared.len() > 3);
         let least = one.compared.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
-        assert!(one.compared.contains(&(one.l2, least)));
+        assert!(one.compared.contains(&(one.l2.unwrap(), least)));
         // With few images, no penalty is weaker than that of `C = 1` in scikit-learn.
         let n = case.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
         assert!(one.compared.iter().all(|(l2, _)| l2 * n >= 1.0), "{n}: {:?}", one.compared);
@@ -126,12 +130,12 @@ fn a_cross_validation_needs_two_folds_with_images() {
     let fit = |folds: &[usize]| {
         let (rows, cancel) = (case.rows(), &Cancel::new());
         let examples = Examples { rows, targets: &targets, weights, folds, n_folds: 5, cancel };
-        head::fit(examples, 1, case.readout(), L2::Auto).unwrap()
+        head::fit(examples, 1, case.readout(), Method::Penalized(L2::Auto)).unwrap()
     };
     let two: Vec<usize> = (0..n).map(|i| 3 * (i % 2)).collect();
     assert!(fit(&two).compared.iter().all(|(_, loss)| loss.is_finite()));
     let none = fit(&vec![0; n]);
-    assert_eq!((none.l2, none.compared), (1.0, vec![]));
+    assert_eq!((none.l2, none.compared), (Some(1.0), vec![]));
 }
 
 /// A head that hardly learns, on images that are drawn.
@@ -188,7 +192,7 @@ fn a_run_fits_a_head_and_trains_on_from_it() {
     let said = run(&workshop, &["--cache-dir", &cache]);
     done(&said);
     assert!(said.err.contains("probe  logistic regression with l2 "), "{}", said.err);
-    assert!(said.err.contains("in a cross-validation of the training images"), "{}", said.err);
+    assert!(said.err.contains("; out-of-fold accuracy "), "{}", said.err);
     let directory = workshop.path("runs/small");
     let [probe, finetune] = [0, 1].map(|stage| manifest(&directory)["stages"][stage].clone());
     assert_eq!(probe["fit"]["method"], "logistic");
@@ -196,6 +200,11 @@ fn a_run_fits_a_head_and_trains_on_from_it() {
     let least = compared.iter().map(|one| one["loss"].as_f64().unwrap()).fold(9.9, f64::min);
     let chosen = compared.iter().find(|one| one["l2"] == probe["fit"]["l2"]).unwrap();
     assert_eq!(chosen["loss"], least);
+    let out_of_fold = &probe["fit"]["out_of_fold"];
+    assert!(
+        (out_of_fold["metrics"]["loss"].as_f64().unwrap() - least).abs() < 1e-6,
+        "{out_of_fold}"
+    );
     assert!(finetune["fit"].is_null());
     // The second stage starts where the first one ended.
     let events = std::fs::read_to_string(directory.join("events.jsonl")).unwrap();
@@ -220,9 +229,130 @@ fn a_run_fits_a_head_and_trains_on_from_it() {
     let given = ["-S", l2, "-S", "name=given", "--cache-dir", &cache];
     done(&run(&workshop, &given));
     let fit = manifest(&workshop.path("runs/given"))["stages"][0]["fit"].clone();
-    assert_eq!(fit, serde_json::json!({ "method": "logistic", "l2": 0.5, "compared": [] }));
+    let about = [&fit["method"], &fit["l2"], &fit["compared"]];
+    assert_eq!(serde_json::json!(about), serde_json::json!(["logistic", 0.5, []]));
     let onnx = workshop.text("model.onnx");
     done(&alpaca_run(&["export", &workshop.text("runs/given"), "-o", &onnx, "--no-cache"]));
+}
+
+/// A run with a fitted head predicts every image by a head that was not fitted to it, so that labels of
+/// all images can be checked.
+#[test]
+fn every_image_of_a_run_with_a_fitted_head_is_predicted() {
+    let workshop = Workshop::new(PROBE, 3);
+    let folder = workshop.path("runs/small");
+    for fit in ["{}", "{ logistic: { l2: 0.1 } }", "{ prototypes: {} }"] {
+        let stage = format!("stages.probe.fit={fit}");
+        done(&run(&workshop, &["-S", &stage]));
+        let paths = |file: &str, column: usize| -> Vec<String> {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            let rows = text.lines().skip(1).map(|row| row.split(',').nth(column).unwrap());
+            rows.map(str::to_owned).collect()
+        };
+        let sets = paths("splits.csv", 0);
+        let mut predicted = [paths("out_of_fold.csv", 0), paths("predictions.csv", 0)].concat();
+        predicted.sort();
+        let mut all = sets.clone();
+        all.sort();
+        assert_eq!(predicted, all, "{fit}");
+        let pipeline = workshop.text("small.yaml");
+        let run = folder.display().to_string();
+        let said = alpaca_run(&["data", &pipeline, "--labels", &run, "--no-cache"]);
+        let checked = format!("of {} predicted images", all.len());
+        assert!(said.out.contains(&checked), "{}", said.out);
+        assert!(!said.out.contains("predicts all"), "{}", said.out);
+        done(&alpaca_run(&["reproduce", &run, "--no-cache"]));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+/// The label of an image has no part in its own out-of-fold prediction.
+#[test]
+fn out_of_fold_outputs_do_not_depend_on_the_own_label() {
+    for case in cases().iter().filter(|case| case.target == "class") {
+        let n = case.weights.len();
+        let folds: Vec<usize> = (0..n).map(|i| i % 5).collect();
+        for method in [Method::Penalized(L2::Fixed(0.1)), Method::Prototypes] {
+            let outputs = |targets: &[Target]| {
+                let (weights, cancel, folds) = (&case.weights[..], &Cancel::new(), &folds[..]);
+                let rows = case.rows();
+                let examples = Examples { rows, targets, weights, folds, n_folds: 5, cancel };
+                let head =
+                    head::fit(examples, case.outputs_per_image, case.readout(), method).unwrap();
+                let rows = head.held_out.into_iter().map(|outputs| outputs.expect("5 folds"));
+                rows.collect::<Vec<_>>()
+            };
+            let mut targets = case.targets();
+            let before = outputs(&targets);
+            targets[7] = Target::Class((targets[7].class() + 1) % 2);
+            let after = outputs(&targets);
+            // The scale of prototypes is that of all images, so it changes.
+            let ratio = after[7][0] / before[7][0];
+            assert!(method == Method::Prototypes || ratio == 1.0, "{ratio}");
+            let differs = |row: usize| {
+                let pairs = before[row].iter().zip(&after[row]);
+                pairs.into_iter().any(|(a, b)| (a * ratio - b).abs() > 1e-9 * a.abs())
+            };
+            // Heads for the other images of its fold were not fitted to it either.
+            let (own, others): (Vec<usize>, Vec<usize>) = (0..n).partition(|row| row % 5 == 2);
+            assert!(!own.iter().any(|&row| differs(row)), "{method:?}");
+            assert!(others.iter().all(|&row| differs(row)), "{method:?}");
+        }
+    }
+}
+
+/// Logits are half the negative squared distances to the class means, but for a scale and a constant.
+#[test]
+fn prototypes_are_the_means_of_the_classes() {
+    for case in cases().iter().filter(|case| case.target == "class") {
+        let head = case.fit_by(Method::Prototypes);
+        let (d, k) = (case.d, case.outputs_per_image.max(2));
+        let (targets, weights) = (case.targets(), &case.weights);
+        let total: f64 = weights.iter().sum();
+        let rows: Vec<&[f32]> = case.features.chunks(d).collect();
+        let weighted = |of: &dyn Fn(usize) -> f64| -> f64 {
+            (0..rows.len()).map(|row| weights[row] * of(row)).sum()
+        };
+        // Standardized features.
+        let moments: Vec<(f64, f64)> = (0..d)
+            .map(|column| {
+                let x = |row: usize| f64::from(rows[row][column]);
+                let mean = weighted(&x) / total;
+                let square = |row: usize| (x(row) - mean) * (x(row) - mean);
+                (mean, (weighted(&square) / total).sqrt())
+            })
+            .collect();
+        let z = |row: usize, column: usize| match moments[column] {
+            (mean, deviation) if deviation > 1e-9 => {
+                (f64::from(rows[row][column]) - mean) / deviation
+            }
+            _ => 0.0,
+        };
+        let mean = |class: usize, column: usize| {
+            let is = |row: usize| f64::from(u8::from(targets[row].class() == class));
+            weighted(&|row| is(row) * z(row, column)) / weighted(&is)
+        };
+        let means: Vec<Vec<f64>> =
+            (0..k).map(|class| (0..d).map(|column| mean(class, column)).collect()).collect();
+        let mut ratio = None;
+        for (row, features) in rows.iter().enumerate() {
+            let distance = |class: usize| -> f64 {
+                (0..d).map(|column| (z(row, column) - means[class][column]).powi(2)).sum()
+            };
+            let output = |output: usize| -> f64 {
+                let products = features
+                    .iter()
+                    .enumerate()
+                    .map(|(at, x)| f64::from(*x) * head.kernel[at * head.bias.len() + output]);
+                products.sum::<f64>() + head.bias[output]
+            };
+            let logit = if head.bias.len() == 1 { output(0) } else { output(1) - output(0) };
+            let expected = 0.5 * (distance(0) - distance(1));
+            let ratio = *ratio.get_or_insert(expected / logit);
+            assert!(ratio > 0.0);
+            assert!((logit * ratio - expected).abs() < 1e-6 * (1.0 + expected.abs()), "{row}");
+        }
+    }
 }
 
 /// With a fixed number of versions, all of them are fitted to; a resumed run has the same bytes.

@@ -11,7 +11,13 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 64] = [
+const OVERRIDES: [(&str, &str); 69] = [
+    // AutoGluon, scikit-learn.
+    ("budget=2 min", "`alpaca-run PIPELINE --budget 10min`"),
+    ("stages.transfer.time_limit=600", "`alpaca-run PIPELINE --budget 10min`"),
+    ("stages.transfer={ fit: { nearest_centroid: {} } }", "`prototypes: {}`"),
+    ("stages.transfer={ fit: { knn: { n_neighbors: 5 } } }", "`prototypes: {}`"),
+    ("stages.transfer={ fit: { linear_probe: {} } }", "`logistic: {}`"),
     // Keras.
     ("dataset.validation_split=0.2", "`split: { validation: 0.2 }`"),
     ("dataset.target_size=[160, 160]", "`image_size: 160`"),

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::run::{failure, session};
+use super::run::failure;
+use super::sessions::session;
 use super::{Fetching, check_directory, json_text, on_threads, pipeline_directory, prepare};
 use crate::base::fs;
 use crate::base::names;

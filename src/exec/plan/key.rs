@@ -21,6 +21,9 @@ pub const CONVENTION: &str = "convention";
 /// The key of the stage that this one starts from.
 pub const UPSTREAM: &str = "upstream";
 
+/// The key of each stage whose weights it averages with its own.
+pub const SOUP: &str = "soup";
+
 /// Everything that determines the result of a stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageKey {
@@ -77,6 +80,14 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         document.insert(WEIGHTS.to_owned(), json!(inputs.weights));
         document.insert(CONVENTION.to_owned(), json!(inputs.convention.name()));
         document.insert(UPSTREAM.to_owned(), json!(from.map(|from| keys[from].digest)));
+        let soup = stage.soup_with().iter().filter_map(|name| {
+            let position = spec.stages.iter().position(|stage| stage.name == *name);
+            Some((name.clone(), json!(keys[position?].digest)))
+        });
+        let soup: Map<String, Value> = soup.collect();
+        if !soup.is_empty() {
+            document.insert(SOUP.to_owned(), soup.into());
+        }
         document.extend(common.as_object().expect("a spec is a mapping").clone());
         keys.push(StageKey::new(Value::Object(document)));
     }
@@ -111,7 +122,8 @@ pub const OF_TRAINABLE_PART: [&str; 20] = [
 /// frozen part: its key without the values known to decide only the split and the trainable part.
 /// Images that are not augmented have the same features in every stage.
 pub(crate) fn of_features(key: &StageKey, is_augmented: bool) -> Digest {
-    const NEVER: [&[&str]; 3] = [&[UPSTREAM], &["dataset", "split"], &["dataset", "batch_size"]];
+    const NEVER: [&[&str]; 4] =
+        [&[UPSTREAM], &[SOUP], &["dataset", "split"], &["dataset", "batch_size"]];
     const IF_AUGMENTED: [&[&str]; 3] = [&["augmentation"], &["augmentation_views"], &["seed"]];
     let mut document = key.document.clone();
     for path in NEVER.into_iter().chain(IF_AUGMENTED.into_iter().filter(|_| !is_augmented)) {

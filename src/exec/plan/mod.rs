@@ -17,7 +17,7 @@ use self::stage_in_progress::Begun;
 use self::store::{LastTime, StageStore, Stored};
 use crate::base::leaves::{self, Change};
 use crate::dataset::examine::Dataset;
-use crate::spec::{PipelineSpec, TaskSpec};
+use crate::spec::{PipelineSpec, StageSpec, TaskSpec};
 
 /// The planned stages of a run, and the tasks after them.
 pub struct Plan {
@@ -135,9 +135,7 @@ pub(crate) fn plan(
             None => (vec![Reason::NoCache], None),
             Some(Stored::Outcome(outcome)) => (vec![], Some(outcome)),
             Some(Stored::Damaged(path)) => (vec![Reason::Damaged(path)], None),
-            Some(Stored::Nothing) => {
-                (reasons(&stage.name, stage.from(), &key, last.as_ref(), dataset), None)
-            }
+            Some(Stored::Nothing) => (reasons(stage, &key, last.as_ref(), dataset), None),
         };
         if options.force.contains(&stage.name) {
             reasons = vec![Reason::Forced];
@@ -158,19 +156,20 @@ pub(crate) fn plan(
 
 /// Why a stage without a cached result has to run.
 fn reasons(
-    stage: &str,
-    from: Option<&str>,
+    stage: &StageSpec,
     key: &StageKey,
     last: Option<&LastTime>,
     dataset: &Dataset,
 ) -> Vec<Reason> {
-    let Some((last, before)) = last.and_then(|last| Some((last, last.stages.get(stage)?))) else {
+    let Some((last, before)) = last.and_then(|last| Some((last, last.stages.get(&stage.name)?)))
+    else {
         return vec![Reason::New];
     };
     let changes = key.changes_since(before);
     if changes.is_empty() {
         return vec![Reason::NotKept];
     }
+    let from = stage.from();
     let reasons =
         changes.into_iter().map(|change| match (change.path.to_string().as_str(), from) {
             (key::IMAGES, _) => Reason::Images(splits::differences(&last.images, dataset)),
@@ -181,7 +180,10 @@ fn reasons(
             }
             (key::WEIGHTS, _) => Reason::Weights,
             (key::UPSTREAM, Some(from)) => Reason::Upstream(from.to_owned()),
-            _ => Reason::Changed(change),
+            (path, _) => match path.split_once('.') {
+                Some((key::SOUP, stage)) => Reason::Upstream(stage.to_owned()),
+                _ => Reason::Changed(change),
+            },
         });
     reasons.collect()
 }

@@ -30,11 +30,19 @@ pub(crate) struct OutcomeFacts {
     /// Predictions of the best weights on the validation set; encoded separately.
     #[serde(skip)]
     pub(crate) predictions: Vec<Prediction>,
+    /// Predictions for training images by heads that were not fitted to them, if the stage fits one;
+    /// encoded separately.
+    #[serde(skip)]
+    pub(crate) out_of_fold: Vec<Prediction>,
     /// The record of the stage in the manifest.
     pub(crate) record: StageRecord,
     /// Whether it is reused from an earlier run.
     pub(crate) is_reused: bool,
 }
+
+/// What the names of lists of predictions begin with.
+const VALIDATION: &str = "";
+const OUT_OF_FOLD: &str = "out_of_fold_";
 
 /// The sets of weights in a file.
 const SETS: [&str; 2] = ["best", "last"];
@@ -43,6 +51,13 @@ impl StageOutcome {
     /// Creates an outcome with the best and the last weights of the whole network.
     pub(crate) fn new(facts: OutcomeFacts, [best, last]: [Weights; 2]) -> Self {
         Self { facts, best, last }
+    }
+
+    /// The outcome with predictions for training images.
+    #[must_use]
+    pub(crate) fn with_out_of_fold(mut self, predictions: Vec<Prediction>) -> Self {
+        self.facts.out_of_fold = predictions;
+        self
     }
 
     /// The name of the stage.
@@ -67,8 +82,9 @@ impl StageOutcome {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let lasting = |outcome: &Self| {
             let metrics: Vec<_> = outcome.facts.epochs.iter().map(|epoch| epoch.metrics).collect();
-            let OutcomeFacts { start, predictions, record, .. } = outcome.facts.clone();
-            (start, metrics, predictions, record)
+            let OutcomeFacts { start, predictions, out_of_fold, record, .. } =
+                outcome.facts.clone();
+            (start, metrics, predictions, out_of_fold, record)
         };
         lasting(self) == lasting(other) && self.best == other.best && self.last == other.last
     }
@@ -77,7 +93,10 @@ impl StageOutcome {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let [best, last] = SETS;
         let sets = [(best, &self.best), (last, &self.last)];
-        bundle::encode(&self.facts, &sets, &predictions::numbers(&self.facts.predictions))
+        let OutcomeFacts { predictions, out_of_fold, .. } = &self.facts;
+        let mut numbers = predictions::numbers(VALIDATION, predictions);
+        numbers.extend(predictions::numbers(OUT_OF_FOLD, out_of_fold));
+        bundle::encode(&self.facts, &sets, &numbers)
     }
 
     /// Decodes an outcome.
@@ -86,7 +105,8 @@ impl StageOutcome {
     /// When the bytes are not those of an outcome.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         let Contents::<OutcomeFacts> { mut facts, mut sets, mut numbers } = bundle::decode(bytes)?;
-        facts.predictions = predictions::read(&mut numbers)?;
+        facts.predictions = predictions::read(VALIDATION, &mut numbers)?;
+        facts.out_of_fold = predictions::read(OUT_OF_FOLD, &mut numbers)?;
         let [best, last] = SETS.map(|name| sets.remove(name).unwrap_or_default());
         Ok(Self { facts, best, last })
     }

@@ -19,8 +19,8 @@ const NUMBERS: &str = "numbers";
 /// The probability of each class or the estimate, image after image.
 const PROBABILITIES: &str = "probabilities";
 
-/// Predictions as lists of numbers.
-pub(crate) fn numbers(predictions: &[Prediction]) -> Vec<(&'static str, Numbers)> {
+/// Predictions as lists of numbers. Their names begin with `prefix`.
+pub(crate) fn numbers(prefix: &str, predictions: &[Prediction]) -> Vec<(String, Numbers)> {
     let samples = predictions.iter().map(|prediction| prediction.sample as u64).collect();
     let probabilities = predictions.iter().flat_map(|prediction| &prediction.outputs);
     let mut lists = vec![(SAMPLES, Numbers::Integers(samples))];
@@ -42,18 +42,20 @@ pub(crate) fn numbers(predictions: &[Prediction]) -> Vec<(&'static str, Numbers)
         }
     }
     lists.push((PROBABILITIES, Numbers::Floats(probabilities.copied().collect())));
-    lists
+    lists.into_iter().map(|(name, numbers)| (format!("{prefix}{name}"), numbers)).collect()
 }
 
-/// Reads predictions from lists of numbers; empty without lists.
+/// Reads predictions from lists of numbers whose names begin with `prefix`; empty without lists.
 ///
 /// # Errors
 /// When the lists do not match.
 pub(crate) fn read(
+    prefix: &str,
     numbers: &mut BTreeMap<String, Numbers>,
 ) -> Result<Vec<Prediction>, BundleError> {
     let failed = || BundleError::new("the lists of predictions do not match");
-    let lists = [SAMPLES, PROBABILITIES].map(|name| numbers.remove(name));
+    let mut take = |name: &str| numbers.remove(&format!("{prefix}{name}"));
+    let lists = [SAMPLES, PROBABILITIES].map(&mut take);
     let (samples, probabilities) = match lists {
         [None, None] => return Ok(vec![]),
         [Some(Numbers::Integers(samples)), Some(Numbers::Floats(probabilities))] => {
@@ -61,7 +63,7 @@ pub(crate) fn read(
         }
         _ => return Err(failed()),
     };
-    let targets = targets(numbers).ok_or_else(failed)?;
+    let targets = targets(take).ok_or_else(failed)?;
     let n = samples.len();
     if targets.len() != n || !probabilities.len().is_multiple_of(n.max(1)) {
         return Err(failed());
@@ -77,8 +79,8 @@ pub(crate) fn read(
 }
 
 /// The targets of all images; `None` if the lists are not those of targets.
-fn targets(numbers: &mut BTreeMap<String, Numbers>) -> Option<Vec<Target>> {
-    match [LABELS, COUNTS, CLASSES, NUMBERS].map(|name| numbers.remove(name)) {
+fn targets(take: impl FnMut(&str) -> Option<Numbers>) -> Option<Vec<Target>> {
+    match [LABELS, COUNTS, CLASSES, NUMBERS].map(take) {
         [Some(Numbers::Integers(labels)), None, None, None] => {
             Some(labels.into_iter().map(|label| Target::Class(label as usize)).collect())
         }
@@ -120,10 +122,13 @@ mod tests {
             ],
             vec![prediction(1, Target::Number(-2.5), &[1.0 / 3.0])],
         ] {
-            let lists = numbers(&predictions);
-            let mut lists: BTreeMap<String, Numbers> =
-                lists.into_iter().map(|(name, numbers)| (name.to_owned(), numbers)).collect();
-            assert_eq!(read(&mut lists).unwrap(), predictions);
+            let mut lists: BTreeMap<String, Numbers> = numbers("", &predictions)
+                .into_iter()
+                .chain(numbers("other_", &predictions))
+                .collect();
+            for prefix in ["", "other_"] {
+                assert_eq!(read(prefix, &mut lists).unwrap(), predictions);
+            }
             assert!(lists.is_empty());
         }
     }

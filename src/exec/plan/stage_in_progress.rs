@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::predictions;
 use crate::base::digest::Digest;
 use crate::base::fs;
+use crate::base::ingredient::Ingredient;
 use crate::base::sealed;
 use crate::engine::TrainerState;
 use crate::event::{EpochMetrics, StageFacts};
@@ -64,7 +65,7 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
     sets.extend(trainer.average.as_ref().map(|average| ("average", average)));
     sets.extend(best.as_ref().map(|best| ("best", &best.weights)));
     sets.extend(names.iter().zip(ranked).map(|(name, of)| (name.as_str(), &of.weights)));
-    let predictions = best.as_ref().map(|best| predictions::numbers(&best.predictions));
+    let predictions = best.as_ref().map(|best| predictions::numbers("", &best.predictions));
     bundle::encode(&facts, &sets, predictions.as_deref().unwrap_or_default())
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn encode(key: Digest, start: &StageFacts, state: &StageState) -> Vec
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
     let Contents { facts, mut sets, mut numbers } = bundle::decode::<CurrentFacts>(bytes)?;
     let CurrentFacts { key, start, epochs, partial, best, n_steps, ranked } = facts;
-    let predictions = predictions::read(&mut numbers)?;
+    let predictions = predictions::read("", &mut numbers)?;
     let average = sets.remove("average");
     let mut set = |name: &str| sets.remove(name).unwrap_or_default();
     let trainer = TrainerState {
@@ -85,8 +86,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Digest, Begun), BundleError> {
     let weights = set("best");
     let best = best.map(|metrics| Best { metrics, soup: None, weights, predictions });
     let ranked = ranked.into_iter().enumerate();
-    let ranked =
-        ranked.map(|(i, metrics)| Ranked { metrics, weights: set(&name_of_ranked(i)) }).collect();
+    let ranked = ranked.map(|(i, metrics)| Ranked {
+        name: Ingredient::Epoch(metrics.epoch),
+        metrics,
+        weights: set(&name_of_ranked(i)),
+    });
+    let ranked = ranked.collect();
     let state = StageState { done: Done { epochs, best, ranked }, partial, trainer };
     Ok((key, Begun { facts: start, state }))
 }

@@ -15,7 +15,7 @@ use crate::engine;
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
 use crate::event::{
     ComparedPenalty, EpochMetrics, EpochTimes, Evaluated, Event, EventSink as _, FitFacts,
-    HeadFacts,
+    HeadFacts, OutOfFold,
 };
 use crate::exec::error::RunError;
 use crate::exec::plan::outcome::StageOutcome;
@@ -25,7 +25,8 @@ use crate::run_dir::recorder;
 use crate::spec::{FitMethod, FitSpec, L2, PenaltySpec};
 use crate::train::evaluate::{self, Evaluation, Prediction};
 use crate::train::fit::Fitted;
-use crate::train::head::{self, Examples, Head, Rows};
+use crate::train::head::{self, Examples, Head, Method, Rows};
+use crate::train::readout::Readout;
 use crate::train::state::{Best, FinishedEpoch};
 use crate::train::{FeatureBatch, FeatureSource as _, TrainError};
 
@@ -35,9 +36,15 @@ const FOLDS: usize = 5;
 /// What a stage finds.
 enum Found {
     /// A head.
-    Head(Head),
+    Head(FoundHead),
     /// The temperature of a head.
     Temperature(f64),
+}
+
+/// A head, and the predictions for training images of heads that were not fitted to them.
+struct FoundHead {
+    head: Head,
+    out_of_fold: Vec<Prediction>,
 }
 
 /// Runs the stage. It has one epoch.
@@ -62,11 +69,17 @@ pub(super) fn run(
     audience.receive(&Event::StageStarted(facts.clone()))?;
     let began = Instant::now();
     let mut times = EpochTimes::default();
+    let n_versions = spec.augmentation_views.unwrap_or(1);
     let (head, found) = match spec.method {
         FitMethod::Logistic(PenaltySpec { l2 }) | FitMethod::Ridge(PenaltySpec { l2 }) => {
-            let n_versions = spec.augmentation_views.unwrap_or(1);
-            let fitted = fit(start, (n_versions, l2), images, &mut features, &mut times)?;
-            (of_network(start, &parts.trained, &fitted), Found::Head(fitted))
+            let method = (n_versions, Method::Penalized(l2));
+            let found = fit(start, method, images, &mut features, &mut times)?;
+            (of_network(start, &parts.trained, &found.head), Found::Head(found))
+        }
+        FitMethod::Prototypes(_) => {
+            let method = (n_versions, Method::Prototypes);
+            let found = fit(start, method, images, &mut features, &mut times)?;
+            (of_network(start, &parts.trained, &found.head), Found::Head(found))
         }
         FitMethod::Temperature(_) => {
             let value = temperature::fit(start, readout, &mut unchanged, &mut features, audience)?;
@@ -84,7 +97,13 @@ pub(super) fn run(
         let directory = audience.recorder.directory();
         recorder::write_weights(directory, &stage.name, name, &all, network.convention)?;
     }
-    let how = found.facts(spec.method, &before.predictions, &validation.predictions);
+    let (how, out_of_fold) = match found {
+        Found::Head(found) => found.facts(spec.method, readout),
+        Found::Temperature(value) => {
+            let facts = temperature::facts(value, &before.predictions, &validation.predictions);
+            (FitFacts::Temperature(facts), vec![])
+        }
+    };
     let fitted = only_epoch(n_epochs_before + 1, (train, times), validation, head);
     let metrics = fitted.best.metrics;
     let name = || stage.name.clone();
@@ -92,7 +111,7 @@ pub(super) fn run(
     audience.receive(&Event::EpochFinished { stage: name(), metrics, is_best: true, times })?;
     let (soup, patience) = (None, None);
     audience.receive(&Event::StageFinished { stage: name(), best: metrics, soup, patience })?;
-    parts.outcome(start, facts, fitted, Some(how))
+    Ok(parts.outcome(start, facts, fitted, Some(how))?.with_out_of_fold(out_of_fold))
 }
 
 /// The predictions for the validation images of the head that is fitted to the images of a stage.
@@ -105,7 +124,8 @@ pub(super) fn fitted_predictions(
     let extractor = engine::extractor(network, &parts.cut, weights)?;
     let mut features = parts.features(start, images, extractor.as_ref())?;
     let times = &mut EpochTimes::default();
-    let fitted = fit(start, (1, L2::Auto), images, &mut features, times)?;
+    let method = (1, Method::Penalized(L2::Auto));
+    let fitted = fit(start, method, images, &mut features, times)?.head;
     let all = stage::merged(weights, &of_network(start, &parts.trained, &fitted));
     let options = TrainerOptions::asking(layers);
     let mut trainer = AutodiffTrainer::new(network, &parts.cut, &all, &parts.trained, &options);
@@ -126,19 +146,19 @@ fn only_epoch(
     Fitted { epochs, best, last_weights: weights }
 }
 
-impl Found {
-    /// How it was found. Predictions are those for the validation images, before and after.
-    fn facts(self, method: FitMethod, before: &[Prediction], after: &[Prediction]) -> FitFacts {
-        match self {
-            Self::Temperature(value) => {
-                FitFacts::Temperature(temperature::facts(value, before, after))
-            }
-            Self::Head(Head { l2, compared, .. }) => {
-                let compared =
-                    compared.into_iter().map(|(l2, loss)| ComparedPenalty { l2, loss }).collect();
-                FitFacts::Head(HeadFacts { method: method.name().to_owned(), l2, compared })
-            }
-        }
+impl FoundHead {
+    /// How it was fitted, and the out-of-fold predictions.
+    fn facts(self, method: FitMethod, readout: Readout) -> (FitFacts, Vec<Prediction>) {
+        let Self { head: Head { l2, compared, .. }, out_of_fold } = self;
+        let compared = compared.into_iter().map(|(l2, loss)| ComparedPenalty { l2, loss });
+        let metrics = evaluate::of_predictions(&out_of_fold, readout);
+        let facts = HeadFacts {
+            method: method.name().to_owned(),
+            l2,
+            compared: compared.collect(),
+            out_of_fold: metrics.map(|metrics| OutOfFold { n_images: out_of_fold.len(), metrics }),
+        };
+        (FitFacts::Head(facts), out_of_fold)
     }
 }
 
@@ -146,11 +166,11 @@ impl Found {
 /// took.
 fn fit(
     start: &Start<'_>,
-    (n_versions, l2): (usize, L2),
+    (n_versions, method): (usize, Method),
     images: StageImages<'_>,
     features: &mut StageFeatures<'_>,
     times: &mut EpochTimes,
-) -> Result<Head, RunError> {
+) -> Result<FoundHead, RunError> {
     let canceled = || TrainError::Cancelled {
         stage: start.stage.name.clone(),
         epoch: start.n_epochs_before + 1,
@@ -164,7 +184,7 @@ fn fit(
     images.train.iter().zip(folds_of_images).for_each(|(&at, fold)| fold_of[at] = fold);
     let weights_of_images = images.dataset.weights();
     let mut rows: Option<Rows> = None;
-    let (mut targets, mut weights, mut folds) = (vec![], vec![], vec![]);
+    let (mut targets, mut weights, mut folds, mut samples) = (vec![], vec![], vec![], vec![]);
     let mut record = vec![];
     for version in 1..=n_versions {
         for batch in features.training(version, 0) {
@@ -180,6 +200,7 @@ fn fit(
                 let weight = weights_of_images.as_ref().map_or(1.0, |all| all[visit.sample]);
                 weights.push(f64::from(weight));
                 folds.push(fold_of[visit.sample]);
+                samples.push(visit.sample);
             }
             targets.extend(of_batch);
             if start.cancel.is_set() {
@@ -197,8 +218,32 @@ fn fit(
         n_folds,
         cancel: start.cancel,
     };
-    let head = head::fit(examples, n_outputs, images.readout, l2);
-    Ok(head.ok_or_else(canceled)?)
+    let mut head = head::fit(examples, n_outputs, images.readout, method).ok_or_else(canceled)?;
+    let held_out = samples.into_iter().zip(std::mem::take(&mut head.held_out));
+    let out_of_fold = out_of_fold(held_out, images);
+    Ok(FoundHead { head, out_of_fold })
+}
+
+/// The predictions for training images by their outputs, one list for each version of an image: the mean
+/// over its versions, in the order of the dataset.
+fn out_of_fold(
+    held_out: impl Iterator<Item = (usize, Option<Vec<f64>>)>,
+    images: StageImages<'_>,
+) -> Vec<Prediction> {
+    let mut sums: BTreeMap<usize, (Vec<f64>, usize)> = BTreeMap::new();
+    for (sample, logits) in held_out.filter_map(|(sample, logits)| Some((sample, logits?))) {
+        let logits: Vec<f32> = logits.into_iter().map(|z| z as f32).collect();
+        let outputs = images.readout.read(&logits);
+        let (sum, n) = sums.entry(sample).or_insert_with(|| (vec![0.0; outputs.len()], 0));
+        sum.iter_mut().zip(outputs).for_each(|(sum, output)| *sum += output);
+        *n += 1;
+    }
+    let predictions = sums.into_iter().map(|(sample, (sum, n))| Prediction {
+        sample,
+        target: images.dataset.target(sample),
+        outputs: sum.into_iter().map(|sum| sum / n as f64).collect(),
+    });
+    predictions.collect()
 }
 
 /// Number of training images of the smallest class, where an image has one; otherwise of all.

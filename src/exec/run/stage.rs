@@ -12,6 +12,7 @@ use super::features::{Shelf, StageFeatures, StageImages};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::ingredient::Ingredient;
 use crate::cache::pool::Pool;
 use crate::cache::records::Room;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
@@ -28,13 +29,13 @@ use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder;
-use crate::spec::{BatchNormSpec, FromWeights, StageSpec, TrainSpec};
+use crate::spec::{BatchNormSpec, FromWeights, SoupSpec, StageSpec, TrainSpec};
 use crate::train::FeatureSource;
 use crate::train::evaluate;
-use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted};
+use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted, Soup};
 use crate::train::goal::Goal;
 use crate::train::schedule::Schedule;
-use crate::train::state::StageState;
+use crate::train::state::{Ranked, StageState};
 
 /// A stage, and the state that it starts from.
 pub(crate) struct Start<'a> {
@@ -53,6 +54,8 @@ pub(crate) struct Start<'a> {
     pub(crate) checkpoint_every: Option<usize>,
     pub(crate) cancel: &'a Cancel,
     pub(crate) key: &'a StageKey,
+    /// The stages whose weights it averages with its own.
+    pub(crate) soup_with: &'a [&'a StageOutcome],
 }
 
 /// A stage's part of the network, before its weights are found.
@@ -203,6 +206,7 @@ fn outcome(
         start: facts,
         epochs,
         predictions: best.predictions,
+        out_of_fold: vec![],
         record,
         is_reused: false,
     };
@@ -255,12 +259,22 @@ pub(super) fn course<'a>(
         goal: goal(spec, images),
         weights: images.dataset.weights(),
         best_by: spec.best_by,
-        soup: spec.soup.map(|soup| soup.epochs),
+        soup: spec.soup.as_ref().map(|spec| soup(spec, start)),
         early_stopping: spec.early_stopping,
         stream: start.stream(),
         checkpoint_every: start.checkpoint_every,
         cancel: start.cancel,
     }
+}
+
+/// The weights that a stage averages.
+fn soup(spec: &SoupSpec, start: &Start<'_>) -> Soup {
+    let others = start.soup_with.iter().map(|outcome| Ranked {
+        name: Ingredient::Stage(outcome.name().to_owned()),
+        metrics: outcome.facts.record.best,
+        weights: outcome.weights(FromWeights::Best).clone(),
+    });
+    Soup { n_epochs: spec.epochs, others: others.collect() }
 }
 
 /// What a stage minimizes.

@@ -293,11 +293,16 @@ impl Run<'_> {
         let sources = Sources::of(self.spec, stage, self.context, loader);
         let images = sources.images(self.spec, stage, self.context);
         let (from, which) = stage.start();
+        let outcome_of = |name: &str| {
+            let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == name);
+            outcome.expect("stages come after those they need")
+        };
         let from = from.zip(which).map(|(from, which)| {
-            let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);
-            let outcome = outcome.expect("stages come after those they start from");
+            let outcome = outcome_of(from);
             (outcome.weights(which), outcome.n_epochs())
         });
+        let soup_with: Vec<&StageOutcome> =
+            stage.soup_with().iter().map(|name| outcome_of(name)).collect();
         let (weights, n_epochs_before) = from.unwrap_or((earlier.initial, 0));
         let start = Start {
             stage,
@@ -312,6 +317,7 @@ impl Run<'_> {
             checkpoint_every: self.spec.checkpoint_every,
             cancel: &self.session.cancel,
             key: &planned.key,
+            soup_with: &soup_with,
         };
         match &stage.kind {
             StageKind::Train(spec) => {

@@ -53,6 +53,11 @@ impl Finished<'_> {
         let predictions = &self.best.facts.predictions;
         let validation = self.images(Part::Validation);
         write(&directory, &about, predictions, &validation)?;
+        let of_stages = self.outcomes.iter().rev().map(|outcome| &outcome.facts.out_of_fold);
+        if let Some(predictions) = of_stages.into_iter().find(|all| !all.is_empty()) {
+            let rows = evaluate::rows(&validation.dataset, predictions);
+            measured::write_predictions(&directory.join(layout::OUT_OF_FOLD), &rows)?;
+        }
         let mut failed = vec![];
         for TaskSpec { name, kind } in &self.spec.tasks {
             let done = match kind {

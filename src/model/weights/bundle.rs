@@ -56,7 +56,7 @@ pub struct Contents<T> {
 pub fn encode(
     facts: &impl Serialize,
     sets: &[(&str, &Weights)],
-    numbers: &[(&str, Numbers)],
+    numbers: &[(String, Numbers)],
 ) -> Vec<u8> {
     let facts = serde_json::to_vec(facts).expect("facts are plain data");
     let n_facts = [facts.len()];
@@ -75,7 +75,7 @@ pub fn encode(
                 (Dtype::U64, values.len(), little_endian(values, u64::to_le_bytes))
             }
         };
-        ((*name).to_owned(), kind, vec![n], bytes)
+        (name.clone(), kind, vec![n], bytes)
     });
     let tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = weights.chain(numbers).collect();
     let views =
@@ -137,8 +137,8 @@ mod tests {
         let facts = (1.0f64 / 3.0, 0.1 + 0.2, "text".to_owned());
         let (first, second) = (weights(1.5), weights(-0.1));
         let numbers = [
-            ("halves", Numbers::Floats(vec![0.5, 0.1 + 0.2, f64::MIN_POSITIVE])),
-            ("counts", Numbers::Integers(vec![0, u64::MAX])),
+            ("halves".to_owned(), Numbers::Floats(vec![0.5, 0.1 + 0.2, f64::MIN_POSITIVE])),
+            ("counts".to_owned(), Numbers::Integers(vec![0, u64::MAX])),
         ];
         let bytes = encode(&facts, &[("first", &first), ("second", &second)], &numbers);
         let again: Contents<(f64, f64, String)> = decode(&bytes).unwrap();
@@ -147,7 +147,7 @@ mod tests {
             sets: [("first", first), ("second", second)]
                 .map(|(name, set)| (name.to_owned(), set))
                 .into(),
-            numbers: numbers.map(|(name, numbers)| (name.to_owned(), numbers)).into(),
+            numbers: numbers.into(),
         };
         assert_eq!(again, expected);
         assert!(decode::<u32>(&bytes).is_err());
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn facts_and_numbers_may_be_larger_than_the_header_of_a_file() {
         let facts = "x".repeat(101_000_000);
-        let numbers = [("many", Numbers::Floats(vec![0.1; 5_100_000]))];
+        let numbers = [("many".to_owned(), Numbers::Floats(vec![0.1; 5_100_000]))];
         let bytes = encode(&facts, &[], &numbers);
         let again: Contents<String> = decode(&bytes).unwrap();
         assert!(again.facts == facts && again.numbers["many"] == numbers[0].1);

@@ -141,16 +141,19 @@ pub(in crate::pipeline) struct RawAverage {
     pub(in crate::pipeline) decay: f64,
 }
 
-/// Average the weights of the best epochs at the end of the stage, as a greedy model soup (Wortsman et
-/// al. 2022): the best epoch by `best_by`, then each further one that does not make the average worse
-/// on the validation images.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+/// Average the weights of the best epochs at the end of the stage, and those of other stages, as a greedy
+/// model soup (Wortsman et al. 2022): the best epoch by `best_by`, then each further one that does not
+/// make the average worse on the validation images.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawSoup {
-    /// Number of epochs to try, the best ones.
-    #[serde(default = "defaults::soup_epochs")]
-    #[schemars(range(min = 2, max = 100))]
-    pub(in crate::pipeline) epochs: usize,
+    /// Number of epochs to try, the best ones. 3 by default, or 1 with `with`.
+    #[schemars(range(min = 1, max = 100))]
+    pub(in crate::pipeline) epochs: Option<usize>,
+    /// Other stages whose best weights to try: stages that start from the same weights and train the
+    /// same layers, such as with other random numbers or learning rates.
+    #[serde(default)]
+    pub(in crate::pipeline) with: Vec<String>,
 }
 
 /// End the stage early when `best_by` stops improving. The best weights are saved in any case.

@@ -24,11 +24,6 @@ pub(super) fn image_size() -> usize {
 pub(super) fn parameters() -> RawTrained {
     RawTrained::All
 }
-
-pub(super) fn soup_epochs() -> usize {
-    3
-}
-
 pub(super) fn mixing_probability() -> f64 {
     1.0
 }

@@ -127,6 +127,9 @@ pub(in crate::pipeline) struct RawHeadFit {
     pub(in crate::pipeline) logistic: Option<RawPenalty>,
     /// Ridge regression: minimizes the squared error of a number. The default for numbers.
     pub(in crate::pipeline) ridge: Option<RawPenalty>,
+    /// Nearest class mean: classifies an image by its distances to the mean features of each class. For
+    /// a few images a class, or very many classes.
+    pub(in crate::pipeline) prototypes: Option<RawPrototypes>,
     /// Temperature scaling: keeps the weights of `from`, which is required, and divides its outputs by
     /// one number, so that probabilities fit the validation images best.
     pub(in crate::pipeline) temperature: Option<RawTemperature>,
@@ -141,6 +144,11 @@ pub(in crate::pipeline) struct RawHeadFit {
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,
 }
+
+/// Nearest class mean (Snell et al. 2017). It has no settings.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pipeline) struct RawPrototypes {}
 
 /// Temperature scaling (Guo et al. 2017). It has no settings.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -11,6 +11,9 @@ use crate::spec::{
     SoupSpec, WarmupSpec,
 };
 
+/// Number of epochs of a soup without other stages.
+const SOUP_EPOCHS: usize = 3;
+
 pub(super) fn batch_norm(
     raw: RawBatchNorm,
     freeze: &FreezeSpec,
@@ -79,17 +82,23 @@ pub(super) fn average(raw: RawAverage) -> AverageSpec {
 }
 
 pub(super) fn soup(
-    RawSoup { epochs }: RawSoup,
+    RawSoup { epochs, with }: &RawSoup,
     n_epochs: usize,
     at: &KeyPath,
     problems: &mut Vec<Problem>,
 ) -> SoupSpec {
-    if epochs > n_epochs {
+    let default = if with.is_empty() { SOUP_EPOCHS } else { 1 };
+    let epochs = epochs.unwrap_or(default);
+    if epochs == 1 && with.is_empty() {
+        let message = "an average needs at least two epochs, or other stages";
+        let problem = Problem::new(Code::Conflict, at.key("soup"), message);
+        problems.push(problem.hint("write `soup: { epochs: 3 }` or `soup: { with: [STAGE] }`"));
+    } else if epochs > n_epochs {
         let message = format!("`soup` averages {epochs} epochs, but the stage has only {n_epochs}");
         let problem = Problem::new(Code::Conflict, at.key("soup"), message);
         problems.push(problem.hint("train for more epochs, or write `soup: { epochs: 2 }`"));
     }
-    SoupSpec { epochs }
+    SoupSpec { epochs, with: with.clone() }
 }
 
 pub(super) fn early_stopping(raw: RawEarlyStopping) -> EarlyStoppingSpec {

@@ -6,7 +6,9 @@ use super::start::from_weights;
 use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{RawHeadFit, RawL2, RawPenalty};
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{FitMethod, FitSpec, HeadSpec, L2, PenaltySpec, TargetSpec, TemperatureSpec};
+use crate::spec::{
+    FitMethod, FitSpec, HeadSpec, L2, PenaltySpec, PrototypesSpec, TargetSpec, TemperatureSpec,
+};
 
 pub(super) fn resolve(
     raw: &RawHeadFit,
@@ -60,6 +62,7 @@ fn method(
     let given = [
         ("logistic", raw.logistic.is_some()),
         ("ridge", raw.ridge.is_some()),
+        ("prototypes", raw.prototypes.is_some()),
         ("temperature", raw.temperature.is_some()),
     ];
     let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(key, _)| *key).collect();
@@ -79,6 +82,11 @@ fn method(
             "ridge regression is for numbers, and not for classes".to_owned(),
             "write `logistic`, or leave it out",
         )),
+        ["prototypes"] if target != TargetSpec::Class => Some((
+            "prototypes",
+            "prototypes are the means of classes, of which an image has one".to_owned(),
+            "leave it out",
+        )),
         ["temperature"] if is_number => Some((
             "temperature",
             "a temperature calibrates probabilities, and numbers have none".to_owned(),
@@ -93,6 +101,9 @@ fn method(
     );
     if raw.temperature.is_some() {
         return FitMethod::Temperature(TemperatureSpec {});
+    }
+    if raw.prototypes.is_some() {
+        return FitMethod::Prototypes(PrototypesSpec {});
     }
     let RawPenalty { l2 } = raw.logistic.or(raw.ridge).unwrap_or_default();
     let penalty = PenaltySpec {

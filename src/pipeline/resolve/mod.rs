@@ -9,6 +9,7 @@ mod mixing;
 mod model;
 mod objective;
 mod preprocessing;
+mod soups;
 mod source;
 mod stages;
 mod start;

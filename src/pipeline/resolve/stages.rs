@@ -2,7 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::{augmentation, check_name, course, fit, mixing, objective, start, tasks, trained};
+use super::{
+    augmentation, check_name, course, fit, mixing, objective, soups, start, tasks, trained,
+};
 use crate::base::key_path::KeyPath;
 use crate::base::text;
 use crate::model::architecture;
@@ -71,6 +73,7 @@ pub(super) fn resolve(
         tasks.push((TaskSpec { name: name.clone(), kind }, at));
     }
     check_references(&stages, problems);
+    soups::check(&stages, problems);
     tasks::check_references(&tasks, &stages, problems);
     (in_order(stages, problems), tasks.into_iter().map(|(task, _)| task).collect())
 }
@@ -129,7 +132,7 @@ fn train(
         class_weights,
         gradient_clipping: raw.gradient_clipping.map(course::clipping),
         weight_average: raw.weight_average.map(course::average),
-        soup: raw.soup.map(|soup| course::soup(soup, raw.epochs, at, problems)),
+        soup: raw.soup.as_ref().map(|soup| course::soup(soup, raw.epochs, at, problems)),
         mixing: raw.mixing.map(|raw| mixing::resolve(raw, &at.key("mixing"), problems)),
         early_stopping: raw.early_stopping.map(course::early_stopping),
         best_by: course::best_by(raw.best_by),
@@ -200,10 +203,6 @@ fn optimizer(raw: RawOptimizer) -> OptimizerSpec {
     }
 }
 
-fn parent(stage: &StageSpec) -> Option<&str> {
-    stage.from()
-}
-
 fn from_path(stage: &StageSpec) -> KeyPath {
     KeyPath::of(&["stages", &stage.name, stage.key(), "from"])
 }
@@ -211,7 +210,7 @@ fn from_path(stage: &StageSpec) -> KeyPath {
 fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
     let names = || stages.iter().map(|stage| stage.name.as_str());
     for stage in stages {
-        let Some(from) = parent(stage).filter(|from| !names().any(|name| name == *from)) else {
+        let Some(from) = stage.from().filter(|from| !names().any(|name| name == *from)) else {
             continue;
         };
         let others = names().filter(|name| *name != stage.name);
@@ -225,40 +224,45 @@ fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Sorts stages so that each follows the one it starts from, and otherwise keeps their order.
+/// Sorts stages so that each follows those that it needs, and otherwise keeps their order.
 fn in_order(mut rest: Vec<StageSpec>, problems: &mut Vec<Problem>) -> Vec<StageSpec> {
     let mut ordered: Vec<StageSpec> = vec![];
     loop {
         let ready = rest.iter().position(|stage| {
-            parent(stage).is_none_or(|from| !rest.iter().any(|other| other.name == from))
+            stage.needs().all(|needed| !rest.iter().any(|other| other.name == needed))
         });
         let Some(next) = ready else { break };
         ordered.push(rest.remove(next));
     }
     if let Some(first) = rest.first() {
         let circle = circle_from(first, &rest);
+        let is_in = |name: &str| circle.iter().any(|stage| stage.name == name);
+        // Or some of them average the others.
+        let starts = circle.iter().all(|stage| stage.from().is_some_and(is_in));
         let message = if circle.len() == 1 {
             format!("stage `{}` starts from itself", circle[0].name)
         } else {
             let names: Vec<String> =
                 circle.iter().map(|stage| format!("`{}`", stage.name)).collect();
-            format!("stages start from each other in a cycle: {} → {}", names.join(" → "), names[0])
+            let what = if starts { "start from" } else { "need the weights of" };
+            format!("stages {what} each other in a cycle: {} → {}", names.join(" → "), names[0])
         };
         let problem = Problem::new(Code::StageCycle, from_path(circle[0]), message);
-        problems.push(
-            problem
-                .hint("make one of them start from another stage, or put it first without `from`"),
-        );
+        problems.push(problem.hint(if starts {
+            "make one of them start from another stage, or put it first without `from`"
+        } else {
+            "leave one of them out of `soup`"
+        }));
     }
     ordered
 }
 
-/// The cycle that is reached by following `from`.
+/// The cycle that is reached by following the stages that each one needs.
 fn circle_from<'a>(start: &'a StageSpec, stages: &'a [StageSpec]) -> Vec<&'a StageSpec> {
     let mut seen = vec![start];
     let mut stage = start;
-    while let Some(from) = parent(stage)
-        && let Some(following) = stages.iter().find(|other| other.name == from)
+    while let Some(following) =
+        stage.needs().find_map(|needed| stages.iter().find(|other| other.name == needed))
     {
         if let Some(position) = seen.iter().position(|earlier| earlier.name == following.name) {
             seen.drain(..position);

@@ -20,10 +20,12 @@ const DATASET: &str = "image_size";
 const MODEL: &str = "base";
 const TRAIN: &str = "early_stopping";
 const FOCAL: &str = "gamma";
+/// A stage that fits the head.
+const FIT: &str = "prototypes";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
 
-const SLIPS: [Slip; 44] = [
+const SLIPS: [Slip; 49] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -227,12 +229,40 @@ const SLIPS: [Slip; 44] = [
     Slip {
         home: TRAIN,
         names: &["swa", "model_soup", "greedy_soup", "average_checkpoints", "top_k_average"],
-        hint: "write `soup: { epochs: 3 }`",
+        hint: "write `soup: { epochs: 3 }`, or `soup: { with: [STAGE] }` for the weights of other stages",
     },
     Slip {
         home: TRAIN,
         names: &["class_weight", "sample_weight", "pos_weight", "weighted_loss", "cls_pw"],
         hint: "write `class_weights: balanced`",
+    },
+    Slip {
+        home: PIPELINE,
+        names: &["budget", "time_limit", "max_time", "time_budget"],
+        hint: "pass the time on the command line: `alpaca-run PIPELINE --budget 10min` records the \
+               numbers of epochs that fit into it",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["budget", "time_limit", "max_time", "time_budget"],
+        hint: "pass the time on the command line: `alpaca-run PIPELINE --budget 10min` records the \
+               numbers of epochs that fit into it",
+    },
+    Slip {
+        home: FIT,
+        names: &["nearest_centroid", "nearest_class_mean", "ncm", "prototypical", "lda"],
+        hint: "write `prototypes: {}`",
+    },
+    Slip {
+        home: FIT,
+        names: &["knn", "k_nearest_neighbors", "nearest_neighbors", "n_neighbors"],
+        hint: "a head has no memory of single images; write `prototypes: {}`, the distances to the \
+               mean of each class, or leave it out for logistic regression",
+    },
+    Slip {
+        home: FIT,
+        names: &["logistic_regression", "linear_probe", "svm", "linear_svm"],
+        hint: "write `logistic: {}`",
     },
     Slip {
         home: FOCAL,

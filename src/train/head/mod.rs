@@ -1,10 +1,11 @@
-//! Fits a head to the features of all training images at once: logistic regression or ridge
-//! regression, in double precision and a fixed order of sums. Or only its temperature, to the outputs of
-//! validation images.
+//! Fits a head to the features of all training images at once: logistic regression, ridge regression or
+//! the nearest class mean, in double precision and a fixed order of sums. Or only its temperature, to the
+//! outputs of validation images.
 #![expect(clippy::inline_always, reason = "loops are compiled for each instruction set")]
 
 mod link;
 mod newton;
+mod prototypes;
 mod rows;
 pub mod temperature;
 
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 
 pub use self::link::Link;
 use self::newton::{Problem, Solution};
+use self::prototypes::Prototypes;
 pub use self::rows::Rows;
 use self::rows::Standardized;
 use crate::base::cancel::Cancel;
@@ -59,22 +61,40 @@ pub struct Head {
     pub kernel: Vec<f64>,
     /// Biases, `[outputs]`.
     pub bias: Vec<f64>,
-    /// The strength of the penalty.
-    pub l2: f64,
+    /// The strength of the penalty, if there is one.
+    pub l2: Option<f64>,
     /// The strengths that were compared, with the loss of each in cross-validation. Empty if it was
     /// given.
     pub compared: Vec<(f64, f64)>,
+    /// The outputs for each row of the head that was fitted to the other parts. `None` for rows of
+    /// parts that were left out of the cross-validation.
+    pub held_out: Vec<Option<Vec<f64>>>,
 }
 
-/// Minimizes the mean loss plus `l2 / 2` times the sum of the squared weights of standardized
-/// features, as scikit-learn does after a `StandardScaler` with `C = 1 / (n l2)`. Biases have no
-/// penalty.
+/// How a head is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// By minimizing the loss with a penalty of this strength.
+    Penalized(L2),
+    /// By the means of the classes.
+    Prototypes,
+}
+
+/// Fits a head. With a penalty, it minimizes the mean loss plus `l2 / 2` times the sum of the squared
+/// weights of standardized features, as scikit-learn does after a `StandardScaler` with
+/// `C = 1 / (n l2)`. Biases have no penalty.
 ///
 /// Returns `None` if it was canceled.
 ///
 /// # Panics
-/// When no example has a weight, or there is not one target, weight and part for each row.
-pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -> Option<Head> {
+/// When no example has a weight, or there is not one target, weight and part for each row. When
+/// prototypes are for anything but images of one class.
+pub fn fit(
+    examples: Examples<'_>,
+    n_outputs: usize,
+    readout: Readout,
+    method: Method,
+) -> Option<Head> {
     let Examples { rows, targets, weights, folds, n_folds, cancel } = examples;
     assert!(weights.iter().any(|weight| *weight > 0.0), "some example has a weight");
     assert!(rows.n() > 0 && [targets.len(), weights.len(), folds.len()] == [rows.n(); 3]);
@@ -90,70 +110,139 @@ pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -
         n_outputs,
         cancel,
     };
-    let compared = match l2 {
-        L2::Fixed(_) => vec![],
-        L2::Auto => compare(&problem, folds, n_folds),
+    let found = match method {
+        Method::Penalized(l2) => penalized(&problem, folds, n_folds, l2),
+        Method::Prototypes => {
+            assert!(readout == Readout::Softmax, "an image has one class");
+            let Prototypes { weights, biases, held_out } =
+                prototypes::fit(&problem, folds, n_folds);
+            let compared = Compared { losses: vec![], held_out };
+            Found { weights, biases, l2: None, compared }
+        }
     };
-    let best = compared.iter().copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
-    let l2 = match (l2, best) {
-        (L2::Fixed(l2), _) | (L2::Auto, Some((l2, _))) => l2,
-        (L2::Auto, None) => 1.0,
-    };
-    let mut solution = newton::solve(&problem, l2, TOLERANCE * l2.min(1.0), None);
-    if link == Link::Softmax {
-        // What all outputs have in common does not matter.
-        let mean = solution.biases.iter().sum::<f64>() / n_outputs as f64;
-        solution.biases.iter_mut().for_each(|bias| *bias -= mean);
-    }
-    let (kernel, bias) = standardized.unstandardized(&solution.weights, &solution.biases);
-    (!cancel.is_set()).then_some(Head { kernel, bias, l2, compared })
+    let Found { weights, biases, l2, compared } = found;
+    let (kernel, bias) = standardized.unstandardized(&weights, &biases);
+    let Compared { losses: compared, held_out } = compared;
+    (!cancel.is_set()).then_some(Head { kernel, bias, l2, compared, held_out })
 }
 
-/// The loss of each strength on images that it was not fitted to.
-fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, f64)> {
+/// A head for standardized features: weights `[outputs, columns]` and biases `[outputs]`.
+struct Found {
+    weights: Vec<f64>,
+    biases: Vec<f64>,
+    l2: Option<f64>,
+    compared: Compared,
+}
+
+/// The head with the lowest loss and a penalty.
+fn penalized(problem: &Problem<'_>, folds: &[usize], n_folds: usize, l2: L2) -> Found {
+    let n = problem.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
+    let is_large = folds.len().saturating_mul(problem.n_columns) > LARGE;
+    let mut compared = match l2 {
+        L2::Auto => {
+            let strengths = STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0);
+            compare(problem, folds, if is_large { 1 } else { n_folds }, n_folds, strengths)
+        }
+        L2::Fixed(_) if is_large => Compared { losses: vec![], held_out: vec![None; folds.len()] },
+        L2::Fixed(l2) => compare(problem, folds, n_folds, n_folds, std::iter::once(l2)),
+    };
+    let best = compared.losses.iter().copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
+    let l2 = match (l2, best) {
+        (L2::Fixed(l2), _) => {
+            compared.losses.clear();
+            l2
+        }
+        (L2::Auto, Some((l2, _))) => l2,
+        (L2::Auto, None) => 1.0,
+    };
+    let Solution { weights, mut biases, .. } =
+        newton::solve(problem, l2, TOLERANCE * l2.min(1.0), None);
+    if problem.link == Link::Softmax {
+        // What all outputs have in common does not matter.
+        let mean = biases.iter().sum::<f64>() / problem.n_outputs as f64;
+        biases.iter_mut().for_each(|bias| *bias -= mean);
+    }
+    Found { weights, biases, l2: Some(l2), compared }
+}
+
+/// The strengths of a penalty in a cross-validation.
+struct Compared {
+    /// Each with its loss on images that the head was not fitted to.
+    losses: Vec<(f64, f64)>,
+    /// The outputs for each row of the head that was fitted to the other parts, with the best strength.
+    held_out: Vec<Option<Vec<f64>>>,
+}
+
+/// Compares strengths, each on images that the head was not fitted to: those of the first `most` parts
+/// with which that is possible.
+fn compare(
+    problem: &Problem<'_>,
+    folds: &[usize],
+    most: usize,
+    n_folds: usize,
+    strengths: impl Iterator<Item = f64>,
+) -> Compared {
     // The weights of the images for which it holds.
     let weights_where = |holds: &dyn Fn(usize) -> bool| -> Vec<f64> {
         let weights = problem.weights.iter().zip(folds);
         weights.map(|(weight, of)| if holds(*of) { *weight } else { 0.0 }).collect()
     };
     let is_some = |weights: &Vec<f64>| weights.iter().any(|weight| *weight > 0.0);
-    let has_all = |[part, held_out]: &[Vec<f64>; 2]| problem.has_all_classes(part, held_out);
-    let is_large = folds.len().saturating_mul(problem.n_columns) > LARGE;
+    let has_all = |part: &Part| problem.has_all_classes(&part.fitted, &part.held_out);
     // With few groups, a fold may be empty, or have all images of a class.
-    let used = (0..n_folds)
-        .map(|fold| [weights_where(&|of| of != fold), weights_where(&|of| of == fold)])
-        .filter(|weights| weights.iter().all(is_some) && has_all(weights))
-        .take(if is_large { 1 } else { n_folds });
-    let (parts, held_out): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
-        used.map(|[part, held_out]| (part, held_out)).unzip();
+    let parts: Vec<Part> = (0..n_folds)
+        .map(|fold| Part {
+            fold,
+            fitted: weights_where(&|of| of != fold),
+            held_out: weights_where(&|of| of == fold),
+        })
+        .filter(|part| is_some(&part.fitted) && is_some(&part.held_out) && has_all(part))
+        .take(most)
+        .collect();
+    let mut compared = Compared { losses: vec![], held_out: vec![None; folds.len()] };
     if parts.is_empty() {
-        return vec![];
+        return compared;
     }
-    let n = problem.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
     let mut warm: Vec<Option<Solution>> = vec![None; parts.len()];
-    let mut compared: Vec<(f64, f64)> = vec![];
     let mut n_worse = 0;
-    for l2 in STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0) {
+    for l2 in strengths {
         warm = warm
             .into_par_iter()
             .zip(&parts)
-            .map(|(start, weights)| {
-                let part = Problem { weights, ..*problem };
+            .map(|(start, part)| {
+                let part = Problem { weights: &part.fitted, ..*problem };
                 Some(newton::solve(&part, l2, ROUGH, start))
             })
             .collect();
-        let losses = warm.iter().flatten().zip(&held_out).map(|(solution, weights)| {
-            let sum: f64 = weights.iter().sum();
-            (Problem { weights, ..*problem }.loss(&solution.outputs) * sum, sum)
+        let losses = warm.iter().flatten().zip(&parts).map(|(solution, Part { held_out, .. })| {
+            let sum: f64 = held_out.iter().sum();
+            (Problem { weights: held_out, ..*problem }.loss(&solution.outputs) * sum, sum)
         });
         let (loss, n) = losses.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
         let loss = problem.shown(loss / n);
-        let is_better = compared.iter().all(|(_, other)| loss < *other);
-        compared.push((l2, loss));
+        let is_better = compared.losses.iter().all(|(_, other)| loss < *other);
+        compared.losses.push((l2, loss));
+        if is_better {
+            for (solution, Part { fold, .. }) in warm.iter().flatten().zip(&parts) {
+                let rows = solution.outputs.chunks_exact(problem.n_outputs).zip(folds).enumerate();
+                for (row, (outputs, _)) in rows.filter(|(_, (_, of))| *of == fold) {
+                    compared.held_out[row] = Some(outputs.to_vec());
+                }
+            }
+        }
         n_worse = if is_better { 0 } else { n_worse + 1 };
         if n_worse == PATIENCE {
             break;
         }
     }
     compared
+}
+
+/// A part of a cross-validation, with the weights of all rows.
+struct Part {
+    fold: usize,
+    /// Those that the head is fitted to.
+    fitted: Vec<f64>,
+    /// Those that are left out.
+    held_out: Vec<f64>,
 }
