@@ -23,6 +23,7 @@ mod augmentation;
 mod bad_datasets;
 mod batch_norm;
 mod browser;
+mod budget;
 mod build_digest;
 mod data_command;
 mod datasets;

@@ -1,11 +1,13 @@
 //! The command line: its commands, arguments and options.
 
 mod mistakes;
+mod period;
 mod runs;
 mod tools;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
@@ -265,7 +267,7 @@ pub(in crate::cli) enum Command {
 }
 
 /// A pipeline file with overrides.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct PipelineArguments {
     /// Pipeline file (YAML)
     #[arg(value_name = "PIPELINE", value_hint = ValueHint::FilePath)]
@@ -279,6 +281,9 @@ pub(in crate::cli) struct PipelineArguments {
 pub(in crate::cli) struct RunArguments {
     #[command(flatten)]
     pub(in crate::cli) pipeline: PipelineArguments,
+    /// Change the epochs of all stages so that the run takes about this time, as in 90s, 10min or 1h30min
+    #[arg(long, value_name = "TIME", value_parser = period::parse)]
+    pub(in crate::cli) budget: Option<Duration>,
     /// Directory in which run directories are created
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) runs_dir: PathBuf,

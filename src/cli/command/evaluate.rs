@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::members::Runs;
-use super::run::caches;
+use super::sessions::caches;
 use super::thresholds;
 use super::{check_order, json_text, on_threads};
 use crate::base::names;

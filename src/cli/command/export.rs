@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::members::Runs;
-use super::run::caches;
+use super::sessions::caches;
 use super::{check_directory, on_threads};
 use crate::base::fs;
 use crate::base::tally::Tally;

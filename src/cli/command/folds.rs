@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::run::{failure, perform, session};
+use super::run::{failure, perform};
+use super::sessions::session;
 use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::fs;
 use crate::base::names;

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(super) mod bench;
+mod budget;
 pub(super) mod cache;
 pub(super) mod check;
 pub(super) mod data;
@@ -24,6 +25,7 @@ mod members;
 mod runs_differ;
 mod thresholds;
 pub(super) mod schema;
+mod sessions;
 mod arms;
 pub(super) mod sweep;
 pub(super) mod verify;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::run::session;
+use super::sessions::session;
 use super::{Fetching, json_text, on_threads, pipeline_directory, select};
 use crate::base::text;
 use crate::cache::records::Fit;

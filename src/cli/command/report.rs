@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::run::caches;
+use super::sessions::caches;
 use super::{check_directory, on_threads, open_trained};
 use crate::base::fs;
 use crate::base::names;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::prepare_recorded;
-use super::run::{perform, session};
+use super::run::perform;
+use super::sessions::session;
 use crate::base::fs;
 use crate::base::names;
 use crate::base::tally::Tally;

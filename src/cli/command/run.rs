@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use super::{Fetching, on_threads, pipeline_directory, select};
-use crate::base::cancel::Cancel;
+use super::sessions::session;
+use super::{Fetching, budget, on_threads, pipeline_directory, select};
 use crate::base::names;
-use crate::base::tally::Tally;
-use crate::cache::pool::Pool;
 use crate::cli::args::RunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
@@ -20,7 +19,7 @@ use crate::event::Sinks;
 use crate::event::{EpochMetrics, Evaluated};
 use crate::exec::error::RunError;
 use crate::exec::run::checkpoint;
-use crate::exec::run::session::{Caches, FailedTask, RunReport, Session, Texts};
+use crate::exec::run::session::{FailedTask, RunReport, Session, Texts};
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
 use crate::spec::BestBy;
@@ -31,9 +30,13 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    let began = Instant::now();
     let fetching = Fetching::IfMissing(terminal);
-    let (loaded, prepared, options) =
-        select(&arguments.pipeline, &arguments.stages, settings, fetching)?;
+    let pipeline = match arguments.budget {
+        None => &arguments.pipeline,
+        Some(time) => &budget::within(arguments, (began, time), settings, terminal)?,
+    };
+    let (loaded, prepared, options) = select(pipeline, &arguments.stages, settings, fetching)?;
     if loaded.sweep.is_some() {
         let shown = shell_word(&arguments.pipeline.pipeline);
         terminal.note(&format!(
@@ -91,13 +94,6 @@ pub(super) fn perform(
     Ok(result)
 }
 
-/// Creates a session from the settings.
-pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
-    let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
-    let (features, tally) = (Pool::default(), Tally::default());
-    Session { pipeline_directory, n_threads, caches, features, cancel, hints: false, tally }
-}
-
 /// A run that failed before it had a directory, or that cannot be resumed.
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
@@ -133,11 +129,6 @@ fn shell_word(path: &Path) -> String {
         text if text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%=".contains(c)) => text,
         text => format!("'{}'", text.replace('\'', "'\\''")),
     }
-}
-
-/// The caches that a run may use.
-pub(super) fn caches(settings: &Settings) -> Caches {
-    Caches::below(settings.cache_dir.clone())
 }
 
 /// Whether the result of a run is shown with hints.

@@ -6,7 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::plan::render;
-use super::run::{failure, gives_hints, perform, session, summary};
+use super::run::{failure, gives_hints, perform, summary};
+use super::sessions::session;
 use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
