@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
 
-use super::document::{Entry, Node, NodeValue, Span};
+use super::document::{Entry, Node, NodeValue, Source, SourceKind, Span};
 use super::load::{self, Loaded, Rejected};
 use super::overrides;
 use crate::spec::Setting;
@@ -33,6 +33,25 @@ impl Loaded {
             overrides::set(&mut root, set, sources, &mut diagnostics);
         }
         load::of_tree(root, sources.to_vec(), &self.input, diagnostics)
+    }
+}
+
+impl Loaded {
+    /// An override, as written, of a value that the search replaces in every arm; with the key of the
+    /// search. `None` if there is none.
+    pub fn replaced_override(&self) -> Option<(&str, &str)> {
+        let (root, sweep) = (self.document.root(), self.sweep.as_ref()?);
+        let path = |key: &str| overrides::path_of(root, key);
+        let overrides = self.document.sources().iter();
+        let overrides = overrides.filter(|source| source.kind == SourceKind::Override);
+        let mut replaced = overrides.filter_map(|Source { text, .. }| {
+            let set = path(text.split('=').next()?)?;
+            let axis = sweep.over.iter().find(|axis| {
+                path(&axis.key).is_some_and(|axis| set.segments().starts_with(axis.segments()))
+            })?;
+            Some((text.as_str(), axis.key.as_str()))
+        });
+        replaced.next()
     }
 }
 

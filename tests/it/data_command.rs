@@ -75,6 +75,13 @@ fn augmented_images_are_shown_before_training() {
     assert_eq!(written.matches(">random_contrast<").count(), 6);
     assert_eq!(alpaca_run(&["data", &pipeline, "--augmented", &sheet]).code, Some(0));
     assert!(std::fs::read_to_string(&sheet).unwrap() == written);
+    // Mixtures of three images in two rows, whose shares add up with the image before.
+    let mixing = "stages.finetune.mixing={ mix_up: { alpha: 1.0 } }";
+    let mixed = ["data", &pipeline, "--augmented", &sheet, "-S", mixing];
+    assert_eq!(alpaca_run(&mixed).code, Some(0));
+    let written = std::fs::read_to_string(&sheet).unwrap();
+    assert_eq!(written.matches("<image ").count(), 48);
+    assert_eq!(written.matches(">mixed<").count(), 12);
     let nothing = ["data", &pipeline, "--augmented", &sheet, "-S", "augmentation=[]"];
     let said = alpaca_run(&nothing);
     assert_eq!(said.code, Some(2), "{}", said.out);

@@ -291,6 +291,28 @@ fn table_of_json(path: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// An override inside of a value that every arm replaces; one of a value around it is a base for the arms.
+#[test]
+fn an_override_of_what_the_arms_set_is_refused() {
+    let section = "\
+sweep:
+  over:
+    stages.transfer.train.optimizer: [{ sgd: {} }, { adam: {} }]
+";
+    let workshop = workshop(section);
+    for key in
+        ["stages.transfer.optimizer.adam.beta_1=0.8", "stages.transfer.optimizer={ sgd: {} }"]
+    {
+        let said = sweep(&workshop, "runs", &["--dry-run", "-S", key]);
+        assert_eq!(said.code, Some(2), "{}", said.out);
+        let expected = format!("`-S {key}` has no effect: every arm sets");
+        assert!(said.err.contains(&expected), "{}", said.err);
+    }
+    for key in ["stages.transfer={ train: { epochs: 2 } }", "stages.transfer.epochs=2"] {
+        done(&sweep(&workshop, "runs", &["--dry-run", "-S", key]));
+    }
+}
+
 /// Every other command takes the pipeline for what it is without the section.
 #[test]
 fn a_run_of_the_pipeline_ignores_the_sweep() {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::arms::{Arms, Preparing};
-use super::run::{failure, perform, session};
+use super::run::{failure, perform};
+use super::sessions::session;
 use super::{Fetching, load, on_threads, pipeline_directory};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
@@ -44,6 +45,7 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let loaded = load(&arguments.pipeline, settings)?;
     let Some(arms) = Arms::of(&loaded) else { return Err(nothing_to_vary(arguments)) };
+    check_overrides(&loaded)?;
     arms.check(&loaded, settings, Fetching::IfMissing(terminal))?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     signals::listen(&session.cancel);
@@ -95,6 +97,14 @@ fn nothing_to_vary(arguments: &SweepArguments) -> Failure {
                 .to_owned(),
         ],
     )
+}
+
+/// Refuses an override without effect.
+fn check_overrides(loaded: &Loaded) -> Result<(), Failure> {
+    let Some((text, key)) = loaded.replaced_override() else { return Ok(()) };
+    let error = anyhow::anyhow!("`-S {text}` has no effect: every arm sets `{key}` itself");
+    let hint = format!("leave it out, or change the values of `{key}` under `over` of `sweep`");
+    Err(Failure::usage_with(error, vec![hint]))
 }
 
 /// A sweep without a result.

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use alpaca_random::SeedStream;
 
+use crate::base::tensor::Tensor;
 use crate::dataset::augment::Augmenter;
+use crate::dataset::augment::mixing::Mixture;
 use crate::dataset::resize::Resizer;
 use crate::dataset::scan::{self, Candidate};
 use crate::dataset::{decode, thumbnail};
 use crate::exec::error::RunError;
 use crate::run_dir::html;
 use crate::run_dir::plot::sheet::{self, Tile};
-use crate::spec::{AugmentationSpec, PipelineSpec};
+use crate::spec::{AugmentationSpec, MixingSpec, PipelineSpec, StageSpec};
 
 /// The most images on a sheet.
 const MOST_IMAGES: usize = 3;
@@ -19,9 +21,9 @@ const MOST_IMAGES: usize = 3;
 /// Images in a row of the sheet.
 const IN_A_ROW: u64 = 6;
 
-/// Draws a sheet, as SVG: some images with versions that the changes of each stage make of them, and
-/// one image with versions that each change alone makes. `None` if no stage changes images, or if
-/// no image can be read.
+/// Draws a sheet, as SVG: some images with versions that the changes of each stage make of them, one
+/// image with versions that each change alone makes, and mixtures of images. `None` if no stage changes
+/// or mixes images, or if no image can be read.
 ///
 /// # Errors
 /// When the dataset cannot be listed.
@@ -32,6 +34,12 @@ pub fn sheet(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Option<String>
         if !changes.is_empty() && lists.iter().all(|(_, others)| *others != changes) {
             lists.push((&stage.name, changes));
         }
+    }
+    let mut mixings: Vec<(&StageSpec, MixingSpec)> = vec![];
+    for stage in &spec.stages {
+        let mixing = stage.train().and_then(|train| train.mixing);
+        let is_new = |mixing: &MixingSpec| mixings.iter().all(|(_, other)| other != mixing);
+        mixings.extend(mixing.filter(is_new).map(|mixing| (stage, mixing)));
     }
     let listing = scan::list(&spec.dataset, cache)?;
     let stream = SeedStream::new(spec.seed).child("sheet");
@@ -54,7 +62,16 @@ pub fn sheet(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Option<String>
             tiles.extend(changes.iter().flat_map(alone));
         }
     }
-    let summary = "some images as training sees them, then one with each change alone";
+    for &(stage, mixing) in &mixings {
+        let changes = spec.augmentation_of(stage).0;
+        let name = if mixings.len() > 1 { &stage.name } else { "mixed" };
+        tiles.extend(mixed(&images, changes, mixing, name));
+    }
+    let summary = if mixings.is_empty() {
+        "some images as training sees them, then one with each change alone"
+    } else {
+        "some images as training sees them, one with each change alone, and mixtures of images"
+    };
     Ok((!tiles.is_empty()).then(|| sheet::render("Augmentation", summary, &tiles)))
 }
 
@@ -65,6 +82,46 @@ fn pixels(candidate: &Candidate, spec: &PipelineSpec) -> Option<Vec<u8>> {
     }
     let image = decode::decode(&candidate.read().ok()?, spec.dataset.alpha).ok()?;
     Some(Resizer::of(spec.dataset.pixels()).resize(&image))
+}
+
+/// Two rows of mixtures of images, as the stage would make them of a batch that it mixes.
+fn mixed(
+    images: &[Image<'_>],
+    changes: &[AugmentationSpec],
+    mixing: MixingSpec,
+    name: &str,
+) -> Vec<Tile> {
+    let [first, _, ..] = images else { return vec![] };
+    let size = first.spec.dataset.image_size;
+    let always = MixingSpec { probability: 1.0, ..mixing };
+    let n_batches = (2 * IN_A_ROW).div_ceil(images.len() as u64);
+    let tiles = (0..n_batches).flat_map(|version| {
+        let stream = first.stream.child("mixing").at(version);
+        let mut values = vec![];
+        for image in images {
+            let mut one = vec![];
+            let mut augmenter = Augmenter::new(changes, size);
+            augmenter.apply(&image.pixels, &mut one, image.stream.at(version));
+            values.extend(one);
+        }
+        let mut batch = Tensor::new(&[images.len(), size.height, size.width, 3], values);
+        let mixture = Mixture::draw(&always, size, stream);
+        let share = mixture.as_ref().map_or(1.0, |mixture| mixture.share);
+        mixture.iter().for_each(|mixture| mixture.apply(&mut batch));
+        let len = batch.values().len() / images.len();
+        let rows: Vec<Vec<f32>> = batch.values().chunks_exact(len).map(<[f32]>::to_vec).collect();
+        let caption = format!("{:.0} % its own", 100.0 * share);
+        images
+            .iter()
+            .zip(rows)
+            .map(move |(image, values)| image.tile(&bytes(&values), [name, &caption]))
+    });
+    tiles.take(2 * IN_A_ROW as usize).collect()
+}
+
+/// Whole numbers from 0 to 255 of pixels.
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().map(|&value| (value + 0.5) as u8).collect()
 }
 
 struct Image<'a> {
@@ -85,9 +142,7 @@ impl Image<'_> {
         let mut values = vec![];
         (0..IN_A_ROW).map(move |version| {
             augmenter.apply(&self.pixels, &mut values, self.stream.at(version));
-            // Whole numbers from 0 to 255.
-            let pixels: Vec<u8> = values.iter().map(|&value| (value + 0.5) as u8).collect();
-            self.tile(&pixels, lines)
+            self.tile(&bytes(&values), lines)
         })
     }
 

@@ -10,6 +10,8 @@ use rayon::prelude::*;
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::base::target::Target;
+use crate::base::tensor::Tensor;
+use crate::dataset::augment::mixing::Mixture;
 use crate::dataset::decode;
 use crate::dataset::examine::{self, Dataset};
 use crate::dataset::known::KnownImages;
@@ -25,7 +27,9 @@ use crate::metrics::rates;
 use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
-use crate::spec::{AugmentationSpec, DatasetSource, PipelineSpec, StageSpec};
+use crate::spec::{
+    AugmentationSpec, DatasetSource, ImageSize, MixingSpec, PipelineSpec, StageSpec,
+};
 use crate::train::goal::Goal;
 use crate::train::readout::Readout;
 
@@ -239,6 +243,9 @@ impl StageBench<'_> {
             Phase::new(Some(&self.stage.name), name, n, times, multiply_adds)
         };
         let mut phases = vec![];
+        if let Some(mixing) = self.stage.train().and_then(|train| train.mixing) {
+            phases.push(phase("mixing", mixing_times(mixing, &batch.images, least)?, None));
+        }
         if !cut.frozen.is_empty() {
             let times = repeated(least, || {
                 features = extractor.extract(&batch)?;
@@ -283,6 +290,25 @@ impl StageBench<'_> {
         phases.push(phase("whole step", times, Some(all)));
         Ok(phases)
     }
+}
+
+/// The durations of mixing a batch of images, each time in another way.
+fn mixing_times(
+    spec: MixingSpec,
+    images: &Tensor,
+    least: Duration,
+) -> Result<Vec<Duration>, RunError> {
+    let always = MixingSpec { probability: 1.0, ..spec };
+    let &[_, height, width, _] = images.shape() else { unreachable!("images have four axes") };
+    let (size, stream) = (ImageSize { height, width }, SeedStream::new(0));
+    let mut images = images.clone();
+    let mut version = 0;
+    repeated(least, || {
+        version += 1;
+        let mixture = Mixture::draw(&always, size, stream.at(version));
+        mixture.iter().for_each(|mixture| mixture.apply(&mut images));
+        Ok(())
+    })
 }
 
 fn multiply_adds(units: &[Unit]) -> f64 {
