@@ -131,6 +131,11 @@ pub struct HalvingSpec {
     pub epochs: Vec<usize>,
 }
 
+impl HalvingSpec {
+    /// The number of arms in the last round that there are at least.
+    pub const LEAST_IN_ROUND: usize = 2;
+}
+
 /// What arms are ranked and compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,8 +10,6 @@ use crate::spec::{HalvingSpec, SearchSpec, SweepSpec, ValuesSpec};
 
 /// The most arms of a search by results that are random, before the first that is not.
 const MOST_AT_RANDOM: usize = 10;
-/// The number of arms in the last round of a halving search that there are at least.
-const LEAST_IN_ROUND: usize = 2;
 
 /// An arm as it runs in a round.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -120,7 +118,7 @@ fn halve(sweep: &SweepSpec, halving: &HalvingSpec, rounds: &[Vec<Tried>]) -> Vec
 
 /// The number of arms after a round.
 fn next_size(n: usize, keep: usize) -> usize {
-    n.div_ceil(keep).max(LEAST_IN_ROUND).min(n)
+    n.div_ceil(keep).max(HalvingSpec::LEAST_IN_ROUND).min(n)
 }
 
 /// The number of arms in each round of a halving search that begins with `n`.

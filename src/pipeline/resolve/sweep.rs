@@ -55,6 +55,7 @@ pub(in crate::pipeline) fn resolve(
     check_seeds(&sweep, &at, problems);
     check_axes(&sweep, &at, problems);
     check_number(&sweep, &at, problems);
+    check_halving(&sweep, &at, problems);
     sweep
 }
 
@@ -254,6 +255,23 @@ fn is_same(key: &str, epochs: &str) -> bool {
 }
 
 /// Reports more arms or runs than are allowed, and ranges that a grid cannot have.
+/// Reports a halving search that would run all arms in every round.
+fn check_halving(sweep: &SweepSpec, at: &KeyPath, problems: &mut Vec<Problem>) {
+    let SearchSpec::Halving(HalvingSpec { random, .. }) = &sweep.search else { return };
+    let listed = |axis: &AxisSpec| match &axis.values {
+        ValuesSpec::OneOf(values) => values.len(),
+        ValuesSpec::Between { .. } => usize::MAX,
+    };
+    let n_combinations = sweep.over.iter().map(listed).fold(1_usize, usize::saturating_mul);
+    let n = random.map_or(n_combinations, |(arms, _)| arms);
+    if n <= HalvingSpec::LEAST_IN_ROUND {
+        let message =
+            format!("halving stops none of {}: the last round has two", text::count(n, "arm"));
+        let problem = Problem::new(Code::Conflict, at.key("search"), message);
+        problems.push(problem.hint("write `search: grid`, or give it more arms"));
+    }
+}
+
 fn check_number(sweep: &SweepSpec, at: &KeyPath, problems: &mut Vec<Problem>) {
     let mut n_combinations = 1_usize;
     let mut is_endless = false;
