@@ -1,11 +1,15 @@
 //! Fits a head to the features of all training images at once: logistic regression or ridge
-//! regression, in double precision and a fixed order of sums. Or only its temperature, to the outputs of
-//! validation images.
+//! regression, with gradients in double precision and sums in a fixed order. Or only its temperature, to
+//! the outputs of validation images.
 #![expect(clippy::inline_always, reason = "loops are compiled for each instruction set")]
 
+mod block;
 mod link;
 mod newton;
+mod passes;
 mod rows;
+mod sample;
+mod strengths;
 pub mod temperature;
 
 use rayon::prelude::*;
@@ -14,6 +18,8 @@ pub use self::link::Link;
 use self::newton::{Problem, Solution};
 pub use self::rows::Rows;
 use self::rows::Standardized;
+use self::sample::Sample;
+use self::strengths::near_the_best;
 use crate::base::cancel::Cancel;
 use crate::base::target::Target;
 use crate::spec::L2;
@@ -79,19 +85,21 @@ pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -
     assert!(weights.iter().any(|weight| *weight > 0.0), "some example has a weight");
     assert!(rows.n() > 0 && [targets.len(), weights.len(), folds.len()] == [rows.n(); 3]);
     let link = Link::of(readout, n_outputs);
-    let standardized = Standardized::of(&rows, weights);
-    drop(rows);
+    let are_many = Sample::pays(rows.n(), rows.n_columns(), n_outputs);
+    let standardized = Standardized::of(rows, weights, are_many);
+    let features = standardized.features();
+    let sample = are_many.then(|| Sample::of(features, weights));
     let problem = Problem {
-        features: standardized.features(),
-        n_columns: standardized.n_columns(),
+        features,
+        sample: sample.as_ref(),
         targets: &link.targets(targets, readout),
         weights,
         link,
         n_outputs,
         cancel,
     };
-    let compared = match l2 {
-        L2::Fixed(_) => vec![],
+    let (compared, start) = match l2 {
+        L2::Fixed(_) => (vec![], None),
         L2::Auto => compare(&problem, folds, n_folds),
     };
     let best = compared.iter().copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
@@ -99,7 +107,7 @@ pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -
         (L2::Fixed(l2), _) | (L2::Auto, Some((l2, _))) => l2,
         (L2::Auto, None) => 1.0,
     };
-    let mut solution = newton::solve(&problem, l2, TOLERANCE * l2.min(1.0), None);
+    let mut solution = newton::solve(&problem, l2, TOLERANCE * l2.min(1.0), start);
     if link == Link::Softmax {
         // What all outputs have in common does not matter.
         let mean = solution.biases.iter().sum::<f64>() / n_outputs as f64;
@@ -109,8 +117,13 @@ pub fn fit(examples: Examples<'_>, n_outputs: usize, readout: Readout, l2: L2) -
     (!cancel.is_set()).then_some(Head { kernel, bias, l2, compared })
 }
 
-/// The loss of each strength on images that it was not fitted to.
-fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, f64)> {
+/// The loss of each strength on images that it was not fitted to. And, of many images, the solution for
+/// the best one: that for all images is near.
+fn compare(
+    problem: &Problem<'_>,
+    folds: &[usize],
+    n_folds: usize,
+) -> (Vec<(f64, f64)>, Option<Solution>) {
     // The weights of the images for which it holds.
     let weights_where = |holds: &dyn Fn(usize) -> bool| -> Vec<f64> {
         let weights = problem.weights.iter().zip(folds);
@@ -118,7 +131,7 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
     };
     let is_some = |weights: &Vec<f64>| weights.iter().any(|weight| *weight > 0.0);
     let has_all = |[part, held_out]: &[Vec<f64>; 2]| problem.has_all_classes(part, held_out);
-    let is_large = folds.len().saturating_mul(problem.n_columns) > LARGE;
+    let is_large = folds.len().saturating_mul(problem.features.n_columns()) > LARGE;
     // With few groups, a fold may be empty, or have all images of a class.
     let used = (0..n_folds)
         .map(|fold| [weights_where(&|of| of != fold), weights_where(&|of| of == fold)])
@@ -127,13 +140,22 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
     let (parts, held_out): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
         used.map(|[part, held_out]| (part, held_out)).unzip();
     if parts.is_empty() {
-        return vec![];
+        return (vec![], None);
     }
     let n = problem.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
     let mut warm: Vec<Option<Solution>> = vec![None; parts.len()];
     let mut compared: Vec<(f64, f64)> = vec![];
     let mut n_worse = 0;
-    for l2 in STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0) {
+    let mut best = None;
+    let strengths: Vec<f64> = STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0).collect();
+    let n_sampled = (LARGE / problem.features.n_columns()).max(1);
+    let (strengths, patience) = if folds.len() > 3 * n_sampled {
+        let weights = [&parts[0][..], &held_out[0]];
+        (near_the_best(problem, weights, &strengths, n_sampled, PATIENCE), 1)
+    } else {
+        (&strengths[..], PATIENCE)
+    };
+    for &l2 in strengths {
         warm = warm
             .into_par_iter()
             .zip(&parts)
@@ -151,9 +173,12 @@ fn compare(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Vec<(f64, 
         let is_better = compared.iter().all(|(_, other)| loss < *other);
         compared.push((l2, loss));
         n_worse = if is_better { 0 } else { n_worse + 1 };
-        if n_worse == PATIENCE {
+        if n_worse == patience {
             break;
         }
+        if is_large && is_better {
+            best.clone_from(&warm[0]);
+        }
     }
-    compared
+    (compared, best)
 }
