@@ -1,21 +1,26 @@
 //! Fits a head to the features of all training images at once: logistic regression, ridge regression or
-//! the nearest class mean, in double precision and a fixed order of sums. Or only its temperature, to the
-//! outputs of validation images.
+//! the nearest class mean, with gradients in double precision and sums in a fixed order. Or only its
+//! temperature, to the outputs of validation images.
 #![expect(clippy::inline_always, reason = "loops are compiled for each instruction set")]
 
+mod block;
+mod cross_validation;
 mod link;
 mod newton;
+mod passes;
 mod prototypes;
 mod rows;
+mod sample;
+mod strengths;
 pub mod temperature;
 
-use rayon::prelude::*;
-
+use self::cross_validation::{Compared, compare};
 pub use self::link::Link;
 use self::newton::{Problem, Solution};
 use self::prototypes::Prototypes;
 pub use self::rows::Rows;
 use self::rows::Standardized;
+use self::sample::Sample;
 use crate::base::cancel::Cancel;
 use crate::base::target::Target;
 use crate::spec::L2;
@@ -99,11 +104,13 @@ pub fn fit(
     assert!(weights.iter().any(|weight| *weight > 0.0), "some example has a weight");
     assert!(rows.n() > 0 && [targets.len(), weights.len(), folds.len()] == [rows.n(); 3]);
     let link = Link::of(readout, n_outputs);
-    let standardized = Standardized::of(&rows, weights);
-    drop(rows);
+    let are_many = Sample::pays(rows.n(), rows.n_columns(), n_outputs);
+    let standardized = Standardized::of(rows, weights, are_many);
+    let features = standardized.features();
+    let sample = are_many.then(|| Sample::of(features, weights));
     let problem = Problem {
-        features: standardized.features(),
-        n_columns: standardized.n_columns(),
+        features,
+        sample: sample.as_ref(),
         targets: &link.targets(targets, readout),
         weights,
         link,
@@ -116,13 +123,13 @@ pub fn fit(
             assert!(readout == Readout::Softmax, "an image has one class");
             let Prototypes { weights, biases, held_out } =
                 prototypes::fit(&problem, folds, n_folds);
-            let compared = Compared { losses: vec![], held_out };
+            let compared = Compared { losses: vec![], held_out, solution: None };
             Found { weights, biases, l2: None, compared }
         }
     };
     let Found { weights, biases, l2, compared } = found;
     let (kernel, bias) = standardized.unstandardized(&weights, &biases);
-    let Compared { losses: compared, held_out } = compared;
+    let Compared { losses: compared, held_out, .. } = compared;
     (!cancel.is_set()).then_some(Head { kernel, bias, l2, compared, held_out })
 }
 
@@ -136,15 +143,15 @@ struct Found {
 
 /// The head with the lowest loss and a penalty.
 fn penalized(problem: &Problem<'_>, folds: &[usize], n_folds: usize, l2: L2) -> Found {
-    let n = problem.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
-    let is_large = folds.len().saturating_mul(problem.n_columns) > LARGE;
+    let is_large = folds.len().saturating_mul(problem.features.n_columns()) > LARGE;
     let mut compared = match l2 {
         L2::Auto => {
-            let strengths = STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0);
-            compare(problem, folds, if is_large { 1 } else { n_folds }, n_folds, strengths)
+            let n = problem.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
+            let strengths: Vec<f64> = STRENGTHS.into_iter().filter(|l2| l2 * n >= 1.0).collect();
+            compare(problem, (folds, n_folds), is_large, &strengths)
         }
-        L2::Fixed(_) if is_large => Compared { losses: vec![], held_out: vec![None; folds.len()] },
-        L2::Fixed(l2) => compare(problem, folds, n_folds, n_folds, std::iter::once(l2)),
+        L2::Fixed(_) if is_large => Compared::nothing(folds.len()),
+        L2::Fixed(l2) => compare(problem, (folds, n_folds), false, &[l2]),
     };
     let best = compared.losses.iter().copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
     let l2 = match (l2, best) {
@@ -155,94 +162,13 @@ fn penalized(problem: &Problem<'_>, folds: &[usize], n_folds: usize, l2: L2) -> 
         (L2::Auto, Some((l2, _))) => l2,
         (L2::Auto, None) => 1.0,
     };
+    let start = compared.solution.take();
     let Solution { weights, mut biases, .. } =
-        newton::solve(problem, l2, TOLERANCE * l2.min(1.0), None);
+        newton::solve(problem, l2, TOLERANCE * l2.min(1.0), start);
     if problem.link == Link::Softmax {
         // What all outputs have in common does not matter.
         let mean = biases.iter().sum::<f64>() / problem.n_outputs as f64;
         biases.iter_mut().for_each(|bias| *bias -= mean);
     }
     Found { weights, biases, l2: Some(l2), compared }
-}
-
-/// The strengths of a penalty in a cross-validation.
-struct Compared {
-    /// Each with its loss on images that the head was not fitted to.
-    losses: Vec<(f64, f64)>,
-    /// The outputs for each row of the head that was fitted to the other parts, with the best strength.
-    held_out: Vec<Option<Vec<f64>>>,
-}
-
-/// Compares strengths, each on images that the head was not fitted to: those of the first `most` parts
-/// with which that is possible.
-fn compare(
-    problem: &Problem<'_>,
-    folds: &[usize],
-    most: usize,
-    n_folds: usize,
-    strengths: impl Iterator<Item = f64>,
-) -> Compared {
-    // The weights of the images for which it holds.
-    let weights_where = |holds: &dyn Fn(usize) -> bool| -> Vec<f64> {
-        let weights = problem.weights.iter().zip(folds);
-        weights.map(|(weight, of)| if holds(*of) { *weight } else { 0.0 }).collect()
-    };
-    let is_some = |weights: &Vec<f64>| weights.iter().any(|weight| *weight > 0.0);
-    let has_all = |part: &Part| problem.has_all_classes(&part.fitted, &part.held_out);
-    // With few groups, a fold may be empty, or have all images of a class.
-    let parts: Vec<Part> = (0..n_folds)
-        .map(|fold| Part {
-            fold,
-            fitted: weights_where(&|of| of != fold),
-            held_out: weights_where(&|of| of == fold),
-        })
-        .filter(|part| is_some(&part.fitted) && is_some(&part.held_out) && has_all(part))
-        .take(most)
-        .collect();
-    let mut compared = Compared { losses: vec![], held_out: vec![None; folds.len()] };
-    if parts.is_empty() {
-        return compared;
-    }
-    let mut warm: Vec<Option<Solution>> = vec![None; parts.len()];
-    let mut n_worse = 0;
-    for l2 in strengths {
-        warm = warm
-            .into_par_iter()
-            .zip(&parts)
-            .map(|(start, part)| {
-                let part = Problem { weights: &part.fitted, ..*problem };
-                Some(newton::solve(&part, l2, ROUGH, start))
-            })
-            .collect();
-        let losses = warm.iter().flatten().zip(&parts).map(|(solution, Part { held_out, .. })| {
-            let sum: f64 = held_out.iter().sum();
-            (Problem { weights: held_out, ..*problem }.loss(&solution.outputs) * sum, sum)
-        });
-        let (loss, n) = losses.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
-        let loss = problem.shown(loss / n);
-        let is_better = compared.losses.iter().all(|(_, other)| loss < *other);
-        compared.losses.push((l2, loss));
-        if is_better {
-            for (solution, Part { fold, .. }) in warm.iter().flatten().zip(&parts) {
-                let rows = solution.outputs.chunks_exact(problem.n_outputs).zip(folds).enumerate();
-                for (row, (outputs, _)) in rows.filter(|(_, (_, of))| *of == fold) {
-                    compared.held_out[row] = Some(outputs.to_vec());
-                }
-            }
-        }
-        n_worse = if is_better { 0 } else { n_worse + 1 };
-        if n_worse == PATIENCE {
-            break;
-        }
-    }
-    compared
-}
-
-/// A part of a cross-validation, with the weights of all rows.
-struct Part {
-    fold: usize,
-    /// Those that the head is fitted to.
-    fitted: Vec<f64>,
-    /// Those that are left out.
-    held_out: Vec<f64>,
 }

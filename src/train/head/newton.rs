@@ -2,26 +2,28 @@
 //! conjugate gradients (Nocedal and Wright 2006, algorithm 7.1).
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::block::{Real, dot};
 use super::link::{Link, Wanted};
-use super::rows::dot;
+use super::passes::Features;
+use super::sample::{Factor, Sample};
 use crate::base::cancel::Cancel;
 
 /// Most steps of Newton's method, and of conjugate gradients in each.
 const MOST_STEPS: usize = 100;
 const MOST_INNER: usize = 1000;
-/// Columns whose sums over rows are computed together.
-const BLOCK: usize = 64;
+/// Least residual of conjugate gradients in single precision, as a part of the gradient.
+const SINGLE: f64 = 1e-3;
 
 /// What is minimized: the mean loss over rows, plus the penalty.
 #[derive(Clone, Copy)]
 pub(super) struct Problem<'a> {
-    /// `[n, columns]`.
-    pub(super) features: &'a [f64],
-    pub(super) n_columns: usize,
+    pub(super) features: &'a Features,
+    /// Products over a sample of the rows, if there are many.
+    pub(super) sample: Option<&'a Sample>,
     /// The wanted outputs of each row.
     pub(super) targets: &'a [Wanted],
     /// The weight of each row.
@@ -47,10 +49,6 @@ pub(super) struct Solution {
 type Point = Vec<f64>;
 
 impl Problem<'_> {
-    fn n(&self) -> usize {
-        self.targets.len()
-    }
-
     /// Whether the rows with a weight in `part` have every class of those in `others`, where a row has
     /// one class.
     pub(super) fn has_all_classes(&self, part: &[f64], others: &[f64]) -> bool {
@@ -76,7 +74,7 @@ impl Problem<'_> {
     }
 
     fn n_weights(&self) -> usize {
-        self.n_outputs * self.n_columns
+        self.n_outputs * self.features.n_columns()
     }
 
     /// The mean loss of outputs `[n, outputs]`.
@@ -89,52 +87,6 @@ impl Problem<'_> {
         losses.sum::<f64>() / self.weights.iter().sum::<f64>()
     }
 
-    /// The outputs `[n, outputs]` at a point.
-    fn outputs(&self, point: &Point) -> Vec<f64> {
-        let (weights, biases) = point.split_at(self.n_weights());
-        let mut outputs = vec![0.0; self.n() * self.n_outputs];
-        let rows = self.features.par_chunks_exact(self.n_columns.max(1));
-        outputs.par_chunks_exact_mut(self.n_outputs).zip(rows).for_each(|(outputs, row)| {
-            pulp::Arch::new().dispatch(RowOutputs { row, weights, biases, outputs });
-        });
-        outputs
-    }
-
-    /// The sums over rows of `slopes` `[n, outputs]` times features, as a point. Rows are added in
-    /// their order.
-    fn sums(&self, slopes: &[f64]) -> Point {
-        let (d, k) = (self.n_columns, self.n_outputs);
-        let starts: Vec<usize> = (0..d).step_by(BLOCK).collect();
-        let blocks: Vec<Vec<f64>> = starts
-            .par_iter()
-            .map(|&start| {
-                let columns = start..d.min(start + BLOCK);
-                let mut sums = vec![0.0; k * columns.len()];
-                let (features, sums_of) = (self.features, &mut sums);
-                pulp::Arch::new().dispatch(BlockSums {
-                    features,
-                    d,
-                    columns,
-                    slopes,
-                    k,
-                    sums: sums_of,
-                });
-                sums
-            })
-            .collect();
-        let mut point = vec![0.0; k * d + k];
-        for (start, sums) in starts.iter().zip(&blocks) {
-            let width = BLOCK.min(d - start);
-            for (output, sums) in sums.chunks_exact(width).enumerate() {
-                point[output * d + start..][..width].copy_from_slice(sums);
-            }
-        }
-        for slopes in slopes.chunks_exact(k) {
-            point[k * d..].iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
-        }
-        point
-    }
-
     /// Adds the gradient of the penalty at a point.
     fn add_penalty(&self, sums: &mut Point, point: &Point, l2: f64) {
         let n_weights = self.n_weights();
@@ -144,52 +96,6 @@ impl Problem<'_> {
     fn penalty(&self, point: &Point, l2: f64) -> f64 {
         let weights = &point[..self.n_weights()];
         0.5 * l2 * dot(weights, weights)
-    }
-}
-
-/// The outputs of a row.
-struct RowOutputs<'a> {
-    row: &'a [f64],
-    weights: &'a [f64],
-    biases: &'a [f64],
-    outputs: &'a mut [f64],
-}
-
-impl pulp::NullaryFnOnce for RowOutputs<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let weights = self.weights.chunks_exact(self.row.len());
-        for ((output, weights), bias) in self.outputs.iter_mut().zip(weights).zip(self.biases) {
-            *output = dot(self.row, weights) + bias;
-        }
-    }
-}
-
-/// The sums over rows of some columns, for each output.
-struct BlockSums<'a> {
-    features: &'a [f64],
-    d: usize,
-    columns: Range<usize>,
-    slopes: &'a [f64],
-    k: usize,
-    sums: &'a mut [f64],
-}
-
-impl pulp::NullaryFnOnce for BlockSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Self { features, d, columns, slopes, k, sums } = self;
-        let width = columns.len();
-        for (row, slopes) in features.chunks_exact(d).zip(slopes.chunks_exact(k)) {
-            let row = &row[columns.clone()];
-            for (sums, slope) in sums.chunks_exact_mut(width).zip(slopes) {
-                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += slope * x);
-            }
-        }
     }
 }
 
@@ -208,20 +114,28 @@ pub(super) fn solve(
             weights.extend(biases);
             (weights, outputs)
         }
-        None => {
-            (vec![0.0; n_weights + problem.n_outputs], vec![0.0; problem.n() * problem.n_outputs])
-        }
+        None => (
+            vec![0.0; n_weights + problem.n_outputs],
+            vec![0.0; problem.targets.len() * problem.n_outputs],
+        ),
     };
+    let mut precision = problem.sample.map_or(Precision::Double, |_| Precision::Single);
+    let mut last = f64::INFINITY;
     for _ in 0..MOST_STEPS {
         let local = Local::at(problem, &outputs, total);
-        let mut gradient = problem.sums(&local.slopes);
+        let mut gradient = problem.features.sums(&local.slopes);
         problem.add_penalty(&mut gradient, &point, l2);
         let largest = gradient.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
         if largest <= tolerance || problem.cancel.is_set() {
             break;
         }
-        let direction = local.step(problem, &gradient, l2);
-        let along = problem.outputs(&direction);
+        if largest > 0.9 * last {
+            // Steps may not be exact enough.
+            precision = Precision::Double;
+        }
+        last = largest;
+        let direction = local.step(problem, &gradient, (l2, tolerance), precision);
+        let along = problem.features.outputs(&direction);
         let before = local.loss + problem.penalty(&point, l2);
         let slope = dot(&gradient, &direction);
         let mut length = 1.0;
@@ -281,60 +195,61 @@ impl Local {
     }
 
     /// The second derivatives times a direction.
-    fn curve(&self, problem: &Problem<'_>, direction: &Point, l2: f64) -> Point {
+    fn curve<T: Real>(&self, problem: &Problem<'_>, direction: &Point, l2: f64) -> Point {
         let k = problem.n_outputs;
-        let mut change = problem.outputs(direction);
-        let rows = change.par_chunks_exact_mut(k).zip(self.probabilities.par_chunks_exact(k));
-        rows.zip(&self.shares).for_each(|((row, probabilities), share)| {
-            problem.link.curve(row, probabilities);
-            row.iter_mut().for_each(|value| *value *= share);
+        let mut sums = problem.features.changed_sums::<T>(direction, |first, changes| {
+            let probabilities = self.probabilities[first * k..].chunks_exact(k);
+            let rows = changes.chunks_exact_mut(k).zip(probabilities);
+            for ((row, probabilities), share) in rows.zip(&self.shares[first..]) {
+                problem.link.curve(row, probabilities);
+                row.iter_mut().for_each(|value| *value *= share);
+            }
         });
-        let mut sums = problem.sums(&change);
         problem.add_penalty(&mut sums, direction, l2);
         sums
     }
 
     /// The diagonal of the second derivatives.
     fn diagonal(&self, problem: &Problem<'_>, l2: f64) -> Point {
-        let (d, k) = (problem.n_columns, problem.n_outputs);
-        let mut sums = vec![0.0; k * d + k];
-        let (of_weights, of_biases) = sums.split_at_mut(k * d);
-        of_weights.par_chunks_mut(d.max(1)).zip(of_biases).enumerate().for_each(
-            |(output, (sums, of_bias))| {
-                let rows = problem.features.chunks_exact(d.max(1));
-                for (at, (row, share)) in rows.zip(&self.shares).enumerate() {
-                    let probability = self.probabilities[at * k + output];
-                    let curvature = share * problem.link.curvature(probability);
-                    sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += curvature * x * x);
-                    *of_bias += curvature;
-                }
-            },
-        );
-        sums[..k * d].iter_mut().for_each(|sum| *sum += l2);
+        let k = problem.n_outputs;
+        let curvatures = |probabilities: &[f64], share: f64| -> Vec<f64> {
+            probabilities.iter().map(|p| share * problem.link.curvature(*p)).collect()
+        };
+        let rows = self.probabilities.chunks_exact(k).zip(&self.shares);
+        let curvatures: Vec<f64> = rows.flat_map(|(row, share)| curvatures(row, *share)).collect();
+        let mut sums = problem.features.sums_of_squares(&curvatures);
+        sums[..problem.n_weights()].iter_mut().for_each(|sum| *sum += l2);
         sums.iter_mut().for_each(|sum| *sum = sum.max(1e-12));
         sums
     }
 
-    /// The step to the minimum of the quadratic approximation, by conjugate gradients scaled by the
-    /// diagonal.
-    fn step(&self, problem: &Problem<'_>, gradient: &Point, l2: f64) -> Point {
-        let diagonal = self.diagonal(problem, l2);
-        let scaled = |residual: &Point| -> Point {
-            residual.iter().zip(&diagonal).map(|(r, d)| r / d).collect()
-        };
+    /// The step to the minimum of the quadratic approximation, by conjugate gradients.
+    fn step(
+        &self,
+        problem: &Problem<'_>,
+        gradient: &Point,
+        (l2, tolerance): (f64, f64),
+        precision: Precision,
+    ) -> Point {
+        let scaling = Scaling::of(self, problem, l2);
         let size = dot(gradient, gradient).sqrt();
         // Closer to the solution, steps are found more exactly (Eisenstat and Walker 1996).
-        let enough = size * size.sqrt().min(0.1);
+        let forcing = size.sqrt().min(0.1);
+        let forcing = if precision == Precision::Single { forcing.max(SINGLE) } else { forcing };
+        let enough = (size * forcing).max(tolerance / 2.0);
         let mut step = vec![0.0; gradient.len()];
         let mut residual: Point = gradient.iter().map(|g| -g).collect();
-        let mut towards = scaled(&residual);
+        let mut towards = scaling.scaled(&residual);
         let mut search = towards.clone();
         let mut product = dot(&residual, &towards);
         for _ in 0..MOST_INNER {
             if dot(&residual, &residual).sqrt() <= enough || problem.cancel.is_set() {
                 break;
             }
-            let curved = self.curve(problem, &search, l2);
+            let curved = match precision {
+                Precision::Single => self.curve::<f32>(problem, &search, l2),
+                Precision::Double => self.curve::<f64>(problem, &search, l2),
+            };
             let curvature = dot(&search, &curved);
             if curvature <= 0.0 {
                 break;
@@ -342,12 +257,144 @@ impl Local {
             let length = product / curvature;
             step.iter_mut().zip(&search).for_each(|(step, s)| *step += length * s);
             residual.iter_mut().zip(&curved).for_each(|(r, c)| *r -= length * c);
-            towards = scaled(&residual);
+            towards = scaling.scaled(&residual);
             let next = dot(&residual, &towards);
             let keep = next / product;
             search.iter_mut().zip(&towards).for_each(|(s, t)| *s = t + keep * *s);
             product = next;
         }
         step
+    }
+}
+
+/// The precision of products with second derivatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Precision {
+    Single,
+    Double,
+}
+
+/// An approximation of the second derivatives, for each output alone. Conjugate gradients need fewer
+/// iterations if residuals are divided by it.
+enum Scaling {
+    /// Their diagonal.
+    Diagonal(Point),
+    /// The mean curvature of each output, times the products of features with the penalty on their
+    /// diagonal.
+    Products { of_outputs: Vec<(f64, Arc<Factor>)>, link: Link },
+}
+
+impl Scaling {
+    fn of(local: &Local, problem: &Problem<'_>, l2: f64) -> Self {
+        let k = problem.n_outputs;
+        let Some(sample) = problem.sample else {
+            return Self::Diagonal(local.diagonal(problem, l2));
+        };
+        let mut curvatures = vec![0.0; k];
+        for (row, share) in local.probabilities.chunks_exact(k).zip(&local.shares) {
+            let pairs = curvatures.iter_mut().zip(row);
+            pairs.for_each(|(sum, p)| *sum += share * problem.link.curvature(*p));
+        }
+        let of_output = |curvature: f64| {
+            let curvature = curvature.max(1e-12);
+            (curvature, sample.factor(l2 / curvature))
+        };
+        let of_outputs = curvatures.into_iter().map(of_output).collect();
+        Self::Products { of_outputs, link: problem.link }
+    }
+
+    fn scaled(&self, residual: &Point) -> Point {
+        match self {
+            Self::Diagonal(diagonal) => residual.iter().zip(diagonal).map(|(r, d)| r / d).collect(),
+            Self::Products { of_outputs, link } => {
+                let k = of_outputs.len();
+                let d = residual.len() / k - 1;
+                let mut scaled = residual.clone();
+                // Outputs with the same factor are divided together.
+                let mut first = 0;
+                while first < k {
+                    let same =
+                        |other: &(f64, Arc<Factor>)| Arc::ptr_eq(&other.1, &of_outputs[first].1);
+                    let n = of_outputs[first..].iter().take_while(|other| same(other)).count();
+                    let range = first * d..(first + n) * d;
+                    scaled[range.clone()]
+                        .copy_from_slice(&of_outputs[first].1.divide(&residual[range]));
+                    first += n;
+                }
+                let (weights, biases) = scaled.split_at_mut(k * d);
+                for ((weights, bias), (curvature, _)) in
+                    weights.chunks_exact_mut(d).zip(&mut *biases).zip(of_outputs)
+                {
+                    weights.iter_mut().for_each(|value| *value /= curvature);
+                    *bias /= curvature;
+                }
+                if *link == Link::Softmax {
+                    center(weights, d);
+                    center(biases, 1);
+                }
+                scaled
+            }
+        }
+    }
+}
+
+/// Subtracts from rows of `d` numbers their mean. What all outputs of a softmax have in common has no
+/// curvature, which the approximation does not know.
+fn center(rows: &mut [f64], d: usize) {
+    let k = (rows.len() / d) as f64;
+    let mut means = vec![0.0; d];
+    for row in rows.chunks_exact(d) {
+        means.iter_mut().zip(row).for_each(|(sum, value)| *sum += value / k);
+    }
+    for row in rows.chunks_exact_mut(d) {
+        row.iter_mut().zip(&means).for_each(|(value, mean)| *value -= mean);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sample and single precision change the way to the solution, and a start near it; not the
+    /// solution. The number of threads changes no bit.
+    #[test]
+    fn all_ways_lead_to_the_same_solution() {
+        let (n, d, k) = (500, 24, 4);
+        let number = |i: usize| (i * 7919 % 1009) as f64 / 504.5 - 1.0;
+        let features = &Features::ready((0..n * d).map(number).collect(), d);
+        let weights: Vec<f64> = (0..n).map(|row| 1.0 + (row % 3) as f64).collect();
+        let targets: Vec<Wanted> =
+            (0..n).map(|row| Wanted::Classes(vec![(row * row % 7 % k) as u32])).collect();
+        let (sample, cancel) = (Sample::of(features, &weights), Cancel::new());
+        let plain = Problem {
+            features,
+            sample: None,
+            targets: &targets,
+            weights: &weights,
+            link: Link::Softmax,
+            n_outputs: k,
+            cancel: &cancel,
+        };
+        let l2 = 1e-3;
+        let expected = solve(&plain, l2, 1e-12, None);
+        let sampled = Problem { sample: Some(&sample), ..plain };
+        for problem in [&plain, &sampled] {
+            let [one, three] = [1, 3].map(|n_threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+                pool.install(|| solve(problem, l2, 1e-6, None))
+            });
+            assert_eq!(one, three);
+        }
+        let rough = solve(&sampled, l2, 1e-4, None);
+        for found in [solve(&sampled, l2, 1e-12, None), solve(&sampled, l2, 1e-12, Some(rough))] {
+            for (a, b) in found.weights.iter().zip(&expected.weights) {
+                assert!((a - b).abs() < 1e-8, "{a} {b}");
+            }
+            // Outputs are those of the weights.
+            let point = [&found.weights[..], &found.biases].concat();
+            for (a, b) in features.outputs(&point).iter().zip(&found.outputs) {
+                assert!((a - b).abs() < 1e-9, "{a} {b}");
+            }
+        }
     }
 }

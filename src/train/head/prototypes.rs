@@ -2,9 +2,9 @@
 //! features of each class, as in prototypical networks (Snell, Swersky and Zemel 2017, arXiv 1703.05175,
 //! section 2.3). Distances are divided by one number that fits images the means were made without.
 
+use super::block::dot;
 use super::link::{Link, Wanted};
 use super::newton::Problem;
-use super::rows::dot;
 
 /// The least and the greatest number that squared distances are divided by, as powers of ten.
 const RANGE: [f64; 2] = [-3.0, 6.0];
@@ -31,8 +31,12 @@ pub(super) fn fit(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Pro
         if !others.has_all_of(&means) {
             continue;
         }
-        for (row, _) in folds.iter().enumerate().filter(|(_, of)| **of == fold) {
-            held_out[row] = Some(others.outputs(problem, row));
+        let (mut point, biases) = others.linear(1.0);
+        point.extend(biases);
+        let outputs = problem.features.outputs(&point);
+        let outputs = outputs.chunks_exact(problem.n_outputs).zip(folds).enumerate();
+        for (row, (outputs, _)) in outputs.filter(|(_, (_, of))| **of == fold) {
+            held_out[row] = Some(outputs.to_vec());
         }
     }
     let scale = scale(problem, &held_out, &means.counts);
@@ -54,19 +58,18 @@ struct Means {
 
 impl Means {
     fn of(problem: &Problem<'_>, weights: &[f64]) -> Self {
-        let (d, is_single) = (problem.n_columns, problem.n_outputs == 1);
+        let (d, is_single) = (problem.features.n_columns(), problem.n_outputs == 1);
         let k = problem.n_outputs.max(2);
-        let (mut means, mut counts) = (vec![0.0; k * d], vec![0.0; k]);
-        for (row, features) in problem.features.chunks_exact(d).enumerate() {
-            let (class, weight) = (class(&problem.targets[row], is_single), weights[row]);
-            counts[class] += weight;
-            let sums = means[class * d..][..d].iter_mut().zip(features);
-            sums.for_each(|(sum, x)| *sum += weight * x);
+        let mut slopes = vec![0.0; weights.len() * k];
+        for (row, slopes) in slopes.chunks_exact_mut(k).enumerate() {
+            slopes[class(&problem.targets[row], is_single)] = weights[row];
         }
-        for (mean, count) in means.chunks_exact_mut(d).zip(&counts).filter(|(_, n)| **n > 0.0) {
-            mean.iter_mut().for_each(|sum| *sum /= count);
+        let mut centers = problem.features.sums(&slopes);
+        let counts = centers.split_off(k * d);
+        for (center, n) in centers.chunks_exact_mut(d).zip(&counts).filter(|(_, n)| **n > 0.0) {
+            center.iter_mut().for_each(|sum| *sum /= n);
         }
-        Self { centers: means, counts, n_columns: d, is_single }
+        Self { centers, counts, n_columns: d, is_single }
     }
 
     /// Whether there are images of every class of which another one has images.
@@ -86,15 +89,6 @@ impl Means {
         let (first, second) = weights.split_at(self.n_columns);
         let weights = second.iter().zip(first).map(|(second, first)| second - first).collect();
         (weights, vec![biases[1] - biases[0]])
-    }
-
-    /// The outputs for a row, with the scale 1.
-    fn outputs(&self, problem: &Problem<'_>, row: usize) -> Vec<f64> {
-        let features = &problem.features[row * self.n_columns..][..self.n_columns];
-        let means = self.centers.chunks_exact(self.n_columns);
-        let logits: Vec<f64> =
-            means.map(|mean| dot(features, mean) - 0.5 * dot(mean, mean)).collect();
-        if self.is_single { vec![logits[1] - logits[0]] } else { logits }
     }
 }
 
@@ -128,7 +122,7 @@ fn scale(problem: &Problem<'_>, held_out: &[Option<Vec<f64>>], counts: &[f64]) -
     };
     if held_out.iter().all(Option::is_none) {
         // Distances of standardized features are about as large as there are features.
-        return problem.n_columns as f64;
+        return problem.features.n_columns() as f64;
     }
     let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
     let [mut low, mut high] = RANGE;

@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::block::dot;
+use super::passes::Features;
+
 /// Features in rows of one length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
@@ -24,6 +27,11 @@ impl Rows {
         self.values.extend_from_slice(row);
     }
 
+    /// Number of features of each row.
+    pub(super) fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
     /// Number of rows.
     pub fn n(&self) -> usize {
         self.values.len() / self.n_columns.max(1)
@@ -33,9 +41,7 @@ impl Rows {
 /// Standardized features. If there are more columns than rows, they are expressed in an orthonormal
 /// basis of the space of the rows, in which all sums and penalties are the same.
 pub(super) struct Standardized {
-    /// `[n, columns]`.
-    features: Vec<f64>,
-    n_columns: usize,
+    features: Features,
     means: Vec<f64>,
     /// What each feature is multiplied by: 0 for one that never varies.
     scales: Vec<f64>,
@@ -51,47 +57,49 @@ struct Basis {
 }
 
 impl Standardized {
-    pub(super) fn of(rows: &Rows, weights: &[f64]) -> Self {
+    /// Standardizes rows, at once or, where they are `many`, whenever they are used.
+    pub(super) fn of(rows: Rows, weights: &[f64], are_many: bool) -> Self {
         let (n, d) = (rows.n(), rows.n_columns);
-        let (means, scales) = moments(rows, weights);
+        let (means, scales) = moments(&rows, weights);
+        if are_many && n >= d {
+            let features = Features::raw(rows.values, means.clone(), scales.clone());
+            return Self { features, means, scales, basis: None };
+        }
         let mut features: Vec<f64> = Vec::with_capacity(n * d);
         for row in rows.values.chunks_exact(d) {
             let pairs = row.iter().zip(means.iter().zip(&scales));
             features.extend(pairs.map(|(x, (mean, scale))| (f64::from(*x) - mean) * scale));
         }
         if n >= d {
-            return Self { features, n_columns: d, means, scales, basis: None };
+            return Self { features: Features::ready(features, d), means, scales, basis: None };
         }
         let (coordinates, pivots) = pivoted_cholesky(&features, d);
         if pivots.is_empty() {
             // No feature varies, and only biases are left to find.
             let basis = Some(Basis { rows: vec![0.0; d], triangle: vec![1.0] });
-            return Self { features: vec![0.0; n], n_columns: 1, means, scales, basis };
+            return Self { features: Features::ready(vec![0.0; n], 1), means, scales, basis };
         }
         let r = pivots.len();
         let basis = Basis {
             rows: pivots.iter().flat_map(|&row| features[row * d..][..d].to_vec()).collect(),
             triangle: pivots.iter().flat_map(|&row| coordinates[row * r..][..r].to_vec()).collect(),
         };
-        Self { features: coordinates, n_columns: r, means, scales, basis: Some(basis) }
+        Self { features: Features::ready(coordinates, r), means, scales, basis: Some(basis) }
     }
 
-    pub(super) fn features(&self) -> &[f64] {
+    pub(super) fn features(&self) -> &Features {
         &self.features
-    }
-
-    pub(super) fn n_columns(&self) -> usize {
-        self.n_columns
     }
 
     /// The kernel `[features, outputs]` and the biases for features as they are, from weights
     /// `[outputs, columns]` for standardized ones.
     pub(super) fn unstandardized(&self, weights: &[f64], biases: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (d, k) = (self.means.len(), biases.len());
+        let n_columns = self.features.n_columns();
         let mut kernel = vec![0.0; d * k];
         let mut bias = biases.to_vec();
         for output in 0..k {
-            let of_columns = &weights[output * self.n_columns..][..self.n_columns];
+            let of_columns = &weights[output * n_columns..][..n_columns];
             let of_features = match &self.basis {
                 None => of_columns.to_vec(),
                 Some(basis) => basis.in_features(of_columns, d),
@@ -130,19 +138,26 @@ impl Basis {
 /// The weighted mean of each feature, and the inverse of its standard deviation; 0 for a feature that
 /// hardly varies.
 fn moments(rows: &Rows, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    /// Columns whose sums are computed together.
+    const WIDTH: usize = 128;
     let d = rows.n_columns;
     let total: f64 = weights.iter().sum();
     let mut means = vec![0.0; d];
-    for (row, weight) in rows.values.chunks_exact(d).zip(weights) {
-        means.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * f64::from(*x));
-    }
-    means.iter_mut().for_each(|sum| *sum /= total);
+    means.par_chunks_mut(WIDTH).enumerate().for_each(|(part, means)| {
+        for (row, weight) in rows.values.chunks_exact(d).zip(weights) {
+            let row = &row[part * WIDTH..];
+            means.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * f64::from(*x));
+        }
+        means.iter_mut().for_each(|sum| *sum /= total);
+    });
     let mut variances = vec![0.0; d];
-    for (row, weight) in rows.values.chunks_exact(d).zip(weights) {
-        let pairs = row.iter().zip(&means);
-        let squares = pairs.map(|(x, mean)| (f64::from(*x) - mean) * (f64::from(*x) - mean));
-        variances.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
-    }
+    variances.par_chunks_mut(WIDTH).enumerate().for_each(|(part, variances)| {
+        for (row, weight) in rows.values.chunks_exact(d).zip(weights) {
+            let pairs = row[part * WIDTH..].iter().zip(&means[part * WIDTH..]);
+            let squares = pairs.map(|(x, mean)| (f64::from(*x) - mean) * (f64::from(*x) - mean));
+            variances.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
+        }
+    });
     let scale = |(variance, mean): (&f64, &f64)| {
         let deviation = (variance / total).sqrt();
         if deviation > 1e-9 * mean.abs().max(1e-30) { 1.0 / deviation } else { 0.0 }
@@ -191,20 +206,4 @@ fn pivoted_cholesky(features: &[f64], d: usize) -> (Vec<f64>, Vec<usize>) {
         column.iter().enumerate().for_each(|(i, value)| coordinates[i * r + j] = *value);
     }
     (coordinates, pivots)
-}
-
-/// The sum of products, in eight parts of a fixed order.
-#[inline(always)]
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut parts = [0.0; 8];
-    let (whole_a, rest_a) = a.as_chunks::<8>();
-    let (whole_b, rest_b) = b.as_chunks::<8>();
-    for (a, b) in whole_a.iter().zip(whole_b) {
-        for lane in 0..8 {
-            parts[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f64 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
-    let [a, b, c, d, e, f, g, h] = parts;
-    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
 }
