@@ -6,10 +6,10 @@ use std::path::Path;
 use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past, RunFacts};
 use super::context::{self, Clock, RunContext};
-use super::features::Sources;
 use super::head;
 use super::hint;
 use super::session::{RunReport, Session};
+use super::sources::Sources;
 use super::stage::{self, Start};
 use super::task::Finished;
 use crate::base::clock;
@@ -290,8 +290,6 @@ impl Run<'_> {
         audience: &mut Audience<'_>,
     ) -> Result<(StageOutcome, Option<String>), RunError> {
         let RunContext { network, layers, .. } = self.context;
-        let sources = Sources::of(self.spec, stage, self.context, loader);
-        let images = sources.images(self.spec, stage, self.context);
         let (from, which) = stage.start();
         let from = from.zip(which).map(|(from, which)| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == from);
@@ -299,6 +297,9 @@ impl Run<'_> {
             (outcome.weights(which), outcome.n_epochs())
         });
         let (weights, n_epochs_before) = from.unwrap_or((earlier.initial, 0));
+        let (tools, epoch) = ((self.session, loader), n_epochs_before + 1);
+        let sources = Sources::of(self.spec, stage, self.context, tools, epoch)?;
+        let images = sources.images(self.spec, stage, self.context);
         let start = Start {
             stage,
             network,
@@ -312,6 +313,7 @@ impl Run<'_> {
             checkpoint_every: self.spec.checkpoint_every,
             cancel: &self.session.cancel,
             key: &planned.key,
+            teacher: self.context.teachers.get(&stage.name).map(|teacher| teacher.digest),
         };
         match &stage.kind {
             StageKind::Train(spec) => {

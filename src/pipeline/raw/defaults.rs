@@ -29,6 +29,14 @@ pub(super) fn soup_epochs() -> usize {
     3
 }
 
+pub(in crate::pipeline) fn teacher_share() -> f64 {
+    0.5
+}
+
+pub(in crate::pipeline) fn teacher_temperature() -> f64 {
+    1.0
+}
+
 pub(super) fn mixing_probability() -> f64 {
     1.0
 }
