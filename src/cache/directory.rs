@@ -27,6 +27,8 @@ pub enum Bucket {
     Images,
     /// Resized pixels of images.
     Pixels,
+    /// Outputs of the teachers of stages.
+    Teachers,
     /// Results of stages.
     Stages,
     /// The last version of each pipeline that this user ran.
@@ -35,14 +37,15 @@ pub enum Bucket {
 
 impl Bucket {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Archives, Self::Images, Self::Pixels, Self::Stages, Self::LastTimes];
+    pub const ALL: [Self; 6] =
+        [Self::Archives, Self::Images, Self::Pixels, Self::Teachers, Self::Stages, Self::LastTimes];
 
     fn folder(self) -> &'static str {
         match self {
             Self::Archives => "archives-v1",
             Self::Images => "images-v1",
             Self::Pixels => "pixels-v2",
+            Self::Teachers => "teachers-v1",
             Self::Stages => "stages-v2",
             Self::LastTimes => "pipelines-v2",
         }

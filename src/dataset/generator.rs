@@ -1,5 +1,6 @@
 //! A dataset of images that are drawn when they are needed.
 
+use super::decode::{self, RgbImage};
 use crate::base::digest::Digest;
 use crate::spec::{GeneratorSpec, ImageSize};
 
@@ -46,6 +47,12 @@ impl ImageGenerator {
     pub fn draw(&self, class: usize, number: usize) -> Vec<u8> {
         let size = [self.size.height, self.size.width];
         alpaca_painter::draw(self.kind(class), class, number, self.spec.seed, size)
+    }
+
+    /// An image.
+    pub fn image(&self, class: usize, number: usize) -> RgbImage {
+        let ImageSize { height, width } = self.size;
+        decode::of_pixels(width as u32, height as u32, self.draw(class, number))
     }
 }
 

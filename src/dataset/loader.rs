@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use alpaca_random::SeedStream;
 
 use super::augment::Augmenter;
-use super::decode::{self, DecodeError};
+use super::decode::{self, DecodeError, RgbImage};
 use super::examine::{Dataset, Sample};
 use super::likeness::Likeness;
 use super::pixels::Pixels;
@@ -23,7 +23,7 @@ use crate::base::batch::{Batch, Visit};
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::tensor::Tensor;
-use crate::spec::{AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
+use crate::spec::{Alpha, AugmentationSpec, DatasetSpec, ImageSize, Prefetch, Preprocessing};
 
 /// Number of batches that [`Prefetch::Auto`] prepares ahead.
 const AUTO_PREFETCH: usize = 4;
@@ -356,17 +356,9 @@ impl Worker {
 
     /// The pixels of a file, which must not have changed.
     fn decode(&mut self, sample: &Sample) -> Result<Arc<[u8]>, LoaderError> {
-        let path = || sample.candidate.place();
-        let failed = |source| LoaderError::Decode { path: path(), source };
-        let bytes = sample.candidate.read().map_err(failed)?;
-        if Digest::of(&bytes) != sample.digest {
-            return Err(LoaderError::Changed { path: path() });
-        }
         let (resizer, alpha) = (&mut self.resizer, self.loader.pixels.spec().alpha);
-        let decoded = decode::decode_then("", &bytes, alpha, |image| {
-            (resizer.resize(&image), Likeness::of(&image))
-        });
-        let (pixels, likeness) = decoded.map_err(failed)?;
+        let (pixels, likeness) =
+            decoded(sample, alpha, |image| (resizer.resize(&image), Likeness::of(&image)))?;
         Ok(self.loader.pixels.insert(sample.digest, pixels, likeness))
     }
 
@@ -383,6 +375,32 @@ impl Worker {
         }
         self.loader.preprocessing.apply(&mut values);
         Ok(values)
+    }
+}
+
+/// Decodes the file of an image, which must not have changed, and passes the image to `then`.
+fn decoded<T>(
+    sample: &Sample,
+    alpha: Alpha,
+    then: impl FnOnce(RgbImage) -> T,
+) -> Result<T, LoaderError> {
+    let path = || sample.candidate.place();
+    let failed = |source| LoaderError::Decode { path: path(), source };
+    let bytes = sample.candidate.read().map_err(failed)?;
+    if Digest::of(&bytes) != sample.digest {
+        return Err(LoaderError::Changed { path: path() });
+    }
+    decode::decode_then("", &bytes, alpha, then).map_err(failed)
+}
+
+/// An image in its own size. It must not have changed since it was examined.
+///
+/// # Errors
+/// When its file changed or can no longer be read.
+pub fn whole_image(sample: &Sample, alpha: Alpha) -> Result<RgbImage, LoaderError> {
+    match sample.candidate.drawn() {
+        Some((generator, number)) => Ok(generator.image(sample.candidate.label, number)),
+        None => decoded(sample, alpha, |image| image),
     }
 }
 

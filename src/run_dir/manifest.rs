@@ -129,6 +129,9 @@ pub struct StageRecord {
     /// added. `None` without `soup`. The validation metrics of the best epoch are those of the average.
     #[serde(default)]
     pub soup: Option<Vec<Ingredient>>,
+    /// The digest of the model that it learned from, if any.
+    #[serde(default)]
+    pub teacher: Option<Digest>,
     /// The best epoch.
     pub best: EpochMetrics,
     /// The digest of everything that affects the result of the stage.

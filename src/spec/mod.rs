@@ -42,6 +42,7 @@ mod stage;
 mod sweep;
 mod target;
 mod task;
+mod teacher;
 mod views;
 
 pub use architecture::Architecture;
@@ -71,4 +72,5 @@ pub use stage::{
 pub use sweep::{AxisSpec, HalvingSpec, RankBy, Scale, SearchSpec, Setting, SweepSpec, ValuesSpec};
 pub use target::TargetSpec;
 pub use task::{EvaluateOn, EvaluateSpec, ExportSpec, SplitPart, TaskKind, TaskSpec};
+pub use teacher::TeacherSpec;
 pub use views::TestTimeAugmentation;

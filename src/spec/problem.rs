@@ -171,6 +171,10 @@ codes! {
     NotInImagenet = "W004";
     /// The weights cannot be downloaded.
     Download = "W005";
+    /// The teacher of a stage is not a finished run or an exported file, or cannot be read.
+    TeacherFile = "W006";
+    /// The teacher of a stage does not predict what the dataset has.
+    TeacherMismatch = "W007";
     /// The base model cannot be read or run.
     BaseFile = "M001";
     /// The base model does not have this node.

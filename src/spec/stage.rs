@@ -7,7 +7,7 @@ use super::course::{
 };
 use super::mixing::MixingSpec;
 use super::objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
-use super::{AugmentationSpec, FitSpec, TargetSpec};
+use super::{AugmentationSpec, FitSpec, TargetSpec, TeacherSpec};
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -159,6 +159,9 @@ pub struct TrainSpec {
     /// Random mixtures of the images of a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixing: Option<MixingSpec>,
+    /// A model that the stage learns from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherSpec>,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
     /// When the stage ends early.

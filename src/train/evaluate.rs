@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::goal::Goal;
+use super::goal::{Goal, Reached};
 use super::readout::{Readout, Standard};
 use super::{FeatureBatch, FeatureBatches, TrainError};
 use crate::base::target::Target;
@@ -56,7 +56,7 @@ pub fn evaluate(
         let FeatureBatch { features, targets, visits, .. } = batch?;
         let logits = trainer.predict(features)?;
         let reached = goal.evaluate(&logits, &targets);
-        mean.add(reached.loss, reached.score, targets.len());
+        mean.add(&reached, targets.len());
         let images = logits.rows().zip(&visits).zip(targets);
         predictions.extend(images.map(|((row, visit), target)| Prediction {
             sample: visit.sample,
@@ -150,14 +150,16 @@ pub struct RunningMean {
     loss_sum: f64,
     score_sum: f64,
     n_images: usize,
+    n_unlabeled: f64,
 }
 
 impl RunningMean {
-    /// Adds a batch with its mean loss and the sum of its scores.
-    pub(super) fn add(&mut self, loss: f64, score: f64, n_images: usize) {
-        self.loss_sum += loss * n_images as f64;
-        self.score_sum += score;
+    /// Adds a batch of `n_images`.
+    pub(super) fn add(&mut self, reached: &Reached, n_images: usize) {
+        self.loss_sum += reached.loss * n_images as f64;
+        self.score_sum += reached.score;
         self.n_images += n_images;
+        self.n_unlabeled += reached.n_unlabeled;
     }
 
     /// The number of images seen so far.
@@ -165,9 +167,12 @@ impl RunningMean {
         self.n_images
     }
 
-    /// The means so far, of what `goal` measures.
+    /// The means so far, of what `goal` measures. The score is that of the images with labels, and 0
+    /// if there are none yet.
     pub(super) fn value(&self, goal: &Goal) -> Evaluated {
         let n = self.n_images.max(1) as f64;
-        Evaluated { loss: self.loss_sum / n, score: goal.score(self.score_sum / n) }
+        let n_labeled = n - self.n_unlabeled;
+        let score = if n_labeled > 0.0 { self.score_sum / n_labeled } else { 0.0 };
+        Evaluated { loss: self.loss_sum / n, score: goal.score(score) }
     }
 }

@@ -9,6 +9,7 @@ use super::goal::{Goal, Reached};
 use super::schedule::{self, Schedule};
 use super::soup;
 use super::state::{Best, Done, FinishedEpoch, PartialEpoch, Ranked, StageState};
+use super::teacher::Teaching;
 use super::{FeatureBatch, FeatureSource, TrainError};
 use crate::base::batch::Visit;
 use crate::base::cancel::Cancel;
@@ -62,6 +63,8 @@ pub struct Course<'a> {
     pub goal: Goal,
     /// Weights of the losses of all images, by their positions; `None` if all are 1.
     pub weights: Option<Vec<f32>>,
+    /// The teacher of the stage, if it has one.
+    pub teaching: Option<&'a Teaching>,
     /// Metric that selects the best epoch.
     pub best_by: BestBy,
     /// Which weights are averaged in the end, if any.
@@ -94,9 +97,13 @@ impl Course<'_> {
         visits: &[Visit],
         mixed: Option<f64>,
     ) -> Reached {
-        let reached = |targets: &[Target], visits: &[Visit]| match &self.weights {
-            None => self.goal.evaluate(logits, targets),
-            Some(weights) => {
+        let all = self.weights.as_deref();
+        let reached = |targets: &[Target], visits: &[Visit]| match (self.teaching, all) {
+            (Some(teaching), all) => {
+                self.goal.evaluate_taught(teaching, logits, targets, visits, all)
+            }
+            (None, None) => self.goal.evaluate(logits, targets),
+            (None, Some(weights)) => {
                 let weights = visits.iter().map(|visit| weights[visit.sample]);
                 self.goal.evaluate_weighted(logits, targets, weights)
             }
@@ -240,13 +247,14 @@ pub(super) fn train_on(
     let mut outcome = None;
     let mut objective = |logits: &_| {
         let found = course.reached(logits, &targets, &visits, mixed);
-        outcome = Some((found.loss, found.score));
-        found.slope
+        let slope = found.slope.clone();
+        outcome = Some(found);
+        slope
     };
     let times = trainer.step(features, &StepRandomness { samples }, &mut objective, rate)?;
-    let (loss, score) = outcome.expect("a step evaluates its objective");
-    mean.add(loss, score, targets.len());
-    Ok((loss, times))
+    let reached = outcome.expect("a step evaluates its objective");
+    mean.add(&reached, targets.len());
+    Ok((reached.loss, times))
 }
 
 /// The random stream of a visit to an image in an epoch.

@@ -4,6 +4,8 @@ use super::number::NumberLoss;
 use super::objective::{self, TrainingLoss};
 use super::readout::Readout;
 use super::several::{self, SeveralLoss};
+use super::teacher::Teaching;
+use crate::base::batch::Visit;
 use crate::base::target::Target;
 use crate::base::tensor::Tensor;
 use crate::event::Score;
@@ -38,17 +40,25 @@ pub struct Reached {
     pub loss: f64,
     /// Sum of the scores of its images.
     pub score: f64,
+    /// Number of its images without a label, which have no score.
+    pub n_unlabeled: f64,
     /// Gradient of the mean loss with respect to the outputs, `[n, outputs]`.
     pub slope: Tensor,
 }
 
 impl Reached {
+    /// The loss of images with labels.
+    fn of_labels(loss: f64, score: f64, slope: Tensor) -> Self {
+        Self { loss, score, n_unlabeled: 0.0, slope }
+    }
+
     /// The mixture of two losses for the same outputs, with this share of the first.
     #[must_use]
     pub fn mixed_with(mut self, other: &Self, share: f64) -> Self {
         let rest = 1.0 - share;
         self.loss = share * self.loss + rest * other.loss;
         self.score = share * self.score + rest * other.score;
+        self.n_unlabeled = share * self.n_unlabeled + rest * other.n_unlabeled;
         let slopes = self.slope.values_mut().iter_mut().zip(other.slope.values());
         slopes.for_each(|(own, other)| {
             *own = (share * f64::from(*own) + rest * f64::from(*other)) as f32;
@@ -112,7 +122,7 @@ impl Goal {
             Loss::Class(loss) => {
                 let labels: Vec<usize> = targets.iter().map(Target::class).collect();
                 let objective::Outcome { loss, n_correct, slope } = loss.evaluate(outputs, &labels);
-                return Reached { loss, score: n_correct as f64, slope };
+                return Reached::of_labels(loss, n_correct as f64, slope);
             }
             Loss::Several(loss) => loss.evaluate(outputs, targets),
             Loss::Number(loss) => loss.evaluate(outputs, targets),
@@ -125,7 +135,7 @@ impl Goal {
                 Target::Number(number) => (read[0] - number).abs(),
             }
         });
-        Reached { loss, score: scores.sum(), slope }
+        Reached::of_labels(loss, scores.sum(), slope)
     }
 
     /// Evaluates outputs like [`evaluate`](Self::evaluate), where the loss of each image has a weight.
@@ -150,7 +160,42 @@ impl Goal {
                 one.slope.values().iter().map(|&slope| (f64::from(slope) * weight / n) as f32),
             );
         }
-        Reached { loss: loss / n, score, slope: Tensor::new(outputs.shape(), slope) }
+        Reached::of_labels(loss / n, score, Tensor::new(outputs.shape(), slope))
+    }
+
+    /// Evaluates outputs like [`evaluate_weighted`](Self::evaluate_weighted), of images that a teacher
+    /// has seen. Its part of the target of an image is the teacher's, and only the rest is that of the
+    /// label, so class weights, smoothed labels and the kind of loss affect that rest alone. `weights`
+    /// are those of all images of the dataset, if they are not all 1.
+    pub fn evaluate_taught(
+        &self,
+        teaching: &Teaching,
+        outputs: &Tensor,
+        targets: &[Target],
+        visits: &[Visit],
+        weights: Option<&[f32]>,
+    ) -> Reached {
+        let n = targets.len() as f64;
+        let (mut loss, mut score, mut n_unlabeled) = (0.0, 0.0, 0.0);
+        let mut slope = Vec::with_capacity(outputs.values().len());
+        for ((row, target), visit) in outputs.rows().zip(targets).zip(visits) {
+            let weight = f64::from(weights.map_or(1.0, |weights| weights[visit.sample]));
+            let share = teaching.share_of_label(visit.sample);
+            let one = Tensor::new(&[1, row.len()], row.to_vec());
+            let own = self.evaluate(&one, std::slice::from_ref(target));
+            let (taught, slopes) = teaching.of_image(self.readout, row, visit.sample);
+            loss += weight * (share * own.loss + (1.0 - share) * taught);
+            if teaching.is_labeled(visit.sample) {
+                score += own.score;
+            } else {
+                n_unlabeled += 1.0;
+            }
+            slope.extend(own.slope.values().iter().zip(slopes).map(|(own, taught)| {
+                (weight / n * (share * f64::from(*own) + (1.0 - share) * taught)) as f32
+            }));
+        }
+        let slope = Tensor::new(outputs.shape(), slope);
+        Reached { loss: loss / n, score, n_unlabeled, slope }
     }
 
     /// The mean score of images.

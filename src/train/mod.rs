@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod several;
 mod soup;
 pub mod state;
+pub mod teacher;
 pub mod timing;
 
 use std::error::Error;

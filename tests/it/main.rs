@@ -65,6 +65,7 @@ mod schema;
 mod several_labels;
 mod support;
 mod sweep;
+mod teachers;
 mod temperatures;
 mod thresholds;
 mod training_from_scratch;

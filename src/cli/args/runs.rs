@@ -151,7 +151,7 @@ pub(in crate::cli) struct ReproduceArguments {
 }
 
 /// What predictions are averaged over.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct EnsembleArguments {
     /// Average the predictions with those of another run, or of all folds of a cross-validation; may be
     /// repeated

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Fetching;
+use super::{Fetching, teachers};
 use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
 use crate::exec::plan::key::OF_TRAINABLE_PART;
@@ -39,7 +39,8 @@ impl Preparing {
         {
             return Ok(prepared.clone());
         }
-        let prepared = prepare::prepare(&loaded.spec, settings.cache_folder.as_deref());
+        let teachers = teachers::open(loaded, settings);
+        let prepared = prepare::prepare(&loaded.spec, settings.cache_folder.as_deref(), teachers);
         let prepared = prepared.map_err(|problems| loaded.reject(problems))?;
         self.last = Some((decisive, prepared.clone()));
         Ok(prepared)
@@ -50,13 +51,14 @@ impl Preparing {
 /// those that are known not to.
 fn decisive(spec: &PipelineSpec) -> Value {
     /// Values of a stage that decide how it trains, and are checked with the dataset or the layers.
-    const CHECKED: [&str; 8] = [
+    const CHECKED: [&str; 9] = [
         "from",
         "from_weights",
         "sampling",
         "batch_norm",
         "loss",
         "class_weights",
+        "teacher",
         "best_by",
         "micro_batches",
     ];

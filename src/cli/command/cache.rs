@@ -83,6 +83,7 @@ fn buckets(root: &Path) -> Result<Vec<Kind>, Failure> {
                 Bucket::Archives => "archives",
                 Bucket::Images => "known images",
                 Bucket::Pixels => "decoded images",
+                Bucket::Teachers => "teacher outputs",
                 Bucket::Stages => "stage results",
                 Bucket::LastTimes => "pipeline history",
             };

@@ -96,12 +96,17 @@ struct Fold {
     run: String,
 }
 
+/// Whether a path is the directory of a cross-validation.
+pub(super) fn is_of_folds(path: &Path) -> bool {
+    path.join(folds::SUMMARY).is_file()
+}
+
 /// The run directories of a cross-validation; `None` for another path.
 fn of_folds(path: &Path) -> Result<Option<Vec<PathBuf>>, Failure> {
-    let summary = path.join(folds::SUMMARY);
-    if path.join(layout::MANIFEST).exists() || !summary.is_file() {
+    if path.join(layout::MANIFEST).exists() || !is_of_folds(path) {
         return Ok(None);
     }
+    let summary = path.join(folds::SUMMARY);
     let text = fs::read_text(&summary).map_err(Failure::usage)?;
     let read = serde_json::from_str::<Summary>(&text);
     match read {

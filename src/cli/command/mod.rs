@@ -23,6 +23,7 @@ pub(super) mod runs;
 mod answers;
 mod members;
 mod runs_differ;
+mod teachers;
 mod thresholds;
 pub(super) mod schema;
 mod sessions;
@@ -122,7 +123,8 @@ fn prepare(
 ) -> Result<(Loaded, Prepared), Failure> {
     let loaded = load(arguments, settings)?;
     fetching.fetch(&loaded, settings, None)?;
-    match prepare::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
+    let teachers = teachers::open(&loaded, settings);
+    match prepare::prepare(&loaded.spec, settings.cache_folder.as_deref(), teachers) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => Err(Failure::Rejected(loaded.reject(problems))),
     }
@@ -197,12 +199,14 @@ fn prepare_recorded(
         }
     }
     Fetching::IfMissing(terminal).fetch(&loaded, settings, weights)?;
-    match prepare::prepare(&loaded.spec, settings.cache_folder.as_deref()) {
+    let teachers = teachers::open(&loaded, settings);
+    match prepare::prepare(&loaded.spec, settings.cache_folder.as_deref(), teachers) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(problems) => {
             terminal.note(
                 "note: if images or weights have moved, pass their location with \
-                 `-S dataset.directory=DIR`, `-S model.weights=FILE` or `-S model.base.onnx=FILE`",
+                 `-S dataset.directory=DIR`, `-S model.weights=FILE`, `-S model.base.onnx=FILE` or \
+                 `-S stages.NAME.train.teacher.model=PATH`",
             );
             Err(Failure::Rejected(loaded.reject(problems)))
         }
@@ -286,7 +290,12 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
         "model.weights=",
         "model.base.onnx=",
     ];
-    match overrides.iter().find(|text| !PLACES.iter().any(|start| text.starts_with(start))) {
+    let is_place = |text: &String| {
+        let key = text.split('=').next().unwrap_or_default();
+        let is_of_teacher = key.starts_with("stages.") && key.ends_with(".teacher.model");
+        is_of_teacher || PLACES.iter().any(|start| text.starts_with(start))
+    };
+    match overrides.iter().find(|text| !is_place(text)) {
         None => Ok(overrides.to_vec()),
         Some(text) => Err(Failure::Other {
             exit: Exit::Usage,
@@ -296,7 +305,7 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             hints: vec![
                 "here `-S` can set only where images and weights are: dataset.directory, train, \
                  validation, test, table, root, archive, shards, train_shards, validation_shards and \
-                 test_shards, model.weights and model.base.onnx"
+                 test_shards, model.weights, model.base.onnx and stages.NAME.train.teacher.model"
                     .to_owned(),
             ],
         }),

@@ -31,6 +31,7 @@ use crate::exec::run::session::{RunReport, Texts};
 use crate::fetch;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::resolved;
+use crate::run_dir::layout;
 use crate::spec::WeightsSpec;
 
 /// How often the run in progress is checked while no file changes.
@@ -315,6 +316,11 @@ impl Watch {
             let absolute = |path: &PathBuf| fs::normalise(&self.settings.current_dir.join(path));
             if let WeightsSpec::File(location) = &spec.model.weights {
                 targets.files.push(absolute(&location.path));
+            }
+            let teachers = spec.stages.iter().filter_map(|stage| stage.train()?.teacher.as_ref());
+            for path in teachers.map(|teacher| absolute(&teacher.model.path)) {
+                let is_file = path.is_file();
+                targets.files.push(if is_file { path } else { path.join(layout::MANIFEST) });
             }
             if let (Some(file), Some(root)) = (published(&spec.model), &self.settings.cache_folder)
             {

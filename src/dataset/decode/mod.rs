@@ -145,7 +145,7 @@ fn of_fault(fault: Fault, format: &'static str) -> DecodeError {
     }
 }
 
-fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> RgbImage {
+pub(super) fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> RgbImage {
     RgbImage::from_raw(width, height, pixels).expect("there are three values per pixel")
 }
 

@@ -2,16 +2,12 @@
 
 use super::evaluate::{self, EvaluationImages};
 use super::trained::Trained;
-use crate::base::names;
-use crate::base::text;
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::exec::error::{EnsembleError, RunError};
+use crate::exec::prepare::classes::{self, OtherClasses};
 use crate::spec::{PipelineSpec, TargetSpec, TestTimeAugmentation};
 use crate::train::evaluate::Prediction;
 use crate::train::readout::Readout;
-
-/// The most classes that are named in an error.
-const MOST_NAMED: usize = 5;
 
 /// A trained model of an ensemble.
 pub struct Member {
@@ -130,21 +126,10 @@ fn places(first: &Member, other: &Member) -> Result<Vec<usize>, EnsembleError> {
     if targets[0] != targets[1] {
         return Err(EnsembleError::Target { runs: runs(), targets });
     }
-    let normal = |member: &Member| -> Vec<String> {
-        member.trained.classes.iter().map(|name| names::normal(name)).collect()
-    };
-    let [wanted, found] = [first, other].map(normal);
-    let place = |name: &String| found.iter().position(|other| other == name);
-    let places: Vec<usize> = wanted.iter().filter_map(place).collect();
-    if places.len() == wanted.len() && places.len() == found.len() {
-        return Ok(places);
-    }
-    let lacking = |of: &[String], others: &[String]| {
-        let names = of.iter().filter(|name| !others.contains(name)).map(String::as_str);
-        text::all_of(names.take(MOST_NAMED))
-    };
-    let (missing, more) = (lacking(&wanted, &found), lacking(&found, &wanted));
-    Err(EnsembleError::Classes { runs: runs(), missing, more })
+    let [wanted, there] = [first, other].map(|member| &member.trained.classes[..]);
+    classes::places(wanted, there).map_err(|OtherClasses { missing, more }| {
+        EnsembleError::Classes { runs: runs(), missing, more }
+    })
 }
 
 /// What a model predicts, in words.

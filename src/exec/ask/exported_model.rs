@@ -9,8 +9,11 @@ use rayon::prelude::*;
 use super::image_files;
 use super::image_files::Answer;
 use crate::dataset::decode::RgbImage;
+use crate::dataset::examine::Sample;
+use crate::dataset::loader;
 use crate::dataset::resize::Resizer;
 use crate::exec::error::RunError;
+use crate::onnx::Size;
 use crate::onnx::exported::{Exported, ExportedInput, ReadRecipe};
 use crate::onnx::run::{self, Runnable};
 use crate::spec::ImageSize;
@@ -30,6 +33,20 @@ impl FileClassifier {
         Self { exported, ready: Mutex::default() }
     }
 
+    /// The size of the images that it takes, if it takes no other.
+    pub(crate) fn only_size(&self) -> Option<Size> {
+        match self.exported.input {
+            ExportedInput::Pixels(size) => size,
+            ExportedInput::Normalised(_) => None,
+        }
+    }
+
+    /// The outputs for an image of a dataset, which must not have changed.
+    pub(crate) fn of_sample(&self, sample: &Sample) -> Result<Vec<f64>, RunError> {
+        let image = loader::whole_image(sample, self.exported.alpha)?;
+        Ok(self.answer(&image)?)
+    }
+
     pub(crate) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
         files
             .par_iter()
@@ -45,7 +62,7 @@ impl FileClassifier {
 
     /// Why the file cannot classify an image.
     fn obstacle(&self, image: &RgbImage) -> Option<String> {
-        let ExportedInput::Pixels(Some(size)) = self.exported.input else { return None };
+        let size = self.only_size()?;
         let found = [image.height() as usize, image.width() as usize];
         (found != [size.height, size.width]).then(|| {
             format!(

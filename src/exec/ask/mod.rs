@@ -2,6 +2,7 @@
 //!
 //! [`trained`] opens the model, [`evaluate`] evaluates it, and [`predict`] classifies image files.
 //! [`ensemble`] averages several models.
+//! [`teacher`] lets them teach another model.
 //! [`export`] writes it as an ONNX file, and verifies that the file predicts the same.
 //! [`page_content`] gathers the content of the HTML report.
 
@@ -12,5 +13,6 @@ mod exported_model;
 pub mod image_files;
 pub mod page_content;
 pub mod predict;
+pub mod teacher;
 pub mod trained;
 mod views;

@@ -91,7 +91,7 @@ pub fn bench(
     n_threads: usize,
     least: Duration,
 ) -> Result<BenchReport, RunError> {
-    let Prepared { mut listing, network, base_weights, layers } = prepared;
+    let Prepared { mut listing, network, base_weights, layers, .. } = prepared;
     thin_out(&mut listing.candidates);
     let room = PixelRoom { memory: u64::MAX, disk: 0, root: None };
     let pixels = Arc::new(Pixels::new(spec.dataset.pixels(), room));

@@ -3,6 +3,8 @@
 //! A key is the whole spec without the values that are known not to affect results. So a value that
 //! is added to the spec later counts until it is shown not to matter.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::base::digest::Digest;
@@ -18,6 +20,8 @@ pub const WEIGHTS: &str = "weights";
 /// The convention that the network is built by. The content of the weights file does not always
 /// decide it.
 pub const CONVENTION: &str = "convention";
+/// The teacher of the stage: its content, not its location.
+pub const TEACHER: &str = "teacher";
 /// The key of the stage that this one starts from.
 pub const UPSTREAM: &str = "upstream";
 
@@ -41,6 +45,8 @@ pub(crate) struct Inputs {
     pub(crate) weights: Option<Digest>,
     /// The convention that the network is built by.
     pub(crate) convention: Convention,
+    /// The digest of the teacher of each stage that has one.
+    pub(crate) teachers: BTreeMap<String, Digest>,
 }
 
 impl StageKey {
@@ -88,6 +94,10 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         if !soup.is_empty() {
             document.insert(SOUP.to_owned(), soup.into());
         }
+        if let Some(teacher) = inputs.teachers.get(&stage.name) {
+            remove(&mut common, &["stages", &stage.name, "train", "teacher", "model"]);
+            document.insert(TEACHER.to_owned(), json!(teacher));
+        }
         document.extend(common.as_object().expect("a spec is a mapping").clone());
         keys.push(StageKey::new(Value::Object(document)));
     }
@@ -95,7 +105,7 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
 }
 
 /// Values of a stage that only decide how its trainable part is trained.
-pub const OF_TRAINABLE_PART: [&str; 20] = [
+pub const OF_TRAINABLE_PART: [&str; 21] = [
     "from",
     "from_weights",
     "sampling",
@@ -113,6 +123,7 @@ pub const OF_TRAINABLE_PART: [&str; 20] = [
     "weight_average",
     "soup",
     "mixing",
+    "teacher",
     "best_by",
     "early_stopping",
     "micro_batches",
@@ -122,8 +133,8 @@ pub const OF_TRAINABLE_PART: [&str; 20] = [
 /// frozen part: its key without the values known to decide only the split and the trainable part.
 /// Images that are not augmented have the same features in every stage.
 pub(crate) fn of_features(key: &StageKey, is_augmented: bool) -> Digest {
-    const NEVER: [&[&str]; 4] =
-        [&[UPSTREAM], &[SOUP], &["dataset", "split"], &["dataset", "batch_size"]];
+    const NEVER: [&[&str]; 5] =
+        [&[UPSTREAM], &[SOUP], &[TEACHER], &["dataset", "split"], &["dataset", "batch_size"]];
     const IF_AUGMENTED: [&[&str]; 3] = [&["augmentation"], &["augmentation_views"], &["seed"]];
     let mut document = key.document.clone();
     for path in NEVER.into_iter().chain(IF_AUGMENTED.into_iter().filter(|_| !is_augmented)) {

@@ -74,6 +74,8 @@ pub enum Reason {
     },
     /// The weights that the pipeline starts from changed.
     Weights,
+    /// The model that the stage learns from changed.
+    Teacher,
     /// The stage that it starts from has another result.
     Upstream(String),
     /// Nothing changed, but the result is not in the cache.
@@ -99,6 +101,7 @@ impl fmt::Display for Reason {
             Self::Weights => {
                 write!(f, "the content of the weights file or of the base model changed")
             }
+            Self::Teacher => write!(f, "the content of the teacher changed"),
             Self::Upstream(stage) => write!(f, "the result of {stage} changes"),
             Self::NotKept => write!(f, "its result is not in the cache"),
             Self::Damaged(_) => write!(f, "its result in the cache is damaged"),
@@ -170,20 +173,25 @@ fn reasons(
         return vec![Reason::NotKept];
     }
     let from = stage.from();
-    let reasons =
-        changes.into_iter().map(|change| match (change.path.to_string().as_str(), from) {
-            (key::IMAGES, _) => Reason::Images(splits::differences(&last.images, dataset)),
-            (key::PROGRAM, _) => {
-                let [before, now] =
-                    [change.before, change.now].map(|leaf| leaves::plain(leaf.as_ref()));
-                Reason::Program { before, now }
-            }
-            (key::WEIGHTS, _) => Reason::Weights,
-            (key::UPSTREAM, Some(from)) => Reason::Upstream(from.to_owned()),
-            (path, _) => match path.split_once('.') {
-                Some((key::SOUP, stage)) => Reason::Upstream(stage.to_owned()),
-                _ => Reason::Changed(change),
-            },
-        });
+    let is_new_or_gone = |change: &Change| change.before.is_none() || change.now.is_none();
+    // A teacher that is new or gone shows in the pipeline, too.
+    let changes = changes
+        .into_iter()
+        .filter(|change| change.path.to_string() != key::TEACHER || !is_new_or_gone(change));
+    let reasons = changes.map(|change| match (change.path.to_string().as_str(), from) {
+        (key::IMAGES, _) => Reason::Images(splits::differences(&last.images, dataset)),
+        (key::PROGRAM, _) => {
+            let [before, now] =
+                [change.before, change.now].map(|leaf| leaves::plain(leaf.as_ref()));
+            Reason::Program { before, now }
+        }
+        (key::WEIGHTS, _) => Reason::Weights,
+        (key::TEACHER, _) => Reason::Teacher,
+        (key::UPSTREAM, Some(from)) => Reason::Upstream(from.to_owned()),
+        (path, _) => match path.split_once('.') {
+            Some((key::SOUP, stage)) => Reason::Upstream(stage.to_owned()),
+            _ => Reason::Changed(change),
+        },
+    });
     reasons.collect()
 }

@@ -9,6 +9,7 @@ pub(crate) mod images_read;
 pub mod network;
 pub mod overlap;
 mod tasks;
+pub mod teacher;
 pub mod weights;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 use self::class_weights::check_class_weights;
 use self::network::{built, find_base};
 use self::tasks::check_tasks;
+use self::teacher::{Teachers, check_teachers};
 use self::weights::BaseWeights;
 use crate::base::key_path::KeyPath;
 use crate::dataset::error::DatasetError;
@@ -38,6 +40,8 @@ pub struct Prepared {
     pub base_weights: Option<BaseWeights>,
     /// The layers that run the trainable part.
     pub layers: Layers,
+    /// The models that stages learn from.
+    pub teachers: Teachers,
 }
 
 impl Prepared {
@@ -50,12 +54,16 @@ impl Prepared {
 }
 
 /// Checks the dataset directory and the weights of a pipeline. Published weights are looked up in
-/// the cache at `cache`, never on the network.
+/// the cache at `cache`, never on the network. `teachers` are those of its stages that could be opened,
+/// or why one could not be.
 ///
 /// # Errors
 /// With all problems that are found.
-pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Vec<Problem>> {
-    let mut problems = vec![];
+pub fn prepare(
+    spec: &PipelineSpec,
+    cache: Option<&Path>,
+    (teachers, mut problems): (Teachers, Vec<Problem>),
+) -> Result<Prepared, Vec<Problem>> {
     let listing = scan::list(&spec.dataset, cache)
         .map_err(|error| {
             let at = place(&spec.dataset.source, &error);
@@ -73,6 +81,7 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
         let is_opaque = model.as_ref().is_some_and(|(network, _)| network.is_opaque());
         check_class_weights(spec, &listing.classes, &mut problems);
         check_tasks(spec, &listing.classes, is_opaque, &mut problems);
+        check_teachers(spec, listing, &teachers, &mut problems);
     }
     let layers = Layers::of(spec.device);
     if layers.is_none() {
@@ -84,7 +93,7 @@ pub fn prepare(spec: &PipelineSpec, cache: Option<&Path>) -> Result<Prepared, Ve
     }
     match (listing, model, layers) {
         (Some(listing), Some((network, base_weights)), Some(layers)) if problems.is_empty() => {
-            Ok(Prepared { listing, network, base_weights, layers })
+            Ok(Prepared { listing, network, base_weights, layers, teachers })
         }
         _ => Err(problems),
     }

@@ -41,6 +41,11 @@ impl RunImages {
         Ok(Self::new(images))
     }
 
+    /// No images.
+    pub fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// The images of several finished runs.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use crate::exec::plan::{self, Plan, PlanOptions, Reason};
 use crate::exec::prepare::Prepared;
 use crate::exec::prepare::images_read::ImagesRead;
 use crate::exec::prepare::overlap;
+use crate::exec::prepare::teacher::{self, Teacher};
 use crate::run_dir::history::StageHistory;
 use crate::run_dir::layout;
 use crate::run_dir::lock::RunLock;
@@ -183,6 +184,7 @@ impl Session {
             images: context.dataset.fingerprint(),
             weights: context.base_weights.as_ref().map(|weights| weights.digest),
             convention: context.network.convention,
+            teachers: teacher::digests(&context.teachers),
         }
     }
 
@@ -197,6 +199,7 @@ impl Session {
             self.pipeline_directory.clone(),
             context.dataset.fingerprint(),
             context.base_weights.as_ref().map(|weights| weights.digest),
+            teacher::digests(&context.teachers),
             files,
         ))
     }
@@ -218,7 +221,10 @@ impl Planned {
     /// When they have changed.
     pub fn check_inputs(&self, directory: &Path, manifest: &Manifest) -> Result<(), RunError> {
         let (dataset, weights) = (manifest.dataset.fingerprint, manifest.weights.digest);
-        context::check_inputs(dataset, weights, directory, &self.context)
+        let stages = manifest.stages.iter();
+        let teachers = stages.filter_map(|stage| Some((stage.name.clone(), stage.teacher?)));
+        context::check_inputs(dataset, weights, directory, &self.context)?;
+        context::check_teachers(&teachers.collect(), &self.context)
     }
 
     /// Checks that a new run may train on the images.
@@ -333,6 +339,8 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
     observer.receive(&Event::PixelsReady(context::pixels_facts(context)))?;
     let RunContext { dataset, pixels, split, warnings, .. } = context;
     let odd = warnings.iter().cloned().chain(overlap::warnings(dataset, split));
+    let of_teacher = |(stage, teacher): (&String, &Teacher)| teacher.warning(stage, dataset, split);
+    let odd = odd.chain(context.teachers.iter().filter_map(of_teacher));
     for message in pixels.warnings().into_iter().chain(odd) {
         observer.receive(&Event::Warning { message })?;
     }

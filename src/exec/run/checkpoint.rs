@@ -23,7 +23,7 @@ use crate::run_dir::{catalog, layout};
 use crate::train::state::StageState;
 
 /// The version of the file format.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The inputs that a run was started with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -38,6 +38,8 @@ pub struct RunFacts {
     pub dataset: Digest,
     /// The digest of the weights file, if there is one.
     pub weights: Option<Digest>,
+    /// The digest of the teacher of each stage that has one.
+    pub teachers: BTreeMap<String, Digest>,
     /// The digests of the files that were written before its first stage.
     pub files: BTreeMap<String, Digest>,
 }
@@ -49,9 +51,10 @@ impl RunFacts {
         pipeline_directory: PathBuf,
         dataset: Digest,
         weights: Option<Digest>,
+        teachers: BTreeMap<String, Digest>,
         files: BTreeMap<String, Digest>,
     ) -> Self {
-        Self { format: FORMAT, program, pipeline_directory, dataset, weights, files }
+        Self { format: FORMAT, program, pipeline_directory, dataset, weights, teachers, files }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::exec::error::RunError;
 use crate::exec::plan::splits;
 use crate::exec::prepare::Prepared;
 use crate::exec::prepare::images_read::ImagesRead;
+use crate::exec::prepare::teacher::{self, Teachers};
 use crate::exec::prepare::weights::BaseWeights;
 use crate::model::network::Network;
 use crate::run_dir::layout;
@@ -39,6 +40,8 @@ pub(crate) struct RunContext {
     pub(crate) network: Network,
     pub(crate) base_weights: Option<BaseWeights>,
     pub(crate) layers: Layers,
+    /// The models that stages learn from.
+    pub(crate) teachers: Teachers,
     /// Warnings about the dataset directory.
     pub(super) warnings: Vec<String>,
     /// What decides the parts of the split, if the dataset is split already.
@@ -51,7 +54,7 @@ impl RunContext {
         prepared: Prepared,
         known: &ImagesRead,
     ) -> Result<Self, RunError> {
-        let Prepared { listing, network, base_weights, layers } = prepared;
+        let Prepared { listing, network, base_weights, layers, teachers } = prepared;
         let (dataset, pixels) = known.dataset_and_pixels();
         let split = split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
         let training = split.positions(Part::Train).into_iter();
@@ -66,6 +69,7 @@ impl RunContext {
             network,
             base_weights,
             layers,
+            teachers,
             warnings,
             split_by,
         })
@@ -105,6 +109,7 @@ pub(super) fn check_unchanged(
     context: &RunContext,
 ) -> Result<(), RunError> {
     check_inputs(before.dataset, before.weights, directory, context)?;
+    check_teachers(&before.teachers, context)?;
     check_files(&before.files, &now.files)?;
     if before.program != now.program {
         let (then, now) = (&before.program, &now.program);
@@ -159,6 +164,23 @@ pub(super) fn check_inputs(
         return Err(RunError::Changed { what, details, hints });
     }
     Ok(())
+}
+
+/// Checks that the teachers of stages are those that they had.
+pub(super) fn check_teachers(
+    before: &BTreeMap<String, Digest>,
+    context: &RunContext,
+) -> Result<(), RunError> {
+    let now = teacher::digests(&context.teachers);
+    let changed = before.iter().find(|(stage, digest)| now.get(*stage) != Some(digest));
+    let Some((stage, digest)) = changed else { return Ok(()) };
+    let now = text_of(now.get(stage).copied());
+    let details =
+        vec![format!("the digest of the teacher of stage {stage} was {digest}, and is now {now}")];
+    let key = teacher::place(stage);
+    let hints =
+        vec![format!("if the original model has moved, pass its location: `-S {key}=PATH`")];
+    Err(RunError::Changed { what: "a teacher changed", details, hints })
 }
 
 fn text_of(digest: Option<Digest>) -> String {

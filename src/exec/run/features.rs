@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use alpaca_random::SeedStream;
 
-use super::context::RunContext;
+use super::sources::{StageImages, n_versions};
 use crate::base::batch::Visit;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
@@ -20,100 +20,12 @@ use crate::cache::pool::{Lent, Pool};
 use crate::cache::records::{Fit, Room};
 use crate::dataset::augment::mixing::Mixture;
 use crate::dataset::examine::Dataset;
-use crate::dataset::loader::{Augmentation, Loader, Pass};
+use crate::dataset::loader::{Augmentation, Pass};
 use crate::dataset::order;
-use crate::dataset::part::Part;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
 use crate::model::network::Network;
-use crate::spec::{AugmentationSpec, MixingSpec, PipelineSpec, SamplingSpec, StageSpec};
-use crate::train::readout::Readout;
+use crate::spec::{MixingSpec, PipelineSpec, SamplingSpec, StageSpec};
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
-
-/// The images of a run and their splits.
-#[derive(Clone, Copy)]
-pub(crate) struct StageImages<'a> {
-    pub(crate) dataset: &'a Dataset,
-    pub(crate) loader: &'a Loader,
-    /// Positions of the training set; those of the validation set follow.
-    pub(crate) train: &'a [usize],
-    pub(crate) validation: &'a [usize],
-    pub(crate) changes: &'a Arc<[AugmentationSpec]>,
-    /// Augmented versions of each training image, if their number is fixed.
-    pub(crate) views: Option<usize>,
-    /// Distinct versions of each training image over all epochs, if their number is fixed.
-    pub(crate) n_versions: Option<usize>,
-    /// Which training images an epoch visits.
-    pub(crate) sampling: SamplingSpec,
-    /// Random mixtures of the images of a training batch.
-    pub(crate) mixing: Option<MixingSpec>,
-    /// How the outputs of the network are read.
-    pub(crate) readout: Readout,
-}
-
-/// What the images of a stage are taken from.
-pub(crate) struct Sources {
-    loader: Loader,
-    /// Positions of the training and the validation images.
-    parts: [Vec<usize>; 2],
-    changes: Arc<[AugmentationSpec]>,
-}
-
-impl Sources {
-    /// The sources of a stage, whose images `loader` prepares.
-    pub(crate) fn of(
-        spec: &PipelineSpec,
-        stage: &StageSpec,
-        context: &RunContext,
-        loader: &Loader,
-    ) -> Self {
-        let parts = [Part::Train, Part::Validation].map(|part| context.split.positions(part));
-        let changes = spec.augmentation_of(stage).0.into();
-        Self { loader: loader.clone(), parts, changes }
-    }
-
-    /// The images of the stage.
-    pub(crate) fn images<'a>(
-        &'a self,
-        spec: &PipelineSpec,
-        stage: &StageSpec,
-        context: &'a RunContext,
-    ) -> StageImages<'a> {
-        let [train, validation] = &self.parts;
-        StageImages {
-            dataset: &context.dataset,
-            loader: &self.loader,
-            train,
-            validation,
-            changes: &self.changes,
-            views: spec.augmentation_of(stage).1,
-            n_versions: n_versions(spec, stage),
-            sampling: stage.sampling(),
-            mixing: stage.train().and_then(|train| train.mixing),
-            readout: context.readout,
-        }
-    }
-}
-
-impl StageImages<'_> {
-    /// Whether training sees images as they are, in every epoch the same.
-    fn are_plain(&self) -> bool {
-        self.n_versions.is_some() && self.changes.is_empty()
-    }
-}
-
-/// Distinct versions of each training image over all epochs: one without augmentation, and `None`
-/// if each epoch of the stage augments or draws it anew.
-pub(crate) fn n_versions(spec: &PipelineSpec, stage: &StageSpec) -> Option<usize> {
-    let (changes, views) = spec.augmentation_of(stage);
-    let is_mixed = stage.train().is_some_and(|train| train.mixing.is_some());
-    if spec.dataset.source.is_afresh() || is_mixed {
-        None
-    } else if changes.is_empty() {
-        Some(1)
-    } else {
-        views
-    }
-}
 
 /// Where the features of a stage are cached.
 #[derive(Clone, Copy)]
@@ -500,14 +412,16 @@ mod tests {
     use crate::base::cancel::Cancel;
     use crate::base::tally::Tally;
     use crate::dataset::known::KnownImages;
+    use crate::dataset::loader::Loader;
     use crate::dataset::pixels::{PixelRoom, Pixels};
     use crate::dataset::{examine, scan};
     use crate::engine::EngineError;
     use crate::spec::{
-        Alpha, DatasetSource, DatasetSpec, Duplicates, Fit as FitInto, GeneratorSpec, ImageSize,
-        Interpolation, OnBadImage, Prefetch, Preprocessing, ResizeSpec, SplitBy, SplitSpec,
-        TargetSpec,
+        Alpha, AugmentationSpec, DatasetSource, DatasetSpec, Duplicates, Fit as FitInto,
+        GeneratorSpec, ImageSize, Interpolation, OnBadImage, Prefetch, Preprocessing, ResizeSpec,
+        SplitBy, SplitSpec, TargetSpec,
     };
+    use crate::train::readout::Readout;
 
     const SIZE: ImageSize = ImageSize { height: 8, width: 8 };
     const LEN: usize = 8 * 8 * 3;
@@ -587,6 +501,7 @@ mod tests {
                 n_versions: Some(views.unwrap_or(1)),
                 sampling: SamplingSpec::Balanced,
                 mixing: None,
+                teaching: None,
                 readout: Readout::Softmax,
             };
             let epochs = |memory: Option<usize>, pool: &Pool| {

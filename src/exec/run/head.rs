@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::audience::Audience;
-use super::features::{StageFeatures, StageImages};
+use super::features::StageFeatures;
+use super::sources::StageImages;
 use super::stage::{self, Parts, Start};
 use super::temperature;
 use crate::base::target::Target;

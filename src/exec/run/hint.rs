@@ -1,7 +1,7 @@
 //! Whether a trained head is worse than the one that could have been fitted to the same features.
 
-use super::features::StageImages;
 use super::head;
+use super::sources::StageImages;
 use super::stage::Start;
 use crate::base::target::Target;
 use crate::exec::plan::outcome::StageOutcome;
@@ -45,7 +45,10 @@ pub(super) fn of_stage(
 fn is_comparable(stage: &StageSpec) -> bool {
     let Some(train) = stage.train() else { return false };
     let is_plain = train.about_probabilities().is_none() && train.loss.gamma() == 0.0;
-    train.freeze == FreezeSpec::All && is_plain && train.sampling == SamplingSpec::Shuffled
+    train.freeze == FreezeSpec::All
+        && is_plain
+        && train.sampling == SamplingSpec::Shuffled
+        && train.teacher.is_none()
 }
 
 /// What is said if the predictions of the fitted head are better.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::begin::Planned;
 use super::checkpoint::Checkpoint;
-use super::features::Sources;
 use super::session::Session;
+use super::sources::Sources;
 use super::stage::{self, Parts, Start};
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
 use crate::engine::{self, Trainer};
@@ -63,9 +63,11 @@ impl Session {
             cancel: &self.cancel,
             key: &plan.stages[position].key,
             soup_with: &[],
+            teacher: None,
         };
         let loader = context.loader(spec, self.n_threads);
-        let sources = Sources::of(spec, stage, context, &loader);
+        let epoch = start.n_epochs_before + 1;
+        let sources = Sources::of(spec, stage, context, (self, &loader), epoch)?;
         let images = sources.images(spec, stage, context);
         let parts = Parts::of(&start);
         let extractor = engine::extractor(network, &parts.cut, weights)?;

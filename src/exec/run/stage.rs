@@ -8,7 +8,8 @@ use alpaca_random::SeedStream;
 
 use super::audience::Audience;
 use super::checkpoint::Checkpoint;
-use super::features::{Shelf, StageFeatures, StageImages};
+use super::features::{Shelf, StageFeatures};
+use super::sources::StageImages;
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
@@ -56,6 +57,8 @@ pub(crate) struct Start<'a> {
     pub(crate) key: &'a StageKey,
     /// The stages whose weights it averages with its own.
     pub(crate) soup_with: &'a [&'a StageOutcome],
+    /// The digest of its teacher.
+    pub(crate) teacher: Option<Digest>,
 }
 
 /// A stage's part of the network, before its weights are found.
@@ -198,6 +201,7 @@ fn outcome(
         n_frozen_tensors,
         fit,
         soup: best.soup,
+        teacher: start.teacher,
         best: best.metrics,
         key: start.key.digest(),
     };
@@ -241,7 +245,7 @@ pub(super) fn facts(
 pub(super) fn course<'a>(
     start: &Start<'a>,
     spec: &TrainSpec,
-    images: &StageImages<'_>,
+    images: &StageImages<'a>,
     n_steps: usize,
 ) -> Course<'a> {
     Course {
@@ -258,6 +262,7 @@ pub(super) fn course<'a>(
         },
         goal: goal(spec, images),
         weights: images.dataset.weights(),
+        teaching: images.teaching,
         best_by: spec.best_by,
         soup: spec.soup.as_ref().map(|spec| soup(spec, start)),
         early_stopping: spec.early_stopping,

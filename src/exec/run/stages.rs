@@ -6,10 +6,10 @@ use std::path::Path;
 use super::audience::Audience;
 use super::checkpoint::{Checkpoint, Past, RunFacts};
 use super::context::{self, Clock, RunContext};
-use super::features::Sources;
 use super::head;
 use super::hint;
 use super::session::{RunReport, Session};
+use super::sources::Sources;
 use super::stage::{self, Start};
 use super::task::Finished;
 use crate::base::clock;
@@ -290,8 +290,6 @@ impl Run<'_> {
         audience: &mut Audience<'_>,
     ) -> Result<(StageOutcome, Option<String>), RunError> {
         let RunContext { network, layers, .. } = self.context;
-        let sources = Sources::of(self.spec, stage, self.context, loader);
-        let images = sources.images(self.spec, stage, self.context);
         let (from, which) = stage.start();
         let outcome_of = |name: &str| {
             let outcome = earlier.outcomes.iter().find(|outcome| outcome.name() == name);
@@ -304,6 +302,9 @@ impl Run<'_> {
         let soup_with: Vec<&StageOutcome> =
             stage.soup_with().iter().map(|name| outcome_of(name)).collect();
         let (weights, n_epochs_before) = from.unwrap_or((earlier.initial, 0));
+        let (tools, epoch) = ((self.session, loader), n_epochs_before + 1);
+        let sources = Sources::of(self.spec, stage, self.context, tools, epoch)?;
+        let images = sources.images(self.spec, stage, self.context);
         let start = Start {
             stage,
             network,
@@ -318,6 +319,7 @@ impl Run<'_> {
             cancel: &self.session.cancel,
             key: &planned.key,
             soup_with: &soup_with,
+            teacher: self.context.teachers.get(&stage.name).map(|teacher| teacher.digest),
         };
         match &stage.kind {
             StageKind::Train(spec) => {

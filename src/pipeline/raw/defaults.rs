@@ -24,6 +24,15 @@ pub(super) fn image_size() -> usize {
 pub(super) fn parameters() -> RawTrained {
     RawTrained::All
 }
+
+pub(in crate::pipeline) fn teacher_share() -> f64 {
+    0.5
+}
+
+pub(in crate::pipeline) fn teacher_temperature() -> f64 {
+    1.0
+}
+
 pub(super) fn mixing_probability() -> f64 {
     1.0
 }

@@ -13,6 +13,7 @@ mod objective;
 mod stage;
 mod sweep;
 mod task;
+mod teacher;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -46,6 +47,7 @@ pub(super) use stage::{
 };
 pub(super) use sweep::{RawHalving, RawOver, RawRange, RawRankBy, RawScale, RawSearch, RawSweep};
 pub(super) use task::{RawEvaluate, RawExport, RawSplitPart};
+pub(super) use teacher::{RawTeacher, RawTeacherSettings};
 
 /// A pipeline for alpaca-run: a dataset, a model and the stages that train it.
 ///

@@ -12,6 +12,7 @@ use super::defaults;
 use super::mixing::RawMixing;
 use super::objective::{RawClassWeights, RawLoss, RawSampling};
 use super::task::{RawEvaluate, RawExport};
+use super::teacher::RawTeacher;
 
 /// What a stage does.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -101,6 +102,9 @@ pub(in crate::pipeline) struct RawTrain {
     pub(in crate::pipeline) soup: Option<RawSoup>,
     /// Train on random mixtures of the images of a batch, whose targets are mixed likewise.
     pub(in crate::pipeline) mixing: Option<RawMixing>,
+    /// A trained model whose outputs for the training images are learned besides their labels
+    /// (distillation): its path, or its path with settings.
+    pub(in crate::pipeline) teacher: Option<RawTeacher>,
     /// Validation metric that selects the best epoch.
     #[serde(default = "defaults::best_by")]
     pub(in crate::pipeline) best_by: RawBestBy,

@@ -16,6 +16,7 @@ mod start;
 pub(super) mod sweep;
 mod target;
 mod tasks;
+mod teacher;
 mod trained;
 
 use std::cell::RefCell;
@@ -65,6 +66,7 @@ pub(super) fn resolve(
     let augmentation = augmentation::resolve(written, views, &KeyPath::default(), problems);
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);
     target::check(raw, &dataset, &model, &stages, problems);
+    teacher::check(&dataset, &stages, problems);
     target::check_tasks(dataset.target, &tasks, problems);
     problems.extend(homes.take());
     (problems.len() == n_before).then_some(PipelineSpec {

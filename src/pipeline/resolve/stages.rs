@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{
-    augmentation, check_name, course, fit, mixing, objective, soups, start, tasks, trained,
+    augmentation, check_name, course, fit, mixing, objective, soups, start, tasks, teacher, trained,
 };
 use crate::base::key_path::KeyPath;
 use crate::base::text;
@@ -46,7 +46,7 @@ pub(super) fn resolve(
             RawStage::Train(raw) => {
                 let from = raw.from.as_deref().or(above).map(str::to_owned);
                 let given = Given { base: base.as_ref(), model, target: dataset.target };
-                let spec = train(raw, from, given, &at.key("train"), problems);
+                let spec = train(raw, from, given, &at.key("train"), locate, problems);
                 let kind = StageKind::Train(Box::new(spec));
                 stages.push(StageSpec { name: name.clone(), kind });
                 above = Some(name);
@@ -92,6 +92,7 @@ fn train(
     from: Option<String>,
     Given { base, model, target }: Given<'_>,
     at: &KeyPath,
+    locate: &impl Fn(&KeyPath, &str) -> Location,
     problems: &mut Vec<Problem>,
 ) -> TrainSpec {
     let from_weights = start::from_weights(from.as_deref(), raw.from_weights, at, problems);
@@ -134,6 +135,7 @@ fn train(
         weight_average: raw.weight_average.map(course::average),
         soup: raw.soup.as_ref().map(|soup| course::soup(soup, raw.epochs, at, problems)),
         mixing: raw.mixing.map(|raw| mixing::resolve(raw, &at.key("mixing"), problems)),
+        teacher: raw.teacher.as_ref().map(|raw| teacher::resolve(raw, &at.key("teacher"), locate)),
         early_stopping: raw.early_stopping.map(course::early_stopping),
         best_by: course::best_by(raw.best_by),
         micro_batches: raw.micro_batches,

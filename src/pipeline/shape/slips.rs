@@ -20,12 +20,13 @@ const DATASET: &str = "image_size";
 const MODEL: &str = "base";
 const TRAIN: &str = "early_stopping";
 const FOCAL: &str = "gamma";
+const TEACHER: &str = "share";
 /// A stage that fits the head.
 const FIT: &str = "prototypes";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
 
-const SLIPS: [Slip; 49] = [
+const SLIPS: [Slip; 53] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -230,6 +231,26 @@ const SLIPS: [Slip; 49] = [
         home: TRAIN,
         names: &["swa", "model_soup", "greedy_soup", "average_checkpoints", "top_k_average"],
         hint: "write `soup: { epochs: 3 }`, or `soup: { with: [STAGE] }` for the weights of other stages",
+    },
+    Slip {
+        home: TRAIN,
+        names: &["distill", "distillation", "distillation_type", "teacher_model", "teacher_path"],
+        hint: "write `teacher: RUN`, or `teacher: { model: RUN, share: 0.5, temperature: 1 }`",
+    },
+    Slip {
+        home: TEACHER,
+        names: &["alpha", "weight", "distillation_alpha", "kd_alpha", "lambda"],
+        hint: "write `share: 0.5`, the part of the target that the teacher's outputs are",
+    },
+    Slip {
+        home: TEACHER,
+        names: &["t", "tau", "distillation_tau"],
+        hint: "write `temperature: 2`",
+    },
+    Slip {
+        home: TEACHER,
+        names: &["path", "run", "directory", "file"],
+        hint: "write `model: RUN`",
     },
     Slip {
         home: TRAIN,
