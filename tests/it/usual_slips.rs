@@ -11,7 +11,7 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 67] = [
+const OVERRIDES: [(&str, &str); 68] = [
     // Keras.
     ("dataset.validation_split=0.2", "`split: { validation: 0.2 }`"),
     ("dataset.target_size=[160, 160]", "`image_size: 160`"),
@@ -68,6 +68,7 @@ const OVERRIDES: [(&str, &str); 67] = [
     ("stages.transfer.llrd=0.8", "`layer_decay: 0.8`"),
     ("stages.transfer.bitfit=true", "`parameters: biases`"),
     ("stages.transfer.swa=true", "`soup: { epochs: 3 }`"),
+    ("dataset.unlabelled=pictures", "`unlabeled: DIRECTORY`"),
     ("stages.transfer.distillation_type=soft", "`teacher: RUN`"),
     ("stages.transfer.teacher={ model: runs/a, alpha: 0.5 }", "`share: 0.5`"),
     ("stages.transfer.teacher={ model: runs/a, tau: 2 }", "`temperature: 2`"),

@@ -62,9 +62,8 @@ impl Session {
             key: &plan.stages.last().expect("each stage is planned").key,
             teacher: None,
         };
-        let loader = context.loader(spec, self.n_threads);
         let epoch = start.n_epochs_before + 1;
-        let sources = Sources::of(spec, stage, context, (self, &loader), epoch)?;
+        let sources = Sources::of(spec, stage, context, self, epoch)?;
         let images = sources.images(spec, stage, context);
         let parts = Parts::of(&start);
         let extractor = engine::extractor(network, &parts.cut, weights)?;
@@ -72,7 +71,8 @@ impl Session {
         let mut trainer =
             AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options);
         let mut features = parts.features(&start, images, extractor.as_ref())?;
-        let course = stage::course(&start, train, &images, loader.n_batches(images.train.len()));
+        let n_steps = images.loader.n_batches(images.train.len());
+        let course = stage::course(&start, train, &images, n_steps);
         Ok(range_test::run(&course, &mut features, &mut trainer, test)?)
     }
 }

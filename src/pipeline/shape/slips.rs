@@ -24,7 +24,7 @@ const TEACHER: &str = "share";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
 
-const SLIPS: [Slip; 48] = [
+const SLIPS: [Slip; 49] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -229,6 +229,11 @@ const SLIPS: [Slip; 48] = [
         home: TRAIN,
         names: &["swa", "model_soup", "greedy_soup", "average_checkpoints", "top_k_average"],
         hint: "write `soup: { epochs: 3 }`",
+    },
+    Slip {
+        home: DATASET,
+        names: &["unlabelled", "unlabeled_directory", "unlabeled_images", "unsupervised"],
+        hint: "write `unlabeled: DIRECTORY`, for stages with a `teacher`",
     },
     Slip {
         home: TRAIN,
