@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Whether a small network learns more with a teacher (docs/distillation.md).
 
-    benches/distillation.py target/release/alpaca-run PHOTOS [SEED...]
+    benches/distillation.py target/release/alpaca-run PHOTOS WEIGHTS all|few [SEED...]
 
-For each seed (42, 1 to 7), which also draws the split: trains pipelines/best.yaml as the teacher, a
-fitted head on the small network, and the small network fine-tuned after it, without and with the
-teacher. Prints the accuracy and the log loss on the validation images after the last epoch, so that
-nothing is chosen by them, as means and standard deviations, and the differences from fine-tuning
+Trains pipelines/best.yaml as the teacher, a fitted head on a small network, and the small network
+fine-tuned after it, without and with the teacher. WEIGHTS are those of the small network: `imagenet`,
+which must have been fetched, or a file. `all` has labels for four fifths of the
+photographs and validates on the rest. `few` has labels for 20 of each class, validates on 50 of each
+class, and has the rest without labels. Seeds (42, 1 to 7) draw the images and everything else.
+
+Prints the accuracy and the log loss on the validation images after the last epoch, so that nothing is
+chosen by them, as means and standard deviations over the seeds, and the differences from fine-tuning
 without a teacher in pairs of one seed, with their standard errors.
 """
 
 import csv
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -19,15 +24,15 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SEEDS = [42, 1, 2, 3, 4, 5, 6, 7]
+N_LABELED, N_VALIDATION = 20, 50
 
 STUDENT = """\
 version: 1
 dataset:
-  directory: {photos}
+  {dataset}
   image_size: 160
   resize: {{ fit: crop, antialias: false }}
-  split: {{ validation: 0.2, by: stratified }}
-model: {{ base: mobilenet_v2, width: 0.35, weights: builtin }}
+model: {{ base: mobilenet_v2, width: 0.35, weights: {weights} }}
 stages:
   head:
     fit: {{ logistic: {{ l2: auto }} }}
@@ -35,23 +40,32 @@ stages:
     train:
       from: head
       freeze: none
-      epochs: 30
-      optimizer: {{ adam: {{ learning_rate: 1e-3 }} }}
+      epochs: 20
+      optimizer: {{ adam: {{ learning_rate: 3e-4 }} }}
       schedule: {{ cosine: {{}} }}
       augmentation:
         - random_flip: horizontal
         - random_resized_crop: {{ scale: [0.5, 1] }}
 """
 
-# Name, and the teacher of the stage, if it has one.
 PLAIN = "fine-tuned, no teacher"
-ARMS = [
-    (PLAIN, None),
-    ("share 0.5, temperature 1", "share: 0.5"),
-    ("share 1, temperature 1", "share: 1"),
-    ("share 0.5, temperature 4", "share: 0.5, temperature: 4"),
-    ("share 1, temperature 4", "share: 1, temperature: 4"),
-]
+
+# Name, settings of the teacher, other settings; `{more}` are the unlabeled images.
+ARMS = {
+    "all": [
+        (PLAIN, None, []),
+        ("`share: 0.5`", "share: 0.5", []),
+        ("`share: 1`", "share: 1", []),
+        ("`share: 0.5, temperature: 4`", "share: 0.5, temperature: 4", []),
+    ],
+    "few": [
+        (PLAIN, None, []),
+        # As many steps as with the unlabeled images.
+        (PLAIN + ", as many steps", None, ["stages.small.epochs=90"]),
+        ("`share: 0.5`, as many steps", "share: 0.5", ["stages.small.epochs=90"]),
+        ("`share: 0.5`, unlabeled images", "share: 0.5", ["dataset.unlabeled={more}"]),
+    ],
+}
 
 
 def run(program, pipeline, directory, name, settings):
@@ -67,24 +81,51 @@ def run(program, pipeline, directory, name, settings):
         return list(csv.DictReader(file))
 
 
+def divide(photos, directory, seed):
+    """Links a few images of each class for training and validation, and the rest without classes."""
+    (directory / "more").mkdir()
+    for folder in sorted(path for path in photos.iterdir() if path.is_dir()):
+        files = sorted(folder.iterdir())
+        random.Random(f"{seed} {folder.name}").shuffle(files)
+        parts = {
+            "train": files[:N_LABELED],
+            "validation": files[N_LABELED : N_LABELED + N_VALIDATION],
+        }
+        for part, images in parts.items():
+            (directory / part / folder.name).mkdir(parents=True)
+            for image in images:
+                (directory / part / folder.name / image.name).symlink_to(image)
+        for image in files[N_LABELED + N_VALIDATION :]:
+            (directory / "more" / f"{folder.name}-{image.name}").symlink_to(image)
+
+
 def measured(row):
     return float(row["val/accuracy"]), float(row["val/loss"])
 
 
-def of_seed(program, photos, seed):
+def of_seed(program, photos, weights, kind, seed):
     """Accuracy and log loss of each model by its name."""
     found = {}
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        (directory / "student.yaml").write_text(STUDENT.format(photos=photos))
-        settings = [f"seed={seed}"]
-        best = [*settings, f"dataset.directory={photos}"]
+        if kind == "few":
+            divide(photos, directory, seed)
+            places = {part: f"{directory}/{part}" for part in ["train", "validation"]}
+            split = ""
+        else:
+            places = {"directory": str(photos)}
+            split = "\n  split: { validation: 0.2, by: stratified }"
+        dataset = "\n  ".join(f"{key}: {place}" for key, place in places.items())
+        (directory / "student.yaml").write_text(STUDENT.format(dataset=dataset + split, weights=weights))
+        best = [f"seed={seed}"] + [f"dataset.{key}={place}" for key, place in places.items()]
         rows = run(program, ROOT / "pipelines" / "best.yaml", directory, "teacher", best)
-        found["teacher (best.yaml)"] = measured(rows[-1])
-        for at, (name, more) in enumerate(ARMS):
-            more = more and [f"stages.small.teacher={{model: {directory}/runs/teacher, {more}}}"]
-            student = directory / "student.yaml"
-            rows = run(program, student, directory, f"student{at}", settings + (more or []))
+        found["the teacher (`best.yaml`)"] = measured(rows[-1])
+        for at, (name, teacher, more) in enumerate(ARMS[kind]):
+            settings = [f"seed={seed}", *(text.format(more=directory / "more") for text in more)]
+            if teacher:
+                model = f"stages.small.teacher={{model: {directory}/runs/teacher, {teacher}}}"
+                settings.append(model)
+            rows = run(program, directory / "student.yaml", directory, f"student{at}", settings)
             found["fitted head"] = measured(rows[0])
             found[name] = measured(rows[-1])
     return found
@@ -101,15 +142,15 @@ def difference(values, others):
 
 
 def main():
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 5 or sys.argv[4] not in ARMS:
         sys.exit(__doc__)
-    program, photos = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
-    seeds = [int(seed) for seed in sys.argv[3:]] or SEEDS
+    program, photos, weights, kind = sys.argv[1:5]
+    photos = pathlib.Path(photos).resolve()
     found = []
-    for seed in seeds:
-        found.append(of_seed(program, photos, seed))
+    for seed in [int(seed) for seed in sys.argv[5:]] or SEEDS:
+        found.append(of_seed(program, photos, weights, kind, seed))
         print(seed, found[-1], file=sys.stderr, flush=True)
-    print("| model | accuracy | log loss | accuracy less plain | log loss less plain |")
+    print("| model | accuracy | log loss | accuracy, difference | log loss, difference |")
     print("| --- | --- | --- | --- | --- |")
     for name in found[0]:
         of = lambda arm, at: [of_seed[arm][at] for of_seed in found]

@@ -149,6 +149,7 @@ fn passes(c: &mut Criterion) {
         },
         target: TargetSpec::Class,
         classes: None,
+        unlabeled: vec![],
         limit: None,
         image_size: SIZE,
         resize: RESIZE,

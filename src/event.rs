@@ -157,6 +157,8 @@ pub struct DatasetFacts {
     pub n_validation: usize,
     /// Images in the test set.
     pub n_test: usize,
+    /// Images without labels, in no set.
+    pub n_unlabeled: usize,
     /// What decides the parts of the split, if the dataset is split already.
     pub split_by: Option<String>,
 }

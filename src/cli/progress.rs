@@ -207,9 +207,13 @@ pub(super) fn dataset_line(facts: &DatasetFacts) -> String {
     }
     let test =
         if facts.n_test > 0 { format!(", {} for testing", facts.n_test) } else { String::new() };
+    let unlabeled = match facts.n_unlabeled {
+        0 => String::new(),
+        n => format!("; {} without labels", text::thousands(n)),
+    };
     let by = facts.split_by.as_ref().map(|by| format!(" (split by {by})")).unwrap_or_default();
     format!(
-        "dataset: {} ({}); {} for training, {} for validation{test}{by}",
+        "dataset: {} ({}); {} for training, {} for validation{test}{by}{unlabeled}",
         text::count(facts.n_train + facts.n_validation + facts.n_test, "image"),
         classes.join(", "),
         facts.n_train,

@@ -10,7 +10,7 @@ use super::likeness::Likeness;
 use super::pixels::Pixels;
 use super::reading::{self, Finding, Reading};
 use super::resize::Resizer;
-use super::scan::{Candidate, Listing, Weight};
+use super::scan::{Candidate, Listing, UNLABELED, Weight};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
@@ -43,6 +43,8 @@ pub struct Dataset {
     pub ignored: Vec<String>,
     /// Images that were left out as copies of others, with `duplicates: drop`.
     pub copies: Vec<LeftOut>,
+    /// Readable images without labels, sorted by path. Nothing but a teacher uses them.
+    pub unlabeled: Vec<Sample>,
 }
 
 impl Sample {
@@ -92,6 +94,26 @@ impl Dataset {
         })
     }
 
+    /// The digest of the path and content of each image without a label; `None` without such images.
+    pub fn fingerprint_of_unlabeled(&self) -> Option<Digest> {
+        (!self.unlabeled.is_empty()).then(|| {
+            Digest::of_written(|text| {
+                self.unlabeled.iter().try_for_each(|Sample { candidate, digest, .. }| {
+                    write!(text, "\n{digest} {}", candidate.path)
+                })
+            })
+        })
+    }
+
+    /// The dataset with the images without labels after the others. Their label is the first one, which
+    /// means nothing.
+    #[must_use]
+    pub fn with_unlabeled(&self) -> Self {
+        let mut all = self.clone();
+        all.samples.append(&mut all.unlabeled);
+        all
+    }
+
     /// The weights of all images in training; `None` if all are 1.
     pub fn weights(&self) -> Option<Vec<f32>> {
         let weights = self.samples.iter().map(|sample| sample.candidate.weight);
@@ -113,6 +135,31 @@ impl Dataset {
         }
         counts
     }
+}
+
+/// Reads files without labels as [`examine`] reads those of a dataset, and adds them to it.
+///
+/// # Errors
+/// When there are unreadable images, unless they are skipped, or no others; when it is canceled.
+pub fn add_unlabeled(
+    dataset: &mut Dataset,
+    candidates: Vec<Candidate>,
+    on_bad_image: OnBadImage,
+    pixels: &Pixels,
+    (known, tally): (&KnownImages, &Tally),
+    cancel: &Cancel,
+) -> Result<(), DatasetError> {
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    // For errors, they are a class.
+    let classes = vec![UNLABELED.to_owned()];
+    let listing = Listing { candidates, ..Listing::of_class(classes) };
+    let found = examine(listing, on_bad_image, pixels, known, tally, cancel)?;
+    dataset.unlabeled = found.samples;
+    dataset.skipped.extend(found.skipped);
+    dataset.ignored.extend(found.ignored);
+    Ok(())
 }
 
 /// Reads all files that are not known in parallel, and decodes and resizes those whose pixels are

@@ -15,7 +15,7 @@ use crate::base::digest::Digest;
 use crate::base::names;
 use crate::base::stamp::Stamp;
 use crate::cache::directory::{Bucket, CacheDirectory};
-use crate::spec::DatasetSource;
+use crate::spec::{DatasetSource, Location};
 
 /// Version of the rules by which a file is a readable image. It must be raised when files become
 /// readable or unreadable, or when the likeness or the size of an image changes.
@@ -55,14 +55,24 @@ pub struct KnownImages {
 impl KnownImages {
     /// The records of the dataset at `source`, in the cache at `root`.
     pub fn of(source: &DatasetSource, root: Option<&Path>) -> Self {
+        Self::at(&source.directories(), source.title(), root)
+    }
+
+    /// The records of the images without labels in some directories, in the cache at `root`.
+    pub fn of_unlabeled(directories: &[Location], root: Option<&Path>) -> Self {
+        let directories: Vec<&Location> = directories.iter().collect();
+        Self::at(&directories, "unlabeled".to_owned(), root)
+    }
+
+    fn at(places: &[&Location], title: String, root: Option<&Path>) -> Self {
         let cache = root.map(|root| {
             let rules = format!("{RULES} {}", std::env::consts::ARCH);
-            let places = source.directories().into_iter().map(|place| {
+            let places = places.iter().map(|place| {
                 let path = std::path::absolute(&place.path);
                 names::text_of_path(path.as_deref().unwrap_or(&place.path))
             });
             let places: Vec<String> = places.collect();
-            let source = (rules, places, source.title());
+            let source = (rules, places, title);
             let key = Digest::of(&serde_json::to_vec(&source).expect("keys are plain data"));
             (CacheDirectory::new(root, Bucket::Images), key)
         });

@@ -429,6 +429,7 @@ mod tests {
             source,
             target: TargetSpec::Class,
             classes: None,
+            unlabeled: vec![],
             limit: None,
             image_size: SIZE,
             resize: ResizeSpec {

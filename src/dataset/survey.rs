@@ -26,6 +26,9 @@ pub struct Survey {
     pub n_images: usize,
     /// Size of their files in bytes.
     pub bytes: u64,
+    /// Number of images without labels, if there are some. They are in none of the other numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_unlabeled: Option<usize>,
     /// Classes with their numbers of images; of numbers one, with the name of the number.
     pub classes: Vec<ClassSurvey>,
     /// With several labels an image, how many each has.
@@ -141,7 +144,7 @@ pub fn survey(
 ) -> Result<Survey, DatasetError> {
     let reading =
         Reading { known, tally, cancel: &Cancel::new(), work: ("reading files", "files") };
-    let Listing { classes, labels, candidates, split_by, unused, warnings } = listing;
+    let Listing { classes, labels, candidates, split_by, unused, warnings, .. } = listing;
     let samples = Vec::with_capacity(candidates.len());
     let mut dataset = Dataset { classes, labels, samples, ..Dataset::default() };
     let mut looks = vec![];
@@ -182,6 +185,7 @@ pub fn survey(
     Ok(Survey {
         n_images: dataset.samples.len(),
         bytes,
+        n_unlabeled: None,
         imbalance: most as f64 / least.max(1) as f64,
         several: several(&dataset),
         numbers: numbers(&dataset),

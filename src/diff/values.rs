@@ -52,13 +52,22 @@ pub(super) fn values(runs: &[FinishedRun]) -> Vec<ValueRow> {
                 leaves.iter().map(|leaves| leaves.get(path).cloned()).collect();
             ValueRow {
                 path: path.to_string(),
-                matters: !HARMLESS.iter().any(|harmless| KeyPath::of(harmless) == *path),
+                matters: !is_harmless(path),
                 differs: values.iter().any(|value| *value != values[0]),
                 origins: runs.iter().map(|run| run.origins.get(path).cloned()).collect(),
                 values,
             }
         })
         .collect()
+}
+
+/// Whether a value of a pipeline does not affect results. The content of a teacher and of unlabeled
+/// images does, and their place does not.
+fn is_harmless(path: &KeyPath) -> bool {
+    let text = path.to_string();
+    let is_of_teacher = text.starts_with("stages.") && text.ends_with(".train.teacher.model");
+    let is_place = is_of_teacher || text.starts_with("dataset.unlabeled");
+    is_place || HARMLESS.iter().any(|harmless| KeyPath::of(harmless) == *path)
 }
 
 /// The program and the machine. Threads, location and time do not affect results.
@@ -73,6 +82,22 @@ pub(super) fn environment(runs: &[FinishedRun]) -> Vec<Setting> {
     let mut settings = vec![setting("content of model.weights", true, &|run| {
         run.manifest.weights.digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string())
     })];
+    let stages = runs.iter().flat_map(|run| &run.manifest.stages);
+    let taught: BTreeSet<&String> =
+        stages.filter(|stage| stage.teacher.is_some()).map(|stage| &stage.name).collect();
+    settings.extend(taught.into_iter().map(|name| {
+        setting(&format!("content of the teacher of {name}"), true, &|run| {
+            let stage = run.manifest.stages.iter().find(|stage| stage.name == *name);
+            let teacher = stage.and_then(|stage| stage.teacher);
+            teacher.map_or_else(|| "-".to_owned(), |digest| digest.to_string())
+        })
+    }));
+    if runs.iter().any(|run| run.manifest.dataset.unlabeled.is_some()) {
+        settings.push(setting("unlabeled images", true, &|run| {
+            let unlabeled = run.manifest.dataset.unlabeled.as_ref();
+            unlabeled.map_or_else(|| "-".to_owned(), |record| record.fingerprint.to_string())
+        }));
+    }
     settings.extend(names.into_iter().map(|name| {
         setting(name, true, &|run| {
             run.manifest.versions.get(name).map_or_else(|| "-".to_owned(), Clone::clone)

@@ -371,6 +371,14 @@ pub(super) fn reproduction(report: &Report) -> String {
     if let Some(digest) = &manifest.weights.digest {
         rows.push(("weights digest", digest.to_string()));
     }
+    if let Some(unlabeled) = &manifest.dataset.unlabeled {
+        let n = text::count(unlabeled.n_images, "image");
+        rows.push(("unlabeled images", format!("{n}, digest {}", unlabeled.fingerprint)));
+    }
+    for stage in &manifest.stages {
+        let digest = stage.teacher.map(|digest| format!("{digest} (stage {})", stage.name));
+        rows.extend(digest.map(|digest| ("teacher digest", digest)));
+    }
     if let Some(url) = &manifest.weights.url {
         rows.push(("weights URL", url.clone()));
     }

@@ -55,10 +55,22 @@ pub struct DatasetRecord {
     pub standard: Option<StandardRecord>,
     /// The number of images in each split.
     pub split: BTreeMap<String, usize>,
+    /// The images without labels, if there are some.
+    #[serde(default)]
+    pub unlabeled: Option<UnlabeledRecord>,
     /// The bad images and copies that were skipped, with the reason.
     pub skipped: BTreeMap<String, String>,
     /// The files that are not images.
     pub ignored: Vec<String>,
+}
+
+/// The images without labels of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct UnlabeledRecord {
+    /// Their number.
+    pub n_images: usize,
+    /// The digest of their paths and contents.
+    pub fingerprint: Digest,
 }
 
 /// The units in which a network gives a number: it is `mean + deviation * output`.

@@ -19,6 +19,9 @@ pub struct DatasetSpec {
     /// The classes and their order; by default those of the source, in the order of their names.
     #[serde(serialize_with = "serialize_classes", skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<ClassSpec>>,
+    /// Directories of images without labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlabeled: Vec<Location>,
     /// How many images are used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<LimitSpec>,

@@ -6,7 +6,7 @@
 
 /// The keys of a pipeline that do not affect results: locations, names, and how much is done ahead
 /// or saved on the way. The contents of those locations do affect results.
-pub const HARMLESS: [&[&str]; 19] = [
+pub const HARMLESS: [&[&str]; 20] = [
     &["model", "base", "onnx"],
     &["name"],
     &["checkpoint_every"],
@@ -22,6 +22,7 @@ pub const HARMLESS: [&[&str]; 19] = [
     &["dataset", "train_shards"],
     &["dataset", "validation_shards"],
     &["dataset", "test_shards"],
+    &["dataset", "unlabeled"],
     &["dataset", "split", "repeats"],
     &["dataset", "duplicates"],
     &["dataset", "prefetch"],

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::pictures::Workshop;
+use crate::support::pictures::{Workshop, dataset};
 use crate::support::program::{Said, alpaca_run, done, spawn};
 use crate::support::runs::{assert_same_files, assert_same_on_any_threads, manifest, run};
 
@@ -311,6 +311,13 @@ fn a_plan_sees_the_content_of_a_teacher_and_not_its_place() {
     let said = plan(&[]);
     assert!(said.contains("the content of the teacher changed"), "{said}");
     assert!(!said.contains("share"), "{said}");
+    // So does a comparison of runs.
+    done(&run(&workshop, &["-S", "stages.small.epochs=1", "--cache-dir", &cache]));
+    let [first, second] = ["runs/small", "runs/small-2"].map(|name| workshop.text(name));
+    let said = alpaca_run(&["diff", &first, &second]).out;
+    assert!(said.contains("content of the teacher of small"), "{said}");
+    let report = std::fs::read_to_string(workshop.path("runs/small-2/report.html")).unwrap();
+    assert!(report.contains("teacher digest"));
     let said = plan(&["-S", &moved, "-S", "stages.small.train.teacher.share=0.5"]);
     assert!(said.contains("stages.small.train.teacher.share: 1.0 → 0.5"), "{said}");
     assert!(!said.contains("content of the teacher"), "{said}");
@@ -339,4 +346,123 @@ fn a_distilled_run_reproduces_with_its_teacher_and_with_no_other() {
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("a teacher changed since the run was started"), "{}", said.err);
     assert!(said.err.contains("-S stages.small.train.teacher.model=PATH"), "{}", said.err);
+}
+
+/// Moves some images of each class into `unlabeled`, which has no classes.
+fn take_labels(workshop: &Workshop, classes: &[&str], n: usize) {
+    std::fs::create_dir_all(workshop.path("unlabeled/deep")).unwrap();
+    for class in classes {
+        for i in 12 - n..12 {
+            let from = workshop.path(&format!("pictures/{class}/{i:03}.png"));
+            std::fs::rename(from, workshop.path(&format!("unlabeled/deep/{class}-{i}.png")))
+                .unwrap();
+        }
+    }
+}
+
+const UNLABELED: &str = "\
+version: 1
+seed: 2
+dataset: { directory: pictures, unlabeled: unlabeled, image_size: 64, batch_size: 5 }
+augmentation:
+  - random_flip: both
+model: { base: mobilenet_v2, width: 0.35, weights: builtin }
+stages:
+  head:
+    train: { epochs: 2, augmentation: [] }
+  small:
+    train:
+      unfreeze_from: block_15
+      epochs: 2
+      class_weights: balanced
+      mixing: { mix_up: {} }
+      teacher: { model: runs/teacher, share: 0.3 }
+";
+
+#[test]
+fn only_stages_with_a_teacher_train_on_unlabeled_images() {
+    let workshop = taught(UNLABELED, 3);
+    take_labels(&workshop, &["disc", "ring", "square"], 6);
+    let said = check(&workshop, &[]);
+    assert!(said.out.contains("18 images, 18 images without labels"), "{}", said.out);
+    assert_same_on_any_threads(&workshop, &[]);
+    let (runs, pipeline) = (workshop.path("runs"), workshop.text("small.yaml"));
+    let manifest = manifest(&runs.join("small"));
+    assert_eq!(manifest["dataset"]["unlabeled"]["n_images"], 18, "{manifest}");
+    let started = |stage: &str| {
+        let events = std::fs::read_to_string(runs.join("small/events.jsonl")).unwrap();
+        let line = events
+            .lines()
+            .find(|line| line.contains("stage_started") && line.contains(&format!("{stage:?}")))
+            .unwrap();
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["event"]["stage_started"]["n_images"].as_u64().unwrap()
+    };
+    assert_eq!((started("head"), started("small")), (15, 33));
+    let splits = std::fs::read_to_string(runs.join("small/splits.csv")).unwrap();
+    assert!(!splits.contains("unlabeled"), "{splits}");
+    // The first stage is the same without them, and the second is not.
+    let without = ["-S", "dataset.unlabeled=pictures/disc"];
+    let without = [without[0], &without[1].replace("pictures", &workshop.text("pictures"))];
+    done(&run(&workshop, &without));
+    let weights = |run: &str, stage: &str| {
+        std::fs::read(runs.join(run).join(format!("weights/{stage}/last.safetensors"))).unwrap()
+    };
+    assert_eq!(weights("small", "head"), weights("small-3", "head"));
+    assert_ne!(weights("small", "small"), weights("small-3", "small"));
+    // A plan sees that one is gone, and which stage that concerns.
+    let cache = workshop.text("cache");
+    done(&run(&workshop, &["--cache-dir", &cache]));
+    let plan = || alpaca_run(&["plan", &pipeline, "--cache-dir", &cache]).out;
+    assert!(plan().contains("; 18 without labels"), "{}", plan());
+    std::fs::remove_file(workshop.path("unlabeled/deep/disc-11.png")).unwrap();
+    assert!(plan().starts_with("head   reuse"), "{}", plan());
+    assert!(plan().contains("the unlabeled images changed"), "{}", plan());
+    let said = alpaca_run(&["reproduce", &runs.join("small").display().to_string()]);
+    assert!(said.err.contains("the unlabeled images changed since"), "{}", said.err);
+    let data = alpaca_run(&["data", &pipeline, "--cache-dir", &cache]);
+    assert!(data.out.contains("; 17 images without labels"), "{}", data.out);
+}
+
+#[test]
+fn copies_of_validation_images_without_labels_are_reported() {
+    let workshop = taught(UNLABELED, 2);
+    let all = format!("dataset.unlabeled={}", workshop.text("pictures"));
+    let said = run(&workshop, &["-S", &all]);
+    done(&said);
+    let wanted = "4 images outside the training set are among the unlabeled images";
+    assert!(said.err.contains(wanted), "{}", said.err);
+}
+
+/// Twice as many images without labels say the right classes as there are wrong labels.
+#[test]
+fn unlabeled_images_are_learned_from_the_teacher_alone() {
+    let workshop = taught(STUDENT, 2);
+    dataset(&workshop.path("all"), 2, 12);
+    take_labels(&workshop, &["disc", "ring"], 8);
+    mislabel(&workshop, &["disc", "ring"]);
+    let wrong = format!("dataset.directory={}", workshop.text("wrong"));
+    let unlabeled = format!("dataset.unlabeled={}", workshop.text("unlabeled"));
+    let without = ["-S", &wrong, "-S", "stages.small.train.teacher.share=0.01"];
+    done(&run(&workshop, &[&without[..], &["-S", &unlabeled]].concat()));
+    let learned = measured(&workshop, "runs/small", "all", "accuracy");
+    done(&run(&workshop, &without));
+    let mislearned = measured(&workshop, "runs/small-2", "all", "accuracy");
+    assert!(learned > 0.6 && mislearned < 0.4, "{learned} {mislearned}");
+}
+
+#[test]
+fn unlabeled_images_that_cannot_be_used_are_found_before_anything_runs() {
+    let workshop = taught(STUDENT, 2);
+    let nothing = format!("dataset.unlabeled={}", workshop.text("nothing"));
+    let said = check(&workshop, &[&nothing]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("error[D001]") && said.err.contains("nothing"), "{}", said.err);
+    std::fs::create_dir(workshop.path("nothing")).unwrap();
+    let said = check(&workshop, &[&nothing]);
+    assert!(said.err.contains("error[D002]") && said.err.contains("is empty"), "{}", said.err);
+    std::fs::write(workshop.path("nothing/damaged.png"), b"\x89PNG\r\n\x1a\n damaged").unwrap();
+    let said = run(&workshop, &["-S", &nothing]);
+    assert_ne!(said.code, Some(0));
+    assert!(said.err.contains("unlabeled/damaged.png"), "{}", said.err);
 }

@@ -11,7 +11,7 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 72] = [
+const OVERRIDES: [(&str, &str); 73] = [
     // AutoGluon, scikit-learn.
     ("budget=2 min", "`alpaca-run PIPELINE --budget 10min`"),
     ("stages.transfer.time_limit=600", "`alpaca-run PIPELINE --budget 10min`"),
@@ -74,6 +74,7 @@ const OVERRIDES: [(&str, &str); 72] = [
     ("stages.transfer.llrd=0.8", "`layer_decay: 0.8`"),
     ("stages.transfer.bitfit=true", "`parameters: biases`"),
     ("stages.transfer.swa=true", "`soup: { epochs: 3 }`"),
+    ("dataset.unlabelled=pictures", "`unlabeled: DIRECTORY`"),
     ("stages.transfer.distillation_type=soft", "`teacher: RUN`"),
     ("stages.transfer.teacher={ model: runs/a, alpha: 0.5 }", "`share: 0.5`"),
     ("stages.transfer.teacher={ model: runs/a, tau: 2 }", "`temperature: 2`"),

@@ -61,9 +61,13 @@ fn check(
         }
         TargetSpec::Number => format!("the number `{}`", listing.classes.join(", ")),
     };
+    let unlabeled = match prepared.n_unlabeled() {
+        0 => String::new(),
+        n => format!(", {} without labels", text::count(n, "image")),
+    };
     let arms = arms.map(|arms| format!(", {}", text::count(arms.sweep.n_arms(), "arm")));
     Ok(format!(
-        "{}: no problems found ({}, {}, {}{})\n",
+        "{}: no problems found ({}, {}, {}{unlabeled}{})\n",
         names::text_of_path(&arguments.pipeline.pipeline),
         text::count(loaded.spec.stages.len(), "stage"),
         learned,

@@ -152,8 +152,12 @@ fn write_augmented(file: &Path, spec: &PipelineSpec, settings: &Settings) -> Res
 fn render(title: &str, found: &Survey, spec: &PipelineSpec, most: usize) -> String {
     let bytes =
         if found.bytes > 0 { format!(", {}", text::bytes(found.bytes)) } else { String::new() };
+    let unlabeled = match found.n_unlabeled {
+        None => String::new(),
+        Some(n) => format!("; {} without labels", text::count(n, "image")),
+    };
     let mut text = format!(
-        "{title}: {} {}{bytes}\n\n",
+        "{title}: {} {}{bytes}{unlabeled}\n\n",
         text::count(found.n_images, "image"),
         match found.numbers {
             Some(_) => "with a number each".to_owned(),

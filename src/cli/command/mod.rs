@@ -275,7 +275,7 @@ fn check_order(run: &Path, others: &[PathBuf]) -> Result<(), Failure> {
 /// Checks that overrides of a recorded run change only the locations of its inputs.
 fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
     /// Keys of locations.
-    const PLACES: [&str; 13] = [
+    const PLACES: [&str; 14] = [
         "dataset.directory=",
         "dataset.train=",
         "dataset.validation=",
@@ -287,6 +287,7 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
         "dataset.train_shards=",
         "dataset.validation_shards=",
         "dataset.test_shards=",
+        "dataset.unlabeled=",
         "model.weights=",
         "model.base.onnx=",
     ];
@@ -304,8 +305,8 @@ fn relocations(overrides: &[String]) -> Result<Vec<String>, Failure> {
             notes: vec![],
             hints: vec![
                 "here `-S` can set only where images and weights are: dataset.directory, train, \
-                 validation, test, table, root, archive, shards, train_shards, validation_shards and \
-                 test_shards, model.weights, model.base.onnx and stages.NAME.train.teacher.model"
+                 validation, test, table, root, archive, shards, train_shards, validation_shards, \
+                 test_shards and unlabeled, model.weights, model.base.onnx and stages.NAME.train.teacher.model"
                     .to_owned(),
             ],
         }),

@@ -328,6 +328,7 @@ impl Watch {
             }
             if self.arguments.data {
                 let directories = spec.dataset.source.directories().into_iter();
+                let directories = directories.chain(&spec.dataset.unlabeled);
                 targets.folders.extend(directories.map(|directory| absolute(&directory.path)));
             }
         }

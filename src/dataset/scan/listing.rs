@@ -183,6 +183,8 @@ pub struct Listing {
     pub labels: Labels,
     /// Files, sorted by path.
     pub candidates: Vec<Candidate>,
+    /// Files without labels, sorted by path.
+    pub unlabeled: Vec<Candidate>,
     /// What decides the parts of the split, if the dataset is split already: "the directories
     /// `train` and `val`".
     pub split_by: Option<String>,
@@ -193,6 +195,11 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// A listing of no images, with these classes.
+    pub(in crate::dataset) fn of_class(classes: Vec<String>) -> Self {
+        Self::new(classes, Labels::Class, vec![], vec![])
+    }
+
     /// A listing of images that are to be split.
     pub(super) fn new(
         classes: Vec<String>,
@@ -200,7 +207,8 @@ impl Listing {
         candidates: Vec<Candidate>,
         warnings: Vec<String>,
     ) -> Self {
-        Self { classes, labels, candidates, split_by: None, unused: vec![], warnings }
+        let (unlabeled, unused) = (vec![], vec![]);
+        Self { classes, labels, candidates, unlabeled, split_by: None, unused, warnings }
     }
 
     /// Moves the images to a listing of their own, so that they need not be in memory twice.
@@ -208,7 +216,8 @@ impl Listing {
     pub fn take_images(&mut self) -> Self {
         let (classes, labels) = (self.classes.clone(), self.labels.clone());
         let candidates = std::mem::take(&mut self.candidates);
-        Self::new(classes, labels, candidates, vec![])
+        let unlabeled = std::mem::take(&mut self.unlabeled);
+        Self { unlabeled, ..Self::new(classes, labels, candidates, vec![]) }
     }
 
     /// A listing of images whose parts of the split are given by `by`. Validation images are drawn

@@ -15,6 +15,7 @@ mod rows;
 mod shards;
 mod table;
 mod tree;
+mod unlabeled;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use alpaca_random::SeedStream;
 
 pub use self::listing::{Candidate, Group, Listing, Origin, Weight};
 use self::tree::{ArchiveTree, Disk, Tree as _};
+pub use self::unlabeled::{UNLABELED, list_unlabeled};
 use super::archive;
 use super::error::DatasetError;
 use super::generator::ImageGenerator;

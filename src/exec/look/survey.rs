@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::base::tally::Tally;
 pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
@@ -30,7 +32,11 @@ pub fn look(
     let known = KnownImages::of(&spec.dataset.source, cache);
     let DatasetSpec { split, .. } = &spec.dataset;
     let unites_copies = spec.dataset.unites_copies();
-    survey::survey(listing, split, spec.dataset.pixels(), unites_copies, &known, tally)
+    let unlabeled = scan::list_unlabeled(&spec.dataset.unlabeled)?;
+    let pixels = spec.dataset.pixels();
+    let found = survey::survey(listing, split, pixels, unites_copies, &known, tally)?;
+    let n_unlabeled = unlabeled.par_iter().filter(|candidate| candidate.is_image()).count();
+    Ok(Survey { n_unlabeled: (n_unlabeled > 0).then_some(n_unlabeled), ..found })
 }
 
 /// Renders a survey as an HTML page.

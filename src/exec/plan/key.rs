@@ -22,6 +22,8 @@ pub const WEIGHTS: &str = "weights";
 pub const CONVENTION: &str = "convention";
 /// The teacher of the stage: its content, not its location.
 pub const TEACHER: &str = "teacher";
+/// The content of the images without labels, if the stage has a teacher.
+pub const UNLABELED: &str = "unlabeled";
 /// The key of the stage that this one starts from.
 pub const UPSTREAM: &str = "upstream";
 
@@ -47,6 +49,8 @@ pub(crate) struct Inputs {
     pub(crate) convention: Convention,
     /// The digest of the teacher of each stage that has one.
     pub(crate) teachers: BTreeMap<String, Digest>,
+    /// The fingerprint of the images without labels.
+    pub(crate) unlabeled: Option<Digest>,
 }
 
 impl StageKey {
@@ -97,6 +101,9 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         if let Some(teacher) = inputs.teachers.get(&stage.name) {
             remove(&mut common, &["stages", &stage.name, "train", "teacher", "model"]);
             document.insert(TEACHER.to_owned(), json!(teacher));
+            if let Some(unlabeled) = inputs.unlabeled {
+                document.insert(UNLABELED.to_owned(), json!(unlabeled));
+            }
         }
         document.extend(common.as_object().expect("a spec is a mapping").clone());
         keys.push(StageKey::new(Value::Object(document)));

@@ -76,6 +76,8 @@ pub enum Reason {
     Weights,
     /// The model that the stage learns from changed.
     Teacher,
+    /// The images without labels changed.
+    Unlabeled,
     /// The stage that it starts from has another result.
     Upstream(String),
     /// Nothing changed, but the result is not in the cache.
@@ -102,6 +104,7 @@ impl fmt::Display for Reason {
                 write!(f, "the content of the weights file or of the base model changed")
             }
             Self::Teacher => write!(f, "the content of the teacher changed"),
+            Self::Unlabeled => write!(f, "the unlabeled images changed"),
             Self::Upstream(stage) => write!(f, "the result of {stage} changes"),
             Self::NotKept => write!(f, "its result is not in the cache"),
             Self::Damaged(_) => write!(f, "its result in the cache is damaged"),
@@ -187,6 +190,7 @@ fn reasons(
         }
         (key::WEIGHTS, _) => Reason::Weights,
         (key::TEACHER, _) => Reason::Teacher,
+        (key::UNLABELED, _) => Reason::Unlabeled,
         (key::UPSTREAM, Some(from)) => Reason::Upstream(from.to_owned()),
         (path, _) => match path.split_once('.') {
             Some((key::SOUP, stage)) => Reason::Upstream(stage.to_owned()),

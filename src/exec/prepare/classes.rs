@@ -23,6 +23,7 @@ pub(crate) fn check_classes(listing: &Listing, known: &[String]) -> Result<(), R
 const MOST_NAMED: usize = 5;
 
 /// The classes that one of two lists has and the other has not, each as a list in words.
+#[derive(Debug)]
 pub(crate) struct OtherClasses {
     /// Of those that are wanted.
     pub(crate) missing: String,

@@ -24,7 +24,7 @@ impl ImagesRead {
     /// Reads the images of a listing. Decoded images that are in memory since `before` are used.
     pub(crate) fn examine(
         spec: &PipelineSpec,
-        listing: Listing,
+        mut listing: Listing,
         room: &PixelRoom,
         before: Option<&Self>,
         tally: &Tally,
@@ -36,12 +36,16 @@ impl ImagesRead {
             Some(before) if before.pixels.spec() == rules => Arc::clone(&before.pixels),
             _ => Arc::new(Pixels::new(rules, room.clone())),
         };
+        let unlabeled = std::mem::take(&mut listing.unlabeled);
         let known = KnownImages::of(source, room.root.as_deref());
         let mut dataset = examine::examine(listing, on_bad_image, &pixels, &known, tally, cancel)?;
         if spec.dataset.unites_copies() {
             copies::unite(&mut dataset);
         }
         copies::settle(&mut dataset, duplicates)?;
+        let known = KnownImages::of_unlabeled(&spec.dataset.unlabeled, room.root.as_deref());
+        let reading = (&known, tally);
+        examine::add_unlabeled(&mut dataset, unlabeled, on_bad_image, &pixels, reading, cancel)?;
         Ok(Self { dataset: Arc::new(dataset), pixels })
     }
 

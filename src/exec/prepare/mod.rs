@@ -51,6 +51,11 @@ impl Prepared {
         let images = self.listing.candidates.par_iter().filter(|candidate| candidate.is_image());
         images.count()
     }
+
+    /// Number of images without labels, by their first bytes.
+    pub fn n_unlabeled(&self) -> usize {
+        self.listing.unlabeled.par_iter().filter(|candidate| candidate.is_image()).count()
+    }
 }
 
 /// Checks the dataset directory and the weights of a pipeline. Published weights are looked up in
@@ -64,6 +69,11 @@ pub fn prepare(
     cache: Option<&Path>,
     (teachers, mut problems): (Teachers, Vec<Problem>),
 ) -> Result<Prepared, Vec<Problem>> {
+    let unlabeled = scan::list_unlabeled(&spec.dataset.unlabeled).map_err(|error| {
+        let code = error.code().unwrap_or(Code::DatasetDirectory);
+        let problem = Problem::caused(code, KeyPath::of(&["dataset", "unlabeled"]), &error);
+        problems.push(problem.notes(error.notes()).hints(error.hints()));
+    });
     let listing = scan::list(&spec.dataset, cache)
         .map_err(|error| {
             let at = place(&spec.dataset.source, &error);
@@ -71,6 +81,7 @@ pub fn prepare(
             let problem = Problem::caused(code, at, &error);
             problems.push(problem.notes(error.notes()).hints(error.hints()));
         })
+        .map(|listing| Listing { unlabeled: unlabeled.unwrap_or_default(), ..listing })
         .ok();
     let model = find_base(spec, cache).and_then(|base| {
         let classes = listing.as_ref().map(|listing| &listing.classes[..]);

@@ -1,6 +1,6 @@
 //! Finds evaluation images that the model was trained on, or that look like training images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::base::digest::Digest;
@@ -8,7 +8,7 @@ use crate::base::fs::FileError;
 use crate::base::text;
 use crate::dataset::copies;
 use crate::dataset::error;
-use crate::dataset::examine::Dataset;
+use crate::dataset::examine::{Dataset, Sample};
 use crate::dataset::part::{Part, Split};
 use crate::run_dir::{layout, table};
 use crate::spec::TargetSpec;
@@ -102,6 +102,38 @@ impl RunImages {
         };
         Some(format!("{what}; the metrics are too optimistic for new images"))
     }
+}
+
+/// A warning about images of the validation and test sets that are among those without labels, or look
+/// like one of them.
+pub(crate) fn warning_of_unlabeled(dataset: &Dataset, split: &Split) -> Option<String> {
+    let held_out = split.parts().iter().zip(&dataset.samples);
+    let held_out = held_out.filter(|(part, _)| **part != Part::Train);
+    let (mut parts, mut samples): (Vec<Part>, Vec<Sample>) =
+        held_out.map(|(part, sample)| (*part, sample.clone())).unzip();
+    let digests: BTreeSet<Digest> = dataset.unlabeled.iter().map(|sample| sample.digest).collect();
+    let copies = parts.iter().zip(&samples).filter(|(_, sample)| digests.contains(&sample.digest));
+    let copies: Vec<String> = copies
+        .map(|(part, sample)| format!("{} ({})", sample.candidate.path, part.name()))
+        .collect();
+    parts.resize(samples.len() + dataset.unlabeled.len(), Part::Train);
+    samples.extend_from_slice(&dataset.unlabeled);
+    let both = Dataset { samples, ..Dataset::default() };
+    let alike = copies::look_alikes(&both, &parts).into_iter();
+    let alike = alike.map(|alike| (format!("{} ({})", alike.path, alike.part), alike.training));
+    let alike = alike.filter(|(path, _)| !copies.contains(path));
+    let alike: Vec<String> = alike.map(|(path, other)| format!("{path} and {other}")).collect();
+    let found: Vec<String> = copies.into_iter().chain(alike).collect();
+    (!found.is_empty()).then(|| {
+        let verb = if found.len() == 1 { "is" } else { "are" };
+        format!(
+            "{} outside the training set {verb} among the unlabeled images or {} like one, so metrics on \
+             them may be too optimistic for new images:\n{}",
+            text::count(found.len(), "image"),
+            if found.len() == 1 { "looks" } else { "look" },
+            text::first_lines(&found, MOST_NAMED)
+        )
+    })
 }
 
 /// Warnings about doubtful metrics: copies in several splits or classes, and images of different

@@ -67,7 +67,8 @@ impl Teacher {
         classes: &[String],
         images: &ToTeach<'_>,
     ) -> Result<Vec<Vec<f32>>, RunError> {
-        let places = classes::places(classes, &self.classes).unwrap_or_default();
+        let places = classes::places(classes, &self.classes)
+            .expect("teachers are checked against the classes of the dataset");
         let in_order = |outputs: Vec<f64>| places.iter().map(|&at| outputs[at] as f32).collect();
         Ok(self.model.outputs(images)?.into_iter().map(in_order).collect())
     }

@@ -185,6 +185,7 @@ impl Session {
             weights: context.base_weights.as_ref().map(|weights| weights.digest),
             convention: context.network.convention,
             teachers: teacher::digests(&context.teachers),
+            unlabeled: context.dataset.fingerprint_of_unlabeled(),
         }
     }
 
@@ -194,14 +195,16 @@ impl Session {
             .into_iter()
             .map(|name| Ok((name.to_owned(), Digest::of_file(&directory.join(name))?)))
             .collect::<Result<_, FileError>>()?;
-        Ok(RunFacts::new(
-            program::identity(),
-            self.pipeline_directory.clone(),
-            context.dataset.fingerprint(),
-            context.base_weights.as_ref().map(|weights| weights.digest),
-            teacher::digests(&context.teachers),
+        Ok(RunFacts {
+            format: checkpoint::FORMAT,
+            program: program::identity(),
+            pipeline_directory: self.pipeline_directory.clone(),
+            dataset: context.dataset.fingerprint(),
+            weights: context.base_weights.as_ref().map(|weights| weights.digest),
+            teachers: teacher::digests(&context.teachers),
+            unlabeled: context.dataset.fingerprint_of_unlabeled(),
             files,
-        ))
+        })
     }
 }
 
@@ -224,7 +227,9 @@ impl Planned {
         let stages = manifest.stages.iter();
         let teachers = stages.filter_map(|stage| Some((stage.name.clone(), stage.teacher?)));
         context::check_inputs(dataset, weights, directory, &self.context)?;
-        context::check_teachers(&teachers.collect(), &self.context)
+        context::check_teachers(&teachers.collect(), &self.context)?;
+        let unlabeled = manifest.dataset.unlabeled.as_ref().map(|record| record.fingerprint);
+        context::check_unlabeled(unlabeled, &self.context)
     }
 
     /// Checks that a new run may train on the images.
@@ -252,8 +257,7 @@ impl Planned {
 
     /// The space that the cached features of each running stage will take.
     pub fn features(&self, spec: &PipelineSpec, caches: &Caches) -> Vec<(String, KeptFeatures)> {
-        let n = |part| self.context.split.positions(part).len();
-        let (n_train, n_validation) = (n(Part::Train), n(Part::Validation));
+        let n_validation = self.context.split.positions(Part::Validation).len();
         let stages = spec.stages.iter().zip(&self.plan.stages);
         stages
             .filter(|(_, planned)| !planned.is_reused())
@@ -263,7 +267,7 @@ impl Planned {
                     spec,
                     stage,
                     network,
-                    n_train,
+                    self.context.n_train(stage),
                     n_validation,
                     &caches.features,
                 )?;
@@ -341,6 +345,7 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
     let odd = warnings.iter().cloned().chain(overlap::warnings(dataset, split));
     let of_teacher = |(stage, teacher): (&String, &Teacher)| teacher.warning(stage, dataset, split);
     let odd = odd.chain(context.teachers.iter().filter_map(of_teacher));
+    let odd = odd.chain(overlap::warning_of_unlabeled(dataset, split));
     for message in pixels.warnings().into_iter().chain(odd) {
         observer.receive(&Event::Warning { message })?;
     }

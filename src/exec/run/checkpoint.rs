@@ -23,12 +23,13 @@ use crate::run_dir::{catalog, layout};
 use crate::train::state::StageState;
 
 /// The version of the file format.
-const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 3;
 
 /// The inputs that a run was started with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct RunFacts {
-    format: u32,
+    /// The version of the file format.
+    pub format: u32,
     /// The program that computes, and its settings.
     pub program: String,
     /// The directory that paths in the pipeline are relative to.
@@ -40,22 +41,10 @@ pub struct RunFacts {
     pub weights: Option<Digest>,
     /// The digest of the teacher of each stage that has one.
     pub teachers: BTreeMap<String, Digest>,
+    /// The fingerprint of the images without labels, if there are some.
+    pub unlabeled: Option<Digest>,
     /// The digests of the files that were written before its first stage.
     pub files: BTreeMap<String, Digest>,
-}
-
-impl RunFacts {
-    /// Creates the facts of a run.
-    pub fn new(
-        program: String,
-        pipeline_directory: PathBuf,
-        dataset: Digest,
-        weights: Option<Digest>,
-        teachers: BTreeMap<String, Digest>,
-        files: BTreeMap<String, Digest>,
-    ) -> Self {
-        Self { format: FORMAT, program, pipeline_directory, dataset, weights, teachers, files }
-    }
 }
 
 /// The progress of a run before it was interrupted.

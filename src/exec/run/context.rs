@@ -27,12 +27,14 @@ use crate::exec::prepare::teacher::{self, Teachers};
 use crate::exec::prepare::weights::BaseWeights;
 use crate::model::network::Network;
 use crate::run_dir::layout;
-use crate::spec::PipelineSpec;
+use crate::spec::{PipelineSpec, StageSpec};
 use crate::train::readout::Readout;
 
 /// The inputs of a run, ready to use.
 pub(crate) struct RunContext {
     pub(crate) dataset: Arc<Dataset>,
+    /// The dataset with its images without labels, which are the last ones, if there are some.
+    all: Option<Arc<Dataset>>,
     pub(crate) split: Split,
     /// How the outputs of the network are read.
     pub(crate) readout: Readout,
@@ -61,8 +63,10 @@ impl RunContext {
         let targets = training.map(|position| dataset.target(position));
         let readout = Readout::of(spec.dataset.target, targets);
         let Listing { warnings, split_by, .. } = listing;
+        let all = (!dataset.unlabeled.is_empty()).then(|| Arc::new(dataset.with_unlabeled()));
         Ok(Self {
             dataset,
+            all,
             split,
             readout,
             pixels,
@@ -77,10 +81,27 @@ impl RunContext {
 }
 
 impl RunContext {
-    /// Prepares the images of its dataset.
-    pub(super) fn loader(&self, spec: &PipelineSpec, n_threads: usize) -> Loader {
+    /// The images of a stage: with a teacher, those without labels are the last ones.
+    pub(super) fn dataset_of(&self, stage: &StageSpec) -> &Arc<Dataset> {
+        let has_teacher = self.teachers.contains_key(&stage.name);
+        self.all.as_ref().filter(|_| has_teacher).unwrap_or(&self.dataset)
+    }
+
+    /// Number of images that a stage trains on.
+    pub(super) fn n_train(&self, stage: &StageSpec) -> usize {
+        let n_unlabeled = self.dataset_of(stage).samples.len() - self.dataset.samples.len();
+        self.split.positions(Part::Train).len() + n_unlabeled
+    }
+
+    /// Prepares the images of a stage.
+    pub(super) fn loader(
+        &self,
+        spec: &PipelineSpec,
+        stage: &StageSpec,
+        n_threads: usize,
+    ) -> Loader {
         Loader::new(
-            Arc::clone(&self.dataset),
+            Arc::clone(self.dataset_of(stage)),
             Arc::clone(&self.pixels),
             &spec.dataset,
             self.network.preprocessing,
@@ -110,6 +131,7 @@ pub(super) fn check_unchanged(
 ) -> Result<(), RunError> {
     check_inputs(before.dataset, before.weights, directory, context)?;
     check_teachers(&before.teachers, context)?;
+    check_unlabeled(before.unlabeled, context)?;
     check_files(&before.files, &now.files)?;
     if before.program != now.program {
         let (then, now) = (&before.program, &now.program);
@@ -166,6 +188,24 @@ pub(super) fn check_inputs(
     Ok(())
 }
 
+/// Checks that the images without labels are those that there were.
+pub(super) fn check_unlabeled(
+    before: Option<Digest>,
+    context: &RunContext,
+) -> Result<(), RunError> {
+    let now = context.dataset.fingerprint_of_unlabeled();
+    if before == now {
+        return Ok(());
+    }
+    let [then, now] = [before, now].map(text_of);
+    let details = vec![format!("their fingerprint was {then}, and is now {now}")];
+    let hints = vec![
+        "if the same images are in another directory now, pass it: `-S dataset.unlabeled=DIR`"
+            .to_owned(),
+    ];
+    Err(RunError::Changed { what: "the unlabeled images changed", details, hints })
+}
+
 /// Checks that the teachers of stages are those that they had.
 pub(super) fn check_teachers(
     before: &BTreeMap<String, Digest>,
@@ -196,6 +236,7 @@ pub(super) fn dataset_facts(context: &RunContext) -> DatasetFacts {
         n_train: split.positions(Part::Train).len(),
         n_validation: split.positions(Part::Validation).len(),
         n_test: split.positions(Part::Test).len(),
+        n_unlabeled: dataset.unlabeled.len(),
         split_by: split_by.clone(),
     }
 }

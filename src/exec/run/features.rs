@@ -445,6 +445,7 @@ mod tests {
             source: DatasetSource::Generator { generator },
             target: TargetSpec::Class,
             classes: None,
+            unlabeled: vec![],
             limit: None,
             image_size: SIZE,
             resize: ResizeSpec { interpolation, antialias: true, fit: FitInto::Stretch },
@@ -493,6 +494,7 @@ mod tests {
             let changes: Arc<[AugmentationSpec]> = changes.into();
             let images = StageImages {
                 dataset: &dataset,
+                n_labeled: dataset.samples.len(),
                 loader: &loader,
                 train: &train,
                 validation: &[],

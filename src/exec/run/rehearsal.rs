@@ -65,9 +65,8 @@ impl Session {
             soup_with: &[],
             teacher: None,
         };
-        let loader = context.loader(spec, self.n_threads);
         let epoch = start.n_epochs_before + 1;
-        let sources = Sources::of(spec, stage, context, (self, &loader), epoch)?;
+        let sources = Sources::of(spec, stage, context, self, epoch)?;
         let images = sources.images(spec, stage, context);
         let parts = Parts::of(&start);
         let extractor = engine::extractor(network, &parts.cut, weights)?;
@@ -75,7 +74,7 @@ impl Session {
         let mut trainer =
             AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options);
         let mut features = parts.features(&start, images, extractor.as_ref())?;
-        let n_steps = loader.n_batches(images.train.len());
+        let n_steps = images.loader.n_batches(images.train.len());
         let course = stage::course(&start, train, &images, n_steps);
         let rehearsal =
             Rehearsal { course: &course, source: &mut features, trainer: &mut trainer, n_steps };

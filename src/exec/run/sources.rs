@@ -16,9 +16,13 @@ use crate::train::teacher::Teaching;
 /// The images of a run and their splits.
 #[derive(Clone, Copy)]
 pub(crate) struct StageImages<'a> {
+    /// The dataset. With a teacher, its last images have no labels.
     pub(crate) dataset: &'a Dataset,
+    /// Number of images with labels.
+    pub(crate) n_labeled: usize,
     pub(crate) loader: &'a Loader,
-    /// Positions of the training set; those of the validation set follow.
+    /// Positions of the training set and of the images without labels; those of the validation set
+    /// follow.
     pub(crate) train: &'a [usize],
     pub(crate) validation: &'a [usize],
     pub(crate) changes: &'a Arc<[AugmentationSpec]>,
@@ -38,6 +42,7 @@ pub(crate) struct StageImages<'a> {
 
 /// What the images of a stage are taken from.
 pub(crate) struct Sources {
+    dataset: Arc<Dataset>,
     loader: Loader,
     /// Positions of the training and the validation images.
     parts: [Vec<usize>; 2],
@@ -46,19 +51,22 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The sources of a stage, whose images `loader` prepares. Its teacher predicts for the training
-    /// images, unless that is cached. `epoch` is its first one.
+    /// The sources of a stage. Its teacher predicts for the training images and those without labels,
+    /// unless that is cached. `epoch` is its first one.
     pub(crate) fn of(
         spec: &PipelineSpec,
         stage: &StageSpec,
         context: &RunContext,
-        (session, loader): (&Session, &Loader),
+        session: &Session,
         epoch: usize,
     ) -> Result<Self, RunError> {
-        let parts = [Part::Train, Part::Validation].map(|part| context.split.positions(part));
+        let mut parts = [Part::Train, Part::Validation].map(|part| context.split.positions(part));
+        let dataset = Arc::clone(context.dataset_of(stage));
+        parts[0].extend(context.dataset.samples.len()..dataset.samples.len());
         let changes = spec.augmentation_of(stage).0.into();
         let teaching = teaching::of_stage(stage, context, session, &parts[0], epoch)?;
-        Ok(Self { loader: loader.clone(), parts, changes, teaching })
+        let loader = context.loader(spec, stage, session.n_threads);
+        Ok(Self { dataset, loader, parts, changes, teaching })
     }
 
     /// The images of the stage.
@@ -66,11 +74,12 @@ impl Sources {
         &'a self,
         spec: &PipelineSpec,
         stage: &StageSpec,
-        context: &'a RunContext,
+        context: &RunContext,
     ) -> StageImages<'a> {
         let [train, validation] = &self.parts;
         StageImages {
-            dataset: &context.dataset,
+            dataset: &self.dataset,
+            n_labeled: context.dataset.samples.len(),
             loader: &self.loader,
             train,
             validation,

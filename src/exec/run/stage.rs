@@ -284,13 +284,14 @@ fn soup(spec: &SoupSpec, start: &Start<'_>) -> Soup {
 
 /// What a stage minimizes.
 fn goal(spec: &TrainSpec, images: &StageImages<'_>) -> Goal {
-    let StageImages { dataset, train, readout, .. } = *images;
+    let StageImages { dataset, train, n_labeled, readout, .. } = *images;
     let mut counts = vec![0; dataset.classes.len()];
-    for &position in train {
+    let labeled = train.iter().filter(|position| **position < n_labeled);
+    for &position in labeled.clone() {
         let label = dataset.samples[position].candidate.label;
         dataset.labels.classes_of(label).for_each(|class| counts[class] += 1);
     }
-    Goal::training(spec, readout, &dataset.classes, &counts, train.len())
+    Goal::training(spec, readout, &dataset.classes, &counts, labeled.count())
 }
 
 /// All weights, with those of the trainable part replaced.

@@ -16,7 +16,6 @@ use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::names;
-use crate::dataset::loader::Loader;
 use crate::dataset::part::Part;
 use crate::event::Event;
 use crate::exec::error::RunError;
@@ -27,7 +26,8 @@ use crate::exec::prepare::weights::initial_weights;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::{
-    self, BestRecord, DatasetRecord, Manifest, StageRecord, StandardRecord, Volatile, WeightsRecord,
+    self, BestRecord, DatasetRecord, Manifest, StageRecord, StandardRecord, UnlabeledRecord,
+    Volatile, WeightsRecord,
 };
 use crate::run_dir::recorder;
 use crate::run_dir::verify;
@@ -186,7 +186,6 @@ impl Run<'_> {
     ) -> Result<(Vec<StageOutcome>, Vec<String>), RunError> {
         let RunContext { network, base_weights, .. } = self.context;
         let initial = initial_weights(self.spec, network, base_weights.as_ref());
-        let loader = self.context.loader(self.spec, self.session.n_threads);
         let Past { mut outcomes, mut current, damaged: _ } = past;
         let mut hints = vec![];
         for outcome in &outcomes {
@@ -206,8 +205,7 @@ impl Run<'_> {
                 self.reuse(&planned, *outcome, audience)?
             } else {
                 let earlier = Earlier { outcomes: &outcomes, initial: &initial };
-                let (outcome, hint) =
-                    self.stage(stage, &mut planned, earlier, &loader, audience)?;
+                let (outcome, hint) = self.stage(stage, &mut planned, earlier, audience)?;
                 hints.extend(hint);
                 self.keep(&planned, &outcome, audience)?;
                 outcome
@@ -286,7 +284,6 @@ impl Run<'_> {
         stage: &StageSpec,
         planned: &mut PlannedStage,
         earlier: Earlier<'_>,
-        loader: &Loader,
         audience: &mut Audience<'_>,
     ) -> Result<(StageOutcome, Option<String>), RunError> {
         let RunContext { network, layers, .. } = self.context;
@@ -302,8 +299,8 @@ impl Run<'_> {
         let soup_with: Vec<&StageOutcome> =
             stage.soup_with().iter().map(|name| outcome_of(name)).collect();
         let (weights, n_epochs_before) = from.unwrap_or((earlier.initial, 0));
-        let (tools, epoch) = ((self.session, loader), n_epochs_before + 1);
-        let sources = Sources::of(self.spec, stage, self.context, tools, epoch)?;
+        let epoch = n_epochs_before + 1;
+        let sources = Sources::of(self.spec, stage, self.context, self.session, epoch)?;
         let images = sources.images(self.spec, stage, self.context);
         let start = Start {
             stage,
@@ -365,6 +362,10 @@ impl Run<'_> {
                     Readout::Softmax | Readout::Sigmoids => None,
                 },
                 split: parts.into(),
+                unlabeled: dataset.fingerprint_of_unlabeled().map(|fingerprint| UnlabeledRecord {
+                    n_images: dataset.unlabeled.len(),
+                    fingerprint,
+                }),
                 skipped: skipped.chain(copies).collect(),
                 ignored: dataset.ignored.clone(),
             },

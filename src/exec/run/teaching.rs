@@ -35,7 +35,8 @@ pub(super) fn of_stage(
     let spec = stage.train().and_then(|train| train.teacher.as_ref());
     let teacher = context.teachers.get(&stage.name);
     let Some((spec, teacher)) = spec.zip(teacher) else { return Ok(None) };
-    let (samples, classes) = (&context.dataset.samples, &context.dataset.classes);
+    let dataset = context.dataset_of(stage);
+    let (samples, classes) = (&dataset.samples, &dataset.classes);
     let shelf = Shelf::new(session, teacher, classes);
     let mut known = shelf.read(classes.len());
     let mut missing: BTreeMap<Digest, usize> =
@@ -50,12 +51,7 @@ pub(super) fn of_stage(
             let stage = stage.name.clone();
             return Err(TrainError::Cancelled { stage, epoch }.into());
         }
-        let images = ToTeach {
-            dataset: &context.dataset,
-            positions,
-            room: &room,
-            n_threads: session.n_threads,
-        };
+        let images = ToTeach { dataset, positions, room: &room, n_threads: session.n_threads };
         let outputs = teacher.outputs_for(classes, &images)?;
         known.extend(positions.iter().map(|&position| samples[position].digest).zip(outputs));
         session.tally.add_many(positions.len());
@@ -68,7 +64,7 @@ pub(super) fn of_stage(
     for &position in train {
         outputs[position].clone_from(&known[&samples[position].digest]);
     }
-    Ok(Some(Teaching::new(spec, outputs, samples.len())))
+    Ok(Some(Teaching::new(spec, outputs, context.dataset.samples.len())))
 }
 
 /// Where the outputs of a teacher are cached.

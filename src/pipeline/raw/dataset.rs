@@ -68,6 +68,10 @@ pub(in crate::pipeline) struct RawDataset {
     /// classes are left out. By default all classes, in the order of their names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::pipeline) classes: Option<RawClasses>,
+    /// Directory of images without labels, or a list of directories, with images at any depth. Only
+    /// stages with a `teacher` train on them, and nothing is measured on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::pipeline) unlabeled: Option<RawUnlabeled>,
     /// Number of images to use, for a first try: `200`, or `{ per_class: 50 }`. They are drawn from
     /// each class in proportion.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -403,4 +407,14 @@ pub(in crate::pipeline) enum RawDuplicates {
     Drop,
     /// Keep all copies, and warn about those in two classes or two parts of the split.
     Keep,
+}
+
+/// Directories of images without labels.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::pipeline) enum RawUnlabeled {
+    /// One directory.
+    One(#[schemars(length(min = 1))] String),
+    /// Several directories.
+    Several(#[schemars(length(min = 1))] Vec<String>),
 }

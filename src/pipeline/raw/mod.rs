@@ -31,6 +31,7 @@ pub(super) use dataset::{
     Auto, RawAlpha, RawArchive, RawClasses, RawColumns, RawDataset, RawDownload, RawDuplicates,
     RawFit, RawGenerator, RawImageSize, RawInterpolation, RawKind, RawLabels, RawLimit, RawNames,
     RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget,
+    RawUnlabeled,
 };
 pub(super) use mixing::{RawCutMix, RawMixUp, RawMixing};
 pub(super) use model::{

@@ -7,7 +7,7 @@ use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{
     RawAlpha, RawClasses, RawDataset, RawDuplicates, RawFit, RawImageSize, RawInterpolation,
     RawLabels, RawLimit, RawNames, RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit,
-    RawSplitBy, RawTarget, defaults,
+    RawSplitBy, RawTarget, RawUnlabeled, defaults,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
@@ -38,6 +38,14 @@ pub(super) fn resolve(
             .classes
             .as_ref()
             .map(|written| classes(written, raw.labels, &at.key("classes"), problems)),
+        unlabeled: match &raw.unlabeled {
+            None => vec![],
+            Some(RawUnlabeled::One(path)) => vec![locate(&at.key("unlabeled"), path)],
+            Some(RawUnlabeled::Several(paths)) => {
+                let paths = paths.iter().enumerate();
+                paths.map(|(i, path)| locate(&at.key("unlabeled").index(i), path)).collect()
+            }
+        },
         limit: raw.limit.map(|raw| match raw {
             RawLimit::All(n) => LimitSpec::All(n),
             RawLimit::PerClass(RawPerClass { per_class }) => LimitSpec::PerClass { per_class },

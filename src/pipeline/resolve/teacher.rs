@@ -4,8 +4,8 @@ use crate::base::key_path::KeyPath;
 use crate::pipeline::raw::{RawTeacher, RawTeacherSettings, defaults};
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
-    ClassWeightsSpec, DatasetSpec, Location, LossSpec, StageSpec, TargetSpec, TeacherSpec,
-    TrainSpec,
+    ClassWeightsSpec, DatasetSpec, Location, LossSpec, SamplingSpec, StageSpec, TargetSpec,
+    TeacherSpec, TrainSpec,
 };
 
 /// The teacher as it is given.
@@ -29,6 +29,14 @@ pub(super) fn resolve(
 
 /// Reports settings of stages that have no effect or no meaning with their teacher.
 pub(super) fn check(dataset: &DatasetSpec, stages: &[StageSpec], problems: &mut Vec<Problem>) {
+    let is_unused = !dataset.unlabeled.is_empty()
+        && !stages.iter().any(|stage| stage.train().is_some_and(|train| train.teacher.is_some()));
+    if is_unused {
+        let message = "`unlabeled` has no effect: only a stage with a `teacher` uses these images";
+        let hint = "write `teacher: RUN` in a stage that trains, or leave `unlabeled` out";
+        let at = KeyPath::of(&["dataset", "unlabeled"]);
+        problems.push(Problem::new(Code::Conflict, at, message).hint(hint));
+    }
     for stage in stages {
         let Some(train) = stage.train() else { continue };
         let Some(teacher) = &train.teacher else { continue };
@@ -45,6 +53,10 @@ pub(super) fn check(dataset: &DatasetSpec, stages: &[StageSpec], problems: &mut 
         if dataset.target == TargetSpec::Number && teacher.temperature != 1.0 {
             let message = "a number has no probabilities that a temperature could change";
             conflict(at.key("teacher").key("temperature"), message, "leave `temperature` out");
+        }
+        if !dataset.unlabeled.is_empty() && train.sampling == SamplingSpec::Balanced {
+            let message = "unlabeled images have no class that they could be drawn by";
+            conflict(at.key("sampling"), message, "leave `sampling` out, or `unlabeled`");
         }
         if teacher.share == 1.0 {
             for key in of_labels(train) {

@@ -26,7 +26,7 @@ const FIT: &str = "prototypes";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
 
-const SLIPS: [Slip; 53] = [
+const SLIPS: [Slip; 54] = [
     // The dataset.
     Slip {
         home: DATASET,
@@ -231,6 +231,11 @@ const SLIPS: [Slip; 53] = [
         home: TRAIN,
         names: &["swa", "model_soup", "greedy_soup", "average_checkpoints", "top_k_average"],
         hint: "write `soup: { epochs: 3 }`, or `soup: { with: [STAGE] }` for the weights of other stages",
+    },
+    Slip {
+        home: DATASET,
+        names: &["unlabelled", "unlabeled_directory", "unlabeled_images", "unsupervised"],
+        hint: "write `unlabeled: DIRECTORY`, for stages with a `teacher`",
     },
     Slip {
         home: TRAIN,
