@@ -313,7 +313,7 @@ fn prototypes_are_the_means_of_the_classes() {
         let weighted = |of: &dyn Fn(usize) -> f64| -> f64 {
             (0..rows.len()).map(|row| weights[row] * of(row)).sum()
         };
-        // Standardized features.
+        // Standardized features, with variances shrunk towards their mean by 40 images.
         let moments: Vec<(f64, f64)> = (0..d)
             .map(|column| {
                 let x = |row: usize| f64::from(rows[row][column]);
@@ -322,9 +322,12 @@ fn prototypes_are_the_means_of_the_classes() {
                 (mean, (weighted(&square) / total).sqrt())
             })
             .collect();
+        let variance = moments.iter().map(|(_, s)| s * s).sum::<f64>() / d as f64;
+        let n = weights.iter().filter(|weight| **weight > 0.0).count() as f64;
         let z = |row: usize, column: usize| match moments[column] {
             (mean, deviation) if deviation > 1e-9 => {
-                (f64::from(rows[row][column]) - mean) / deviation
+                let shrunk = (n * deviation * deviation + 40.0 * variance) / (n + 40.0);
+                (f64::from(rows[row][column]) - mean) / shrunk.sqrt()
             }
             _ => 0.0,
         };

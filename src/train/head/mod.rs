@@ -86,7 +86,7 @@ pub enum Method {
 }
 
 /// Fits a head. With a penalty, it minimizes the mean loss plus `l2 / 2` times the sum of the squared
-/// weights of standardized features, as scikit-learn does after a `StandardScaler` with
+/// weights of standardized features, as scikit-learn does on them with
 /// `C = 1 / (n l2)`. Biases have no penalty.
 ///
 /// Returns `None` if it was canceled.

@@ -135,8 +135,15 @@ impl Basis {
     }
 }
 
+/// The number of images that the mean variance of all features counts for, in the variance of each.
+const PRIOR: f64 = 40.0;
+
 /// The weighted mean of each feature, and the inverse of its standard deviation; 0 for a feature that
 /// hardly varies.
+///
+/// The variances are shrunk towards their mean, as if [`PRIOR`] more images had that variance (the form
+/// of an inverse gamma prior). A feature that hardly varies over a few images would otherwise become
+/// huge in an image in which it does, and decide its class.
 fn moments(rows: &Rows, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
     /// Columns whose sums are computed together.
     const WIDTH: usize = 128;
@@ -158,9 +165,13 @@ fn moments(rows: &Rows, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
             variances.iter_mut().zip(squares).for_each(|(sum, square)| *sum += weight * square);
         }
     });
+    variances.iter_mut().for_each(|sum| *sum /= total);
+    let mean_variance = variances.iter().sum::<f64>() / d as f64;
+    let n = weights.iter().filter(|weight| **weight > 0.0).count() as f64;
     let scale = |(variance, mean): (&f64, &f64)| {
-        let deviation = (variance / total).sqrt();
-        if deviation > 1e-9 * mean.abs().max(1e-30) { 1.0 / deviation } else { 0.0 }
+        let varies = variance.sqrt() > 1e-9 * mean.abs().max(1e-30);
+        let shrunk = (n * variance + PRIOR * mean_variance) / (n + PRIOR);
+        if varies { 1.0 / shrunk.sqrt() } else { 0.0 }
     };
     let scales = variances.iter().zip(&means).map(scale).collect();
     (means, scales)

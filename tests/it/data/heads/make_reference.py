@@ -15,7 +15,8 @@ def case(name, n, d, k, l2, weighted):
     x = features(n, d)
     w = np.round(rng.uniform(0.2, 2, size=n), 2) if weighted else np.ones(n)
     scaler = StandardScaler().fit(x.astype(np.float64), sample_weight=w)
-    z = scaler.transform(x.astype(np.float64))
+    n_used, v = (w > 0).sum(), scaler.var_
+    z = (x.astype(np.float64) - scaler.mean_) / np.sqrt((n_used * v + 40 * v.mean()) / (n_used + 40))
     score = z @ rng.normal(size=(d, max(k, 2))) / np.sqrt(d) + rng.normal(size=(n, max(k, 2)))
     c = 1 / (w.sum() * l2)
     logistic = lambda: LogisticRegression(C=c, tol=1e-13, max_iter=100000, solver="lbfgs")
