@@ -118,8 +118,8 @@ pub(in crate::pipeline) struct RawTrain {
 }
 
 /// A stage that fits the head to the features of the frozen base model. Features are standardized
-/// first: each has mean 0 and variance 1 over the training images. With `temperature` it calibrates the
-/// probabilities of another stage instead.
+/// first: each has mean 0 and a variance of about 1 over the training images. With `temperature` it
+/// calibrates the probabilities of another stage instead.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::pipeline) struct RawHeadFit {
