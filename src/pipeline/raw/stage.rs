@@ -132,7 +132,7 @@ pub(in crate::pipeline) struct RawHeadFit {
     /// Ridge regression: minimizes the squared error of a number. The default for numbers.
     pub(in crate::pipeline) ridge: Option<RawPenalty>,
     /// Nearest class mean: classifies an image by its distances to the mean features of each class. For
-    /// a few images a class, or very many classes.
+    /// very many classes.
     pub(in crate::pipeline) prototypes: Option<RawPrototypes>,
     /// Temperature scaling: keeps the weights of `from`, which is required, and divides its outputs by
     /// one number, so that probabilities fit the validation images best.
