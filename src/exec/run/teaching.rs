@@ -43,7 +43,7 @@ pub(super) fn of_stage(
         train.iter().map(|&position| (samples[position].digest, position)).collect();
     missing.retain(|digest, _| !known.contains_key(digest));
     let missing: Vec<usize> = missing.into_values().collect();
-    let counting = session.tally.begin("asking the teacher", "images", missing.len());
+    let counting = session.tally.begin("predicting with the teacher", "images", missing.len());
     let room = PixelRoom { memory: 0, disk: 0, root: session.caches.pixels.root.clone() };
     for positions in missing.chunks(AT_ONCE) {
         if session.cancel.is_set() {
