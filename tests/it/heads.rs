@@ -266,6 +266,24 @@ fn every_image_of_a_run_with_a_fitted_head_is_predicted() {
     }
 }
 
+/// With one image a class there is nothing to fit probabilities to, and they stay moderate.
+#[test]
+fn prototypes_of_one_image_each_are_not_certain() {
+    let workshop = Workshop::new(PROBE, 2);
+    let split = "dataset.split={ validation: 0.92 }";
+    let fit = "stages.probe.fit={ prototypes: {} }";
+    let said = run(&workshop, &["-S", split, "-S", fit, "--until", "probe"]);
+    done(&said);
+    assert!(said.err.contains("2 for training"), "{}", said.err);
+    let folder = workshop.path("runs/small");
+    assert!(!folder.join("out_of_fold.csv").exists());
+    let rows = std::fs::read_to_string(folder.join("predictions.csv")).unwrap();
+    for row in rows.lines().skip(1) {
+        let probability: f64 = row.split(',').nth(3).unwrap().parse().unwrap();
+        assert!(probability > 0.01 && probability < 0.99, "{row}");
+    }
+}
+
 /// The label of an image has no part in its own out-of-fold prediction.
 #[test]
 fn out_of_fold_outputs_do_not_depend_on_the_own_label() {

@@ -82,7 +82,7 @@ impl Arguments {
     pub(in crate::cli) fn shared(&self) -> Shared<'_> {
         let of_machine = |machine| Shared { machine: Some(machine), ..Shared::default() };
         match &self.command {
-            Command::Run(run)
+            Command::Run(OneRunArguments { run, .. })
             | Command::Watch(WatchArguments { run, .. })
             | Command::Folds(FoldsArguments { run, .. }) => {
                 Shared { network: Some(&run.network), ..of_machine(&run.machine) }
@@ -165,7 +165,7 @@ pub(in crate::cli) enum Command {
     #[command(after_help = "Examples:\n  \
                       alpaca-run run pipelines/finetune.yaml\n  \
                       alpaca-run run pipelines/finetune.yaml -S stages.finetune.epochs=10")]
-    Run(RunArguments),
+    Run(OneRunArguments),
     /// Show which stages a run would train, which it would reuse, and why
     #[command(after_help = "Example:\n  \
                       alpaca-run plan pipelines/finetune.yaml -S seed=7 --explain")]
@@ -278,12 +278,18 @@ pub(in crate::cli) struct PipelineArguments {
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct RunArguments {
+pub(in crate::cli) struct OneRunArguments {
     #[command(flatten)]
-    pub(in crate::cli) pipeline: PipelineArguments,
+    pub(in crate::cli) run: RunArguments,
     /// Change the epochs of all stages so that the run takes about this time, as in 90s, 10min or 1h30min
     #[arg(long, value_name = "TIME", value_parser = period::parse)]
     pub(in crate::cli) budget: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
     /// Directory in which run directories are created
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) runs_dir: PathBuf,

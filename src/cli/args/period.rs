@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 /// The units, with their seconds.
-const UNITS: [(&str, f64); 9] = [
+const UNITS: [(&str, f64); 12] = [
+    ("ms", 0.001),
     ("s", 1.0),
     ("sec", 1.0),
+    ("second", 1.0),
     ("seconds", 1.0),
     ("m", 60.0),
     ("min", 60.0),
+    ("minute", 60.0),
     ("minutes", 60.0),
     ("h", 3600.0),
     ("hour", 3600.0),
@@ -31,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
         let (unit, after) = after.split_at(end);
         let number: f64 = number.parse().map_err(|_| example.to_owned())?;
         let unit = unit.to_ascii_lowercase();
-        let known = UNITS.iter().find(|(name, _)| *name == unit || format!("{name}s") == unit);
+        let known = UNITS.iter().find(|(name, _)| *name == unit);
         let (_, factor) = known.ok_or_else(|| example.to_owned())?;
         seconds += number * factor;
         rest = after.trim_start();
@@ -53,7 +56,8 @@ mod tests {
         {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "90", "min", "2 days", "1..2s", "-3s", "0s", "1h 30"] {
+        assert_eq!(parse("300ms"), Ok(Duration::from_millis(300)));
+        for text in ["", "90", "5ss", "min", "2 days", "1..2s", "-3s", "0s", "1h 30"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

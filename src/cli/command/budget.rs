@@ -50,9 +50,16 @@ fn said(time: Duration, stages: &[StageTime], epochs: &[usize]) -> String {
         format!("{} in stage {name} instead of {n_epochs}", text::count(*n, "epoch"))
     });
     let total: Duration = stages.iter().zip(epochs).map(|(stage, n)| stage.of(*n)).sum();
-    let warning = if total > time { ", which is more than the budget" } else { "" };
+    let is_most = |(stage, n): (&StageTime, &usize)| *n == budget::MOST * stage.n_epochs;
+    let note = if total > time {
+        ", which is more than the budget"
+    } else if stages.iter().zip(epochs).all(is_most) {
+        "; no stage gets more than ten times its epochs"
+    } else {
+        ""
+    };
     format!(
-        "budget {}: {}; training takes about {}{warning}",
+        "budget {}: {}; training takes about {}{note}",
         text::duration(time),
         text::join(changes, "and"),
         text::duration(total)

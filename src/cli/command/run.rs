@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::sessions::session;
 use super::{Fetching, budget, on_threads, pipeline_directory, select};
 use crate::base::names;
-use crate::cli::args::RunArguments;
+use crate::cli::args::OneRunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
 use crate::cli::progress::Progress;
@@ -26,15 +26,15 @@ use crate::spec::BestBy;
 
 /// Runs a pipeline, and writes a run directory.
 pub(in crate::cli) fn run(
-    arguments: &RunArguments,
+    OneRunArguments { run: arguments, budget: time }: &OneRunArguments,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let began = Instant::now();
     let fetching = Fetching::IfMissing(terminal);
-    let pipeline = match arguments.budget {
+    let pipeline = match time {
         None => &arguments.pipeline,
-        Some(time) => &budget::within(arguments, (began, time), settings, terminal)?,
+        Some(time) => &budget::within(arguments, (began, *time), settings, terminal)?,
     };
     let (loaded, prepared, options) = select(pipeline, &arguments.stages, settings, fetching)?;
     if loaded.sweep.is_some() {

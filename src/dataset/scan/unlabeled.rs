@@ -1,5 +1,6 @@
 //! Lists images without labels, which are in no class and no part of the split.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::files::{self, ClassFiles, Entries};
@@ -20,6 +21,19 @@ pub fn list_unlabeled(directories: &[Location]) -> Result<Vec<Candidate>, Datase
     for (at, Location { path, .. }) in directories.iter().enumerate() {
         // It would otherwise be read as a file.
         Entries::of(path)?;
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let overlaps = |other: &&Location| {
+            let [own, other] = [real(path), real(&other.path)];
+            own.starts_with(&other) || other.starts_with(&own)
+        };
+        if let Some(other) = directories[..at].iter().find(overlaps) {
+            return Err(DatasetError::Layout {
+                path: path.clone(),
+                what: format!("has images that `{}` has too", other.written),
+                seen: vec![],
+                help: vec!["name each directory of unlabeled images once".to_owned()],
+            });
+        }
         let prefix = match at {
             0 => format!("{UNLABELED}/"),
             _ => format!("{UNLABELED}-{}/", at + 1),
@@ -51,8 +65,7 @@ mod tests {
     #[test]
     fn files_of_all_directories_are_listed_and_found() {
         let [a, b] = [folder(&["x/2.jpg", "1.jpg", ".hidden.jpg"]), folder(&["1.jpg"])];
-        let location =
-            |path: &std::path::Path| Location { written: String::new(), path: path.to_path_buf() };
+        let location = |path: &Path| Location { written: String::new(), path: path.to_path_buf() };
         let both = [location(a.path()), location(b.path())];
         let listed = list_unlabeled(&both).unwrap();
         let paths: Vec<&str> = listed.iter().map(|candidate| &*candidate.path).collect();
@@ -62,5 +75,7 @@ mod tests {
         let error = list_unlabeled(&[location(empty.path())]).unwrap_err();
         assert!(error.to_string().ends_with("is empty"), "{error}");
         assert!(list_unlabeled(&[location(&a.path().join("nothing"))]).is_err());
+        let twice = [location(a.path()), location(&a.path().join("."))];
+        assert!(list_unlabeled(&twice).unwrap_err().to_string().contains("has images that"));
     }
 }

@@ -14,7 +14,7 @@ const TO_MEASURE: u32 = 20;
 /// The fraction of the time that is left free for what is not measured: reading weights, writing plots.
 const RESERVE: f64 = 0.1;
 /// The most epochs, as a multiple of those in the pipeline.
-const MOST: f64 = 10.0;
+pub const MOST: usize = 10;
 
 /// How long a stage that trains takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +80,7 @@ pub fn epochs_within(stages: &[StageTime], time: Duration) -> Vec<usize> {
     let once: f64 = stages.iter().map(|stage| stage.first.as_secs_f64()).sum();
     let all: f64 =
         stages.iter().map(|stage| stage.epoch.as_secs_f64() * stage.n_epochs as f64).sum();
-    let factor = ((free - once) / all.max(1e-9)).clamp(0.0, MOST);
+    let factor = ((free - once) / all.max(1e-9)).clamp(0.0, MOST as f64);
     let epochs = stages.iter().map(|stage| {
         let epochs = (stage.n_epochs as f64 * factor).floor() as usize;
         epochs.max(stage.fewest)

@@ -13,6 +13,10 @@ pub(super) fn check(stages: &[StageSpec], problems: &mut Vec<Problem>) {
             let at = KeyPath::of(&path).index(position);
             match stages.iter().find(|other| other.name == *name) {
                 None => problems.push(unknown(name, stage, stages, at)),
+                Some(_) if stage.soup_with()[..position].contains(name) => {
+                    let message = format!("stage `{name}` is there twice");
+                    problems.push(Problem::new(Code::Conflict, at, message).hint("name it once"));
+                }
                 Some(other) if other.name == stage.name => {
                     let message = format!("stage `{name}` is averaged with itself");
                     let problem = Problem::new(Code::StageCycle, at, message);

@@ -39,7 +39,9 @@ pub(super) fn fit(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Pro
             held_out[row] = Some(outputs.to_vec());
         }
     }
-    let scale = scale(problem, &held_out, &means.counts);
+    let squares = means.centers.chunks_exact(means.n_columns).map(|mean| dot(mean, mean));
+    let spread = squares.fold(0.0, f64::max);
+    let scale = scale(problem, &held_out, &means.counts, spread);
     held_out.iter_mut().flatten().flatten().for_each(|z| *z /= scale);
     let (weights, biases) = means.linear(scale);
     Prototypes { weights, biases, held_out }
@@ -105,7 +107,9 @@ fn class(wanted: &Wanted, is_single: bool) -> usize {
 /// the label of an image counts as (n + 1) / (n + k) of its class, which has n images, and 1 / (n + k) of
 /// each of the other k - 1 (Platt 1999, section 2.2). Golden-section search: the loss is convex in the
 /// inverse of the scale.
-fn scale(problem: &Problem<'_>, held_out: &[Option<Vec<f64>>], counts: &[f64]) -> f64 {
+///
+/// Without held-out outputs, it is the `spread` of the means.
+fn scale(problem: &Problem<'_>, held_out: &[Option<Vec<f64>>], counts: &[f64], spread: f64) -> f64 {
     let (is_single, k) = (problem.n_outputs == 1, counts.len() as f64);
     let loss = |exponent: f64| -> f64 {
         let scale = libm::pow(10.0, exponent);
@@ -121,8 +125,8 @@ fn scale(problem: &Problem<'_>, held_out: &[Option<Vec<f64>>], counts: &[f64]) -
         losses.sum()
     };
     if held_out.iter().all(Option::is_none) {
-        // Distances of standardized features are about as large as there are features.
-        return problem.features.n_columns() as f64;
+        // Logits are then about as large as 1.
+        return spread.max(f64::MIN_POSITIVE);
     }
     let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
     let [mut low, mut high] = RANGE;
