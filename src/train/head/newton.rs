@@ -310,12 +310,13 @@ impl Scaling {
                 let k = of_outputs.len();
                 let d = residual.len() / k - 1;
                 let mut scaled = residual.clone();
-                // Outputs with the same factor are divided together.
+                // Outputs with equal factors are divided together. Two searches may each have computed
+                // one, so they are not always the same object.
                 let mut first = 0;
                 while first < k {
-                    let same =
-                        |other: &(f64, Arc<Factor>)| Arc::ptr_eq(&other.1, &of_outputs[first].1);
-                    let n = of_outputs[first..].iter().take_while(|other| same(other)).count();
+                    let power = of_outputs[first].1.power;
+                    let rest = of_outputs[first..].iter();
+                    let n = rest.take_while(|(_, other)| other.power == power).count();
                     let range = first * d..(first + n) * d;
                     scaled[range.clone()]
                         .copy_from_slice(&of_outputs[first].1.divide(&residual[range]));

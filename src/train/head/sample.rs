@@ -29,7 +29,11 @@ pub(super) struct Sample {
 }
 
 /// The inverse of the lower triangle whose product with its transpose is the matrix, `[columns, columns]`.
-pub(super) struct Factor(Vec<f32>);
+pub(super) struct Factor {
+    /// The power of two that was added to the diagonal. Factors with the same one are equal.
+    pub(super) power: i32,
+    values: Vec<f32>,
+}
 
 impl Sample {
     /// A sample of rows with these weights.
@@ -52,7 +56,7 @@ impl Sample {
             return factor.clone();
         }
         // No lock while it is computed: this thread may take on another search's work meanwhile.
-        let factor = Arc::new(self.computed(libm::scalbn(1.0, power)));
+        let factor = Arc::new(self.computed(power));
         let mut factors = factors();
         factors.insert(power, factor.clone());
         if factors.len() > MOST_FACTORS {
@@ -62,24 +66,25 @@ impl Sample {
         factor
     }
 
-    fn computed(&self, ridge: f64) -> Factor {
-        let d = self.n_columns;
+    fn computed(&self, power: i32) -> Factor {
+        let (d, ridge) = (self.n_columns, libm::scalbn(1.0, power));
         let mut triangle = self.products.clone();
         (0..d).for_each(|at| triangle[at * d + at] += ridge);
         cholesky(&mut triangle, d, ridge / 2.0);
-        Factor(inverse(&triangle, d).into_iter().map(|value| value as f32).collect())
+        let values = inverse(&triangle, d).into_iter().map(|value| value as f32).collect();
+        Factor { power, values }
     }
 }
 
 impl Factor {
     /// Divides rows `[k, columns]` by the matrix.
     pub(super) fn divide(&self, rows: &[f64]) -> Vec<f64> {
-        let d = self.0.len().isqrt();
+        let d = self.values.len().isqrt();
         let k = rows.len() / d;
         let weights: &[f32] = &rows.iter().map(|value| *value as f32).collect::<Vec<_>>();
         let mut halfway = vec![0.0_f32; d * k];
         let parts: Vec<Vec<f64>> = self
-            .0
+            .values
             .par_chunks(f32::ROWS * d)
             .zip(halfway.par_chunks_mut(f32::ROWS * k))
             .enumerate()
