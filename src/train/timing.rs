@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::evaluate::RunningMean;
 use super::fit::{self, Course};
-use super::{FeatureSource, TrainError};
+use super::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
 use crate::engine::Trainer;
 
 /// Mean durations of batches in the first epoch, and in later ones, for which features may be cached.
@@ -27,12 +27,24 @@ pub fn measure(
     trainer: &mut dyn Trainer,
     most: Duration,
 ) -> Result<BatchTimes, TrainError> {
+    let stream = course.stream.child("dropout").at(1);
+    let mut trained = |trainer: &mut dyn Trainer, until| {
+        let mut mean = RunningMean::default();
+        of_batches(course, source.training(1, 0), until, |batch| {
+            fit::train_on(course, stream, trainer, batch, 0.0, &mut mean).map(drop)
+        })
+    };
     let quarter = most / 4;
-    let (first, n) = train(course, source, trainer, Until::Time(quarter))?;
-    let (later, _) = train(course, source, trainer, Until::Batches(n))?;
+    let (first, n) = trained(trainer, Until::Time(quarter))?;
+    let (later, _) = trained(trainer, Until::Batches(n))?;
     let step = [first, later];
-    let (first, n) = validate(course, source, trainer, Until::Time(quarter))?;
-    let (later, _) = validate(course, source, trainer, Until::Batches(n))?;
+    let mut validated = |trainer: &mut dyn Trainer, until| {
+        of_batches(course, source.validation(), until, |batch| {
+            Ok(trainer.predict(batch.features).map(drop)?)
+        })
+    };
+    let (first, n) = validated(trainer, Until::Time(quarter))?;
+    let (later, _) = validated(trainer, Until::Batches(n))?;
     Ok(BatchTimes { step, validation: [first, later] })
 }
 
@@ -55,35 +67,16 @@ impl Until {
     }
 }
 
-fn train(
+/// The mean duration of `work` on the batches of a pass, and their number.
+fn of_batches(
     course: &Course<'_>,
-    source: &mut dyn FeatureSource,
-    trainer: &mut dyn Trainer,
+    batches: FeatureBatches<'_>,
     until: Until,
-) -> Result<(Duration, usize), TrainError> {
-    let stream = course.stream.child("dropout").at(1);
-    let mut mean = RunningMean::default();
-    let mut clock = Clock::start();
-    for batch in source.training(1, 0) {
-        fit::train_on(course, stream, trainer, batch?, 0.0, &mut mean)?;
-        clock.tick();
-        fit::check_cancel(course, 1)?;
-        if until.is_over(clock.start, clock.n) {
-            break;
-        }
-    }
-    Ok((clock.mean(), clock.n))
-}
-
-fn validate(
-    course: &Course<'_>,
-    source: &mut dyn FeatureSource,
-    trainer: &mut dyn Trainer,
-    until: Until,
+    mut work: impl FnMut(FeatureBatch) -> Result<(), TrainError>,
 ) -> Result<(Duration, usize), TrainError> {
     let mut clock = Clock::start();
-    for batch in source.validation() {
-        trainer.predict(batch?.features)?;
+    for batch in batches {
+        work(batch?)?;
         clock.tick();
         fit::check_cancel(course, 1)?;
         if until.is_over(clock.start, clock.n) {

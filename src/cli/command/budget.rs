@@ -10,15 +10,17 @@ use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
+use crate::exec::prepare::images_read::ImagesRead;
 use crate::exec::run::budget::{self, StageTime};
 
-/// The arguments with the numbers of epochs for which a run that began at `began` takes about `time`.
+/// The arguments with the numbers of epochs for which a run that began at `began` takes about `time`, and
+/// the images that were read to find them.
 pub(super) fn within(
     arguments: &RunArguments,
     (began, time): (Instant, Duration),
     settings: &Settings,
     terminal: &Terminal,
-) -> Result<PipelineArguments, Failure> {
+) -> Result<(PipelineArguments, ImagesRead), Failure> {
     let fetching = Fetching::IfMissing(terminal);
     let RunArguments { pipeline, stages, .. } = arguments;
     let (loaded, prepared, options) = select(pipeline, stages, settings, fetching)?;
@@ -29,9 +31,9 @@ pub(super) fn within(
     }
     let session = session(settings, pipeline_directory(pipeline, settings));
     let shown = ShownWork::watch(terminal, &session.tally);
-    let found = on_threads(settings, || {
+    let (found, known) = on_threads(settings, || {
         let planned = session.plan(&loaded.spec, prepared, &options, None)?;
-        session.stage_times(&loaded.spec, &planned, time)
+        session.stage_times(&loaded.spec, &planned, time).map(|times| (times, planned.known()))
     })??;
     drop(shown);
     let epochs = budget::epochs_within(&found, time.saturating_sub(began.elapsed()));
@@ -41,7 +43,7 @@ pub(super) fn within(
     pipeline.overrides.extend(
         overrides.map(|(StageTime { name, .. }, n)| format!("stages.{name}.train.epochs={n}")),
     );
-    Ok(pipeline)
+    Ok((pipeline, known))
 }
 
 /// The numbers of epochs, and the time that they take.

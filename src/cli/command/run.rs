@@ -32,10 +32,10 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let began = Instant::now();
     let fetching = Fetching::IfMissing(terminal);
-    let pipeline = match time {
-        None => &arguments.pipeline,
-        Some(time) => &budget::within(arguments, (began, *time), settings, terminal)?,
-    };
+    let within = |time| budget::within(arguments, (began, time), settings, terminal);
+    let budgeted = time.map(within).transpose()?;
+    let pipeline = budgeted.as_ref().map_or(&arguments.pipeline, |(pipeline, _)| pipeline);
+    let known = budgeted.as_ref().map(|(_, known)| known);
     let (loaded, prepared, options) = select(pipeline, &arguments.stages, settings, fetching)?;
     if loaded.sweep.is_some() {
         let shown = shell_word(&arguments.pipeline.pipeline);
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
     execute(settings, terminal, folder, |session, sinks| {
-        let planned = session.plan(&loaded.spec, prepared, &options, None)?;
+        let planned = session.plan(&loaded.spec, prepared, &options, known)?;
         session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })
 }

@@ -70,22 +70,20 @@ pub(super) fn run(
     audience.receive(&Event::StageStarted(facts.clone()))?;
     let began = Instant::now();
     let mut times = EpochTimes::default();
-    let n_versions = spec.augmentation_views.unwrap_or(1);
-    let (head, found) = match spec.method {
+    let method = match spec.method {
         FitMethod::Logistic(PenaltySpec { l2 }) | FitMethod::Ridge(PenaltySpec { l2 }) => {
-            let method = (n_versions, Method::Penalized(l2));
-            let found = fit(start, method, images, &mut features, &mut times)?;
-            (of_network(start, &parts.trained, &found.head), Found::Head(found))
+            Some(Method::Penalized(l2))
         }
-        FitMethod::Prototypes(_) => {
-            let method = (n_versions, Method::Prototypes);
-            let found = fit(start, method, images, &mut features, &mut times)?;
-            (of_network(start, &parts.trained, &found.head), Found::Head(found))
-        }
-        FitMethod::Temperature(_) => {
-            let value = temperature::fit(start, readout, &mut unchanged, &mut features, audience)?;
-            (temperature::divided(start, value), Found::Temperature(value))
-        }
+        FitMethod::Prototypes(_) => Some(Method::Prototypes),
+        FitMethod::Temperature(_) => None,
+    };
+    let (head, found) = if let Some(method) = method {
+        let method = (spec.augmentation_views.unwrap_or(1), method);
+        let found = fit(start, method, images, &mut features, &mut times)?;
+        (of_network(start, &parts.trained, &found.head), Found::Head(found))
+    } else {
+        let value = temperature::fit(start, readout, &mut unchanged, &mut features, audience)?;
+        (temperature::divided(start, value), Found::Temperature(value))
     };
     times.optimizer = began.elapsed().saturating_sub(times.waiting + times.frozen);
     let all = stage::merged(weights, &head);

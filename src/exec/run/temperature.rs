@@ -9,6 +9,7 @@ use crate::engine::Trainer;
 use crate::event::{BeforeAndAfter, Event, EventSink as _, TemperatureFacts};
 use crate::exec::error::RunError;
 use crate::metrics::calibration;
+use crate::metrics::scores::Scores;
 use crate::metrics::{Scored, several};
 use crate::model::weights::Weights;
 use crate::spec::{FitMethod, TemperatureSpec};
@@ -84,10 +85,7 @@ pub(super) fn facts(
 
 /// The mean log loss, in nats; of several labels its mean over them.
 fn log_loss(predictions: &[Prediction]) -> f64 {
-    let losses = predictions.iter().map(|Prediction { target, outputs, .. }| match target {
-        Target::Classes(labels) => several::Scored { labels, probabilities: outputs }.log_loss(),
-        target => calibration::surprise(outputs[target.class()]),
-    });
+    let losses = predictions.iter().map(|one| Scores::of(&one.target, &one.outputs).loss);
     losses.sum::<f64>() / predictions.len() as f64
 }
 

@@ -1,7 +1,7 @@
 //! Checks which stages are averaged.
 
+use super::start;
 use crate::base::key_path::KeyPath;
-use crate::base::text;
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{BatchNormSpec, FreezeSpec, StageSpec, TrainedSpec};
 
@@ -29,12 +29,7 @@ pub(super) fn check(stages: &[StageSpec], problems: &mut Vec<Problem>) {
 }
 
 fn unknown(name: &str, stage: &StageSpec, stages: &[StageSpec], at: KeyPath) -> Problem {
-    let others = || stages.iter().map(|other| other.name.as_str()).filter(|one| *one != stage.name);
-    let hint = match text::nearest(name, others(), 1)[..] {
-        [nearest] => format!("did you mean `{nearest}`?"),
-        _ if stages.len() == 1 => "this is the only stage; leave `with` out".to_owned(),
-        _ => format!("the other stages are {}", text::any_of(others())),
-    };
+    let hint = start::hint(name, &stage.name, stages, "with");
     let message = format!("stage `{}` averages with `{name}`, which is not a stage", stage.name);
     Problem::new(Code::UnknownStage, at, message).hint(hint)
 }

@@ -6,7 +6,6 @@ use super::{
     augmentation, check_name, course, fit, mixing, objective, soups, start, tasks, teacher, trained,
 };
 use crate::base::key_path::KeyPath;
-use crate::base::text;
 use crate::model::architecture;
 use crate::model::freeze::{self, LayerRef};
 use crate::model::graph::Graph;
@@ -215,12 +214,7 @@ fn check_references(stages: &[StageSpec], problems: &mut Vec<Problem>) {
         let Some(from) = stage.from().filter(|from| !names().any(|name| name == *from)) else {
             continue;
         };
-        let others = names().filter(|name| *name != stage.name);
-        let hint = match text::nearest(from, others.clone(), 1)[..] {
-            [nearest] => format!("did you mean `{nearest}`?"),
-            _ if stages.len() == 1 => "this is the only stage; leave `from` out".to_owned(),
-            _ => format!("the other stages are {}", text::any_of(others)),
-        };
+        let hint = start::hint(from, &stage.name, stages, "from");
         let message = format!("stage `{}` starts from `{from}`, which is not a stage", stage.name);
         problems.push(Problem::new(Code::UnknownStage, from_path(stage), message).hint(hint));
     }

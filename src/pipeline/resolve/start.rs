@@ -1,9 +1,10 @@
 //! Resolves where a stage starts from.
 
 use crate::base::key_path::KeyPath;
+use crate::base::text;
 use crate::pipeline::raw::RawFromWeights;
-use crate::spec::FromWeights;
 use crate::spec::problem::{Code, Problem};
+use crate::spec::{FromWeights, StageSpec};
 
 /// The weights of another stage that a stage starts from.
 pub(super) fn from_weights(
@@ -20,4 +21,14 @@ pub(super) fn from_weights(
         Some(RawFromWeights::Last) => FromWeights::Last,
         Some(RawFromWeights::Best) | None => FromWeights::Best,
     })
+}
+
+/// A hint on a name that is not that of another stage than `own`, under a key.
+pub(super) fn hint(name: &str, own: &str, stages: &[StageSpec], key: &str) -> String {
+    let others = || stages.iter().map(|stage| stage.name.as_str()).filter(|other| *other != own);
+    match text::nearest(name, others(), 1)[..] {
+        [nearest] => format!("did you mean `{nearest}`?"),
+        _ if stages.len() == 1 => format!("this is the only stage; leave `{key}` out"),
+        _ => format!("the other stages are {}", text::any_of(others())),
+    }
 }

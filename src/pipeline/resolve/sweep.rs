@@ -257,14 +257,12 @@ fn is_same(key: &str, epochs: &str) -> bool {
 /// Reports more arms or runs than are allowed, and ranges that a grid cannot have.
 /// Reports a halving search that would run all arms in every round.
 fn check_halving(sweep: &SweepSpec, at: &KeyPath, problems: &mut Vec<Problem>) {
-    let SearchSpec::Halving(HalvingSpec { random, .. }) = &sweep.search else { return };
-    let listed = |axis: &AxisSpec| match &axis.values {
-        ValuesSpec::OneOf(values) => values.len(),
-        ValuesSpec::Between { .. } => usize::MAX,
-    };
-    let n_combinations = sweep.over.iter().map(listed).fold(1_usize, usize::saturating_mul);
-    let n = random.map_or(n_combinations, |(arms, _)| arms);
-    if n <= HalvingSpec::LEAST_IN_ROUND {
+    let SearchSpec::Halving(_) = &sweep.search else { return };
+    // All combinations with a range have no number, which is another problem.
+    let is_listed = |axis: &AxisSpec| matches!(axis.values, ValuesSpec::OneOf(_));
+    let has_number = sweep.search.n_drawn().is_some() || sweep.over.iter().all(is_listed);
+    let n = sweep.n_arms();
+    if has_number && n <= HalvingSpec::LEAST_IN_ROUND {
         let message =
             format!("halving stops none of {}: the last round has two", text::count(n, "arm"));
         let problem = Problem::new(Code::Conflict, at.key("search"), message);

@@ -14,7 +14,7 @@ struct Slip {
 }
 
 /// Keys that tell mappings apart: of the pipeline, its dataset, its model, a stage that trains, the
-/// focal loss.
+/// focal loss, a teacher.
 const PIPELINE: &str = "stages";
 const DATASET: &str = "image_size";
 const MODEL: &str = "base";
@@ -25,6 +25,11 @@ const TEACHER: &str = "share";
 const FIT: &str = "prototypes";
 /// A key of stages that evaluate or export; stages that train have it too.
 const TASK: &str = "from_weights";
+
+/// A time, which is not a key of pipelines.
+const BUDGET: [&str; 4] = ["budget", "time_limit", "max_time", "time_budget"];
+const BUDGET_HINT: &str = "pass the time on the command line: `alpaca-run PIPELINE --budget 10min` \
+                           records the numbers of epochs that fit into it";
 
 const SLIPS: [Slip; 54] = [
     // The dataset.
@@ -262,18 +267,8 @@ const SLIPS: [Slip; 54] = [
         names: &["class_weight", "sample_weight", "pos_weight", "weighted_loss", "cls_pw"],
         hint: "write `class_weights: balanced`",
     },
-    Slip {
-        home: PIPELINE,
-        names: &["budget", "time_limit", "max_time", "time_budget"],
-        hint: "pass the time on the command line: `alpaca-run PIPELINE --budget 10min` records the \
-               numbers of epochs that fit into it",
-    },
-    Slip {
-        home: TRAIN,
-        names: &["budget", "time_limit", "max_time", "time_budget"],
-        hint: "pass the time on the command line: `alpaca-run PIPELINE --budget 10min` records the \
-               numbers of epochs that fit into it",
-    },
+    Slip { home: PIPELINE, names: &BUDGET, hint: BUDGET_HINT },
+    Slip { home: TRAIN, names: &BUDGET, hint: BUDGET_HINT },
     Slip {
         home: FIT,
         names: &["nearest_centroid", "nearest_class_mean", "ncm", "prototypical", "lda"],

@@ -24,10 +24,10 @@ impl Compared {
 }
 
 /// A part of a cross-validation, with the weights of all rows.
-struct Part {
+pub(super) struct Part {
     fold: usize,
     /// Those that the head is fitted to.
-    fitted: Vec<f64>,
+    pub(super) fitted: Vec<f64>,
     /// Those that are left out.
     held_out: Vec<f64>,
 }
@@ -76,7 +76,9 @@ pub(super) fn compare(
             break;
         }
         if is_better {
-            keep(&mut compared.held_out, warm.iter().flatten().zip(&parts), folds);
+            for (solution, part) in warm.iter().flatten().zip(&parts) {
+                part.keep(&mut compared.held_out, &solution.outputs, folds);
+            }
             if is_large {
                 compared.solution.clone_from(&warm[0]);
             }
@@ -87,7 +89,11 @@ pub(super) fn compare(
 
 /// The first `most` parts of the rows that can validate. With few groups, a fold may be empty, or have all
 /// images of a class.
-fn parts(problem: &Problem<'_>, (folds, n_folds): (&[usize], usize), most: usize) -> Vec<Part> {
+pub(super) fn parts(
+    problem: &Problem<'_>,
+    (folds, n_folds): (&[usize], usize),
+    most: usize,
+) -> Vec<Part> {
     // The weights of the images for which it holds.
     let weights_where = |holds: &dyn Fn(usize) -> bool| -> Vec<f64> {
         let weights = problem.weights.iter().zip(folds);
@@ -106,16 +112,11 @@ fn parts(problem: &Problem<'_>, (folds, n_folds): (&[usize], usize), most: usize
         .collect()
 }
 
-/// Keeps the outputs for the rows of each fold by the solution for the others.
-fn keep<'a>(
-    held_out: &mut [Option<Vec<f64>>],
-    solutions: impl Iterator<Item = (&'a Solution, &'a Part)>,
-    folds: &[usize],
-) {
-    for (solution, part) in solutions {
-        let n_outputs = solution.biases.len();
-        let rows = solution.outputs.chunks_exact(n_outputs).zip(folds).enumerate();
-        for (row, (outputs, _)) in rows.filter(|(_, (_, fold))| **fold == part.fold) {
+impl Part {
+    /// Keeps the outputs for the rows that are left out, of outputs `[n, outputs]` for all rows.
+    pub(super) fn keep(&self, held_out: &mut [Option<Vec<f64>>], outputs: &[f64], folds: &[usize]) {
+        let rows = outputs.chunks_exact(outputs.len() / folds.len()).zip(folds).enumerate();
+        for (row, (outputs, _)) in rows.filter(|(_, (_, fold))| **fold == self.fold) {
             held_out[row] = Some(outputs.to_vec());
         }
     }

@@ -3,6 +3,7 @@
 //! section 2.3). Distances are divided by one number that fits images the means were made without.
 
 use super::block::dot;
+use super::cross_validation;
 use super::link::{Link, Wanted};
 use super::newton::Problem;
 
@@ -24,20 +25,10 @@ pub(super) struct Prototypes {
 pub(super) fn fit(problem: &Problem<'_>, folds: &[usize], n_folds: usize) -> Prototypes {
     let means = Means::of(problem, problem.weights);
     let mut held_out = vec![None; folds.len()];
-    for fold in 0..n_folds {
-        let weights = problem.weights.iter().zip(folds);
-        let weights: Vec<f64> = weights.map(|(w, of)| if *of == fold { 0.0 } else { *w }).collect();
-        let others = Means::of(problem, &weights);
-        if !others.has_all_of(&means) {
-            continue;
-        }
-        let (mut point, biases) = others.linear(1.0);
+    for part in cross_validation::parts(problem, (folds, n_folds), n_folds) {
+        let (mut point, biases) = Means::of(problem, &part.fitted).linear(1.0);
         point.extend(biases);
-        let outputs = problem.features.outputs(&point);
-        let outputs = outputs.chunks_exact(problem.n_outputs).zip(folds).enumerate();
-        for (row, (outputs, _)) in outputs.filter(|(_, (_, of))| **of == fold) {
-            held_out[row] = Some(outputs.to_vec());
-        }
+        part.keep(&mut held_out, &problem.features.outputs(&point), folds);
     }
     let squares = means.centers.chunks_exact(means.n_columns).map(|mean| dot(mean, mean));
     let spread = squares.fold(0.0, f64::max);
@@ -74,13 +65,8 @@ impl Means {
         Self { centers, counts, n_columns: d, is_single }
     }
 
-    /// Whether there are images of every class of which another one has images.
-    fn has_all_of(&self, other: &Self) -> bool {
-        self.counts.iter().zip(&other.counts).all(|(own, others)| *own > 0.0 || *others == 0.0)
-    }
-
     /// Weights and biases that give half the negative squared distances, divided by `scale`, but for
-    /// what all classes have in common. A class without images has no chance.
+    /// what all classes have in common. A class without images is at the mean of all images.
     fn linear(&self, scale: f64) -> (Vec<f64>, Vec<f64>) {
         let means = self.centers.chunks_exact(self.n_columns);
         let biases: Vec<f64> = means.map(|mean| -0.5 * dot(mean, mean) / scale).collect();
