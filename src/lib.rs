@@ -43,5 +43,6 @@ pub mod diff;
 pub mod report;
 pub mod folds;
 pub mod sweep;
+pub mod cluster;
 pub mod exec;
 pub mod cli;

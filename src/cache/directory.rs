@@ -122,6 +122,11 @@ impl CacheDirectory {
         sealed::open(key.as_bytes(), bytes).map_or(Found::Damaged(path), Found::Entry)
     }
 
+    /// Whether there is a file for a key. Its content is not checked.
+    pub fn has(&self, key: Digest) -> bool {
+        self.path(key).is_file()
+    }
+
     /// Opens the entry of a key, whose writer has its own way to check it.
     pub fn open(&self, key: Digest) -> Option<File> {
         let path = self.path(key);

@@ -53,6 +53,12 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
         Command::Folds(arguments) => command::folds::run(&arguments, settings, terminal),
         Command::Sweep(arguments) => command::sweep::run(&arguments, settings, terminal),
+        Command::Jobs(arguments) => {
+            let again = |again: Arguments, settings: &Settings| {
+                dispatch(again.command, settings, terminal)
+            };
+            command::jobs::run(&arguments, settings, terminal, &again)
+        }
         Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),
         Command::Fetch(arguments) => command::fetch::run(&arguments, settings, terminal),
         Command::Evaluate(arguments) => command::evaluate::run(&arguments, settings, terminal),

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::args::{Arguments, CacheDirArguments};
 use super::exit::Failure;
-use crate::base::fs::FileError;
+use crate::base::fs::{self, FileError};
+use crate::base::names;
 use crate::fetch::HttpOptions;
+use crate::pipeline;
+use crate::pipeline::settings::UserSettings;
 
 /// The cache directory: the requested one, or else `alpaca-run` in the cache directory of the user.
 fn cache_folder(arguments: &CacheDirArguments) -> Option<PathBuf> {
@@ -23,6 +26,23 @@ fn users_folder() -> Option<PathBuf> {
     } else {
         folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
     }
+}
+
+/// The directory that the operating system designates for settings of the user.
+fn settings_folder() -> Option<PathBuf> {
+    if cfg!(windows) {
+        folder("APPDATA")
+    } else {
+        folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))
+    }
+}
+
+/// The name of this machine; that of the node if a scheduler says it.
+fn machine() -> String {
+    let named = ["SLURMD_NODENAME", "HOSTNAME", "COMPUTERNAME"].into_iter().find_map(variable);
+    let kernel = || fs::read_text(Path::new("/proc/sys/kernel/hostname")).ok();
+    let name = named.map(|name| names::text_of_path(&name)).or_else(kernel).unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// Reads an environment variable that holds an absolute path.
@@ -54,9 +74,26 @@ pub(super) struct Settings {
     pub(super) mirror: Option<String>,
     /// Options of HTTP connections.
     pub(super) http: HttpOptions,
+    /// The words of the command line after the name of the program.
+    pub(super) words: Vec<String>,
+    /// The program of HyperQueue.
+    pub(super) hq: PathBuf,
+    /// The name of this machine.
+    pub(super) machine: String,
 }
 
 impl Settings {
+    /// What the settings file of the user says: `ALPACA_SETTINGS`, or `alpaca-run/settings.yaml` in
+    /// the directory of settings of the user.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with all problems in it.
+    pub(super) fn user(&self) -> Result<UserSettings, Failure> {
+        let usual = || settings_folder().map(|folder| folder.join("alpaca-run/settings.yaml"));
+        let file = variable("ALPACA_SETTINGS").or_else(usual);
+        Ok(file.map(|file| pipeline::settings::load(&file)).transpose()?.unwrap_or_default())
+    }
+
     /// The cache directory, for commands that require one.
     ///
     /// # Errors
@@ -100,6 +137,9 @@ impl Settings {
             offline: network.is_some_and(|network| network.offline),
             mirror: network.and_then(|network| network.mirror.clone()),
             http: HttpOptions { certificates, ..HttpOptions::default() },
+            words: std::env::args().skip(1).collect(),
+            hq: variable("ALPACA_HQ").unwrap_or_else(|| PathBuf::from("hq")),
+            machine: machine(),
         })
     }
 }

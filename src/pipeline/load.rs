@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use super::cluster::ClusterValues;
 use super::diagnostic::{self, Diagnostic};
 use super::document::{Document, Node, Source, SourceKind, Span};
 use super::raw::RawPipeline;
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub document: Document,
     /// The search over its values, if it has one.
     pub sweep: Option<SweepSpec>,
+    /// What it says of where tasks run.
+    pub cluster: ClusterValues,
     /// The values that are paths.
     pub(super) located: Vec<KeyPath>,
     /// What it was loaded from.
@@ -78,6 +81,11 @@ pub struct Rejected {
 }
 
 impl Loaded {
+    /// What it was loaded from.
+    pub fn input(&self) -> &PipelineInput {
+        &self.input
+    }
+
     /// Gives a location to problems that were found later, in the dataset or the weights.
     pub fn reject(&self, problems: Vec<Problem>) -> Rejected {
         let placed =
@@ -94,8 +102,12 @@ impl Loaded {
 /// # Errors
 /// When the file cannot be read, or with all problems in it.
 pub fn load(input: &PipelineInput) -> Result<Loaded, LoadError> {
-    let text = text_of(fs::read_bounded(&input.file, MOST_BYTES)?, &input.file)?;
-    from_text(&text, input).map_err(LoadError::Rejected)
+    from_text(&read_file(&input.file)?, input).map_err(LoadError::Rejected)
+}
+
+/// Reads the text of a file.
+pub(super) fn read_file(file: &Path) -> Result<String, LoadError> {
+    text_of(fs::read_bounded(file, MOST_BYTES)?, file)
 }
 
 /// Decodes bytes as UTF-8. The error names the likely encoding if they are not.
@@ -151,10 +163,11 @@ pub(super) fn of_tree(
     mut diagnostics: Vec<Diagnostic>,
 ) -> Result<Loaded, Rejected> {
     match read(&mut root, &sources, input, &mut diagnostics) {
-        Some(Read { spec, sweep, located }) if diagnostics.is_empty() => Ok(Loaded {
+        Some(Read { spec, sweep, cluster, located }) if diagnostics.is_empty() => Ok(Loaded {
             spec,
             document: Document::new(sources, root),
             sweep,
+            cluster,
             located,
             input: input.clone(),
         }),
@@ -166,6 +179,7 @@ pub(super) fn of_tree(
 struct Read {
     spec: PipelineSpec,
     sweep: Option<SweepSpec>,
+    cluster: ClusterValues,
     located: Vec<KeyPath>,
 }
 
@@ -202,10 +216,13 @@ fn read(
         problems.extend(overrides::clashes(root, sweep.over.keys()));
         resolve::sweep::resolve(sweep, &raw, &mut problems)
     });
+    let cluster = raw.cluster.as_ref();
+    let cluster = cluster.map(|raw| resolve::cluster::resolve(raw, &mut problems));
+    let cluster = cluster.unwrap_or_default();
     diagnostics
         .extend(problems.into_iter().map(|problem| Diagnostic::of_problem(&document, problem)));
     let located = folders.located.take();
-    spec.map(|spec| Read { spec, sweep, located })
+    spec.map(|spec| Read { spec, sweep, cluster, located })
 }
 
 /// The directory that paths in a pipeline file are relative to.

@@ -31,6 +31,7 @@ pub const HARMLESS: [&[&str]; 20] = [
 
 mod architecture;
 mod augmentation;
+mod cluster;
 mod course;
 mod dataset;
 mod fit;
@@ -50,6 +51,7 @@ pub use architecture::Architecture;
 pub use augmentation::{
     AugMix, AugmentationSpec, ColorJitter, ErasedWith, FactorRange, Fill, Flip,
 };
+pub use cluster::{ClusterSpec, Scheduler};
 pub use course::{
     AverageSpec, BatchNormSpec, ClippingSpec, EarlyStoppingSpec, ScheduleSpec, SoupSpec, WarmupSpec,
 };

@@ -1,10 +1,10 @@
 //! A search over values of a pipeline.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A value of a pipeline that an arm of a sweep sets.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Setting {
     /// The key as in `-S`, such as `stages.finetune.train.epochs`.
     pub key: String,

@@ -64,6 +64,18 @@ impl InstructionSet {
             Self::Neon => "neon",
         }
     }
+
+    /// What decides the bits of results. Sets of the same arithmetic give the same bits: every number
+    /// is computed by the same operations in the same order, in more or fewer lanes.
+    pub fn arithmetic(self) -> &'static str {
+        match self {
+            Self::Portable => "portable arithmetic",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 | Self::Avx512 => "x86-64 with FMA",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "64-bit ARM",
+        }
+    }
 }
 
 impl fmt::Display for InstructionSet {

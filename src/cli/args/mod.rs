@@ -1,7 +1,6 @@
 //! The command line: its commands, arguments and options.
 
 mod mistakes;
-mod period;
 mod runs;
 mod tools;
 
@@ -11,11 +10,12 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
-use crate::spec::FromWeights;
+use crate::base::quantities;
+use crate::spec::{FromWeights, Scheduler};
 
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
-    PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
+    JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
     SweepArguments, ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
@@ -99,6 +99,9 @@ impl Arguments {
             Command::LrFind(find) => {
                 Shared { network: Some(&find.network), ..of_machine(&find.machine) }
             }
+            Command::Jobs(JobsArguments { action: JobsAction::Run(task) }) => {
+                Shared { network: Some(&task.network), ..of_machine(&task.machine) }
+            }
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
             Command::Export(export) => of_machine(&export.machine),
@@ -124,6 +127,7 @@ impl Arguments {
             Command::Diff(_)
             | Command::Runs(_)
             | Command::Verify(_)
+            | Command::Jobs(_)
             | Command::Layers(_)
             | Command::Schema(_) => Shared::default(),
         }
@@ -184,6 +188,11 @@ pub(in crate::cli) enum Command {
                       alpaca-run sweep pipelines/sweep.yaml --dry-run\n  \
                       alpaca-run sweep pipelines/sweep.yaml")]
     Sweep(SweepArguments),
+    /// Show the tasks that `--on` submitted, wait for them, cancel or resume them
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run jobs show runs/sweep-sweep\n  \
+                      alpaca-run jobs resume runs/sweep-sweep")]
+    Jobs(JobsArguments),
     /// Resume a run that was interrupted
     #[command(after_help = "Example:\n  alpaca-run resume runs/finetune")]
     Resume(ResumeArguments),
@@ -282,7 +291,7 @@ pub(in crate::cli) struct OneRunArguments {
     #[command(flatten)]
     pub(in crate::cli) run: RunArguments,
     /// Change the epochs of all stages so that the run takes about this time, as in 90s, 10min or 1h30min
-    #[arg(long, value_name = "TIME", value_parser = period::parse)]
+    #[arg(long, value_name = "TIME", value_parser = quantities::period)]
     pub(in crate::cli) budget: Option<Duration>,
 }
 
@@ -363,6 +372,39 @@ pub(in crate::cli) struct CacheDirArguments {
     // If clap read the variable, an empty value would be reported as a wrong `--cache-dir`.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) cache_dir: Option<PathBuf>,
+}
+
+/// Where tasks run.
+#[derive(Clone, Copy, Debug, Args)]
+pub(in crate::cli) struct ClusterArguments {
+    /// Run the tasks with this scheduler, with the settings in `cluster` of the pipeline or of the
+    /// settings file; results are the same
+    #[arg(long, value_name = "SCHEDULER")]
+    pub(in crate::cli) on: Option<SchedulerArgument>,
+    /// Submit the tasks, and do not wait for them; start the command again for the result
+    #[arg(long)]
+    pub(in crate::cli) detach: bool,
+}
+
+/// What runs tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum SchedulerArgument {
+    /// Processes of this machine, several at a time
+    Local,
+    /// HyperQueue (`hq` in the PATH, or ALPACA_HQ)
+    Hyperqueue,
+    /// Slurm (`sbatch` in the PATH)
+    Slurm,
+}
+
+impl From<SchedulerArgument> for Scheduler {
+    fn from(which: SchedulerArgument) -> Self {
+        match which {
+            SchedulerArgument::Local => Self::Local,
+            SchedulerArgument::Hyperqueue => Self::HyperQueue,
+            SchedulerArgument::Slurm => Self::Slurm,
+        }
+    }
 }
 
 /// How published weights are downloaded.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    MachineArguments, NetworkArguments, PipelineArguments, RunArguments, WeightsArgument,
+    ClusterArguments, MachineArguments, NetworkArguments, PipelineArguments, RunArguments, WeightsArgument,
     parse_at_least,
 };
 use crate::spec::{ImageSize, SplitPart, TestTimeAugmentation};
@@ -34,6 +34,11 @@ pub(in crate::cli) struct FoldsArguments {
     /// How often to divide the images anew; by default that of the pipeline, or 1
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) repeats: Option<usize>,
+    /// List the folds, or print what would be submitted, without running anything
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) cluster: ClusterArguments,
 }
 
 #[derive(Debug, Args)]
@@ -43,9 +48,73 @@ pub(in crate::cli) struct SweepArguments {
     /// Directory in which the directory of the sweep is created
     #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) runs_dir: PathBuf,
-    /// Check all arms and list them, without running anything
+    /// Check all arms and list them, or print what would be submitted, without running anything
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) cluster: ClusterArguments,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct JobsArguments {
+    #[command(subcommand)]
+    pub(in crate::cli) action: JobsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum JobsAction {
+    /// Show the tasks: how each ended, or what the scheduler says of it
+    #[command(after_help = "Example:\n  alpaca-run jobs show runs/sweep-sweep")]
+    Show {
+        /// Directory of the sweep, of the folds or of the shards
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+        /// Print the tasks as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Wait until no task waits or runs
+    #[command(after_help = "Example:\n  alpaca-run jobs wait runs/sweep-sweep")]
+    Wait {
+        /// Directory of the sweep, of the folds or of the shards
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+    /// End the tasks; what has finished stays
+    #[command(after_help = "Example:\n  alpaca-run jobs cancel runs/sweep-sweep")]
+    Cancel {
+        /// Directory of the sweep, of the folds or of the shards
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+    /// Start the command that submitted the tasks again: it submits what has not finished, waits, and
+    /// writes the result
+    #[command(after_help = "Example:\n  alpaca-run jobs resume runs/sweep-sweep")]
+    Resume {
+        /// Directory of the sweep, of the folds or of the shards
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+    /// Run one task here: what the scheduler starts on a machine
+    #[command(after_help = "Example:\n  alpaca-run jobs run runs/sweep-sweep arm-01")]
+    Run(OneTaskArguments),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct OneTaskArguments {
+    /// Directory of the sweep, of the folds or of the shards
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) directory: PathBuf,
+    /// Name of the task
+    #[arg(value_name = "TASK")]
+    pub(in crate::cli) task: String,
+    /// Run this stage even if its result is cached (can be repeated)
+    #[arg(long, value_name = "STAGE")]
+    pub(in crate::cli) force: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
     #[command(flatten)]

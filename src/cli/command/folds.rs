@@ -1,28 +1,32 @@
 //! `alpaca-run folds PIPELINE`
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use super::run::{failure, perform};
+use serde_json::json;
+
+use super::elsewhere::{self, Elsewhere, Ended, Keyed, absolute};
+use super::run::failure;
 use super::sessions::session;
-use super::{Fetching, on_threads, pipeline_directory, select};
+use super::several::{OneOf, RunList, Several, is_finished};
+use super::{Fetching, pipeline_directory, stages_of};
+use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
-use crate::cli::args::{FoldsArguments, PipelineArguments};
+use crate::cli::args::FoldsArguments;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::log::Log;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::cli::work::ShownWork;
-use crate::exec::prepare::images_read::ImagesRead;
-use crate::exec::run::session::{Session, Texts};
+use crate::exec::plan::program;
 use crate::folds;
-use crate::pipeline::resolved;
 use crate::run_dir::layout;
-use crate::spec::FoldsSpec;
+use crate::spec::{FoldsSpec, Setting};
 
 /// Folds if neither the pipeline nor the command line says how many.
 const USUAL: usize = 5;
+/// The file with the list of runs.
+const LIST: &str = "tasks.json";
 
 /// Runs all folds of a pipeline, and summarizes them.
 pub(in crate::cli) fn run(
@@ -30,24 +34,41 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let FoldsSpec { folds, repeats, .. } = folds_of(arguments, settings)?;
-    let n = folds * repeats;
-    let folder = pipeline_directory(&arguments.run.pipeline, settings);
-    let session = session(settings, folder);
+    let loaded = super::load(&arguments.run.pipeline, settings)?;
+    let elsewhere = Elsewhere::of(&arguments.cluster, &loaded, settings)?;
+    Fetching::IfMissing(terminal).fetch(&loaded, settings, None)?;
+    let of = folds_of(arguments, loaded.spec.dataset.split.folds);
+    let stages = stages_of(&loaded.spec, &arguments.run.stages)?;
+    let session = session(settings, pipeline_directory(&arguments.run.pipeline, settings));
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
-    let mut all = All { arguments, settings, terminal, session, known: None, directory: None };
-    let mut runs = vec![];
-    for fold in 0..n {
-        terminal.note(&format!("fold {fold} ({} of {n})", fold + 1));
-        runs.push(all.run(FoldsSpec { folds, fold, repeats })?);
+    let name = loaded.spec.name.clone();
+    let mut several = Several::new(settings, terminal, session, loaded);
+    several.force.clone_from(&arguments.run.stages.force);
+    let runs: Vec<Keyed> = (0..of.folds * of.repeats)
+        .map(|fold| {
+            let one = one_of(&of, fold, &stages);
+            let keyed = several.keyed(&one)?;
+            Ok((one, keyed))
+        })
+        .collect::<Result<_, Failure>>()?;
+    let place = format!("{name}-folds");
+    if arguments.dry_run {
+        let text = show(elsewhere.as_ref(), &several, &arguments.run.runs_dir.join(place), &runs)?;
+        terminal.result(&text).map_err(Failure::usage)?;
+        return Ok(Exit::Done);
     }
-    let (directory, name) = all.directory.expect("there is at least one fold");
-    let found = folds::summarize(&runs, folds).map_err(Failure::usage)?;
+    let directory = directory(&several, arguments, &place, &runs)?;
+    if !all(&mut several, elsewhere.as_ref(), &directory, &runs)? {
+        return Ok(Exit::Done);
+    }
+    let places: Vec<_> = runs.iter().map(|(one, _)| directory.join(&one.name)).collect();
+    let found = folds::summarize(&places, of.folds).map_err(Failure::usage)?;
     folds::write(&directory, &found).map_err(Failure::usage)?;
-    let image = |path: &str, side: u32| all.known.as_ref()?.thumbnail(path, side);
+    let image = |path: &str, side: u32| several.known()?.thumbnail(path, side);
     let page = folds::render_page(&name, &found, &image);
     fs::write_atomic(&directory.join(layout::REPORT), page.as_bytes()).map_err(Failure::usage)?;
+    elsewhere::discard_stages(&directory).map_err(Failure::usage)?;
     let shown = names::text_of_path(&directory);
     let text = match terminal.verbosity() {
         Verbosity::Quiet => format!("{shown}\n"),
@@ -61,68 +82,91 @@ pub(in crate::cli) fn run(
 }
 
 /// The number of folds and repeats.
-fn folds_of(arguments: &FoldsArguments, settings: &Settings) -> Result<FoldsSpec, Failure> {
-    let written = super::load(&arguments.run.pipeline, settings)?.spec.dataset.split.folds;
+fn folds_of(arguments: &FoldsArguments, written: Option<FoldsSpec>) -> FoldsSpec {
     let usual = FoldsSpec { folds: USUAL, fold: 0, repeats: 1 };
     let FoldsSpec { folds, repeats, .. } = written.unwrap_or(usual);
-    Ok(FoldsSpec {
+    FoldsSpec {
         folds: arguments.folds.unwrap_or(folds),
         fold: 0,
         repeats: arguments.repeats.unwrap_or(repeats),
-    })
+    }
 }
 
-/// The runs of all folds.
-struct All<'a> {
-    arguments: &'a FoldsArguments,
-    settings: &'a Settings,
-    terminal: &'a Terminal,
-    session: Session,
-    /// The images, once they have been read.
-    known: Option<ImagesRead>,
-    /// The directory of the run directories, and the name of the pipeline.
-    directory: Option<(PathBuf, String)>,
+/// The run of a fold.
+fn one_of(of: &FoldsSpec, fold: usize, stages: &[String]) -> OneOf {
+    let settings = [("folds", of.folds), ("fold", fold), ("repeats", of.repeats)];
+    let settings = settings
+        .map(|(key, n)| Setting { key: format!("dataset.split.{key}"), value: json!(n) })
+        .to_vec();
+    let (name, stages) = (format!("fold-{fold}"), Some(stages.to_vec()));
+    OneOf { name, settings, stages, is_whole: true }
 }
 
-impl All<'_> {
-    /// Runs one fold. Returns its run directory.
-    fn run(&mut self, of: FoldsSpec) -> Result<PathBuf, Failure> {
-        let Self { arguments, settings, terminal, session, .. } = self;
-        let FoldsSpec { folds, fold, repeats } = of;
-        let mut overrides = arguments.run.pipeline.overrides.clone();
-        overrides.push(format!("dataset.split.folds={folds}"));
-        overrides.push(format!("dataset.split.fold={fold}"));
-        overrides.push(format!("dataset.split.repeats={repeats}"));
-        let pipeline =
-            PipelineArguments { pipeline: arguments.run.pipeline.pipeline.clone(), overrides };
-        let fetching = Fetching::IfMissing(terminal);
-        let (mut loaded, prepared, options) =
-            select(&pipeline, &arguments.run.stages, settings, fetching)?;
-        let resolved = resolved::render(&loaded.spec, &loaded.document);
-        let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
-        let planned = on_threads(settings, || {
-            session.plan(&loaded.spec, prepared, &options, self.known.as_ref())
-        })??;
-        self.known = Some(planned.known());
-        if self.directory.is_none() {
-            let name = loaded.spec.name.clone();
-            let directory = layout::create(&arguments.run.runs_dir, &format!("{name}-folds"));
-            self.directory = Some((directory.map_err(Failure::usage)?, name));
+/// What would run: the folds, or what is submitted.
+fn show(
+    elsewhere: Option<&Elsewhere>,
+    several: &Several<'_>,
+    home: &Path,
+    runs: &[Keyed],
+) -> Result<String, Failure> {
+    match elsewhere {
+        Some(elsewhere) => elsewhere.show(several, &absolute(several.settings, home), runs),
+        None => Ok(runs.iter().map(|(one, _)| format!("{}\n", one.name)).collect()),
+    }
+}
+
+/// The directory of the folds: that of an earlier start with the same runs that did not finish, or a
+/// new one.
+fn directory(
+    several: &Several<'_>,
+    arguments: &FoldsArguments,
+    name: &str,
+    runs: &[Keyed],
+) -> Result<std::path::PathBuf, Failure> {
+    let keys: Vec<Vec<Digest>> = runs.iter().map(|(_, keyed)| keyed.keys()).collect();
+    let tasks: Vec<&str> = runs.iter().map(|(one, _)| one.name.as_str()).collect();
+    let decisive = json!([program::identity(), tasks, keys, arguments.run.stages.force]);
+    let key = Digest::of(decisive.to_string().as_bytes());
+    let directory = several.directory(&arguments.run.runs_dir, name, key, LIST)?;
+    RunList { key, tasks }.write(&directory.join(LIST))?;
+    Ok(directory)
+}
+
+/// Runs the folds that have not finished. Returns whether all have ended.
+fn all(
+    several: &mut Several<'_>,
+    elsewhere: Option<&Elsewhere>,
+    home: &Path,
+    runs: &[Keyed],
+) -> Result<bool, Failure> {
+    let mut open = vec![];
+    for run in runs {
+        if !is_finished(&home.join(&run.0.name), &run.1.keys())? {
+            open.push(run.clone());
         }
-        let (directory, _) = self.directory.as_ref().expect("it has just been made");
-        loaded.spec.name = format!("fold-{fold}");
-        let mut log = Log::start(terminal);
-        let report = perform(settings, terminal, &mut log, |sinks| {
-            session.run(&loaded.spec, planned, directory, &texts, sinks)
-        })?;
-        let report = report.map_err(|error| {
+    }
+    if open.len() < runs.len() {
+        let n_found = runs.len() - open.len();
+        several.terminal.note(&format!("{n_found} of {} runs had finished before", runs.len()));
+    }
+    if let Some(elsewhere) = elsewhere {
+        let home = absolute(several.settings, home);
+        return match elsewhere.run(several, &home, &open)? {
+            Ended::Submitted => Ok(false),
+            Ended::All(outcomes) => elsewhere::failure_of(&home, &outcomes).map_or(Ok(true), Err),
+        };
+    }
+    for (one, _) in open {
+        let number = runs.iter().position(|(other, _)| other.name == one.name).unwrap_or(0) + 1;
+        several.terminal.note(&format!("{} ({number} of {})", one.name, runs.len()));
+        several.run(&one, home)?.map_err(|error| {
             let mut failed = failure(error, None);
             if let Failure::Other { hints, .. } = &mut failed {
-                let again = "run the same command again: stages that are finished are reused";
+                let again = "run the same command again: it continues where it stopped";
                 hints.push(again.to_owned());
             }
             failed
         })?;
-        Ok(report.directory)
     }
+    Ok(true)
 }

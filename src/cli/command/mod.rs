@@ -28,6 +28,9 @@ mod thresholds;
 pub(super) mod schema;
 mod sessions;
 mod arms;
+mod elsewhere;
+pub(super) mod jobs;
+mod several;
 pub(super) mod sweep;
 pub(super) mod verify;
 pub(super) mod watch;
@@ -54,7 +57,7 @@ use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::verify as files;
-use crate::spec::{BaseModel, FromWeights, OnnxSpec};
+use crate::spec::{BaseModel, FromWeights, OnnxSpec, PipelineSpec};
 
 /// Runs work on the number of threads in the settings.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
@@ -138,7 +141,15 @@ fn select(
     fetching: Fetching<'_>,
 ) -> Result<(Loaded, Prepared, PlanOptions), Failure> {
     let (mut loaded, prepared) = prepare(arguments, settings, fetching)?;
-    let all = &mut loaded.spec.stages;
+    let kept = stages_of(&loaded.spec, stages)?;
+    keep_stages(&mut loaded.spec, &kept);
+    let options = PlanOptions { force: stages.force.clone(), unfinished: None };
+    Ok((loaded, prepared, options))
+}
+
+/// The names of the stages that run.
+fn stages_of(spec: &PipelineSpec, stages: &StagesArguments) -> Result<Vec<String>, Failure> {
+    let all = &spec.stages;
     for name in stages.until.iter().chain(&stages.force) {
         if !all.iter().any(|stage| stage.name == *name) {
             let names = text::all_of(all.iter().map(|stage| stage.name.as_str()));
@@ -151,14 +162,15 @@ fn select(
             });
         }
     }
-    if let Some(until) = &stages.until {
-        let last = all.iter().position(|stage| stage.name == *until);
-        all.truncate(last.map_or(0, |last| last + 1));
-        let stages = &loaded.spec.stages;
-        loaded.spec.tasks.retain(|task| stages.iter().any(|stage| stage.name == task.from()));
-    }
-    let options = PlanOptions { force: stages.force.clone(), unfinished: None };
-    Ok((loaded, prepared, options))
+    let last = all.iter().position(|stage| Some(&stage.name) == stages.until.as_ref());
+    let n = last.map_or(all.len(), |last| last + 1);
+    Ok(all.iter().take(n).map(|stage| stage.name.clone()).collect())
+}
+
+/// Leaves out all other stages of a pipeline, and the tasks that are about them.
+fn keep_stages(spec: &mut PipelineSpec, kept: &[String]) {
+    spec.stages.retain(|stage| kept.contains(&stage.name));
+    spec.tasks.retain(|task| kept.iter().any(|name| name == task.from()));
 }
 
 /// The absolute directory of a pipeline file, as runs record it.

@@ -1,35 +1,30 @@
 //! `alpaca-run sweep PIPELINE`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::arms::{Arms, Preparing};
-use super::run::{failure, perform};
+use super::arms::Arms;
+use super::elsewhere::{self, Elsewhere, Ended, Keyed, absolute};
+use super::run::failure;
 use super::sessions::session;
-use super::{Fetching, load, on_threads, pipeline_directory};
+use super::several::{OneOf, RunList, Several, is_finished};
+use super::{Fetching, load, pipeline_directory};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::cli::args::SweepArguments;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::log::Log;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::cli::work::ShownWork;
+use crate::cluster::outcome::TaskOutcome;
 use crate::exec::error::RunError;
-use crate::exec::plan::{PlanOptions, program};
-use crate::exec::prepare::Prepared;
-use crate::exec::prepare::images_read::ImagesRead;
-use crate::exec::run::checkpoint;
-use crate::exec::run::session::{Session, Texts};
+use crate::exec::plan::program;
 use crate::pipeline::load::Loaded;
-use crate::pipeline::resolved;
 use crate::run_dir::layout;
 use crate::run_dir::lock::RunLock;
-use crate::run_dir::verify;
 use crate::spec::SweepSpec;
 use crate::spec::problem::Code;
 use crate::sweep::arms::Arm;
@@ -46,23 +41,31 @@ pub(in crate::cli) fn run(
     let loaded = load(&arguments.pipeline, settings)?;
     let Some(arms) = Arms::of(&loaded) else { return Err(nothing_to_vary(arguments)) };
     check_overrides(&loaded)?;
+    let elsewhere = Elsewhere::of(&arguments.cluster, &loaded, settings)?;
     arms.check(&loaded, settings, Fetching::IfMissing(terminal))?;
     let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
-    let mut sweep =
-        Sweep { settings, terminal, session, loaded, known: None, preparing: Preparing::default() };
-    let keys = arms.tasks.iter().map(|task| sweep.keys(task)).collect::<Result<Vec<_>, _>>()?;
+    let several = Several::new(settings, terminal, session, loaded);
+    let mut sweep = Sweep { several, elsewhere };
+    let first = sweep.keyed(&arms.tasks)?;
     if arguments.dry_run {
-        let text = sweep::render_arms(&arms.sweep, &arms.trials);
+        let directory = arguments.runs_dir.join(sweep.name());
+        let text = sweep.show(&arms, &absolute(settings, &directory), &first)?;
         terminal.result(&text).map_err(Failure::usage)?;
         return Ok(Exit::Done);
     }
-    let (directory, key) = sweep.directory(&arguments.runs_dir, &arms, &keys)?;
+    let keys: Vec<Vec<Digest>> = first.iter().map(|(_, keyed)| keyed.keys()).collect();
+    let decisive = json!([program::identity(), arms.sweep, arms.tasks, keys]);
+    let key = Digest::of(decisive.to_string().as_bytes());
+    let directory =
+        sweep.several.directory(&arguments.runs_dir, &sweep.name(), key, sweep::TASKS)?;
     let lock =
         RunLock::acquire(&directory).map_err(|error| Failure::from(RunError::from(error)))?;
-    let Done { rounds, failed, .. } = sweep.rounds(&directory, key, &arms, &keys)?;
-    let name = &sweep.loaded.spec.name;
+    let Some(Done { rounds, failed, .. }) = sweep.rounds(&directory, key, &arms, first)? else {
+        return Ok(Exit::Done);
+    };
+    let name = &sweep.several.loaded.spec.name;
     let result = outcome::summarize(name, &directory, &arms.sweep, &rounds, failed);
     let result = result.map_err(Failure::usage)?.ok_or_else(all_failed)?;
     if result.arms.len() > 1 && result.n_images == 0 {
@@ -72,6 +75,7 @@ pub(in crate::cli) fn run(
     drop(lock);
     fs::remove_partial_files(&directory).map_err(Failure::usage)?;
     fs::remove_dir_all(&directory.join(layout::CHECKPOINT)).map_err(Failure::usage)?;
+    elsewhere::discard_stages(&directory).map_err(Failure::usage)?;
     let shown = names::text_of_path(&directory);
     let text = match terminal.verbosity() {
         Verbosity::Quiet => format!("{shown}\n"),
@@ -139,77 +143,70 @@ impl Done {
     fn has_failed(&self, arm: usize) -> bool {
         self.failed.iter().any(|failed| failed.arm == arm)
     }
+
+    /// An arm fails alone.
+    fn fail(&mut self, task: &Task, reason: String) {
+        if !self.has_failed(task.arm) {
+            let (arm, run) = (task.arm, task.name.clone());
+            self.failed.push(FailedArm { arm, values: vec![], run, reason });
+        }
+    }
 }
 
-/// The list of runs in the directory of a sweep.
-#[derive(Deserialize, Serialize)]
-struct TaskList<T> {
-    /// A digest of everything that decides the results of the runs.
-    key: Digest,
-    /// The runs.
-    tasks: T,
-}
-
-/// A sweep on this machine.
+/// A sweep, and where its runs go.
 struct Sweep<'a> {
-    settings: &'a Settings,
-    terminal: &'a Terminal,
-    session: Session,
-    /// The pipeline without the values of an arm.
-    loaded: Loaded,
-    /// The images, once they have been read.
-    known: Option<ImagesRead>,
-    preparing: Preparing,
+    several: Several<'a>,
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Sweep<'_> {
-    /// The pipeline of a run.
-    fn prepare(&mut self, task: &Task) -> Result<(Loaded, Prepared), Failure> {
-        let loaded = self.loaded.with(&task.settings).map_err(Failure::Rejected)?;
-        let prepared = self.preparing.prepare(&loaded, self.settings).map_err(Failure::Rejected)?;
-        Ok((loaded, prepared))
+    /// The name of its directory.
+    fn name(&self) -> String {
+        format!("{}-sweep", self.several.loaded.spec.name)
     }
 
-    /// The keys of the stages of a run. Finds whether its dataset can be split before anything runs.
-    fn keys(&mut self, task: &Task) -> Result<Vec<Digest>, Failure> {
-        let (loaded, prepared) = self.prepare(task)?;
-        let Self { settings, session, .. } = self;
-        let surveyed =
-            on_threads(settings, || session.survey(&loaded.spec, prepared, self.known.as_ref()))?;
-        let (known, keys) = surveyed.map_err(|error| {
-            let mut failed = failure(error, None);
-            if let Failure::Other { notes, .. } = &mut failed {
-                notes.push(format!("this is about the run {}; nothing ran yet", task.name));
-            }
-            failed
-        })?;
-        self.known = Some(known);
-        Ok(keys)
+    /// The runs of some tasks, with their stages.
+    fn keyed(&mut self, tasks: &[Task]) -> Result<Vec<Keyed>, Failure> {
+        let keyed = tasks.iter().map(|task| {
+            let one = one_of(task);
+            let keyed = self.several.keyed(&one)?;
+            Ok((one, keyed))
+        });
+        keyed.collect()
     }
 
-    /// Runs all rounds of the search, except for what has finished.
+    /// What would run: the arms, or what is submitted in the first round.
+    fn show(&self, arms: &Arms, home: &Path, first: &[Keyed]) -> Result<String, Failure> {
+        match &self.elsewhere {
+            None => Ok(sweep::render_arms(&arms.sweep, &arms.trials)),
+            Some(elsewhere) => elsewhere.show(&self.several, home, first),
+        }
+    }
+
+    /// Runs all rounds of the search, except for what has finished. `None` if nobody waits for the
+    /// runs of a round.
     fn rounds(
         &mut self,
         home: &Path,
         key: Digest,
         arms: &Arms,
-        first: &[Vec<Digest>],
-    ) -> Result<Done, Failure> {
+        first: Vec<Keyed>,
+    ) -> Result<Option<Done>, Failure> {
         let mut done = Done::default();
         let mut tried: Vec<Vec<Tried>> = vec![];
         let mut trials = arms.trials.clone();
+        let mut first = Some(first);
         while !trials.is_empty() {
-            let tasks = tasks::tasks(&self.loaded.spec, &arms.sweep, &trials);
+            let tasks = tasks::tasks(&self.several.loaded.spec, &arms.sweep, &trials);
             let before = done.rounds.iter().flat_map(|(_, tasks)| tasks);
-            write_list(home, &TaskList { key, tasks: before.chain(&tasks).collect::<Vec<_>>() })?;
-            for (number, task) in tasks.iter().enumerate() {
-                if done.has_failed(task.arm) {
-                    continue;
-                }
-                let is_known = done.rounds.is_empty();
-                let keys = if is_known { first[number].clone() } else { self.keys(task)? };
-                let place = format!("run {} of {}", number + 1, tasks.len());
-                self.task(task, &place, &keys, home, &mut done)?;
+            let list = RunList { key, tasks: before.chain(&tasks).collect::<Vec<_>>() };
+            list.write(&home.join(sweep::TASKS))?;
+            let keyed = match first.take() {
+                Some(keyed) => keyed,
+                None => self.keyed(&tasks)?,
+            };
+            if !self.round(&tasks, &keyed, home, &mut done)? {
+                return Ok(None);
             }
             let gains = trials.iter().map(|trial| {
                 if done.has_failed(trial.arm.number) {
@@ -224,36 +221,78 @@ impl Sweep<'_> {
         }
         if done.n_found > 0 {
             let Done { n, n_found, .. } = done;
-            self.terminal.note(&format!("{n_found} of {n} runs had finished before"));
+            self.several.terminal.note(&format!("{n_found} of {n} runs had finished before"));
         }
-        Ok(done)
+        Ok(Some(done))
     }
 
-    /// Runs a task unless it has finished. An arm whose loss becomes infinite fails alone.
+    /// Runs the tasks of a round that have not finished. Returns whether they have ended.
+    fn round(
+        &mut self,
+        tasks: &[Task],
+        keyed: &[Keyed],
+        home: &Path,
+        done: &mut Done,
+    ) -> Result<bool, Failure> {
+        let mut open = vec![];
+        for (task, run) in tasks.iter().zip(keyed) {
+            done.n += 1;
+            if is_finished(&home.join(&task.name), &run.1.keys())? {
+                done.n_found += 1;
+            } else {
+                open.push((task, run));
+            }
+        }
+        match &self.elsewhere {
+            Some(elsewhere) => {
+                let runs: Vec<Keyed> = open.iter().map(|(_, run)| (*run).clone()).collect();
+                let home = absolute(self.several.settings, home);
+                match elsewhere.run(&self.several, &home, &runs)? {
+                    Ended::Submitted => return Ok(false),
+                    Ended::All(mut outcomes) => {
+                        for (task, _) in open {
+                            if let Some(reason) = loss_of(outcomes.get(&task.name)) {
+                                self.several.terminal.warn(&failed_arm(task, &reason));
+                                done.fail(task, reason);
+                                outcomes.remove(&task.name);
+                            }
+                        }
+                        elsewhere::failure_of(&home, &outcomes).map_or(Ok(true), Err)
+                    }
+                }
+            }
+            None => {
+                for (position, (task, (one, _))) in open.iter().enumerate() {
+                    if !done.has_failed(task.arm) {
+                        let place = (position + tasks.len() - open.len() + 1, tasks.len());
+                        self.task(task, one, place, home, done)?;
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Runs a task here. An arm whose loss becomes infinite fails alone.
     fn task(
         &mut self,
         task: &Task,
-        place: &str,
-        keys: &[Digest],
+        one: &OneOf,
+        (number, n): (usize, usize),
         home: &Path,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        done.n += 1;
-        if is_finished(&home.join(&task.name), keys)? {
-            done.n_found += 1;
-            return Ok(());
-        }
         let round = match done.rounds.len() {
             0 => String::new(),
             before => format!(" in round {}", before + 1),
         };
-        self.terminal.note(&format!("{} ({place}{round})", task.name));
-        match self.perform(task, home)? {
+        self.several.terminal.note(&format!("{} (run {number} of {n}{round})", task.name));
+        match self.several.run(one, home)? {
             Ok(()) => Ok(()),
             Err(error) if error.code() == Some(Code::LossNotFinite) => {
-                self.terminal.warn(&format!("arm {} failed: {error}", task.arm));
-                let (arm, run, reason) = (task.arm, task.name.clone(), error.to_string());
-                done.failed.push(FailedArm { arm, values: vec![], run, reason });
+                let reason = error.to_string();
+                self.several.terminal.warn(&failed_arm(task, &reason));
+                done.fail(task, reason);
                 Ok(())
             }
             Err(error) => {
@@ -267,66 +306,6 @@ impl Sweep<'_> {
         }
     }
 
-    /// The directory of the sweep and its key: that of an earlier start with the same runs, or a new
-    /// one.
-    fn directory(
-        &self,
-        runs_dir: &Path,
-        arms: &Arms,
-        keys: &[Vec<Digest>],
-    ) -> Result<(PathBuf, Digest), Failure> {
-        let decisive = json!([program::identity(), arms.sweep, arms.tasks, keys]);
-        let key = Digest::of(decisive.to_string().as_bytes());
-        let name = format!("{}-sweep", self.loaded.spec.name);
-        let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let all = std::iter::once(name.clone()).chain(numbered).map(|name| runs_dir.join(name));
-        for directory in all.take_while(|directory| directory.exists()) {
-            let text = fs::read_text(&directory.join(sweep::TASKS)).unwrap_or_default();
-            let earlier = serde_json::from_str::<TaskList<serde_json::Value>>(&text);
-            if earlier.is_ok_and(|earlier| earlier.key == key) {
-                return Ok((directory, key));
-            }
-        }
-        let directory = layout::create(runs_dir, &name).map_err(Failure::usage)?;
-        let text = &self.loaded.document.sources()[0].text;
-        let pipeline = directory.join(layout::PIPELINE);
-        fs::write_atomic(&pipeline, text.as_bytes()).map_err(Failure::usage)?;
-        write_list(&directory, &TaskList { key, tasks: &arms.tasks })?;
-        Ok((directory, key))
-    }
-
-    /// Runs a task, or continues it if it was interrupted.
-    fn perform(&mut self, task: &Task, home: &Path) -> Result<Result<(), RunError>, Failure> {
-        let directory = home.join(&task.name);
-        let (mut loaded, prepared) = self.prepare(task)?;
-        let resolved = resolved::render(&loaded.spec, &loaded.document);
-        loaded.spec.name.clone_from(&task.name);
-        let texts =
-            Texts { pipeline: &self.loaded.document.sources()[0].text, resolved: &resolved };
-        let mut log = Log::start(self.terminal);
-        let is_begun = directory.exists() && checkpoint::facts(&directory).is_ok();
-        if directory.exists() && !is_begun {
-            // It was stopped before its first stage.
-            fs::remove_dir_all(&directory).map_err(Failure::usage)?;
-        }
-        let (session, settings) = (&self.session, self.settings);
-        let report = if is_begun {
-            perform(settings, self.terminal, &mut log, |sinks| {
-                session.resume(&loaded.spec, prepared, &directory, sinks)
-            })?
-        } else {
-            let options = PlanOptions::default();
-            let planned = on_threads(settings, || {
-                session.plan(&loaded.spec, prepared, &options, self.known.as_ref())
-            })??;
-            self.known = Some(planned.known());
-            perform(settings, self.terminal, &mut log, |sinks| {
-                session.run(&loaded.spec, planned, home, &texts, sinks)
-            })?
-        };
-        Ok(report.map(drop))
-    }
-
     /// Writes the result. The file that says that the sweep has finished is the last.
     fn write(
         &self,
@@ -337,9 +316,9 @@ impl Sweep<'_> {
         let best = &result.arms[0];
         let best = Arm { number: best.arm, values: best.values.clone() };
         let settings = best.settings(spec);
-        let arm = self.loaded.with(&settings).map_err(Failure::Rejected)?;
-        let home = self.settings.current_dir.join(directory);
-        let winner = self.loaded.text_with(&settings, &arm, &home);
+        let arm = self.several.loaded.with(&settings).map_err(Failure::Rejected)?;
+        let home = self.several.settings.current_dir.join(directory);
+        let winner = self.several.loaded.text_with(&settings, &arm, &home);
         let page = sweep::render_page(result);
         for (name, text) in [(sweep::WINNER, winner), (layout::REPORT, page)] {
             let path = directory.join(name);
@@ -349,28 +328,19 @@ impl Sweep<'_> {
     }
 }
 
-/// Writes the list of runs.
-fn write_list(home: &Path, list: &impl Serialize) -> Result<(), Failure> {
-    let text = super::json_text(list);
-    fs::write_atomic(&home.join(sweep::TASKS), text.as_bytes()).map_err(Failure::usage)
+/// The run of a task.
+fn one_of(task: &Task) -> OneOf {
+    let (name, settings) = (task.name.clone(), task.settings.clone());
+    OneOf { name, settings, stages: None, is_whole: true }
 }
 
-/// Whether a run has finished, with the same stages.
-fn is_finished(directory: &Path, keys: &[Digest]) -> Result<bool, Failure> {
-    if !directory.join(layout::MANIFEST).exists() {
-        return Ok(false);
-    }
-    let manifest = verify::read_manifest(directory)?;
-    verify::check(directory, &manifest, |name| name == layout::PREDICTIONS)?;
-    let found = manifest.stages.iter().map(|stage| &stage.key);
-    if found.eq(keys) {
-        // It may have been killed at its very end.
-        checkpoint::discard(directory).map_err(Failure::usage)?;
-        return Ok(true);
-    }
-    let shown = names::text_of_path(directory);
-    Err(Failure::usage_with(
-        anyhow::anyhow!("`{shown}` is not a run of this sweep"),
-        vec![format!("remove it (`alpaca-run runs rm {shown}`), and start the sweep again")],
-    ))
+fn failed_arm(task: &Task, reason: &str) -> String {
+    format!("arm {} failed: {reason}", task.arm)
+}
+
+/// How a run says that its loss became infinite.
+fn loss_of(outcome: Option<&TaskOutcome>) -> Option<String> {
+    let failure = outcome?.failure.as_ref()?;
+    let is_loss = failure.code.as_deref() == Some(Code::LossNotFinite.number());
+    is_loss.then(|| failure.error.clone())
 }

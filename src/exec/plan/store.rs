@@ -63,6 +63,11 @@ impl StageStore {
         }
     }
 
+    /// Whether there is a file with the result of a stage.
+    pub(crate) fn has(&self, key: Digest) -> bool {
+        self.outcomes.has(key)
+    }
+
     /// Caches the result of a stage.
     ///
     /// # Errors

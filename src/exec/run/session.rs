@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::cancel::Cancel;
+use crate::base::digest::Digest;
 use crate::base::tally::Tally;
 use crate::cache::pool::Pool;
 use crate::cache::records::Room;
@@ -97,6 +98,11 @@ impl Caches {
 }
 
 impl Session {
+    /// Whether the result of a stage is cached.
+    pub fn has_result(&self, key: Digest) -> bool {
+        self.store().is_some_and(|store| store.has(key))
+    }
+
     /// The cached stage results of earlier runs.
     pub(crate) fn store(&self) -> Option<StageStore> {
         self.caches.stages.as_deref().map(StageStore::new)

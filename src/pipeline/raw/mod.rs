@@ -4,6 +4,7 @@
 //! the author of a pipeline. Raw types never leave [`pipeline`](super).
 
 mod augmentation;
+mod cluster;
 mod course;
 mod dataset;
 pub(in crate::pipeline) mod defaults;
@@ -23,6 +24,7 @@ pub(super) use augmentation::{
     RawAugMix, RawAugmentation, RawColorJitter, RawErasedWith, RawErasing, RawFactors, RawFill,
     RawFlip,
 };
+pub(super) use cluster::{RawCluster, RawScheduler};
 pub(super) use course::{
     RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
     RawOneCycle, RawPlateau, RawSchedule, RawSoup, RawStepSchedule, RawWarmup,
@@ -91,6 +93,8 @@ pub(super) struct RawPipeline {
     pub(super) stages: IndexMap<String, RawStage>,
     /// A search over values of this pipeline, for `alpaca-run sweep`. Other commands ignore it.
     pub(super) sweep: Option<RawSweep>,
+    /// Where the tasks of sweeps, folds and shards run. It never changes results.
+    pub(super) cluster: Option<RawCluster>,
 }
 
 /// Where the trainable part of the network runs.

@@ -2,6 +2,7 @@
 //! checks that a schema cannot make. Problems are collected, never returned one at a time.
 
 mod augmentation;
+pub(super) mod cluster;
 mod course;
 mod dataset;
 mod fit;

@@ -38,6 +38,13 @@ pub(super) fn check(node: &mut Node, place: &Span, diagnostics: &mut Vec<Diagnos
     Check { diagnostics }.value(node, SchemaView::root(), &named)
 }
 
+/// Checks a section of a pipeline that is in another file.
+pub(super) fn check_section(entry: &mut Entry, diagnostics: &mut Vec<Diagnostic>) -> Shape {
+    let Entry { key, key_span, value } = entry;
+    let schema = SchemaView::root().property(key).expect("a pipeline has this section");
+    Check { diagnostics }.value(value, schema, &Named::under_key(key, key_span))
+}
+
 /// How messages refer to a value, and the location they use if it is not that of the value.
 struct Named<'a> {
     /// Subject of the sentence.

@@ -1,0 +1,265 @@
+//! Runs of a directory as tasks of a scheduler: submits them, waits, and reads how they ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::several::{OneOf, Several};
+use crate::base::fs;
+use crate::base::names;
+use crate::base::text;
+use crate::cli::args::ClusterArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cluster::graph::{self, KeyedRun, Step, Task};
+use crate::cluster::jobs::{self, Jobs};
+use crate::cluster::outcome::TaskOutcome;
+use crate::cluster::schedulers::{self, Batch, ClusterError, JobFile, Scheduler};
+use crate::cluster::wait::Waiting;
+use crate::cluster::work::{TaskWork, Work};
+use crate::exec::plan::program;
+use crate::pipeline::load::Loaded;
+use crate::spec::ClusterSpec;
+
+/// The subdirectory, below that of the jobs, of runs that only train a stage for others.
+pub(super) const STAGES: &str = "stages";
+
+/// Where runs go, if not into this process.
+pub(super) struct Elsewhere {
+    cluster: ClusterSpec,
+    /// Whether the command ends once everything is submitted.
+    detach: bool,
+}
+
+/// How tasks ended.
+pub(super) enum Ended {
+    /// All have ended, each like this.
+    All(BTreeMap<String, TaskOutcome>),
+    /// They are submitted, and nobody waits for them.
+    Submitted,
+}
+
+/// A run with its stages.
+pub(super) type Keyed = (OneOf, KeyedRun);
+
+impl Elsewhere {
+    /// Where the runs of a pipeline go by the command line, the pipeline or the settings file, in
+    /// this order. `None` if they stay here.
+    pub(super) fn of(
+        arguments: &ClusterArguments,
+        loaded: &Loaded,
+        settings: &Settings,
+    ) -> Result<Option<Self>, Failure> {
+        let values = loaded.cluster.clone().or(&settings.user()?.cluster);
+        let detach = arguments.detach;
+        let Some(cluster) = values.resolve(arguments.on.map(Into::into)) else {
+            return if detach { Err(nothing_to_detach()) } else { Ok(None) };
+        };
+        Ok(Some(Self { cluster, detach }))
+    }
+
+    /// The files that would be submitted.
+    pub(super) fn show(&self, several: &Several<'_>, home: &Path, runs: &[Keyed]) -> Result<String, Failure> {
+        let tasks = self.tasks(several, home, &steps(several, runs))?;
+        let batch = Batch {
+            name: &home.file_name().unwrap_or_default().to_string_lossy(),
+            home,
+            current_dir: &several.settings.current_dir,
+            cluster: &self.cluster,
+            number: 0,
+            tasks: tasks.iter().collect(),
+        };
+        let mut shown = String::new();
+        for JobFile { path, text } in self.scheduler(several.settings).files(&batch) {
+            let _ = writeln!(shown, "# {}\n{text}", names::text_of_path(&path));
+        }
+        Ok(shown)
+    }
+
+    /// Submits runs that have not finished, and waits until they have ended.
+    pub(super) fn run(&self, several: &Several<'_>, home: &Path, runs: &[Keyed]) -> Result<Ended, Failure> {
+        let Several { settings, terminal, session, .. } = several;
+        if runs.is_empty() {
+            return Ok(Ended::All(BTreeMap::new()));
+        }
+        let steps = steps(several, runs);
+        let tasks = self.tasks(several, home, &steps)?;
+        let names: BTreeSet<String> = tasks.iter().map(|task| task.name.clone()).collect();
+        self.write_work(several, home, &steps, runs).map_err(Failure::usage)?;
+        let scheduler = self.scheduler(settings);
+        let mut jobs = self.jobs(settings, home, tasks);
+        let note = |text: &str| terminal.note(text);
+        let mut waiting = Waiting {
+            home,
+            jobs: &mut jobs,
+            scheduler: &*scheduler,
+            cancel: &session.cancel,
+            tally: &session.tally,
+            note: &note,
+        };
+        let n = waiting.submit(&names).map_err(refused)?;
+        let (place, on) = (names::text_of_path(home), self.cluster.on.words());
+        let under_way = names.len() - n;
+        let before = if under_way == 0 { String::new() } else { format!("; {under_way} are under way") };
+        terminal.note(&format!("{} submitted to {on}{before}", text::count(n, "task")));
+        if self.detach && scheduler.outlives() {
+            terminal.note(&format!(
+                "`alpaca-run jobs {place}` shows them; the same command without `--detach`, or \
+                 `alpaca-run jobs resume {place}`, waits for the result"
+            ));
+            return Ok(Ended::Submitted);
+        }
+        match waiting.wait(&names).map_err(refused)? {
+            Some(outcomes) => Ok(Ended::All(outcomes)),
+            None => {
+                if !scheduler.outlives() {
+                    scheduler.cancel(&[]).map_err(refused)?;
+                }
+                Err(interrupted(&place, scheduler.outlives()))
+            }
+        }
+    }
+
+    fn scheduler(&self, settings: &Settings) -> Box<dyn Scheduler> {
+        schedulers::of(&self.cluster, settings.threads, settings.hq.clone())
+    }
+
+    /// The command lines of tasks.
+    fn tasks(&self, several: &Several<'_>, home: &Path, steps: &[Step]) -> Result<Vec<Task>, Failure> {
+        let settings = several.settings;
+        let program = std::env::current_exe().map_err(Failure::usage)?;
+        let before = [word(&program)?, "jobs".to_owned(), "run".to_owned(), word(home)?];
+        let mut after = vec!["--threads".to_owned(), self.cluster.cpus.to_string()];
+        if let Some(cache) = &settings.cache_folder {
+            after.extend(["--cache-dir".to_owned(), word(&settings.current_dir.join(cache))?]);
+        }
+        if settings.cache_dir.is_none() {
+            after.push("--no-cache".to_owned());
+        }
+        for stage in &several.force {
+            after.extend(["--force".to_owned(), stage.clone()]);
+        }
+        // What has to be downloaded has been, by the command that submits.
+        after.push("--offline".to_owned());
+        let tasks = steps.iter().map(|step| {
+            let name = std::iter::once(step.name.clone());
+            Task {
+                name: step.name.clone(),
+                needs: step.needs.clone(),
+                inputs: step.inputs.clone(),
+                outputs: step.outputs.clone(),
+                command: before.iter().cloned().chain(name).chain(after.iter().cloned()).collect(),
+            }
+        });
+        Ok(tasks.collect())
+    }
+
+    /// What was submitted before, and these tasks.
+    fn jobs(&self, settings: &Settings, home: &Path, tasks: Vec<Task>) -> Jobs {
+        let earlier = Jobs::read(home).filter(|jobs| jobs.cluster.on == self.cluster.on);
+        let (earlier, submissions) = match earlier {
+            Some(jobs) => (jobs.tasks, jobs.submissions),
+            None => (vec![], vec![]),
+        };
+        let is_new = |name: &str| tasks.iter().all(|task| task.name != name);
+        let mut all: Vec<Task> = earlier.into_iter().filter(|task| is_new(&task.name)).collect();
+        all.extend(tasks);
+        Jobs {
+            cluster: self.cluster.clone(),
+            command: settings.words.clone(),
+            current_dir: settings.current_dir.clone(),
+            tasks: all,
+            submissions,
+        }
+    }
+
+    /// Writes what the tasks compute.
+    fn write_work(&self, several: &Several<'_>, home: &Path, steps: &[Step], runs: &[Keyed]) -> Result<(), fs::FileError> {
+        let earlier = Work::read(home).map(|work| work.tasks).unwrap_or_default();
+        let mut tasks = earlier;
+        for step in steps {
+            let (one, keyed) = &runs[step.run];
+            let last = step.stage.as_deref();
+            let (stages, keys) = keyed.stages_for(last);
+            let (settings, is_whole) = (one.settings.clone(), last.is_none());
+            tasks.insert(step.name.clone(), TaskWork::Run { settings, stages, is_whole, keys });
+        }
+        let input = several.loaded.input();
+        let current_dir = &several.settings.current_dir;
+        Work {
+            program: program::identity(),
+            file: input.file.clone(),
+            folder: fs::normalise(&current_dir.join(&input.folder)),
+            overrides: input.overrides.clone(),
+            current_dir: input.current_dir.clone(),
+            tasks,
+        }
+        .write(home)
+    }
+}
+
+/// The tasks of runs: stages that several have in common, and the runs.
+fn steps(several: &Several<'_>, runs: &[Keyed]) -> Vec<Step> {
+    let keyed: Vec<KeyedRun> = runs.iter().map(|(_, keyed)| keyed.clone()).collect();
+    // Without a cache, a run cannot reuse a stage of another one.
+    let caches = several.session.caches.stages.is_some() && several.force.is_empty();
+    graph::of_runs(&keyed, |key| !caches || several.session.has_result(key))
+}
+
+/// A path as a word of a command line.
+fn word(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        let shown = names::text_of_path(path);
+        Failure::usage(anyhow::anyhow!("`{shown}` is not UTF-8, so it cannot be in a job file"))
+    })
+}
+
+/// The first failure of tasks, with the number of failures; `None` if all finished.
+pub(super) fn failure_of(home: &Path, outcomes: &BTreeMap<String, TaskOutcome>) -> Option<Failure> {
+    let failed = |(name, outcome): (_, &TaskOutcome)| Some((name, outcome.failure.clone()?));
+    let failures: Vec<_> = outcomes.iter().filter_map(failed).collect();
+    // One that wrote an outcome says more than those that needed it.
+    let (name, failure) =
+        failures.iter().find(|(name, _)| outcomes[*name].machine != "").or(failures.first())?;
+    let (n, all) = (failures.len(), text::count(outcomes.len(), "task"));
+    let error = anyhow::anyhow!("{n} of {all} failed; {name}: {}", failure.error);
+    let mut hints = failure.hints.clone();
+    hints.push("start the same command again: what has finished does not run again".to_owned());
+    let log = names::text_of_path(&jobs::log(home, name));
+    let notes = vec![format!("what it printed is in `{log}`")];
+    Some(Failure::Other { exit: Exit::Failed, code: None, error, notes, hints })
+}
+
+/// A scheduler that refuses.
+pub(super) fn refused(error: ClusterError) -> Failure {
+    let hints = error.hints();
+    Failure::usage_with(error, hints).with_exit(Exit::Failed)
+}
+
+fn nothing_to_detach() -> Failure {
+    let error = anyhow::anyhow!("`--detach` needs a scheduler that goes on without this command");
+    let hint = "add `--on slurm` or `--on hyperqueue`";
+    Failure::usage_with(error, vec![hint.to_owned()])
+}
+
+fn interrupted(place: &str, goes_on: bool) -> Failure {
+    let (error, hints) = if goes_on {
+        let again = "the same command waits for them again";
+        let cancel = format!("`alpaca-run jobs cancel {place}` ends them");
+        ("this command stopped waiting; the tasks go on", vec![again.to_owned(), cancel])
+    } else {
+        ("interrupted", vec!["the same command continues from here".to_owned()])
+    };
+    Failure::usage_with(anyhow::anyhow!(error), hints).with_exit(Exit::Interrupted)
+}
+
+/// Removes the runs that only trained stages for others; their results are in the cache.
+pub(super) fn discard_stages(home: &Path) -> Result<(), fs::FileError> {
+    let stages = home.join(jobs::FOLDER).join(STAGES);
+    if stages.exists() { fs::remove_dir_all(&stages) } else { Ok(()) }
+}
+
+/// The directory of a command's results as an absolute path.
+pub(super) fn absolute(settings: &Settings, directory: &Path) -> PathBuf {
+    fs::normalise(&settings.current_dir.join(directory))
+}

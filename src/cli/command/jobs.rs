@@ -1,0 +1,281 @@
+//! `alpaca-run jobs`: what was submitted to a scheduler, and one of its tasks.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::elsewhere::{STAGES, refused};
+use super::json_text;
+use super::run::failure;
+use super::sessions::session;
+use super::several::{OneOf, Several, is_finished};
+use crate::base::cancel::Cancel;
+use crate::base::clock;
+use crate::base::fs;
+use crate::base::names;
+use crate::base::text;
+use crate::cli::args::{Arguments, JobsAction, JobsArguments, OneTaskArguments};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::signals;
+use crate::cli::terminal::Terminal;
+use crate::cluster::jobs::{self, Jobs};
+use crate::cluster::outcome::{self, TaskFailure, TaskOutcome};
+use crate::cluster::schedulers::{self, TaskState};
+use crate::cluster::work::{TaskWork, Work};
+use crate::exec::plan::program;
+use crate::pipeline::load::{self, PipelineInput};
+use crate::run_dir::{layout, lock};
+
+/// How often somebody looks whether a task of another process has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What to do with the command line that submitted tasks, once more.
+pub(in crate::cli) type Again<'a> = &'a dyn Fn(Arguments, &Settings) -> Result<Exit, Failure>;
+
+/// Shows, waits for, cancels or resumes what was submitted, or runs one of the tasks.
+pub(in crate::cli) fn run(
+    arguments: &JobsArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+    again: Again<'_>,
+) -> Result<Exit, Failure> {
+    match &arguments.action {
+        JobsAction::Show { directory, json } => show(directory, *json, settings, terminal),
+        JobsAction::Wait { directory } => wait(directory, settings, terminal),
+        JobsAction::Cancel { directory } => {
+            let (home, jobs) = read(directory, settings)?;
+            let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+            scheduler.cancel(&jobs.submissions).map_err(refused)?;
+            let place = names::text_of_path(&home);
+            terminal.note(&format!("cancelled; `alpaca-run jobs resume {place}` continues"));
+            Ok(Exit::Done)
+        }
+        JobsAction::Resume { directory } => {
+            let (_, jobs) = read(directory, settings)?;
+            let words = jobs.command.iter().filter(|word| *word != "--detach");
+            let words = std::iter::once("alpaca-run".to_owned()).chain(words.cloned());
+            let arguments = Arguments::read(words.map(Into::into)).map_err(|error| {
+                Failure::usage(anyhow::anyhow!("the command that submitted is not valid: {error}"))
+            })?;
+            std::env::set_current_dir(&jobs.current_dir).map_err(|error| {
+                let shown = names::text_of_path(&jobs.current_dir);
+                Failure::usage(anyhow::anyhow!("cannot enter `{shown}`: {error}"))
+            })?;
+            let settings = Settings::resolve(&arguments).map_err(Failure::usage)?;
+            again(arguments, &settings)
+        }
+        JobsAction::Run(task) => one(task, settings, terminal),
+    }
+}
+
+/// What was submitted in a directory.
+fn read(directory: &Path, settings: &Settings) -> Result<(PathBuf, Jobs), Failure> {
+    let home = super::elsewhere::absolute(settings, directory);
+    let Some(jobs) = Jobs::read(&home) else {
+        let shown = names::text_of_path(directory);
+        return Err(Failure::usage_with(
+            anyhow::anyhow!("nothing was submitted in `{shown}`"),
+            vec!["name the directory of a sweep, of folds or of shards that ran with `--on`".to_owned()],
+        ));
+    };
+    Ok((home, jobs))
+}
+
+/// The tasks in one table: how each ended, or what the scheduler says of it.
+fn show(directory: &Path, as_json: bool, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+    let (home, jobs) = read(directory, settings)?;
+    let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+    let states = scheduler.states(&jobs.submissions);
+    if let Err(error) = &states {
+        terminal.warn(&format!("{} does not answer: {error}", jobs.cluster.on.words()));
+    }
+    let states = states.unwrap_or_default();
+    let mut rows = vec![];
+    for task in &jobs.tasks {
+        let outcome = outcome::read(&home, &task.name);
+        let is_held = || matches!(lock::holder(&home.join(&task.name)), Ok(Some(_)));
+        let (state, more) = match (&outcome, states.get(&task.name)) {
+            (Some(TaskOutcome { failure: None, machine, .. }), _) => ("finished", machine.clone()),
+            (_, Some(TaskState::Running)) => ("running", String::new()),
+            (_, Some(TaskState::Waiting(reason))) => ("waiting", text::lower_first(reason)),
+            (Some(TaskOutcome { failure: Some(failure), .. }), _) => ("failed", failure.error.clone()),
+            _ if is_held() => ("running", String::new()),
+            _ => ("lost", "it has not ended, and does not run".to_owned()),
+        };
+        rows.push((task.name.clone(), state, more));
+    }
+    let text = if as_json {
+        let rows = rows.iter().map(|(task, state, about)| {
+            let log = names::text_of_path(&jobs::log(&home, task));
+            json!({ "task": task, "state": state, "about": about, "log": log })
+        });
+        let numbers: Vec<&str> = jobs.submissions.iter().map(|job| job.job.as_str()).collect();
+        let on = jobs.cluster.on.name();
+        json_text(&json!({ "on": on, "jobs": numbers, "tasks": rows.collect::<Vec<_>>() }))
+    } else {
+        table(&rows)
+    };
+    terminal.result(&text).map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+fn table(rows: &[(String, &str, String)]) -> String {
+    let mut table = vec![["task", "state", ""].map(str::to_owned).to_vec()];
+    // What has finished is only counted.
+    let open = rows.iter().filter(|(_, state, _)| *state != "finished");
+    table.extend(open.map(|(task, state, more)| vec![task.clone(), (*state).to_owned(), more.clone()]));
+    let list = if table.len() > 1 { text::align(&table, &[]) } else { String::new() };
+    let counts = ["finished", "running", "waiting", "failed", "lost"].into_iter().filter_map(|word| {
+        let n = rows.iter().filter(|(_, state, _)| *state == word).count();
+        (n > 0).then(|| format!("{} {word}", text::thousands(n)))
+    });
+    format!("{list}{}\n", counts.collect::<Vec<_>>().join(", "))
+}
+
+/// Waits until no task waits or runs.
+fn wait(directory: &Path, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+    let (home, jobs) = read(directory, settings)?;
+    let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+    let cancel = Cancel::new();
+    signals::listen(&cancel);
+    loop {
+        let states = scheduler.states(&jobs.submissions).map_err(refused)?;
+        let is_open = |state: &TaskState| *state != TaskState::Ended;
+        if !states.values().any(is_open) {
+            break;
+        }
+        if cancel.is_set() {
+            return Ok(Exit::Interrupted);
+        }
+        thread::sleep(LOOK);
+    }
+    let is_done = |task: &str| outcome::read(&home, task).is_some_and(|o| o.failure.is_none());
+    let n = jobs.tasks.iter().filter(|task| !is_done(&task.name)).count();
+    let place = names::text_of_path(directory);
+    let resume = format!("`alpaca-run jobs resume {place}`");
+    if n == 0 {
+        terminal.note(&format!("all tasks have finished; {resume} writes the result"));
+        return Ok(Exit::Done);
+    }
+    let n = text::count(n, "task");
+    terminal.note(&format!("{n} did not finish; {resume} starts them again"));
+    Ok(Exit::Failed)
+}
+
+/// Runs one of the tasks, and writes how it ended.
+fn one(arguments: &OneTaskArguments, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+    let OneTaskArguments { directory, task, .. } = arguments;
+    let home = super::elsewhere::absolute(settings, directory);
+    let began = clock::now();
+    let ended = perform(arguments, &home, settings, terminal);
+    let (failure, exit) = match ended {
+        Ok(()) => (None, Ok(Exit::Done)),
+        // It runs again, and continues.
+        Err(failed @ Failure::Other { exit: Exit::Interrupted, .. }) => return Err(failed),
+        Err(failed) => (Some(failure_in_words(&failed)), Err(failed)),
+    };
+    let machine = settings.machine.clone();
+    let outcome = TaskOutcome { failure, machine, began, ended: clock::now() };
+    outcome::write(&home, task, &outcome).map_err(Failure::usage)?;
+    exit
+}
+
+fn failure_in_words(failed: &Failure) -> TaskFailure {
+    match failed {
+        Failure::Other { code, error, hints, .. } => TaskFailure {
+            code: code.map(|code| code.number().to_owned()),
+            error: format!("{error:#}"),
+            hints: hints.clone(),
+        },
+        Failure::Rejected(rejected) => {
+            let first = rejected.diagnostics.first();
+            TaskFailure {
+                code: first.map(|first| first.code.number().to_owned()),
+                error: first.map_or_else(String::new, |first| first.message.clone()),
+                hints: first.map_or_else(Vec::new, |first| first.hints.clone()),
+            }
+        }
+    }
+}
+
+fn perform(
+    arguments: &OneTaskArguments,
+    home: &Path,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let work = Work::read(home).map_err(Failure::usage)?;
+    let Some(TaskWork::Run { settings: values, stages, is_whole, keys }) =
+        work.tasks.get(&arguments.task)
+    else {
+        let shown = names::text_of_path(home);
+        return Err(Failure::usage(anyhow::anyhow!("`{shown}` has no task `{}`", arguments.task)));
+    };
+    if work.program != program::identity() {
+        return Err(other_program(&work.program));
+    }
+    let input = PipelineInput {
+        file: work.file.clone(),
+        folder: work.folder.clone(),
+        overrides: work.overrides.clone(),
+        current_dir: work.current_dir.clone(),
+    };
+    let text = fs::read_text(&home.join(layout::PIPELINE)).map_err(Failure::usage)?;
+    let loaded = load::from_text(&text, &input).map_err(Failure::Rejected)?;
+    let session = session(settings, work.folder.clone());
+    signals::listen(&session.cancel);
+    let cancel = session.cancel.clone();
+    let mut several = Several::new(settings, terminal, session, loaded);
+    several.force.clone_from(&arguments.force);
+    let place = match is_whole {
+        true => home.to_path_buf(),
+        false => home.join(jobs::FOLDER).join(STAGES),
+    };
+    fs::create_dir_all(&place).map_err(Failure::usage)?;
+    let one = OneOf {
+        name: arguments.task.clone(),
+        settings: values.clone(),
+        stages: Some(stages.clone()),
+        is_whole: *is_whole,
+    };
+    let directory = place.join(&one.name);
+    // The scheduler may have started it twice.
+    while let Ok(Some(_)) = lock::holder(&directory) {
+        if cancel.is_set() {
+            return Err(Failure::usage(anyhow::anyhow!("interrupted")).with_exit(Exit::Interrupted));
+        }
+        thread::sleep(LOOK);
+    }
+    if is_finished(&directory, keys)? {
+        return Ok(());
+    }
+    if several.keyed(&one)?.keys() != *keys {
+        return Err(other_inputs());
+    }
+    several.run(&one, &place)?.map_err(|error| failure(error, None))
+}
+
+/// A machine that computes differently than the one that submitted.
+fn other_program(planned: &str) -> Failure {
+    let here = program::identity();
+    let error = anyhow::anyhow!(
+        "this machine computes with {here}, but the tasks were submitted for {planned}"
+    );
+    let hint = "submit again from a machine like those that run the tasks, with the same program; \
+                machines of another kind can be left out with `extra` of `cluster`, such as \
+                `--constraint=avx2`";
+    Failure::usage_with(error, vec![hint.to_owned()])
+}
+
+/// Images or weights that are not those of the machine that submitted.
+fn other_inputs() -> Failure {
+    let error = anyhow::anyhow!(
+        "the images or the weights here are not those that the tasks were submitted for"
+    );
+    let hint = "they have changed since, or this machine sees others under the same path; submit \
+                again once all machines see the same files";
+    Failure::usage_with(error, vec![hint.to_owned()])
+}
