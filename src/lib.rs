@@ -22,6 +22,7 @@
 //! - [`report`]: writes the HTML report of a run.
 //! - [`mod@folds`]: summarizes a cross-validation.
 //! - [`mod@sweep`]: searches over values of a pipeline.
+//! - [`cluster`]: tasks elsewhere, such as on a cluster.
 //! - [`exec`]: combines everything above into a run.
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]

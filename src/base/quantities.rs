@@ -96,7 +96,7 @@ mod tests {
             assert_eq!(period(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(period("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(period("2 days"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(period("2 days"), Ok(Duration::from_hours(48)));
         for text in ["", "90", "5ss", "min", "2 weeks", "1..2s", "-3s", "0s", "1h 30"] {
             assert!(period(text).is_err(), "{text}");
         }

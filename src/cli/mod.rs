@@ -54,9 +54,8 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Folds(arguments) => command::folds::run(&arguments, settings, terminal),
         Command::Sweep(arguments) => command::sweep::run(&arguments, settings, terminal),
         Command::Jobs(arguments) => {
-            let again = |again: Arguments, settings: &Settings| {
-                dispatch(again.command, settings, terminal)
-            };
+            let again =
+                |again: Arguments, settings: &Settings| dispatch(again.command, settings, terminal);
             command::jobs::run(&arguments, settings, terminal, &again)
         }
         Command::Watch(arguments) => command::watch::run(arguments, settings, terminal),

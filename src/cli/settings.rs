@@ -76,6 +76,9 @@ pub(super) struct Settings {
     pub(super) http: HttpOptions,
     /// The words of the command line after the name of the program.
     pub(super) words: Vec<String>,
+    /// The settings file of the user: `ALPACA_SETTINGS`, or `alpaca-run/settings.yaml` in the
+    /// directory for settings. It may not exist.
+    user_file: Option<PathBuf>,
     /// The program of HyperQueue.
     pub(super) hq: PathBuf,
     /// The name of this machine.
@@ -83,15 +86,13 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// What the settings file of the user says: `ALPACA_SETTINGS`, or `alpaca-run/settings.yaml` in
-    /// the directory of settings of the user.
+    /// What the settings file of the user says.
     ///
     /// # Errors
     /// When it cannot be read, or with all problems in it.
     pub(super) fn user(&self) -> Result<UserSettings, Failure> {
-        let usual = || settings_folder().map(|folder| folder.join("alpaca-run/settings.yaml"));
-        let file = variable("ALPACA_SETTINGS").or_else(usual);
-        Ok(file.map(|file| pipeline::settings::load(&file)).transpose()?.unwrap_or_default())
+        let file = self.user_file.as_deref();
+        Ok(file.map(pipeline::settings::load).transpose()?.unwrap_or_default())
     }
 
     /// The cache directory, for commands that require one.
@@ -138,6 +139,9 @@ impl Settings {
             mirror: network.and_then(|network| network.mirror.clone()),
             http: HttpOptions { certificates, ..HttpOptions::default() },
             words: std::env::args().skip(1).collect(),
+            user_file: variable("ALPACA_SETTINGS").or_else(|| {
+                settings_folder().map(|folder| folder.join("alpaca-run/settings.yaml"))
+            }),
             hq: variable("ALPACA_HQ").unwrap_or_else(|| PathBuf::from("hq")),
             machine: machine(),
         })

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::schedulers::ClusterError;
+use super::error::ClusterError;
 
 /// Runs a program, and returns what it prints.
 ///

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_common_stage_is_one_task_that_the_runs_need() {
-        let runs = [chain("a", &["x", "y", "1"]), chain("b", &["x", "y", "2"]), chain("c", &["x", "3"])];
+        let runs =
+            [chain("a", &["x", "y", "1"]), chain("b", &["x", "y", "2"]), chain("c", &["x", "3"])];
         let steps = of_runs(&runs, |_| false);
         let short = |name: &str| name.split('-').take(2).collect::<Vec<_>>().join("-");
         let told: Vec<(String, Vec<String>)> = steps

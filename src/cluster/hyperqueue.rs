@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::commands::ask;
+use super::error::ClusterError;
 use super::jobs::{self, Submission};
-use super::schedulers::{Batch, ClusterError, JobFile, Scheduler, TaskState, latest};
+use super::scheduler::{Batch, JobFile, Scheduler, TaskState, latest};
 use crate::base::fs;
 
 /// HyperQueue's program.
@@ -71,9 +72,8 @@ impl Scheduler for HyperQueue {
     }
 
     fn cancel(&self, jobs: &[Submission]) -> Result<(), ClusterError> {
-        jobs.iter().try_for_each(|submission| {
-            self.ask(&["job", "cancel", &submission.job]).map(drop)
-        })
+        jobs.iter()
+            .try_for_each(|submission| self.ask(&["job", "cancel", &submission.job]).map(drop))
     }
 
     fn outlives(&self) -> bool {
@@ -86,11 +86,8 @@ fn job_file(batch: &Batch<'_>) -> String {
     let cluster = batch.cluster;
     let mut text = format!("name = {}\n", quoted(batch.name));
     let memory = cluster.memory.map(|bytes| format!(", mem = {}", bytes.div_ceil(1 << 20)));
-    let request = format!(
-        "resources = {{ cpus = {}{} }}\n",
-        cluster.cpus,
-        memory.unwrap_or_default()
-    );
+    let request =
+        format!("resources = {{ cpus = {}{} }}\n", cluster.cpus, memory.unwrap_or_default());
     let time = cluster.time.map(|time| format!("time_request = \"{}s\"\n", time.as_secs()));
     for (id, task) in batch.tasks.iter().enumerate() {
         let log = jobs::log(batch.home, &task.name);

@@ -7,8 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::commands::ask;
+use super::error::ClusterError;
 use super::jobs::{self, Submission};
-use super::schedulers::{Batch, ClusterError, JobFile, Scheduler, TaskState};
+use super::scheduler::{Batch, JobFile, Scheduler, TaskState};
 use crate::base::fs;
 
 /// Processes of this machine.
@@ -69,9 +70,10 @@ impl Shared {
                 self.changed.notify_all();
                 return;
             }
-            let ready = lists.waiting.iter().position(|item| {
-                item.needs.iter().all(|need| lists.finished.contains(need))
-            });
+            let ready = lists
+                .waiting
+                .iter()
+                .position(|item| item.needs.iter().all(|need| lists.finished.contains(need)));
             let Some(ready) = ready else {
                 lists = self.changed.wait(lists).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -154,8 +156,10 @@ impl Scheduler for Local {
         threads.retain(|thread| !thread.is_finished());
         while threads.len() < self.n {
             let shared = Arc::clone(&self.shared);
-            let thread = thread::Builder::new().name("task".to_owned()).spawn(move || shared.work());
-            let failed = |error| ClusterError::refused(format!("a thread cannot be started: {error}"));
+            let thread =
+                thread::Builder::new().name("task".to_owned()).spawn(move || shared.work());
+            let failed =
+                |error| ClusterError::refused(format!("a thread cannot be started: {error}"));
             threads.push(thread.map_err(failed)?);
         }
         self.shared.changed.notify_all();
@@ -198,9 +202,8 @@ impl Scheduler for Local {
         }
         drop(lists);
         self.shared.changed.notify_all();
-        let threads = std::mem::take(
-            &mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread that panicked has no process any more.
             let _ = thread.join();

@@ -1,145 +1,12 @@
-//! What runs tasks, behind one interface.
+//! The schedulers by their names.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::graph::Task;
 use super::hyperqueue::HyperQueue;
-use super::jobs::Submission;
 use super::local::Local;
+use super::scheduler::Scheduler;
 use super::slurm::Slurm;
-use crate::base::fs::FileError;
 use crate::spec::{self, ClusterSpec};
-
-/// Why tasks cannot be submitted, or nothing is known of them.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// The scheduler is not there.
-    #[error("`{0}` is not installed on this machine")]
-    NotInstalled(String),
-    /// The scheduler refuses, or does not answer; what it says.
-    #[error("{0}")]
-    Refused(String),
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-impl ClusterError {
-    /// The scheduler refuses.
-    pub(super) fn refused(text: impl Into<String>) -> Self {
-        Self::Refused(text.into())
-    }
-
-    /// Hints how to fix it.
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::NotInstalled(program) if program.ends_with("hq") => vec![
-                "put HyperQueue's `hq` in the PATH, or name it with the variable ALPACA_HQ".to_owned(),
-                "`--on local` needs nothing else".to_owned(),
-            ],
-            Self::NotInstalled(_) => vec![
-                "submit from a machine that has Slurm's commands, such as a login node".to_owned(),
-                "`--on local` needs nothing else".to_owned(),
-            ],
-            Self::Refused(said) if said.contains("server") => {
-                vec!["start a server and workers: `hq server start`, `hq worker start`".to_owned()]
-            }
-            Self::Refused(said) if said.contains("artition") => {
-                vec!["`sinfo` lists the partitions; name one with `queue` of `cluster`".to_owned()]
-            }
-            Self::Refused(_) | Self::File(_) => vec![],
-        }
-    }
-}
-
-/// What a scheduler knows of a task that it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskState {
-    /// It waits; for what, if the scheduler says it.
-    Waiting(String),
-    /// It runs.
-    Running,
-    /// It does not run any more.
-    Ended,
-}
-
-/// Tasks to submit.
-pub struct Batch<'a> {
-    /// The name of the jobs.
-    pub name: &'a str,
-    /// The absolute directory of the results.
-    pub home: &'a Path,
-    /// The directory in which tasks run.
-    pub current_dir: &'a Path,
-    /// Where tasks run.
-    pub cluster: &'a ClusterSpec,
-    /// The number of batches before this one.
-    pub number: usize,
-    /// The tasks, each after those that it needs. What is needed and not here has finished.
-    pub tasks: Vec<&'a Task>,
-}
-
-impl Batch<'_> {
-    /// The positions of the tasks of the batch that a task needs.
-    pub(super) fn needs(&self, task: &Task) -> Vec<usize> {
-        let position = |name: &String| self.tasks.iter().position(|task| task.name == *name);
-        task.needs.iter().filter_map(position).collect()
-    }
-
-    /// The command line of a task, after the commands of `extra`.
-    pub(super) fn command(&self, task: &Task) -> Vec<String> {
-        let mut before: Vec<&str> = self.commands().map(String::as_str).collect();
-        if before.is_empty() {
-            return task.command.clone();
-        }
-        before.push("exec \"$@\"");
-        let shell = ["/bin/sh".to_owned(), "-c".to_owned(), before.join("\n"), "sh".to_owned()];
-        shell.into_iter().chain(task.command.iter().cloned()).collect()
-    }
-
-    /// The commands that a task runs before its own.
-    pub(super) fn commands(&self) -> impl Iterator<Item = &String> {
-        self.cluster.extra.iter().filter(|line| !line.starts_with("--"))
-    }
-}
-
-/// A file that is submitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobFile {
-    /// Its path.
-    pub path: PathBuf,
-    /// Its text.
-    pub text: String,
-}
-
-/// Runs command lines, and knows nothing of what they do.
-pub trait Scheduler {
-    /// The files that would be submitted. A job that needs another one says so by its position,
-    /// since its number is not known yet.
-    fn files(&self, batch: &Batch<'_>) -> Vec<JobFile>;
-
-    /// Submits tasks.
-    ///
-    /// # Errors
-    /// When the scheduler refuses.
-    fn submit(&self, batch: &Batch<'_>) -> Result<Vec<Submission>, ClusterError>;
-
-    /// What is known of the tasks of jobs; nothing of those that the scheduler has forgotten.
-    ///
-    /// # Errors
-    /// When the scheduler does not answer.
-    fn states(&self, jobs: &[Submission]) -> Result<BTreeMap<String, TaskState>, ClusterError>;
-
-    /// Ends the tasks of jobs.
-    ///
-    /// # Errors
-    /// When the scheduler does not answer.
-    fn cancel(&self, jobs: &[Submission]) -> Result<(), ClusterError>;
-
-    /// Whether tasks go on when the process that submitted them ends.
-    fn outlives(&self) -> bool;
-}
 
 /// The scheduler of a section `cluster`, for a machine with `threads` threads to use. `hq` is the
 /// program of HyperQueue.
@@ -149,12 +16,4 @@ pub fn of(cluster: &ClusterSpec, threads: usize, hq: PathBuf) -> Box<dyn Schedul
         spec::Scheduler::HyperQueue => Box::new(HyperQueue::new(hq)),
         spec::Scheduler::Slurm => Box::new(Slurm),
     }
-}
-
-/// The latest job of each task, with its number in the job.
-pub(super) fn latest(jobs: &[Submission]) -> BTreeMap<&str, (&str, usize)> {
-    let tasks = jobs.iter().flat_map(|Submission { job, tasks }| {
-        tasks.iter().enumerate().map(move |(number, task)| (task.as_str(), (job.as_str(), number)))
-    });
-    tasks.collect()
 }

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::commands::{ask, quoted};
+use super::error::ClusterError;
 use super::graph::Task;
 use super::jobs::{self, Submission};
-use super::schedulers::{Batch, ClusterError, JobFile, Scheduler, TaskState, latest};
+use super::scheduler::{Batch, JobFile, Scheduler, TaskState, latest};
 use crate::base::fs;
 
 /// The most tasks of an array: one less than Slurm's usual `MaxArraySize`.
@@ -178,8 +179,13 @@ fn script(batch: &Batch<'_>, n: usize, needs: &[String], list: &Path) -> String 
     for line in batch.commands() {
         let _ = writeln!(text, "{line}");
     }
-    let _ = write!(
-        text,
+    text.push_str(&body(batch, list));
+    text
+}
+
+/// What the script of an array does.
+fn body(batch: &Batch<'_>, list: &Path) -> String {
+    format!(
         r#"cd {current_dir} || exit 1
 line=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" {list})
 # Shortly before its time is over, the task saves its state, and is queued again.
@@ -202,9 +208,8 @@ exit "$code"
 "#,
         current_dir = quoted_path(batch.current_dir),
         list = quoted_path(list),
-        retries = cluster.retries,
-    );
-    text
+        retries = batch.cluster.retries,
+    )
 }
 
 fn quoted_path(path: &Path) -> String {

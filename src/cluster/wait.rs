@@ -5,10 +5,11 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::error::ClusterError;
 use super::graph::Task;
 use super::jobs::Jobs;
 use super::outcome::{self, TaskFailure, TaskOutcome};
-use super::schedulers::{Batch, ClusterError, Scheduler, TaskState};
+use super::scheduler::{Batch, Scheduler, TaskState};
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::base::text;
@@ -21,7 +22,7 @@ const ASK: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 /// networks show files of other machines late.
 const LATE: Duration = Duration::from_secs(5);
 /// How long a scheduler may be silent.
-const SILENT: Duration = Duration::from_secs(600);
+const SILENT: Duration = Duration::from_mins(10);
 
 /// Tasks of one directory, and what runs them.
 pub struct Waiting<'a> {
@@ -130,7 +131,11 @@ impl Waiting<'_> {
     }
 
     /// The tasks that have ended without an outcome for a while.
-    fn lost(&self, watch: &mut Watch, open: &BTreeSet<String>) -> Result<BTreeSet<String>, ClusterError> {
+    fn lost(
+        &self,
+        watch: &mut Watch,
+        open: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, ClusterError> {
         let states = match self.scheduler.states(&self.jobs.submissions) {
             Ok(states) => states,
             Err(error) => {
@@ -174,7 +179,7 @@ impl Waiting<'_> {
         outcomes: &mut BTreeMap<String, TaskOutcome>,
     ) -> Result<(), ClusterError> {
         let retries = self.jobs.cluster.retries;
-        let is_over = |name: &String| watch.n_submitted.get(name).is_some_and(|n| *n >= retries);
+        let is_over = |name: &String| watch.n_submitted.get(name).copied().unwrap_or(0) >= retries;
         for name in lost.iter().filter(|name| is_over(name)).cloned().collect::<Vec<_>>() {
             lost.remove(&name);
             let error = format!(
@@ -190,9 +195,8 @@ impl Waiting<'_> {
                 lost.contains(need) || finished.is_some_and(|outcome| outcome.failure.is_none())
             })
         };
-        let ready = lost.iter().filter(|name| {
-            jobs.task(name).is_some_and(|task| is_ready(task, &lost))
-        });
+        let ready =
+            lost.iter().filter(|name| jobs.task(name).is_some_and(|task| is_ready(task, &lost)));
         let ready: BTreeSet<String> = ready.cloned().collect();
         for name in &ready {
             watch.ended.remove(name);

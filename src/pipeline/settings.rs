@@ -69,7 +69,8 @@ fn of_text(sources: &[Source], diagnostics: &mut Vec<Diagnostic>) -> Option<User
         }
         let message = format!("unknown section `{}`", entry.key);
         let hint = format!("a settings file has the sections {}", text::all_of(SECTIONS));
-        diagnostics.push(Diagnostic::new(Code::UnknownKey, entry.key_span.clone(), message).hint(hint));
+        diagnostics
+            .push(Diagnostic::new(Code::UnknownKey, entry.key_span.clone(), message).hint(hint));
         false
     });
     let document = Document::new(sources.to_vec(), root);

@@ -452,12 +452,19 @@ fn all_folds_are_one_result() {
     assert!((probability - single.iter().sum::<f64>() / 2.0).abs() < 1e-12);
     let page = std::fs::read_to_string(workshop.path("runs/small-folds/report.html")).unwrap();
     assert!(page.contains("Metrics over the folds") && page.contains("<svg"));
-    // Finished stages are reused, with the same result.
+    // What has finished is found, and only the rest runs again, with the same result.
+    let result = || std::fs::read(workshop.path("runs/small-folds/folds.csv")).unwrap();
+    let before = result();
+    std::fs::remove_dir_all(workshop.path("runs/small-folds/fold-1")).unwrap();
     let again = alpaca_run(&[&command[..], &["--folds", "3", "--repeats", "2"]].concat());
     done(&again);
+    assert!(again.err.contains("5 of 6 runs had finished before"), "{}", again.err);
     assert!(again.err.contains("reused"), "{}", again.err);
-    let result = |name: &str| std::fs::read(workshop.path(name)).unwrap();
-    assert_eq!(result("runs/small-folds/folds.csv"), result("runs/small-folds-2/folds.csv"));
+    assert_eq!(result(), before);
+    let forced =
+        [&command[..], &["--folds", "3", "--repeats", "2", "--force", "transfer"]].concat();
+    done(&alpaca_run(&forced));
+    assert!(workshop.path("runs/small-folds-2/folds.csv").exists());
     done(&alpaca_run(&["verify", &workshop.text("runs/small-folds/fold-1")]));
 }
 

@@ -25,6 +25,7 @@ mod batch_norm;
 mod browser;
 mod budget;
 mod build_digest;
+mod cluster;
 mod data_command;
 mod datasets;
 mod diagnostics;

@@ -15,8 +15,9 @@ use crate::spec::{FromWeights, Scheduler};
 
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
-    JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments, ReproduceArguments, ResumeArguments, RunsAction, RunsArguments,
-    SweepArguments, ThresholdsArguments, VerifyArguments,
+    JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments, ReproduceArguments,
+    ResumeArguments, RunsAction, RunsArguments, SweepArguments, ThresholdsArguments,
+    VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
@@ -391,7 +392,7 @@ pub(in crate::cli) struct ClusterArguments {
 pub(in crate::cli) enum SchedulerArgument {
     /// Processes of this machine, several at a time
     Local,
-    /// HyperQueue (`hq` in the PATH, or ALPACA_HQ)
+    /// HyperQueue (`hq` in the PATH, or `ALPACA_HQ`)
     Hyperqueue,
     /// Slurm (`sbatch` in the PATH)
     Slurm,

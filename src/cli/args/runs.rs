@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    ClusterArguments, MachineArguments, NetworkArguments, PipelineArguments, RunArguments, WeightsArgument,
-    parse_at_least,
+    ClusterArguments, MachineArguments, NetworkArguments, PipelineArguments, RunArguments,
+    WeightsArgument, parse_at_least,
 };
 use crate::spec::{ImageSize, SplitPart, TestTimeAugmentation};
 
@@ -91,8 +91,7 @@ pub(in crate::cli) enum JobsAction {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: PathBuf,
     },
-    /// Start the command that submitted the tasks again: it submits what has not finished, waits, and
-    /// writes the result
+    /// Submit what has not finished again, wait, and write the result
     #[command(after_help = "Example:\n  alpaca-run jobs resume runs/sweep-sweep")]
     Resume {
         /// Directory of the sweep, of the folds or of the shards

@@ -11,10 +11,12 @@ use crate::base::text;
 use crate::cli::args::ClusterArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
+use crate::cluster::error::ClusterError;
 use crate::cluster::graph::{self, KeyedRun, Step, Task};
 use crate::cluster::jobs::{self, Jobs};
 use crate::cluster::outcome::TaskOutcome;
-use crate::cluster::schedulers::{self, Batch, ClusterError, JobFile, Scheduler};
+use crate::cluster::scheduler::{Batch, JobFile, Scheduler};
+use crate::cluster::schedulers;
 use crate::cluster::wait::Waiting;
 use crate::cluster::work::{TaskWork, Work};
 use crate::exec::plan::program;
@@ -59,7 +61,12 @@ impl Elsewhere {
     }
 
     /// The files that would be submitted.
-    pub(super) fn show(&self, several: &Several<'_>, home: &Path, runs: &[Keyed]) -> Result<String, Failure> {
+    pub(super) fn show(
+        &self,
+        several: &Several<'_>,
+        home: &Path,
+        runs: &[Keyed],
+    ) -> Result<String, Failure> {
         let tasks = self.tasks(several, home, &steps(several, runs))?;
         let batch = Batch {
             name: &home.file_name().unwrap_or_default().to_string_lossy(),
@@ -77,7 +84,12 @@ impl Elsewhere {
     }
 
     /// Submits runs that have not finished, and waits until they have ended.
-    pub(super) fn run(&self, several: &Several<'_>, home: &Path, runs: &[Keyed]) -> Result<Ended, Failure> {
+    pub(super) fn run(
+        &self,
+        several: &Several<'_>,
+        home: &Path,
+        runs: &[Keyed],
+    ) -> Result<Ended, Failure> {
         let Several { settings, terminal, session, .. } = several;
         if runs.is_empty() {
             return Ok(Ended::All(BTreeMap::new()));
@@ -85,7 +97,7 @@ impl Elsewhere {
         let steps = steps(several, runs);
         let tasks = self.tasks(several, home, &steps)?;
         let names: BTreeSet<String> = tasks.iter().map(|task| task.name.clone()).collect();
-        self.write_work(several, home, &steps, runs).map_err(Failure::usage)?;
+        write_work(several, home, &steps, runs).map_err(Failure::usage)?;
         let scheduler = self.scheduler(settings);
         let mut jobs = self.jobs(settings, home, tasks);
         let note = |text: &str| terminal.note(text);
@@ -100,7 +112,8 @@ impl Elsewhere {
         let n = waiting.submit(&names).map_err(refused)?;
         let (place, on) = (names::text_of_path(home), self.cluster.on.words());
         let under_way = names.len() - n;
-        let before = if under_way == 0 { String::new() } else { format!("; {under_way} are under way") };
+        let before =
+            if under_way == 0 { String::new() } else { format!("; {under_way} are under way") };
         terminal.note(&format!("{} submitted to {on}{before}", text::count(n, "task")));
         if self.detach && scheduler.outlives() {
             terminal.note(&format!(
@@ -109,15 +122,13 @@ impl Elsewhere {
             ));
             return Ok(Ended::Submitted);
         }
-        match waiting.wait(&names).map_err(refused)? {
-            Some(outcomes) => Ok(Ended::All(outcomes)),
-            None => {
-                if !scheduler.outlives() {
-                    scheduler.cancel(&[]).map_err(refused)?;
-                }
-                Err(interrupted(&place, scheduler.outlives()))
-            }
+        if let Some(outcomes) = waiting.wait(&names).map_err(refused)? {
+            return Ok(Ended::All(outcomes));
         }
+        if !scheduler.outlives() {
+            scheduler.cancel(&[]).map_err(refused)?;
+        }
+        Err(interrupted(&place, scheduler.outlives()))
     }
 
     fn scheduler(&self, settings: &Settings) -> Box<dyn Scheduler> {
@@ -125,7 +136,12 @@ impl Elsewhere {
     }
 
     /// The command lines of tasks.
-    fn tasks(&self, several: &Several<'_>, home: &Path, steps: &[Step]) -> Result<Vec<Task>, Failure> {
+    fn tasks(
+        &self,
+        several: &Several<'_>,
+        home: &Path,
+        steps: &[Step],
+    ) -> Result<Vec<Task>, Failure> {
         let settings = several.settings;
         let program = std::env::current_exe().map_err(Failure::usage)?;
         let before = [word(&program)?, "jobs".to_owned(), "run".to_owned(), word(home)?];
@@ -172,30 +188,35 @@ impl Elsewhere {
             submissions,
         }
     }
+}
 
-    /// Writes what the tasks compute.
-    fn write_work(&self, several: &Several<'_>, home: &Path, steps: &[Step], runs: &[Keyed]) -> Result<(), fs::FileError> {
-        let earlier = Work::read(home).map(|work| work.tasks).unwrap_or_default();
-        let mut tasks = earlier;
-        for step in steps {
-            let (one, keyed) = &runs[step.run];
-            let last = step.stage.as_deref();
-            let (stages, keys) = keyed.stages_for(last);
-            let (settings, is_whole) = (one.settings.clone(), last.is_none());
-            tasks.insert(step.name.clone(), TaskWork::Run { settings, stages, is_whole, keys });
-        }
-        let input = several.loaded.input();
-        let current_dir = &several.settings.current_dir;
-        Work {
-            program: program::identity(),
-            file: input.file.clone(),
-            folder: fs::normalise(&current_dir.join(&input.folder)),
-            overrides: input.overrides.clone(),
-            current_dir: input.current_dir.clone(),
-            tasks,
-        }
-        .write(home)
+/// Writes what the tasks compute.
+fn write_work(
+    several: &Several<'_>,
+    home: &Path,
+    steps: &[Step],
+    runs: &[Keyed],
+) -> Result<(), fs::FileError> {
+    let earlier = Work::read(home).map(|work| work.tasks).unwrap_or_default();
+    let mut tasks = earlier;
+    for step in steps {
+        let (one, keyed) = &runs[step.run];
+        let last = step.stage.as_deref();
+        let (stages, keys) = keyed.stages_for(last);
+        let (settings, is_whole) = (one.settings.clone(), last.is_none());
+        tasks.insert(step.name.clone(), TaskWork::Run { settings, stages, is_whole, keys });
     }
+    let input = several.loaded.input();
+    let current_dir = &several.settings.current_dir;
+    Work {
+        program: program::identity(),
+        file: input.file.clone(),
+        folder: fs::normalise(&current_dir.join(&input.folder)),
+        overrides: input.overrides.clone(),
+        current_dir: input.current_dir.clone(),
+        tasks,
+    }
+    .write(home)
 }
 
 /// The tasks of runs: stages that several have in common, and the runs.
@@ -219,14 +240,16 @@ pub(super) fn failure_of(home: &Path, outcomes: &BTreeMap<String, TaskOutcome>) 
     let failed = |(name, outcome): (_, &TaskOutcome)| Some((name, outcome.failure.clone()?));
     let failures: Vec<_> = outcomes.iter().filter_map(failed).collect();
     // One that wrote an outcome says more than those that needed it.
-    let (name, failure) =
-        failures.iter().find(|(name, _)| outcomes[*name].machine != "").or(failures.first())?;
+    let (name, failure) = failures
+        .iter()
+        .find(|(name, _)| !outcomes[*name].machine.is_empty())
+        .or(failures.first())?;
     let (n, all) = (failures.len(), text::count(outcomes.len(), "task"));
     let error = anyhow::anyhow!("{n} of {all} failed; {name}: {}", failure.error);
     let mut hints = failure.hints.clone();
-    hints.push("start the same command again: what has finished does not run again".to_owned());
+    hints.push("start the same command again: finished tasks do not run again".to_owned());
     let log = names::text_of_path(&jobs::log(home, name));
-    let notes = vec![format!("what it printed is in `{log}`")];
+    let notes = vec![format!("its output is in `{log}`")];
     Some(Failure::Other { exit: Exit::Failed, code: None, error, notes, hints })
 }
 
@@ -237,18 +260,18 @@ pub(super) fn refused(error: ClusterError) -> Failure {
 }
 
 fn nothing_to_detach() -> Failure {
-    let error = anyhow::anyhow!("`--detach` needs a scheduler that goes on without this command");
+    let error = anyhow::anyhow!("`--detach` needs a scheduler that continues without this command");
     let hint = "add `--on slurm` or `--on hyperqueue`";
     Failure::usage_with(error, vec![hint.to_owned()])
 }
 
 fn interrupted(place: &str, goes_on: bool) -> Failure {
     let (error, hints) = if goes_on {
-        let again = "the same command waits for them again";
+        let again = "start the same command again to wait for them";
         let cancel = format!("`alpaca-run jobs cancel {place}` ends them");
-        ("this command stopped waiting; the tasks go on", vec![again.to_owned(), cancel])
+        ("this command stopped waiting; the tasks continue", vec![again.to_owned(), cancel])
     } else {
-        ("interrupted", vec!["the same command continues from here".to_owned()])
+        ("interrupted", vec!["start the same command again: it continues from here".to_owned()])
     };
     Failure::usage_with(anyhow::anyhow!(error), hints).with_exit(Exit::Interrupted)
 }

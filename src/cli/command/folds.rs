@@ -1,6 +1,6 @@
 //! `alpaca-run folds PIPELINE`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -111,18 +111,17 @@ fn show(
 ) -> Result<String, Failure> {
     match elsewhere {
         Some(elsewhere) => elsewhere.show(several, &absolute(several.settings, home), runs),
-        None => Ok(runs.iter().map(|(one, _)| format!("{}\n", one.name)).collect()),
+        None => Ok(runs.iter().flat_map(|(one, _)| [one.name.as_str(), "\n"]).collect()),
     }
 }
 
-/// The directory of the folds: that of an earlier start with the same runs that did not finish, or a
-/// new one.
+/// The directory of the folds: that of an earlier start with the same runs, or a new one.
 fn directory(
     several: &Several<'_>,
     arguments: &FoldsArguments,
     name: &str,
     runs: &[Keyed],
-) -> Result<std::path::PathBuf, Failure> {
+) -> Result<PathBuf, Failure> {
     let keys: Vec<Vec<Digest>> = runs.iter().map(|(_, keyed)| keyed.keys()).collect();
     let tasks: Vec<&str> = runs.iter().map(|(one, _)| one.name.as_str()).collect();
     let decisive = json!([program::identity(), tasks, keys, arguments.run.stages.force]);

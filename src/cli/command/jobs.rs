@@ -23,7 +23,8 @@ use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::cluster::jobs::{self, Jobs};
 use crate::cluster::outcome::{self, TaskFailure, TaskOutcome};
-use crate::cluster::schedulers::{self, TaskState};
+use crate::cluster::scheduler::TaskState;
+use crate::cluster::schedulers;
 use crate::cluster::work::{TaskWork, Work};
 use crate::exec::plan::program;
 use crate::pipeline::load::{self, PipelineInput};
@@ -78,14 +79,22 @@ fn read(directory: &Path, settings: &Settings) -> Result<(PathBuf, Jobs), Failur
         let shown = names::text_of_path(directory);
         return Err(Failure::usage_with(
             anyhow::anyhow!("nothing was submitted in `{shown}`"),
-            vec!["name the directory of a sweep, of folds or of shards that ran with `--on`".to_owned()],
+            vec![
+                "name the directory of a sweep, of folds or of shards that ran with `--on`"
+                    .to_owned(),
+            ],
         ));
     };
     Ok((home, jobs))
 }
 
 /// The tasks in one table: how each ended, or what the scheduler says of it.
-fn show(directory: &Path, as_json: bool, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+fn show(
+    directory: &Path,
+    as_json: bool,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let (home, jobs) = read(directory, settings)?;
     let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
     let states = scheduler.states(&jobs.submissions);
@@ -101,9 +110,11 @@ fn show(directory: &Path, as_json: bool, settings: &Settings, terminal: &Termina
             (Some(TaskOutcome { failure: None, machine, .. }), _) => ("finished", machine.clone()),
             (_, Some(TaskState::Running)) => ("running", String::new()),
             (_, Some(TaskState::Waiting(reason))) => ("waiting", text::lower_first(reason)),
-            (Some(TaskOutcome { failure: Some(failure), .. }), _) => ("failed", failure.error.clone()),
+            (Some(TaskOutcome { failure: Some(failure), .. }), _) => {
+                ("failed", failure.error.clone())
+            }
             _ if is_held() => ("running", String::new()),
-            _ => ("lost", "it has not ended, and does not run".to_owned()),
+            _ => ("lost", "it does not run, and has no outcome".to_owned()),
         };
         rows.push((task.name.clone(), state, more));
     }
@@ -126,12 +137,15 @@ fn table(rows: &[(String, &str, String)]) -> String {
     let mut table = vec![["task", "state", ""].map(str::to_owned).to_vec()];
     // What has finished is only counted.
     let open = rows.iter().filter(|(_, state, _)| *state != "finished");
-    table.extend(open.map(|(task, state, more)| vec![task.clone(), (*state).to_owned(), more.clone()]));
+    table.extend(
+        open.map(|(task, state, more)| vec![task.clone(), (*state).to_owned(), more.clone()]),
+    );
     let list = if table.len() > 1 { text::align(&table, &[]) } else { String::new() };
-    let counts = ["finished", "running", "waiting", "failed", "lost"].into_iter().filter_map(|word| {
-        let n = rows.iter().filter(|(_, state, _)| *state == word).count();
-        (n > 0).then(|| format!("{} {word}", text::thousands(n)))
-    });
+    let counts =
+        ["finished", "running", "waiting", "failed", "lost"].into_iter().filter_map(|word| {
+            let n = rows.iter().filter(|(_, state, _)| *state == word).count();
+            (n > 0).then(|| format!("{} {word}", text::thousands(n)))
+        });
     format!("{list}{}\n", counts.collect::<Vec<_>>().join(", "))
 }
 
@@ -166,7 +180,11 @@ fn wait(directory: &Path, settings: &Settings, terminal: &Terminal) -> Result<Ex
 }
 
 /// Runs one of the tasks, and writes how it ended.
-fn one(arguments: &OneTaskArguments, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
+fn one(
+    arguments: &OneTaskArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let OneTaskArguments { directory, task, .. } = arguments;
     let home = super::elsewhere::absolute(settings, directory);
     let began = clock::now();
@@ -262,20 +280,18 @@ fn perform(
 fn other_program(planned: &str) -> Failure {
     let here = program::identity();
     let error = anyhow::anyhow!(
-        "this machine computes with {here}, but the tasks were submitted for {planned}"
+        "this machine has {here}, but the tasks were submitted for {planned}"
     );
-    let hint = "submit again from a machine like those that run the tasks, with the same program; \
-                machines of another kind can be left out with `extra` of `cluster`, such as \
-                `--constraint=avx2`";
+    let hint = "use one program, and machines of one kind; `extra` of `cluster` can choose them, such as \
+                with `--constraint=avx2` for Slurm";
     Failure::usage_with(error, vec![hint.to_owned()])
 }
 
 /// Images or weights that are not those of the machine that submitted.
 fn other_inputs() -> Failure {
     let error = anyhow::anyhow!(
-        "the images or the weights here are not those that the tasks were submitted for"
+        "the images or the weights on this machine differ from those at the time of submission"
     );
-    let hint = "they have changed since, or this machine sees others under the same path; submit \
-                again once all machines see the same files";
+    let hint = "check that all machines see the same files under the same paths, and submit again";
     Failure::usage_with(error, vec![hint.to_owned()])
 }

@@ -134,8 +134,7 @@ impl<'a> Several<'a> {
         list: &str,
     ) -> Result<PathBuf, Failure> {
         let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let all =
-            std::iter::once(name.to_owned()).chain(numbered).map(|name| runs_dir.join(name));
+        let all = std::iter::once(name.to_owned()).chain(numbered).map(|name| runs_dir.join(name));
         for directory in all.take_while(|directory| directory.exists()) {
             let text = fs::read_text(&directory.join(list)).unwrap_or_default();
             let earlier = serde_json::from_str::<RunList<serde_json::Value>>(&text);

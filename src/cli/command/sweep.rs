@@ -243,34 +243,29 @@ impl Sweep<'_> {
                 open.push((task, run));
             }
         }
-        match &self.elsewhere {
-            Some(elsewhere) => {
-                let runs: Vec<Keyed> = open.iter().map(|(_, run)| (*run).clone()).collect();
-                let home = absolute(self.several.settings, home);
-                match elsewhere.run(&self.several, &home, &runs)? {
-                    Ended::Submitted => return Ok(false),
-                    Ended::All(mut outcomes) => {
-                        for (task, _) in open {
-                            if let Some(reason) = loss_of(outcomes.get(&task.name)) {
-                                self.several.terminal.warn(&failed_arm(task, &reason));
-                                done.fail(task, reason);
-                                outcomes.remove(&task.name);
-                            }
-                        }
-                        elsewhere::failure_of(&home, &outcomes).map_or(Ok(true), Err)
-                    }
+        let Some(elsewhere) = &self.elsewhere else {
+            let n_before = tasks.len() - open.len();
+            for (position, (task, (one, _))) in open.iter().enumerate() {
+                if !done.has_failed(task.arm) {
+                    let place = (n_before + position + 1, tasks.len());
+                    self.task(task, one, place, home, done)?;
                 }
             }
-            None => {
-                for (position, (task, (one, _))) in open.iter().enumerate() {
-                    if !done.has_failed(task.arm) {
-                        let place = (position + tasks.len() - open.len() + 1, tasks.len());
-                        self.task(task, one, place, home, done)?;
-                    }
-                }
-                Ok(true)
+            return Ok(true);
+        };
+        let runs: Vec<Keyed> = open.iter().map(|(_, run)| (*run).clone()).collect();
+        let home = absolute(self.several.settings, home);
+        let Ended::All(mut outcomes) = elsewhere.run(&self.several, &home, &runs)? else {
+            return Ok(false);
+        };
+        for (task, _) in open {
+            if let Some(reason) = loss_of(outcomes.get(&task.name)) {
+                self.several.terminal.warn(&failed_arm(task, &reason));
+                done.fail(task, reason);
+                outcomes.remove(&task.name);
             }
         }
+        elsewhere::failure_of(&home, &outcomes).map_or(Ok(true), Err)
     }
 
     /// Runs a task here. An arm whose loss becomes infinite fails alone.

@@ -36,7 +36,7 @@ fn quantity<T>(
     match read(text) {
         Ok(value) => Some(value),
         Err(hint) => {
-            let message = format!("`{text}` is no number with a unit");
+            let message = format!("`{text}` is not a number with a unit");
             problems.push(Problem::new(Code::OutOfRange, at, message).hint(hint));
             None
         }

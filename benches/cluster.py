@@ -1,0 +1,222 @@
+"""A sweep of many short runs on HyperQueue or Slurm, with workers and servers killed on the way.
+
+    python3 benches/cluster.py hyperqueue --kills 10
+    python3 benches/cluster.py slurm --kills 10
+
+HyperQueue: `hq` is in the PATH, or ALPACA_HQ names it. Slurm: Debian's packages munge, slurmctld, slurmd
+and slurm-client; run it as root. Everything runs on this machine: four workers or nodes with two
+processors each, which share the processors that there are. Compares the files of the sweep with those
+of the same sweep in one process, and counts what was computed twice.
+"""
+
+import argparse
+import filecmp
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "target/release/alpaca-run"
+VOLATILE = {"events.jsonl", "manifest.json", "timings.csv"}
+
+PIPELINE = """
+version: 1
+seed: 7
+dataset: {{ directory: {images}, image_size: 32, batch_size: 10 }}
+augmentation: [{{ random_flip: both }}]
+model: {{ base: mobilenet_v2, width: 0.35, weights: none }}
+stages:
+  transfer: {{ train: {{ freeze: all, epochs: 5 }} }}
+  finetune: {{ train: {{ unfreeze_from: 120, epochs: {epochs} }} }}
+sweep:
+  over: {{ stages.finetune.optimizer.adam.learning_rate: {{ from: 1e-5, to: 1e-3, points: {arms}, scale: log }} }}
+cluster: {{ cpus: 1, retries: 20 }}
+"""
+
+SLURM = """
+ClusterName=test
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort=27817
+SlurmUser=root
+AuthType=auth/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdTimeout=15
+SlurmdParameters=config_overrides
+ReturnToService=2
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+NodeName=n[1-4] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[27101-27104] CPUs=2 RealMemory=4000
+PartitionName=main Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+class HyperQueue:
+    def __init__(self, folder):
+        self.hq = os.environ.get("ALPACA_HQ", "hq")
+        self.folder, self.workers = folder, []
+        os.environ["HQ_SERVER_DIR"] = str(folder)
+        self.server()
+        for _ in range(4):
+            self.worker()
+
+    def server(self):
+        command = [self.hq, "server", "start", "--host", "localhost", "--journal", f"{self.folder}/journal"]
+        self.log = open(f"{self.folder}/server.log", "a")
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        time.sleep(1)
+
+    def worker(self):
+        command = [self.hq, "worker", "start", "--cpus", "2", "--heartbeat", "2s"]
+        self.workers.append(subprocess.Popen(command, stdout=self.log, stderr=self.log))
+
+    def kill(self, number):
+        if number % 4 == 3:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            for worker in self.workers:
+                worker.wait()
+            self.workers = []
+            self.server()
+            for _ in range(4):
+                self.worker()
+            return "server"
+        worker = self.workers.pop(0)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        self.worker()
+        return "worker"
+
+    def stop(self):
+        for process in [*self.workers, self.process]:
+            process.kill()
+
+
+class Slurm:
+    def __init__(self, folder):
+        self.folder = folder
+        folder.chmod(0o755)
+        (folder / "state").mkdir()
+        conf = folder / "slurm.conf"
+        conf.write_text(SLURM.format(folder=folder))
+        os.environ["SLURM_CONF"] = str(conf)
+        subprocess.run("mkdir -p /run/munge; chown munge: /run/munge; pgrep -x munged >/dev/null || su -s /bin/sh munge -c 'munged --force'", shell=True, check=True)
+        self.controller()
+        for node in range(1, 5):
+            self.node(node)
+        time.sleep(3)
+
+    def controller(self):
+        subprocess.run(["slurmctld", "-f", os.environ["SLURM_CONF"]], check=True)
+
+    def node(self, node):
+        subprocess.run(["slurmd", "-N", f"n{node}", "-f", os.environ["SLURM_CONF"]], check=True)
+
+    def pid(self, name):
+        return int((self.folder / f"{name}.pid").read_text())
+
+    def kill(self, number):
+        if number % 4 == 3:
+            os.kill(self.pid("slurmctld"), signal.SIGKILL)
+            time.sleep(1)
+            self.controller()
+            return "slurmctld"
+        node = number % 4 + 1
+        os.kill(self.pid(f"slurmd-n{node}"), signal.SIGKILL)
+        # The processes of its tasks, too: a lost machine.
+        jobs = subprocess.run(["pgrep", "-f", f"slurmstepd: .*n{node}|slurmstepd"], capture_output=True, text=True)
+        for pid in jobs.stdout.split()[:2]:
+            subprocess.run(["pkill", "-KILL", "-P", pid])
+            subprocess.run(["kill", "-KILL", pid])
+        time.sleep(2)
+        self.node(node)
+        return f"node n{node}"
+
+    def stop(self):
+        subprocess.run(["scancel", "-u", "root"])
+        for name in ["slurmctld", *(f"slurmd-n{node}" for node in range(1, 5))]:
+            try:
+                os.kill(self.pid(name), signal.SIGKILL)
+            except (OSError, ValueError):
+                pass
+
+
+def lasting(directory):
+    """The files of a sweep that do not tell the time, and not those about tasks."""
+    paths = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
+    return sorted(path for path in paths if path.name not in VOLATILE and path.parts[0] != "jobs")
+
+
+def sweep(folder, name, *more):
+    command = [PROGRAM, "sweep", folder / "many.yaml", "--runs-dir", folder / name]
+    began = time.monotonic()
+    done = subprocess.run([*command, "--cache-dir", folder / f"cache-{name}", *more], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return time.monotonic() - began, done
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("on", choices=["hyperqueue", "slurm", "local"])
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=6)
+    arguments = parser.parse_args()
+    random.seed(1)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        text = PIPELINE.format(images=ROOT / "data/alpacas", arms=arguments.runs, epochs=arguments.epochs)
+        (folder / "many.yaml").write_text(text)
+        alone, _ = sweep(folder, "alone")
+        state = folder / "state-of-scheduler"
+        state.mkdir()
+        engine = {"hyperqueue": HyperQueue, "slurm": Slurm}.get(arguments.on)
+        engine = engine and engine(state)
+        killed, over = [], threading.Event()
+
+        def killer():
+            # Faster than one process takes on this machine, since several take less.
+            while len(killed) < arguments.kills and not over.wait(max(alone / (arguments.kills + 1) / 3, 2)):
+                killed.append(engine.kill(len(killed)))
+
+        thread = threading.Thread(target=killer)
+        thread.start()
+        try:
+            there, done = sweep(folder, "there", "--on", arguments.on)
+        finally:
+            over.set()
+            thread.join()
+            if engine:
+                engine.stop()
+        a, b = (folder / name / "many-sweep" for name in ["alone", "there"])
+        files = lasting(a)
+        same = files == lasting(b) and all(filecmp.cmp(a / path, b / path, shallow=False) for path in files)
+        outcomes = [json.loads(path.read_text()) for path in (b / "jobs/outcomes").glob("*.json")]
+        again = 0
+        for path in (b / "jobs/outcomes").glob("arm-*.json"):
+            manifest = json.loads((b / path.stem / "manifest.json").read_text())
+            # A run that had finished keeps its manifest when it is started again.
+            reused = manifest["volatile"]["reused"]
+            again += "transfer" not in reused
+        print(f"{arguments.on}: {arguments.runs} runs, killed: {', '.join(killed) or 'nothing'}")
+        print(f"in one process {alone:.1f} s, there {there:.1f} s")
+        print(f"{len(outcomes)} tasks, {sum(o['failure'] is not None for o in outcomes)} failed")
+        print(f"runs that trained the shared stage themselves: {again}")
+        print(f"{len(files)} files, {'the same bytes' if same else 'DIFFERENT'}")
+        print("\n".join(line for line in done.stderr.splitlines() if "again" in line or "answer" in line))
+
+
+main()
