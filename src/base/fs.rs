@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{DirEntry, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -309,6 +310,13 @@ pub fn write_renamed(
         let _ = std::fs::remove_file(temporary);
     }
     result
+}
+
+/// A text that no other call returns, in this process or in any other, on this machine or another.
+pub fn unique() -> String {
+    // The standard library seeds it at random for each process, and differently for each call.
+    let random = RandomState::new().build_hasher().finish();
+    format!("{}-{random:016x}", std::process::id())
 }
 
 /// Renames a file, and replaces an existing one of that name.

@@ -5,10 +5,10 @@
 //! is read. Entries of one kind are in a bucket with a version. When the meaning of a kind changes,
 //! it gets a new bucket, so old entries are never misread.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::base::digest::Digest;
@@ -16,7 +16,7 @@ use crate::base::fs::{self, FileError};
 use crate::base::sealed;
 
 /// Largest entry in bytes: more than any result of a stage, less than memory.
-const MOST_BYTES: u64 = 4 << 30;
+pub(super) const MOST_BYTES: u64 = 4 << 30;
 
 /// A kind of entries, with the version of its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl Bucket {
     pub const ALL: [Self; 6] =
         [Self::Archives, Self::Images, Self::Pixels, Self::Teachers, Self::Stages, Self::LastTimes];
 
-    fn folder(self) -> &'static str {
+    /// The name of its directory.
+    pub fn folder(self) -> &'static str {
         match self {
             Self::Archives => "archives-v1",
             Self::Images => "images-v1",
@@ -158,14 +159,11 @@ impl CacheDirectory {
         key: Digest,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), FileError> {
-        /// Distinguishes writers within one process. Process numbers distinguish processes.
-        static WRITER: AtomicU64 = AtomicU64::new(0);
         let path = self.path(key);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let writer = WRITER.fetch_add(1, Ordering::Relaxed);
-        let temporary = path.with_extension(format!("{}-{writer}.partial", std::process::id()));
+        let temporary = path.with_extension(format!("{}.partial", fs::unique()));
         fs::write_renamed(&temporary, &path, |file| write(file))
     }
 
@@ -183,17 +181,21 @@ impl CacheDirectory {
         entries_below(&self.folder)
     }
 
-    /// Removes the least recently used entries until the rest take at most `room` bytes.
+    /// Removes the least recently used entries until the rest take at most `room` bytes. Entries that
+    /// tasks in progress need stay.
     ///
     /// # Errors
     /// When the bucket cannot be listed or an entry cannot be removed.
-    pub fn shrink(&self, room: u64) -> Result<(), FileError> {
+    pub fn shrink(&self, room: u64, held: &BTreeSet<Digest>) -> Result<(), FileError> {
         let entries = self.entries()?;
         let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
         // The newest entry stays, whatever its size.
         for entry in entries.iter().rev().skip(1).rev() {
             if bytes <= room {
                 break;
+            }
+            if key_of(&entry.path).is_some_and(|key| held.contains(&key)) {
+                continue;
             }
             fs::remove_if_there(&entry.path)?;
             bytes -= entry.bytes;
@@ -203,9 +205,20 @@ impl CacheDirectory {
 
     /// One directory for each first byte of keys, so that no directory has too many files.
     fn path(&self, key: Digest) -> PathBuf {
-        let key = key.to_string();
-        self.folder.join(&key[..2]).join(&key[2..])
+        self.folder.join(name_of(key))
     }
+}
+
+/// The name of the entry of a key below its bucket.
+pub fn name_of(key: Digest) -> String {
+    let key = key.to_string();
+    format!("{}/{}", &key[..2], &key[2..])
+}
+
+/// The key of the entry at a path; `None` if it is another file.
+pub fn key_of(path: &Path) -> Option<Digest> {
+    let (folder, name) = (path.parent()?.file_name()?.to_str()?, path.file_name()?.to_str()?);
+    format!("{folder}{name}").parse().ok()
 }
 
 #[cfg(test)]
@@ -234,10 +247,13 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         cache.touch(keys[0]);
-        cache.shrink(250).unwrap();
+        cache.shrink(250, &BTreeSet::new()).unwrap();
         let found: Vec<bool> = keys.iter().map(|key| cache.find(*key) != Found::Nothing).collect();
         assert_eq!(found, [true, false, false, true]);
-        cache.shrink(1).unwrap();
+        cache.shrink(1, &BTreeSet::from([keys[0]])).unwrap();
+        let found: Vec<bool> = keys.iter().map(|key| cache.find(*key) != Found::Nothing).collect();
+        assert_eq!(found, [true, false, false, false], "a key that is held stays");
+        cache.shrink(1, &BTreeSet::new()).unwrap();
         assert_eq!(cache.entries().unwrap().len(), 1);
     }
 

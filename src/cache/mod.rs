@@ -4,5 +4,11 @@
 //! It deals with bytes and digests, not with images or stages.
 
 pub mod directory;
+pub mod leases;
+#[cfg(feature = "object-store")]
+mod object_store;
 pub mod pool;
 pub mod records;
+pub mod shared;
+mod shared_directory;
+pub mod stores;

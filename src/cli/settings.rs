@@ -81,6 +81,8 @@ pub(super) struct Settings {
     user_file: Option<PathBuf>,
     /// The program of HyperQueue.
     pub(super) hq: PathBuf,
+    /// Settings of object stores by the names of their variables.
+    pub(super) store_options: Vec<(String, String)>,
     /// The name of this machine.
     pub(super) machine: String,
 }
@@ -143,6 +145,12 @@ impl Settings {
                 settings_folder().map(|folder| folder.join("alpaca-run/settings.yaml"))
             }),
             hq: variable("ALPACA_HQ").unwrap_or_else(|| PathBuf::from("hq")),
+            store_options: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .filter(|(name, _)| name.starts_with("AWS_"))
+                .collect(),
             machine: machine(),
         })
     }

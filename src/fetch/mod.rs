@@ -23,7 +23,7 @@ use crate::model::published::PublishedFile;
 use crate::model::weights::import::WeightsFile;
 
 /// The subdirectory of a cache for published weights.
-const FOLDER: &str = "weights";
+pub const FOLDER: &str = "weights";
 
 /// Options of downloads.
 #[derive(Clone, Debug, Default)]

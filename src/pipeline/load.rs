@@ -44,6 +44,8 @@ pub struct Loaded {
     pub sweep: Option<SweepSpec>,
     /// What it says of where tasks run.
     pub cluster: ClusterValues,
+    /// The URL of the cache that it shares with other machines.
+    pub shared_cache: Option<String>,
     /// The values that are paths.
     pub(super) located: Vec<KeyPath>,
     /// What it was loaded from.
@@ -163,14 +165,17 @@ pub(super) fn of_tree(
     mut diagnostics: Vec<Diagnostic>,
 ) -> Result<Loaded, Rejected> {
     match read(&mut root, &sources, input, &mut diagnostics) {
-        Some(Read { spec, sweep, cluster, located }) if diagnostics.is_empty() => Ok(Loaded {
-            spec,
-            document: Document::new(sources, root),
-            sweep,
-            cluster,
-            located,
-            input: input.clone(),
-        }),
+        Some(Read { spec, sweep, cluster, shared_cache, located }) if diagnostics.is_empty() => {
+            Ok(Loaded {
+                spec,
+                document: Document::new(sources, root),
+                sweep,
+                cluster,
+                shared_cache,
+                located,
+                input: input.clone(),
+            })
+        }
         _ => Err(Rejected { sources, diagnostics: diagnostic::in_order(diagnostics) }),
     }
 }
@@ -180,6 +185,7 @@ struct Read {
     spec: PipelineSpec,
     sweep: Option<SweepSpec>,
     cluster: ClusterValues,
+    shared_cache: Option<String>,
     located: Vec<KeyPath>,
 }
 
@@ -219,10 +225,11 @@ fn read(
     let cluster = raw.cluster.as_ref();
     let cluster = cluster.map(|raw| resolve::cluster::resolve(raw, &mut problems));
     let cluster = cluster.unwrap_or_default();
+    let shared_cache = raw.cache.as_ref().map(|cache| cache.url.clone());
     diagnostics
         .extend(problems.into_iter().map(|problem| Diagnostic::of_problem(&document, problem)));
     let located = folders.located.take();
-    spec.map(|spec| Read { spec, sweep, cluster, located })
+    spec.map(|spec| Read { spec, sweep, cluster, shared_cache, located })
 }
 
 /// The directory that paths in a pipeline file are relative to.

@@ -6,7 +6,7 @@ use super::cluster::ClusterValues;
 use super::diagnostic::{self, Diagnostic};
 use super::document::{Document, NodeValue, Source, SourceKind, Span};
 use super::load::{self, LoadError, Rejected};
-use super::raw::RawCluster;
+use super::raw::{RawCache, RawCluster};
 use super::shape::{self, Shape};
 use super::{parse, resolve};
 use crate::base::names;
@@ -14,13 +14,15 @@ use crate::base::text;
 use crate::spec::problem::Code;
 
 /// The sections that a settings file may have.
-const SECTIONS: [&str; 1] = ["cluster"];
+const SECTIONS: [&str; 2] = ["cluster", "cache"];
 
 /// What a settings file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserSettings {
     /// Where tasks run.
     pub cluster: ClusterValues,
+    /// The URL of the cache that is shared with other machines.
+    pub shared_cache: Option<String>,
 }
 
 /// Reads a settings file. One that does not exist says nothing.
@@ -82,5 +84,10 @@ fn of_text(sources: &[Source], diagnostics: &mut Vec<Diagnostic>) -> Option<User
     });
     let problems = problems.into_iter();
     diagnostics.extend(problems.map(|problem| Diagnostic::of_problem(&document, problem)));
-    Some(UserSettings { cluster: cluster.unwrap_or_default() })
+    let shared_cache = document.root().entry("cache").map(|entry| {
+        let raw: RawCache = serde_yaml::from_value(entry.value.to_value())
+            .expect("a section of the schema's shape reads as its raw type");
+        raw.url
+    });
+    Some(UserSettings { cluster: cluster.unwrap_or_default(), shared_cache })
 }

@@ -18,6 +18,9 @@ pub(in crate::cli) struct CacheCommandArguments {
     pub(in crate::cli) action: CacheAction,
     #[command(flatten)]
     pub(in crate::cli) cache: CacheDirArguments,
+    /// Shared cache instead of that of this machine, as in `cache: { url: … }` of a pipeline
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "cache_dir")]
+    pub(in crate::cli) url: Option<String>,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::several::{OneOf, Several};
+use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
+use crate::cache::leases;
+use crate::cache::shared::SharedStore;
+use crate::cache::stores;
 use crate::cli::args::ClusterArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
@@ -20,6 +25,7 @@ use crate::cluster::schedulers;
 use crate::cluster::wait::Waiting;
 use crate::cluster::work::{TaskWork, Work};
 use crate::exec::plan::program;
+use crate::exec::run::session::Session;
 use crate::pipeline::load::Loaded;
 use crate::spec::ClusterSpec;
 
@@ -109,6 +115,7 @@ impl Elsewhere {
             tally: &session.tally,
             note: &note,
         };
+        hold(session, home, waiting.jobs);
         let n = waiting.submit(&names).map_err(refused)?;
         let (place, on) = (names::text_of_path(home), self.cluster.on.words());
         let under_way = names.len() - n;
@@ -123,6 +130,7 @@ impl Elsewhere {
             return Ok(Ended::Submitted);
         }
         if let Some(outcomes) = waiting.wait(&names).map_err(refused)? {
+            release(session, home);
             return Ok(Ended::All(outcomes));
         }
         if !scheduler.outlives() {
@@ -225,6 +233,38 @@ fn steps(several: &Several<'_>, runs: &[Keyed]) -> Vec<Step> {
     // Without a cache, a run cannot reuse a stage of another one.
     let caches = several.session.caches.stages.is_some() && several.force.is_empty();
     graph::of_runs(&keyed, |key| !caches || several.session.has_result(key))
+}
+
+/// The caches of a session that other processes use, too.
+fn stores_of(session: &Session) -> Vec<Arc<dyn SharedStore>> {
+    let own = session.caches.stages.as_deref().map(stores::of_directory);
+    own.into_iter().chain(session.caches.shared.clone()).collect()
+}
+
+/// Keeps others from removing results that the tasks of a directory use.
+pub(super) fn hold(session: &Session, home: &Path, jobs: &Jobs) {
+    let keys = jobs.tasks.iter().flat_map(|task| task.inputs.iter().chain(&task.outputs));
+    let keys: BTreeSet<Digest> = keys.copied().collect();
+    for store in stores_of(session) {
+        if let Err(error) = leases::hold(&*store, holder(home), &keys) {
+            tracing::warn!(
+                "results in `{}` may be removed while they are needed: {error}",
+                store.place()
+            );
+        }
+    }
+}
+
+fn release(session: &Session, home: &Path) {
+    for store in stores_of(session) {
+        // It ends by itself later.
+        let _ = leases::release(&*store, holder(home));
+    }
+}
+
+/// The name of the lease of a directory.
+fn holder(home: &Path) -> Digest {
+    Digest::of(names::text_of_path(home).as_bytes())
 }
 
 /// A path as a word of a command line.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::elsewhere::{self, Elsewhere, Ended, Keyed, absolute};
 use super::run::failure;
-use super::sessions::session;
+use super::sessions::{session, shared};
 use super::several::{OneOf, RunList, Several, is_finished};
 use super::{Fetching, pipeline_directory, stages_of};
 use crate::base::digest::Digest;
@@ -39,7 +39,8 @@ pub(in crate::cli) fn run(
     Fetching::IfMissing(terminal).fetch(&loaded, settings, None)?;
     let of = folds_of(arguments, loaded.spec.dataset.split.folds);
     let stages = stages_of(&loaded.spec, &arguments.run.stages)?;
-    let session = session(settings, pipeline_directory(&arguments.run.pipeline, settings));
+    let mut session = session(settings, pipeline_directory(&arguments.run.pipeline, settings));
+    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let name = loaded.spec.name.clone();

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::elsewhere::{STAGES, refused};
+use super::elsewhere::{STAGES, hold, refused};
 use super::json_text;
 use super::run::failure;
-use super::sessions::session;
+use super::sessions::{session, shared};
 use super::several::{OneOf, Several, is_finished};
 use crate::base::cancel::Cancel;
 use crate::base::clock;
@@ -243,9 +243,13 @@ fn perform(
     };
     let text = fs::read_text(&home.join(layout::PIPELINE)).map_err(Failure::usage)?;
     let loaded = load::from_text(&text, &input).map_err(Failure::Rejected)?;
-    let session = session(settings, work.folder.clone());
+    let mut session = session(settings, work.folder.clone());
+    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
     signals::listen(&session.cancel);
     let cancel = session.cancel.clone();
+    if let Some(jobs) = Jobs::read(home) {
+        hold(&session, home, &jobs);
+    }
     let mut several = Several::new(settings, terminal, session, loaded);
     several.force.clone_from(&arguments.force);
     let place = match is_whole {
@@ -279,9 +283,8 @@ fn perform(
 /// A machine that computes differently than the one that submitted.
 fn other_program(planned: &str) -> Failure {
     let here = program::identity();
-    let error = anyhow::anyhow!(
-        "this machine has {here}, but the tasks were submitted for {planned}"
-    );
+    let error =
+        anyhow::anyhow!("this machine has {here}, but the tasks were submitted for {planned}");
     let hint = "use one program, and machines of one kind; `extra` of `cluster` can choose them, such as \
                 with `--constraint=avx2` for Slurm";
     Failure::usage_with(error, vec![hint.to_owned()])

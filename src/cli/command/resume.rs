@@ -2,6 +2,7 @@
 
 use super::prepare_recorded;
 use super::run::execute;
+use super::sessions::shared;
 use crate::cli::args::ResumeArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
@@ -37,7 +38,8 @@ pub(in crate::cli) fn run(
     let (folder, overrides) = (facts.pipeline_directory, &arguments.overrides);
     let (loaded, prepared) =
         prepare_recorded(directory, &folder, overrides, facts.weights, settings, terminal)?;
-    execute(settings, terminal, folder, |session, sinks| {
+    let shared = shared(None, settings, terminal)?;
+    execute((settings, terminal), folder, shared, |session, sinks| {
         session.resume(&loaded.spec, prepared, directory, sinks)
     })
 }

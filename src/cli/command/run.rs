@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::sessions::session;
+use super::sessions::{session, shared};
 use super::{Fetching, budget, on_threads, pipeline_directory, select};
 use crate::base::names;
+use crate::cache::shared::SharedStore;
 use crate::cli::args::OneRunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
@@ -46,7 +48,8 @@ pub(in crate::cli) fn run(
     let folder = pipeline_directory(&arguments.pipeline, settings);
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
-    execute(settings, terminal, folder, |session, sinks| {
+    let shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
+    execute((settings, terminal), folder, shared, |session, sinks| {
         let planned = session.plan(&loaded.spec, prepared, &options, known)?;
         session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })
@@ -54,14 +57,15 @@ pub(in crate::cli) fn run(
 
 /// Executes a new or resumed run with its log, progress, signals and final summary.
 pub(super) fn execute(
-    settings: &Settings,
-    terminal: &Terminal,
+    (settings, terminal): (&Settings, &Terminal),
     pipeline_directory: PathBuf,
+    shared: Option<Arc<dyn SharedStore>>,
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal);
     let mut session = session(settings, pipeline_directory);
     session.hints = gives_hints(terminal);
+    session.caches.shared = shared;
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?

@@ -1,11 +1,16 @@
 //! What a command computes with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::cache::pool::Pool;
+use crate::cache::shared::{SharedError, SharedStore};
+use crate::cache::stores;
+use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
 use crate::exec::run::session::{Caches, Session};
 
 /// Creates a session from the settings.
@@ -13,6 +18,42 @@ pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Sessi
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
     let (features, tally) = (Pool::default(), Tally::default());
     Session { pipeline_directory, n_threads, caches, features, cancel, hints: false, tally }
+}
+
+/// The cache that a pipeline, or else the settings file of the user, shares with other machines. One
+/// that cannot be reached is left out, with a warning.
+pub(super) fn shared(
+    of_pipeline: Option<&str>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Option<Arc<dyn SharedStore>>, Failure> {
+    let of_user = || Ok::<_, Failure>(settings.user()?.shared_cache);
+    let url = match of_pipeline {
+        _ if settings.cache_dir.is_none() => None,
+        Some(url) => Some(url.to_owned()),
+        None => of_user()?,
+    };
+    let Some(url) = url else { return Ok(None) };
+    let store = open(&url, settings)?;
+    match store.list("leases") {
+        Ok(_) => Ok(Some(store)),
+        Err(error) => {
+            let place = store.place();
+            terminal.warn(&format!(
+                "the shared cache `{place}` cannot be reached, so nothing is shared: {error}"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+/// The shared cache of a URL.
+pub(super) fn open(url: &str, settings: &Settings) -> Result<Arc<dyn SharedStore>, Failure> {
+    let opened = stores::open(url, settings.store_options.iter().cloned());
+    opened.map_err(|SharedError(reason)| {
+        let error = anyhow::anyhow!("`{url}` cannot be a shared cache");
+        Failure::usage_with(error, vec![reason])
+    })
 }
 
 /// The caches that a run may use.

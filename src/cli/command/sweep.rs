@@ -7,7 +7,7 @@ use serde_json::json;
 use super::arms::Arms;
 use super::elsewhere::{self, Elsewhere, Ended, Keyed, absolute};
 use super::run::failure;
-use super::sessions::session;
+use super::sessions::{session, shared};
 use super::several::{OneOf, RunList, Several, is_finished};
 use super::{Fetching, load, pipeline_directory};
 use crate::base::digest::Digest;
@@ -43,7 +43,8 @@ pub(in crate::cli) fn run(
     check_overrides(&loaded)?;
     let elsewhere = Elsewhere::of(&arguments.cluster, &loaded, settings)?;
     arms.check(&loaded, settings, Fetching::IfMissing(terminal))?;
-    let session = session(settings, pipeline_directory(&arguments.pipeline, settings));
+    let mut session = session(settings, pipeline_directory(&arguments.pipeline, settings));
+    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let several = Several::new(settings, terminal, session, loaded);

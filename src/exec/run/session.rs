@@ -1,12 +1,14 @@
 //! The options of a run besides its spec, and its result.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
 use crate::cache::pool::Pool;
 use crate::cache::records::Room;
+use crate::cache::shared::SharedStore;
 use crate::dataset::pixels::PixelRoom;
 use crate::exec::error::RunError;
 use crate::exec::plan::store::StageStore;
@@ -43,10 +45,12 @@ pub struct Texts<'a> {
 }
 
 /// The caches of a run. They do not affect results.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caches {
     /// The root of the cache directory, for the results of stages.
     pub stages: Option<PathBuf>,
+    /// The cache of the results of stages that other machines share.
+    pub shared: Option<Arc<dyn SharedStore>>,
     /// The cache of decoded images.
     pub pixels: PixelRoom,
     /// The cache of the features of a stage.
@@ -91,6 +95,7 @@ impl Caches {
         const DISK: u64 = 8 << 30;
         Self {
             stages: root.clone(),
+            shared: None,
             pixels: PixelRoom { memory: PIXELS, disk: DISK, root: root.clone() },
             features: Room { memory: FEATURES, disk: DISK, folder: root },
         }
@@ -105,6 +110,7 @@ impl Session {
 
     /// The cached stage results of earlier runs.
     pub(crate) fn store(&self) -> Option<StageStore> {
-        self.caches.stages.as_deref().map(StageStore::new)
+        let shared = || self.caches.shared.clone();
+        self.caches.stages.as_deref().map(|root| StageStore::new(root, shared()))
     }
 }

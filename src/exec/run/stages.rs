@@ -21,6 +21,7 @@ use crate::event::Event;
 use crate::exec::error::RunError;
 use crate::exec::plan::outcome::StageOutcome;
 use crate::exec::plan::program;
+use crate::exec::plan::store::Shared;
 use crate::exec::plan::{Plan, PlannedStage};
 use crate::exec::prepare::weights::initial_weights;
 use crate::model::weights::Weights;
@@ -251,18 +252,24 @@ impl Run<'_> {
             && !before.is_same(outcome)
         {
             warn(format!(
-                "the result of stage {} differs from the cached one with the same key; this is a bug \
-                 in alpaca-run, or this machine computes incorrectly",
+                "the result of stage {} differs from the cached one with the same key: this machine \
+                 computes incorrectly, or alpaca-run has a bug",
                 planned.name
             ))?;
         }
         let Some(store) = self.session.store() else { return Ok(()) };
-        match store.write(&planned.key, outcome) {
-            Ok(()) => Ok(()),
-            Err(error) => warn(format!(
-                "the result of stage {} cannot be cached: {error}: {}",
-                planned.name, error.source
+        let name = &planned.name;
+        if let Err(error) = store.write(&planned.key, outcome) {
+            let source = &error.source;
+            warn(format!("the result of stage {name} cannot be cached: {error}: {source}"))?;
+        }
+        match store.share(&planned.key, outcome) {
+            Ok(Shared::No | Shared::Yes) => Ok(()),
+            Ok(Shared::Different(place)) => warn(format!(
+                "the result of stage {name} differs from that of another machine with the same key, \
+                 `{place}`: one of the machines computes incorrectly, or alpaca-run has a bug"
             )),
+            Err(error) => warn(format!("the result of stage {name} cannot be shared: {error}")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The outputs of the teacher of a stage for its training images, which are computed once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::RunContext;
 use super::session::Session;
@@ -109,7 +109,7 @@ impl Shelf {
             })
             .collect();
         if directory.write(self.key, &bytes).is_ok() {
-            let _ = directory.shrink(ROOM);
+            let _ = directory.shrink(ROOM, &BTreeSet::new());
         }
     }
 }

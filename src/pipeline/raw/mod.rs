@@ -4,6 +4,7 @@
 //! the author of a pipeline. Raw types never leave [`pipeline`](super).
 
 mod augmentation;
+mod cache;
 mod cluster;
 mod course;
 mod dataset;
@@ -24,6 +25,7 @@ pub(super) use augmentation::{
     RawAugMix, RawAugmentation, RawColorJitter, RawErasedWith, RawErasing, RawFactors, RawFill,
     RawFlip,
 };
+pub(super) use cache::RawCache;
 pub(super) use cluster::{RawCluster, RawScheduler};
 pub(super) use course::{
     RawAverage, RawBatchNorm, RawClipping, RawCosine, RawEarlyStopping, RawExponential,
@@ -95,6 +97,8 @@ pub(super) struct RawPipeline {
     pub(super) sweep: Option<RawSweep>,
     /// Where the tasks of sweeps, folds and shards run. It never changes results.
     pub(super) cluster: Option<RawCluster>,
+    /// A cache that several machines share. It never changes results.
+    pub(super) cache: Option<RawCache>,
 }
 
 /// Where the trainable part of the network runs.
