@@ -136,7 +136,11 @@ pub fn append(path: &Path) -> Result<File, FileError> {
 
 /// Removes a directory with everything in it.
 pub fn remove_dir_all(path: &Path) -> Result<(), FileError> {
-    std::fs::remove_dir_all(path).map_err(|source| FileError::new("remove", path, source))
+    match std::fs::remove_dir_all(path) {
+        // Another process was faster.
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(|source| FileError::new("remove", path, source)),
+    }
 }
 
 /// Removes an empty directory.

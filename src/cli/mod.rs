@@ -53,6 +53,7 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
         Command::Folds(arguments) => command::folds::run(&arguments, settings, terminal),
         Command::Sweep(arguments) => command::sweep::run(&arguments, settings, terminal),
+        Command::Shard(arguments) => command::shard::run(&arguments, settings, terminal),
         Command::Jobs(arguments) => {
             let again =
                 |again: Arguments, settings: &Settings| dispatch(again.command, settings, terminal);

@@ -18,7 +18,29 @@ const FILE: &str = "work.json";
 pub struct Work {
     /// The program that computes: another one has other results.
     pub program: String,
-    /// The pipeline file, for messages. Its text is in the directory of the results.
+    /// The pipeline of the tasks that are runs.
+    pub pipeline: Option<WrittenPipeline>,
+    /// What each task computes, by its name.
+    pub tasks: BTreeMap<String, TaskWork>,
+}
+
+/// A run, or one of its stages.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct RunWork {
+    /// The values that make the pipeline that of the run.
+    pub settings: Vec<Setting>,
+    /// The stages that run.
+    pub stages: Vec<String>,
+    /// Whether it is a run of its own, and does not only train a stage for others.
+    pub is_whole: bool,
+    /// The key of each stage that runs.
+    pub keys: Vec<Digest>,
+}
+
+/// A pipeline file as a command was given it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct WrittenPipeline {
+    /// The file, for messages. Its text is in the directory of the results.
     pub file: PathBuf,
     /// The directory that paths in the pipeline are relative to.
     pub folder: PathBuf,
@@ -26,8 +48,42 @@ pub struct Work {
     pub overrides: Vec<String>,
     /// The directory that paths in the `-S` options are relative to.
     pub current_dir: PathBuf,
-    /// What each task computes, by its name.
-    pub tasks: BTreeMap<String, TaskWork>,
+}
+
+/// A shard of images.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ShardFile {
+    /// The absolute path of the archive, or its URL.
+    pub place: String,
+    /// Its name in the results: its path below the directory that all shards are in.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it last changed, in nanoseconds since 1970.
+    pub modified: u128,
+}
+
+/// What is computed for shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShardWork {
+    /// The prediction for each image.
+    Predict,
+    /// The prediction for each image with a label, and metrics.
+    Evaluate,
+}
+
+/// A model that is applied to shards.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ShardModel {
+    /// What it is used for.
+    pub work: ShardWork,
+    /// The absolute path of the run directory or of the exported file.
+    pub model: PathBuf,
+    /// The digest of all that decides its outputs.
+    pub digest: Digest,
+    /// Whether files that cannot be read as images are left out of an evaluation.
+    pub skip_bad: bool,
 }
 
 /// What a task computes.
@@ -35,15 +91,13 @@ pub struct Work {
 #[serde(rename_all = "snake_case")]
 pub enum TaskWork {
     /// A run, or one of its stages for other runs to reuse.
-    Run {
-        /// The values that make the pipeline that of the run.
-        settings: Vec<Setting>,
-        /// The stages that run.
-        stages: Vec<String>,
-        /// Whether it is a run of its own, and does not only train a stage for others.
-        is_whole: bool,
-        /// The key of each stage that runs.
-        keys: Vec<Digest>,
+    Run(RunWork),
+    /// Shards of images, one after the other.
+    Shards {
+        /// The model that is applied.
+        model: ShardModel,
+        /// The shards.
+        shards: Vec<ShardFile>,
     },
 }
 

@@ -64,6 +64,7 @@ mod runs;
 mod runs_command;
 mod schema;
 mod several_labels;
+mod shards;
 mod shared_cache;
 mod support;
 mod sweep;

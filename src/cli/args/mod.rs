@@ -16,8 +16,8 @@ use crate::spec::{FromWeights, Scheduler};
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments, ReproduceArguments,
-    ResumeArguments, RunsAction, RunsArguments, SweepArguments, ThresholdsArguments,
-    VerifyArguments,
+    ResumeArguments, RunsAction, RunsArguments, ShardAction, ShardArguments, ShardJobArguments,
+    SweepArguments, ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
@@ -103,6 +103,9 @@ impl Arguments {
             Command::Jobs(JobsArguments { action: JobsAction::Run(task) }) => {
                 Shared { network: Some(&task.network), ..of_machine(&task.machine) }
             }
+            Command::Shard(ShardArguments {
+                action: ShardAction::Predict(job) | ShardAction::Evaluate(job),
+            }) => of_machine(&job.machine),
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
             Command::Export(export) => of_machine(&export.machine),
@@ -189,6 +192,10 @@ pub(in crate::cli) enum Command {
                       alpaca-run sweep pipelines/sweep.yaml --dry-run\n  \
                       alpaca-run sweep pipelines/sweep.yaml")]
     Sweep(SweepArguments),
+    /// Predict or evaluate a large dataset in shards, several at a time or on a cluster
+    #[command(after_help = "Example:\n  \
+                      alpaca-run shard predict runs/finetune --shards 't-{000..999}.tar' --out answers --on slurm")]
+    Shard(ShardArguments),
     /// Show the tasks that `--on` submitted, wait for them, cancel or resume them
     #[command(after_help = "Examples:\n  \
                       alpaca-run jobs show runs/sweep-sweep\n  \

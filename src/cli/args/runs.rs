@@ -104,6 +104,50 @@ pub(in crate::cli) enum JobsAction {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ShardArguments {
+    #[command(subcommand)]
+    pub(in crate::cli) action: ShardAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ShardAction {
+    /// Predict all images of all shards
+    #[command(after_help = "Example:\n  \
+                      alpaca-run shard predict runs/finetune --shards 't-{000..999}.tar' --out answers")]
+    Predict(ShardJobArguments),
+    /// Evaluate a run on labeled shards
+    #[command(after_help = "Example:\n  \
+                      alpaca-run shard evaluate runs/finetune --shards 'test-*.tar' --out tested")]
+    Evaluate(ShardJobArguments),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShardJobArguments {
+    /// Run directory, or an exported ONNX file to predict with
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) model: PathBuf,
+    /// Tar archives of images: `t-{000..999}.tar`, `t-*.tar`, or `s3://bucket/t-{000..999}.tar`
+    #[arg(long, value_name = "PATTERN", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) shards: PathBuf,
+    /// Directory of the results; finished shards in it are not read again
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) out: PathBuf,
+    /// Number of shards in a task; a task should take minutes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_at_least::<1>)]
+    pub(in crate::cli) group: usize,
+    /// Succeed even if some files cannot be read as images
+    #[arg(long)]
+    pub(in crate::cli) skip_bad: bool,
+    /// List the shards, or print what would be submitted, without running anything
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) cluster: ClusterArguments,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct OneTaskArguments {
     /// Directory of the sweep, of the folds or of the shards
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

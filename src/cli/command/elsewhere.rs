@@ -1,11 +1,10 @@
-//! Runs of a directory as tasks of a scheduler: submits them, waits, and reads how they ended.
+//! Tasks of a directory with a scheduler: submits them, waits, and reads how they ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::several::{OneOf, Several};
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
@@ -16,17 +15,16 @@ use crate::cache::stores;
 use crate::cli::args::ClusterArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
 use crate::cluster::error::ClusterError;
-use crate::cluster::graph::{self, KeyedRun, Step, Task};
+use crate::cluster::graph::Task;
 use crate::cluster::jobs::{self, Jobs};
 use crate::cluster::outcome::TaskOutcome;
 use crate::cluster::scheduler::{Batch, JobFile, Scheduler};
 use crate::cluster::schedulers;
 use crate::cluster::wait::Waiting;
-use crate::cluster::work::{TaskWork, Work};
-use crate::exec::plan::program;
 use crate::exec::run::session::Session;
-use crate::pipeline::load::Loaded;
+use crate::pipeline::cluster::ClusterValues;
 use crate::spec::ClusterSpec;
 
 /// The subdirectory, below that of the jobs, of runs that only train a stage for others.
@@ -47,18 +45,23 @@ pub(super) enum Ended {
     Submitted,
 }
 
-/// A run with its stages.
-pub(super) type Keyed = (OneOf, KeyedRun);
+/// What a command has at hand while its tasks run elsewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) terminal: &'a Terminal,
+    pub(super) session: &'a Session,
+}
 
 impl Elsewhere {
-    /// Where the runs of a pipeline go by the command line, the pipeline or the settings file, in
-    /// this order. `None` if they stay here.
+    /// Where tasks go by the command line, the pipeline or the settings file, in this order. `None`
+    /// if they stay here.
     pub(super) fn of(
         arguments: &ClusterArguments,
-        loaded: &Loaded,
+        of_pipeline: ClusterValues,
         settings: &Settings,
     ) -> Result<Option<Self>, Failure> {
-        let values = loaded.cluster.clone().or(&settings.user()?.cluster);
+        let values = of_pipeline.or(&settings.user()?.cluster);
         let detach = arguments.detach;
         let Some(cluster) = values.resolve(arguments.on.map(Into::into)) else {
             return if detach { Err(nothing_to_detach()) } else { Ok(None) };
@@ -67,43 +70,33 @@ impl Elsewhere {
     }
 
     /// The files that would be submitted.
-    pub(super) fn show(
-        &self,
-        several: &Several<'_>,
-        home: &Path,
-        runs: &[Keyed],
-    ) -> Result<String, Failure> {
-        let tasks = self.tasks(several, home, &steps(several, runs))?;
+    pub(super) fn show(&self, settings: &Settings, home: &Path, tasks: &[Task]) -> String {
         let batch = Batch {
             name: &home.file_name().unwrap_or_default().to_string_lossy(),
             home,
-            current_dir: &several.settings.current_dir,
+            current_dir: &settings.current_dir,
             cluster: &self.cluster,
             number: 0,
             tasks: tasks.iter().collect(),
         };
         let mut shown = String::new();
-        for JobFile { path, text } in self.scheduler(several.settings).files(&batch) {
+        for JobFile { path, text } in self.scheduler(settings).files(&batch) {
             let _ = writeln!(shown, "# {}\n{text}", names::text_of_path(&path));
         }
-        Ok(shown)
+        shown
     }
 
-    /// Submits runs that have not finished, and waits until they have ended.
+    /// Submits tasks that have not finished, and waits until they have ended.
     pub(super) fn run(
         &self,
-        several: &Several<'_>,
+        Here { settings, terminal, session }: Here<'_>,
         home: &Path,
-        runs: &[Keyed],
+        tasks: Vec<Task>,
     ) -> Result<Ended, Failure> {
-        let Several { settings, terminal, session, .. } = several;
-        if runs.is_empty() {
+        if tasks.is_empty() {
             return Ok(Ended::All(BTreeMap::new()));
         }
-        let steps = steps(several, runs);
-        let tasks = self.tasks(several, home, &steps)?;
         let names: BTreeSet<String> = tasks.iter().map(|task| task.name.clone()).collect();
-        write_work(several, home, &steps, runs).map_err(Failure::usage)?;
         let scheduler = self.scheduler(settings);
         let mut jobs = self.jobs(settings, home, tasks);
         let note = |text: &str| terminal.note(text);
@@ -124,7 +117,7 @@ impl Elsewhere {
         terminal.note(&format!("{} submitted to {on}{before}", text::count(n, "task")));
         if self.detach && scheduler.outlives() {
             terminal.note(&format!(
-                "`alpaca-run jobs {place}` shows them; the same command without `--detach`, or \
+                "`alpaca-run jobs show {place}` lists them; the same command without `--detach`, or \
                  `alpaca-run jobs resume {place}`, waits for the result"
             ));
             return Ok(Ended::Submitted);
@@ -143,39 +136,28 @@ impl Elsewhere {
         schedulers::of(&self.cluster, settings.threads, settings.hq.clone())
     }
 
-    /// The command lines of tasks.
-    fn tasks(
+    /// The command line of a task, with more options of `jobs run`.
+    pub(super) fn command(
         &self,
-        several: &Several<'_>,
+        settings: &Settings,
         home: &Path,
-        steps: &[Step],
-    ) -> Result<Vec<Task>, Failure> {
-        let settings = several.settings;
+        task: &str,
+        more: &[String],
+    ) -> Result<Vec<String>, Failure> {
         let program = std::env::current_exe().map_err(Failure::usage)?;
-        let before = [word(&program)?, "jobs".to_owned(), "run".to_owned(), word(home)?];
-        let mut after = vec!["--threads".to_owned(), self.cluster.cpus.to_string()];
+        let mut words = vec![word(&program)?, "jobs".to_owned(), "run".to_owned(), word(home)?];
+        let threads = self.cluster.cpus.to_string();
+        words.extend([task.to_owned(), "--threads".to_owned(), threads]);
         if let Some(cache) = &settings.cache_folder {
-            after.extend(["--cache-dir".to_owned(), word(&settings.current_dir.join(cache))?]);
+            words.extend(["--cache-dir".to_owned(), word(&settings.current_dir.join(cache))?]);
         }
         if settings.cache_dir.is_none() {
-            after.push("--no-cache".to_owned());
+            words.push("--no-cache".to_owned());
         }
-        for stage in &several.force {
-            after.extend(["--force".to_owned(), stage.clone()]);
-        }
+        words.extend(more.iter().cloned());
         // What has to be downloaded has been, by the command that submits.
-        after.push("--offline".to_owned());
-        let tasks = steps.iter().map(|step| {
-            let name = std::iter::once(step.name.clone());
-            Task {
-                name: step.name.clone(),
-                needs: step.needs.clone(),
-                inputs: step.inputs.clone(),
-                outputs: step.outputs.clone(),
-                command: before.iter().cloned().chain(name).chain(after.iter().cloned()).collect(),
-            }
-        });
-        Ok(tasks.collect())
+        words.push("--offline".to_owned());
+        Ok(words)
     }
 
     /// What was submitted before, and these tasks.
@@ -196,43 +178,6 @@ impl Elsewhere {
             submissions,
         }
     }
-}
-
-/// Writes what the tasks compute.
-fn write_work(
-    several: &Several<'_>,
-    home: &Path,
-    steps: &[Step],
-    runs: &[Keyed],
-) -> Result<(), fs::FileError> {
-    let earlier = Work::read(home).map(|work| work.tasks).unwrap_or_default();
-    let mut tasks = earlier;
-    for step in steps {
-        let (one, keyed) = &runs[step.run];
-        let last = step.stage.as_deref();
-        let (stages, keys) = keyed.stages_for(last);
-        let (settings, is_whole) = (one.settings.clone(), last.is_none());
-        tasks.insert(step.name.clone(), TaskWork::Run { settings, stages, is_whole, keys });
-    }
-    let input = several.loaded.input();
-    let current_dir = &several.settings.current_dir;
-    Work {
-        program: program::identity(),
-        file: input.file.clone(),
-        folder: fs::normalise(&current_dir.join(&input.folder)),
-        overrides: input.overrides.clone(),
-        current_dir: input.current_dir.clone(),
-        tasks,
-    }
-    .write(home)
-}
-
-/// The tasks of runs: stages that several have in common, and the runs.
-fn steps(several: &Several<'_>, runs: &[Keyed]) -> Vec<Step> {
-    let keyed: Vec<KeyedRun> = runs.iter().map(|(_, keyed)| keyed.clone()).collect();
-    // Without a cache, a run cannot reuse a stage of another one.
-    let caches = several.session.caches.stages.is_some() && several.force.is_empty();
-    graph::of_runs(&keyed, |key| !caches || several.session.has_result(key))
 }
 
 /// The caches of a session that other processes use, too.
@@ -318,8 +263,7 @@ fn interrupted(place: &str, goes_on: bool) -> Failure {
 
 /// Removes the runs that only trained stages for others; their results are in the cache.
 pub(super) fn discard_stages(home: &Path) -> Result<(), fs::FileError> {
-    let stages = home.join(jobs::FOLDER).join(STAGES);
-    if stages.exists() { fs::remove_dir_all(&stages) } else { Ok(()) }
+    fs::remove_dir_all(&home.join(jobs::FOLDER).join(STAGES))
 }
 
 /// The directory of a command's results as an absolute path.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::elsewhere::{self, Elsewhere, Ended, Keyed, absolute};
+use super::elsewhere::{self, Elsewhere, Ended, absolute};
 use super::run::failure;
+use super::run_tasks::{self, Keyed};
 use super::sessions::{session, shared};
 use super::several::{OneOf, RunList, Several, is_finished};
 use super::{Fetching, pipeline_directory, stages_of};
@@ -35,7 +36,7 @@ pub(in crate::cli) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let loaded = super::load(&arguments.run.pipeline, settings)?;
-    let elsewhere = Elsewhere::of(&arguments.cluster, &loaded, settings)?;
+    let elsewhere = Elsewhere::of(&arguments.cluster, loaded.cluster.clone(), settings)?;
     Fetching::IfMissing(terminal).fetch(&loaded, settings, None)?;
     let of = folds_of(arguments, loaded.spec.dataset.split.folds);
     let stages = stages_of(&loaded.spec, &arguments.run.stages)?;
@@ -111,7 +112,9 @@ fn show(
     runs: &[Keyed],
 ) -> Result<String, Failure> {
     match elsewhere {
-        Some(elsewhere) => elsewhere.show(several, &absolute(several.settings, home), runs),
+        Some(elsewhere) => {
+            run_tasks::show(elsewhere, several, &absolute(several.settings, home), runs)
+        }
         None => Ok(runs.iter().flat_map(|(one, _)| [one.name.as_str(), "\n"]).collect()),
     }
 }
@@ -151,7 +154,7 @@ fn all(
     }
     if let Some(elsewhere) = elsewhere {
         let home = absolute(several.settings, home);
-        return match elsewhere.run(several, &home, &open)? {
+        return match run_tasks::run(elsewhere, several, &home, &open)? {
             Ended::Submitted => Ok(false),
             Ended::All(outcomes) => elsewhere::failure_of(&home, &outcomes).map_or(Ok(true), Err),
         };

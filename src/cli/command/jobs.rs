@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::elsewhere::{STAGES, hold, refused};
-use super::json_text;
+use super::elsewhere::{Here, STAGES, hold, refused};
 use super::run::failure;
 use super::sessions::{session, shared};
 use super::several::{OneOf, Several, is_finished};
+use super::{json_text, on_threads, shard};
 use crate::base::cancel::Cancel;
 use crate::base::clock;
 use crate::base::fs;
@@ -21,11 +21,12 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
 use crate::cluster::jobs::{self, Jobs};
 use crate::cluster::outcome::{self, TaskFailure, TaskOutcome};
 use crate::cluster::scheduler::TaskState;
 use crate::cluster::schedulers;
-use crate::cluster::work::{TaskWork, Work};
+use crate::cluster::work::{RunWork, TaskWork, Work, WrittenPipeline};
 use crate::exec::plan::program;
 use crate::pipeline::load::{self, PipelineInput};
 use crate::run_dir::{layout, lock};
@@ -195,6 +196,11 @@ fn one(
         Err(failed @ Failure::Other { exit: Exit::Interrupted, .. }) => return Err(failed),
         Err(failed) => (Some(failure_in_words(&failed)), Err(failed)),
     };
+    let has_finished = || outcome::read(&home, task).is_some_and(|o| o.failure.is_none());
+    if failure.is_some() && has_finished() {
+        // Of two processes with the task, the other one finished it.
+        return exit;
+    }
     let machine = settings.machine.clone();
     let outcome = TaskOutcome { failure, machine, began, ended: clock::now() };
     outcome::write(&home, task, &outcome).map_err(Failure::usage)?;
@@ -226,24 +232,45 @@ fn perform(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let work = Work::read(home).map_err(Failure::usage)?;
-    let Some(TaskWork::Run { settings: values, stages, is_whole, keys }) =
-        work.tasks.get(&arguments.task)
-    else {
-        let shown = names::text_of_path(home);
-        return Err(Failure::usage(anyhow::anyhow!("`{shown}` has no task `{}`", arguments.task)));
-    };
     if work.program != program::identity() {
         return Err(other_program(&work.program));
     }
+    match (work.tasks.get(&arguments.task), &work.pipeline) {
+        (Some(TaskWork::Run(run)), Some(pipeline)) => {
+            one_run(run, pipeline, arguments, settings, terminal)
+        }
+        (Some(TaskWork::Shards { model, shards }), _) => {
+            let session = session(settings, settings.current_dir.clone());
+            signals::listen(&session.cancel);
+            let _shown = ShownWork::watch(terminal, &session.tally);
+            let here = Here { settings, terminal, session: &session };
+            on_threads(settings, || shard::perform(model, shards, home, here))?
+        }
+        _ => {
+            let shown = names::text_of_path(home);
+            Err(Failure::usage(anyhow::anyhow!("`{shown}` has no task `{}`", arguments.task)))
+        }
+    }
+}
+
+/// Runs a task that is a run, or a stage of one.
+fn one_run(
+    RunWork { settings: values, stages, is_whole, keys }: &RunWork,
+    pipeline: &WrittenPipeline,
+    arguments: &OneTaskArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = &super::elsewhere::absolute(settings, &arguments.directory);
     let input = PipelineInput {
-        file: work.file.clone(),
-        folder: work.folder.clone(),
-        overrides: work.overrides.clone(),
-        current_dir: work.current_dir.clone(),
+        file: pipeline.file.clone(),
+        folder: pipeline.folder.clone(),
+        overrides: pipeline.overrides.clone(),
+        current_dir: pipeline.current_dir.clone(),
     };
     let text = fs::read_text(&home.join(layout::PIPELINE)).map_err(Failure::usage)?;
     let loaded = load::from_text(&text, &input).map_err(Failure::Rejected)?;
-    let mut session = session(settings, work.folder.clone());
+    let mut session = session(settings, pipeline.folder.clone());
     session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
     signals::listen(&session.cancel);
     let cancel = session.cancel.clone();
@@ -252,10 +279,7 @@ fn perform(
     }
     let mut several = Several::new(settings, terminal, session, loaded);
     several.force.clone_from(&arguments.force);
-    let place = match is_whole {
-        true => home.to_path_buf(),
-        false => home.join(jobs::FOLDER).join(STAGES),
-    };
+    let place = if *is_whole { home.clone() } else { home.join(jobs::FOLDER).join(STAGES) };
     fs::create_dir_all(&place).map_err(Failure::usage)?;
     let one = OneOf {
         name: arguments.task.clone(),

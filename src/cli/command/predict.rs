@@ -1,6 +1,6 @@
 //! `alpaca-run predict RUN|MODEL.onnx IMAGE…`, and `alpaca-run predict --base NETWORK IMAGE…`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use super::answers::{Format, Kind, Names, Said};
@@ -17,7 +17,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
-use crate::exec::ask::image_files;
+use crate::exec::ask::image_files::{self, ImageFile};
 use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
 use crate::exec::prepare::network;
@@ -69,7 +69,8 @@ fn of_run(
         });
     }
     check_order(run, images)?;
-    let files = image_files::images(images).map_err(Failure::usage)?;
+    let files =
+        image_files::images(images, settings.cache_dir.as_deref()).map_err(Failure::usage)?;
     if run.extension().is_some_and(|end| end == "safetensors") {
         let shown = names::text_of_path(run);
         let error = anyhow::anyhow!("`{shown}` is a weights file, not a run or an exported file");
@@ -199,7 +200,7 @@ fn best_thresholds(run: &Path, runs: &Runs, which: FromWeights) -> Result<Vec<f6
 /// Classifies images with an exported file.
 fn of_file(
     file: &Path,
-    files: &[PathBuf],
+    files: &[ImageFile],
     arguments: &PredictArguments,
     settings: &Settings,
     terminal: &Terminal,
@@ -240,7 +241,8 @@ fn of_base(
             hints: vec!["pass `imagenet`, or a file that includes the classifier".to_owned()],
         });
     }
-    let files = image_files::images(&arguments.paths).map_err(Failure::usage)?;
+    let files = image_files::images(&arguments.paths, settings.cache_dir.as_deref())
+        .map_err(Failure::usage)?;
     let loaded = pipeline(base, arguments, settings)?;
     if let Some(file) = published(&loaded.spec.model) {
         downloads::bring(&file, settings, terminal)?;
@@ -259,7 +261,7 @@ fn of_base(
 
 fn ask(
     mut predictor: Predictor,
-    files: &[PathBuf],
+    files: &[ImageFile],
     said: &Said,
     arguments: &PredictArguments,
     terminal: &Terminal,

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::arms::Arms;
-use super::elsewhere::{self, Elsewhere, Ended, Keyed, absolute};
+use super::elsewhere::{self, Elsewhere, Ended, absolute};
 use super::run::failure;
+use super::run_tasks::{self, Keyed};
 use super::sessions::{session, shared};
 use super::several::{OneOf, RunList, Several, is_finished};
 use super::{Fetching, load, pipeline_directory};
@@ -41,7 +42,7 @@ pub(in crate::cli) fn run(
     let loaded = load(&arguments.pipeline, settings)?;
     let Some(arms) = Arms::of(&loaded) else { return Err(nothing_to_vary(arguments)) };
     check_overrides(&loaded)?;
-    let elsewhere = Elsewhere::of(&arguments.cluster, &loaded, settings)?;
+    let elsewhere = Elsewhere::of(&arguments.cluster, loaded.cluster.clone(), settings)?;
     arms.check(&loaded, settings, Fetching::IfMissing(terminal))?;
     let mut session = session(settings, pipeline_directory(&arguments.pipeline, settings));
     session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
@@ -180,7 +181,7 @@ impl Sweep<'_> {
     fn show(&self, arms: &Arms, home: &Path, first: &[Keyed]) -> Result<String, Failure> {
         match &self.elsewhere {
             None => Ok(sweep::render_arms(&arms.sweep, &arms.trials)),
-            Some(elsewhere) => elsewhere.show(&self.several, home, first),
+            Some(elsewhere) => run_tasks::show(elsewhere, &self.several, home, first),
         }
     }
 
@@ -256,7 +257,8 @@ impl Sweep<'_> {
         };
         let runs: Vec<Keyed> = open.iter().map(|(_, run)| (*run).clone()).collect();
         let home = absolute(self.several.settings, home);
-        let Ended::All(mut outcomes) = elsewhere.run(&self.several, &home, &runs)? else {
+        let Ended::All(mut outcomes) = run_tasks::run(elsewhere, &self.several, &home, &runs)?
+        else {
             return Ok(false);
         };
         for (task, _) in open {

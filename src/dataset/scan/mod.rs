@@ -105,6 +105,15 @@ fn unite_for_folds(listing: &mut Listing) {
     }
 }
 
+/// The files of a pattern such as `t-{000..099}.tar` or `t-*.tar`, in its order, and the directory
+/// that they are all in.
+///
+/// # Errors
+/// When it is not a pattern, has too many files, or none.
+pub fn files_of_pattern(pattern: &Path) -> Result<(Vec<PathBuf>, PathBuf), String> {
+    Ok((pattern::expand(pattern)?, pattern::base(pattern)))
+}
+
 /// Lists images to evaluate, which may be of a single class: a directory with one subdirectory per
 /// class, an archive of such a directory or one inside of an archive (`photos.zip/test`), shards, or
 /// a table with the columns of `source`. Its paths are below its own directory, or below the root of

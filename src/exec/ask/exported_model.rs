@@ -1,13 +1,12 @@
 //! Classifies images with an exported ONNX file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use super::image_files;
-use super::image_files::Answer;
+use super::image_files::{Answer, ImageFile};
 use crate::dataset::decode::RgbImage;
 use crate::dataset::examine::Sample;
 use crate::dataset::loader;
@@ -47,7 +46,7 @@ impl FileClassifier {
         Ok(self.answer(&image)?)
     }
 
-    pub(crate) fn answers(&self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+    pub(crate) fn answers(&self, files: &[ImageFile]) -> Result<Vec<Answer>, RunError> {
         files
             .par_iter()
             .map(|file| match image_files::image(file, self.exported.alpha, |image| image) {

@@ -1,10 +1,12 @@
 //! Image files outside of a dataset.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::base::fs::{self, FileError};
 use crate::base::names;
-use crate::dataset::decode::{self, RgbImage};
+use crate::dataset::archive::{self, Archive, ArchiveError};
+use crate::dataset::decode::{self, DecodeError, RgbImage};
 use crate::dataset::system;
 use crate::spec::Alpha;
 
@@ -14,9 +16,45 @@ const STANDARD_INPUT: &str = "-";
 /// The probability of each class or the one number, or why the file cannot be read as an image.
 pub type Answer = Result<Vec<f64>, String>;
 
+/// An image outside of a dataset.
+#[derive(Clone, Debug)]
+pub enum ImageFile {
+    /// A file, or standard input.
+    File(PathBuf),
+    /// A file in an archive.
+    Member {
+        /// The archive.
+        archive: Arc<Archive>,
+        /// The number of its member.
+        number: u32,
+        /// The path of the archive, and the name in it.
+        path: PathBuf,
+    },
+}
+
+impl ImageFile {
+    /// Its path for messages and tables.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Member { path, .. } => path,
+        }
+    }
+
+    fn read(&self) -> Result<Vec<u8>, DecodeError> {
+        match self {
+            Self::File(path) if path == Path::new(STANDARD_INPUT) => decode::read_standard_input(),
+            Self::File(path) => decode::read_file(path),
+            Self::Member { archive, number, .. } => archive.read(*number),
+        }
+    }
+}
+
 /// Paths without readable images.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageFilesError {
+    /// An archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A directory cannot be listed.
     #[error(transparent)]
     File(#[from] FileError),
@@ -25,12 +63,13 @@ pub enum ImageFilesError {
     Empty(PathBuf),
 }
 
-/// The given files, and all images below the given directories, by file name or content. Hidden
-/// files and files of operating systems are ignored.
+/// The given files, and all images below the given directories and in the given archives, by file
+/// name or content. Hidden files and files of operating systems are ignored. Archives that are
+/// compressed as a whole are unpacked in the cache at `cache`.
 ///
 /// # Errors
-/// When a directory cannot be listed or contains no images.
-pub fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>, ImageFilesError> {
+/// When a directory or an archive cannot be listed or contains no images.
+pub fn images(named: &[PathBuf], cache: Option<&Path>) -> Result<Vec<ImageFile>, ImageFilesError> {
     let mut files = vec![];
     for path in named {
         if path.is_dir() {
@@ -43,12 +82,41 @@ pub fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>, ImageFilesError> {
             if images.is_empty() {
                 return Err(ImageFilesError::Empty(path.clone()));
             }
-            files.extend(images);
+            files.extend(images.into_iter().map(ImageFile::File));
+        } else if path.is_file() && archive::is_archive(path) {
+            files.extend(of_archive(path, cache)?);
         } else {
-            files.push(path.clone());
+            files.push(ImageFile::File(path.clone()));
         }
     }
     Ok(files)
+}
+
+/// The images in an archive, in the order of their members. Their paths begin with that of the
+/// archive.
+///
+/// # Errors
+/// When it cannot be read or contains no images.
+pub fn of_archive(path: &Path, cache: Option<&Path>) -> Result<Vec<ImageFile>, ImageFilesError> {
+    let opened = archive::open(path, cache)?;
+    let mut members: Vec<(u32, &str)> = opened
+        .names
+        .iter()
+        .filter_map(|(name, number)| Some(((*number)?, name.as_str())))
+        .filter(|(_, name)| {
+            decode::has_image_name(name) && !Path::new(name).iter().any(system::is_passed_over)
+        })
+        .collect();
+    members.sort_unstable();
+    if members.is_empty() {
+        return Err(ImageFilesError::Empty(path.to_path_buf()));
+    }
+    let archive = Arc::new(opened.archive);
+    let images = members.into_iter().map(|(number, name)| {
+        let path = path.join(names::path_of(name));
+        ImageFile::Member { archive: Arc::clone(&archive), number, path }
+    });
+    Ok(images.collect())
 }
 
 /// Whether a file is an image by its name, or else by its content.
@@ -62,16 +130,11 @@ fn is_image(file: &Path) -> bool {
 
 /// Decodes the upright image in a file, and passes it to `then`. Errors are sentences for the user.
 pub(crate) fn image<T>(
-    file: &Path,
+    file: &ImageFile,
     alpha: Alpha,
     then: impl FnOnce(RgbImage) -> T,
 ) -> Result<T, String> {
-    let bytes = if file == Path::new(STANDARD_INPUT) {
-        decode::read_standard_input()
-    } else {
-        decode::read_file(file)
-    };
-    let bytes = bytes.map_err(|error| error.to_string())?;
-    let decoded = decode::decode_then(&file.to_string_lossy(), &bytes, alpha, then);
+    let bytes = file.read().map_err(|error| error.to_string())?;
+    let decoded = decode::decode_then(&file.path().to_string_lossy(), &bytes, alpha, then);
     decoded.map_err(|error| error.to_string())
 }

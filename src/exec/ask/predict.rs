@@ -1,12 +1,12 @@
 //! Classifies images outside of a dataset.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::ensemble::{self, Ensemble, Member};
 use super::exported_model::FileClassifier;
-use super::image_files::{self, Answer};
+use super::image_files::{self, Answer, ImageFile};
 use super::trained::Trained;
 use super::views;
 use crate::base::batch::Batch;
@@ -119,8 +119,8 @@ impl Predictor {
     /// When an engine or `tell` fails.
     pub fn predict<E: From<RunError>>(
         &mut self,
-        files: &[PathBuf],
-        mut tell: impl FnMut(&PathBuf, Answer) -> Result<(), E>,
+        files: &[ImageFile],
+        mut tell: impl FnMut(&Path, Answer) -> Result<(), E>,
     ) -> Result<(), E> {
         for files in files.chunks(BATCH) {
             let answers = match &mut self.0 {
@@ -129,7 +129,7 @@ impl Predictor {
                 Classifier::Ensemble(members) => of_members(members, files)?,
             };
             for (file, answer) in files.iter().zip(answers) {
-                tell(file, answer)?;
+                tell(file.path(), answer)?;
             }
         }
         Ok(())
@@ -137,7 +137,10 @@ impl Predictor {
 }
 
 /// The mean answers of several networks. A file that cannot be read has no answer of any.
-fn of_members(members: &mut [EnsembleMember], files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+fn of_members(
+    members: &mut [EnsembleMember],
+    files: &[ImageFile],
+) -> Result<Vec<Answer>, RunError> {
     let mut all: Vec<Vec<Answer>> = vec![vec![]; files.len()];
     for EnsembleMember { network, places } in members {
         for (answers, answer) in all.iter_mut().zip(network.answers(files)?) {
@@ -204,7 +207,7 @@ impl TrainedClassifier {
         Ok(views::outputs(&mut self.inference, &batch, self.readout, self.views)?)
     }
 
-    fn answers(&mut self, files: &[PathBuf]) -> Result<Vec<Answer>, RunError> {
+    fn answers(&mut self, files: &[ImageFile]) -> Result<Vec<Answer>, RunError> {
         let pixels: Vec<Result<Vec<f32>, String>> = files
             .par_iter()
             .map_init(

@@ -1,0 +1,191 @@
+//! `alpaca-run shard predict|evaluate MODEL`: one output for each shard of a large dataset, and all of
+//! them as one.
+
+mod merge;
+mod model;
+mod one;
+mod record;
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use self::record::Record;
+use super::elsewhere::{self, Elsewhere, Ended, Here, absolute};
+use super::on_threads;
+use super::sessions::{open, session};
+use crate::base::fs;
+use crate::base::names;
+use crate::base::text;
+use crate::cli::args::{ShardAction, ShardArguments};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::signals;
+use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
+use crate::cluster::graph::Task;
+use crate::cluster::work::{ShardFile, ShardModel, ShardWork, TaskWork, Work};
+use crate::dataset::scan;
+use crate::exec::plan::program;
+use crate::exec::run::session::Session;
+use crate::pipeline::cluster::ClusterValues;
+
+pub(super) use one::perform;
+
+/// Applies a model to all shards, and merges the results.
+pub(in crate::cli) fn run(
+    arguments: &ShardArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let (work, job) = match &arguments.action {
+        ShardAction::Predict(job) => (ShardWork::Predict, job),
+        ShardAction::Evaluate(job) => (ShardWork::Evaluate, job),
+    };
+    let elsewhere = Elsewhere::of(&job.cluster, ClusterValues::default(), settings)?;
+    let model = model::of(work, job, settings)?;
+    let shards = shards(&job.shards, settings)?;
+    let home = absolute(settings, &job.out);
+    let session = session(settings, settings.current_dir.clone());
+    signals::listen(&session.cancel);
+    let groups: Vec<&[ShardFile]> = shards.chunks(job.group).collect();
+    let is_open = |group: &&&[ShardFile]| {
+        group.iter().any(|shard| Record::found(&home, &model, shard).is_none())
+    };
+    let open: Vec<&[ShardFile]> = groups.iter().filter(is_open).copied().collect();
+    if open.len() < groups.len() && !job.dry_run {
+        let n = groups.len() - open.len();
+        terminal
+            .note(&format!("{n} of {} had finished before", text::count(groups.len(), "group")));
+    }
+    let here = Here { settings, terminal, session: &session };
+    if let Some(elsewhere) = &elsewhere {
+        let tasks = tasks(elsewhere, settings, &home, &open)?;
+        if job.dry_run {
+            terminal.result(&elsewhere.show(settings, &home, &tasks)).map_err(Failure::usage)?;
+            return Ok(Exit::Done);
+        }
+        write_work(&home, &model, &open).map_err(Failure::usage)?;
+        let _shown = ShownWork::watch(terminal, &session.tally);
+        match elsewhere.run(here, &home, tasks)? {
+            Ended::Submitted => return Ok(Exit::Done),
+            Ended::All(outcomes) => {
+                if let Some(failure) = elsewhere::failure_of(&home, &outcomes) {
+                    return Err(failure);
+                }
+            }
+        }
+    } else if job.dry_run {
+        let names = shards.iter().flat_map(|shard| [shard.name.as_str(), "\n"]);
+        terminal.result(&names.collect::<String>()).map_err(Failure::usage)?;
+        return Ok(Exit::Done);
+    } else {
+        let _shown = ShownWork::watch(terminal, &session.tally);
+        let all: Vec<ShardFile> = open.concat();
+        on_threads(settings, || perform(&model, &all, &home, here))??;
+    }
+    merge::write(&home, &model, &shards, job, terminal)
+}
+
+/// The name of the task of a group.
+fn name(group: &[ShardFile]) -> String {
+    let first = group.first().map_or("", |shard| shard.name.as_str());
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let more = if group.len() > 1 { format!("-and-{}", group.len() - 1) } else { String::new() };
+    format!("{}{more}", first.chars().map(plain).collect::<String>())
+}
+
+fn tasks(
+    elsewhere: &Elsewhere,
+    settings: &Settings,
+    home: &Path,
+    groups: &[&[ShardFile]],
+) -> Result<Vec<Task>, Failure> {
+    let tasks = groups.iter().map(|group| {
+        let name = name(group);
+        let command = elsewhere.command(settings, home, &name, &[])?;
+        Ok(Task { name, needs: vec![], inputs: vec![], outputs: vec![], command })
+    });
+    tasks.collect()
+}
+
+/// Writes what the tasks compute.
+fn write_work(
+    home: &Path,
+    model: &ShardModel,
+    groups: &[&[ShardFile]],
+) -> Result<(), fs::FileError> {
+    let tasks = groups.iter().map(|group| {
+        let (model, shards) = (model.clone(), group.to_vec());
+        (name(group), TaskWork::Shards { model, shards })
+    });
+    Work { program: program::identity(), pipeline: None, tasks: tasks.collect() }.write(home)
+}
+
+/// The shards of a pattern.
+fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure> {
+    let shown = names::text_of_path(pattern);
+    let (files, base) = scan::files_of_pattern(pattern)
+        .map_err(|why| Failure::usage(anyhow::anyhow!("`{shown}`: {why}")))?;
+    if is_url(&shown) {
+        return in_store(&files, &base, settings);
+    }
+    files
+        .into_iter()
+        .map(|file| {
+            let (bytes, modified) = fs::size_and_time(&file).map_err(Failure::usage)?;
+            let name = file.strip_prefix(&base).unwrap_or(&file);
+            let place = absolute(settings, &file);
+            Ok(ShardFile {
+                place: utf8(&place)?,
+                name: utf8(name)?,
+                bytes,
+                modified: modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos(),
+            })
+        })
+        .collect()
+}
+
+/// Whether a path is the URL of an object.
+fn is_url(path: &str) -> bool {
+    path.contains(":/") && !Path::new(path).is_absolute()
+}
+
+/// The shards in an object store.
+fn in_store(
+    files: &[PathBuf],
+    base: &Path,
+    settings: &Settings,
+) -> Result<Vec<ShardFile>, Failure> {
+    let folder = utf8(base)?;
+    let store = open(&folder, settings)?;
+    let failed = |error| {
+        Failure::usage(anyhow::Error::new(error).context(format!("`{folder}` cannot be listed")))
+    };
+    let entries = store.list("").map_err(failed)?;
+    let found = files.iter().map(|file| {
+        let name = utf8(file.strip_prefix(base).unwrap_or(file))?;
+        let entry = entries.iter().find(|entry| entry.name == name).ok_or_else(|| {
+            Failure::usage(anyhow::anyhow!("there is no object `{}`", names::text_of_path(file)))
+        })?;
+        let modified = entry.written.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Ok(ShardFile { place: utf8(file)?, name, bytes: entry.bytes, modified })
+    });
+    found.collect()
+}
+
+fn utf8(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        let shown = names::text_of_path(path);
+        Failure::usage(anyhow::anyhow!("`{shown}` is not UTF-8"))
+    })
+}
+
+/// Stops if somebody asked for it. What is finished stays.
+fn check(session: &Session) -> Result<(), Failure> {
+    if !session.cancel.is_set() {
+        return Ok(());
+    }
+    let hint = "start the same command again: finished shards are not read again";
+    let error = Failure::usage_with(anyhow::anyhow!("interrupted"), vec![hint.to_owned()]);
+    Err(error.with_exit(Exit::Interrupted))
+}

@@ -1,0 +1,181 @@
+//! Applies a model to shards, one after the other.
+
+use std::path::{Path, PathBuf};
+
+use super::record::{Counts, Record};
+use super::{check, is_url, model};
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::base::names;
+use crate::cli::args::EnsembleArguments;
+use crate::cli::command::answers::{Format, Kind, Names, Said};
+use crate::cli::command::elsewhere::Here;
+use crate::cli::command::members::Runs;
+use crate::cli::command::sessions::open;
+use crate::cli::exit::Failure;
+use crate::cluster::work::{ShardFile, ShardModel, ShardWork};
+use crate::dataset::pixels::PixelRoom;
+use crate::exec::ask::evaluate::{self, EvaluationImages, ReadOptions};
+use crate::exec::ask::image_files;
+use crate::exec::ask::predict::Predictor;
+use crate::exec::error::RunError;
+use crate::exec::prepare::overlap::RunImages;
+use crate::metrics::several;
+use crate::run_dir::measured;
+use crate::spec::{FromWeights, OnBadImage, TargetSpec};
+
+/// Memory for the pixels of a shard, in bytes. They are read once.
+const PIXELS: u64 = 64 << 20;
+
+/// A model that is ready.
+enum Ready {
+    Predicts(Box<Predictor>, Box<Said>),
+    Evaluates(Box<Runs>, RunImages),
+}
+
+/// Applies a model to shards that have no output yet.
+pub(in crate::cli::command) fn perform(
+    model: &ShardModel,
+    shards: &[ShardFile],
+    home: &Path,
+    here: Here<'_>,
+) -> Result<(), Failure> {
+    let open: Vec<&ShardFile> =
+        shards.iter().filter(|shard| Record::found(home, model, shard).is_none()).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let mut ready = ready(model, here)?;
+    let counting = here.session.tally.begin("reading", "shards", open.len());
+    for shard in open {
+        check(here.session)?;
+        one(&mut ready, model, shard, home, here).map_err(|failed| about(failed, shard))?;
+        here.session.tally.add();
+    }
+    drop(counting);
+    Ok(())
+}
+
+/// Applies a model to a shard.
+fn one(
+    ready: &mut Ready,
+    model: &ShardModel,
+    shard: &ShardFile,
+    home: &Path,
+    here: Here<'_>,
+) -> Result<(), Failure> {
+    let fetched = fetched(shard, here)?;
+    let path = fetched.as_ref().map_or(Path::new(&shard.place), |file| file.path());
+    let digest = Digest::of_file(path).map_err(Failure::usage)?;
+    let (content, counts) = match ready {
+        Ready::Predicts(predictor, said) => predict(predictor, said, shard, path, here)?,
+        Ready::Evaluates(runs, seen) => evaluate(runs, seen, model, path, here)?,
+    };
+    Record::write(home, model, (shard, digest), &content, counts).map_err(Failure::usage)
+}
+
+/// A file with the content of a shard that is an object.
+fn fetched(shard: &ShardFile, here: Here<'_>) -> Result<Option<tempfile::NamedTempFile>, Failure> {
+    if !is_url(&shard.place) {
+        return Ok(None);
+    }
+    let (folder, name) = shard.place.rsplit_once('/').unwrap_or(("", &shard.place));
+    let store = open(folder, here.settings)?;
+    let found = store.get(name).map_err(|error| Failure::usage(anyhow::Error::new(error)))?;
+    let bytes = found
+        .ok_or_else(|| Failure::usage(anyhow::anyhow!("there is no object `{}`", shard.place)))?;
+    let mut file = tempfile::Builder::new().suffix(".tar").tempfile().map_err(Failure::usage)?;
+    std::io::Write::write_all(&mut file, &bytes).map_err(Failure::usage)?;
+    Ok(Some(file))
+}
+
+fn ready(model: &ShardModel, here: Here<'_>) -> Result<Ready, Failure> {
+    let ShardModel { work, model: path, .. } = model;
+    let said = |classes: Vec<String>, target| {
+        let kind = match target {
+            TargetSpec::Class => Kind::One(1),
+            TargetSpec::Classes => Kind::Several(vec![several::THRESHOLD; classes.len()]),
+            TargetSpec::Number => Kind::Number,
+        };
+        Box::new(Said { format: Format::Csv, names: Names::OfRun(classes), kind, thresholds: None })
+    };
+    if model::is_file(path) {
+        let (predictor, classes, target) = Predictor::of_file(path).map_err(|error| {
+            let hints = error.hints();
+            Failure::usage_with(error, hints)
+        })?;
+        return Ok(Ready::Predicts(Box::new(predictor), said(classes, target)));
+    }
+    let none = EnsembleArguments::default();
+    let runs = Runs::open(path, &none, FromWeights::Best, &[], here.settings)?;
+    Ok(match work {
+        ShardWork::Predict => {
+            let predictor = Predictor::of_ensemble(&runs.ensemble).map_err(RunError::from)?;
+            let classes = runs.ensemble.classes().to_vec();
+            Ready::Predicts(Box::new(predictor), said(classes, runs.ensemble.target()))
+        }
+        ShardWork::Evaluate => {
+            let seen = RunImages::of_runs(&runs.directories).map_err(Failure::usage)?;
+            Ready::Evaluates(Box::new(runs), seen)
+        }
+    })
+}
+
+/// The predictions for a shard as a table. Paths begin with the name of the shard.
+fn predict(
+    predictor: &mut Predictor,
+    said: &Said,
+    shard: &ShardFile,
+    path: &Path,
+    here: Here<'_>,
+) -> Result<(Vec<u8>, Counts), Failure> {
+    let cache = here.settings.cache_dir.as_deref();
+    let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
+    let mut text = said.head();
+    let mut counts = Counts::default();
+    predictor.predict(&files, |file, answer| {
+        counts.images += 1;
+        counts.bad += usize::from(answer.is_err());
+        let below = file.strip_prefix(path).unwrap_or(file);
+        text.push_str(&said.about(&PathBuf::from(&shard.name).join(below), &answer));
+        Ok::<(), Failure>(())
+    })?;
+    Ok((text.into_bytes(), counts))
+}
+
+/// The predictions for the labeled images of a shard as a table.
+fn evaluate(
+    runs: &Runs,
+    seen: &RunImages,
+    model: &ShardModel,
+    path: &Path,
+    here: Here<'_>,
+) -> Result<(Vec<u8>, Counts), Failure> {
+    let first = runs.ensemble.first();
+    let rules = if model.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
+    let room = PixelRoom { memory: PIXELS, disk: 0, root: None };
+    let quiet = crate::base::tally::Tally::default();
+    let options = ReadOptions { room: &room, tally: &quiet };
+    let classes = &first.trained.classes;
+    let images = EvaluationImages::in_folder(path, classes, &first.spec, rules, options, seen)?;
+    let threads = here.settings.threads;
+    let predictions = runs.ensemble.predictions(&images, &room, threads)?;
+    let rows = evaluate::rows(&images.dataset, &predictions);
+    let counts = Counts {
+        images: rows.rows.len(),
+        bad: images.skipped().len(),
+        trained_on: images.n_trained_on,
+    };
+    let folder = tempfile::tempdir().map_err(Failure::usage)?;
+    let table = folder.path().join("predictions.csv");
+    measured::write_predictions(&table, &rows).map_err(Failure::usage)?;
+    Ok((fs::read(&table).map_err(Failure::usage)?, counts))
+}
+
+/// A failure with the shard that it is about.
+fn about(mut failed: Failure, shard: &ShardFile) -> Failure {
+    if let Failure::Other { notes, .. } = &mut failed {
+        notes.push(format!("this is about the shard `{}`", names::visible(&shard.place)));
+    }
+    failed
+}

@@ -1,0 +1,106 @@
+//! The output for one shard, and a record of what it was made of.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::base::digest::Digest;
+use crate::base::fs::{self, FileError};
+use crate::cluster::work::{ShardFile, ShardModel};
+use crate::exec::plan::program;
+
+/// What the output for a shard was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Record {
+    /// The name of the shard.
+    pub(super) name: String,
+    /// The digest of everything but the shard: program, model and options.
+    pub(super) job: Digest,
+    /// The digest of the shard.
+    pub(super) shard: Digest,
+    /// Size of the shard in bytes.
+    bytes: u64,
+    /// When the shard last changed, in nanoseconds since 1970.
+    modified: u128,
+    /// The digest of the output.
+    pub(super) output: Digest,
+    /// Number of images in the output.
+    pub(super) n_images: usize,
+    /// Number of files that are not readable images.
+    pub(super) n_bad: usize,
+    /// Number of images that the model was trained on.
+    pub(super) n_trained_on: usize,
+}
+
+/// How many images there are in an output.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) images: usize,
+    pub(super) bad: usize,
+    pub(super) trained_on: usize,
+}
+
+impl Record {
+    /// The record of a shard if its output was made by the same model of the same shard.
+    pub(super) fn found(home: &Path, model: &ShardModel, shard: &ShardFile) -> Option<Self> {
+        let text = fs::read_text(&path(home, shard, "json")).ok()?;
+        let record: Self = serde_json::from_str(&text).ok()?;
+        let is_same = record.job == job(model)
+            && (record.bytes, record.modified) == (shard.bytes, shard.modified)
+            && Digest::of_file(&output(home, shard)).is_ok_and(|digest| digest == record.output);
+        is_same.then_some(record)
+    }
+
+    /// Writes the output for a shard, and its record last.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(super) fn write(
+        home: &Path,
+        model: &ShardModel,
+        (shard, digest): (&ShardFile, Digest),
+        content: &[u8],
+        counts: Counts,
+    ) -> Result<(), FileError> {
+        let record = Self {
+            name: shard.name.clone(),
+            job: job(model),
+            shard: digest,
+            bytes: shard.bytes,
+            modified: shard.modified,
+            output: Digest::of(content),
+            n_images: counts.images,
+            n_bad: counts.bad,
+            n_trained_on: counts.trained_on,
+        };
+        let text = serde_json::to_string_pretty(&record).expect("a record is plain data");
+        for (path, bytes) in
+            [(output(home, shard), content), (path(home, shard, "json"), text.as_bytes())]
+        {
+            fs::create_dir_all(path.parent().unwrap_or(home))?;
+            // Two processes may write the same shard at once.
+            let temporary = fs::with_ending(&path, &format!("{}.partial", fs::unique()));
+            fs::write_renamed(&temporary, &path, |file| {
+                std::io::Write::write_all(file, bytes)?;
+                file.sync_all()
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The output for a shard.
+pub(super) fn output(home: &Path, shard: &ShardFile) -> PathBuf {
+    path(home, shard, "csv")
+}
+
+fn path(home: &Path, shard: &ShardFile, ending: &str) -> PathBuf {
+    home.join("shards").join(format!("{}.{ending}", shard.name))
+}
+
+/// The digest of everything but the shard that decides an output.
+pub(super) fn job(model: &ShardModel) -> Digest {
+    let ShardModel { work, digest, skip_bad, model: _ } = model;
+    Digest::of(json!([program::identity(), work, digest, skip_bad]).to_string().as_bytes())
+}

@@ -1,0 +1,137 @@
+//! Large datasets in shards: one output for each, which together are those of one process.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::pictures::{Workshop, picture};
+use crate::support::program::{Said, alpaca_run, command, done, files_below};
+use crate::support::runs::{ONE_STAGE, run};
+
+/// A workshop with a run, and `n` shards of four labeled images each.
+fn workshop(n: u32) -> Workshop {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    done(&run(&workshop, &[]));
+    for shard in 0..n {
+        let mut tar = tar::Builder::new(Vec::new());
+        for i in 0..4u32 {
+            let class = (shard + i) as usize % 2;
+            let mut png = std::io::Cursor::new(vec![]);
+            picture(class, 100 + 4 * shard + i)
+                .write_to(&mut png, image::ImageFormat::Png)
+                .unwrap();
+            for (ending, content) in
+                [("png", png.into_inner()), ("cls", ["disc", "ring"][class].as_bytes().to_vec())]
+            {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(content.len() as u64);
+                header.set_mode(0o644);
+                tar.append_data(&mut header, format!("{i:04}.{ending}"), &content[..]).unwrap();
+            }
+        }
+        let path = workshop.path(&format!("t-{shard:03}.tar"));
+        std::fs::write(path, tar.into_inner().unwrap()).unwrap();
+    }
+    workshop
+}
+
+/// The command line of a job on all shards.
+fn words(workshop: &Workshop, work: &str, out: &str, more: &[&str]) -> Vec<String> {
+    let [run, shards, out] = ["runs/small", "t-*.tar", out].map(|name| workshop.text(name));
+    let words = ["shard", work, &run, "--shards", &shards, "--out", &out, "--no-cache"];
+    words.iter().chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+fn shard(workshop: &Workshop, work: &str, out: &str, more: &[&str]) -> Said {
+    alpaca_run(&words(workshop, work, out, more))
+}
+
+/// All results but those about tasks.
+fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = files_below(folder);
+    files.retain(|(name, _)| !name.starts_with("jobs/"));
+    files
+}
+
+#[test]
+fn predictions_of_shards_are_those_of_one_process() {
+    let workshop = workshop(6);
+    done(&shard(&workshop, "predict", "alone", &[]));
+    // `predict` on all archives, whose paths are not relative to their directory.
+    let shards: Vec<String> = (0..6).map(|i| workshop.text(&format!("t-{i:03}.tar"))).collect();
+    let run = workshop.text("runs/small");
+    let mut words = vec!["predict", &run, "--csv"];
+    words.extend(shards.iter().map(String::as_str));
+    let predicted = alpaca_run(&words);
+    done(&predicted);
+    let folder = format!("{}/", workshop.path("").display().to_string().trim_end_matches('/'));
+    let merged = std::fs::read_to_string(workshop.path("alone/predictions.csv")).unwrap();
+    assert_eq!(predicted.out.replace(&folder, ""), merged);
+    assert_eq!(merged.lines().count(), 25);
+    done(&shard(&workshop, "predict", "there", &["--on", "local", "--group", "2"]));
+    let [a, b] = ["alone", "there"].map(|place| results(&workshop.path(place)));
+    assert!(a == b);
+    // Another model makes all outputs anew, and a changed shard only its own.
+    let before = std::fs::read(workshop.path("alone/shards/t-002.tar.json")).unwrap();
+    std::fs::copy(workshop.path("t-004.tar"), workshop.path("t-003.tar")).unwrap();
+    let said = shard(&workshop, "predict", "alone", &[]);
+    done(&said);
+    assert!(said.err.contains("5 of 6 groups had finished before"), "{}", said.err);
+    assert!(before == std::fs::read(workshop.path("alone/shards/t-002.tar.json")).unwrap());
+}
+
+#[test]
+fn metrics_of_shards_are_those_of_one_evaluation() {
+    let workshop = workshop(5);
+    done(&shard(&workshop, "evaluate", "merged", &["--on", "local"]));
+    let [run, shards, out] = ["runs/small", "t-*.tar", "whole"].map(|name| workshop.text(name));
+    done(&alpaca_run(&["evaluate", &run, "--data", &shards, "--out", &out]));
+    for file in ["metrics.json", "predictions.csv", "plots/confusion_matrix.svg"] {
+        let of = |place: &str| std::fs::read_to_string(workshop.path(place).join(file)).unwrap();
+        assert_eq!(of("merged"), of("whole"), "{file}");
+    }
+}
+
+#[test]
+fn shards_whose_tasks_are_killed_leave_the_same_bytes() {
+    let workshop = workshop(40);
+    done(&shard(&workshop, "predict", "alone", &[]));
+    let there = workshop.path("there");
+    let words =
+        words(&workshop, "predict", "there", &["--on", "local", "--group", "4", "--threads", "8"]);
+    let mut process = command(&words).spawn().unwrap();
+    let mut n_killed = 0;
+    while process.try_wait().unwrap().is_none() {
+        let pattern = format!("jobs run {}", there.display());
+        let killed = Command::new("pkill").args(["-KILL", "-n", "-f", &pattern]).status().unwrap();
+        n_killed += usize::from(killed.success());
+        if n_killed == 8 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(40));
+    }
+    done(&Said::of(process));
+    assert!(n_killed > 0);
+    assert!(results(&workshop.path("alone")) == results(&there));
+}
+
+#[test]
+fn what_cannot_be_sharded_is_said() {
+    let workshop = workshop(1);
+    let why = |said: &Said| {
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        said.err.clone()
+    };
+    let of = |shards: &str, run: &str| {
+        let [run, shards, out] = [run, shards, "out"].map(|name| workshop.text(name));
+        why(&alpaca_run(&["shard", "predict", &run, "--shards", &shards, "--out", &out]))
+    };
+    assert!(of("u-*.tar", "runs/small").contains("no file fits `u-*.tar`"));
+    assert!(of("u-{3..1}.tar", "runs/small").contains("is not a range"));
+    assert!(of("t-{000..001}.tar", "runs/small").contains("t-001.tar"));
+    assert!(of("t-*.tar", "runs").contains("name one of the runs in it"));
+    std::fs::write(workshop.path("t-000.tar"), b"no archive").unwrap();
+    let said = shard(&workshop, "predict", "out", &[]);
+    assert!(why(&said).contains("t-000.tar"), "{}", said.err);
+}
