@@ -2,10 +2,12 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::args::{Arguments, CacheDirArguments};
 use super::exit::Failure;
 use crate::base::fs::FileError;
+use crate::base::peers::{Alone, SharedPeers};
 use crate::fetch::HttpOptions;
 
 /// The cache directory: the requested one, or else `alpaca-run` in the cache directory of the user.
@@ -54,6 +56,8 @@ pub(super) struct Settings {
     pub(super) mirror: Option<String>,
     /// Options of HTTP connections.
     pub(super) http: HttpOptions,
+    /// The processes that do a run together with this one.
+    pub(super) peers: SharedPeers,
 }
 
 impl Settings {
@@ -100,6 +104,7 @@ impl Settings {
             offline: network.is_some_and(|network| network.offline),
             mirror: network.and_then(|network| network.mirror.clone()),
             http: HttpOptions { certificates, ..HttpOptions::default() },
+            peers: Arc::new(Alone),
         })
     }
 }

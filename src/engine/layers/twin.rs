@@ -143,13 +143,19 @@ fn a_block_is_its_layers_one_after_the_other() {
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
         let [oh, ow, c] = operation.output_shape();
         let relu6 = Activation::Relu6;
-        let expand =
-            Pointwise { kernels, size, n_inputs: k, n_outputs: e, activation: relu6, n_pieces: 2 };
+        let expand = Pointwise {
+            kernels,
+            size,
+            n_inputs: k,
+            n_outputs: e,
+            activation: relu6,
+            share: Share::alone(2),
+        };
         let depthwise = DepthwiseConvolution {
             kernels,
             shape: Depthwise::new([size[0], size[1], e], same(3, stride, size)),
             activation: relu6,
-            n_pieces: 2,
+            share: Share::alone(2),
         };
         let project = Pointwise {
             kernels,
@@ -157,7 +163,7 @@ fn a_block_is_its_layers_one_after_the_other() {
             n_inputs: e,
             n_outputs: c,
             activation: Activation::Linear,
-            n_pieces: 2,
+            share: Share::alone(2),
         };
         let shortcut = (stride == 1).then_some(inputs[0]);
         let expanded = expand.forward(n, &inputs[..4]);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ranks::Ranks;
 use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::cache::pool::Pool;
@@ -25,6 +26,8 @@ pub struct Session {
     /// Stops the run after the current step, or the current image while reading; the run can then
     /// be resumed.
     pub cancel: Cancel,
+    /// The processes that do runs together with this one.
+    pub ranks: Ranks,
     /// Whether runs look for hints on what would have been better. It takes a moment for each stage that
     /// trains a head alone, and does not affect results.
     pub hints: bool,
@@ -97,8 +100,9 @@ impl Caches {
 }
 
 impl Session {
-    /// The cached stage results of earlier runs.
+    /// The cached stage results of earlier runs. Only the first rank uses them.
     pub(crate) fn store(&self) -> Option<StageStore> {
-        self.caches.stages.as_deref().map(StageStore::new)
+        let stages = self.caches.stages.as_deref().filter(|_| self.ranks.is_first());
+        stages.map(StageStore::new)
     }
 }
