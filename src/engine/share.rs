@@ -128,8 +128,11 @@ impl Share {
             return [first, second];
         }
         let both = first.chunks_exact(n_first).zip(second.chunks_exact(n_second));
-        let own: Vec<f32> =
-            both.flat_map(|(first, second)| [first, second]).flatten().copied().collect();
+        let mut own = Vec::with_capacity(first.len() + second.len());
+        for (first, second) in both {
+            own.extend_from_slice(first);
+            own.extend_from_slice(second);
+        }
         let mut sum = self.total(own, n_first + n_second);
         let second = sum.split_off(n_first);
         [sum, second]
@@ -201,8 +204,9 @@ fn by_slice(lists: Vec<f32>, slices: &[Range<usize>], len: usize) -> Vec<f32> {
     if lists.len() <= len {
         return lists;
     }
-    let slices = slices
-        .iter()
-        .flat_map(|slice| lists.chunks_exact(len).flat_map(|list| &list[slice.clone()]).copied());
-    slices.collect()
+    let mut sorted = Vec::with_capacity(lists.len());
+    for slice in slices {
+        lists.chunks_exact(len).for_each(|list| sorted.extend_from_slice(&list[slice.clone()]));
+    }
+    sorted
 }

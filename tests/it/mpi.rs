@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::support::pictures::{Workshop, dataset};
 use crate::support::program::{Said, alpaca_run, command};
 use crate::support::runs::{FROM_SCRATCH, TWO_STAGES, assert_same_files, run};
+use crate::teachers::{DISTILLED, taught};
 
 /// Whether Open MPI's launcher is here; says so if not.
 fn has_launcher() -> bool {
@@ -31,7 +32,10 @@ fn start(groups: &[(usize, Vec<String>)]) -> Child {
     for (i, (count, arguments)) in groups.iter().enumerate() {
         launcher.args((i > 0).then_some(":"));
         launcher.args(["-np", &count.to_string(), program]).args(arguments);
-        launcher.args(["--threads", "1", "--no-cache"]);
+        launcher.args(["--threads", "1"]);
+        if !arguments.iter().any(|argument| argument == "--cache-dir") {
+            launcher.arg("--no-cache");
+        }
     }
     launcher.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     launcher.spawn().unwrap()
@@ -97,6 +101,36 @@ fn any_number_of_processes_leaves_the_same_bytes() {
             assert_eq!(said.out.matches("best of the run").count(), 1, "{}", said.out);
         }
     }
+}
+
+/// Only the first process looks for earlier results.
+#[test]
+fn what_the_first_process_has_cached_is_reused_by_all() {
+    if !has_launcher() {
+        return;
+    }
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let cache = workshop.text("cache");
+    let more = ["-S", "stages.finetune.epochs=3", "--cache-dir", &cache];
+    assert_eq!(run(&workshop, &["--cache-dir", &cache]).code, Some(0));
+    let said = run_by(3, &workshop, "by-3", &more);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("stage transfer: reused"), "{}", said.err);
+    assert_eq!(run(&workshop, &more[..2]).code, Some(0));
+    assert_same_files(&workshop.path("runs/small-2"), &workshop.path("by-3/small"));
+}
+
+#[test]
+fn processes_share_the_work_of_a_teacher() {
+    if !has_launcher() {
+        return;
+    }
+    let workshop = taught(DISTILLED, 2);
+    let said = run(&workshop, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let said = run_by(3, &workshop, "by-3", &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_same_files(&workshop.path("runs/small"), &workshop.path("by-3/small"));
 }
 
 /// A killed process takes the others with it. Any number of processes continues.

@@ -17,7 +17,8 @@ pub(super) const MOST_LEVELS: usize = MOST_PIECES.ilog2() as usize + 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pieces {
     n_images: usize,
-    n_pieces: usize,
+    /// Number of micro-batches of the batch.
+    of: usize,
     /// Those that are meant.
     own: Range<usize>,
 }
@@ -30,7 +31,7 @@ impl Pieces {
     /// When `n_pieces` is zero or more than [`MOST_PIECES`]; pipelines are checked for that.
     pub fn new(n_images: usize, n_pieces: usize) -> Self {
         assert!((1..=MOST_PIECES).contains(&n_pieces), "checked with the pipeline");
-        Self { n_images, n_pieces, own: 0..n_pieces }
+        Self { n_images, of: n_pieces, own: 0..n_pieces }
     }
 
     /// Only those in `own`, of all micro-batches of the batch.
@@ -39,7 +40,7 @@ impl Pieces {
     /// When there are fewer.
     #[must_use]
     pub fn part(self, own: Range<usize>) -> Self {
-        assert!(own.start <= own.end && own.end <= self.n_pieces);
+        assert!(own.start <= own.end && own.end <= self.of);
         Self { own, ..self }
     }
 
@@ -50,7 +51,7 @@ impl Pieces {
 
     /// The first image of a micro-batch.
     fn bound(&self, piece: usize) -> usize {
-        self.n_images * piece / self.n_pieces
+        self.n_images * piece / self.of
     }
 
     /// The images of the batch that are in these micro-batches.
@@ -211,11 +212,16 @@ mod tests {
 
     #[test]
     fn a_share_has_as_few_subtrees_as_possible() {
-        assert_eq!(subtrees(16, 0..16), [0..16]);
-        assert_eq!(subtrees(16, 8..16), [8..16]);
-        assert_eq!(subtrees(13, 8..13), [8..13]);
-        assert_eq!(subtrees(16, 5..10), [5..6, 6..8, 8..10]);
-        assert_eq!(subtrees(16, 3..3), []);
+        for (n, own, expected) in [
+            (16, 0..16, vec![(0, 16)]),
+            (16, 8..16, vec![(8, 16)]),
+            (13, 8..13, vec![(8, 13)]),
+            (16, 5..10, vec![(5, 6), (6, 8), (8, 10)]),
+            (16, 3..3, vec![]),
+        ] {
+            let found: Vec<_> = subtrees(n, own).iter().map(|one| (one.start, one.end)).collect();
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

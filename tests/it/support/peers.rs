@@ -6,7 +6,7 @@ use std::time::Duration;
 use alpaca_run::base::peers::{Peers, SharedPeers};
 
 /// How long a rank waits for the others before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the ranks have in common.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct Message {
 
 #[derive(Debug)]
 struct Rank {
-    rank: usize,
+    own: usize,
     count: usize,
     table: Arc<Table>,
 }
@@ -40,14 +40,15 @@ struct Rank {
 pub fn ranks(count: usize) -> Vec<SharedPeers> {
     let state = State { places: vec![Message::default(); count], n_waiting: 0, turn: 0 };
     let table = Arc::new(Table { state: Mutex::new(state), has_turned: Condvar::new() });
-    let rank = |rank| -> SharedPeers { Arc::new(Rank { rank, count, table: Arc::clone(&table) }) };
+    let rank =
+        |rank| -> SharedPeers { Arc::new(Rank { own: rank, count, table: Arc::clone(&table) }) };
     (0..count).map(rank).collect()
 }
 
 impl Rank {
     /// Puts a message on the table, and reads all of them once they are there.
     fn meet<T>(&self, own: Message, read: impl FnOnce(&[Message]) -> T) -> T {
-        self.table.state.lock().unwrap().places[self.rank] = own;
+        self.table.state.lock().unwrap().places[self.own] = own;
         self.wait();
         let found = read(&self.table.state.lock().unwrap().places);
         self.wait();
@@ -66,13 +67,13 @@ impl Rank {
         let turn = state.turn;
         let waited =
             self.table.has_turned.wait_timeout_while(state, PATIENCE, |state| state.turn == turn);
-        assert!(!waited.unwrap().1.timed_out(), "rank {} waits for the others", self.rank);
+        assert!(!waited.unwrap().1.timed_out(), "rank {} waits for the others", self.own);
     }
 }
 
 impl Peers for Rank {
     fn rank(&self) -> usize {
-        self.rank
+        self.own
     }
 
     fn count(&self) -> usize {
@@ -108,8 +109,8 @@ impl Peers for Rank {
                     .chunks_exact(8)
                     .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()) as usize)
                     .collect();
-                let first: usize = lengths[..self.rank].iter().sum();
-                numbers[first..first + lengths[self.rank]].to_vec()
+                let first: usize = lengths[..self.own].iter().sum();
+                numbers[first..first + lengths[self.own]].to_vec()
             });
             let parts: Vec<Vec<f32>> = parts.collect();
             assert!(parts.iter().map(Vec::len).eq(from.iter().copied()));
