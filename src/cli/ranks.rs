@@ -101,8 +101,9 @@ impl Part {
         if let Some(process) = self.process {
             process.leave((exit != Exit::Done).then(|| exit.code()));
         }
+        // Without MPI there are no others.
         #[cfg(not(feature = "mpi"))]
-        let _ = exit;
+        let (Self {}, _) = (self, exit);
     }
 }
 
