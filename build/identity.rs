@@ -44,7 +44,7 @@ pub(crate) const MANIFESTS: [&str; 4] = [
 pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
-pub(crate) const SHOWING: [&str; 20] = [
+pub(crate) const SHOWING: [&str; 21] = [
     "annotate-snippets",
     "anyhow",
     "base64",
@@ -53,6 +53,7 @@ pub(crate) const SHOWING: [&str; 20] = [
     "indicatif",
     "md-5",
     "mimalloc",
+    "mpi",
     "notify",
     "rand",
     "roxmltree",

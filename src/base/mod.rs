@@ -13,6 +13,7 @@ pub mod key_path;
 pub mod label_list;
 pub mod leaves;
 pub mod names;
+pub mod peers;
 pub mod quantities;
 pub mod sealed;
 pub mod stamp;

@@ -1,5 +1,7 @@
 //! Formats numbers and lists for people, and finds similar names.
 
+use std::error::Error;
+use std::iter;
 use std::time::Duration;
 
 use super::names;
@@ -87,6 +89,12 @@ pub fn join(words: impl IntoIterator<Item = String>, conjunction: &str) -> Strin
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
     }
+}
+
+/// An error and its causes, on one line.
+pub fn chain(error: &dyn Error) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A sentence with its first letter in lower case, to continue another one.

@@ -8,7 +8,10 @@ mod diagnostics;
 mod exit;
 mod follow;
 mod log;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 mod progress;
+mod ranks;
 mod settings;
 mod signals;
 mod terminal;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 use args::{Arguments, Command};
 pub use exit::out_of_memory;
 use exit::{Exit, Failure};
+use ranks::Part;
 use settings::Settings;
 use terminal::Terminal;
 
@@ -36,15 +40,22 @@ fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return exit::of_usage(&error),
     };
-    let terminal = Terminal::new(&arguments.output);
-    let exit = match Settings::resolve(&arguments) {
-        Ok(settings) => dispatch(arguments.command, &settings, &terminal),
-        Err(error) => Err(Failure::usage(error)),
+    let mut terminal = Terminal::new(&arguments.output);
+    let mut settings = match Settings::resolve(&arguments) {
+        Ok(settings) => settings,
+        Err(error) => return Failure::usage(error).report(&terminal).into(),
     };
-    match exit {
-        Ok(exit) => exit.into(),
-        Err(failure) => failure.report(&terminal).into(),
+    let part = match Part::join(&arguments.command, &mut settings) {
+        Ok(part) => part,
+        Err(failure) => return failure.report(&terminal).into(),
+    };
+    if !settings.peers.is_first() {
+        terminal = terminal.quiet();
     }
+    let done = dispatch(arguments.command, &settings, &terminal);
+    let exit = done.unwrap_or_else(|failure| failure.report(&terminal));
+    part.leave(exit);
+    exit.into()
 }
 
 fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {

@@ -2,11 +2,13 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::args::{Arguments, CacheDirArguments};
 use super::exit::Failure;
 use crate::base::fs::{self, FileError};
 use crate::base::names;
+use crate::base::peers::{Alone, SharedPeers};
 use crate::fetch::HttpOptions;
 use crate::pipeline;
 use crate::pipeline::settings::UserSettings;
@@ -85,6 +87,8 @@ pub(super) struct Settings {
     pub(super) store_options: Vec<(String, String)>,
     /// The name of this machine.
     pub(super) machine: String,
+    /// The processes that do a run together with this one.
+    pub(super) peers: SharedPeers,
 }
 
 impl Settings {
@@ -152,6 +156,7 @@ impl Settings {
                 .filter(|(name, _)| name.starts_with("AWS_"))
                 .collect(),
             machine: machine(),
+            peers: Arc::new(Alone),
         })
     }
 }

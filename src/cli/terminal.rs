@@ -51,6 +51,11 @@ impl Terminal {
         Self { verbosity, color, is_interactive }
     }
 
+    /// The terminal of a rank that is not the first: it prints only errors.
+    pub(super) fn quiet(self) -> Self {
+        Self { verbosity: Verbosity::Quiet, ..self }
+    }
+
     /// How much is printed.
     pub(super) fn verbosity(&self) -> Verbosity {
         self.verbosity

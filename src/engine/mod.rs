@@ -13,6 +13,7 @@ mod layers;
 pub mod native;
 pub mod optimizer;
 mod peak;
+pub mod share;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -180,14 +181,16 @@ pub struct StepTimes {
 
 /// Runs and trains the trainable part of a network.
 pub trait Trainer {
-    /// The logits `[n, outputs]`, without dropout.
+    /// The logits `[n, outputs]`, without dropout. With several ranks, each has the features of some
+    /// images, one rank after the other, and gets the logits of all.
     ///
     /// # Errors
     /// When the engine fails.
     fn predict(&mut self, features: Features) -> Result<Tensor, EngineError>;
 
     /// Runs one step: forward with dropout, the objective's gradient, backward, and a weight update
-    /// with `learning_rate`.
+    /// with `learning_rate`. With several ranks, `features` are those of the images of this rank's
+    /// micro-batches, and `randomness` and `objective` are about the images of all.
     ///
     /// # Errors
     /// When the engine fails.

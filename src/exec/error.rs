@@ -77,6 +77,15 @@ pub enum RunError {
     /// A model is to be evaluated without images.
     #[error("no images to evaluate on")]
     NothingToMeasure,
+    /// The ranks of a run do not begin with the same.
+    #[error(transparent)]
+    RanksDiffer(#[from] RanksDiffer),
+    /// The device of the pipeline cannot share steps.
+    #[error("`device: libtorch` runs on one rank only")]
+    OneRankOnly,
+    /// The plan of the first rank cannot be read.
+    #[error("the plan of rank 0 cannot be read")]
+    Plan(#[source] BundleError),
     /// A frozen weight changed.
     #[error("stage `{stage}` changed {} that must not change", text::count(tensors.len(), "frozen tensor"))]
     FrozenChanged {
@@ -106,6 +115,9 @@ impl RunError {
             | Self::Export(_)
             | Self::Ensemble(_)
             | Self::Plot { .. }
+            | Self::RanksDiffer(_)
+            | Self::OneRankOnly
+            | Self::Plan(_)
             | Self::Changed { .. } => None,
         }
     }
@@ -118,6 +130,9 @@ impl RunError {
                 vec![format!("the tensors are:\n{}", text::first_lines(tensors, 10))]
             }
             Self::Changed { details, .. } => details.clone(),
+            Self::RanksDiffer(RanksDiffer { rank, first, other, .. }) => {
+                vec![format!("it is {first} on rank 0, and {other} on rank {rank}")]
+            }
             _ => vec![],
         }
     }
@@ -152,6 +167,14 @@ impl RunError {
                  not trust the run directory"
                     .to_owned(),
             ],
+            Self::RanksDiffer(_) => vec![
+                "start the same build of alpaca-run on the same kind of processor, with the same \
+                 pipeline, images and weights, on all ranks"
+                    .to_owned(),
+            ],
+            Self::OneRankOnly => {
+                vec!["write `device: cpu`, or leave out the launcher".to_owned()]
+            }
             Self::Lock(LockError::Held { .. }) => {
                 vec!["wait until it ends, or stop it".to_owned()]
             }
@@ -162,6 +185,7 @@ impl RunError {
             | Self::Engine(_)
             | Self::Loader(_)
             | Self::NothingToMeasure
+            | Self::Plan(_)
             | Self::Checkpoint(_) => vec![],
         }
     }
@@ -181,8 +205,17 @@ impl RunError {
             | Self::Export(_)
             | Self::Ensemble(_)
             | Self::Plot { .. }
+            | Self::RanksDiffer(_)
+            | Self::OneRankOnly
+            | Self::Plan(_)
             | Self::FrozenChanged { .. } => false,
         }
+    }
+
+    /// Whether another rank of the run reports it, and ends the run.
+    pub fn is_of_another_rank(&self) -> bool {
+        matches!(self, Self::RanksDiffer(_) | Self::Train(TrainError::OtherRank { .. }))
+            || self.is_cancelled()
     }
 
     /// Whether the user stopped the run.
@@ -218,6 +251,20 @@ fn unknown_classes(unknown: &[String], known: &[String]) -> Vec<String> {
         .collect();
     hints.push(format!("the classes of the model are {}", text::all_of(known)));
     hints
+}
+
+/// Something that decides the result of a run, and that ranks do not have in common.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rank {rank} of this run differs from rank 0 in {what}")]
+pub struct RanksDiffer {
+    /// The first rank that differs.
+    pub rank: usize,
+    /// What differs.
+    pub what: String,
+    /// What the first rank has.
+    pub first: String,
+    /// What the other rank has.
+    pub other: String,
 }
 
 /// A checkpoint that cannot be used.

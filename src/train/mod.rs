@@ -86,6 +86,14 @@ pub enum TrainError {
         /// Epoch in progress.
         epoch: usize,
     },
+    /// Another rank of the run failed.
+    #[error("rank {rank} failed: {message}")]
+    OtherRank {
+        /// The rank.
+        rank: usize,
+        /// Its error.
+        message: String,
+    },
     /// A result could not be written.
     #[error(transparent)]
     Record(#[from] FileError),
@@ -103,7 +111,11 @@ impl TrainError {
                 "try a smaller `learning_rate`; the epochs before this one are saved in the run directory"
                     .to_owned(),
             ],
-            Self::Batch(_) | Self::Engine(_) | Self::Cancelled { .. } | Self::Record(_) => vec![],
+            Self::Batch(_)
+            | Self::Engine(_)
+            | Self::Cancelled { .. }
+            | Self::OtherRank { .. }
+            | Self::Record(_) => vec![],
         }
     }
 }

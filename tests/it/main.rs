@@ -50,12 +50,15 @@ mod losses;
 mod lr_find;
 mod metrics;
 mod models_command;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod networks;
 mod numbers;
 mod odd_files;
 mod onnx_base_models;
 mod plan_and_cache;
 mod predict_and_export;
+mod ranks;
 mod reference;
 mod reproduce;
 mod resizing;

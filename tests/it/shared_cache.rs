@@ -22,7 +22,8 @@ fn on(workshop: &Workshop, machine: &str, url: &str) -> Said {
 /// The result files of a run.
 fn results(workshop: &Workshop, machine: &str) -> Vec<(String, Vec<u8>)> {
     let mut files = files_below(&workshop.path(machine));
-    files.retain(|(name, _)| name.ends_with(".csv") && !name.ends_with("timings.csv"));
+    let lasting = ["metrics.csv", "predictions.csv", "splits.csv"];
+    files.retain(|(name, _)| lasting.iter().any(|file| name.ends_with(file)));
     files
 }
 

@@ -36,7 +36,7 @@ stages:
 ";
 
 /// Two stages with what there is besides a teacher.
-const DISTILLED: &str = "\
+pub const DISTILLED: &str = "\
 version: 1
 seed: 4
 dataset: { directory: pictures, image_size: 32, batch_size: 5 }
@@ -62,7 +62,7 @@ stages:
 ";
 
 /// A workshop with a pipeline and its teacher, which was trained in `runs/teacher`.
-fn taught(pipeline: &str, n_classes: usize) -> Workshop {
+pub fn taught(pipeline: &str, n_classes: usize) -> Workshop {
     let workshop = Workshop::new(pipeline, n_classes);
     train_teacher(&workshop, "teacher", &[]);
     workshop

@@ -50,7 +50,7 @@ pub use elements::{AdamNumbers, Gate};
 pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
 pub use output::{Filling, Out, filled};
 pub use packed::Packed;
-pub use pieces::{MOST_PIECES, Pieces, tree_sum};
+pub use pieces::{Addend, MOST_PIECES, Pieces, join_subtrees, subtrees, tree_sum};
 pub use product::{Epilogue, Windows};
 pub use set::InstructionSet;
 pub use window::{Padding, Window};
@@ -154,7 +154,7 @@ impl Kernels {
     }
 
     /// Sets `g` `[k, n]` to `xᵀ · dz`, as a tree of the pieces between `bounds`. `dz` `[rows, n]` is
-    /// packed with [`pack`](Self::pack).
+    /// packed with [`pack`](Self::pack); rows outside the bounds do not count.
     pub fn gradient_of_pieces(self, x: Windows<'_>, dz: &Packed, bounds: &[usize], g: &mut [f32]) {
         with_set!(self.set, S => gradient::tree_of_pieces::<S>(x, dz, bounds, g));
     }

@@ -145,7 +145,8 @@ impl Filling {
 /// When `write` does not fill its piece.
 pub fn filled(len: usize, piece: usize, write: impl Fn(usize, Out<'_>) + Sync) -> Vec<f32> {
     let mut values = Filling::new(len);
-    let lengths = (0..len).step_by(piece).map(|start| piece.min(len - start));
+    // A list without numbers may have pieces without any.
+    let lengths = (0..len).step_by(piece.max(1)).map(|start| piece.min(len - start));
     values.rooms(lengths).into_par_iter().enumerate().for_each(|(index, out)| write(index, out));
     values.finish()
 }

@@ -209,6 +209,11 @@ fn one(
 
 fn failure_in_words(failed: &Failure) -> TaskFailure {
     match failed {
+        Failure::Elsewhere(exit) => TaskFailure {
+            code: None,
+            error: format!("another process reports it (exit code {})", exit.code()),
+            hints: vec![],
+        },
         Failure::Other { code, error, hints, .. } => TaskFailure {
             code: code.map(|code| code.number().to_owned()),
             error: format!("{error:#}"),

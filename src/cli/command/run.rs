@@ -8,11 +8,13 @@ use std::time::Instant;
 use super::sessions::{session, shared};
 use super::{Fetching, budget, on_threads, pipeline_directory, select};
 use crate::base::names;
+use crate::base::text;
 use crate::cache::shared::SharedStore;
 use crate::cli::args::OneRunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
 use crate::cli::progress::Progress;
+use crate::cli::ranks;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
@@ -38,14 +40,22 @@ pub(in crate::cli) fn run(
     let budgeted = time.map(within).transpose()?;
     let pipeline = budgeted.as_ref().map_or(&arguments.pipeline, |(pipeline, _)| pipeline);
     let known = budgeted.as_ref().map(|(_, known)| known);
-    let (loaded, prepared, options) = select(pipeline, &arguments.stages, settings, fetching)?;
+    let (loaded, prepared, options) = ranks::after_first(&settings.peers, || {
+        select(pipeline, &arguments.stages, settings, fetching)
+    })?;
+    let folder = pipeline_directory(&arguments.pipeline, settings);
+    if !settings.peers.is_first() {
+        return follow(settings, folder, |session| {
+            let planned = session.plan(&loaded.spec, prepared, &options, known)?;
+            session.follow(&loaded.spec, planned)
+        });
+    }
     if loaded.sweep.is_some() {
         let shown = shell_word(&arguments.pipeline.pipeline);
         terminal.note(&format!(
             "this is one run; `alpaca-run sweep {shown}` runs the `sweep` of the file"
         ));
     }
-    let folder = pipeline_directory(&arguments.pipeline, settings);
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
     let shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
@@ -63,6 +73,9 @@ pub(super) fn execute(
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal);
+    if !settings.peers.are_none() {
+        terminal.note(&format!("{} share this run", text::count(settings.peers.count(), "rank")));
+    }
     let mut session = session(settings, pipeline_directory);
     session.hints = gives_hints(terminal);
     session.caches.shared = shared;
@@ -81,6 +94,24 @@ pub(super) fn execute(
             let error = anyhow::Error::from(error).context(format!("`{task}` failed"));
             Err(Failure::Other { exit: Exit::Failed, code, error, notes, hints })
         }
+    }
+}
+
+/// Does the work of a rank that is not the first one: the first one logs and reports it.
+pub(super) fn follow(
+    settings: &Settings,
+    pipeline_directory: PathBuf,
+    work: impl FnOnce(&Session) -> Result<(), RunError> + Send,
+) -> Result<Exit, Failure> {
+    let session = session(settings, pipeline_directory);
+    signals::listen(&session.cancel);
+    match on_threads(settings, || work(&session))? {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) if error.is_of_another_rank() => {
+            let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
+            Err(Failure::Elsewhere(exit))
+        }
+        Err(error) => Err(failure(error, None)),
     }
 }
 

@@ -11,13 +11,15 @@ use crate::cache::stores;
 use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::exec::run::ranks::Ranks;
 use crate::exec::run::session::{Caches, Session};
 
 /// Creates a session from the settings.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
     let (n_threads, caches, cancel) = (settings.threads, caches(settings), Cancel::new());
     let (features, tally) = (Pool::default(), Tally::default());
-    Session { pipeline_directory, n_threads, caches, features, cancel, hints: false, tally }
+    let ranks = Ranks::among(Arc::clone(&settings.peers), &cancel);
+    Session { pipeline_directory, n_threads, caches, features, cancel, ranks, hints: false, tally }
 }
 
 /// The cache that a pipeline, or else the settings file of the user, shares with other machines. One

@@ -16,6 +16,7 @@ use crate::engine::layers::{
     AveragePooling, Convolution, Curve, DepthwiseConvolution, InvertedResidual, MaxPooling,
     Normalisation, Pointwise, Scaling, Sum,
 };
+use crate::engine::share::Share;
 use crate::engine::{Features, StepRandomness};
 use crate::model::fuse::{self, Connection, ConvolutionUnit, Norm, Passes, Unit, UnitKind, Value};
 use crate::model::graph::Role;
@@ -68,16 +69,16 @@ struct Names {
 }
 
 impl NativeNetwork {
-    /// Prepares `units` for `n_pieces` micro-batches; the first unit has position `first`.
+    /// Prepares `units` for a share of the micro-batches; the first unit has position `first`.
     /// Normalizations with their scale in `by_batch` use the statistics of the batch.
     pub(super) fn new(
         units: &[Unit],
         first: usize,
         boundary: &[Value],
-        n_pieces: usize,
+        share: &Arc<Share>,
         by_batch: &[String],
     ) -> Self {
-        let build = Build { kernels: Kernels::best(), n_pieces };
+        let build = Build { kernels: Kernels::best(), share: Arc::clone(share) };
         // Groups use positions inside `units`, values those of the whole network. Inputs from
         // before `units` get positions after the end.
         let local = |value: Value| match value {
@@ -222,7 +223,7 @@ fn divide(units: &[Unit], group: Range<usize>, has_batch_norm: bool) -> Vec<Rang
 /// The settings that all operations of a network share.
 struct Build {
     kernels: Kernels,
-    n_pieces: usize,
+    share: Arc<Share>,
 }
 
 impl Build {
@@ -273,7 +274,7 @@ impl Build {
             shape: map_shape(&unit.output_shape),
             epsilon: norm.epsilon,
             activation: clipping(activation),
-            n_pieces: self.n_pieces,
+            share: Arc::clone(&self.share),
             statistics: Mutex::default(),
         };
         let convolution = self.single(unit, &bare);
@@ -282,7 +283,7 @@ impl Build {
     }
 
     fn single(&self, unit: &Unit, convolution: &ConvolutionUnit) -> SharedOperation {
-        let &Self { kernels, n_pieces } = self;
+        let (kernels, share) = (self.kernels, Arc::clone(&self.share));
         let shape @ [height, width, n_inputs] = map_shape(&unit.input_shape);
         let n_outputs = n_outputs(unit);
         let window = convolution.window;
@@ -292,7 +293,7 @@ impl Build {
                 kernels,
                 shape: Depthwise::new(shape, window),
                 activation,
-                n_pieces,
+                share,
             }),
             Connection::Full if window.is_pointwise() => Arc::new(Pointwise {
                 kernels,
@@ -300,10 +301,10 @@ impl Build {
                 n_inputs,
                 n_outputs,
                 activation,
-                n_pieces,
+                share,
             }),
             Connection::Full => {
-                Arc::new(Convolution { kernels, shape, window, n_outputs, activation, n_pieces })
+                Arc::new(Convolution { kernels, shape, window, n_outputs, activation, share })
             }
         }
     }
@@ -329,7 +330,7 @@ impl Build {
             n_inputs: unit.input_shape.iter().product(),
             n_outputs: n_outputs(unit),
             activation: Activation::Linear,
-            n_pieces: self.n_pieces,
+            share: Arc::clone(&self.share),
         }
     }
 
@@ -343,7 +344,7 @@ impl Build {
             has_expansion: units.len() == 3,
             has_shortcut: convolution(project).shortcut.is_some(),
             activation: convolution(depthwise).activation,
-            n_pieces: self.n_pieces,
+            share: Arc::clone(&self.share),
         }
     }
 }

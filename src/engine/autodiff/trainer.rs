@@ -1,6 +1,7 @@
 //! Training steps: forward, backward and weight update.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -10,8 +11,10 @@ use super::native::NativeNetwork;
 use super::ordinary::{self, LearningPart};
 use super::parameters::{Leaves, Parameters};
 use super::statistics::{BatchStatistics, RunningMeans, trained_norm};
+use crate::base::peers::{Alone, SharedPeers};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::optimizer::Optimizer;
+use crate::engine::share::Share;
 use crate::engine::{
     EngineError, Features, Gradients, Objective, StepRandomness, StepTimes, Trainer, TrainerState,
 };
@@ -138,6 +141,8 @@ impl TrainerOptions {
 pub struct AutodiffTrainer {
     definition: Definition,
     boundary: Vec<Value>,
+    /// The micro-batches that this rank computes.
+    share: Arc<Share>,
     parameters: Parameters,
     optimizer: Optimizer,
     device: Device,
@@ -159,6 +164,20 @@ impl AutodiffTrainer {
         trained: &[String],
         options: &TrainerOptions,
     ) -> Self {
+        Self::among(Arc::new(Alone), (network, cut), weights, trained, options)
+    }
+
+    /// A trainer that shares each step with those of other ranks: all of them have the same weights, and
+    /// each gets its own images. Only [`Layers::Native`] can be shared.
+    pub fn among(
+        peers: SharedPeers,
+        (network, cut): (&Network, &Cut),
+        weights: &Weights,
+        trained: &[String],
+        options: &TrainerOptions,
+    ) -> Self {
+        assert!(peers.are_none() || matches!(options.layers, Layers::Native), "checked before");
+        let share = Arc::new(Share::new(options.micro_batches, peers));
         let units = &network.units[cut.trainable.clone()];
         let first = cut.trainable.start;
         let convention = network.convention;
@@ -171,9 +190,8 @@ impl AutodiffTrainer {
             None => vec![],
             Some(_) => scales.map(|norm| norm.parameter(Role::Gamma)).collect(),
         };
-        let native = |by_batch: &[String]| {
-            NativeNetwork::new(units, first, &cut.boundary, options.micro_batches, by_batch)
-        };
+        let native =
+            |by_batch: &[String]| NativeNetwork::new(units, first, &cut.boundary, &share, by_batch);
         Self {
             definition: if matches!(options.layers, Layers::Native) {
                 let learning = (!by_batch.is_empty()).then(|| native(&by_batch));
@@ -183,6 +201,7 @@ impl AutodiffTrainer {
             },
             parameters: Parameters::new(network, units, weights, trained),
             boundary: cut.boundary.clone(),
+            share,
             optimizer: Optimizer::new(options.optimizer),
             device: options.layers.device(),
             by_batch,
@@ -259,7 +278,9 @@ impl AutodiffTrainer {
         let start = Instant::now();
         let (logits, statistics) =
             self.forward(leaves, features, randomness, device, Use::Learning)?;
-        let slope = objective(&to_host(logits.clone().inner())?);
+        // Every rank knows the loss of all images, which takes no time, and goes on with its own.
+        let all = self.share.all_rows(to_host(logits.clone().inner())?);
+        let slope = self.share.own_rows(objective(&all));
         // The sum of logits weighted by their gradients has exactly these gradients.
         let slope = TensorData::new(slope.values().to_vec(), slope.shape().to_vec());
         let forward = start.elapsed();
@@ -311,7 +332,7 @@ impl Trainer for AutodiffTrainer {
         let logits = self.forward(&leaves, features, None, &device, Use::Asked);
         let logits = logits.and_then(|(logits, _)| to_host(logits));
         self.asked().take_back(leaves)?;
-        logits
+        Ok(self.share.all_rows(logits?))
     }
 
     fn step(
@@ -322,8 +343,12 @@ impl Trainer for AutodiffTrainer {
         learning_rate: f64,
     ) -> Result<StepTimes, EngineError> {
         let device = self.device.clone().autodiff();
+        let n_images = randomness.samples.len();
+        self.share.begin(n_images);
+        let samples = randomness.samples[self.share.own_images(n_images)].to_vec();
+        let own = StepRandomness { samples };
         let leaves = self.parameters.lend(&device);
-        let result = self.backward(&leaves, features, Some(randomness), objective, &device);
+        let result = self.backward(&leaves, features, Some(&own), objective, &device);
         let start = Instant::now();
         self.parameters.take_back(leaves)?;
         let Found { mut gradients, statistics, mut times } = result?;

@@ -7,6 +7,7 @@
 mod backward;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use alpaca_kernels::{
     Activation, Depthwise, DepthwiseFilter, Epilogue, Filling, Kernels, Out, Packed, Rows, Window,
@@ -20,6 +21,7 @@ use super::row_buffer::RowBuffer;
 use super::unfold::Unfold;
 use super::winograd::PackedFilters;
 use super::{Backward, InputGradients, Operation};
+use crate::engine::share::Share;
 
 /// The number of expanded values in a strip. The activations of a strip and their inputs should fit
 /// into the L2 cache. Results do not depend on it.
@@ -141,8 +143,8 @@ pub(in crate::engine) struct InvertedResidual {
     pub(in crate::engine) has_shortcut: bool,
     /// The activation of all but the last convolution, a `ReLU` or `ReLU6`.
     pub(in crate::engine) activation: Activation,
-    /// The micro-batches of a batch.
-    pub(in crate::engine) n_pieces: usize,
+    /// The micro-batches of this rank.
+    pub(in crate::engine) share: Arc<Share>,
 }
 
 /// The convolutions of a block.

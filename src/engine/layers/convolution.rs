@@ -1,16 +1,16 @@
 //! Dense convolutions with any window, as a matrix product of windows.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use alpaca_kernels::{
-    Activation, Epilogue, Kernels, Out, Pieces, Window, filled, tree_sum, with_scratch,
-};
+use alpaca_kernels::{Activation, Epilogue, Kernels, Out, Packed, Window, filled, with_scratch};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
 use super::unfold::Unfold;
 use super::winograd::{self, PackedFilters};
 use super::{Backward, InputGradients, Operation};
+use crate::engine::share::Share;
 
 /// The number of windows that are multiplied together.
 const WINDOWS: usize = 512;
@@ -31,8 +31,8 @@ pub(in crate::engine) struct Convolution {
     /// Channels of the output.
     pub(in crate::engine) n_outputs: usize,
     pub(in crate::engine) activation: Activation,
-    /// Micro-batches of a batch.
-    pub(in crate::engine) n_pieces: usize,
+    /// The micro-batches of this rank.
+    pub(in crate::engine) share: Arc<Share>,
 }
 
 /// The filters of a convolution.
@@ -132,14 +132,15 @@ impl Convolution {
         })
     }
 
-    /// `G`, the product of all windows and `dz`. Each task has the images of a micro-batch.
+    /// `G`, the product of all windows and `dz`, for each subtree of the rank's micro-batches. Each
+    /// task has the images of a micro-batch.
     fn gradient_by_piece(&self, pass: &Backward<'_>, dz: &[f32]) -> Vec<f32> {
         let (unfold, c) = (self.unfold(), self.n_outputs);
         let len = unfold.window_len() * c;
         let [height, width, _] = self.output_shape();
         let n_rows = (WINDOWS / width).clamp(1, height);
         let padded_len = unfold.padded_len(n_rows);
-        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let pieces = self.share.pieces(pass.n);
         let mut parts = vec![0.0; pieces.count() * len];
         let tasks: Vec<_> = parts.chunks_exact_mut(len).zip(pieces.images()).collect();
         tasks.into_par_iter().for_each(|(g, images)| {
@@ -157,17 +158,35 @@ impl Convolution {
                 }
             });
         });
-        tree_sum(&parts, pieces.count())
+        self.share.own_sums(&parts, len)
     }
 
     /// As `gradient_by_piece`, but each task has some channels of all images, and owns their part
     /// of `G`.
     fn gradient_by_channel(&self, pass: &Backward<'_>, dz: &[f32]) -> Vec<f32> {
-        let ([height, width, channels], c) = (self.shape, self.n_outputs);
-        let [out_height, out_width, _] = self.output_shape();
-        let bounds = Pieces::new(pass.n, self.n_pieces).bounds(out_height * out_width);
+        let (c, [out_height, out_width, _]) = (self.n_outputs, self.output_shape());
+        let bounds = self.share.pieces(pass.n).bounds(out_height * out_width);
         let dz = self.kernels.pack(dz, c, None);
-        let mut g = vec![0.0; self.unfold().window_len() * c];
+        let len = self.unfold().window_len() * c;
+        let mut all = vec![0.0; self.share.subtrees().len() * len];
+        if pass.n > 0 {
+            for (subtree, g) in self.share.subtrees().zip(all.chunks_exact_mut(len)) {
+                self.gradient_of_pieces(pass, &dz, &bounds[subtree.start..=subtree.end], g);
+            }
+        }
+        all
+    }
+
+    /// Sets `g` to the product of windows and `dz` over the pieces between `bounds`.
+    fn gradient_of_pieces(
+        &self,
+        pass: &Backward<'_>,
+        dz: &Packed,
+        bounds: &[usize],
+        g: &mut [f32],
+    ) {
+        let ([height, width, channels], c) = (self.shape, self.n_outputs);
+        let [out_height, ..] = self.output_shape();
         // The rows of `G` of each block of channels, tap by tap.
         let mut blocks: Vec<Vec<&mut [f32]>> = vec![];
         blocks.resize_with(channels.div_ceil(GRADIENT_CHANNELS), Vec::new);
@@ -187,11 +206,10 @@ impl Convolution {
                 }
                 for (tap, g) in taps.into_iter().enumerate() {
                     let windows = part.tap(padded, tap, out_height, padded_len);
-                    self.kernels.gradient_of_pieces(windows, &dz, &bounds, g);
+                    self.kernels.gradient_of_pieces(windows, dz, bounds, g);
                 }
             });
         });
-        g
     }
 
     /// The gradient of the input.
@@ -249,12 +267,14 @@ impl Operation for Convolution {
 
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {
         let affine = Affine::of(&pass.inputs[1..4]);
-        let (dz, sums) = pass.gated(self.kernels, self.activation, self.n_outputs, self.n_pieces);
+        let (dz, sums) = pass.gated(self.kernels, self.activation, self.n_outputs, &self.share);
         let g = if affine.weights.len() >= OWNED {
             self.gradient_by_channel(pass, &dz)
         } else {
             self.gradient_by_piece(pass, &dz)
         };
+        let lengths = [affine.weights.len(), self.n_outputs];
+        let [g, sums] = self.share.total_of_both([g, sums], lengths);
         let mut all = vec![pass.wants_input.then(|| self.input_gradient(affine, &dz))];
         all.extend(affine::gradients(g, sums, affine).map(Some));
         all.extend(pass.inputs.get(4).map(|_| Some(dz.into_owned())));
@@ -279,7 +299,7 @@ mod tests {
                 window: Window { kernel, stride, padding },
                 n_outputs: 50,
                 activation: Activation::Linear,
-                n_pieces: 3,
+                share: Share::alone(3),
             };
             let n = 5;
             let values = |len: usize| -> Vec<f32> {

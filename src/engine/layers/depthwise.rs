@@ -1,14 +1,17 @@
 //! Depthwise convolutions of a batch.
 
+use std::sync::Arc;
+
 use alpaca_kernels::{
-    Activation, Depthwise, DepthwiseFilter, Filling, Gate, Kernels, Out, Pieces, ReversedWeights,
-    Rows, tree_sum, with_scratch,
+    Activation, Depthwise, DepthwiseFilter, Filling, Gate, Kernels, Out, ReversedWeights, Rows,
+    with_scratch,
 };
 use rayon::prelude::*;
 
 use super::affine::{self, Affine, folded};
 use super::row_buffer::RowBuffer;
 use super::{Backward, InputGradients, Operation};
+use crate::engine::share::Share;
 
 /// The number of values in a strip of output gradients.
 const STRIP: usize = 16 * 1024;
@@ -20,8 +23,8 @@ pub(in crate::engine) struct DepthwiseConvolution {
     pub(in crate::engine) kernels: Kernels,
     pub(in crate::engine) shape: Depthwise,
     pub(in crate::engine) activation: Activation,
-    /// Micro-batches of a batch.
-    pub(in crate::engine) n_pieces: usize,
+    /// The micro-batches of this rank.
+    pub(in crate::engine) share: Arc<Share>,
 }
 
 /// The weights with the window reversed.
@@ -120,7 +123,7 @@ impl Operation for DepthwiseConvolution {
         let reversed = ReversedWeights { weights: &weights, flipped: &flipped };
         let (x_len, y_len) = self.lengths();
         let dx_len = if pass.wants_input { x_len } else { 0 };
-        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let pieces = self.share.pieces(pass.n);
         let len = weights.len() + c;
         let mut parts = vec![0.0; pieces.count() * len];
         let mut dx = Filling::new(pass.n * dx_len);
@@ -142,7 +145,7 @@ impl Operation for DepthwiseConvolution {
                 }
             },
         );
-        let mut g = tree_sum(&parts, pieces.count());
+        let mut g = self.share.sum(&parts, len);
         let sums = g.split_off(weights.len());
         let mut all = vec![pass.wants_input.then(|| dx.finish())];
         all.extend(affine::gradients(g, sums, affine).map(Some));

@@ -4,8 +4,8 @@
 //! An [`Operation`] is a function of several inputs: activations `[n, h, w, c]` first, then
 //! parameters. It does not depend on a tensor library or a graph. Rows and images are assigned to
 //! threads dynamically, because outputs do not depend on the partition. Sums over a batch are split
-//! into micro-batches and added in a fixed tree ([`Pieces`](alpaca_kernels::Pieces)). So results do
-//! not depend on the number of threads.
+//! into micro-batches and added in a fixed tree ([`Pieces`](alpaca_kernels::Pieces)), over all ranks
+//! of a run ([`Share`]). So results do not depend on the number of threads and of ranks.
 
 mod affine;
 mod block;
@@ -41,8 +41,10 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use alpaca_kernels::{Activation, Filling, Gate, Kernels, Pieces, tree_sum};
+use alpaca_kernels::{Activation, Filling, Gate, Kernels};
 use rayon::prelude::*;
+
+use super::share::Share;
 
 /// The gradients of the inputs of an [`Operation`]; `None` if not wanted.
 pub(super) type InputGradients = Vec<Option<Vec<f32>>>;
@@ -81,16 +83,16 @@ impl<'a> Backward<'a> {
     fn gate(&self, activation: Activation, at: Range<usize>) -> Option<Gate<'a>> {
         Gate::of(activation, self.output).map(|gate| gate.part(at))
     }
-    /// The gradient before the activation, and the sums of its `c` columns as a tree of `n_pieces`
-    /// micro-batches.
+    /// The gradient before the activation, and the sums of its `c` columns for each subtree of the
+    /// rank's micro-batches.
     fn gated(
         &self,
         kernels: Kernels,
         activation: Activation,
         c: usize,
-        n_pieces: usize,
+        share: &Share,
     ) -> (Cow<'a, [f32]>, Vec<f32>) {
-        let pieces = Pieces::new(self.n, n_pieces);
+        let pieces = share.pieces(self.n);
         let is_gated = activation != Activation::Linear;
         let len = self.dy.len() / self.n.max(1);
         let lengths = pieces.images().map(|images| if is_gated { images.len() * len } else { 0 });
@@ -103,6 +105,6 @@ impl<'a> Backward<'a> {
             kernels.gate(&self.dy[at], gate, (!dz.is_empty()).then_some(dz), sums);
         });
         let dz = if is_gated { dz.finish().into() } else { self.dy.into() };
-        (dz, tree_sum(&parts, pieces.count()))
+        (dz, share.own_sums(&parts, c))
     }
 }

@@ -3,14 +3,15 @@
 //! Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1. With `m` numbers in a column, `x̂ = (x -
 //! μ) / σ` and `σ² = var + ε`: `dβ = Σ dz`, `dγ = Σ dz x̂` and `dx = γ/σ (dz - dβ/m - x̂ dγ/m)`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use alpaca_kernels::{
-    Activation, CHAIN, Filling, Gate, Kernels, NormRows, NormSlope, Out, Pieces, ScaleShift, filled,
+    Activation, CHAIN, Filling, Gate, Kernels, NormRows, NormSlope, Out, ScaleShift, filled,
 };
 use rayon::prelude::*;
 
 use super::{Backward, InputGradients, Operation};
+use crate::engine::share::Share;
 
 /// A normalization, followed by an activation or a shortcut. Inputs: `x` `[n, h, w, c]`, gamma
 /// `[c]`, beta `[c]`, and optionally a shortcut `[n, h, w, c]`. Backward reads the gate of the
@@ -23,8 +24,8 @@ pub(in crate::engine) struct Normalisation {
     pub(in crate::engine) shape: [usize; 3],
     pub(in crate::engine) epsilon: f32,
     pub(in crate::engine) activation: Activation,
-    /// Micro-batches of a batch.
-    pub(in crate::engine) n_pieces: usize,
+    /// The micro-batches of this rank.
+    pub(in crate::engine) share: Arc<Share>,
     pub(in crate::engine) statistics: Mutex<Statistics>,
 }
 
@@ -44,15 +45,15 @@ impl Normalisation {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Two sums per channel over all rows; `add` adds those of a few rows.
+    /// Two sums per channel over all rows, of all ranks; `add` adds those of a few rows.
     fn sums(
         &self,
         n: usize,
         add: impl Fn(std::ops::Range<usize>, &mut [f32], &mut [f32]) + Sync,
     ) -> [Vec<f64>; 2] {
         let [height, width, channels] = self.shape;
-        let bounds = Pieces::new(n, self.n_pieces).bounds(height * width);
-        let mut parts: Vec<Vec<f64>> = bounds
+        let bounds = self.share.pieces(n).bounds(height * width);
+        let parts: Vec<Vec<f64>> = bounds
             .par_windows(2)
             .map(|piece| {
                 let mut sums = vec![0.0; 2 * channels];
@@ -66,20 +67,7 @@ impl Normalisation {
                 sums
             })
             .collect();
-        // Neighbors first, then pairs, and so on: the same tree as `tree_sum`.
-        while parts.len() > 1 {
-            parts = parts
-                .chunks(2)
-                .map(|pair| {
-                    let mut sum = pair[0].clone();
-                    for other in &pair[1..] {
-                        sum.iter_mut().zip(other).for_each(|(sum, value)| *sum += value);
-                    }
-                    sum
-                })
-                .collect();
-        }
-        let mut sums = parts.pop().unwrap_or_else(|| vec![0.0; 2 * channels]);
+        let mut sums = self.share.sum_doubles(&parts.concat(), 2 * channels);
         let second = sums.split_off(channels);
         [sums, second]
     }
@@ -88,12 +76,12 @@ impl Normalisation {
     /// mean far from zero loses no precision.
     fn measure(&self, n: usize, x: &[f32]) -> Statistics {
         let [height, width, channels] = self.shape;
-        let pivot = &x[..channels];
+        let pivot = &self.share.first_numbers(x, channels)[..];
         let [sums, squares] = self.sums(n, |rows, sums, squares| {
             let rows = &x[rows.start * channels..rows.end * channels];
             self.kernels.moments(rows, pivot, sums, squares);
         });
-        let n = n * height * width;
+        let n = self.share.n_images(n) * height * width;
         let count = n as f64;
         let moments = sums.iter().zip(&squares).zip(pivot).map(|((sum, square), pivot)| {
             let mean = sum / count;
@@ -162,7 +150,7 @@ impl Operation for Normalisation {
         let inverse = self.inverse_deviations(&variance);
         let shortcut = pass.inputs.get(3);
         let gated =
-            shortcut.map(|_| pass.gated(self.kernels, self.activation, channels, self.n_pieces).0);
+            shortcut.map(|_| pass.gated(self.kernels, self.activation, channels, &self.share).0);
         let all = match &gated {
             Some(dy) => NormRows { x, dy, gate: None },
             None => NormRows { x, dy: pass.dy, gate: Gate::of(self.activation, pass.output) },

@@ -1,12 +1,13 @@
 //! 1x1 convolutions and fully connected layers: a matrix product over all pixels of a batch.
 
-use alpaca_kernels::{
-    Activation, Epilogue, Filling, Kernels, Pieces, Windows, filled, tree_sum, with_scratch,
-};
+use std::sync::Arc;
+
+use alpaca_kernels::{Activation, Epilogue, Filling, Kernels, Windows, filled, with_scratch};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
 use super::{Backward, InputGradients, Operation};
+use crate::engine::share::Share;
 
 /// A 1x1 convolution. Inputs: `x` `[n, h, w, k]`, weights `[k, c]`, scale `[c]`, shift `[c]`, and
 /// optionally a shortcut `[n, h, w, c]`.
@@ -20,8 +21,8 @@ pub(in crate::engine) struct Pointwise {
     /// Channels of the output.
     pub(in crate::engine) n_outputs: usize,
     pub(in crate::engine) activation: Activation,
-    /// Micro-batches of a batch.
-    pub(in crate::engine) n_pieces: usize,
+    /// The micro-batches of this rank.
+    pub(in crate::engine) share: Arc<Share>,
 }
 
 /// The columns of the longer side of a weight gradient per task.
@@ -44,7 +45,7 @@ impl Pointwise {
         affine: Affine<'_>,
     ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
         let (k, c) = (self.n_inputs, self.n_outputs);
-        let pieces = Pieces::new(pass.n, self.n_pieces);
+        let pieces = self.share.pieces(pass.n);
         let packed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
         // Computes the transpose of `G` if that fills vectors better.
         let flips = k.div_ceil(16) * c < c.div_ceil(16) * k;
@@ -80,7 +81,7 @@ impl Pointwise {
                 });
             },
         );
-        let mut sum = tree_sum(&parts, pieces.count());
+        let mut sum = self.share.sum(&parts, (k + 1) * c);
         let sums = sum.split_off(k * c);
         let g = if flips { affine::transposed(&sum, k) } else { sum };
         (g, sums, pass.wants_input.then(|| dx.finish()))
@@ -93,15 +94,14 @@ impl Pointwise {
         affine: Affine<'_>,
     ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
         let (k, c) = (self.n_inputs, self.n_outputs);
-        let (dz, sums) = pass.gated(self.kernels, self.activation, c, self.n_pieces);
+        let (dz, sums) = pass.gated(self.kernels, self.activation, c, &self.share);
         let dz = dz.as_ref();
-        let bounds = Pieces::new(pass.n, self.n_pieces).bounds(self.n_pixels());
+        let bounds = self.share.pieces(pass.n).bounds(self.n_pixels());
         let flips = c > k;
         let (long, short) = if flips { (dz, pass.inputs[0]) } else { (pass.inputs[0], dz) };
         let (n_long, n_short) = (k.max(c), k.min(c));
         let short = self.kernels.pack(short, n_short, None);
-        let mut g = vec![0.0; k * c];
-        g.par_chunks_mut(GRADIENT_COLUMNS * n_short).enumerate().for_each(|(task, g)| {
+        let set = |bounds: &[usize], (task, g): (usize, &mut [f32])| {
             let columns = task * GRADIENT_COLUMNS..task * GRADIENT_COLUMNS + g.len() / n_short;
             with_scratch([long.len() / n_long * columns.len()], |[packed]| {
                 // Otherwise each of a tile's thousands of rows would touch its own page of memory.
@@ -111,9 +111,18 @@ impl Pointwise {
                     to.copy_from_slice(&row[columns.clone()]);
                 }
                 let columns = Windows::rows(packed, columns.len());
-                self.kernels.gradient_of_pieces(columns, &short, &bounds, g);
+                self.kernels.gradient_of_pieces(columns, &short, bounds, g);
             });
-        });
+        };
+        let mut g = vec![0.0; self.share.subtrees().len() * k * c];
+        if pass.n > 0 {
+            for (subtree, g) in self.share.subtrees().zip(g.chunks_exact_mut(k * c)) {
+                let bounds = &bounds[subtree.start..=subtree.end];
+                let tasks = g.par_chunks_mut(GRADIENT_COLUMNS * n_short).enumerate();
+                tasks.for_each(|task| set(bounds, task));
+            }
+        }
+        let [g, sums] = self.share.total_of_both([g, sums], [k * c, c]);
         let g = if flips { affine::transposed(&g, k) } else { g };
         let dx = pass.wants_input.then(|| {
             let packed = self.kernels.pack_transposed(affine.weights, c, Some(affine.scale));
@@ -165,7 +174,7 @@ impl Operation for Pointwise {
     fn backward(&self, pass: &Backward<'_>) -> InputGradients {
         if pass.inputs.len() > 4 && self.activation != Activation::Linear {
             // The shortcut's gradient is needed as a whole.
-            let (dy, _) = pass.gated(self.kernels, self.activation, self.n_outputs, self.n_pieces);
+            let (dy, _) = pass.gated(self.kernels, self.activation, self.n_outputs, &self.share);
             let linear = Self { activation: Activation::Linear, ..self.clone() };
             return linear.backward(&Backward { dy: &dy, output: &[], ..*pass });
         }

@@ -127,6 +127,16 @@ proptest! {
 
 /// Compares a block large enough for several strips, row blocks and tasks with its single layers:
 /// both give the same bits.
+/// A pointwise convolution with two micro-batches.
+fn point(
+    kernels: Kernels,
+    size: [usize; 2],
+    [n_inputs, n_outputs]: [usize; 2],
+    activation: Activation,
+) -> Pointwise {
+    Pointwise { kernels, size, n_inputs, n_outputs, activation, share: Share::alone(2) }
+}
+
 #[test]
 fn a_block_is_its_layers_one_after_the_other() {
     for (size, k, e, stride) in [([40, 36], 8, 48, 1), ([41, 36], 16, 40, 2)] {
@@ -143,22 +153,14 @@ fn a_block_is_its_layers_one_after_the_other() {
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
         let [oh, ow, c] = operation.output_shape();
         let relu6 = Activation::Relu6;
-        let expand =
-            Pointwise { kernels, size, n_inputs: k, n_outputs: e, activation: relu6, n_pieces: 2 };
+        let expand = point(kernels, size, [k, e], relu6);
         let depthwise = DepthwiseConvolution {
             kernels,
             shape: Depthwise::new([size[0], size[1], e], same(3, stride, size)),
             activation: relu6,
-            n_pieces: 2,
+            share: Share::alone(2),
         };
-        let project = Pointwise {
-            kernels,
-            size: [oh, ow],
-            n_inputs: e,
-            n_outputs: c,
-            activation: Activation::Linear,
-            n_pieces: 2,
-        };
+        let project = point(kernels, [oh, ow], [e, c], Activation::Linear);
         let shortcut = (stride == 1).then_some(inputs[0]);
         let expanded = expand.forward(n, &inputs[..4]);
         let filtered_inputs = [&[&expanded[..]], &inputs[4..7]].concat();

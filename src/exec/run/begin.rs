@@ -88,6 +88,7 @@ impl Session {
         observer: &mut dyn EventSink,
     ) -> Result<RunReport, RunError> {
         planned.check_dataset(spec)?;
+        self.ranks.compare(&planned.plan, planned.context.layers)?;
         let Planned { plan, context, clock, .. } = planned;
         let directory = layout::create(runs_dir, &spec.name)?;
         let _lock = RunLock::acquire(&directory)?;
@@ -119,6 +120,18 @@ impl Session {
         })
     }
 
+    /// Does the work of a rank that is not the first one, in a run that the first one starts or resumes.
+    /// Nothing is written except decoded images in the cache.
+    ///
+    /// # Errors
+    /// When ranks differ in what they begin with, a stage fails on any of them, or the run is canceled.
+    pub fn follow(&self, spec: &PipelineSpec, planned: Planned) -> Result<(), RunError> {
+        let Planned { plan, context, .. } = planned;
+        self.ranks.compare(&plan, context.layers)?;
+        let run = Run { spec, context: &context, session: self, checkpoint: None };
+        run.stages(&mut Audience::none(), plan, Past::default()).map(drop)
+    }
+
     /// Resumes an interrupted run, with the same result as without the interruption.
     ///
     /// # Errors
@@ -140,6 +153,7 @@ impl Session {
         let context = RunContext::new(spec, prepared, &known)?;
         context::check_unchanged(&facts, &self.facts(&context, directory)?, directory, &context)?;
         let plan = self.decide(spec, &context, &PlanOptions::default());
+        self.ranks.compare(&plan, context.layers)?;
         let keys: Vec<Digest> = plan.stages.iter().map(|stage| stage.key.digest()).collect();
         let past = Checkpoint::of(directory).load(&keys)?;
         let stages = past.outcomes.iter().map(|outcome| outcome.facts.start.stage.clone());
@@ -168,7 +182,10 @@ impl Session {
         known: Option<&ImagesRead>,
     ) -> Result<ImagesRead, RunError> {
         let (listing, room) = (prepared.listing.take_images(), &self.caches.pixels);
-        ImagesRead::examine(spec, listing, room, known, &self.tally, &self.cancel)
+        // The others find the images of the first rank in the cache, if they share one.
+        self.ranks.after_first(|| {
+            ImagesRead::examine(spec, listing, room, known, &self.tally, &self.cancel)
+        })
     }
 
     fn decide(&self, spec: &PipelineSpec, context: &RunContext, options: &PlanOptions) -> Plan {
@@ -332,9 +349,9 @@ impl Running<'_> {
     ) -> Result<RunReport, RunError> {
         let Self { session, spec, context, directory } = *self;
         let Begun { mut recorder, facts, plan, past } = begun;
-        let checkpoint = &Checkpoint::of(directory);
-        let run = Run { spec, context, session, checkpoint, facts: &facts };
-        run.complete(Audience { recorder: &mut recorder, observer }, plan, past, clock)
+        let checkpoint = Some(&Checkpoint::of(directory));
+        let run = Run { spec, context, session, checkpoint };
+        run.complete((&mut recorder, observer), &facts, (plan, past), clock)
     }
 }
 

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use alpaca_random::SeedStream;
 
+use super::ranks::{Division, Ranks};
 use super::sources::{StageImages, n_versions};
-use crate::base::batch::Visit;
+use crate::base::batch::{Batch, Visit};
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
+use crate::base::tensor::Tensor;
 use crate::cache::pool::{Lent, Pool};
 use crate::cache::records::{Fit, Room};
 use crate::dataset::augment::mixing::Mixture;
@@ -38,10 +40,10 @@ pub(crate) struct Shelf<'a> {
 
 /// The features of one stage.
 pub(crate) struct StageFeatures<'a> {
-    images: StageImages<'a>,
-    extractor: &'a dyn FeatureExtractor,
-    /// The shape of each value of the features for one image.
-    shapes: Vec<Vec<usize>>,
+    extraction: Extraction<'a>,
+    ranks: &'a Ranks,
+    /// How a training batch is divided between ranks.
+    division: Division,
     /// The random stream of the stage.
     stream: SeedStream,
     /// Of images as they are: those for validation, and those for training unless augmented.
@@ -127,15 +129,20 @@ impl Kept {
         self.numbers[visit.sample] + versions.of(visit) * self.n
     }
 
-    /// The visits with features that have to be computed. Of several to one version of an image it
-    /// is the first, if its features are cached for the others.
-    fn missing(&self, visits: &[Visit], versions: Versions) -> Vec<Visit> {
+    /// The visits of each batch with features that have to be computed. Of several to one version of
+    /// an image it is the first, if its features are cached for the others.
+    fn missing<'v>(
+        &self,
+        batches: impl Iterator<Item = &'v [Visit]>,
+        versions: Versions,
+    ) -> Vec<Vec<Visit>> {
         let mut seen = BTreeSet::new();
-        let is_missing = |visit: &Visit| {
+        let mut is_missing = |visit: &Visit| {
             let number = self.number(*visit, versions);
             !self.records.has(number) && (seen.insert(number) || !self.records.fits(number))
         };
-        visits.iter().copied().filter(is_missing).collect()
+        let missing = batches.map(|batch| batch.iter().copied().filter(&mut is_missing).collect());
+        missing.collect()
     }
 }
 
@@ -158,18 +165,19 @@ impl Versions {
 }
 
 impl<'a> StageFeatures<'a> {
-    /// Creates the features that `extractor` computes of images, as values of `shapes`, cached on a
-    /// shelf if there is one.
+    /// Creates features that are cached on a shelf if there is one, and divided between ranks.
     pub(crate) fn new(
-        images: StageImages<'a>,
-        extractor: &'a dyn FeatureExtractor,
-        shapes: Vec<Vec<usize>>,
+        extraction: Extraction<'a>,
         stream: SeedStream,
         shelf: Option<Shelf<'a>>,
+        (ranks, division): (&'a Ranks, Division),
     ) -> Result<Self, FileError> {
-        let mut features = Self { images, extractor, shapes, stream, plain: None, augmented: None };
+        let images = extraction.images;
+        let (plain, augmented) = (None, None);
+        let mut features = Self { extraction, ranks, division, stream, plain, augmented };
         let Some(shelf) = shelf else { return Ok(features) };
-        let len = features.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
+        let len =
+            features.extraction.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
         let kept = |key: Digest, positions: Vec<usize>, n_versions: usize, room: &Room| {
             Kept::new(images.dataset, positions, |positions| {
                 let key = Digest::of_written(|text| write!(text, "{key} {positions:?}"));
@@ -191,9 +199,15 @@ impl<'a> StageFeatures<'a> {
     }
 }
 
-impl FeatureSource for StageFeatures<'_> {
-    fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_> {
-        let StageImages { dataset, train, changes, views, sampling, mixing, .. } = self.images;
+impl StageFeatures<'_> {
+    /// The training batches of an epoch, with the features of all images on every rank.
+    pub(super) fn undivided(&mut self, epoch: usize) -> FeatureBatches<'_> {
+        self.epoch(epoch, 0, Division::None)
+    }
+
+    fn epoch(&mut self, epoch: usize, n_steps: usize, division: Division) -> FeatureBatches<'_> {
+        let images = self.extraction.images;
+        let StageImages { dataset, train, changes, views, sampling, mixing, .. } = images;
         let in_order = self.stream.child("order").at(epoch as u64);
         let mut order = match sampling {
             SamplingSpec::Shuffled => order::shuffled(dataset, train, in_order),
@@ -202,7 +216,7 @@ impl FeatureSource for StageFeatures<'_> {
                 order::balanced(dataset, train, drawn, in_order)
             }
         };
-        order.drain(..order.len().min(n_steps * self.images.loader.batch_size()));
+        order.drain(..order.len().min(n_steps * images.loader.batch_size()));
         // The first visits of an epoch use one version of every image; versions take turns.
         let stream = self.stream.child("augmentation");
         let versions = views.map(|n| Versions { first: (epoch - 1) % n, n });
@@ -217,28 +231,35 @@ impl FeatureSource for StageFeatures<'_> {
         let augmentation =
             (!changes.is_empty()).then_some(Augmentation { changes, stream, versions: turns });
         let versions = versions.unwrap_or(Versions::ONE);
-        let kept = if self.images.are_plain() { &mut self.plain } else { &mut self.augmented };
+        let kept = if images.are_plain() { &mut self.plain } else { &mut self.augmented };
         let stream = self.stream.child("mixing").at(epoch as u64);
-        FeaturePass::start(
-            Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
-            order,
-            augmentation.as_ref(),
-            kept.as_mut().map(|kept| (kept, versions)),
-            epoch,
-        )
-        .mixing(mixing.map(|spec| Mixing { spec, stream, step: n_steps }))
+        let mixing = mixing.map(|spec| Mixing { spec, stream, step: n_steps });
+        let kept = kept.as_mut().map(|kept| (kept, versions));
+        let how = How { augmentation, mixing, round: epoch, division };
+        Box::new(FeaturePass::start(&self.extraction, self.ranks, order, kept, how))
+    }
+}
+
+impl FeatureSource for StageFeatures<'_> {
+    fn training(&mut self, epoch: usize, n_steps: usize) -> FeatureBatches<'_> {
+        self.epoch(epoch, n_steps, self.division)
     }
 
     fn validation(&mut self) -> FeatureBatches<'_> {
-        FeaturePass::start(
-            Extraction { images: self.images, extractor: self.extractor, shapes: &self.shapes },
-            self.images.validation.iter().copied().map(Visit::from).collect(),
-            None,
-            self.plain.as_mut().map(|kept| (kept, Versions::ONE)),
-            0,
-        )
-        .mixing(None)
+        let order = self.extraction.images.validation.iter().copied().map(Visit::from).collect();
+        let kept = self.plain.as_mut().map(|kept| (kept, Versions::ONE));
+        let how = How { augmentation: None, mixing: None, round: 0, division: Division::Even };
+        Box::new(FeaturePass::start(&self.extraction, self.ranks, order, kept, how))
     }
+}
+
+/// How the images of a pass are changed and divided.
+struct How {
+    augmentation: Option<Augmentation>,
+    mixing: Option<Mixing>,
+    /// Which images are drawn.
+    round: usize,
+    division: Division,
 }
 
 /// The random mixtures of an epoch.
@@ -251,26 +272,27 @@ struct Mixing {
 }
 
 /// Images, and the extractor of their features.
-#[derive(Clone, Copy)]
-struct Extraction<'a> {
+pub(crate) struct Extraction<'a> {
     /// All images of the run.
-    images: StageImages<'a>,
+    pub(crate) images: StageImages<'a>,
     /// The frozen part.
-    extractor: &'a dyn FeatureExtractor,
+    pub(crate) extractor: &'a dyn FeatureExtractor,
     /// The shape of each value of the features for one image.
-    shapes: &'a [Vec<usize>],
+    pub(crate) shapes: Vec<Vec<usize>>,
 }
 
 /// One pass over images.
 struct FeaturePass<'a> {
-    extractor: &'a dyn FeatureExtractor,
-    dataset: &'a Dataset,
-    shapes: &'a [Vec<usize>],
+    extraction: &'a Extraction<'a>,
+    ranks: &'a Ranks,
+    division: Division,
     batch_size: usize,
     order: Vec<Visit>,
     at: usize,
-    /// Loads the images of the pass that have no cached features.
+    /// Loads the images of the pass that this rank computes features of.
     pass: Pass,
+    /// Number of images of each batch that have no cached features.
+    n_missing: std::vec::IntoIter<usize>,
     kept: Option<(&'a mut Kept, Versions)>,
     /// Mixtures of the images, whose features are not cached.
     mixing: Option<Mixing>,
@@ -281,35 +303,40 @@ struct FeaturePass<'a> {
 
 impl<'a> FeaturePass<'a> {
     fn start(
-        extraction: Extraction<'a>,
+        extraction: &'a Extraction<'a>,
+        ranks: &'a Ranks,
         order: Vec<Visit>,
-        augmentation: Option<&Augmentation>,
         kept: Option<(&'a mut Kept, Versions)>,
-        round: usize,
+        How { augmentation, mixing, round, division }: How,
     ) -> Self {
-        let Extraction { images, extractor, shapes } = extraction;
-        let missing = match &kept {
-            Some((kept, versions)) => kept.missing(&order, *versions),
-            None => order.clone(),
+        let loader = extraction.images.loader;
+        let batch_size = loader.batch_size();
+        let batches = order.chunks(batch_size);
+        let (missing, own) = match &kept {
+            Some((kept, versions)) => (kept.missing(batches, *versions), Division::Even),
+            None => (batches.map(<[Visit]>::to_vec).collect(), division),
         };
+        let n_before = n_before(mixing.as_ref(), ranks);
+        let loaded = missing.iter().flat_map(|batch| {
+            let own = ranks.own(batch.len(), own);
+            let first = own.start + batch.len() - if own.is_empty() { 0 } else { n_before };
+            (first..batch.len() + own.end).map(|place| batch[place % batch.len()])
+        });
+        let n_missing: Vec<usize> = missing.iter().map(Vec::len).collect();
         Self {
-            extractor,
-            dataset: images.dataset,
-            shapes,
-            batch_size: images.loader.batch_size(),
-            at: 0,
-            pass: images.loader.start(missing, augmentation, round),
+            pass: loader.start(loaded, augmentation.as_ref(), round),
+            n_missing: n_missing.into_iter(),
+            extraction,
+            ranks,
+            division,
+            batch_size,
             order,
+            at: 0,
             kept,
-            mixing: None,
+            mixing,
             waiting: Duration::ZERO,
             frozen: Duration::ZERO,
         }
-    }
-
-    /// The pass over mixtures of its images.
-    fn mixing(self, mixing: Option<Mixing>) -> FeatureBatches<'a> {
-        Box::new(Self { mixing, ..self })
     }
 
     /// How the next batch is mixed.
@@ -320,62 +347,102 @@ impl<'a> FeaturePass<'a> {
         Mixture::draw(spec, self.pass.image_size(), stream)
     }
 
-    /// The features of some images, cached or computed.
+    /// The features of this rank's images of a batch, cached or computed.
     fn features(
         &mut self,
         visits: &[Visit],
         mixture: Option<&Mixture>,
     ) -> Result<Features, TrainError> {
+        let n_missing = self.n_missing.next().unwrap_or_default();
+        let own = self.ranks.own(visits.len(), self.division);
         let Some((kept, versions)) = self.kept.take() else {
-            return self.extract(visits.len(), mixture);
+            let found = self.extract(own.len(), mixture);
+            return self.ranks.meet(found);
         };
-        let features = self.with_kept(visits, kept, versions);
+        let features = self.new_records(n_missing).and_then(|new| {
+            let mut features = FeaturesInMaking::new(&self.extraction.shapes, own.len());
+            let mut new = new.chunks_exact(features.record_len());
+            let mut record = vec![0.0; features.record_len()];
+            for (place, &visit) in visits.iter().enumerate() {
+                let number = kept.number(visit, versions);
+                let is_own = own.contains(&place);
+                if kept.records.has(number) {
+                    if is_own {
+                        kept.records.read(number, &mut record)?;
+                        features.add(&record);
+                    }
+                } else if let Some(record) = new.next() {
+                    kept.records.write(number, record)?;
+                    if is_own {
+                        features.add(record);
+                    }
+                }
+            }
+            Ok(features.finish())
+        });
         self.kept = Some((kept, versions));
         features
     }
 
-    /// Combines cached features with new ones, and caches the new ones.
-    fn with_kept(
-        &mut self,
-        visits: &[Visit],
-        kept: &mut Kept,
-        versions: Versions,
-    ) -> Result<Features, TrainError> {
-        let new = match kept.missing(visits, versions).len() {
-            0 => None,
-            n => Some(self.extract(n, None)?),
+    /// The features of the next `n` images that are not cached, as records one after the other. Each
+    /// rank computes some of them, and gets all.
+    fn new_records(&mut self, n: usize) -> Result<Vec<f32>, TrainError> {
+        let n_own = self.ranks.own(n, Division::Even).len();
+        let found = if n_own == 0 { Ok(None) } else { self.extract(n_own, None).map(Some) };
+        let Some(found) = self.ranks.meet(found)? else {
+            return Ok(if n == 0 { vec![] } else { self.ranks.peers().gather_numbers(&[]) });
         };
-        let mut features = FeaturesInMaking::new(self.shapes, visits.len());
-        let mut record = vec![0.0; features.record_len()];
-        let mut n_new = 0;
-        for &visit in visits {
-            let number = kept.number(visit, versions);
-            if kept.records.has(number) {
-                kept.records.read(number, &mut record)?;
-            } else if let Some(new) = &new {
-                new.write_record(n_new, &mut record);
-                n_new += 1;
-                kept.records.write(number, &record)?;
-            }
-            features.add(&record);
+        let len = found.values.iter().map(|one| one.values().len() / n_own).sum();
+        let mut records = vec![0.0; n_own * len];
+        for (image, record) in records.chunks_exact_mut(len).enumerate() {
+            found.write_record(image, record);
         }
-        Ok(features.finish())
+        if self.ranks.are_one() {
+            return Ok(records);
+        }
+        Ok(self.ranks.peers().gather_numbers(&records))
     }
 
     /// Computes the features of the next `n` images of the pass, or of their mixtures.
     fn extract(&mut self, n: usize, mixture: Option<&Mixture>) -> Result<Features, TrainError> {
+        if n == 0 {
+            let none = |shape: &Vec<usize>| Tensor::new(&[&[0], &shape[..]].concat(), vec![]);
+            return Ok(Features { values: self.extraction.shapes.iter().map(none).collect() });
+        }
         let start = Instant::now();
-        let mut batch = self.pass.take(n).map_err(|error| TrainError::Batch(Box::new(error)))?;
+        let n_before = n_before(self.mixing.as_ref(), self.ranks);
+        let batch = self.pass.take(n + n_before);
+        let mut batch = batch.map_err(|error| TrainError::Batch(Box::new(error)))?;
         if let Some(mixture) = mixture {
             mixture.apply(&mut batch.images);
         }
+        let batch = without_first(batch, n_before);
         self.waiting = start.elapsed();
         let start = Instant::now();
-        let features = self.extractor.extract(&batch)?;
+        let features = self.extraction.extractor.extract(&batch)?;
         self.frozen = start.elapsed();
         self.pass.give_back(batch);
         Ok(features)
     }
+}
+
+/// Number of images before its own that a rank loads, since the first of its own is mixed with the one
+/// before it.
+fn n_before(mixing: Option<&Mixing>, ranks: &Ranks) -> usize {
+    usize::from(mixing.is_some() && !ranks.are_one())
+}
+
+/// A batch without its first `n` images.
+fn without_first(batch: Batch, n: usize) -> Batch {
+    if n == 0 {
+        return batch;
+    }
+    let Batch { images, mut samples } = batch;
+    let mut shape = images.shape().to_vec();
+    let len: usize = shape[1..].iter().product();
+    shape[0] -= n;
+    samples.drain(..n);
+    Batch { images: Tensor::new(&shape, images.into_values().split_off(n * len)), samples }
 }
 
 impl Iterator for FeaturePass<'_> {
@@ -394,7 +461,8 @@ impl Iterator for FeaturePass<'_> {
         if features.is_err() {
             self.at = self.order.len();
         }
-        let targets = visits.iter().map(|visit| self.dataset.target(visit.sample)).collect();
+        let dataset = self.extraction.images.dataset;
+        let targets = visits.iter().map(|visit| dataset.target(visit.sample)).collect();
         let (waiting, frozen, mixed) = (self.waiting, self.frozen, mixture.map(|how| how.share));
         let batch = |features| FeatureBatch { features, targets, visits, mixed, waiting, frozen };
         Some(features.map(batch))
@@ -514,8 +582,9 @@ mod tests {
                 let (same, keys) =
                     (Same::default(), [b"plain".as_slice(), b"flips"].map(Digest::of));
                 let shelf = room.as_ref().map(|room| Shelf { pool, room, keys });
-                let mut features =
-                    StageFeatures::new(images, &same, shapes, stream, shelf).unwrap();
+                let extraction = Extraction { images, extractor: &same, shapes };
+                let ranks = (&Ranks::alone(&Cancel::new()), Division::Even);
+                let mut features = StageFeatures::new(extraction, stream, shelf, ranks).unwrap();
                 let mut all = vec![];
                 for epoch in 1..=3 {
                     for batch in features.training(epoch, 0) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::audience::Audience;
 use super::features::StageFeatures;
+use super::ranks::Division;
 use super::sources::StageImages;
 use super::stage::{self, Parts, Start};
 use super::temperature;
@@ -13,7 +14,7 @@ use crate::base::target::Target;
 use crate::base::tensor::Tensor;
 use crate::dataset::split;
 use crate::engine;
-use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
+use crate::engine::autodiff::TrainerOptions;
 use crate::event::{
     ComparedPenalty, EpochMetrics, EpochTimes, Evaluated, Event, EventSink as _, FitFacts,
     HeadFacts, OutOfFold,
@@ -58,11 +59,9 @@ pub(super) fn run(
     let Start { stage, network, weights, layers, n_epochs_before, .. } = *start;
     let parts = Parts::of(start);
     let extractor = engine::extractor(network, &parts.cut, weights)?;
-    let mut features = parts.features(start, images, extractor.as_ref())?;
-    let trainer = |weights: &Weights| {
-        let options = TrainerOptions::asking(layers);
-        AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options)
-    };
+    let mut features = parts.features(start, images, extractor.as_ref(), Division::Even)?;
+    let trainer =
+        |weights: &Weights| start.trainer(&parts, weights, &TrainerOptions::asking(layers));
     let readout = images.readout;
     let mut unchanged = trainer(weights);
     let before = evaluate::evaluate(&mut unchanged, features.validation(), readout)?;
@@ -92,9 +91,10 @@ pub(super) fn run(
     let began_validation = Instant::now();
     let validation = evaluate::evaluate(&mut trainer, features.validation(), readout)?;
     (times.validation, times.total) = (began_validation.elapsed(), began.elapsed());
-    for name in [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS] {
-        let directory = audience.recorder.directory();
-        recorder::write_weights(directory, &stage.name, name, &all, network.convention)?;
+    if let Some(directory) = audience.directory() {
+        for name in [layout::BEST_WEIGHTS, layout::LAST_WEIGHTS] {
+            recorder::write_weights(directory, &stage.name, name, &all, network.convention)?;
+        }
     }
     let (how, out_of_fold) = match found {
         Found::Head(found) => found.facts(spec.method, readout),
@@ -121,13 +121,13 @@ pub(super) fn fitted_predictions(
     let Start { network, weights, layers, .. } = *start;
     let parts = Parts::of(start);
     let extractor = engine::extractor(network, &parts.cut, weights)?;
-    let mut features = parts.features(start, images, extractor.as_ref())?;
+    let mut features = parts.features(start, images, extractor.as_ref(), Division::Even)?;
     let times = &mut EpochTimes::default();
     let method = (1, Method::Penalized(L2::Auto));
     let fitted = fit(start, method, images, &mut features, times)?.head;
     let all = stage::merged(weights, &of_network(start, &parts.trained, &fitted));
     let options = TrainerOptions::asking(layers);
-    let mut trainer = AutodiffTrainer::new(network, &parts.cut, &all, &parts.trained, &options);
+    let mut trainer = start.trainer(&parts, &all, &options);
     Ok(evaluate::evaluate(&mut trainer, features.validation(), images.readout)?.predictions)
 }
 
@@ -162,7 +162,7 @@ impl FoundHead {
 }
 
 /// Fits the head to the features of all versions of the training images. Adds the times that these
-/// took.
+/// took. Ranks compute the features together, and each of them fits the head.
 fn fit(
     start: &Start<'_>,
     (n_versions, method): (usize, Method),
@@ -186,7 +186,7 @@ fn fit(
     let (mut targets, mut weights, mut folds, mut samples) = (vec![], vec![], vec![], vec![]);
     let mut record = vec![];
     for version in 1..=n_versions {
-        for batch in features.training(version, 0) {
+        for batch in features.undivided(version) {
             let FeatureBatch { features, targets: of_batch, visits, waiting, frozen, .. } = batch?;
             times.waiting += waiting;
             times.frozen += frozen;
@@ -202,7 +202,7 @@ fn fit(
                 samples.push(visit.sample);
             }
             targets.extend(of_batch);
-            if start.cancel.is_set() {
+            if start.ranks.agreed().is_set() {
                 return Err(canceled().into());
             }
         }
@@ -215,7 +215,7 @@ fn fit(
         weights: &weights,
         folds: &folds,
         n_folds,
-        cancel: start.cancel,
+        cancel: start.ranks.agreed(),
     };
     let mut head = head::fit(examples, n_outputs, images.readout, method).ok_or_else(canceled)?;
     let held_out = samples.into_iter().zip(std::mem::take(&mut head.held_out));

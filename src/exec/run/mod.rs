@@ -13,6 +13,7 @@ pub mod features;
 pub(crate) mod head;
 pub(crate) mod hint;
 pub mod lr_find;
+pub mod ranks;
 mod rehearsal;
 pub mod session;
 pub(crate) mod sources;

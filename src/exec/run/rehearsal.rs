@@ -1,13 +1,11 @@
 //! Steps of a stage that leave nothing behind: no run directory, no cached result.
 
-use std::path::Path;
-
 use super::begin::Planned;
-use super::checkpoint::Checkpoint;
+use super::ranks::Division;
 use super::session::Session;
 use super::sources::Sources;
 use super::stage::{self, Parts, Start};
-use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
+use crate::engine::autodiff::TrainerOptions;
 use crate::engine::{self, Trainer};
 use crate::exec::error::RunError;
 use crate::exec::plan::outcome::StageOutcome;
@@ -48,7 +46,6 @@ impl Session {
             Some((outcome, which)) => outcome.weights(which),
             None => &initial,
         };
-        let checkpoint = Checkpoint::of(Path::new(""));
         let start = Start {
             stage,
             network,
@@ -58,9 +55,9 @@ impl Session {
             seed: spec.seed,
             pool: &self.features,
             room: &self.caches.features,
-            checkpoint: &checkpoint,
+            checkpoint: None,
             checkpoint_every: None,
-            cancel: &self.cancel,
+            ranks: &self.ranks,
             key: &plan.stages[position].key,
             soup_with: &[],
             teacher: None,
@@ -71,9 +68,9 @@ impl Session {
         let parts = Parts::of(&start);
         let extractor = engine::extractor(network, &parts.cut, weights)?;
         let options = TrainerOptions::of(train, context.layers);
-        let mut trainer =
-            AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options);
-        let mut features = parts.features(&start, images, extractor.as_ref())?;
+        let mut trainer = start.trainer(&parts, weights, &options);
+        let division = Division::MicroBatches(train.micro_batches);
+        let mut features = parts.features(&start, images, extractor.as_ref(), division)?;
         let n_steps = images.loader.n_batches(images.train.len());
         let course = stage::course(&start, train, &images, n_steps);
         let rehearsal =

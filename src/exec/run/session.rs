@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::ranks::Ranks;
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::tally::Tally;
@@ -28,6 +29,8 @@ pub struct Session {
     /// Stops the run after the current step, or the current image while reading; the run can then
     /// be resumed.
     pub cancel: Cancel,
+    /// The processes that do runs together with this one.
+    pub ranks: Ranks,
     /// Whether runs look for hints on what would have been better. It takes a moment for each stage that
     /// trains a head alone, and does not affect results.
     pub hints: bool,
@@ -108,9 +111,9 @@ impl Session {
         self.store().is_some_and(|store| store.has(key))
     }
 
-    /// The cached stage results of earlier runs.
+    /// The cached stage results of earlier runs. Only the first rank uses them.
     pub(crate) fn store(&self) -> Option<StageStore> {
-        let shared = || self.caches.shared.clone();
-        self.caches.stages.as_deref().map(|root| StageStore::new(root, shared()))
+        let stages = self.caches.stages.as_deref().filter(|_| self.ranks.is_first());
+        stages.map(|root| StageStore::new(root, self.caches.shared.clone()))
     }
 }

@@ -2,15 +2,16 @@
 //! that frozen weights did not change.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use alpaca_random::SeedStream;
 
 use super::audience::Audience;
 use super::checkpoint::Checkpoint;
-use super::features::{Shelf, StageFeatures};
+use super::features::{Extraction, Shelf, StageFeatures};
+use super::ranks::{Division, Ranks};
 use super::sources::StageImages;
-use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::ingredient::Ingredient;
@@ -50,10 +51,10 @@ pub(crate) struct Start<'a> {
     /// Where features are cached.
     pub(crate) pool: &'a Pool,
     pub(crate) room: &'a Room,
-    /// Where the stage saves the state to resume from.
-    pub(crate) checkpoint: &'a Checkpoint,
+    /// Where the stage saves the state to resume from, on the first rank of a run.
+    pub(crate) checkpoint: Option<&'a Checkpoint>,
     pub(crate) checkpoint_every: Option<usize>,
-    pub(crate) cancel: &'a Cancel,
+    pub(crate) ranks: &'a Ranks,
     pub(crate) key: &'a StageKey,
     /// The stages whose weights it averages with its own.
     pub(crate) soup_with: &'a [&'a StageOutcome],
@@ -87,19 +88,22 @@ impl Parts {
         Self { first, trained, moving, frozen_before, cut: network.cut(first) }
     }
 
-    /// The features that the frozen part computes.
+    /// The features that the frozen part computes; those of training batches are divided between
+    /// ranks.
     pub(super) fn features<'a>(
         &self,
         start: &Start<'a>,
         images: StageImages<'a>,
         extractor: &'a dyn FeatureExtractor,
+        division: Division,
     ) -> Result<StageFeatures<'a>, FileError> {
         let shapes = self.cut.boundary.iter().map(|value| start.network.value_shape(*value));
         // If nothing is frozen, the features are the images, which are cached as pixels.
         let keys = || features_keys(start.key, self.first, &self.frozen_before);
         let shelf = || Shelf { pool: start.pool, room: start.room, keys: keys() };
         let shelf = (!self.cut.frozen.is_empty()).then(shelf);
-        StageFeatures::new(images, extractor, shapes.collect(), start.stream(), shelf)
+        let extraction = Extraction { images, extractor, shapes: shapes.collect() };
+        StageFeatures::new(extraction, start.stream(), shelf, (start.ranks, division))
     }
 
     /// Checks that only weights that are to be found have changed, and makes the outcome.
@@ -121,6 +125,17 @@ impl Start<'_> {
     pub(super) fn stream(&self) -> SeedStream {
         SeedStream::new(self.seed).child("stage").child(&self.stage.name)
     }
+
+    /// Trains a part of the network together with the other ranks.
+    pub(super) fn trainer(
+        &self,
+        parts: &Parts,
+        weights: &Weights,
+        options: &TrainerOptions,
+    ) -> AutodiffTrainer {
+        let peers = Arc::clone(self.ranks.peers());
+        AutodiffTrainer::among(peers, (self.network, &parts.cut), weights, &parts.trained, options)
+    }
 }
 
 /// Trains a stage, or the rest of an interrupted one.
@@ -135,8 +150,9 @@ pub(crate) fn train(
     let parts = Parts::of(start);
     let options = TrainerOptions::of(spec, layers);
     let extractor = engine::extractor(network, &parts.cut, weights)?;
-    let mut trainer = AutodiffTrainer::new(network, &parts.cut, weights, &parts.trained, &options);
-    let mut features = parts.features(start, images, extractor.as_ref())?;
+    let mut trainer = start.trainer(&parts, weights, &options);
+    let division = Division::MicroBatches(spec.micro_batches);
+    let mut features = parts.features(start, images, extractor.as_ref(), division)?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         replay(&facts, &state, audience)?;
         (facts, Some(state))
@@ -146,7 +162,7 @@ pub(crate) fn train(
         audience.receive(&Event::StageStarted(facts.clone()))?;
         (facts, None)
     };
-    let directory = audience.recorder.directory().to_path_buf();
+    let directory = audience.directory().map(Path::to_path_buf);
     let mut checkpointer = StageCheckpointer { facts: &facts, start, directory };
     let course = course(start, spec, &images, facts.n_steps);
     let mut context = FitContext {
@@ -178,11 +194,13 @@ fn replay(
     state: &StageState,
     audience: &mut Audience<'_>,
 ) -> Result<(), RunError> {
-    outcome::replay_epochs(facts, &state.done.epochs, audience.recorder)?;
+    if let Some(recorder) = &mut audience.recorder {
+        outcome::replay_epochs(facts, &state.done.epochs, *recorder)?;
+    }
     let epoch = facts.n_epochs_before + state.done.epochs.len() + 1;
     let n_steps = state.partial.n_steps;
     let event = Event::StageResumed { facts: facts.clone(), epoch, n_steps };
-    Ok(audience.observer.receive(&event)?)
+    Ok(audience.observe(&event)?)
 }
 
 fn outcome(
@@ -268,7 +286,7 @@ pub(super) fn course<'a>(
         early_stopping: spec.early_stopping,
         stream: start.stream(),
         checkpoint_every: start.checkpoint_every,
-        cancel: start.cancel,
+        cancel: start.ranks.agreed(),
     }
 }
 
@@ -322,22 +340,25 @@ fn check_frozen(
 struct StageCheckpointer<'a> {
     facts: &'a StageFacts,
     start: &'a Start<'a>,
-    directory: PathBuf,
+    /// The run directory, on the first rank.
+    directory: Option<PathBuf>,
 }
 
 impl Checkpointer for StageCheckpointer<'_> {
     fn checkpoint(&mut self, state: &StageState) -> Result<(), FileError> {
-        self.start.checkpoint.save_state(self.start.key.digest(), self.facts, state)
+        let Some(checkpoint) = self.start.checkpoint else { return Ok(()) };
+        checkpoint.save_state(self.start.key.digest(), self.facts, state)
     }
 
     fn keep(&mut self, which: FromWeights, weights: &Weights) -> Result<(), FileError> {
+        let Some(directory) = &self.directory else { return Ok(()) };
         let name = match which {
             FromWeights::Best => layout::BEST_WEIGHTS,
             FromWeights::Last => layout::LAST_WEIGHTS,
         };
         let all = merged(self.start.weights, weights);
         let convention = self.start.network.convention;
-        recorder::write_weights(&self.directory, &self.facts.stage, name, &all, convention)
+        recorder::write_weights(directory, &self.facts.stage, name, &all, convention)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::names;
 use crate::dataset::part::Part;
-use crate::event::Event;
+use crate::event::{Event, EventSink};
 use crate::exec::error::RunError;
 use crate::exec::plan::outcome::StageOutcome;
 use crate::exec::plan::program;
@@ -30,7 +30,7 @@ use crate::run_dir::manifest::{
     self, BestRecord, DatasetRecord, Manifest, StageRecord, StandardRecord, UnlabeledRecord,
     Volatile, WeightsRecord,
 };
-use crate::run_dir::recorder;
+use crate::run_dir::recorder::{self, Recorder};
 use crate::run_dir::verify;
 use crate::spec::{BestBy, FromWeights, PipelineSpec, StageKind, StageSpec};
 use crate::train::evaluate::Prediction;
@@ -46,9 +46,8 @@ pub(crate) struct Run<'a> {
     pub(crate) spec: &'a PipelineSpec,
     pub(crate) context: &'a RunContext,
     pub(crate) session: &'a Session,
-    pub(crate) checkpoint: &'a Checkpoint,
-    /// The inputs that the run was started with.
-    pub(crate) facts: &'a RunFacts,
+    /// Where the run is saved, on the first rank.
+    pub(crate) checkpoint: Option<&'a Checkpoint>,
 }
 
 /// The state before a stage.
@@ -61,20 +60,23 @@ struct Earlier<'a> {
 }
 
 impl Run<'_> {
-    /// Runs the remaining stages, and completes the run directory.
+    /// Runs the remaining stages, and completes the run directory. `facts` are the inputs that the run
+    /// was started with.
     pub(crate) fn complete(
         &self,
-        mut audience: Audience<'_>,
-        plan: Plan,
-        past: Past,
+        (recorder, observer): (&mut Recorder, &mut dyn EventSink),
+        facts: &RunFacts,
+        (plan, past): (Plan, Past),
         clock: &Clock,
     ) -> Result<RunReport, RunError> {
+        let mut audience =
+            Audience { recorder: Some(&mut *recorder), observer: Some(&mut *observer) };
         let (outcomes, hints) = self.stages(&mut audience, plan, past)?;
-        let mut written = self.facts.files.clone();
-        written.extend(self.ensure_weights(audience.recorder.directory(), &outcomes)?);
+        let mut written = facts.files.clone();
+        written.extend(self.ensure_weights(recorder.directory(), &outcomes)?);
         let last = outcomes.last().expect("a pipeline has at least one stage");
         let best = self.best(&outcomes);
-        audience.recorder.promote_weights(best.name(), last.name())?;
+        recorder.promote_weights(best.name(), last.name())?;
         let finished = Finished {
             spec: self.spec,
             context: self.context,
@@ -82,8 +84,7 @@ impl Run<'_> {
             outcomes: &outcomes,
             best,
         };
-        let failed = finished.perform(&mut audience)?;
-        let Audience { recorder, observer } = audience;
+        let failed = finished.perform(recorder, observer)?;
         if let Err(error) = recorder.write_plots() {
             // A missing plot does not end the run, since it can be drawn again from metrics.csv.
             observer.receive(&Event::Warning { message: format!("{error}: {}", error.source) })?;
@@ -106,7 +107,9 @@ impl Run<'_> {
         manifest.volatile.finished = clock::now();
         manifest.volatile.seconds = clock.start.elapsed().as_secs_f64();
         recorder.finish(&manifest)?;
-        self.checkpoint.remove()?;
+        if let Some(checkpoint) = self.checkpoint {
+            checkpoint.remove()?;
+        }
         let directory = recorder.directory().to_path_buf();
         let guess = guess(self.context, &best.facts.predictions);
         Ok(RunReport {
@@ -178,19 +181,20 @@ impl Run<'_> {
         }
     }
 
-    /// Runs the stages in order, except those that have finished.
-    fn stages(
+    /// Runs the stages in order, except those that have finished. All ranks do so together.
+    pub(crate) fn stages(
         &self,
         audience: &mut Audience<'_>,
-        plan: Plan,
-        past: Past,
+        mut plan: Plan,
+        mut past: Past,
     ) -> Result<(Vec<StageOutcome>, Vec<String>), RunError> {
         let RunContext { network, base_weights, .. } = self.context;
         let initial = initial_weights(self.spec, network, base_weights.as_ref());
+        self.session.ranks.take_over(&mut plan, &mut past)?;
         let Past { mut outcomes, mut current, damaged: _ } = past;
         let mut hints = vec![];
         for outcome in &outcomes {
-            outcome.replay(audience.recorder)?;
+            audience.replay(outcome)?;
         }
         // Do this at once, so that an edit during the run is compared with this run.
         self.remember(&plan);
@@ -211,7 +215,9 @@ impl Run<'_> {
                 self.keep(&planned, &outcome, audience)?;
                 outcome
             };
-            self.checkpoint.save_outcome(position, &outcome)?;
+            if let Some(checkpoint) = self.checkpoint {
+                checkpoint.save_outcome(position, &outcome)?;
+            }
             outcomes.push(outcome);
         }
         Ok((outcomes, hints))
@@ -226,14 +232,15 @@ impl Run<'_> {
     ) -> Result<StageOutcome, RunError> {
         outcome.facts.is_reused = true;
         let convention = self.context.network.convention;
-        let directory = audience.recorder.directory();
-        for (which, name) in WEIGHTS_FILES {
-            let weights = outcome.weights(which);
-            recorder::write_weights(directory, outcome.name(), name, weights, convention)?;
+        if let Some(directory) = audience.directory() {
+            for (which, name) in WEIGHTS_FILES {
+                let weights = outcome.weights(which);
+                recorder::write_weights(directory, outcome.name(), name, weights, convention)?;
+            }
         }
-        outcome.replay(audience.recorder)?;
+        audience.replay(&outcome)?;
         let (facts, best) = (outcome.facts.start.clone(), outcome.facts.record.best);
-        audience.observer.receive(&Event::StageReused { facts, best })?;
+        audience.observe(&Event::StageReused { facts, best })?;
         if let Some(store) = &self.session.store() {
             store.touch(&planned.key);
         }
@@ -247,7 +254,7 @@ impl Run<'_> {
         outcome: &StageOutcome,
         audience: &mut Audience<'_>,
     ) -> Result<(), FileError> {
-        let mut warn = |message| audience.observer.receive(&Event::Warning { message });
+        let mut warn = |message| audience.observe(&Event::Warning { message });
         if let Some(before) = &planned.outcome
             && !before.is_same(outcome)
         {
@@ -320,7 +327,7 @@ impl Run<'_> {
             room: &self.session.caches.features,
             checkpoint: self.checkpoint,
             checkpoint_every: self.spec.checkpoint_every,
-            cancel: &self.session.cancel,
+            ranks: &self.session.ranks,
             key: &planned.key,
             soup_with: &soup_with,
             teacher: self.context.teachers.get(&stage.name).map(|teacher| teacher.digest),
@@ -330,9 +337,9 @@ impl Run<'_> {
                 let begun = planned.begun.take();
                 let outcome = stage::train(&start, spec, images, audience, begun)?;
                 let fits = self.spec.stages.iter().any(|stage| stage.train().is_none());
-                let hint = (self.session.hints && !fits)
-                    .then(|| hint::of_stage(&start, images, &outcome))
-                    .flatten();
+                let hints = self.session.hints && self.session.ranks.are_one();
+                let hint =
+                    (hints && !fits).then(|| hint::of_stage(&start, images, &outcome)).flatten();
                 Ok((outcome, hint))
             }
             StageKind::Fit(spec) => Ok((head::run(&start, spec, images, audience)?, None)),

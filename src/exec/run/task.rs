@@ -22,6 +22,7 @@ use crate::report as page;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::measured::{self, Measured};
+use crate::run_dir::recorder::Recorder;
 use crate::spec::{
     EvaluateOn, EvaluateSpec, ExportSpec, FromWeights, PipelineSpec, SplitPart, TaskKind, TaskSpec,
 };
@@ -43,8 +44,13 @@ impl Finished<'_> {
     ///
     /// # Errors
     /// When a file of the run directory cannot be written. The run can then be resumed.
-    pub(crate) fn perform(&self, audience: &mut Audience<'_>) -> Result<Vec<FailedTask>, RunError> {
-        let directory = audience.recorder.directory().to_path_buf();
+    pub(crate) fn perform(
+        &self,
+        recorder: &mut Recorder,
+        observer: &mut dyn EventSink,
+    ) -> Result<Vec<FailedTask>, RunError> {
+        let directory = recorder.directory().to_path_buf();
+        let audience = &mut Audience { recorder: Some(recorder), observer: Some(observer) };
         let about = MeasuredOn {
             stage: self.best.name(),
             weights: FromWeights::Best,

@@ -38,7 +38,9 @@ pub(super) fn of_stage(
     let dataset = context.dataset_of(stage);
     let (samples, classes) = (&dataset.samples, &dataset.classes);
     let shelf = Shelf::new(session, teacher, classes);
-    let mut known = shelf.read(classes.len());
+    let (ranks, peers) = (&session.ranks, session.ranks.peers());
+    // Ranks look up different caches, and have to miss the same outputs.
+    let mut known = decoded(&peers.broadcast(&shelf.read()), classes.len());
     let mut missing: BTreeMap<Digest, usize> =
         train.iter().map(|&position| (samples[position].digest, position)).collect();
     missing.retain(|digest, _| !known.contains_key(digest));
@@ -46,13 +48,17 @@ pub(super) fn of_stage(
     let counting = session.tally.begin("predicting with the teacher", "images", missing.len());
     let room = PixelRoom { memory: 0, disk: 0, root: session.caches.pixels.root.clone() };
     for positions in missing.chunks(AT_ONCE) {
-        if session.cancel.is_set() {
+        if ranks.agreed().is_set() {
             shelf.write(&known);
             let stage = stage.name.clone();
             return Err(TrainError::Cancelled { stage, epoch }.into());
         }
-        let images = ToTeach { dataset, positions, room: &room, n_threads: session.n_threads };
-        let outputs = teacher.outputs_for(classes, &images)?;
+        let own = &positions[peers.share(positions.len())];
+        let images = ToTeach { dataset, positions: own, room: &room, n_threads: session.n_threads };
+        let outputs =
+            if own.is_empty() { Ok(vec![]) } else { teacher.outputs_for(classes, &images) };
+        let outputs = peers.gather_numbers(&ranks.meet(outputs)?.concat());
+        let outputs = outputs.chunks_exact(classes.len()).map(<[f32]>::to_vec);
         known.extend(positions.iter().map(|&position| samples[position].digest).zip(outputs));
         session.tally.add_many(positions.len());
     }
@@ -67,7 +73,7 @@ pub(super) fn of_stage(
     Ok(Some(Teaching::new(spec, outputs, context.dataset.samples.len())))
 }
 
-/// Where the outputs of a teacher are cached.
+/// Where the outputs of a teacher are cached, on the first rank.
 struct Shelf {
     directory: Option<CacheDirectory>,
     key: Digest,
@@ -76,25 +82,19 @@ struct Shelf {
 impl Shelf {
     /// For outputs in the order of the `classes` of a dataset.
     fn new(session: &Session, teacher: &Teacher, classes: &[String]) -> Self {
-        let root = session.caches.stages.as_deref();
+        let root = session.caches.stages.as_deref().filter(|_| session.ranks.is_first());
         let key = Digest::of_written(|text| {
             write!(text, "{} {} {classes:?}", program::identity(), teacher.digest)
         });
         Self { directory: root.map(|root| CacheDirectory::new(root, Bucket::Teachers)), key }
     }
 
-    /// The outputs that are cached, `n` for each image. A damaged entry counts as none.
-    fn read(&self, n: usize) -> Outputs {
-        let Some(directory) = &self.directory else { return Outputs::new() };
-        let Found::Entry(bytes) = directory.find(self.key) else { return Outputs::new() };
+    /// The outputs that are cached, encoded. A damaged entry counts as none.
+    fn read(&self) -> Vec<u8> {
+        let Some(directory) = &self.directory else { return vec![] };
+        let Found::Entry(bytes) = directory.find(self.key) else { return vec![] };
         directory.touch(self.key);
-        let records = bytes.chunks_exact(size_of::<Digest>() + n * size_of::<f32>());
-        let record = |record: &[u8]| {
-            let (digest, outputs) = record.split_first_chunk()?;
-            let outputs = outputs.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-            Some((Digest::of_digest_bytes(*digest), outputs.collect()))
-        };
-        records.filter_map(record).collect()
+        bytes
     }
 
     /// Caches outputs. A directory that cannot be written is reported when the result of the stage is
@@ -112,4 +112,15 @@ impl Shelf {
             let _ = directory.shrink(ROOM, &BTreeSet::new());
         }
     }
+}
+
+/// Outputs as [`Shelf::write`] encodes them, `n` for each image.
+fn decoded(bytes: &[u8], n: usize) -> Outputs {
+    let records = bytes.chunks_exact(size_of::<Digest>() + n * size_of::<f32>());
+    let record = |record: &[u8]| {
+        let (digest, outputs) = record.split_first_chunk()?;
+        let outputs = outputs.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        Some((Digest::of_digest_bytes(*digest), outputs.collect()))
+    };
+    records.filter_map(record).collect()
 }

@@ -29,7 +29,7 @@ pub(super) fn fit(
 ) -> Result<f64, RunError> {
     let stage = &start.stage.name;
     let (outputs, targets) = evaluate::outputs(trainer, features.validation())?;
-    let fitted = temperature::fit(&outputs, &targets, readout, start.cancel);
+    let fitted = temperature::fit(&outputs, &targets, readout, start.ranks.agreed());
     let Temperature { value, found } = fitted.ok_or_else(|| TrainError::Cancelled {
         stage: stage.clone(),
         epoch: start.n_epochs_before + 1,

@@ -12,8 +12,8 @@
 use std::ops::Range;
 
 use alpaca_kernels::{
-    DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, Pieces, ReversedWeights, Rows, Windows,
-    tree_sum, with_scratch,
+    DepthwiseFilter, Epilogue, Filling, Gate, Out, Packed, ReversedWeights, Rows, Windows,
+    with_scratch,
 };
 use rayon::prelude::*;
 
@@ -110,7 +110,7 @@ pub(super) fn backward(block: &InvertedResidual, pass: &Backward<'_>) -> InputGr
     let convolutions = block.convolutions(pass.inputs);
     let weights = Weights::new(block, &convolutions);
     let layout = SumsLayout::new(block);
-    let pieces = Pieces::new(pass.n, block.n_pieces);
+    let pieces = block.share.pieces(pass.n);
     let mut parts = vec![0.0; pieces.count() * layout.len()];
     let (x_len, y_len) = block.lengths();
     let dx_len = if pass.wants_input { x_len } else { 0 };
@@ -131,7 +131,7 @@ pub(super) fn backward(block: &InvertedResidual, pass: &Backward<'_>) -> InputGr
             }
         },
     );
-    let mut sum = tree_sum(&parts, pieces.count());
+    let mut sum = block.share.sum(&parts, layout.len());
     let sums = layout.cut(&mut sum);
     let mut all = vec![pass.wants_input.then(|| dx.finish())];
     let Convolutions { expand, depthwise, project } = convolutions;

@@ -188,7 +188,7 @@ pub(super) fn pointwise(
             n_inputs: k,
             n_outputs: c,
             activation,
-            n_pieces,
+            share: Share::alone(n_pieces),
         }),
         n,
         inputs,
@@ -218,9 +218,16 @@ pub(super) fn spatial(
     }
     let operation: Box<dyn Operation> = if is_depthwise {
         let shape = Depthwise::new(shape, window);
-        Box::new(DepthwiseConvolution { kernels, shape, activation, n_pieces })
+        Box::new(DepthwiseConvolution { kernels, shape, activation, share: Share::alone(n_pieces) })
     } else {
-        Box::new(Convolution { kernels, shape, window, n_outputs: c, activation, n_pieces })
+        Box::new(Convolution {
+            kernels,
+            shape,
+            window,
+            n_outputs: c,
+            activation,
+            share: Share::alone(n_pieces),
+        })
     };
     let [h, w, channels] = shape;
     Case {
@@ -258,7 +265,7 @@ pub(super) fn block(
         has_expansion,
         has_shortcut,
         activation,
-        n_pieces,
+        share: Share::alone(n_pieces),
     };
     Case {
         operation: Box::new(operation),
@@ -302,7 +309,7 @@ pub(super) fn normalisation(
             shape: [height, width, c],
             epsilon: 1e-3,
             activation,
-            n_pieces,
+            share: Share::alone(n_pieces),
             statistics: Mutex::default(),
         }),
         n,
