@@ -1,12 +1,17 @@
-"""A sweep of many short runs on HyperQueue or Slurm, with workers and servers killed on the way.
+"""Many short tasks on HyperQueue or Slurm, with workers and servers killed on the way.
 
     python3 benches/cluster.py hyperqueue --kills 10
     python3 benches/cluster.py slurm --kills 10
+    python3 benches/cluster.py hyperqueue --kills 10 --shards 1000
+    python3 benches/cluster.py slurm --runs 200 --epochs 0
+
+The tasks are the runs of a sweep, or with `--shards` predictions for the images of shards. With no
+epochs, runs only fit a head, so that the scheduler takes most of the time.
 
 HyperQueue: `hq` is in the PATH, or ALPACA_HQ names it. Slurm: Debian's packages munge, slurmctld, slurmd
 and slurm-client; run it as root. Everything runs on this machine: four workers or nodes with two
-processors each, which share the processors that there are. Compares the files of the sweep with those
-of the same sweep in one process, and counts what was computed twice.
+processors each, which share the processors that there are. Compares the files of the tasks with those
+of one process, and counts what was computed twice.
 """
 
 import argparse
@@ -17,6 +22,7 @@ import pathlib
 import random
 import signal
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -36,8 +42,21 @@ stages:
   finetune: {{ train: {{ unfreeze_from: 120, epochs: {epochs} }} }}
 sweep:
   over: {{ stages.finetune.optimizer.adam.learning_rate: {{ from: 1e-5, to: 1e-3, points: {arms}, scale: log }} }}
-cluster: {{ cpus: 1, retries: 20 }}
 """
+
+HEADS = """
+version: 1
+seed: 7
+dataset: {{ directory: {images}, image_size: 32 }}
+model: {{ base: mobilenet_v2, width: 0.35, weights: none }}
+stages:
+  head: {{ fit: {{ logistic: {{ l2: 1.0 }} }} }}
+sweep:
+  over: {{ stages.head.logistic.l2: {{ from: 1e-3, to: 1e3, points: {arms}, scale: log }} }}
+"""
+
+# What tasks may use, for the settings file.
+SETTINGS = "cluster: { cpus: 1, retries: 20 }\n"
 
 SLURM = """
 ClusterName=test
@@ -154,18 +173,67 @@ class Slurm:
 
 
 def lasting(directory):
-    """The files of a sweep that do not tell the time, and not those about tasks."""
+    """The files of results that do not tell the time, and not those about tasks."""
     paths = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
     return sorted(path for path in paths if path.name not in VOLATILE and path.parts[0] != "jobs")
 
 
-def sweep(folder, name, *more):
-    command = [PROGRAM, "sweep", folder / "many.yaml", "--runs-dir", folder / name]
+def timed(words):
     began = time.monotonic()
-    done = subprocess.run([*command, "--cache-dir", folder / f"cache-{name}", *more], capture_output=True, text=True)
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return time.monotonic() - began, done
+    return time.monotonic() - began, done.stderr
+
+
+class Sweep:
+    """A sweep of many runs."""
+
+    def __init__(self, folder, arguments):
+        self.folder = folder
+        text = PIPELINE if arguments.epochs else HEADS
+        text = text.format(images=ROOT / "data/alpacas", arms=arguments.runs, epochs=arguments.epochs)
+        (folder / "many.yaml").write_text(text)
+
+    def run(self, place, *more):
+        cache = ["--cache-dir", self.folder / f"cache-{place}"]
+        words = ["sweep", self.folder / "many.yaml", "--runs-dir", self.folder / place, *cache]
+        return timed([PROGRAM, *words, *more])
+
+    def home(self, place):
+        return self.folder / place / "many-sweep"
+
+    def check(self, home):
+        runs = [path.parent for path in home.glob("arm-*/manifest.json")]
+        manifests = [json.loads((run / "manifest.json").read_text()) for run in runs]
+        again = sum("transfer" not in m["volatile"]["reused"] for m in manifests)
+        if any(stage["name"] == "transfer" for stage in manifests[0]["stages"]):
+            print(f"runs that trained the shared stage themselves: {again}")
+
+
+class Shards:
+    """Predictions for the images of many shards."""
+
+    def __init__(self, folder, arguments):
+        self.folder, self.group = folder, arguments.group
+        pipeline = folder / "small.yaml"
+        pipeline.write_text(HEADS.format(images=ROOT / "data/alpacas", arms=2).split("sweep:")[0])
+        timed([PROGRAM, pipeline, "--runs-dir", folder / "runs", "--no-cache"])
+        images = sorted((ROOT / "data/alpacas").rglob("*.jpg")) or sorted((ROOT / "data/alpacas").rglob("*.png"))
+        for number in range(arguments.shards):
+            with tarfile.open(folder / f"t-{number:05}.tar", "w") as shard:
+                for image in random.sample(images, 20):
+                    shard.add(image, f"{image.parent.name}/{image.name}")
+
+    def run(self, place, *more):
+        words = ["shard", "predict", self.folder / "runs/small", "--shards", self.folder / "t-*.tar"]
+        return timed([PROGRAM, *words, "--out", self.folder / place, "--group", self.group, "--no-cache", *more])
+
+    def home(self, place):
+        return self.folder / place
+
+    def check(self, home):
+        pass
 
 
 def main():
@@ -174,13 +242,16 @@ def main():
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--shards", type=int, default=0)
+    parser.add_argument("--group", type=int, default=10)
     arguments = parser.parse_args()
     random.seed(1)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        text = PIPELINE.format(images=ROOT / "data/alpacas", arms=arguments.runs, epochs=arguments.epochs)
-        (folder / "many.yaml").write_text(text)
-        alone, _ = sweep(folder, "alone")
+        (folder / "settings.yaml").write_text(SETTINGS)
+        os.environ["ALPACA_SETTINGS"] = str(folder / "settings.yaml")
+        work = (Shards if arguments.shards else Sweep)(folder, arguments)
+        alone, _ = work.run("alone")
         state = folder / "state-of-scheduler"
         state.mkdir()
         engine = {"hyperqueue": HyperQueue, "slurm": Slurm}.get(arguments.on)
@@ -195,28 +266,22 @@ def main():
         thread = threading.Thread(target=killer)
         thread.start()
         try:
-            there, done = sweep(folder, "there", "--on", arguments.on)
+            there, said = work.run("there", "--on", arguments.on)
         finally:
             over.set()
             thread.join()
             if engine:
                 engine.stop()
-        a, b = (folder / name / "many-sweep" for name in ["alone", "there"])
+        a, b = work.home("alone"), work.home("there")
         files = lasting(a)
         same = files == lasting(b) and all(filecmp.cmp(a / path, b / path, shallow=False) for path in files)
         outcomes = [json.loads(path.read_text()) for path in (b / "jobs/outcomes").glob("*.json")]
-        again = 0
-        for path in (b / "jobs/outcomes").glob("arm-*.json"):
-            manifest = json.loads((b / path.stem / "manifest.json").read_text())
-            # A run that had finished keeps its manifest when it is started again.
-            reused = manifest["volatile"]["reused"]
-            again += "transfer" not in reused
-        print(f"{arguments.on}: {arguments.runs} runs, killed: {', '.join(killed) or 'nothing'}")
+        print(f"{arguments.on}: {len(outcomes)} tasks, killed: {', '.join(killed) or 'nothing'}")
         print(f"in one process {alone:.1f} s, there {there:.1f} s")
-        print(f"{len(outcomes)} tasks, {sum(o['failure'] is not None for o in outcomes)} failed")
-        print(f"runs that trained the shared stage themselves: {again}")
+        print(f"{sum(o['failure'] is not None for o in outcomes)} tasks failed")
+        work.check(b)
         print(f"{len(files)} files, {'the same bytes' if same else 'DIFFERENT'}")
-        print("\n".join(line for line in done.stderr.splitlines() if "again" in line or "answer" in line))
+        print("\n".join(line for line in said.splitlines() if "again" in line or "answer" in line))
 
 
 main()

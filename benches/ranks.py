@@ -40,9 +40,8 @@ def run(program, folder, name, ranks):
     runs = os.path.join(folder, f"{name}-{ranks}")
     command = [program, "run", os.path.join(folder, "bench.yaml"), "--runs-dir", runs]
     command += ["--threads", "1", "--no-cache", "--quiet"]
-    if ranks > 1:
-        launcher = ["mpirun", "--bind-to", "core", "-np", str(ranks)]
-        command = launcher + command
+    # A single rank is bound to one core, too: its loader has threads of its own.
+    command = ["mpirun", "--bind-to", "core", "-np", str(ranks)] + command
     environment = {
         **os.environ,
         "OMPI_ALLOW_RUN_AS_ROOT": "1",

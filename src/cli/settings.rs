@@ -144,7 +144,7 @@ impl Settings {
             offline: network.is_some_and(|network| network.offline),
             mirror: network.and_then(|network| network.mirror.clone()),
             http: HttpOptions { certificates, ..HttpOptions::default() },
-            words: std::env::args().skip(1).collect(),
+            words: std::env::args_os().skip(1).map(|word| names::text_of(&word)).collect(),
             user_file: variable("ALPACA_SETTINGS").or_else(|| {
                 settings_folder().map(|folder| folder.join("alpaca-run/settings.yaml"))
             }),

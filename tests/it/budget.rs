@@ -47,7 +47,7 @@ fn a_budget_decides_on_epochs_that_are_recorded() {
 #[test]
 fn a_budget_needs_a_unit_and_a_stage_with_epochs() {
     let workshop = Workshop::new(TWO_STAGES, 2);
-    for time in ["90", "0s", "2 days"] {
+    for time in ["90", "0s", "2 weeks"] {
         let said = run(&workshop, &["--budget", time]);
         assert_eq!(said.code, Some(2), "{}", said.err);
         assert!(said.err.contains("--budget"), "{}", said.err);

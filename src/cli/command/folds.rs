@@ -161,7 +161,8 @@ fn all(
     }
     for (one, _) in open {
         let number = runs.iter().position(|(other, _)| other.name == one.name).unwrap_or(0) + 1;
-        several.terminal.note(&format!("{} ({number} of {})", one.name, runs.len()));
+        let fold = one.name.replace('-', " ");
+        several.terminal.note(&format!("{fold} ({number} of {})", runs.len()));
         several.run(&one, home)?.map_err(|error| {
             let mut failed = failure(error, None);
             if let Failure::Other { hints, .. } = &mut failed {

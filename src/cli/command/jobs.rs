@@ -1,5 +1,6 @@
 //! `alpaca-run jobs`: what was submitted to a scheduler, and one of its tasks.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -32,7 +33,7 @@ use crate::pipeline::load::{self, PipelineInput};
 use crate::run_dir::{layout, lock};
 
 /// How often somebody looks whether a task of another process has ended.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What to do with the command line that submitted tasks, once more.
 pub(in crate::cli) type Again<'a> = &'a dyn Fn(Arguments, &Settings) -> Result<Exit, Failure>;
@@ -58,8 +59,9 @@ pub(in crate::cli) fn run(
         JobsAction::Resume { directory } => {
             let (_, jobs) = read(directory, settings)?;
             let words = jobs.command.iter().filter(|word| *word != "--detach");
-            let words = std::iter::once("alpaca-run".to_owned()).chain(words.cloned());
-            let arguments = Arguments::read(words.map(Into::into)).map_err(|error| {
+            let words = words.map(|word| names::path_of(word).into_os_string());
+            let words = std::iter::once("alpaca-run".into()).chain(words);
+            let arguments = Arguments::read(words).map_err(|error| {
                 Failure::usage(anyhow::anyhow!("the command that submitted is not valid: {error}"))
             })?;
             std::env::set_current_dir(&jobs.current_dir).map_err(|error| {
@@ -258,6 +260,25 @@ fn perform(
     }
 }
 
+/// Waits until no other process works on a task, since the scheduler may have started it twice, and
+/// keeps others from it as long as the returned value lives. Where a file system has no locks, `None`.
+fn alone(home: &Path, task: &str, cancel: &Cancel) -> Result<Option<File>, Failure> {
+    let folder = home.join(jobs::FOLDER).join("locks");
+    fs::create_dir_all(&folder).map_err(Failure::usage)?;
+    let file = fs::open_or_create(&folder.join(task)).map_err(Failure::usage)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if cancel.is_set() => {
+                let error = Failure::usage(anyhow::anyhow!("interrupted"));
+                return Err(error.with_exit(Exit::Interrupted));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+        }
+    }
+}
+
 /// Runs a task that is a run, or a stage of one.
 fn one_run(
     RunWork { settings: values, stages, is_whole, keys }: &RunWork,
@@ -278,7 +299,7 @@ fn one_run(
     let mut session = session(settings, pipeline.folder.clone());
     session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
     signals::listen(&session.cancel);
-    let cancel = session.cancel.clone();
+    let _alone = alone(home, &arguments.task, &session.cancel)?;
     if let Some(jobs) = Jobs::read(home) {
         hold(&session, home, &jobs);
     }
@@ -293,13 +314,6 @@ fn one_run(
         is_whole: *is_whole,
     };
     let directory = place.join(&one.name);
-    // The scheduler may have started it twice.
-    while let Ok(Some(_)) = lock::holder(&directory) {
-        if cancel.is_set() {
-            return Err(Failure::usage(anyhow::anyhow!("interrupted")).with_exit(Exit::Interrupted));
-        }
-        thread::sleep(LOOK);
-    }
     if is_finished(&directory, keys)? {
         return Ok(());
     }

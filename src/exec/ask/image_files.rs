@@ -7,6 +7,7 @@ use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::dataset::archive::{self, Archive, ArchiveError};
 use crate::dataset::decode::{self, DecodeError, RgbImage};
+use crate::dataset::scan;
 use crate::dataset::system;
 use crate::spec::Alpha;
 
@@ -90,6 +91,15 @@ pub fn images(named: &[PathBuf], cache: Option<&Path>) -> Result<Vec<ImageFile>,
         }
     }
     Ok(files)
+}
+
+/// The files of a pattern such as `t-{000..099}.tar` or `t-*.tar`, in its order, and the directory
+/// that they are all in.
+///
+/// # Errors
+/// When it is not a pattern, has too many files, or none.
+pub fn files_of_pattern(pattern: &Path) -> Result<(Vec<PathBuf>, PathBuf), String> {
+    scan::files_of_pattern(pattern)
 }
 
 /// The images in an archive, in the order of their members. Their paths begin with that of the

@@ -96,16 +96,10 @@ impl StageStore {
                 .is_some_and(|shared| shared.has(&shared_name(key)).unwrap_or(false))
     }
 
-    /// The result of a stage in the shared cache. A store that does not answer counts as empty.
+    /// The result of a stage in the shared cache. A store that does not answer counts as empty; it
+    /// will not take the result either, which is reported.
     fn find_shared(&self, key: &StageKey) -> Option<StageOutcome> {
-        let shared = self.shared.as_ref()?;
-        match read_shared(&**shared, key.digest()) {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!("the shared cache `{}` cannot be read: {error}", shared.place());
-                None
-            }
-        }
+        read_shared(&**self.shared.as_ref()?, key.digest()).ok()?
     }
 
     /// Puts the result of a stage into the shared cache, unless it is there. Two machines may do this

@@ -24,7 +24,7 @@ use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::cluster::graph::Task;
 use crate::cluster::work::{ShardFile, ShardModel, ShardWork, TaskWork, Work};
-use crate::dataset::scan;
+use crate::exec::ask::image_files;
 use crate::exec::plan::program;
 use crate::exec::run::session::Session;
 use crate::pipeline::cluster::ClusterValues;
@@ -124,7 +124,7 @@ fn write_work(
 /// The shards of a pattern.
 fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure> {
     let shown = names::text_of_path(pattern);
-    let (files, base) = scan::files_of_pattern(pattern)
+    let (files, base) = image_files::files_of_pattern(pattern)
         .map_err(|why| Failure::usage(anyhow::anyhow!("`{shown}`: {why}")))?;
     if is_url(&shown) {
         return in_store(&files, &base, settings);

@@ -14,18 +14,15 @@ use crate::cli::command::members::Runs;
 use crate::cli::command::sessions::open;
 use crate::cli::exit::Failure;
 use crate::cluster::work::{ShardFile, ShardModel, ShardWork};
-use crate::dataset::pixels::PixelRoom;
 use crate::exec::ask::evaluate::{self, EvaluationImages, ReadOptions};
 use crate::exec::ask::image_files;
 use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap::RunImages;
+use crate::exec::run::session::Caches;
 use crate::metrics::several;
 use crate::run_dir::measured;
 use crate::spec::{FromWeights, OnBadImage, TargetSpec};
-
-/// Memory for the pixels of a shard, in bytes. They are read once.
-const PIXELS: u64 = 64 << 20;
 
 /// A model that is ready.
 enum Ready {
@@ -153,7 +150,8 @@ fn evaluate(
 ) -> Result<(Vec<u8>, Counts), Failure> {
     let first = runs.ensemble.first();
     let rules = if model.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
-    let room = PixelRoom { memory: PIXELS, disk: 0, root: None };
+    // They are read once, so no disk is needed.
+    let room = Caches::below(None).pixels;
     let quiet = crate::base::tally::Tally::default();
     let options = ReadOptions { room: &room, tally: &quiet };
     let classes = &first.trained.classes;
