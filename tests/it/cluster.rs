@@ -15,19 +15,19 @@ use crate::support::program::{Said, alpaca_run, command, done, files_below};
 use crate::support::runs::TWO_STAGES;
 
 /// Two learning rates on three folds, and a stage that the runs of a fold have in common.
-const SWEEP: &str = "\
+pub const SWEEP: &str = "\
 sweep:
   over: { stages.finetune.optimizer.adam.learning_rate: [0.0001, 0.01] }
   folds: 3
 cluster: { cpus: 1 }
 ";
 
-fn workshop(section: &str) -> Workshop {
+pub fn workshop(section: &str) -> Workshop {
     Workshop::new(&format!("{TWO_STAGES}{section}"), 2)
 }
 
 /// A command with its runs and its cache in directories of their own.
-fn words(workshop: &Workshop, command: &str, place: &str, more: &[&str]) -> Vec<String> {
+pub fn words(workshop: &Workshop, command: &str, place: &str, more: &[&str]) -> Vec<String> {
     let (pipeline, runs, cache) = (
         workshop.text("small.yaml"),
         workshop.text(place),
@@ -369,7 +369,7 @@ impl Drop for Processes {
 }
 
 /// Runs the sweep with a real scheduler while `kill` is called again and again, and compares.
-fn with_scheduler(
+pub fn with_scheduler(
     workshop: &Workshop,
     on: &str,
     variable: (&str, &Path),

@@ -70,6 +70,7 @@ mod several_labels;
 mod shards;
 mod shared_cache;
 mod support;
+mod slurm;
 mod sweep;
 mod teachers;
 mod temperatures;
