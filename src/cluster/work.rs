@@ -71,6 +71,18 @@ pub enum ShardWork {
     Predict,
     /// The prediction for each image with a label, and metrics.
     Evaluate,
+    /// The features of each image that the head predicts from.
+    Embed,
+}
+
+/// The format of outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShardFormat {
+    /// CSV, with one file of all rows.
+    Csv,
+    /// Parquet.
+    Parquet,
 }
 
 /// A model that is applied to shards.
@@ -78,6 +90,8 @@ pub enum ShardWork {
 pub struct ShardModel {
     /// What it is used for.
     pub work: ShardWork,
+    /// The format of its outputs.
+    pub format: ShardFormat,
     /// The absolute path of the run directory or of the exported file.
     pub model: PathBuf,
     /// The digest of all that decides its outputs.

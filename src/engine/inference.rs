@@ -1,7 +1,7 @@
 //! A network for prediction only.
 
 use super::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
-use super::{EngineError, FeatureExtractor, Trainer};
+use super::{EngineError, FeatureExtractor, Features, Trainer};
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::model::network::Network;
@@ -25,6 +25,14 @@ impl Inference {
         let options = TrainerOptions::asking(Layers::Native);
         let head = AutodiffTrainer::new(network, &cut, weights, &[], &options);
         Ok(Self { extractor, head })
+    }
+
+    /// The features of a batch, which the head predicts from.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn features(&self, batch: &Batch) -> Result<Features, EngineError> {
+        self.extractor.extract(batch)
     }
 
     /// The logits of a batch, `[n, outputs]`.

@@ -5,6 +5,7 @@
 //! manifest is written last; a run without one is unfinished.
 
 pub mod catalog;
+pub mod columns;
 pub mod compare;
 pub mod history;
 pub mod html;
@@ -12,6 +13,7 @@ pub mod layout;
 pub mod lock;
 pub mod manifest;
 pub mod measured;
+
 pub mod plot;
 pub mod recorder;
 pub mod suspects;

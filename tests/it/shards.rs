@@ -82,6 +82,56 @@ fn predictions_of_shards_are_those_of_one_process() {
 }
 
 #[test]
+fn features_of_shards_are_tables_or_parquet_files() {
+    let workshop = workshop(3);
+    done(&shard(&workshop, "embed", "alone", &[]));
+    done(&shard(&workshop, "embed", "there", &["--on", "local", "--group", "2"]));
+    assert!(results(&workshop.path("alone")) == results(&workshop.path("there")));
+    let text = std::fs::read_to_string(workshop.path("alone/features.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows.len(), rows[1][0], rows[1].len()), (13, "t-000.tar/0000.png", 1282));
+    // The outputs of the head, of these features, are the predictions.
+    done(&shard(&workshop, "predict", "predicted", &[]));
+    let weights = std::fs::read(workshop.path("runs/small/weights/best.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let numbers = |name: &str| -> Vec<f32> {
+        let tensor = weights.tensor(name).unwrap();
+        tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    let (kernel, bias) = (numbers("head/kernel"), numbers("head/bias"));
+    let sum = |row: &[&str]| -> f64 {
+        let products = row[1..1281].iter().zip(&kernel);
+        let products = products.map(|(x, w)| x.parse::<f64>().unwrap() * f64::from(*w));
+        products.sum::<f64>() + f64::from(bias[0])
+    };
+    let predicted = std::fs::read_to_string(workshop.path("predicted/predictions.csv")).unwrap();
+    for (row, line) in rows[1..].iter().zip(predicted.lines().skip(1)) {
+        let probability: f64 = line.split(',').nth(3).unwrap().parse().unwrap();
+        let expected = 1.0 / (1.0 + (-sum(row)).exp());
+        assert!((probability - expected).abs() < 1e-5, "{probability} {expected}");
+    }
+    done(&shard(&workshop, "embed", "parquet", &["--format", "parquet"]));
+    let names: Vec<String> =
+        results(&workshop.path("parquet")).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.iter().filter(|name| name.ends_with(".parquet")).count(), 3, "{names:?}");
+    let said = shard(&workshop, "evaluate", "no", &["--format", "parquet"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    if let Some(python) = std::env::var_os("ALPACA_PYTHON") {
+        let read = "import sys, polars; t = polars.read_parquet(sys.argv[1]); \
+                    print(t.shape, t['embedding'].list.len().to_list())";
+        let files = workshop.text("parquet/shards/*.parquet");
+        let said = Command::new(python).args(["-c", read, &files]).output().unwrap();
+        if said.status.success() {
+            let expected =
+                "(12, 3) [1280, 1280, 1280, 1280, 1280, 1280, 1280, 1280, 1280, 1280, 1280, 1280]";
+            assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), expected);
+        } else {
+            println!("skipped: the Python of ALPACA_PYTHON has no polars");
+        }
+    }
+}
+
+#[test]
 fn metrics_of_shards_are_those_of_one_evaluation() {
     let workshop = workshop(5);
     done(&shard(&workshop, "evaluate", "merged", &["--on", "local"]));

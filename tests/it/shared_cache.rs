@@ -193,7 +193,7 @@ fn an_object_store_is_shared_like_a_directory() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let endpoint = format!("http://127.0.0.1:{port}");
-    let create = "import sys, boto3; boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1').create_bucket(Bucket='b')";
+    let create = "import sys, boto3; boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1').create_bucket(Bucket='bucket')";
     let with_keys = |command: &mut Command| {
         for (name, value) in [
             ("AWS_ACCESS_KEY_ID", "x"),
@@ -217,23 +217,39 @@ fn an_object_store_is_shared_like_a_directory() {
     };
     // Sixteen machines at once, and one later.
     let machines: Vec<String> = (0..16).map(|i| format!("machine-{i}")).collect();
-    let started = machines.iter().map(|name| start(&words(&workshop, name, "s3://b/cache")));
+    let started = machines.iter().map(|name| start(&words(&workshop, name, "s3://bucket/cache")));
     for process in started.collect::<Vec<_>>() {
         let said = Said::of(process);
         done(&said);
         assert!(!said.err.contains("warning"), "{}", said.err);
     }
-    let said = Said::of(start(&words(&workshop, "later", "s3://b/cache")));
+    let said = Said::of(start(&words(&workshop, "later", "s3://bucket/cache")));
     assert_eq!(said.err.matches("reused from the cache").count(), 2, "{}", said.err);
     assert_eq!(results(&workshop, "later"), results(&workshop, "machine-3"));
     let cache = |action: &[&str]| {
-        let words = [&["cache"], action, &["--url", "s3://b/cache"]].concat();
+        let words = [&["cache"], action, &["--url", "s3://bucket/cache"]].concat();
         Said::of(start(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()))
     };
+    // Shards that are objects.
+    let put = "import sys, boto3, io, tarfile; t = io.BytesIO(); f = tarfile.open(fileobj=t, mode='w'); \
+               f.add(sys.argv[2], 'a.png'); f.close(); \
+               boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1')\
+               .put_object(Bucket='bucket', Key='data/t-0.tar', Body=t.getvalue())";
+    let mut object = Command::new(&python);
+    object.args(["-c", put, &endpoint, &workshop.text("pictures/disc/000.png")]);
+    with_keys(&mut object);
+    assert!(object.status().unwrap().success());
+    let [run, out] = ["later/small", "answers"].map(|name| workshop.text(name));
+    let words =
+        ["shard", "predict", &run, "--shards", "s3://bucket/data/t-{0..0}.tar", "--out", &out];
+    let said = Said::of(start(&words.map(str::to_owned)));
+    done(&said);
+    let text = std::fs::read_to_string(workshop.path("answers/predictions.csv")).unwrap();
+    assert!(text.contains("\nt-0.tar/a.png,"), "{text}");
     assert!(cache(&["prune", "--all"]).out.contains("stage results: 2 of 2 removed"));
     server.kill().unwrap();
     server.wait().unwrap();
-    let said = Said::of(start(&words(&workshop, "alone", "s3://b/cache")));
+    let said = Said::of(start(&words(&workshop, "alone", "s3://bucket/cache")));
     done(&said);
     assert!(said.err.contains("cannot be reached, so nothing is shared"), "{}", said.err);
     assert_eq!(results(&workshop, "alone"), results(&workshop, "machine-3"));

@@ -55,7 +55,7 @@ impl<'a> Slurm<'a> {
         }
         let began = Instant::now();
         while !shell(folder, "sinfo --noheader | grep -q idle") {
-            assert!(began.elapsed() < Duration::from_secs(60), "no node is idle");
+            assert!(began.elapsed() < Duration::from_mins(1), "no node is idle");
             thread::sleep(Duration::from_millis(200));
         }
         Some(slurm)

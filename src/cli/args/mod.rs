@@ -15,9 +15,9 @@ use crate::spec::{FromWeights, Scheduler};
 
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
-    JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments, ReproduceArguments,
-    ResumeArguments, RunsAction, RunsArguments, ShardAction, ShardArguments, ShardJobArguments,
-    SweepArguments, ThresholdsArguments, VerifyArguments,
+    FormatArgument, JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments,
+    ReproduceArguments, ResumeArguments, RunsAction, RunsArguments, ShardAction, ShardArguments,
+    ShardJobArguments, SweepArguments, ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
@@ -104,7 +104,8 @@ impl Arguments {
                 Shared { network: Some(&task.network), ..of_machine(&task.machine) }
             }
             Command::Shard(ShardArguments {
-                action: ShardAction::Predict(job) | ShardAction::Evaluate(job),
+                action:
+                    ShardAction::Predict(job) | ShardAction::Evaluate(job) | ShardAction::Embed(job),
             }) => of_machine(&job.machine),
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),

@@ -115,10 +115,23 @@ pub(in crate::cli) enum ShardAction {
     #[command(after_help = "Example:\n  \
                       alpaca-run shard predict runs/finetune --shards 't-{000..999}.tar' --out answers")]
     Predict(ShardJobArguments),
+    /// Write the features of all images of all shards: what the head of a run predicts from
+    #[command(after_help = "Example:\n  \
+                      alpaca-run shard embed runs/finetune --shards 't-*.tar' --out features --format parquet")]
+    Embed(ShardJobArguments),
     /// Evaluate a run on labeled shards
     #[command(after_help = "Example:\n  \
                       alpaca-run shard evaluate runs/finetune --shards 'test-*.tar' --out tested")]
     Evaluate(ShardJobArguments),
+}
+
+/// Format of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum FormatArgument {
+    /// Text with commas
+    Csv,
+    /// Parquet
+    Parquet,
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +145,9 @@ pub(in crate::cli) struct ShardJobArguments {
     /// Directory of the results; finished shards in it are not read again
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) out: PathBuf,
+    /// Format of the outputs: `csv`, or `parquet` with a file for each shard alone
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
+    pub(in crate::cli) format: FormatArgument,
     /// Number of shards in a task; a task should take minutes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_at_least::<1>)]
     pub(in crate::cli) group: usize,

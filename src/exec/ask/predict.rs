@@ -50,6 +50,8 @@ struct TrainedClassifier {
     preprocessing: Preprocessing,
     pixels: PixelSpec,
     views: TestTimeAugmentation,
+    /// Whether the answers are the features that the head predicts from.
+    embeds: bool,
 }
 
 impl Predictor {
@@ -74,6 +76,15 @@ impl Predictor {
     pub fn of_trained(spec: &PipelineSpec, trained: &Trained) -> Result<Self, EngineError> {
         let network = TrainedClassifier::of(spec, trained, TestTimeAugmentation::None)?;
         Ok(Self(Classifier::Network(Box::new(network))))
+    }
+
+    /// Creates one whose answers are the features of a trained model: what its head predicts from.
+    ///
+    /// # Errors
+    /// When the engine cannot run it.
+    pub fn of_features(spec: &PipelineSpec, trained: &Trained) -> Result<Self, EngineError> {
+        let network = TrainedClassifier::of(spec, trained, TestTimeAugmentation::None)?;
+        Ok(Self(Classifier::Network(Box::new(TrainedClassifier { embeds: true, ..network }))))
     }
 
     /// Creates a predictor that averages trained models.
@@ -182,7 +193,7 @@ impl TrainedClassifier {
     ) -> Result<Self, EngineError> {
         let inference = Inference::new(network, weights)?;
         let (preprocessing, pixels) = (network.preprocessing, spec.dataset.pixels());
-        Ok(Self { inference, readout, preprocessing, pixels, views })
+        Ok(Self { inference, readout, preprocessing, pixels, views, embeds: false })
     }
 
     /// The outputs for an image.
@@ -204,6 +215,16 @@ impl TrainedClassifier {
         let ImageSize { height, width } = self.pixels.image_size;
         let images = Tensor::new(&[n, height, width, 3], values);
         let batch = Batch { images, samples: (0..n).collect() };
+        if self.embeds {
+            let features = self.inference.features(&batch)?;
+            let len = features.values.iter().map(|one| one.values().len() / n).sum();
+            let mut record = vec![0.0; len];
+            let of_image = (0..n).map(|at| {
+                features.write_record(at, &mut record);
+                record.iter().copied().map(f64::from).collect()
+            });
+            return Ok(of_image.collect());
+        }
         Ok(views::outputs(&mut self.inference, &batch, self.readout, self.views)?)
     }
 

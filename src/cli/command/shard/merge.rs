@@ -14,13 +14,16 @@ use crate::cli::args::ShardJobArguments;
 use crate::cli::command::json_text;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
-use crate::cluster::work::{ShardFile, ShardModel, ShardWork};
+use crate::cluster::work::{ShardFile, ShardFormat, ShardModel, ShardWork};
 use crate::exec::ask::evaluate;
 use crate::exec::plan::program;
 use crate::report::tables;
 use crate::run_dir::layout;
 use crate::run_dir::measured::{self, Measured, Predictions};
 use crate::run_dir::verify;
+
+/// The table of the features of all images.
+const FEATURES: &str = "features.csv";
 
 /// Merges the outputs of all shards, in their order, and writes the manifest last.
 pub(super) fn write(
@@ -38,12 +41,20 @@ pub(super) fn write(
     }
     let mut summary = String::new();
     match model.work {
-        ShardWork::Predict => join(home, shards).map_err(Failure::usage)?,
+        _ if model.format == ShardFormat::Parquet => {}
+        ShardWork::Predict => join(home, model, shards, layout::PREDICTIONS)?,
+        ShardWork::Embed => join(home, model, shards, FEATURES)?,
         ShardWork::Evaluate => summary = measure(home, model, shards, &records, job)?,
     }
     let sum = |of: fn(&Record) -> usize| records.iter().map(of).sum::<usize>();
     let (n_images, n_bad) = (sum(|record| record.n_images), sum(|record| record.n_bad));
-    let predictions = Digest::of_file(&home.join(layout::PREDICTIONS)).map_err(Failure::usage)?;
+    let merged = match (model.format, model.work) {
+        (ShardFormat::Parquet, _) => None,
+        (ShardFormat::Csv, ShardWork::Embed) => Some(FEATURES),
+        (ShardFormat::Csv, ShardWork::Predict | ShardWork::Evaluate) => Some(layout::PREDICTIONS),
+    };
+    let digest = merged.map(|name| Digest::of_file(&home.join(name))).transpose();
+    let digest = digest.map_err(Failure::usage)?;
     let of_shards = records.iter().map(|record| {
         let Record { name, shard, output, n_images, n_bad, .. } = record;
         json!({ "name": name, "shard": shard, "output": output, "n_images": n_images, "n_bad": n_bad })
@@ -56,7 +67,8 @@ pub(super) fn write(
         "job": record::job(model),
         "n_images": n_images,
         "n_bad": n_bad,
-        "predictions": predictions,
+        "merged": merged,
+        "merged_digest": digest,
         "shards": of_shards.collect::<Vec<_>>(),
     });
     let path = home.join(layout::MANIFEST);
@@ -67,7 +79,7 @@ pub(super) fn write(
     terminal
         .result(&format!(
             "{summary}{n} in {of}: see {}, {} in {shown}\n",
-            layout::PREDICTIONS,
+            merged.unwrap_or("shards"),
             layout::MANIFEST
         ))
         .map_err(Failure::usage)?;
@@ -80,18 +92,19 @@ pub(super) fn write(
 }
 
 /// One table of all rows, with the heads of the first.
-fn join(home: &Path, shards: &[ShardFile]) -> Result<(), fs::FileError> {
-    let path = home.join(layout::PREDICTIONS);
+fn join(home: &Path, model: &ShardModel, shards: &[ShardFile], name: &str) -> Result<(), Failure> {
+    let path = home.join(name);
     let temporary = fs::with_ending(&path, ".partial");
     fs::write_renamed(&temporary, &path, |file| {
         let mut written = std::io::BufWriter::new(file);
         for (number, shard) in shards.iter().enumerate() {
-            let bytes = fs::read(&output(home, shard)).map_err(|error| error.source)?;
+            let bytes = fs::read(&output(home, model, shard)).map_err(|error| error.source)?;
             let head = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             written.write_all(&bytes[if number == 0 { 0 } else { head }..])?;
         }
         written.flush()
     })
+    .map_err(Failure::usage)
 }
 
 /// The metrics of all rows, as of one evaluation.
@@ -104,7 +117,8 @@ fn measure(
 ) -> Result<String, Failure> {
     let mut all: Option<Predictions> = None;
     for shard in shards {
-        let more = measured::read_predictions(&output(home, shard)).map_err(Failure::usage)?;
+        let more =
+            measured::read_predictions(&output(home, model, shard)).map_err(Failure::usage)?;
         match &mut all {
             None => all = Some(more),
             Some(all) => all.rows.extend(more.rows),

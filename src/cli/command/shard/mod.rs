@@ -40,6 +40,7 @@ pub(in crate::cli) fn run(
     let (work, job) = match &arguments.action {
         ShardAction::Predict(job) => (ShardWork::Predict, job),
         ShardAction::Evaluate(job) => (ShardWork::Evaluate, job),
+        ShardAction::Embed(job) => (ShardWork::Embed, job),
     };
     let elsewhere = Elsewhere::of(&job.cluster, ClusterValues::default(), settings)?;
     let model = model::of(work, job, settings)?;

@@ -13,7 +13,7 @@ use crate::cli::command::elsewhere::Here;
 use crate::cli::command::members::Runs;
 use crate::cli::command::sessions::open;
 use crate::cli::exit::Failure;
-use crate::cluster::work::{ShardFile, ShardModel, ShardWork};
+use crate::cluster::work::{ShardFile, ShardFormat, ShardModel, ShardWork};
 use crate::exec::ask::evaluate::{self, EvaluationImages, ReadOptions};
 use crate::exec::ask::image_files;
 use crate::exec::ask::predict::Predictor;
@@ -21,12 +21,15 @@ use crate::exec::error::RunError;
 use crate::exec::prepare::overlap::RunImages;
 use crate::exec::run::session::Caches;
 use crate::metrics::several;
+use crate::run_dir::columns::{self, Column, Values};
 use crate::run_dir::measured;
+use crate::run_dir::table;
 use crate::spec::{FromWeights, OnBadImage, TargetSpec};
 
 /// A model that is ready.
 enum Ready {
     Predicts(Box<Predictor>, Box<Said>),
+    Embeds(Box<Predictor>),
     Evaluates(Box<Runs>, RunImages),
 }
 
@@ -65,7 +68,11 @@ fn one(
     let path = fetched.as_ref().map_or(Path::new(&shard.place), |file| file.path());
     let digest = Digest::of_file(path).map_err(Failure::usage)?;
     let (content, counts) = match ready {
-        Ready::Predicts(predictor, said) => predict(predictor, said, shard, path, here)?,
+        Ready::Predicts(predictor, said) => {
+            let (text, counts) = predict(predictor, said, shard, path, here)?;
+            (in_format(text, model.format)?, counts)
+        }
+        Ready::Embeds(predictor) => embed(predictor, model.format, shard, path, here)?,
         Ready::Evaluates(runs, seen) => evaluate(runs, seen, model, path, here)?,
     };
     Record::write(home, model, (shard, digest), &content, counts).map_err(Failure::usage)
@@ -111,6 +118,11 @@ fn ready(model: &ShardModel, here: Here<'_>) -> Result<Ready, Failure> {
             let classes = runs.ensemble.classes().to_vec();
             Ready::Predicts(Box::new(predictor), said(classes, runs.ensemble.target()))
         }
+        ShardWork::Embed => {
+            let first = runs.ensemble.first();
+            let predictor = Predictor::of_features(&first.spec, &first.trained);
+            Ready::Embeds(Box::new(predictor.map_err(RunError::from)?))
+        }
         ShardWork::Evaluate => {
             let seen = RunImages::of_runs(&runs.directories).map_err(Failure::usage)?;
             Ready::Evaluates(Box::new(runs), seen)
@@ -137,6 +149,63 @@ fn predict(
         text.push_str(&said.about(&PathBuf::from(&shard.name).join(below), &answer));
         Ok::<(), Failure>(())
     })?;
+    Ok((text.into_bytes(), counts))
+}
+
+/// A table of predictions in a format.
+fn in_format(text: Vec<u8>, format: ShardFormat) -> Result<Vec<u8>, Failure> {
+    match format {
+        ShardFormat::Csv => Ok(text),
+        ShardFormat::Parquet => {
+            let table = columns::of_csv(&text, &["probability/", "estimate"]);
+            table.and_then(|table| columns::to_parquet(&table)).map_err(Failure::usage)
+        }
+    }
+}
+
+/// The features of the images of a shard as a table.
+fn embed(
+    predictor: &mut Predictor,
+    format: ShardFormat,
+    shard: &ShardFile,
+    path: &Path,
+    here: Here<'_>,
+) -> Result<(Vec<u8>, Counts), Failure> {
+    let cache = here.settings.cache_dir.as_deref();
+    let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
+    let (mut names, mut vectors, mut errors) = (vec![], vec![], vec![]);
+    predictor.predict(&files, |file, answer| {
+        let below = file.strip_prefix(path).unwrap_or(file);
+        names.push(Some(names::text_of_path(&PathBuf::from(&shard.name).join(below))));
+        errors.push(answer.as_ref().err().cloned());
+        vectors.push(answer.ok().map(|of| of.into_iter().map(|x| x as f32).collect::<Vec<f32>>()));
+        Ok::<(), Failure>(())
+    })?;
+    let bad = errors.iter().flatten().count();
+    let counts = Counts { images: names.len(), bad, trained_on: 0 };
+    if format == ShardFormat::Parquet {
+        let columns = [
+            ("path", Values::Texts(names)),
+            ("embedding", Values::Vectors(vectors)),
+            ("error", Values::Texts(errors)),
+        ];
+        let columns = columns.map(|(name, values)| Column { name: name.to_owned(), values });
+        return Ok((columns::to_parquet(&columns).map_err(Failure::usage)?, counts));
+    }
+    let len = vectors.iter().flatten().map(Vec::len).next().unwrap_or_default();
+    let mut head = vec!["path".to_owned()];
+    head.extend((0..len).map(|at| format!("feature_{at}")));
+    head.push("error".to_owned());
+    let mut text = table::line(&head);
+    for ((name, vector), error) in names.into_iter().zip(vectors).zip(errors) {
+        let mut cells = vec![name.unwrap_or_default()];
+        match vector {
+            Some(vector) => cells.extend(vector.iter().map(f32::to_string)),
+            None => cells.extend((0..len).map(|_| String::new())),
+        }
+        cells.push(error.unwrap_or_default());
+        text.push_str(&table::line(&cells));
+    }
     Ok((text.into_bytes(), counts))
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
-use crate::cluster::work::{ShardFile, ShardModel};
+use crate::cluster::work::{ShardFile, ShardFormat, ShardModel};
 use crate::exec::plan::program;
 
 /// What the output for a shard was made of.
@@ -48,7 +48,8 @@ impl Record {
         let record: Self = serde_json::from_str(&text).ok()?;
         let is_same = record.job == job(model)
             && (record.bytes, record.modified) == (shard.bytes, shard.modified)
-            && Digest::of_file(&output(home, shard)).is_ok_and(|digest| digest == record.output);
+            && Digest::of_file(&output(home, model, shard))
+                .is_ok_and(|digest| digest == record.output);
         is_same.then_some(record)
     }
 
@@ -76,7 +77,7 @@ impl Record {
         };
         let text = serde_json::to_string_pretty(&record).expect("a record is plain data");
         for (path, bytes) in
-            [(output(home, shard), content), (path(home, shard, "json"), text.as_bytes())]
+            [(output(home, model, shard), content), (path(home, shard, "json"), text.as_bytes())]
         {
             fs::create_dir_all(path.parent().unwrap_or(home))?;
             // Two processes may write the same shard at once.
@@ -91,8 +92,12 @@ impl Record {
 }
 
 /// The output for a shard.
-pub(super) fn output(home: &Path, shard: &ShardFile) -> PathBuf {
-    path(home, shard, "csv")
+pub(super) fn output(home: &Path, model: &ShardModel, shard: &ShardFile) -> PathBuf {
+    let ending = match model.format {
+        ShardFormat::Csv => "csv",
+        ShardFormat::Parquet => "parquet",
+    };
+    path(home, shard, ending)
 }
 
 fn path(home: &Path, shard: &ShardFile, ending: &str) -> PathBuf {
@@ -101,6 +106,6 @@ fn path(home: &Path, shard: &ShardFile, ending: &str) -> PathBuf {
 
 /// The digest of everything but the shard that decides an output.
 pub(super) fn job(model: &ShardModel) -> Digest {
-    let ShardModel { work, digest, skip_bad, model: _ } = model;
-    Digest::of(json!([program::identity(), work, digest, skip_bad]).to_string().as_bytes())
+    let ShardModel { work, format, digest, skip_bad, model: _ } = model;
+    Digest::of(json!([program::identity(), work, format, digest, skip_bad]).to_string().as_bytes())
 }
