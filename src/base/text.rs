@@ -43,6 +43,15 @@ pub fn bytes(n: u64) -> String {
     if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") }
 }
 
+/// A word of a command line, quoted for a shell where it has to be.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// A table with aligned columns. Those in `right` are aligned to the right.
 pub fn align(table: &[Vec<String>], right: &[usize]) -> String {
     let n_columns = table.first().map_or(0, Vec::len);

@@ -27,12 +27,3 @@ pub(super) fn ask(program: &Path, arguments: &[&str]) -> Result<String, ClusterE
     let said = if said.is_empty() { out } else { said };
     Err(ClusterError::refused(format!("`{shown} {}` failed: {said}", arguments.join(" "))))
 }
-
-/// A word of a command line, quoted for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::commands::{ask, quoted};
+use super::commands::ask;
 use super::error::ClusterError;
 use super::graph::Task;
 use super::jobs::{self, Submission};
 use super::scheduler::{Batch, JobFile, Scheduler, TaskState, latest};
 use crate::base::fs;
+use crate::base::text;
 
 /// The most tasks of an array: one less than Slurm's usual `MaxArraySize`.
 const MOST_IN_ARRAY: usize = 1_000;
@@ -133,7 +134,7 @@ fn array_files(
     let folder = batch.home.join(jobs::FOLDER);
     let list = folder.join(format!("{name}.txt"));
     let lines = array.tasks.iter().map(|task| {
-        let words: Vec<String> = task.command.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = task.command.iter().map(|word| text::shell_word(word)).collect();
         let log = jobs::log(batch.home, &task.name);
         format!("{} >>{} 2>&1\n", words.join(" "), quoted_path(&log))
     });
@@ -213,5 +214,5 @@ exit "$code"
 }
 
 fn quoted_path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
+    text::shell_word(&path.to_string_lossy())
 }

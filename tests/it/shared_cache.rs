@@ -240,9 +240,9 @@ fn an_object_store_is_shared_like_a_directory() {
     with_keys(&mut object);
     assert!(object.status().unwrap().success());
     let [run, out] = ["later/small", "answers"].map(|name| workshop.text(name));
-    let words =
+    let predict =
         ["shard", "predict", &run, "--shards", "s3://bucket/data/t-{0..0}.tar", "--out", &out];
-    let said = Said::of(start(&words.map(str::to_owned)));
+    let said = Said::of(start(&predict.map(str::to_owned)));
     done(&said);
     let text = std::fs::read_to_string(workshop.path("answers/predictions.csv")).unwrap();
     assert!(text.contains("\nt-0.tar/a.png,"), "{text}");

@@ -159,11 +159,7 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
 fn shell_word(path: &Path) -> String {
     let text = names::text_of_path(path);
     let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
-    match text {
-        text if is_bytes => format!("$'{}'", text.replace('\'', "\\'")),
-        text if text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%=".contains(c)) => text,
-        text => format!("'{}'", text.replace('\'', "'\\''")),
-    }
+    if is_bytes { format!("$'{}'", text.replace('\'', "\\'")) } else { text::shell_word(&text) }
 }
 
 /// Whether the result of a run is shown with hints.
