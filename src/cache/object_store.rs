@@ -36,7 +36,8 @@ impl Bucket {
     }
 
     fn path(&self, name: &str) -> Path {
-        name.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
+        let parts = name.split('/').filter(|part| !part.is_empty());
+        parts.fold(self.prefix.clone(), |path, part| path.join(part))
     }
 
     fn put(&self, name: &str, bytes: &[u8], mode: PutMode) -> object_store::Result<()> {

@@ -94,7 +94,7 @@ fn commands_in_documents_have_options_that_there_are_and_files_that_there_are() 
             n += 1;
             let mut help_of = vec![subcommand];
             // `runs rm`, `cache prune`: commands of commands.
-            if ["runs", "cache", "schema"].contains(&subcommand)
+            if ["runs", "cache", "schema", "jobs", "shard"].contains(&subcommand)
                 && let Some(second) = words.get(1)
                 && help(&[subcommand]).contains(&format!("  {second} "))
             {
