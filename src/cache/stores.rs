@@ -16,7 +16,12 @@ pub fn open(
     options: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Arc<dyn SharedStore>, SharedError> {
     match url.strip_prefix("file://") {
-        Some(path) => Ok(Arc::new(SharedDirectory::new(&path_of(path)))),
+        Some(path) if path_of(path).is_absolute() => {
+            Ok(Arc::new(SharedDirectory::new(&path_of(path))))
+        }
+        Some(_) => Err(SharedError(
+            "write the path from the root, after three slashes: `file:///shared/cache`".to_owned(),
+        )),
         None => open_object_store(url, options),
     }
 }
@@ -78,7 +83,7 @@ mod tests {
     fn urls_are_paths_or_object_stores() {
         assert_eq!(path_of("/a%20b/%e2%82%ac/100%"), PathBuf::from("/a b/€/100%"));
         assert_eq!(open("file:///a", []).unwrap().place(), "/a");
-        for url in ["", "/a", "ftp://a", "s3//a"] {
+        for url in ["", "/a", "ftp://a", "s3//a", "file://", "file://a/b"] {
             assert!(open(url, []).is_err(), "{url}");
         }
     }

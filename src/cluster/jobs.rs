@@ -12,6 +12,8 @@ use crate::spec::ClusterSpec;
 pub const FOLDER: &str = "jobs";
 /// The file in it that says what was submitted.
 const FILE: &str = "jobs.json";
+/// The file in it that says that they were cancelled.
+const CANCELLED: &str = "cancelled";
 
 /// What was submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -57,6 +59,40 @@ impl Jobs {
     /// A task by its name.
     pub fn task(&self, name: &str) -> Option<&Task> {
         self.tasks.iter().find(|task| task.name == name)
+    }
+}
+
+/// Says that the tasks were cancelled, to commands that wait for them.
+///
+/// # Errors
+/// When the mark cannot be written.
+pub fn mark_cancelled(home: &Path) -> Result<(), FileError> {
+    fs::write_atomic(&home.join(FOLDER).join(CANCELLED), b"")
+}
+
+/// Whether the tasks were cancelled after they were submitted.
+pub fn is_cancelled(home: &Path) -> bool {
+    home.join(FOLDER).join(CANCELLED).exists()
+}
+
+/// Tasks are submitted again.
+pub(super) fn forget_cancelled(home: &Path) -> Result<(), FileError> {
+    fs::remove_if_there(&home.join(FOLDER).join(CANCELLED))
+}
+
+/// The file that a task locks while it runs, with the number of its process.
+pub fn lock(home: &Path, task: &str) -> PathBuf {
+    home.join(FOLDER).join("locks").join(task)
+}
+
+/// The process that works on a task on this machine or another; `None` if there is none, or the file
+/// system has no locks.
+pub fn holder(home: &Path, task: &str) -> Option<String> {
+    let path = lock(home, task);
+    let file = fs::open(&path).ok()?;
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => fs::read_text(&path).ok(),
+        Ok(()) | Err(std::fs::TryLockError::Error(_)) => None,
     }
 }
 

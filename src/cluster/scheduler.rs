@@ -48,6 +48,8 @@ impl Batch<'_> {
         if before.is_empty() {
             return task.command.clone();
         }
+        // A command that fails ends the task.
+        before.insert(0, "set -e");
         before.push("exec \"$@\"");
         let shell = ["/bin/sh".to_owned(), "-c".to_owned(), before.join("\n"), "sh".to_owned()];
         shell.into_iter().chain(task.command.iter().cloned()).collect()

@@ -177,8 +177,9 @@ fn script(batch: &Batch<'_>, n: usize, needs: &[String], list: &Path) -> String 
         option(line.clone());
     }
     text.push('\n');
-    for line in batch.commands() {
-        let _ = writeln!(text, "{line}");
+    let before: Vec<&str> = batch.commands().map(String::as_str).collect();
+    if !before.is_empty() {
+        let _ = write!(text, "set -e\n{}\nset +e\n", before.join("\n"));
     }
     text.push_str(&body(batch, list));
     text

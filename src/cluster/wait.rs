@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::error::ClusterError;
 use super::graph::Task;
-use super::jobs::Jobs;
+use super::jobs::{self, Jobs};
 use super::outcome::{self, TaskFailure, TaskOutcome};
 use super::scheduler::{Batch, Scheduler, TaskState};
 use crate::base::cancel::Cancel;
@@ -21,6 +21,8 @@ const ASK: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 /// How long a task must have ended without an outcome, until it counts as lost. File systems of
 /// networks show files of other machines late.
 const LATE: Duration = Duration::from_secs(5);
+/// How long a scheduler may run nothing until that is said.
+const IDLE: Duration = Duration::from_mins(1);
 /// How long a scheduler may be silent.
 const SILENT: Duration = Duration::from_mins(10);
 
@@ -49,6 +51,9 @@ struct Watch {
     /// When the scheduler last answered.
     answered: Instant,
     is_silent: bool,
+    /// Since when nothing runs, and whether that was said.
+    idle: Instant,
+    is_noted: bool,
     next: Instant,
     pause: Duration,
 }
@@ -59,6 +64,7 @@ impl Waiting<'_> {
     /// # Errors
     /// When the scheduler refuses, or a file cannot be written.
     pub fn submit(&mut self, names: &BTreeSet<String>) -> Result<usize, ClusterError> {
+        jobs::forget_cancelled(self.home)?;
         let states = match &self.jobs.submissions[..] {
             [] => BTreeMap::new(),
             jobs => self.scheduler.states(jobs)?,
@@ -121,6 +127,9 @@ impl Waiting<'_> {
             if self.cancel.is_set() {
                 return Ok(None);
             }
+            if jobs::is_cancelled(self.home) {
+                return Err(ClusterError::Cancelled);
+            }
             if Instant::now() >= watch.next {
                 let open = names.iter().filter(|name| !outcomes.contains_key(*name));
                 let lost = self.lost(&mut watch, &open.cloned().collect())?;
@@ -154,6 +163,7 @@ impl Waiting<'_> {
         watch.is_silent = false;
         watch.later();
         let mut lost = BTreeSet::new();
+        self.note_idle(watch, &states);
         for name in open {
             match states.get(name) {
                 Some(TaskState::Waiting(_) | TaskState::Running) => drop(watch.ended.remove(name)),
@@ -168,6 +178,30 @@ impl Waiting<'_> {
             }
         }
         Ok(lost)
+    }
+
+    /// Tells once that nothing has started for a while.
+    fn note_idle(&self, watch: &mut Watch, states: &BTreeMap<String, TaskState>) {
+        let reason = states.values().find_map(|state| match state {
+            TaskState::Waiting(reason) => Some(reason),
+            TaskState::Running | TaskState::Ended => None,
+        });
+        let runs = states.values().any(|state| *state == TaskState::Running);
+        let (Some(reason), false) = (reason, runs) else {
+            watch.idle = Instant::now();
+            return;
+        };
+        if watch.idle.elapsed() < IDLE || std::mem::replace(&mut watch.is_noted, true) {
+            return;
+        }
+        let cluster = &self.jobs.cluster;
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        (self.note)(&format!(
+            "{} has started no task for a while{reason}; each needs {} (`cpus` of `cluster`), and \
+             machines that have them",
+            cluster.on.words(),
+            text::count(cluster.cpus, "processor")
+        ));
     }
 
     /// Submits lost tasks again, or fails those that got lost too often. One that needs another task
@@ -237,6 +271,8 @@ impl Watch {
             n_submitted: BTreeMap::new(),
             answered: now,
             is_silent: false,
+            idle: now,
+            is_noted: false,
             next: now + ASK[0],
             pause: ASK[0],
         }

@@ -252,6 +252,30 @@ fn a_detached_command_is_resumed_for_the_result() {
     assert_same(&workshop.path("alone/small-sweep"), &there);
 }
 
+#[test]
+fn a_command_that_waits_stops_when_its_tasks_are_cancelled() {
+    let workshop = workshop(SWEEP);
+    // Jobs that never start.
+    let squeue = ("squeue", "#!/bin/sh\nfor n in 0 1 2 3; do echo \"1_$n|PENDING|Priority\"; done\n");
+    let sbatch = ("sbatch", "#!/bin/sh\necho 1\n");
+    let (_, path) = with_programs(&workshop, &[sbatch, squeue, STAND_IN[2]]);
+    let words = words(&workshop, "sweep", "there", &["--on", "slurm"]);
+    let process = command(&words).env("PATH", &path).spawn().unwrap();
+    let home = workshop.path("there/small-sweep");
+    while !home.join("jobs/jobs.json").exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let home = home.display().to_string();
+    let jobs = |action: &str| {
+        Said::of(command(&["jobs", action, &home]).env("PATH", &path).spawn().unwrap())
+    };
+    done(&jobs("cancel"));
+    let said = why(&Said::of(process), 1);
+    assert!(said.contains("the tasks were cancelled"), "{said}");
+    let shown = jobs("show").out;
+    assert!(shown.contains("waiting") || shown.contains("cancelled"), "{shown}");
+}
+
 /// The lines of what a failed command said that tell why.
 fn why(said: &Said, code: i32) -> String {
     assert_eq!(said.code, Some(code), "{}", said.err);

@@ -181,6 +181,16 @@ fn what_cannot_be_sharded_is_said() {
     assert!(of("u-{3..1}.tar", "runs/small").contains("is not a range"));
     assert!(of("t-{000..001}.tar", "runs/small").contains("t-001.tar"));
     assert!(of("t-*.tar", "runs").contains("name one of the runs in it"));
+    assert!(of("{t-000,t-000}.tar", "runs/small").contains("twice"));
+    // Nothing is written into a directory of something else.
+    for out in ["runs/small", "pictures"] {
+        let said = shard(&workshop, "predict", out, &[]);
+        assert!(why(&said).contains("has other files than the results of `shard`"), "{}", said.err);
+    }
+    done(&alpaca_run(&["verify", &workshop.text("runs/small")]));
+    done(&shard(&workshop, "predict", "answers", &[]));
+    let said = shard(&workshop, "evaluate", "answers", &[]);
+    assert!(why(&said).contains("has the results of `shard predict`"), "{}", said.err);
     std::fs::write(workshop.path("t-000.tar"), b"no archive").unwrap();
     let said = shard(&workshop, "predict", "out", &[]);
     assert!(why(&said).contains("t-000.tar"), "{}", said.err);

@@ -25,7 +25,7 @@ use crate::cluster::schedulers;
 use crate::cluster::wait::Waiting;
 use crate::exec::run::session::Session;
 use crate::pipeline::cluster::ClusterValues;
-use crate::spec::ClusterSpec;
+use crate::spec::{self, ClusterSpec};
 
 /// The subdirectory, below that of the jobs, of runs that only train a stage for others.
 pub(super) const STAGES: &str = "stages";
@@ -96,6 +96,7 @@ impl Elsewhere {
         if tasks.is_empty() {
             return Ok(Ended::All(BTreeMap::new()));
         }
+        self.check_place(home)?;
         let names: BTreeSet<String> = tasks.iter().map(|task| task.name.clone()).collect();
         let scheduler = self.scheduler(settings);
         let mut jobs = self.jobs(settings, home, tasks);
@@ -108,7 +109,11 @@ impl Elsewhere {
             tally: &session.tally,
             note: &note,
         };
-        hold(session, home, waiting.jobs);
+        for place in hold(session, home, waiting.jobs) {
+            terminal.warn(&format!(
+                "the cache `{place}` cannot be written, so tasks cannot reuse the results of others"
+            ));
+        }
         let n = waiting.submit(&names).map_err(refused)?;
         let (place, on) = (names::text_of_path(home), self.cluster.on.words());
         let under_way = names.len() - n;
@@ -130,6 +135,20 @@ impl Elsewhere {
             scheduler.cancel(&[]).map_err(refused)?;
         }
         Err(interrupted(&place, scheduler.outlives()))
+    }
+
+    /// Refuses a directory whose name means something to the scheduler.
+    fn check_place(&self, home: &Path) -> Result<(), Failure> {
+        let text = names::text_of_path(home);
+        let bad = ["\\", "%{", "\n"].into_iter().find(|part| text.contains(part));
+        let (Some(bad), true) = (bad, self.cluster.on != spec::Scheduler::Local) else {
+            return Ok(());
+        };
+        let on = self.cluster.on.words();
+        let error =
+            anyhow::anyhow!("{on} cannot write into `{text}`: `{bad}` has a meaning for it");
+        let hint = "choose a directory without it for the results".to_owned();
+        Err(Failure::usage_with(error, vec![hint]))
     }
 
     fn scheduler(&self, settings: &Settings) -> Box<dyn Scheduler> {
@@ -186,18 +205,16 @@ fn stores_of(session: &Session) -> Vec<Arc<dyn SharedStore>> {
     own.into_iter().chain(session.caches.shared.clone()).collect()
 }
 
-/// Keeps others from removing results that the tasks of a directory use.
-pub(super) fn hold(session: &Session, home: &Path, jobs: &Jobs) {
+/// Keeps others from removing results that the tasks of a directory use. Returns the caches that cannot
+/// be written.
+pub(super) fn hold(session: &Session, home: &Path, jobs: &Jobs) -> Vec<String> {
     let keys = jobs.tasks.iter().flat_map(|task| task.inputs.iter().chain(&task.outputs));
     let keys: BTreeSet<Digest> = keys.copied().collect();
-    for store in stores_of(session) {
-        if let Err(error) = leases::hold(&*store, holder(home), &keys) {
-            tracing::warn!(
-                "results in `{}` may be removed while they are needed: {error}",
-                store.place()
-            );
-        }
-    }
+    let stores = stores_of(session).into_iter();
+    stores
+        .filter(|store| leases::hold(&**store, holder(home), &keys).is_err())
+        .map(|store| store.place())
+        .collect()
 }
 
 fn release(session: &Session, home: &Path) {
@@ -233,8 +250,9 @@ pub(super) fn failure_of(home: &Path, outcomes: &BTreeMap<String, TaskOutcome>) 
     let error = anyhow::anyhow!("{n} of {all} failed; {name}: {}", failure.error);
     let mut hints = failure.hints.clone();
     hints.push("start the same command again: finished tasks do not run again".to_owned());
-    let log = names::text_of_path(&jobs::log(home, name));
-    let notes = vec![format!("its output is in `{log}`")];
+    let log = jobs::log(home, name);
+    let place = if log.exists() { &log } else { log.parent().unwrap_or(home) };
+    let notes = vec![format!("its output is in `{}`", names::text_of_path(place))];
     Some(Failure::Other { exit: Exit::Failed, code: None, error, notes, hints })
 }
 

@@ -1,7 +1,9 @@
 //! `alpaca-run jobs`: what was submitted to a scheduler, and one of its tasks.
 
 use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
+use crate::cluster::graph::Task;
 use crate::cluster::jobs::{self, Jobs};
 use crate::cluster::outcome::{self, TaskFailure, TaskOutcome};
 use crate::cluster::scheduler::TaskState;
@@ -30,7 +33,8 @@ use crate::cluster::schedulers;
 use crate::cluster::work::{RunWork, TaskWork, Work, WrittenPipeline};
 use crate::exec::plan::program;
 use crate::pipeline::load::{self, PipelineInput};
-use crate::run_dir::{layout, lock};
+use crate::run_dir::layout;
+use crate::spec::Scheduler;
 
 /// How often somebody looks whether a task of another process has ended.
 const LOOK: Duration = Duration::from_millis(500);
@@ -51,7 +55,12 @@ pub(in crate::cli) fn run(
         JobsAction::Cancel { directory } => {
             let (home, jobs) = read(directory, settings)?;
             let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+            // Whoever waits must not submit again what ends now.
+            jobs::mark_cancelled(&home).map_err(Failure::usage)?;
             scheduler.cancel(&jobs.submissions).map_err(refused)?;
+            if jobs.cluster.on == Scheduler::Local {
+                end_processes(&home, &jobs);
+            }
             let place = names::text_of_path(&home);
             terminal.note(&format!("cancelled; `alpaca-run jobs resume {place}` continues"));
             Ok(Exit::Done)
@@ -108,7 +117,7 @@ fn show(
     let mut rows = vec![];
     for task in &jobs.tasks {
         let outcome = outcome::read(&home, &task.name);
-        let is_held = || matches!(lock::holder(&home.join(&task.name)), Ok(Some(_)));
+        let is_held = || jobs::holder(&home, &task.name).is_some();
         let (state, more) = match (&outcome, states.get(&task.name)) {
             (Some(TaskOutcome { failure: None, machine, .. }), _) => ("finished", machine.clone()),
             (_, Some(TaskState::Running)) => ("running", String::new()),
@@ -117,6 +126,7 @@ fn show(
                 ("failed", failure.error.clone())
             }
             _ if is_held() => ("running", String::new()),
+            _ if jobs::is_cancelled(&home) => ("cancelled", String::new()),
             _ => ("lost", "it does not run, and has no outcome".to_owned()),
         };
         rows.push((task.name.clone(), state, more));
@@ -144,8 +154,9 @@ fn table(rows: &[(String, &str, String)]) -> String {
         open.map(|(task, state, more)| vec![task.clone(), (*state).to_owned(), more.clone()]),
     );
     let list = if table.len() > 1 { text::align(&table, &[]) } else { String::new() };
-    let counts =
-        ["finished", "running", "waiting", "failed", "lost"].into_iter().filter_map(|word| {
+    let counts = ["finished", "running", "waiting", "failed", "cancelled", "lost"]
+        .into_iter()
+        .filter_map(|word| {
             let n = rows.iter().filter(|(_, state, _)| *state == word).count();
             (n > 0).then(|| format!("{} {word}", text::thousands(n)))
         });
@@ -161,7 +172,8 @@ fn wait(directory: &Path, settings: &Settings, terminal: &Terminal) -> Result<Ex
     loop {
         let states = scheduler.states(&jobs.submissions).map_err(refused)?;
         let is_open = |state: &TaskState| *state != TaskState::Ended;
-        if !states.values().any(is_open) {
+        let is_held = |task: &Task| jobs::holder(&home, &task.name).is_some();
+        if !states.values().any(is_open) && !jobs.tasks.iter().any(is_held) {
             break;
         }
         if cancel.is_set() {
@@ -178,7 +190,7 @@ fn wait(directory: &Path, settings: &Settings, terminal: &Terminal) -> Result<Ex
         return Ok(Exit::Done);
     }
     let n = text::count(n, "task");
-    terminal.note(&format!("{n} did not finish; {resume} starts them again"));
+    terminal.note(&format!("{n} did not finish; {resume} submits again"));
     Ok(Exit::Failed)
 }
 
@@ -260,15 +272,30 @@ fn perform(
     }
 }
 
+/// Ends the processes of this machine that work on tasks.
+fn end_processes(home: &Path, jobs: &Jobs) {
+    for task in &jobs.tasks {
+        if let Some(process) = jobs::holder(home, &task.name) {
+            // It may have ended by now.
+            let _ = Command::new("kill").args(["-TERM", process.trim()]).status();
+        }
+    }
+}
+
 /// Waits until no other process works on a task, since the scheduler may have started it twice, and
 /// keeps others from it as long as the returned value lives. Where a file system has no locks, `None`.
 fn alone(home: &Path, task: &str, cancel: &Cancel) -> Result<Option<File>, Failure> {
-    let folder = home.join(jobs::FOLDER).join("locks");
-    fs::create_dir_all(&folder).map_err(Failure::usage)?;
-    let file = fs::open_or_create(&folder.join(task)).map_err(Failure::usage)?;
+    let path = jobs::lock(home, task);
+    fs::create_dir_all(path.parent().unwrap_or(home)).map_err(Failure::usage)?;
+    let mut file = fs::open_or_create(&path).map_err(Failure::usage)?;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
+            Ok(()) => {
+                let process = std::process::id().to_string();
+                // It is only needed to end the process of a command that was killed.
+                let _ = file.set_len(0).and_then(|()| file.write_all(process.as_bytes()));
+                return Ok(Some(file));
+            }
             Err(TryLockError::Error(_)) => return Ok(None),
             Err(TryLockError::WouldBlock) if cancel.is_set() => {
                 let error = Failure::usage(anyhow::anyhow!("interrupted"));
@@ -301,7 +328,8 @@ fn one_run(
     signals::listen(&session.cancel);
     let _alone = alone(home, &arguments.task, &session.cancel)?;
     if let Some(jobs) = Jobs::read(home) {
-        hold(&session, home, &jobs);
+        // The command that submitted has warned of a cache that cannot be written.
+        let _ = hold(&session, home, &jobs);
     }
     let mut several = Several::new(settings, terminal, session, loaded);
     several.force.clone_from(&arguments.force);

@@ -53,7 +53,7 @@ pub(super) fn shared(
 pub(super) fn open(url: &str, settings: &Settings) -> Result<Arc<dyn SharedStore>, Failure> {
     let opened = stores::open(url, settings.store_options.iter().cloned());
     opened.map_err(|SharedError(reason)| {
-        let error = anyhow::anyhow!("`{url}` cannot be a shared cache");
+        let error = anyhow::anyhow!("`{url}` cannot be used");
         Failure::usage_with(error, vec![reason])
     })
 }

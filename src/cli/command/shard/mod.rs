@@ -23,11 +23,14 @@ use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::cluster::graph::Task;
+use crate::cluster::jobs;
 use crate::cluster::work::{ShardFile, ShardModel, ShardWork, TaskWork, Work};
 use crate::exec::ask::image_files;
 use crate::exec::plan::program;
 use crate::exec::run::session::Session;
 use crate::pipeline::cluster::ClusterValues;
+use crate::run_dir::layout;
+use crate::sweep;
 
 pub(super) use one::perform;
 
@@ -46,6 +49,7 @@ pub(in crate::cli) fn run(
     let model = model::of(work, job, settings)?;
     let shards = shards(&job.shards, settings)?;
     let home = absolute(settings, &job.out);
+    check_out(&home, work, &job.out)?;
     let session = session(settings, settings.current_dir.clone());
     signals::listen(&session.cancel);
     let groups: Vec<&[ShardFile]> = shards.chunks(job.group).collect();
@@ -85,6 +89,34 @@ pub(in crate::cli) fn run(
         on_threads(settings, || perform(&model, &all, &home, here))??;
     }
     merge::write(&home, &model, &shards, job, terminal)
+}
+
+/// Refuses a directory with files that are not results of the same command.
+fn check_out(home: &Path, work: ShardWork, shown: &Path) -> Result<(), Failure> {
+    let shown = names::text_of_path(shown);
+    let hint = "pass a new or empty directory to `--out`, or the one of an earlier start";
+    let refuse = |what: &str| {
+        let error = anyhow::anyhow!("`{shown}` {what}");
+        Err(Failure::usage_with(error, vec![hint.to_owned()]))
+    };
+    if !home.exists() {
+        return Ok(());
+    }
+    if !home.is_dir() {
+        return refuse("is not a directory");
+    }
+    let is_ours = [record::FOLDER, jobs::FOLDER].iter().any(|name| home.join(name).is_dir());
+    let is_run = home.join(layout::RESOLVED).exists() || home.join(sweep::TASKS).exists();
+    if is_run || !is_ours && !fs::read_dir_sorted(home).map_err(Failure::usage)?.is_empty() {
+        return refuse("has other files than the results of `shard`");
+    }
+    let text = fs::read_text(&home.join(layout::MANIFEST)).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let found = &manifest["work"];
+    if !found.is_null() && serde_json::to_value(work).is_ok_and(|work| work != *found) {
+        return refuse(&format!("has the results of `shard {}`", found.as_str().unwrap_or("")));
+    }
+    Ok(())
 }
 
 /// The name of the task of a group.
@@ -127,6 +159,13 @@ fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure
     let shown = names::text_of_path(pattern);
     let (files, base) = image_files::files_of_pattern(pattern)
         .map_err(|why| Failure::usage(anyhow::anyhow!("`{shown}`: {why}")))?;
+    if let Some(twice) = files
+        .iter()
+        .enumerate()
+        .find_map(|(at, file)| files[..at].contains(file).then(|| names::text_of_path(file)))
+    {
+        return Err(Failure::usage(anyhow::anyhow!("`{shown}` names `{twice}` twice")));
+    }
     if is_url(&shown) {
         return in_store(&files, &base, settings);
     }
@@ -135,6 +174,8 @@ fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure
         .map(|file| {
             let (bytes, modified) = fs::size_and_time(&file).map_err(Failure::usage)?;
             let name = file.strip_prefix(&base).unwrap_or(&file);
+            // Files in the current directory are listed with its name.
+            let name = name.strip_prefix(".").unwrap_or(name);
             let place = absolute(settings, &file);
             Ok(ShardFile {
                 place: utf8(&place)?,
@@ -158,7 +199,7 @@ fn in_store(
     settings: &Settings,
 ) -> Result<Vec<ShardFile>, Failure> {
     let folder = utf8(base)?;
-    let store = open(&folder, settings)?;
+    let store = store_of(&folder, settings)?;
     let failed = |error| {
         Failure::usage(anyhow::Error::new(error).context(format!("`{folder}` cannot be listed")))
     };
@@ -172,6 +213,19 @@ fn in_store(
         Ok(ShardFile { place: utf8(file)?, name, bytes: entry.bytes, modified })
     });
     found.collect()
+}
+
+/// The store that shards are in.
+fn store_of(
+    folder: &str,
+    settings: &Settings,
+) -> Result<std::sync::Arc<dyn crate::cache::shared::SharedStore>, Failure> {
+    if !folder.starts_with("s3:") {
+        let error = anyhow::anyhow!("`{folder}` is not a place of shards");
+        let hint = "name files by a plain path, or objects as `s3://bucket/t-{000..999}.tar`";
+        return Err(Failure::usage_with(error, vec![hint.to_owned()]));
+    }
+    open(folder, settings)
 }
 
 fn utf8(path: &Path) -> Result<String, Failure> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::record::{Counts, Record};
-use super::{check, is_url, model};
+use super::{check, is_url, model, store_of};
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
@@ -11,7 +11,6 @@ use crate::cli::args::EnsembleArguments;
 use crate::cli::command::answers::{Format, Kind, Names, Said};
 use crate::cli::command::elsewhere::Here;
 use crate::cli::command::members::Runs;
-use crate::cli::command::sessions::open;
 use crate::cli::exit::Failure;
 use crate::cluster::work::{ShardFile, ShardFormat, ShardModel, ShardWork};
 use crate::exec::ask::evaluate::{self, EvaluationImages, ReadOptions};
@@ -84,7 +83,7 @@ fn fetched(shard: &ShardFile, here: Here<'_>) -> Result<Option<tempfile::NamedTe
         return Ok(None);
     }
     let (folder, name) = shard.place.rsplit_once('/').unwrap_or(("", &shard.place));
-    let store = open(folder, here.settings)?;
+    let store = store_of(folder, here.settings)?;
     let found = store.get(name).map_err(|error| Failure::usage(anyhow::Error::new(error)))?;
     let bytes = found
         .ok_or_else(|| Failure::usage(anyhow::anyhow!("there is no object `{}`", shard.place)))?;

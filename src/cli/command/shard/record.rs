@@ -10,6 +10,9 @@ use crate::base::fs::{self, FileError};
 use crate::cluster::work::{ShardFile, ShardFormat, ShardModel};
 use crate::exec::plan::program;
 
+/// The directory of the outputs for each shard.
+pub(super) const FOLDER: &str = "shards";
+
 /// What the output for a shard was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Record {
@@ -101,7 +104,7 @@ pub(super) fn output(home: &Path, model: &ShardModel, shard: &ShardFile) -> Path
 }
 
 fn path(home: &Path, shard: &ShardFile, ending: &str) -> PathBuf {
-    home.join("shards").join(format!("{}.{ending}", shard.name))
+    home.join(FOLDER).join(format!("{}.{ending}", shard.name))
 }
 
 /// The digest of everything but the shard that decides an output.
