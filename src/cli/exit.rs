@@ -115,7 +115,7 @@ pub(super) enum Failure {
     /// The pipeline has problems at these locations.
     Rejected(Rejected),
     /// Another rank of the run reports it.
-    Elsewhere(Exit),
+    OfAnotherRank(Exit),
     /// Something else went wrong.
     Other {
         /// The exit code.
@@ -153,7 +153,7 @@ impl Failure {
     /// Prints the failure and returns its exit code.
     pub(super) fn report(self, terminal: &Terminal) -> Exit {
         match self {
-            Self::Elsewhere(exit) => exit,
+            Self::OfAnotherRank(exit) => exit,
             Self::Rejected(rejected) => {
                 terminal.styled(&diagnostics::render(&rejected, terminal.color()));
                 Exit::Usage

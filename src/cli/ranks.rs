@@ -124,6 +124,6 @@ pub(super) fn after_first<T>(
     } else if peers.broadcast(&[]) == [1] {
         work()
     } else {
-        Err(Failure::Elsewhere(Exit::Failed))
+        Err(Failure::OfAnotherRank(Exit::Failed))
     }
 }

@@ -139,13 +139,13 @@ impl Scheduler for Local {
     fn submit(&self, batch: &Batch<'_>) -> Result<Vec<Submission>, ClusterError> {
         fs::create_dir_all(&jobs::logs(batch.home))?;
         let mut lists = self.shared.lists();
-        for (position, task) in batch.tasks.iter().enumerate() {
+        for task in &batch.tasks {
             lists.failed.remove(&task.name);
             let needs = batch.needs(task).into_iter();
             lists.waiting.push(Item {
                 name: task.name.clone(),
                 needs: needs.map(|need| batch.tasks[need].name.clone()).collect(),
-                command: batch.command(batch.tasks[position]),
+                command: batch.command(task),
                 current_dir: batch.current_dir.to_path_buf(),
                 log: jobs::log(batch.home, &task.name),
                 retries: batch.cluster.retries,
@@ -215,7 +215,7 @@ impl Scheduler for Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        // Nothing goes on without the command that started it.
+        // Nothing continues without the command that started it.
         let _ = self.cancel(&[]);
     }
 }

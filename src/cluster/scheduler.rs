@@ -94,7 +94,7 @@ pub trait Scheduler {
     /// When the scheduler does not answer.
     fn cancel(&self, jobs: &[Submission]) -> Result<(), ClusterError>;
 
-    /// Whether tasks go on when the process that submitted them ends.
+    /// Whether tasks continue when the process that submitted them ends.
     fn outlives(&self) -> bool;
 }
 

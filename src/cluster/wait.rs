@@ -197,8 +197,8 @@ impl Waiting<'_> {
         let cluster = &self.jobs.cluster;
         let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
         (self.note)(&format!(
-            "{} has started no task for a while{reason}; each needs {} (`cpus` of `cluster`), and \
-             machines that have them",
+            "{} has not started any task for a minute{reason}; a task needs a machine with {} (`cpus` \
+             of `cluster`)",
             cluster.on.words(),
             text::count(cluster.cpus, "processor")
         ));

@@ -1,15 +1,15 @@
-//! What a file says of where tasks run.
+//! Where tasks run, by a pipeline or a settings file.
 
 use std::time::Duration;
 
 use crate::spec::{ClusterSpec, Scheduler};
 
-/// Processors of a task if nothing says how many: as many as a network of usual size can use.
+/// Processors of a task if no file has the number: as many as a network of usual size can use.
 const CPUS: usize = 4;
-/// How often a task starts again if nothing says it.
+/// How often a task starts again if no file has the number.
 const RETRIES: usize = 5;
 
-/// What a file says of where tasks run; `None` where it says nothing.
+/// The values of a section `cluster`; `None` for those that it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterValues {
     pub(super) on: Option<Scheduler>,
@@ -22,7 +22,7 @@ pub struct ClusterValues {
 }
 
 impl ClusterValues {
-    /// These values, and those of `others` where they say nothing.
+    /// These values, and those of `others` in place of the ones that are left out.
     #[must_use]
     pub fn or(self, others: &Self) -> Self {
         let others = others.clone();

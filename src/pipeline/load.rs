@@ -42,7 +42,7 @@ pub struct Loaded {
     pub document: Document,
     /// The search over its values, if it has one.
     pub sweep: Option<SweepSpec>,
-    /// What it says of where tasks run.
+    /// Its values of where tasks run.
     pub cluster: ClusterValues,
     /// The URL of the cache that it shares with other machines.
     pub shared_cache: Option<String>,

@@ -1,5 +1,6 @@
 //! The files of an evaluation: metrics, predictions and plots.
 
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -174,7 +175,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn failed(&self, what: String) -> FileError {
-        FileError::new("read", self.path, std::io::Error::other(what))
+        FileError::new("read", self.path, io::Error::other(what))
     }
 
     fn column(&self, name: &str) -> Result<usize, FileError> {
@@ -239,6 +240,15 @@ impl Reader<'_> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write_predictions(path: &Path, predictions: &Predictions) -> Result<(), FileError> {
+    let table = table_of_predictions(predictions);
+    fs::write_atomic(path, &table.map_err(|source| FileError::new("write", path, source))?)
+}
+
+/// The table that [`write_predictions`] writes.
+///
+/// # Errors
+/// When predictions have different numbers of outputs.
+pub fn table_of_predictions(predictions: &Predictions) -> io::Result<Vec<u8>> {
     let Predictions { target, classes, rows } = predictions;
     let mut columns = vec!["path".to_owned(), layout::label_column(*target).to_owned()];
     if *target == TargetSpec::Number {
@@ -272,7 +282,7 @@ pub fn write_predictions(path: &Path, predictions: &Predictions) -> Result<(), F
         cells.push(correct.to_string());
         cells
     });
-    table::write(path, &columns, rows)
+    table::bytes(&columns, rows)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! CSV files (RFC 4180): a header, then rows.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use csv::Writer;
@@ -30,7 +31,7 @@ impl GrowingTable {
     /// # Errors
     /// When the file cannot be written.
     pub fn append<T: AsRef<[u8]>>(&mut self, row: &[T]) -> Result<(), FileError> {
-        let written = self.writer.write_record(row).map_err(std::io::Error::from);
+        let written = self.writer.write_record(row).map_err(io::Error::from);
         written
             .and_then(|()| self.writer.flush())
             .map_err(|source| FileError::new("write", &self.path, source))
@@ -46,16 +47,21 @@ pub fn write(
     columns: &[String],
     rows: impl Iterator<Item = Vec<String>>,
 ) -> Result<(), FileError> {
-    let failed = |source: csv::Error| FileError::new("write", path, source.into());
-    let mut writer = Writer::from_writer(vec![]);
-    writer.write_record(columns).map_err(failed)?;
-    for row in rows {
-        writer.write_record(row).map_err(failed)?;
-    }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| FileError::new("write", path, std::io::Error::other(error.to_string())))?;
+    let bytes = bytes(columns, rows).map_err(|source| FileError::new("write", path, source))?;
     fs::write_atomic(path, &bytes)
+}
+
+/// A whole table as bytes.
+///
+/// # Errors
+/// When rows have different lengths.
+pub fn bytes(columns: &[String], rows: impl Iterator<Item = Vec<String>>) -> io::Result<Vec<u8>> {
+    let mut writer = Writer::from_writer(vec![]);
+    writer.write_record(columns)?;
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 /// A row as a line of CSV.

@@ -23,7 +23,5 @@ pub use text::{render, render_arms};
 pub const TABLE: &str = "sweep.csv";
 /// The result as JSON; written last.
 pub const RESULT: &str = "sweep.json";
-/// The runs, as plain data.
-pub const TASKS: &str = "tasks.json";
 /// The pipeline of the best arm.
 pub const WINNER: &str = "winner.yaml";

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, command, done, files_below};
-use crate::support::runs::TWO_STAGES;
+use crate::support::runs::{TWO_STAGES, assert_same_bytes};
 
 /// Two learning rates on three folds, and a stage that the runs of a fold have in common.
 pub const SWEEP: &str = "\
@@ -54,14 +54,7 @@ fn lasting(directory: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[track_caller]
 fn assert_same(a: &Path, b: &Path) {
-    let [a, b] = [a, b].map(lasting);
-    let names = |files: &[(String, Vec<u8>)]| {
-        files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(names(&a), names(&b));
-    for ((name, before), (_, now)) in a.iter().zip(&b) {
-        assert!(before == now, "{name} differs");
-    }
+    assert_same_bytes(&lasting(a), &lasting(b));
 }
 
 /// Whether a run took its first stage from the cache.
@@ -394,6 +387,9 @@ impl Drop for Processes {
     }
 }
 
+/// The longest that a sweep with a real scheduler may take, on a busy machine.
+const LONGEST: Duration = Duration::from_mins(5);
+
 /// Runs the sweep with a real scheduler while `kill` is called again and again, and compares.
 pub fn with_scheduler(
     workshop: &Workshop,
@@ -412,6 +408,10 @@ pub fn with_scheduler(
         if number < 3 && began.elapsed() > Duration::from_millis(700 * number as u64) {
             kill(number);
             number += 1;
+        }
+        if began.elapsed() > LONGEST {
+            process.kill().unwrap();
+            panic!("the tasks did not end: {}", Said::of(process).err);
         }
     }
     done(&Said::of(process));

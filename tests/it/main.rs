@@ -25,6 +25,7 @@ mod batch_norm;
 mod browser;
 mod budget;
 mod build_digest;
+#[cfg(unix)]
 mod cluster;
 mod data_command;
 mod datasets;
@@ -70,6 +71,7 @@ mod several_labels;
 mod shards;
 mod shared_cache;
 mod support;
+#[cfg(unix)]
 mod slurm;
 mod sweep;
 mod teachers;

@@ -133,6 +133,14 @@ fn processes_share_the_work_of_a_teacher() {
     assert_same_files(&workshop.path("runs/small"), &workshop.path("by-3/small"));
 }
 
+/// The run that was interrupted in its second stage has the bytes of one that was not.
+#[track_caller]
+fn assert_as_by_one_process(workshop: &Workshop, directory: &Path) {
+    let said = run(workshop, &["-S", "stages.finetune.epochs=40", "-S", "checkpoint_every=1"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_same_files(&workshop.path("runs/small"), directory);
+}
+
 /// A killed process takes the others with it. Any number of processes continues.
 #[test]
 fn a_run_with_a_killed_process_goes_on_to_the_same_bytes() {
@@ -148,11 +156,7 @@ fn a_run_with_a_killed_process_goes_on_to_the_same_bytes() {
     assert!(!directory.join("manifest.json").exists(), "it ended before it could be killed");
     let said = resume_by(2, &directory);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert_eq!(
-        run(&workshop, &["-S", "stages.finetune.epochs=40", "-S", "checkpoint_every=1"]).code,
-        Some(0)
-    );
-    assert_same_files(&workshop.path("runs/small"), &directory);
+    assert_as_by_one_process(&workshop, &directory);
 }
 
 #[test]
@@ -170,11 +174,7 @@ fn a_signal_to_one_process_stops_all_and_one_continues() {
     let directory_text = directory.display().to_string();
     let said = alpaca_run(&["resume", &directory_text, "--no-cache"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert_eq!(
-        run(&workshop, &["-S", "stages.finetune.epochs=40", "-S", "checkpoint_every=1"]).code,
-        Some(0)
-    );
-    assert_same_files(&workshop.path("runs/small"), &directory);
+    assert_as_by_one_process(&workshop, &directory);
 }
 
 #[test]

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use crate::support::pictures::{Workshop, picture};
-use crate::support::program::{Said, alpaca_run, command, done, files_below};
+use crate::support::program::{Said, alpaca_run, done, files_below};
 use crate::support::runs::{ONE_STAGE, run};
 
 /// A workshop with a run, and `n` shards of four labeled images each.
@@ -72,6 +70,8 @@ fn predictions_of_shards_are_those_of_one_process() {
     done(&shard(&workshop, "predict", "there", &["--on", "local", "--group", "2"]));
     let [a, b] = ["alone", "there"].map(|place| results(&workshop.path(place)));
     assert!(a == b);
+    // Each of the three tasks had a lock, by which `jobs show` knows that it runs.
+    assert_eq!(files_below(&workshop.path("there/jobs/locks")).len(), 3);
     // Another model makes all outputs anew, and a changed shard only its own.
     let before = std::fs::read(workshop.path("alone/shards/t-002.tar.json")).unwrap();
     std::fs::copy(workshop.path("t-004.tar"), workshop.path("t-003.tar")).unwrap();
@@ -143,8 +143,14 @@ fn metrics_of_shards_are_those_of_one_evaluation() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn shards_whose_tasks_are_killed_leave_the_same_bytes() {
+    use std::thread;
+    use std::time::Duration;
+
+    use crate::support::program::command;
+
     let workshop = workshop(40);
     done(&shard(&workshop, "predict", "alone", &[]));
     let there = workshop.path("there");

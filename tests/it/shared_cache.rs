@@ -130,6 +130,7 @@ fn a_cache_that_cannot_be_used_costs_time_and_no_result() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn what_tasks_in_progress_need_is_not_removed() {
     let workshop = Workshop::new(

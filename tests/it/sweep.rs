@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::pictures::Workshop;
 use crate::support::program::{Said, alpaca_run, done, files_below, spawn};
-use crate::support::runs::{ONE_STAGE, run};
+use crate::support::runs::{ONE_STAGE, assert_same_bytes, run};
 
 /// Two epochs or three, and two learning rates, on three folds.
 const GRID: &str = "\
@@ -54,14 +54,7 @@ fn lasting(directory: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn assert_same(a: &Path, b: &Path) {
-    let [a, b] = [a, b].map(lasting);
-    let names = |files: &[(String, Vec<u8>)]| {
-        files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(names(&a), names(&b));
-    for ((name, before), (_, now)) in a.iter().zip(&b) {
-        assert!(before == now, "{name} differs");
-    }
+    assert_same_bytes(&lasting(a), &lasting(b));
 }
 
 #[test]

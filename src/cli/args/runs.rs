@@ -65,39 +65,34 @@ pub(in crate::cli) struct JobsArguments {
     pub(in crate::cli) action: JobsAction,
 }
 
+/// The directory that tasks are in.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TasksArgument {
+    /// Directory of the sweep, of the folds or of the shards
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) directory: PathBuf,
+}
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum JobsAction {
     /// Show the tasks: how each ended, or what the scheduler says of it
     #[command(after_help = "Example:\n  alpaca-run jobs show runs/sweep-sweep")]
     Show {
-        /// Directory of the sweep, of the folds or of the shards
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        directory: PathBuf,
+        #[command(flatten)]
+        of: TasksArgument,
         /// Print the tasks as JSON
         #[arg(long)]
         json: bool,
     },
     /// Wait until no task waits or runs
     #[command(after_help = "Example:\n  alpaca-run jobs wait runs/sweep-sweep")]
-    Wait {
-        /// Directory of the sweep, of the folds or of the shards
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        directory: PathBuf,
-    },
+    Wait(TasksArgument),
     /// End the tasks; what has finished stays
     #[command(after_help = "Example:\n  alpaca-run jobs cancel runs/sweep-sweep")]
-    Cancel {
-        /// Directory of the sweep, of the folds or of the shards
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        directory: PathBuf,
-    },
+    Cancel(TasksArgument),
     /// Submit what has not finished again, wait, and write the result
     #[command(after_help = "Example:\n  alpaca-run jobs resume runs/sweep-sweep")]
-    Resume {
-        /// Directory of the sweep, of the folds or of the shards
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        directory: PathBuf,
-    },
+    Resume(TasksArgument),
     /// Run one task here: what the scheduler starts on a machine
     #[command(after_help = "Example:\n  alpaca-run jobs run runs/sweep-sweep arm-01")]
     Run(OneTaskArguments),
@@ -165,9 +160,8 @@ pub(in crate::cli) struct ShardJobArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct OneTaskArguments {
-    /// Directory of the sweep, of the folds or of the shards
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(in crate::cli) directory: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) of: TasksArgument,
     /// Name of the task
     #[arg(value_name = "TASK")]
     pub(in crate::cli) task: String,

@@ -80,7 +80,7 @@ impl Elsewhere {
             tasks: tasks.iter().collect(),
         };
         let mut shown = String::new();
-        for JobFile { path, text } in self.scheduler(settings).files(&batch) {
+        for JobFile { path, text } in scheduler(&self.cluster, settings).files(&batch) {
             let _ = writeln!(shown, "# {}\n{text}", names::text_of_path(&path));
         }
         shown
@@ -98,7 +98,7 @@ impl Elsewhere {
         }
         self.check_place(home)?;
         let names: BTreeSet<String> = tasks.iter().map(|task| task.name.clone()).collect();
-        let scheduler = self.scheduler(settings);
+        let scheduler = scheduler(&self.cluster, settings);
         let mut jobs = self.jobs(settings, home, tasks);
         let note = |text: &str| terminal.note(text);
         let mut waiting = Waiting {
@@ -151,10 +151,6 @@ impl Elsewhere {
         Err(Failure::usage_with(error, vec![hint]))
     }
 
-    fn scheduler(&self, settings: &Settings) -> Box<dyn Scheduler> {
-        schedulers::of(&self.cluster, settings.threads, settings.hq.clone())
-    }
-
     /// The command line of a task, with more options of `jobs run`.
     pub(super) fn command(
         &self,
@@ -197,6 +193,11 @@ impl Elsewhere {
             submissions,
         }
     }
+}
+
+/// What runs the tasks of a section `cluster` for this command.
+pub(super) fn scheduler(cluster: &ClusterSpec, settings: &Settings) -> Box<dyn Scheduler> {
+    schedulers::of(cluster, settings.threads, settings.hq.clone())
 }
 
 /// The caches of a session that other processes use, too.
@@ -268,8 +269,8 @@ fn nothing_to_detach() -> Failure {
     Failure::usage_with(error, vec![hint.to_owned()])
 }
 
-fn interrupted(place: &str, goes_on: bool) -> Failure {
-    let (error, hints) = if goes_on {
+fn interrupted(place: &str, continues: bool) -> Failure {
+    let (error, hints) = if continues {
         let again = "start the same command again to wait for them";
         let cancel = format!("`alpaca-run jobs cancel {place}` ends them");
         ("this command stopped waiting; the tasks continue", vec![again.to_owned(), cancel])

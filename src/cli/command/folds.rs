@@ -26,8 +26,6 @@ use crate::spec::{FoldsSpec, Setting};
 
 /// Folds if neither the pipeline nor the command line says how many.
 const USUAL: usize = 5;
-/// The file with the list of runs.
-const LIST: &str = "tasks.json";
 
 /// Runs all folds of a pipeline, and summarizes them.
 pub(in crate::cli) fn run(
@@ -130,8 +128,8 @@ fn directory(
     let tasks: Vec<&str> = runs.iter().map(|(one, _)| one.name.as_str()).collect();
     let decisive = json!([program::identity(), tasks, keys, arguments.run.stages.force]);
     let key = Digest::of(decisive.to_string().as_bytes());
-    let directory = several.directory(&arguments.run.runs_dir, name, key, LIST)?;
-    RunList { key, tasks }.write(&directory.join(LIST))?;
+    let directory = several.directory(&arguments.run.runs_dir, name, key)?;
+    RunList { key, tasks }.write(&directory)?;
     Ok(directory)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::elsewhere::{Here, STAGES, hold, refused};
+use super::elsewhere::{Here, STAGES, absolute, hold, refused, scheduler};
 use super::run::failure;
 use super::sessions::{session, shared};
 use super::several::{OneOf, Several, is_finished};
@@ -29,9 +29,9 @@ use crate::cluster::graph::Task;
 use crate::cluster::jobs::{self, Jobs};
 use crate::cluster::outcome::{self, TaskFailure, TaskOutcome};
 use crate::cluster::scheduler::TaskState;
-use crate::cluster::schedulers;
 use crate::cluster::work::{RunWork, TaskWork, Work, WrittenPipeline};
 use crate::exec::plan::program;
+use crate::exec::run::session::Session;
 use crate::pipeline::load::{self, PipelineInput};
 use crate::run_dir::layout;
 use crate::spec::Scheduler;
@@ -50,11 +50,11 @@ pub(in crate::cli) fn run(
     again: Again<'_>,
 ) -> Result<Exit, Failure> {
     match &arguments.action {
-        JobsAction::Show { directory, json } => show(directory, *json, settings, terminal),
-        JobsAction::Wait { directory } => wait(directory, settings, terminal),
-        JobsAction::Cancel { directory } => {
-            let (home, jobs) = read(directory, settings)?;
-            let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+        JobsAction::Show { of, json } => show(&of.directory, *json, settings, terminal),
+        JobsAction::Wait(of) => wait(&of.directory, settings, terminal),
+        JobsAction::Cancel(of) => {
+            let (home, jobs) = read(&of.directory, settings)?;
+            let scheduler = scheduler(&jobs.cluster, settings);
             // Whoever waits must not submit again what ends now.
             jobs::mark_cancelled(&home).map_err(Failure::usage)?;
             scheduler.cancel(&jobs.submissions).map_err(refused)?;
@@ -65,8 +65,8 @@ pub(in crate::cli) fn run(
             terminal.note(&format!("cancelled; `alpaca-run jobs resume {place}` continues"));
             Ok(Exit::Done)
         }
-        JobsAction::Resume { directory } => {
-            let (_, jobs) = read(directory, settings)?;
+        JobsAction::Resume(of) => {
+            let (_, jobs) = read(&of.directory, settings)?;
             let words = jobs.command.iter().filter(|word| *word != "--detach");
             let words = words.map(|word| names::path_of(word).into_os_string());
             let words = std::iter::once("alpaca-run".into()).chain(words);
@@ -86,7 +86,7 @@ pub(in crate::cli) fn run(
 
 /// What was submitted in a directory.
 fn read(directory: &Path, settings: &Settings) -> Result<(PathBuf, Jobs), Failure> {
-    let home = super::elsewhere::absolute(settings, directory);
+    let home = absolute(settings, directory);
     let Some(jobs) = Jobs::read(&home) else {
         let shown = names::text_of_path(directory);
         return Err(Failure::usage_with(
@@ -108,7 +108,7 @@ fn show(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let (home, jobs) = read(directory, settings)?;
-    let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+    let scheduler = scheduler(&jobs.cluster, settings);
     let states = scheduler.states(&jobs.submissions);
     if let Err(error) = &states {
         terminal.warn(&format!("{} does not answer: {error}", jobs.cluster.on.words()));
@@ -166,7 +166,7 @@ fn table(rows: &[(String, &str, String)]) -> String {
 /// Waits until no task waits or runs.
 fn wait(directory: &Path, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
     let (home, jobs) = read(directory, settings)?;
-    let scheduler = schedulers::of(&jobs.cluster, settings.threads, settings.hq.clone());
+    let scheduler = scheduler(&jobs.cluster, settings);
     let cancel = Cancel::new();
     signals::listen(&cancel);
     loop {
@@ -200,8 +200,8 @@ fn one(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let OneTaskArguments { directory, task, .. } = arguments;
-    let home = super::elsewhere::absolute(settings, directory);
+    let task = &arguments.task;
+    let home = absolute(settings, &arguments.of.directory);
     let began = clock::now();
     let ended = perform(arguments, &home, settings, terminal);
     let (failure, exit) = match ended {
@@ -223,7 +223,7 @@ fn one(
 
 fn failure_in_words(failed: &Failure) -> TaskFailure {
     match failed {
-        Failure::Elsewhere(exit) => TaskFailure {
+        Failure::OfAnotherRank(exit) => TaskFailure {
             code: None,
             error: format!("another process reports it (exit code {})", exit.code()),
             hints: vec![],
@@ -254,13 +254,15 @@ fn perform(
     if work.program != program::identity() {
         return Err(other_program(&work.program));
     }
+    let folder = work.pipeline.as_ref().map_or(&settings.current_dir, |of| &of.folder);
+    let session = session(settings, folder.clone());
+    signals::listen(&session.cancel);
+    let _alone = alone(home, &arguments.task, &session.cancel)?;
     match (work.tasks.get(&arguments.task), &work.pipeline) {
         (Some(TaskWork::Run(run)), Some(pipeline)) => {
-            one_run(run, pipeline, arguments, settings, terminal)
+            one_run(run, pipeline, arguments, home, session, (settings, terminal))
         }
         (Some(TaskWork::Shards { model, shards }), _) => {
-            let session = session(settings, settings.current_dir.clone());
-            signals::listen(&session.cancel);
             let _shown = ShownWork::watch(terminal, &session.tally);
             let here = Here { settings, terminal, session: &session };
             on_threads(settings, || shard::perform(model, shards, home, here))?
@@ -311,10 +313,10 @@ fn one_run(
     RunWork { settings: values, stages, is_whole, keys }: &RunWork,
     pipeline: &WrittenPipeline,
     arguments: &OneTaskArguments,
-    settings: &Settings,
-    terminal: &Terminal,
+    home: &Path,
+    mut session: Session,
+    (settings, terminal): (&Settings, &Terminal),
 ) -> Result<(), Failure> {
-    let home = &super::elsewhere::absolute(settings, &arguments.directory);
     let input = PipelineInput {
         file: pipeline.file.clone(),
         folder: pipeline.folder.clone(),
@@ -323,17 +325,14 @@ fn one_run(
     };
     let text = fs::read_text(&home.join(layout::PIPELINE)).map_err(Failure::usage)?;
     let loaded = load::from_text(&text, &input).map_err(Failure::Rejected)?;
-    let mut session = session(settings, pipeline.folder.clone());
     session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
-    signals::listen(&session.cancel);
-    let _alone = alone(home, &arguments.task, &session.cancel)?;
     if let Some(jobs) = Jobs::read(home) {
         // The command that submitted has warned of a cache that cannot be written.
         let _ = hold(&session, home, &jobs);
     }
     let mut several = Several::new(settings, terminal, session, loaded);
     several.force.clone_from(&arguments.force);
-    let place = if *is_whole { home.clone() } else { home.join(jobs::FOLDER).join(STAGES) };
+    let place = if *is_whole { home.to_path_buf() } else { home.join(jobs::FOLDER).join(STAGES) };
     fs::create_dir_all(&place).map_err(Failure::usage)?;
     let one = OneOf {
         name: arguments.task.clone(),

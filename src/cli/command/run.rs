@@ -109,7 +109,7 @@ pub(super) fn follow(
         Ok(()) => Ok(Exit::Done),
         Err(error) if error.is_of_another_rank() => {
             let exit = if error.is_cancelled() { Exit::Interrupted } else { Exit::Failed };
-            Err(Failure::Elsewhere(exit))
+            Err(Failure::OfAnotherRank(exit))
         }
         Err(error) => Err(failure(error, None)),
     }

@@ -28,6 +28,9 @@ use crate::run_dir::layout;
 use crate::run_dir::verify;
 use crate::spec::Setting;
 
+/// The file with the list of the runs.
+pub(super) const LIST: &str = "tasks.json";
+
 /// One of the runs.
 #[derive(Clone, Debug)]
 pub(super) struct OneOf {
@@ -51,9 +54,10 @@ pub(super) struct RunList<T> {
 }
 
 impl<T: Serialize> RunList<T> {
-    /// Writes the list.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
-        fs::write_atomic(path, super::json_text(self).as_bytes()).map_err(Failure::usage)
+    /// Writes the list into the directory of the runs.
+    pub(super) fn write(&self, home: &Path) -> Result<(), Failure> {
+        fs::write_atomic(&home.join(LIST), super::json_text(self).as_bytes())
+            .map_err(Failure::usage)
     }
 }
 
@@ -124,19 +128,18 @@ impl<'a> Several<'a> {
         Ok(KeyedRun { name: one.name.clone(), stages: stages.collect() })
     }
 
-    /// The directory of the runs: that of an earlier start with the same key in the file `list`, or
+    /// The directory of the runs: that of an earlier start with the same key, or
     /// a new one with the pipeline file in it.
     pub(super) fn directory(
         &self,
         runs_dir: &Path,
         name: &str,
         key: Digest,
-        list: &str,
     ) -> Result<PathBuf, Failure> {
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         let all = std::iter::once(name.to_owned()).chain(numbered).map(|name| runs_dir.join(name));
         for directory in all.take_while(|directory| directory.exists()) {
-            let text = fs::read_text(&directory.join(list)).unwrap_or_default();
+            let text = fs::read_text(&directory.join(LIST)).unwrap_or_default();
             let earlier = serde_json::from_str::<RunList<serde_json::Value>>(&text);
             if earlier.is_ok_and(|earlier| earlier.key == key) {
                 return Ok(directory);

@@ -60,8 +60,7 @@ pub(in crate::cli) fn run(
     let keys: Vec<Vec<Digest>> = first.iter().map(|(_, keyed)| keyed.keys()).collect();
     let decisive = json!([program::identity(), arms.sweep, arms.tasks, keys]);
     let key = Digest::of(decisive.to_string().as_bytes());
-    let directory =
-        sweep.several.directory(&arguments.runs_dir, &sweep.name(), key, sweep::TASKS)?;
+    let directory = sweep.several.directory(&arguments.runs_dir, &sweep.name(), key)?;
     let lock =
         RunLock::acquire(&directory).map_err(|error| Failure::from(RunError::from(error)))?;
     let Some(Done { rounds, failed, .. }) = sweep.rounds(&directory, key, &arms, first)? else {
@@ -202,7 +201,7 @@ impl Sweep<'_> {
             let tasks = tasks::tasks(&self.several.loaded.spec, &arms.sweep, &trials);
             let before = done.rounds.iter().flat_map(|(_, tasks)| tasks);
             let list = RunList { key, tasks: before.chain(&tasks).collect::<Vec<_>>() };
-            list.write(&home.join(sweep::TASKS))?;
+            list.write(home)?;
             let keyed = match first.take() {
                 Some(keyed) => keyed,
                 None => self.keyed(&tasks)?,

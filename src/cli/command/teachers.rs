@@ -62,7 +62,7 @@ impl Refusal {
                 let message = "the pipeline of the teacher cannot be read".to_owned();
                 Self { message, notes: notes.collect(), hints: vec![] }
             }
-            Failure::Elsewhere(_) => unreachable!("each rank opens teachers on its own"),
+            Failure::OfAnotherRank(_) => unreachable!("each rank opens teachers on its own"),
         }
     }
 

@@ -6,8 +6,8 @@ use std::process::Command;
 use alpaca_kernels::Kernels;
 
 /// Everything that determines the bits of a result besides its inputs: a digest of all code that
-/// computes, and the arithmetic of the instruction set in use. The version of the program is not part of it, since a
-/// release may change only texts.
+/// computes, and the arithmetic of the instruction set in use. The version of the program is not part
+/// of it, since a release may change only texts.
 pub fn identity() -> String {
     format!("alpaca-run build {}, {}", env!("ALPACA_RUN_BUILD"), Kernels::best().set().arithmetic())
 }

@@ -192,15 +192,20 @@ pub fn manifest(directory: &Path) -> serde_json::Value {
 /// volatile section.
 #[track_caller]
 pub fn assert_same_files(a: &Path, b: &Path) {
-    let (a_files, b_files) = (lasting(a), lasting(b));
+    assert_same_bytes(&lasting(a), &lasting(b));
+    assert_eq!(manifest(a), manifest(b));
+}
+
+/// The same files with the same bytes.
+#[track_caller]
+pub fn assert_same_bytes(a: &[(String, Vec<u8>)], b: &[(String, Vec<u8>)]) {
     let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
         files.iter().map(|(name, _)| name.clone()).collect()
     };
-    assert_eq!(names(&a_files), names(&b_files));
-    for ((name, a), (_, b)) in a_files.iter().zip(&b_files) {
+    assert_eq!(names(a), names(b));
+    for ((name, a), (_, b)) in a.iter().zip(b) {
         assert!(a == b, "{name} differs");
     }
-    assert_eq!(manifest(a), manifest(b));
 }
 
 /// Runs the pipeline of a workshop on one thread and on three: `runs/small` and `runs/small-2` have the

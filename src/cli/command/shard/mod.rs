@@ -1,4 +1,4 @@
-//! `alpaca-run shard predict|evaluate MODEL`: one output for each shard of a large dataset, and all of
+//! `alpaca-run shard predict|evaluate|embed MODEL`: one output for each shard of a large dataset, and all of
 //! them as one.
 
 mod merge;
@@ -7,15 +7,18 @@ mod one;
 mod record;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use self::record::Record;
 use super::elsewhere::{self, Elsewhere, Ended, Here, absolute};
 use super::on_threads;
 use super::sessions::{open, session};
+use super::several::LIST;
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
+use crate::cache::shared::SharedStore;
 use crate::cli::args::{ShardAction, ShardArguments};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
@@ -30,7 +33,6 @@ use crate::exec::plan::program;
 use crate::exec::run::session::Session;
 use crate::pipeline::cluster::ClusterValues;
 use crate::run_dir::layout;
-use crate::sweep;
 
 pub(super) use one::perform;
 
@@ -106,7 +108,7 @@ fn check_out(home: &Path, work: ShardWork, shown: &Path) -> Result<(), Failure> 
         return refuse("is not a directory");
     }
     let is_ours = [record::FOLDER, jobs::FOLDER].iter().any(|name| home.join(name).is_dir());
-    let is_run = home.join(layout::RESOLVED).exists() || home.join(sweep::TASKS).exists();
+    let is_run = home.join(layout::RESOLVED).exists() || home.join(LIST).exists();
     if is_run || !is_ours && !fs::read_dir_sorted(home).map_err(Failure::usage)?.is_empty() {
         return refuse("has other files than the results of `shard`");
     }
@@ -216,10 +218,7 @@ fn in_store(
 }
 
 /// The store that shards are in.
-fn store_of(
-    folder: &str,
-    settings: &Settings,
-) -> Result<std::sync::Arc<dyn crate::cache::shared::SharedStore>, Failure> {
+fn store_of(folder: &str, settings: &Settings) -> Result<Arc<dyn SharedStore>, Failure> {
     if !folder.starts_with("s3:") {
         let error = anyhow::anyhow!("`{folder}` is not a place of shards");
         let hint = "name files by a plain path, or objects as `s3://bucket/t-{000..999}.tar`";

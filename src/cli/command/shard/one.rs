@@ -1,12 +1,13 @@
 //! Applies a model to shards, one after the other.
 
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 
 use super::record::{Counts, Record};
 use super::{check, is_url, model, store_of};
 use crate::base::digest::Digest;
-use crate::base::fs;
 use crate::base::names;
+use crate::base::tally::Tally;
 use crate::cli::args::EnsembleArguments;
 use crate::cli::command::answers::{Format, Kind, Names, Said};
 use crate::cli::command::elsewhere::Here;
@@ -14,7 +15,7 @@ use crate::cli::command::members::Runs;
 use crate::cli::exit::Failure;
 use crate::cluster::work::{ShardFile, ShardFormat, ShardModel, ShardWork};
 use crate::exec::ask::evaluate::{self, EvaluationImages, ReadOptions};
-use crate::exec::ask::image_files;
+use crate::exec::ask::image_files::{self, Answer};
 use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
 use crate::exec::prepare::overlap::RunImages;
@@ -88,7 +89,7 @@ fn fetched(shard: &ShardFile, here: Here<'_>) -> Result<Option<tempfile::NamedTe
     let bytes = found
         .ok_or_else(|| Failure::usage(anyhow::anyhow!("there is no object `{}`", shard.place)))?;
     let mut file = tempfile::Builder::new().suffix(".tar").tempfile().map_err(Failure::usage)?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(Failure::usage)?;
+    file.write_all(&bytes).map_err(Failure::usage)?;
     Ok(Some(file))
 }
 
@@ -129,7 +130,29 @@ fn ready(model: &ShardModel, here: Here<'_>) -> Result<Ready, Failure> {
     })
 }
 
-/// The predictions for a shard as a table. Paths begin with the name of the shard.
+/// Passes the answer for each image of a shard to `tell`. Paths begin with the name of the shard.
+/// Returns how many there are.
+fn answers(
+    predictor: &mut Predictor,
+    shard: &ShardFile,
+    path: &Path,
+    here: Here<'_>,
+    mut tell: impl FnMut(&Path, Answer),
+) -> Result<Counts, Failure> {
+    let cache = here.settings.cache_dir.as_deref();
+    let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
+    let mut counts = Counts::default();
+    predictor.predict(&files, |file, answer| {
+        counts.images += 1;
+        counts.bad += usize::from(answer.is_err());
+        let below = file.strip_prefix(path).unwrap_or(file);
+        tell(&Path::new(&shard.name).join(below), answer);
+        Ok::<(), Failure>(())
+    })?;
+    Ok(counts)
+}
+
+/// The predictions for a shard as a table.
 fn predict(
     predictor: &mut Predictor,
     said: &Said,
@@ -137,16 +160,9 @@ fn predict(
     path: &Path,
     here: Here<'_>,
 ) -> Result<(Vec<u8>, Counts), Failure> {
-    let cache = here.settings.cache_dir.as_deref();
-    let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
     let mut text = said.head();
-    let mut counts = Counts::default();
-    predictor.predict(&files, |file, answer| {
-        counts.images += 1;
-        counts.bad += usize::from(answer.is_err());
-        let below = file.strip_prefix(path).unwrap_or(file);
-        text.push_str(&said.about(&PathBuf::from(&shard.name).join(below), &answer));
-        Ok::<(), Failure>(())
+    let counts = answers(predictor, shard, path, here, |file, answer| {
+        text.push_str(&said.about(file, &answer));
     })?;
     Ok((text.into_bytes(), counts))
 }
@@ -170,18 +186,12 @@ fn embed(
     path: &Path,
     here: Here<'_>,
 ) -> Result<(Vec<u8>, Counts), Failure> {
-    let cache = here.settings.cache_dir.as_deref();
-    let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
     let (mut names, mut vectors, mut errors) = (vec![], vec![], vec![]);
-    predictor.predict(&files, |file, answer| {
-        let below = file.strip_prefix(path).unwrap_or(file);
-        names.push(Some(names::text_of_path(&PathBuf::from(&shard.name).join(below))));
+    let counts = answers(predictor, shard, path, here, |file, answer| {
+        names.push(Some(names::text_of_path(file)));
         errors.push(answer.as_ref().err().cloned());
         vectors.push(answer.ok().map(|of| of.into_iter().map(|x| x as f32).collect::<Vec<f32>>()));
-        Ok::<(), Failure>(())
     })?;
-    let bad = errors.iter().flatten().count();
-    let counts = Counts { images: names.len(), bad, trained_on: 0 };
     if format == ShardFormat::Parquet {
         let columns = [
             ("path", Values::Texts(names)),
@@ -220,7 +230,7 @@ fn evaluate(
     let rules = if model.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
     // They are read once, so no disk is needed.
     let room = Caches::below(None).pixels;
-    let quiet = crate::base::tally::Tally::default();
+    let quiet = Tally::default();
     let options = ReadOptions { room: &room, tally: &quiet };
     let classes = &first.trained.classes;
     let images = EvaluationImages::in_folder(path, classes, &first.spec, rules, options, seen)?;
@@ -232,10 +242,7 @@ fn evaluate(
         bad: images.skipped().len(),
         trained_on: images.n_trained_on,
     };
-    let folder = tempfile::tempdir().map_err(Failure::usage)?;
-    let table = folder.path().join("predictions.csv");
-    measured::write_predictions(&table, &rows).map_err(Failure::usage)?;
-    Ok((fs::read(&table).map_err(Failure::usage)?, counts))
+    Ok((measured::table_of_predictions(&rows).map_err(Failure::usage)?, counts))
 }
 
 /// A failure with the shard that it is about.

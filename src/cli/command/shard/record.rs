@@ -1,5 +1,6 @@
 //! The output for one shard, and a record of what it was made of.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -86,8 +87,7 @@ impl Record {
             // Two processes may write the same shard at once.
             let temporary = fs::with_ending(&path, &format!("{}.partial", fs::unique()));
             fs::write_renamed(&temporary, &path, |file| {
-                std::io::Write::write_all(file, bytes)?;
-                file.sync_all()
+                file.write_all(bytes).and_then(|()| file.sync_all())
             })?;
         }
         Ok(())
