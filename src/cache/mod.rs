@@ -4,6 +4,7 @@
 //! It deals with bytes and digests, not with images or stages.
 
 pub mod directory;
+pub mod feature_file;
 pub mod leases;
 #[cfg(feature = "object-store")]
 mod object_store;

@@ -18,7 +18,7 @@ const FILE: &str = "work.json";
 pub struct Work {
     /// The program that computes: another one has other results.
     pub program: String,
-    /// The pipeline of the tasks that are runs.
+    /// The pipeline of the tasks that are runs, or compute features.
     pub pipeline: Option<WrittenPipeline>,
     /// What each task computes, by its name.
     pub tasks: BTreeMap<String, TaskWork>,
@@ -73,6 +73,8 @@ pub enum ShardWork {
     Evaluate,
     /// The features of each image that the head predicts from.
     Embed,
+    /// The features of each image that the first stage of a pipeline trains on.
+    Features,
 }
 
 /// The format of outputs.
@@ -83,6 +85,8 @@ pub enum ShardFormat {
     Csv,
     /// Parquet.
     Parquet,
+    /// Numbers with digests of their images.
+    Features,
 }
 
 /// A model that is applied to shards.
@@ -92,7 +96,7 @@ pub struct ShardModel {
     pub work: ShardWork,
     /// The format of its outputs.
     pub format: ShardFormat,
-    /// The absolute path of the run directory or of the exported file.
+    /// The absolute path of the run directory, of the exported file or of the pipeline.
     pub model: PathBuf,
     /// The digest of all that decides its outputs.
     pub digest: Digest,

@@ -193,7 +193,7 @@ pub fn examine(
                 candidate,
                 pixels.spec().alpha,
                 // Cached pixels are those of a readable image.
-                |digest| pixels.find(digest).map(|cached| cached.likeness),
+                |digest| known.likeness(digest).or_else(|| Some(pixels.find(digest)?.likeness)),
                 |image| resizer.resize(image),
                 |digest, resized, likeness| drop(pixels.insert(digest, resized, likeness)),
             )

@@ -5,9 +5,11 @@
 //! in the order of paths, backwards, so they are read beside a list of images without being in
 //! memory at once.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::decode::Format;
 use super::likeness::Likeness;
@@ -47,9 +49,14 @@ pub struct Look {
     pub format: Format,
 }
 
+/// Images that are known to be readable, by the digests of their files.
+pub type Likenesses = BTreeMap<Digest, Likeness>;
+
 /// The records of one dataset.
 pub struct KnownImages {
     cache: Option<(CacheDirectory, Digest)>,
+    /// Images that are known by their content, wherever they are.
+    by_content: Option<Arc<Likenesses>>,
 }
 
 impl KnownImages {
@@ -76,12 +83,23 @@ impl KnownImages {
             let key = Digest::of(&serde_json::to_vec(&source).expect("keys are plain data"));
             (CacheDirectory::new(root, Bucket::Images), key)
         });
-        Self { cache }
+        Self { cache, by_content: None }
     }
 
     /// No records, and no place for them.
     pub fn none() -> Self {
-        Self { cache: None }
+        Self { cache: None, by_content: None }
+    }
+
+    /// These records, and images that are known by their content.
+    #[must_use]
+    pub fn with_content(self, by_content: Option<Arc<Likenesses>>) -> Self {
+        Self { by_content, ..self }
+    }
+
+    /// The likeness of a file that is known to be a readable image by its content.
+    pub fn likeness(&self, file: Digest) -> Option<Likeness> {
+        self.by_content.as_ref()?.get(&file).copied()
     }
 
     /// Whether records can be kept.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use super::caches::CacheValues;
 use super::cluster::ClusterValues;
 use super::diagnostic::{self, Diagnostic};
 use super::document::{Document, Node, Source, SourceKind, Span};
@@ -44,8 +45,8 @@ pub struct Loaded {
     pub sweep: Option<SweepSpec>,
     /// Its values of where tasks run.
     pub cluster: ClusterValues,
-    /// The URL of the cache that it shares with other machines.
-    pub shared_cache: Option<String>,
+    /// The caches that it names.
+    pub caches: CacheValues,
     /// The values that are paths.
     pub(super) located: Vec<KeyPath>,
     /// What it was loaded from.
@@ -165,13 +166,13 @@ pub(super) fn of_tree(
     mut diagnostics: Vec<Diagnostic>,
 ) -> Result<Loaded, Rejected> {
     match read(&mut root, &sources, input, &mut diagnostics) {
-        Some(Read { spec, sweep, cluster, shared_cache, located }) if diagnostics.is_empty() => {
+        Some(Read { spec, sweep, cluster, caches, located }) if diagnostics.is_empty() => {
             Ok(Loaded {
                 spec,
                 document: Document::new(sources, root),
                 sweep,
                 cluster,
-                shared_cache,
+                caches,
                 located,
                 input: input.clone(),
             })
@@ -185,7 +186,7 @@ struct Read {
     spec: PipelineSpec,
     sweep: Option<SweepSpec>,
     cluster: ClusterValues,
-    shared_cache: Option<String>,
+    caches: CacheValues,
     located: Vec<KeyPath>,
 }
 
@@ -225,11 +226,13 @@ fn read(
     let cluster = raw.cluster.as_ref();
     let cluster = cluster.map(|raw| resolve::cluster::resolve(raw, &mut problems));
     let cluster = cluster.unwrap_or_default();
-    let shared_cache = raw.cache.as_ref().map(|cache| cache.url.clone());
+    let caches =
+        raw.cache.as_ref().map(|raw| resolve::cache(raw, &document, &folders, &mut problems));
+    let caches = caches.unwrap_or_default();
     diagnostics
         .extend(problems.into_iter().map(|problem| Diagnostic::of_problem(&document, problem)));
     let located = folders.located.take();
-    spec.map(|spec| Read { spec, sweep, cluster, shared_cache, located })
+    spec.map(|spec| Read { spec, sweep, cluster, caches, located })
 }
 
 /// The directory that paths in a pipeline file are relative to.

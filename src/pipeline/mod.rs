@@ -6,6 +6,7 @@
 //! it against the JSON schema of the [`raw`] types, and [`resolve`] turns the raw types into the
 //! spec. All steps add to one list of diagnostics.
 
+pub mod caches;
 pub mod cluster;
 pub mod diagnostic;
 pub mod document;

@@ -9,9 +9,10 @@ use super::load::{self, LoadError, Rejected};
 use super::raw::{RawCache, RawCluster};
 use super::shape::{self, Shape};
 use super::{parse, resolve};
+use crate::base::key_path::KeyPath;
 use crate::base::names;
 use crate::base::text;
-use crate::spec::problem::Code;
+use crate::spec::problem::{Code, Problem};
 
 /// The sections that a settings file may have.
 const SECTIONS: [&str; 2] = ["cluster", "cache"];
@@ -82,6 +83,11 @@ fn of_text(sources: &[Source], diagnostics: &mut Vec<Diagnostic>) -> Option<User
             .expect("a section of the schema's shape reads as its raw type");
         resolve::cluster::resolve(&raw, &mut problems)
     });
+    if document.find(&KeyPath::of(&["cache", "features"])).is_some() {
+        let (at, message) = (KeyPath::of(&["cache", "features"]), "this is about one pipeline");
+        let problem = Problem::new(Code::Conflict, at, message);
+        problems.push(problem.hint("write it in the pipeline, not in the settings file"));
+    }
     let problems = problems.into_iter();
     diagnostics.extend(problems.map(|problem| Diagnostic::of_problem(&document, problem)));
     let shared_cache = document.root().entry("cache").map(|entry| {
@@ -89,5 +95,6 @@ fn of_text(sources: &[Source], diagnostics: &mut Vec<Diagnostic>) -> Option<User
             .expect("a section of the schema's shape reads as its raw type");
         raw.url
     });
+    let shared_cache = shared_cache.flatten();
     Some(UserSettings { cluster: cluster.unwrap_or_default(), shared_cache })
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::pictures::{Workshop, picture};
 use crate::support::program::{Said, alpaca_run, done, files_below};
-use crate::support::runs::{ONE_STAGE, run};
+use crate::support::runs::{ONE_STAGE, assert_same_bytes, run};
 
 /// A workshop with a run, and `n` shards of four labeled images each.
 fn workshop(n: u32) -> Workshop {
@@ -200,4 +200,77 @@ fn what_cannot_be_sharded_is_said() {
     std::fs::write(workshop.path("t-000.tar"), b"no archive").unwrap();
     let said = shard(&workshop, "predict", "out", &[]);
     assert!(why(&said).contains("t-000.tar"), "{}", said.err);
+}
+
+/// A head, and a stage that needs the images.
+const HEAD: &str = "\
+version: 1
+dataset: { shards: 't-{000..015}.tar', image_size: 32, split: { validation: 0.25 } }
+model: { base: mobilenet_v2, width: 0.35, weights: none }
+stages:
+  head:
+    fit: { logistic: { l2: 0.1 } }
+  finetune:
+    train:
+      from: head
+      unfreeze_from: 138
+      epochs: 1
+      augmentation: [{ random_flip: both }]
+";
+
+#[test]
+fn features_of_shards_feed_a_head_with_the_same_result() {
+    let workshop = workshop(16);
+    std::fs::write(workshop.path("head.yaml"), HEAD).unwrap();
+    let pipeline = workshop.text("head.yaml");
+    let features = |out: &str, more: &[&str]| {
+        let [shards, out] = ["t-*.tar", out].map(|name| workshop.text(name));
+        let words = ["shard", "features", &pipeline, "--shards", &shards, "--out", &out];
+        let said = alpaca_run(&[&words[..], &["--no-cache"], more].concat());
+        done(&said);
+    };
+    features("alone", &[]);
+    features("there", &["--on", "local", "--group", "5"]);
+    let [a, b] = ["alone", "there"].map(|place| results(&workshop.path(place)));
+    assert!(a == b);
+    let head = |runs: &str, more: &[&str]| {
+        let [cache, runs] = [format!("{runs}-cache"), runs.to_owned()].map(|at| workshop.text(&at));
+        let words = ["run", &pipeline, "--runs-dir", &runs, "--cache-dir", &cache];
+        alpaca_run(&[&words[..], more].concat())
+    };
+    let with = format!("cache.features={}", workshop.text("there"));
+    done(&head("runs-without", &[]));
+    let said = head("runs-with", &["-S", &with]);
+    done(&said);
+    assert!(!said.err.contains("does not use"), "{}", said.err);
+    let lasting = |runs: &str| {
+        let mut files = files_below(&workshop.path(runs).join("head"));
+        let varies = ["timings.csv", "events.jsonl", "manifest.json"];
+        files.retain(|(name, _)| !varies.contains(&name.as_str()));
+        files
+    };
+    assert_same_bytes(&lasting("runs-without"), &lasting("runs-with"));
+    // A head alone needs no pixels, except those that its report shows.
+    let n_decoded = |runs: &str, more: &[&str]| {
+        done(&head(runs, &[&["--until", "head"], more].concat()));
+        files_below(&workshop.path(&format!("{runs}-cache/pixels-v2"))).len()
+    };
+    let [without, with_features] = [n_decoded("a", &[]), n_decoded("b", &["-S", &with])];
+    assert!(with_features < without, "{with_features} of {without}");
+    // Features of other images, or of another network, are not used.
+    let said = head("runs-other", &["-S", &with, "-S", "seed=5"]);
+    done(&said);
+    assert!(said.err.contains("stage head does not use the features"), "{}", said.err);
+    let file = workshop.path("there/shards/t-002.tar.features");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let said = head("runs-damaged", &["-S", &with]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("`alpaca-run shard features` writes it again"), "{}", said.err);
+    features("there", &[]);
+    done(&head("runs-mended", &["-S", &with]));
+    let said = head("runs-none", &["-S", "cache.features=."]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("has no features"), "{}", said.err);
 }

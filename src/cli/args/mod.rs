@@ -17,7 +17,8 @@ pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     FormatArgument, JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments,
     ReproduceArguments, ResumeArguments, RunsAction, RunsArguments, ShardAction, ShardArguments,
-    ShardJobArguments, SweepArguments, ThresholdsArguments, VerifyArguments,
+    ShardFeaturesArguments, ShardJobArguments, ShardModelArguments, SweepArguments,
+    ThresholdsArguments, VerifyArguments,
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
@@ -103,10 +104,10 @@ impl Arguments {
             Command::Jobs(JobsArguments { action: JobsAction::Run(task) }) => {
                 Shared { network: Some(&task.network), ..of_machine(&task.machine) }
             }
-            Command::Shard(ShardArguments {
-                action:
-                    ShardAction::Predict(job) | ShardAction::Evaluate(job) | ShardAction::Embed(job),
-            }) => of_machine(&job.machine),
+            Command::Shard(ShardArguments { action: ShardAction::Features(features) }) => {
+                Shared { network: Some(&features.network), ..of_machine(&features.job.machine) }
+            }
+            Command::Shard(ShardArguments { action }) => of_machine(&action.job().machine),
             Command::Plan(plan) => of_machine(&plan.machine),
             Command::Evaluate(evaluate) => of_machine(&evaluate.machine),
             Command::Export(export) => of_machine(&export.machine),

@@ -109,15 +109,30 @@ pub(in crate::cli) enum ShardAction {
     /// Predict all images of all shards
     #[command(after_help = "Example:\n  \
                       alpaca-run shard predict runs/finetune --shards 't-{000..999}.tar' --out answers")]
-    Predict(ShardJobArguments),
+    Predict(ShardModelArguments),
     /// Write the features of all images of all shards: what the head of a run predicts from
     #[command(after_help = "Example:\n  \
                       alpaca-run shard embed runs/finetune --shards 't-*.tar' --out features --format parquet")]
-    Embed(ShardJobArguments),
+    Embed(ShardModelArguments),
     /// Evaluate a run on labeled shards
     #[command(after_help = "Example:\n  \
                       alpaca-run shard evaluate runs/finetune --shards 'test-*.tar' --out tested")]
-    Evaluate(ShardJobArguments),
+    Evaluate(ShardModelArguments),
+    /// Compute the features that the first stage of a pipeline trains on
+    #[command(after_help = "Example:\n  \
+                      alpaca-run shard features pipelines/photos.yaml --shards 't-{000..999}.tar' --out features\n  \
+                      alpaca-run pipelines/photos.yaml -S cache.features=features")]
+    Features(ShardFeaturesArguments),
+}
+
+impl ShardAction {
+    /// The shards, and what is done with their results.
+    pub(in crate::cli) fn job(&self) -> &ShardJobArguments {
+        match self {
+            Self::Predict(of) | Self::Embed(of) | Self::Evaluate(of) => &of.job,
+            Self::Features(of) => &of.job,
+        }
+    }
 }
 
 /// Format of tables.
@@ -130,19 +145,35 @@ pub(in crate::cli) enum FormatArgument {
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ShardJobArguments {
+pub(in crate::cli) struct ShardModelArguments {
     /// Run directory, or an exported ONNX file to predict with
     #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) model: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) job: ShardJobArguments,
+    /// Format of the outputs: `csv`, or `parquet` with a file for each shard alone
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
+    pub(in crate::cli) format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShardFeaturesArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) job: ShardJobArguments,
+    #[command(flatten)]
+    pub(in crate::cli) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShardJobArguments {
     /// Tar archives of images: `t-{000..999}.tar`, `t-*.tar`, or `s3://bucket/t-{000..999}.tar`
     #[arg(long, value_name = "PATTERN", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) shards: PathBuf,
     /// Directory of the results; finished shards in it are not read again
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) out: PathBuf,
-    /// Format of the outputs: `csv`, or `parquet` with a file for each shard alone
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
-    pub(in crate::cli) format: FormatArgument,
     /// Number of shards in a task; a task should take minutes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_at_least::<1>)]
     pub(in crate::cli) group: usize,

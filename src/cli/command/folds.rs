@@ -7,7 +7,7 @@ use serde_json::json;
 use super::elsewhere::{self, Elsewhere, Ended, absolute};
 use super::run::failure;
 use super::run_tasks::{self, Keyed};
-use super::sessions::{session, shared};
+use super::sessions::{named, session};
 use super::several::{OneOf, RunList, Several, is_finished};
 use super::{Fetching, pipeline_directory, stages_of};
 use crate::base::digest::Digest;
@@ -39,7 +39,7 @@ pub(in crate::cli) fn run(
     let of = folds_of(arguments, loaded.spec.dataset.split.folds);
     let stages = stages_of(&loaded.spec, &arguments.run.stages)?;
     let mut session = session(settings, pipeline_directory(&arguments.run.pipeline, settings));
-    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
+    named(&loaded, settings, terminal)?.into_session(&mut session);
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let name = loaded.spec.name.clone();

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::elsewhere::{Here, STAGES, absolute, hold, refused, scheduler};
 use super::run::failure;
-use super::sessions::{session, shared};
+use super::sessions::{named, session};
 use super::several::{OneOf, Several, is_finished};
+use super::written;
 use super::{json_text, on_threads, shard};
 use crate::base::cancel::Cancel;
 use crate::base::clock;
@@ -32,8 +33,6 @@ use crate::cluster::scheduler::TaskState;
 use crate::cluster::work::{RunWork, TaskWork, Work, WrittenPipeline};
 use crate::exec::plan::program;
 use crate::exec::run::session::Session;
-use crate::pipeline::load::{self, PipelineInput};
-use crate::run_dir::layout;
 use crate::spec::Scheduler;
 
 /// How often somebody looks whether a task of another process has ended.
@@ -262,10 +261,10 @@ fn perform(
         (Some(TaskWork::Run(run)), Some(pipeline)) => {
             one_run(run, pipeline, arguments, home, session, (settings, terminal))
         }
-        (Some(TaskWork::Shards { model, shards }), _) => {
+        (Some(TaskWork::Shards { model, shards }), pipeline) => {
             let _shown = ShownWork::watch(terminal, &session.tally);
             let here = Here { settings, terminal, session: &session };
-            on_threads(settings, || shard::perform(model, shards, home, here))?
+            on_threads(settings, || shard::perform(model, pipeline.as_ref(), shards, home, here))?
         }
         _ => {
             let shown = names::text_of_path(home);
@@ -317,15 +316,8 @@ fn one_run(
     mut session: Session,
     (settings, terminal): (&Settings, &Terminal),
 ) -> Result<(), Failure> {
-    let input = PipelineInput {
-        file: pipeline.file.clone(),
-        folder: pipeline.folder.clone(),
-        overrides: pipeline.overrides.clone(),
-        current_dir: pipeline.current_dir.clone(),
-    };
-    let text = fs::read_text(&home.join(layout::PIPELINE)).map_err(Failure::usage)?;
-    let loaded = load::from_text(&text, &input).map_err(Failure::Rejected)?;
-    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
+    let loaded = written::read(pipeline, home)?;
+    named(&loaded, settings, terminal)?.into_session(&mut session);
     if let Some(jobs) = Jobs::read(home) {
         // The command that submitted has warned of a cache that cannot be written.
         let _ = hold(&session, home, &jobs);
@@ -345,7 +337,7 @@ fn one_run(
         return Ok(());
     }
     if several.keyed(&one)?.keys() != *keys {
-        return Err(other_inputs());
+        return Err(written::other_inputs());
     }
     several.run(&one, &place)?.map_err(|error| failure(error, None))
 }
@@ -357,14 +349,5 @@ fn other_program(planned: &str) -> Failure {
         anyhow::anyhow!("this machine has {here}, but the tasks were submitted for {planned}");
     let hint = "use one program, and machines of one kind; `extra` of `cluster` can choose them, such as \
                 with `--constraint=avx2` for Slurm";
-    Failure::usage_with(error, vec![hint.to_owned()])
-}
-
-/// Images or weights that are not those of the machine that submitted.
-fn other_inputs() -> Failure {
-    let error = anyhow::anyhow!(
-        "the images or the weights on this machine differ from those at the time of submission"
-    );
-    let hint = "check that all machines see the same files under the same paths, and submit again";
     Failure::usage_with(error, vec![hint.to_owned()])
 }

@@ -36,6 +36,7 @@ pub(super) mod shard;
 pub(super) mod sweep;
 pub(super) mod verify;
 pub(super) mod watch;
+mod written;
 
 use std::path::{Path, PathBuf};
 
@@ -94,6 +95,16 @@ impl Fetching<'_> {
         recorded: Option<Digest>,
     ) -> Result<(), Failure> {
         self.fetch_archive(loaded, settings)?;
+        self.fetch_weights(loaded, settings, recorded)
+    }
+
+    /// Downloads the weights of a pipeline.
+    fn fetch_weights(
+        self,
+        loaded: &Loaded,
+        settings: &Settings,
+        recorded: Option<Digest>,
+    ) -> Result<(), Failure> {
         let Some(mut file) = published(&loaded.spec.model) else { return Ok(()) };
         file.digest = recorded;
         match (self, &settings.cache_folder) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::sessions::{session, shared};
+use super::sessions::{named, session};
 use super::{Fetching, json_text, on_threads, pipeline_directory, select};
 use crate::base::text;
 use crate::cache::records::Fit;
@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(
     let (loaded, prepared, options) =
         select(&arguments.pipeline, &arguments.stages, settings, Fetching::Never)?;
     let mut session = session(settings, pipeline_directory(&arguments.pipeline, settings));
-    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
+    named(&loaded, settings, terminal)?.into_session(&mut session);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let planned = on_threads(settings, || session.plan(&loaded.spec, prepared, &options, None))??;
     planned.check_dataset(&loaded.spec)?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::prepare_recorded;
 use super::run::{execute, follow};
-use super::sessions::shared;
+use super::sessions::NamedCaches;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::base::names;
@@ -39,8 +39,8 @@ pub(in crate::cli) fn run(
     let (loaded, prepared) = ranks::after_first(&settings.peers, || {
         prepare_recorded(directory, &folder, overrides, facts.weights, settings, terminal)
     })?;
-    let shared = shared(None, settings, terminal)?;
-    execute((settings, terminal), folder, shared, |session, sinks| {
+    let caches = NamedCaches::of_user(settings, terminal)?;
+    execute((settings, terminal), folder, caches, |session, sinks| {
         session.resume(&loaded.spec, prepared, directory, sinks)
     })
 }

@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::sessions::{session, shared};
+use super::sessions::{NamedCaches, named, session};
 use super::{Fetching, budget, on_threads, pipeline_directory, select};
 use crate::base::names;
 use crate::base::text;
-use crate::cache::shared::SharedStore;
 use crate::cli::args::OneRunArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
@@ -58,8 +56,8 @@ pub(in crate::cli) fn run(
     }
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
-    let shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
-    execute((settings, terminal), folder, shared, |session, sinks| {
+    let caches = named(&loaded, settings, terminal)?;
+    execute((settings, terminal), folder, caches, |session, sinks| {
         let planned = session.plan(&loaded.spec, prepared, &options, known)?;
         session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })
@@ -69,7 +67,7 @@ pub(in crate::cli) fn run(
 pub(super) fn execute(
     (settings, terminal): (&Settings, &Terminal),
     pipeline_directory: PathBuf,
-    shared: Option<Arc<dyn SharedStore>>,
+    caches: NamedCaches,
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal);
@@ -78,7 +76,7 @@ pub(super) fn execute(
     }
     let mut session = session(settings, pipeline_directory);
     session.hints = gives_hints(terminal);
-    session.caches.shared = shared;
+    caches.into_session(&mut session);
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?

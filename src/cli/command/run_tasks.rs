@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::elsewhere::{Elsewhere, Ended, Here};
 use super::several::{OneOf, Several};
-use crate::base::fs::{self, FileError};
+use super::written;
+use crate::base::fs::FileError;
 use crate::cli::exit::Failure;
 use crate::cluster::graph::{self, KeyedRun, Step, Task};
-use crate::cluster::work::{RunWork, TaskWork, Work, WrittenPipeline};
+use crate::cluster::work::{RunWork, TaskWork, Work};
 use crate::exec::plan::program;
 
 /// A run with its stages.
@@ -82,12 +83,6 @@ fn write_work(
         tasks
             .insert(step.name.clone(), TaskWork::Run(RunWork { settings, stages, is_whole, keys }));
     }
-    let input = several.loaded.input();
-    let pipeline = WrittenPipeline {
-        file: input.file.clone(),
-        folder: fs::normalise(&several.settings.current_dir.join(&input.folder)),
-        overrides: input.overrides.clone(),
-        current_dir: input.current_dir.clone(),
-    };
+    let pipeline = written::of(&several.loaded, several.settings);
     Work { program: program::identity(), pipeline: Some(pipeline), tasks }.write(home)
 }

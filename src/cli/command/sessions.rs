@@ -11,8 +11,11 @@ use crate::cache::stores;
 use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::exec::prepare::computed::ComputedFeatures;
 use crate::exec::run::ranks::Ranks;
 use crate::exec::run::session::{Caches, Session};
+use crate::pipeline::caches::CacheValues;
+use crate::pipeline::load::Loaded;
 
 /// Creates a session from the settings.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
@@ -22,9 +25,49 @@ pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Sessi
     Session { pipeline_directory, n_threads, caches, features, cancel, ranks, hints: false, tally }
 }
 
+/// The caches that a pipeline or the settings file of the user names.
+#[derive(Default)]
+pub(super) struct NamedCaches {
+    shared: Option<Arc<dyn SharedStore>>,
+    computed: Option<Arc<ComputedFeatures>>,
+}
+
+impl NamedCaches {
+    /// Uses them in a session.
+    pub(super) fn into_session(self, session: &mut Session) {
+        (session.caches.shared, session.caches.computed) = (self.shared, self.computed);
+    }
+
+    /// Those that are not those of a pipeline.
+    pub(super) fn of_user(settings: &Settings, terminal: &Terminal) -> Result<Self, Failure> {
+        Ok(Self { shared: shared(None, settings, terminal)?, computed: None })
+    }
+}
+
+/// The caches that a pipeline or the settings file of the user names.
+pub(super) fn named(
+    loaded: &Loaded,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<NamedCaches, Failure> {
+    let CacheValues { url, features } = &loaded.caches;
+    let shared = shared(url.as_deref(), settings, terminal)?;
+    let Some(directory) = features else { return Ok(NamedCaches { shared, computed: None }) };
+    if !settings.peers.are_none() {
+        let message = "ranks compute features together, so `cache.features` is not used";
+        terminal.warn(message);
+        return Ok(NamedCaches { shared, computed: None });
+    }
+    let computed = ComputedFeatures::open(&directory.path).map_err(|error| {
+        let hint = "`cache.features` is the directory that `alpaca-run shard features` wrote";
+        Failure::usage_with(error, vec![hint.to_owned()])
+    })?;
+    Ok(NamedCaches { shared, computed: Some(Arc::new(computed)) })
+}
+
 /// The cache that a pipeline, or else the settings file of the user, shares with other machines. One
 /// that cannot be reached is left out, with a warning.
-pub(super) fn shared(
+fn shared(
     of_pipeline: Option<&str>,
     settings: &Settings,
     terminal: &Terminal,

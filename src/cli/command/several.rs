@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arms::Preparing;
 use super::run::{failure, perform};
+use super::written;
 use super::{keep_stages, on_threads};
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -146,9 +147,7 @@ impl<'a> Several<'a> {
             }
         }
         let directory = layout::create(runs_dir, name).map_err(Failure::usage)?;
-        let text = &self.loaded.document.sources()[0].text;
-        let pipeline = directory.join(layout::PIPELINE);
-        fs::write_atomic(&pipeline, text.as_bytes()).map_err(Failure::usage)?;
+        written::write_text(&self.loaded, &directory).map_err(Failure::usage)?;
         Ok(directory)
     }
 

@@ -8,7 +8,7 @@ use super::arms::Arms;
 use super::elsewhere::{self, Elsewhere, Ended, absolute};
 use super::run::failure;
 use super::run_tasks::{self, Keyed};
-use super::sessions::{session, shared};
+use super::sessions::{named, session};
 use super::several::{OneOf, RunList, Several, is_finished};
 use super::{Fetching, load, pipeline_directory};
 use crate::base::digest::Digest;
@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(
     let elsewhere = Elsewhere::of(&arguments.cluster, loaded.cluster.clone(), settings)?;
     arms.check(&loaded, settings, Fetching::IfMissing(terminal))?;
     let mut session = session(settings, pipeline_directory(&arguments.pipeline, settings));
-    session.caches.shared = shared(loaded.shared_cache.as_deref(), settings, terminal)?;
+    named(&loaded, settings, terminal)?.into_session(&mut session);
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
     let several = Several::new(settings, terminal, session, loaded);

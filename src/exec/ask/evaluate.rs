@@ -78,7 +78,7 @@ impl EvaluationImages {
     ) -> Result<Self, RunError> {
         let (ReadOptions { room, tally }, cancel) = (options, Cancel::new());
         let listing = scan::list(&spec.dataset, room.root.as_deref())?;
-        let images = ImagesRead::examine(spec, listing, room, None, tally, &cancel)?;
+        let images = ImagesRead::examine(spec, listing, (room, None), None, tally, &cancel)?;
         let (dataset, pixels) = images.dataset_and_pixels();
         if dataset.fingerprint() != fingerprint {
             let hints = vec![

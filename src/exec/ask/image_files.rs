@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::dataset::archive::{self, Archive, ArchiveError};
@@ -144,7 +145,16 @@ pub(crate) fn image<T>(
     alpha: Alpha,
     then: impl FnOnce(RgbImage) -> T,
 ) -> Result<T, String> {
+    image_and_digest(file, alpha, then).map(|(made, _)| made)
+}
+
+/// As [`image`], with the digest of the file.
+pub(crate) fn image_and_digest<T>(
+    file: &ImageFile,
+    alpha: Alpha,
+    then: impl FnOnce(RgbImage) -> T,
+) -> Result<(T, Digest), String> {
     let bytes = file.read().map_err(|error| error.to_string())?;
     let decoded = decode::decode_then(&file.path().to_string_lossy(), &bytes, alpha, then);
-    decoded.map_err(|error| error.to_string())
+    Ok((decoded.map_err(|error| error.to_string())?, Digest::of(&bytes)))
 }

@@ -11,6 +11,7 @@ use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::scan::Listing;
 use crate::dataset::thumbnail;
 use crate::exec::error::RunError;
+use crate::exec::prepare::computed::ComputedFeatures;
 use crate::spec::{DatasetSpec, PipelineSpec};
 
 /// Images that have been read.
@@ -21,11 +22,12 @@ pub struct ImagesRead {
 }
 
 impl ImagesRead {
-    /// Reads the images of a listing. Decoded images that are in memory since `before` are used.
+    /// Reads the images of a listing. Decoded images that are in memory since `before` are used. Images
+    /// whose features were computed need not be decoded.
     pub(crate) fn examine(
         spec: &PipelineSpec,
         mut listing: Listing,
-        room: &PixelRoom,
+        (room, computed): (&PixelRoom, Option<&ComputedFeatures>),
         before: Option<&Self>,
         tally: &Tally,
         cancel: &Cancel,
@@ -37,13 +39,15 @@ impl ImagesRead {
             _ => Arc::new(Pixels::new(rules, room.clone())),
         };
         let unlabeled = std::mem::take(&mut listing.unlabeled);
-        let known = KnownImages::of(source, room.root.as_deref());
+        let by_content = || computed.and_then(|computed| computed.likenesses(rules));
+        let known = KnownImages::of(source, room.root.as_deref()).with_content(by_content());
         let mut dataset = examine::examine(listing, on_bad_image, &pixels, &known, tally, cancel)?;
         if spec.dataset.unites_copies() {
             copies::unite(&mut dataset);
         }
         copies::settle(&mut dataset, duplicates)?;
         let known = KnownImages::of_unlabeled(&spec.dataset.unlabeled, room.root.as_deref());
+        let known = known.with_content(by_content());
         let reading = (&known, tally);
         examine::add_unlabeled(&mut dataset, unlabeled, on_bad_image, &pixels, reading, cancel)?;
         Ok(Self { dataset: Arc::new(dataset), pixels })

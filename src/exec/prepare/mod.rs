@@ -4,6 +4,7 @@
 pub(crate) mod base_model;
 mod class_weights;
 pub(crate) mod classes;
+pub mod computed;
 mod error;
 pub(crate) mod images_read;
 pub mod network;

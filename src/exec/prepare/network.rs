@@ -56,6 +56,17 @@ pub(super) fn built(
     }
 }
 
+/// Builds the classifier of a pipeline without its images: how many outputs it has is not known.
+///
+/// # Errors
+/// When the weights are missing or do not fit.
+pub(crate) fn without_images(
+    spec: &PipelineSpec,
+    cache: Option<&Path>,
+) -> Result<(Network, Option<BaseWeights>), Problem> {
+    built(spec, find_base(spec, cache)?, None)
+}
+
 /// Builds the classifier of a pipeline with the weights of a file for its base model. The weights
 /// determine the convention of graph and preprocessing.
 fn with_weights(

@@ -181,7 +181,8 @@ impl Session {
         prepared: &mut Prepared,
         known: Option<&ImagesRead>,
     ) -> Result<ImagesRead, RunError> {
-        let (listing, room) = (prepared.listing.take_images(), &self.caches.pixels);
+        let listing = prepared.listing.take_images();
+        let room = (&self.caches.pixels, self.caches.computed.as_deref());
         // The others find the images of the first rank in the cache, if they share one.
         self.ranks.after_first(|| {
             ImagesRead::examine(spec, listing, room, known, &self.tally, &self.cancel)

@@ -6,7 +6,7 @@
 //! fixed number of augmented versions. Later stages of the same process with the same frozen part,
 //! such as those of the next fold, find them computed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use crate::dataset::examine::Dataset;
 use crate::dataset::loader::{Augmentation, Pass};
 use crate::dataset::order;
 use crate::engine::{FeatureExtractor, Features, FeaturesInMaking};
+use crate::exec::prepare::computed::ComputedFeatures;
 use crate::model::network::Network;
 use crate::spec::{MixingSpec, PipelineSpec, SamplingSpec, StageSpec};
 use crate::train::{FeatureBatch, FeatureBatches, FeatureSource, TrainError};
@@ -200,6 +201,21 @@ impl<'a> StageFeatures<'a> {
 }
 
 impl StageFeatures<'_> {
+    /// Takes features that were computed before in place of those that are still to be computed.
+    pub(crate) fn take_over(&mut self, computed: &ComputedFeatures) -> Result<(), FileError> {
+        let Some(Kept { records, numbers, .. }) = &mut self.plain else { return Ok(()) };
+        let samples = &self.extraction.images.dataset.samples;
+        let mut wanted: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+        for (sample, &number) in samples.iter().zip(&*numbers) {
+            if number != usize::MAX && records.fits(number) && !records.has(number) {
+                wanted.entry(sample.digest).or_default().push(number);
+            }
+        }
+        let shapes = self.extraction.shapes.iter();
+        let len = shapes.map(|shape| shape.iter().product::<usize>()).sum();
+        computed.read(&wanted, len, |number, values| records.write(number, values))
+    }
+
     /// The training batches of an epoch, with the features of all images on every rank.
     pub(super) fn undivided(&mut self, epoch: usize) -> FeatureBatches<'_> {
         self.epoch(epoch, 0, Division::None)

@@ -47,6 +47,7 @@ impl Session {
             None => &initial,
         };
         let start = Start {
+            computed: None,
             stage,
             network,
             weights,

@@ -13,6 +13,7 @@ use crate::cache::shared::SharedStore;
 use crate::dataset::pixels::PixelRoom;
 use crate::exec::error::RunError;
 use crate::exec::plan::store::StageStore;
+use crate::exec::prepare::computed::ComputedFeatures;
 use crate::run_dir::history::History;
 use crate::run_dir::manifest::BestRecord;
 
@@ -54,6 +55,8 @@ pub struct Caches {
     pub stages: Option<PathBuf>,
     /// The cache of the results of stages that other machines share.
     pub shared: Option<Arc<dyn SharedStore>>,
+    /// Features that were computed before, for any stage that has the same.
+    pub computed: Option<Arc<ComputedFeatures>>,
     /// The cache of decoded images.
     pub pixels: PixelRoom,
     /// The cache of the features of a stage.
@@ -99,6 +102,7 @@ impl Caches {
         Self {
             stages: root.clone(),
             shared: None,
+            computed: None,
             pixels: PixelRoom { memory: PIXELS, disk: DISK, root: root.clone() },
             features: Room { memory: FEATURES, disk: DISK, folder: root },
         }

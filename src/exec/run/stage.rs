@@ -15,6 +15,7 @@ use super::sources::StageImages;
 use crate::base::digest::Digest;
 use crate::base::fs::FileError;
 use crate::base::ingredient::Ingredient;
+use crate::base::names;
 use crate::cache::pool::Pool;
 use crate::cache::records::Room;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
@@ -24,6 +25,7 @@ use crate::exec::error::RunError;
 use crate::exec::plan::key::{self, StageKey};
 use crate::exec::plan::outcome::{self, OutcomeFacts, StageOutcome};
 use crate::exec::plan::stage_in_progress::Begun;
+use crate::exec::prepare::computed::{self, ComputedFeatures};
 use crate::model::cut::Cut;
 use crate::model::graph::{LayerIdx, Parameter};
 use crate::model::network::Network;
@@ -31,7 +33,7 @@ use crate::model::weights::Weights;
 use crate::run_dir::layout;
 use crate::run_dir::manifest::StageRecord;
 use crate::run_dir::recorder;
-use crate::spec::{BatchNormSpec, FromWeights, SoupSpec, StageSpec, TrainSpec};
+use crate::spec::{BatchNormSpec, FromWeights, PixelSpec, SoupSpec, StageSpec, TrainSpec};
 use crate::train::FeatureSource;
 use crate::train::evaluate;
 use crate::train::fit::{self, Checkpointer, Course, FitContext, Fitted, Soup};
@@ -51,6 +53,8 @@ pub(crate) struct Start<'a> {
     /// Where features are cached.
     pub(crate) pool: &'a Pool,
     pub(crate) room: &'a Room,
+    /// Features that were computed before, and what decides those of this run besides the network.
+    pub(crate) computed: Option<(&'a ComputedFeatures, PixelSpec, Option<Digest>)>,
     /// Where the stage saves the state to resume from, on the first rank of a run.
     pub(crate) checkpoint: Option<&'a Checkpoint>,
     pub(crate) checkpoint_every: Option<usize>,
@@ -103,7 +107,40 @@ impl Parts {
         let shelf = || Shelf { pool: start.pool, room: start.room, keys: keys() };
         let shelf = (!self.cut.frozen.is_empty()).then(shelf);
         let extraction = Extraction { images, extractor, shapes: shapes.collect() };
-        StageFeatures::new(extraction, start.stream(), shelf, (start.ranks, division))
+        let mut features =
+            StageFeatures::new(extraction, start.stream(), shelf, (start.ranks, division))?;
+        if let Some(computed) = self.computed(start) {
+            features.take_over(computed)?;
+        }
+        Ok(features)
+    }
+
+    /// The features that were computed before, if they are those of this stage.
+    fn computed<'a>(&self, start: &Start<'a>) -> Option<&'a ComputedFeatures> {
+        let (computed, pixels, file) = start.computed?;
+        let keys = computed::keys(start.network, &self.cut, start.weights, pixels, file);
+        computed.are_of(keys).then_some(computed)
+    }
+
+    /// Warns of features that were computed for another network than that of the first stage.
+    pub(super) fn check_computed(
+        &self,
+        start: &Start<'_>,
+        audience: &mut Audience<'_>,
+    ) -> Result<(), RunError> {
+        let Some((computed, ..)) = start.computed.filter(|_| start.stage.from().is_none()) else {
+            return Ok(());
+        };
+        if self.computed(start).is_none() {
+            let directory = names::text_of_path(&computed.directory);
+            let message = format!(
+                "stage {} does not use the features in `{directory}`: they were computed by another \
+                 network, for other sizes of images or by another version of this program",
+                start.stage.name
+            );
+            audience.receive(&Event::Warning { message })?;
+        }
+        Ok(())
     }
 
     /// Checks that only weights that are to be found have changed, and makes the outcome.
@@ -152,6 +189,7 @@ pub(crate) fn train(
     let extractor = engine::extractor(network, &parts.cut, weights)?;
     let mut trainer = start.trainer(&parts, weights, &options);
     let division = Division::MicroBatches(spec.micro_batches);
+    parts.check_computed(start, audience)?;
     let mut features = parts.features(start, images, extractor.as_ref(), division)?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         replay(&facts, &state, audience)?;

@@ -325,6 +325,10 @@ impl Run<'_> {
             seed: self.spec.seed,
             pool: &self.session.features,
             room: &self.session.caches.features,
+            computed: self.session.caches.computed.as_deref().map(|computed| {
+                let file = self.context.base_weights.as_ref().map(|weights| weights.digest);
+                (computed, self.spec.dataset.pixels(), file)
+            }),
             checkpoint: self.checkpoint,
             checkpoint_every: self.spec.checkpoint_every,
             ranks: &self.session.ranks,

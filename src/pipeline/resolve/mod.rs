@@ -23,8 +23,9 @@ mod trained;
 use std::cell::RefCell;
 use std::path::Path;
 
+use super::caches::CacheValues;
 use super::document::{Document, SourceKind};
-use super::raw::{RawDevice, RawPipeline};
+use super::raw::{RawCache, RawDevice, RawPipeline};
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::base::names;
@@ -137,6 +138,22 @@ fn home(at: &KeyPath, text: &str) -> Option<Problem> {
             .hint(format!("or let the shell expand it: `-S {key}=\"$HOME{below}\"`"))
             .hint(format!("for a directory that is named `~`, write `./{text}`")),
     )
+}
+
+/// Reads the values of a section `cache`.
+pub(super) fn cache(
+    raw: &RawCache,
+    document: &Document,
+    folders: &Folders<'_>,
+    problems: &mut Vec<Problem>,
+) -> CacheValues {
+    let at = KeyPath::of(&["cache", "features"]);
+    let features = raw.features.as_ref().map(|text| {
+        problems.extend(home(&at, text));
+        folders.located.borrow_mut().push(at.clone());
+        location(document, folders, &at, text)
+    });
+    CacheValues { url: raw.url.clone(), features }
 }
 
 /// Resolves a path. It is relative to the pipeline file, or to the current directory if a `-S`

@@ -41,7 +41,8 @@ pub(super) fn write(
     }
     let mut summary = String::new();
     match model.work {
-        _ if model.format == ShardFormat::Parquet => {}
+        _ if model.format != ShardFormat::Csv => {}
+        ShardWork::Features => {}
         ShardWork::Predict => join(home, model, shards, layout::PREDICTIONS)?,
         ShardWork::Embed => join(home, model, shards, FEATURES)?,
         ShardWork::Evaluate => summary = measure(home, model, shards, &records, job)?,
@@ -49,7 +50,7 @@ pub(super) fn write(
     let sum = |of: fn(&Record) -> usize| records.iter().map(of).sum::<usize>();
     let (n_images, n_bad) = (sum(|record| record.n_images), sum(|record| record.n_bad));
     let merged = match (model.format, model.work) {
-        (ShardFormat::Parquet, _) => None,
+        (ShardFormat::Parquet | ShardFormat::Features, _) | (_, ShardWork::Features) => None,
         (ShardFormat::Csv, ShardWork::Embed) => Some(FEATURES),
         (ShardFormat::Csv, ShardWork::Predict | ShardWork::Evaluate) => Some(layout::PREDICTIONS),
     };

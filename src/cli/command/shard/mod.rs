@@ -1,5 +1,5 @@
-//! `alpaca-run shard predict|evaluate|embed MODEL`: one output for each shard of a large dataset, and all of
-//! them as one.
+//! `alpaca-run shard predict|evaluate|embed|features`: one output for each shard of a large dataset, and
+//! all of them as one.
 
 mod merge;
 mod model;
@@ -12,9 +12,9 @@ use std::time::UNIX_EPOCH;
 
 use self::record::Record;
 use super::elsewhere::{self, Elsewhere, Ended, Here, absolute};
-use super::on_threads;
 use super::sessions::{open, session};
 use super::several::LIST;
+use super::{Fetching, load, on_threads, written};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
@@ -27,11 +27,10 @@ use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::cluster::graph::Task;
 use crate::cluster::jobs;
-use crate::cluster::work::{ShardFile, ShardModel, ShardWork, TaskWork, Work};
+use crate::cluster::work::{ShardFile, ShardModel, ShardWork, TaskWork, Work, WrittenPipeline};
 use crate::exec::ask::image_files;
 use crate::exec::plan::program;
 use crate::exec::run::session::Session;
-use crate::pipeline::cluster::ClusterValues;
 use crate::run_dir::layout;
 
 pub(super) use one::perform;
@@ -42,16 +41,22 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (work, job) = match &arguments.action {
-        ShardAction::Predict(job) => (ShardWork::Predict, job),
-        ShardAction::Evaluate(job) => (ShardWork::Evaluate, job),
-        ShardAction::Embed(job) => (ShardWork::Embed, job),
+    let job = arguments.action.job();
+    let (model, loaded) = match &arguments.action {
+        ShardAction::Predict(of) => (model::of(ShardWork::Predict, of, settings)?, None),
+        ShardAction::Evaluate(of) => (model::of(ShardWork::Evaluate, of, settings)?, None),
+        ShardAction::Embed(of) => (model::of(ShardWork::Embed, of, settings)?, None),
+        ShardAction::Features(of) => {
+            let loaded = load(&of.pipeline, settings)?;
+            Fetching::IfMissing(terminal).fetch_weights(&loaded, settings, None)?;
+            (model::of_pipeline(of, &loaded, settings)?, Some(loaded))
+        }
     };
-    let elsewhere = Elsewhere::of(&job.cluster, ClusterValues::default(), settings)?;
-    let model = model::of(work, job, settings)?;
+    let of_pipeline = loaded.as_ref().map(|loaded| loaded.cluster.clone()).unwrap_or_default();
+    let elsewhere = Elsewhere::of(&job.cluster, of_pipeline, settings)?;
     let shards = shards(&job.shards, settings)?;
     let home = absolute(settings, &job.out);
-    check_out(&home, work, &job.out)?;
+    check_out(&home, model.work, &job.out)?;
     let session = session(settings, settings.current_dir.clone());
     signals::listen(&session.cancel);
     let groups: Vec<&[ShardFile]> = shards.chunks(job.group).collect();
@@ -65,13 +70,18 @@ pub(in crate::cli) fn run(
             .note(&format!("{n} of {} had finished before", text::count(groups.len(), "group")));
     }
     let here = Here { settings, terminal, session: &session };
+    let pipeline = loaded.as_ref().map(|loaded| written::of(loaded, settings));
+    if let Some(loaded) = loaded.as_ref().filter(|_| !job.dry_run) {
+        fs::create_dir_all(&home).map_err(Failure::usage)?;
+        written::write_text(loaded, &home).map_err(Failure::usage)?;
+    }
     if let Some(elsewhere) = &elsewhere {
         let tasks = tasks(elsewhere, settings, &home, &open)?;
         if job.dry_run {
             terminal.result(&elsewhere.show(settings, &home, &tasks)).map_err(Failure::usage)?;
             return Ok(Exit::Done);
         }
-        write_work(&home, &model, &open).map_err(Failure::usage)?;
+        write_work(&home, &model, pipeline, &open).map_err(Failure::usage)?;
         let _shown = ShownWork::watch(terminal, &session.tally);
         match elsewhere.run(here, &home, tasks)? {
             Ended::Submitted => return Ok(Exit::Done),
@@ -88,7 +98,7 @@ pub(in crate::cli) fn run(
     } else {
         let _shown = ShownWork::watch(terminal, &session.tally);
         let all: Vec<ShardFile> = open.concat();
-        on_threads(settings, || perform(&model, &all, &home, here))??;
+        on_threads(settings, || perform(&model, pipeline.as_ref(), &all, &home, here))??;
     }
     merge::write(&home, &model, &shards, job, terminal)
 }
@@ -147,13 +157,14 @@ fn tasks(
 fn write_work(
     home: &Path,
     model: &ShardModel,
+    pipeline: Option<WrittenPipeline>,
     groups: &[&[ShardFile]],
 ) -> Result<(), fs::FileError> {
     let tasks = groups.iter().map(|group| {
         let (model, shards) = (model.clone(), group.to_vec());
         (name(group), TaskWork::Shards { model, shards })
     });
-    Work { program: program::identity(), pipeline: None, tasks: tasks.collect() }.write(home)
+    Work { program: program::identity(), pipeline, tasks: tasks.collect() }.write(home)
 }
 
 /// The shards of a pattern.

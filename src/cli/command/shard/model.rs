@@ -6,33 +6,56 @@ use serde_json::json;
 
 use crate::base::digest::Digest;
 use crate::base::names;
-use crate::cli::args::{FormatArgument, ShardJobArguments};
+use crate::cli::args::{FormatArgument, ShardFeaturesArguments, ShardModelArguments};
 use crate::cli::command::elsewhere::absolute;
 use crate::cli::exit::Failure;
 use crate::cli::settings::Settings;
 use crate::cluster::work::{ShardFormat, ShardModel, ShardWork};
+use crate::exec::ask::frozen_part::FrozenPart;
 use crate::exec::ask::trained;
+use crate::pipeline::load::Loaded;
 use crate::run_dir::{layout, verify};
 use crate::spec::FromWeights;
 
 /// The model of a command line.
 pub(super) fn of(
     work: ShardWork,
-    job: &ShardJobArguments,
+    ShardModelArguments { model: path, format, job }: &ShardModelArguments,
     settings: &Settings,
 ) -> Result<ShardModel, Failure> {
-    let (model, skip_bad) = (absolute(settings, &job.model), job.skip_bad);
-    let digest = match is_file(&job.model) {
-        true if work != ShardWork::Predict => return Err(not_a_run(&job.model)),
-        true => Digest::of_file(&job.model).map_err(Failure::usage)?,
-        false => of_run(&job.model)?,
+    let (model, skip_bad) = (absolute(settings, path), job.skip_bad);
+    let digest = match is_file(path) {
+        true if work != ShardWork::Predict => return Err(not_a_run(path)),
+        true => Digest::of_file(path).map_err(Failure::usage)?,
+        false => of_run(path)?,
     };
-    let format = match job.format {
+    let format = match format {
         FormatArgument::Csv => ShardFormat::Csv,
         FormatArgument::Parquet if work == ShardWork::Evaluate => return Err(only_csv()),
         FormatArgument::Parquet => ShardFormat::Parquet,
     };
     Ok(ShardModel { work, format, model, digest, skip_bad })
+}
+
+/// The frozen part of the first stage of a pipeline.
+pub(super) fn of_pipeline(
+    arguments: &ShardFeaturesArguments,
+    loaded: &Loaded,
+    settings: &Settings,
+) -> Result<ShardModel, Failure> {
+    Ok(ShardModel {
+        work: ShardWork::Features,
+        format: ShardFormat::Features,
+        model: absolute(settings, &arguments.pipeline.pipeline),
+        digest: frozen_part(loaded, settings)?.keys.features,
+        skip_bad: arguments.job.skip_bad,
+    })
+}
+
+/// The frozen part of the first stage of a pipeline.
+pub(super) fn frozen_part(loaded: &Loaded, settings: &Settings) -> Result<FrozenPart, Failure> {
+    FrozenPart::of_first_stage(&loaded.spec, settings.cache_folder.as_deref())
+        .map_err(|problem| Failure::Rejected(loaded.reject(vec![problem])))
 }
 
 /// Whether a model is an exported file.

@@ -8,13 +8,16 @@ use super::{check, is_url, model, store_of};
 use crate::base::digest::Digest;
 use crate::base::names;
 use crate::base::tally::Tally;
+use crate::cache::feature_file::{self, ImageFeatures};
 use crate::cli::args::EnsembleArguments;
 use crate::cli::command::answers::{Format, Kind, Names, Said};
 use crate::cli::command::elsewhere::Here;
 use crate::cli::command::members::Runs;
+use crate::cli::command::written;
 use crate::cli::exit::Failure;
-use crate::cluster::work::{ShardFile, ShardFormat, ShardModel, ShardWork};
+use crate::cluster::work::{ShardFile, ShardFormat, ShardModel, ShardWork, WrittenPipeline};
 use crate::exec::ask::evaluate::{self, EvaluationImages, ReadOptions};
+use crate::exec::ask::frozen_part::FrozenPart;
 use crate::exec::ask::image_files::{self, Answer};
 use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
@@ -31,11 +34,13 @@ enum Ready {
     Predicts(Box<Predictor>, Box<Said>),
     Embeds(Box<Predictor>),
     Evaluates(Box<Runs>, RunImages),
+    Computes(Box<FrozenPart>),
 }
 
-/// Applies a model to shards that have no output yet.
+/// Applies a model to shards that have no output yet. `pipeline` is that of the features to compute.
 pub(in crate::cli::command) fn perform(
     model: &ShardModel,
+    pipeline: Option<&WrittenPipeline>,
     shards: &[ShardFile],
     home: &Path,
     here: Here<'_>,
@@ -45,7 +50,10 @@ pub(in crate::cli::command) fn perform(
     if open.is_empty() {
         return Ok(());
     }
-    let mut ready = ready(model, here)?;
+    let mut ready = match pipeline {
+        Some(pipeline) => frozen(model, pipeline, home, here)?,
+        None => ready(model, here)?,
+    };
     let counting = here.session.tally.begin("reading", "shards", open.len());
     for shard in open {
         check(here.session)?;
@@ -74,6 +82,7 @@ fn one(
         }
         Ready::Embeds(predictor) => embed(predictor, model.format, shard, path, here)?,
         Ready::Evaluates(runs, seen) => evaluate(runs, seen, model, path, here)?,
+        Ready::Computes(part) => features(part, path, here)?,
     };
     Record::write(home, model, (shard, digest), &content, counts).map_err(Failure::usage)
 }
@@ -123,11 +132,26 @@ fn ready(model: &ShardModel, here: Here<'_>) -> Result<Ready, Failure> {
             let predictor = Predictor::of_features(&first.spec, &first.trained);
             Ready::Embeds(Box::new(predictor.map_err(RunError::from)?))
         }
+        ShardWork::Features => unreachable!("features have a pipeline"),
         ShardWork::Evaluate => {
             let seen = RunImages::of_runs(&runs.directories).map_err(Failure::usage)?;
             Ready::Evaluates(Box::new(runs), seen)
         }
     })
+}
+
+/// The frozen part of the pipeline that was submitted, which must be the same here.
+fn frozen(
+    model: &ShardModel,
+    pipeline: &WrittenPipeline,
+    home: &Path,
+    here: Here<'_>,
+) -> Result<Ready, Failure> {
+    let part = model::frozen_part(&written::read(pipeline, home)?, here.settings)?;
+    if part.keys.features != model.digest {
+        return Err(written::other_inputs());
+    }
+    Ok(Ready::Computes(Box::new(part)))
 }
 
 /// Passes the answer for each image of a shard to `tell`. Paths begin with the name of the shard.
@@ -170,7 +194,7 @@ fn predict(
 /// A table of predictions in a format.
 fn in_format(text: Vec<u8>, format: ShardFormat) -> Result<Vec<u8>, Failure> {
     match format {
-        ShardFormat::Csv => Ok(text),
+        ShardFormat::Csv | ShardFormat::Features => Ok(text),
         ShardFormat::Parquet => {
             let table = columns::of_csv(&text, &["probability/", "estimate"]);
             table.and_then(|table| columns::to_parquet(&table)).map_err(Failure::usage)
@@ -216,6 +240,17 @@ fn embed(
         text.push_str(&table::line(&cells));
     }
     Ok((text.into_bytes(), counts))
+}
+
+/// The features of the images of a shard that a stage trains on.
+fn features(part: &FrozenPart, path: &Path, here: Here<'_>) -> Result<(Vec<u8>, Counts), Failure> {
+    let cache = here.settings.cache_dir.as_deref();
+    let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
+    let found = part.features(&files).map_err(RunError::from)?;
+    let readable: Vec<ImageFeatures> = found.into_iter().filter_map(Result::ok).collect();
+    let counts =
+        Counts { images: files.len(), bad: files.len() - readable.len(), ..Counts::default() };
+    Ok((feature_file::encode(part.keys, &readable), counts))
 }
 
 /// The predictions for the labeled images of a shard as a table.

@@ -10,9 +10,10 @@ use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::cluster::work::{ShardFile, ShardFormat, ShardModel};
 use crate::exec::plan::program;
+use crate::exec::prepare::computed;
 
 /// The directory of the outputs for each shard.
-pub(super) const FOLDER: &str = "shards";
+pub(super) const FOLDER: &str = computed::PLACE.0;
 
 /// What the output for a shard was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -99,6 +100,7 @@ pub(super) fn output(home: &Path, model: &ShardModel, shard: &ShardFile) -> Path
     let ending = match model.format {
         ShardFormat::Csv => "csv",
         ShardFormat::Parquet => "parquet",
+        ShardFormat::Features => computed::PLACE.1,
     };
     path(home, shard, ending)
 }
