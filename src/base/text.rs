@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::iter;
+use std::path::Path;
 use std::time::Duration;
 
 use super::names;
@@ -50,6 +51,13 @@ pub fn shell_word(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// A path as one word of a command line, quoted for a shell where it has to be.
+pub fn shell_path(path: &Path) -> String {
+    let text = names::text_of_path(path);
+    let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
+    if is_bytes { format!("$'{}'", text.replace('\'', "\\'")) } else { shell_word(&text) }
 }
 
 /// A table with aligned columns. Those in `right` are aligned to the right.
@@ -170,6 +178,18 @@ mod tests {
         assert_eq!(count(2, "class"), "2 classes");
         assert_eq!(count(1_624_896, "weight"), "1,624,896 weights");
         assert_eq!(count(0, "entry"), "0 entries");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_are_one_word_for_a_shell() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        let word = |bytes: &[u8]| shell_path(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(word(b"runs/p-2"), "runs/p-2");
+        assert_eq!(word(b"my runs/p"), "'my runs/p'");
+        assert_eq!(word(b"it's"), "'it'\\''s'");
+        assert_eq!(word(b"r\xff\n"), "$'r\\xFF\\x0A'");
     }
 
     #[test]

@@ -78,7 +78,7 @@ mod system {
 
     use crate::base::fs;
 
-    pub(super) fn on_signal(action: fn()) -> io::Result<()> {
+    pub(super) fn on_signal(action: fn(bool)) -> io::Result<()> {
         let ignored = ignored_at_start();
         let heard: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]
             .into_iter()
@@ -87,7 +87,7 @@ mod system {
         let mut signals = Signals::new(heard)?;
         thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || signals.forever().for_each(|_| action()))?;
+            .spawn(move || signals.forever().for_each(|signal| action(signal == SIGINT)))?;
         Ok(())
     }
 
@@ -107,8 +107,8 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    pub(super) fn on_signal(action: fn()) -> Result<(), ctrlc::Error> {
-        ctrlc::set_handler(action)
+    pub(super) fn on_signal(action: fn(bool)) -> Result<(), ctrlc::Error> {
+        ctrlc::set_handler(move || action(true))
     }
 
     pub(super) fn survive_large_files() -> std::io::Result<()> {
@@ -116,10 +116,14 @@ mod system {
     }
 }
 
-fn stop() {
+/// Does what a signal asks for: that of a key, or another one.
+fn stop(is_key: bool) {
     let (text, ends) = match &*work() {
-        Some(Work::Run(cancel)) if cancel.set() => {
+        Some(Work::Run(cancel)) if is_key && cancel.set() => {
             ("stopping after the current step; press Ctrl-C again to stop immediately\n", false)
+        }
+        Some(Work::Run(cancel)) if cancel.set() => {
+            ("stopping after the current step; a second signal stops immediately\n", false)
         }
         Some(Work::Download) => ("interrupted; the next download continues from here\n", true),
         _ => ("", true),

@@ -41,9 +41,14 @@ pub struct Submission {
 
 impl Jobs {
     /// Reads what was submitted; `None` if nothing was.
-    pub fn read(home: &Path) -> Option<Self> {
-        let text = fs::read_text(&home.join(FOLDER).join(FILE)).ok()?;
-        serde_json::from_str(&text).ok()
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn read(home: &Path) -> Result<Option<Self>, FileError> {
+        let path = home.join(FOLDER).join(FILE);
+        let Ok(text) = fs::read_text(&path) else { return Ok(None) };
+        let failed = |error| FileError::new("read", &path, std::io::Error::from(error));
+        serde_json::from_str(&text).map(Some).map_err(failed)
     }
 
     /// Writes what was submitted.

@@ -198,8 +198,26 @@ fn what_cannot_be_sharded_is_said() {
     let said = shard(&workshop, "evaluate", "answers", &[]);
     assert!(why(&said).contains("has the results of `shard predict`"), "{}", said.err);
     std::fs::write(workshop.path("t-000.tar"), b"no archive").unwrap();
+    for work in ["predict", "evaluate"] {
+        let said = shard(&workshop, work, "out", &[]);
+        assert!(why(&said).contains("t-000.tar` is not a tar or zip archive"), "{}", said.err);
+    }
+}
+
+#[test]
+fn shards_of_an_earlier_start_are_not_forgotten() {
+    let workshop = workshop(3);
+    done(&shard(&workshop, "predict", "out", &["--on", "local"]));
+    std::fs::remove_file(workshop.path("t-001.tar")).unwrap();
     let said = shard(&workshop, "predict", "out", &[]);
-    assert!(why(&said).contains("t-000.tar"), "{}", said.err);
+    done(&said);
+    let gone = "1 shard of the earlier start cannot be found now, such as `t-001.tar`";
+    let others = "also has results of 1 shard that the pattern does not name";
+    assert!(said.err.contains(gone) && said.err.contains(others), "{}", said.err);
+    std::fs::write(workshop.path("out/jobs/jobs.json"), "[").unwrap();
+    let said = alpaca_run(&["jobs", "show", &workshop.text("out")]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("cannot read") && said.err.contains("jobs.json"), "{}", said.err);
 }
 
 /// A head, and a stage that needs the images.

@@ -97,6 +97,7 @@ impl Elsewhere {
             return Ok(Ended::All(BTreeMap::new()));
         }
         self.check_place(home)?;
+        self.note_unusual(settings, terminal);
         let names: BTreeSet<String> = tasks.iter().map(|task| task.name.clone()).collect();
         let scheduler = scheduler(&self.cluster, settings);
         let mut jobs = self.jobs(settings, home, tasks);
@@ -115,7 +116,7 @@ impl Elsewhere {
             ));
         }
         let n = waiting.submit(&names).map_err(refused)?;
-        let (place, on) = (names::text_of_path(home), self.cluster.on.words());
+        let (place, on) = (text::shell_path(home), self.cluster.on.words());
         let under_way = names.len() - n;
         let before =
             if under_way == 0 { String::new() } else { format!("; {under_way} are under way") };
@@ -151,6 +152,23 @@ impl Elsewhere {
         Err(Failure::usage_with(error, vec![hint]))
     }
 
+    /// Notes values that have no effect, or not the one that they say.
+    fn note_unusual(&self, settings: &Settings, terminal: &Terminal) {
+        let ClusterSpec { on, queue, cpus, .. } = &self.cluster;
+        if queue.is_some() && *on != spec::Scheduler::Slurm {
+            let on = on.words();
+            terminal
+                .note(&format!("`queue` of `cluster` has no effect: only Slurm has one, not {on}"));
+        }
+        if *on == spec::Scheduler::Local && *cpus > settings.threads {
+            terminal.note(&format!(
+                "each task has {cpus} threads (`cpus` of `cluster`) on {}, so tasks run one after the \
+                 other",
+                text::count(settings.threads, "processor")
+            ));
+        }
+    }
+
     /// The command line of a task, with more options of `jobs run`.
     pub(super) fn command(
         &self,
@@ -177,7 +195,8 @@ impl Elsewhere {
 
     /// What was submitted before, and these tasks.
     fn jobs(&self, settings: &Settings, home: &Path, tasks: Vec<Task>) -> Jobs {
-        let earlier = Jobs::read(home).filter(|jobs| jobs.cluster.on == self.cluster.on);
+        let earlier = Jobs::read(home).ok().flatten();
+        let earlier = earlier.filter(|jobs| jobs.cluster.on == self.cluster.on);
         let (earlier, submissions) = match earlier {
             Some(jobs) => (jobs.tasks, jobs.submissions),
             None => (vec![], vec![]),

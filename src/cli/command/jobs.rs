@@ -60,7 +60,7 @@ pub(in crate::cli) fn run(
             if jobs.cluster.on == Scheduler::Local {
                 end_processes(&home, &jobs);
             }
-            let place = names::text_of_path(&home);
+            let place = text::shell_path(&home);
             terminal.note(&format!("cancelled; `alpaca-run jobs resume {place}` continues"));
             Ok(Exit::Done)
         }
@@ -86,17 +86,19 @@ pub(in crate::cli) fn run(
 /// What was submitted in a directory.
 fn read(directory: &Path, settings: &Settings) -> Result<(PathBuf, Jobs), Failure> {
     let home = absolute(settings, directory);
-    let Some(jobs) = Jobs::read(&home) else {
-        let shown = names::text_of_path(directory);
-        return Err(Failure::usage_with(
-            anyhow::anyhow!("nothing was submitted in `{shown}`"),
-            vec![
-                "name the directory of a sweep, of folds or of shards that ran with `--on`"
-                    .to_owned(),
-            ],
-        ));
-    };
-    Ok((home, jobs))
+    match Jobs::read(&home) {
+        Ok(Some(jobs)) => Ok((home, jobs)),
+        Ok(None) => {
+            let shown = names::text_of_path(directory);
+            let error = anyhow::anyhow!("nothing was submitted in `{shown}`");
+            let hint = "name the directory of a sweep, of folds or of shards that ran with `--on`";
+            Err(Failure::usage_with(error, vec![hint.to_owned()]))
+        }
+        Err(error) => {
+            let hint = "start the command that submitted again: finished tasks do not run again";
+            Err(Failure::usage_with(error, vec![hint.to_owned()]))
+        }
+    }
 }
 
 /// The tasks in one table: how each ended, or what the scheduler says of it.
@@ -182,7 +184,7 @@ fn wait(directory: &Path, settings: &Settings, terminal: &Terminal) -> Result<Ex
     }
     let is_done = |task: &str| outcome::read(&home, task).is_some_and(|o| o.failure.is_none());
     let n = jobs.tasks.iter().filter(|task| !is_done(&task.name)).count();
-    let place = names::text_of_path(directory);
+    let place = text::shell_path(directory);
     let resume = format!("`alpaca-run jobs resume {place}`");
     if n == 0 {
         terminal.note(&format!("all tasks have finished; {resume} writes the result"));
@@ -318,7 +320,7 @@ fn one_run(
 ) -> Result<(), Failure> {
     let loaded = written::read(pipeline, home)?;
     named(&loaded, settings, terminal)?.into_session(&mut session);
-    if let Some(jobs) = Jobs::read(home) {
+    if let Ok(Some(jobs)) = Jobs::read(home) {
         // The command that submitted has warned of a cache that cannot be written.
         let _ = hold(&session, home, &jobs);
     }

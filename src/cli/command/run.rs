@@ -1,7 +1,7 @@
 //! `alpaca-run PIPELINE`
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::sessions::{NamedCaches, named, session};
@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(
         });
     }
     if loaded.sweep.is_some() {
-        let shown = shell_word(&arguments.pipeline.pipeline);
+        let shown = text::shell_path(&arguments.pipeline.pipeline);
         terminal.note(&format!(
             "this is one run; `alpaca-run sweep {shown}` runs the `sweep` of the file"
         ));
@@ -142,22 +142,18 @@ pub(super) fn failure(error: RunError, begun: Option<(PathBuf, &Settings)>) -> F
         hints.push(if checkpoint::facts(&directory).is_ok() {
             let cache = match (&settings.cache_dir, &settings.cache_option) {
                 (None, _) => " --no-cache".to_owned(),
-                (_, Some(given)) => format!(" --cache-dir {}", shell_word(given)),
+                (_, Some(given)) => format!(" --cache-dir {}", text::shell_path(given)),
                 (_, None) => String::new(),
             };
-            format!("`alpaca-run resume {}{cache}` continues from here", shell_word(&directory))
+            format!(
+                "`alpaca-run resume {}{cache}` continues from here",
+                text::shell_path(&directory)
+            )
         } else {
             "it stopped before its first stage; run the pipeline again".to_owned()
         });
     }
     Failure::Other { exit, code, error: error.into(), notes, hints }
-}
-
-/// Quotes a path as one word of a shell.
-fn shell_word(path: &Path) -> String {
-    let text = names::text_of_path(path);
-    let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
-    if is_bytes { format!("$'{}'", text.replace('\'', "\\'")) } else { text::shell_word(&text) }
 }
 
 /// Whether the result of a run is shown with hints.
@@ -250,21 +246,4 @@ fn figures(
 ) -> String {
     let [before, best, last] = [&stage.before, &best.validation, &last.validation].map(of);
     format!("{before:.4}  {best:.4}  {last:.4}")
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
-    use super::*;
-
-    #[test]
-    fn paths_are_one_word_for_a_shell() {
-        let word = |bytes: &[u8]| shell_word(Path::new(OsStr::from_bytes(bytes)));
-        assert_eq!(word(b"runs/p-2"), "runs/p-2");
-        assert_eq!(word(b"my runs/p"), "'my runs/p'");
-        assert_eq!(word(b"it's"), "'it'\\''s'");
-        assert_eq!(word(b"r\xff\n"), "$'r\\xFF\\x0A'");
-    }
 }

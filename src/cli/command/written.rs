@@ -22,6 +22,7 @@ pub(super) fn of(loaded: &Loaded, settings: &Settings) -> WrittenPipeline {
 
 /// Writes the text of a pipeline into the directory of the results.
 pub(super) fn write_text(loaded: &Loaded, home: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(home)?;
     let text = &loaded.document.sources()[0].text;
     fs::write_atomic(&home.join(layout::PIPELINE), text.as_bytes())
 }

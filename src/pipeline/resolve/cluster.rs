@@ -1,5 +1,7 @@
 //! Resolves where tasks run.
 
+use std::time::Duration;
+
 use crate::base::key_path::KeyPath;
 use crate::base::quantities;
 use crate::pipeline::cluster::ClusterValues;
@@ -7,9 +9,17 @@ use crate::pipeline::raw::{RawCluster, RawScheduler};
 use crate::spec::Scheduler;
 use crate::spec::problem::{Code, Problem};
 
+/// The longest time of a task.
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
 /// Reads the values of a section.
 pub(in crate::pipeline) fn resolve(raw: &RawCluster, problems: &mut Vec<Problem>) -> ClusterValues {
     let at = KeyPath::of(&["cluster"]);
+    let time = quantity(raw.time.as_deref(), quantities::period, at.key("time"), problems);
+    if time.is_some_and(|time| time > YEAR) {
+        let message = "a task can have at most a year, `365d`";
+        problems.push(Problem::new(Code::OutOfRange, at.key("time"), message));
+    }
     ClusterValues {
         on: raw.on.map(|on| match on {
             RawScheduler::Local => Scheduler::Local,
@@ -19,7 +29,7 @@ pub(in crate::pipeline) fn resolve(raw: &RawCluster, problems: &mut Vec<Problem>
         queue: raw.queue.clone(),
         cpus: raw.cpus,
         memory: quantity(raw.memory.as_deref(), quantities::size, at.key("memory"), problems),
-        time: quantity(raw.time.as_deref(), quantities::period, at.key("time"), problems),
+        time,
         retries: raw.retries,
         extra: raw.extra.clone(),
     }

@@ -222,7 +222,7 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             Some(format!("fractions go under `split`: write `split: {{ {key}: {number} }}`"))
         }
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["string"]) => {
-            Some(format!("to mean the text, write it in quotes: '{number}'"))
+            Some(number_as_text(&number.to_string(), schema, key))
         }
         NodeValue::Scalar(Yaml::String(word)) => as_a_tag(word, schema, key),
         NodeValue::Scalar(Yaml::Number(number)) if takes(&["object"]) => {
@@ -234,5 +234,17 @@ pub(super) fn how_to_mend(node: &Node, schema: SchemaView, key: &str) -> Option<
             Some(format!("write {number}"))
         }
         _ => None,
+    }
+}
+
+/// How to write a number where text is expected, which may be a number with a unit.
+fn number_as_text(number: &str, schema: SchemaView, key: &str) -> String {
+    let description = schema.keyword("description").and_then(Json::as_str).unwrap_or_default();
+    let example = description.split_once(", as in `").and_then(|(_, rest)| rest.split_once('`'));
+    match example {
+        Some((example, _)) if example.starts_with(|c: char| c.is_ascii_digit()) => {
+            format!("write it with a unit, as in `{key}: {example}`")
+        }
+        _ => format!("to mean the text, write it in quotes: '{number}'"),
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn write(
     let shown = names::text_of_path(&job.out);
     let n = text::count(n_images, "image");
     let of = text::count(shards.len(), "shard");
+    warn_of_others(home, &shown, shards, terminal)?;
     terminal
         .result(&format!(
             "{summary}{n} in {of}: see {}, {} in {shown}\n",
@@ -90,6 +91,23 @@ pub(super) fn write(
     let n = text::count(n_bad, "file");
     terminal.note(&format!("{n} could not be read as images"));
     Ok(if job.skip_bad { Exit::Done } else { Exit::Failed })
+}
+
+/// Warns of results of shards that the pattern does not name.
+fn warn_of_others(
+    home: &Path,
+    shown: &str,
+    shards: &[ShardFile],
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let n_others = record::n_others(home, shards).map_err(Failure::usage)?;
+    if n_others > 0 {
+        terminal.warn(&format!(
+            "{shown} also has results of {} that the pattern does not name, from an earlier start",
+            text::count(n_others, "shard")
+        ));
+    }
+    Ok(())
 }
 
 /// One table of all rows, with the heads of the first.

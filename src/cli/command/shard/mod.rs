@@ -6,6 +6,7 @@ mod model;
 mod one;
 mod record;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -57,6 +58,7 @@ pub(in crate::cli) fn run(
     let shards = shards(&job.shards, settings)?;
     let home = absolute(settings, &job.out);
     check_out(&home, model.work, &job.out)?;
+    warn_of_gone(&home, &shards, terminal);
     let session = session(settings, settings.current_dir.clone());
     signals::listen(&session.cancel);
     let groups: Vec<&[ShardFile]> = shards.chunks(job.group).collect();
@@ -72,7 +74,6 @@ pub(in crate::cli) fn run(
     let here = Here { settings, terminal, session: &session };
     let pipeline = loaded.as_ref().map(|loaded| written::of(loaded, settings));
     if let Some(loaded) = loaded.as_ref().filter(|_| !job.dry_run) {
-        fs::create_dir_all(&home).map_err(Failure::usage)?;
         written::write_text(loaded, &home).map_err(Failure::usage)?;
     }
     if let Some(elsewhere) = &elsewhere {
@@ -129,6 +130,24 @@ fn check_out(home: &Path, work: ShardWork, shown: &Path) -> Result<(), Failure> 
         return refuse(&format!("has the results of `shard {}`", found.as_str().unwrap_or("")));
     }
     Ok(())
+}
+
+/// Warns of shards of an earlier start that there are no more.
+fn warn_of_gone(home: &Path, shards: &[ShardFile], terminal: &Terminal) {
+    let Ok(before) = Work::read(home) else { return };
+    let of_task = |task: &TaskWork| match task {
+        TaskWork::Shards { shards, .. } => shards.clone(),
+        TaskWork::Run(_) => vec![],
+    };
+    let now: BTreeSet<&str> = shards.iter().map(|shard| shard.place.as_str()).collect();
+    let is_gone = |before: &ShardFile| !now.contains(before.place.as_str());
+    let gone: Vec<String> =
+        before.tasks.values().flat_map(of_task).filter(is_gone).map(|shard| shard.name).collect();
+    if let Some(first) = gone.first() {
+        let n = text::count(gone.len(), "shard");
+        let first = names::visible(first);
+        terminal.warn(&format!("{n} of the earlier start cannot be found now, such as `{first}`"));
+    }
 }
 
 /// The name of the task of a group.

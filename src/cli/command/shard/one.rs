@@ -27,6 +27,7 @@ use crate::metrics::several;
 use crate::run_dir::columns::{self, Column, Values};
 use crate::run_dir::measured;
 use crate::run_dir::table;
+use crate::spec::problem::Code;
 use crate::spec::{FromWeights, OnBadImage, TargetSpec};
 
 /// A model that is ready.
@@ -261,6 +262,8 @@ fn evaluate(
     path: &Path,
     here: Here<'_>,
 ) -> Result<(Vec<u8>, Counts), Failure> {
+    // Errors of an archive are clearer than those of a dataset.
+    image_files::of_archive(path, here.settings.cache_dir.as_deref()).map_err(Failure::usage)?;
     let first = runs.ensemble.first();
     let rules = if model.skip_bad { OnBadImage::Skip } else { OnBadImage::Error };
     // They are read once, so no disk is needed.
@@ -282,7 +285,10 @@ fn evaluate(
 
 /// A failure with the shard that it is about.
 fn about(mut failed: Failure, shard: &ShardFile) -> Failure {
-    if let Failure::Other { notes, .. } = &mut failed {
+    if let Failure::Other { code, notes, hints, .. } = &mut failed {
+        if *code == Some(Code::BadImages) {
+            hints.push("`--skip-bad` leaves such files out".to_owned());
+        }
         notes.push(format!("this is about the shard `{}`", names::visible(&shard.place)));
     }
     failed

@@ -1,5 +1,6 @@
 //! The output for one shard, and a record of what it was made of.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +94,14 @@ impl Record {
         }
         Ok(())
     }
+}
+
+/// Number of shards with a record that are not among `shards`.
+pub(super) fn n_others(home: &Path, shards: &[ShardFile]) -> Result<usize, FileError> {
+    let own: BTreeSet<PathBuf> = shards.iter().map(|shard| path(home, shard, "json")).collect();
+    let found = fs::files_below(&home.join(FOLDER))?;
+    let records = found.iter().filter(|file| file.extension().is_some_and(|end| end == "json"));
+    Ok(records.filter(|file| !own.contains(*file)).count())
 }
 
 /// The output for a shard.
