@@ -3,15 +3,17 @@
     python3 benches/cluster.py hyperqueue --kills 10
     python3 benches/cluster.py slurm --kills 10
     python3 benches/cluster.py hyperqueue --kills 10 --shards 1000
-    python3 benches/cluster.py slurm --runs 200 --epochs 0
+    python3 benches/cluster.py slurm --runs 200 --epochs 0 --loop
+    python3 benches/cluster.py hyperqueue --shards 200 --group 1 --nodes 8
 
 The tasks are the runs of a sweep, or with `--shards` predictions for the images of shards. With no
-epochs, runs only fit a head, so that the scheduler takes most of the time.
+epochs, runs only fit a head, so that the scheduler takes most of the time. `--loop` also runs the
+command of each task without a scheduler, as many at a time as this machine has processors.
 
 HyperQueue: `hq` is in the PATH, or ALPACA_HQ names it. Slurm: Debian's packages munge, slurmctld, slurmd
-and slurm-client; run it as root. Everything runs on this machine: four workers or nodes with two
-processors each, which share the processors that there are. Compares the files of the tasks with those
-of one process, and counts what was computed twice.
+and slurm-client; run it as root. Everything runs on this machine: workers or nodes with two processors
+each, which share the processors that there are. Compares the files of the tasks with those of one
+process, and counts what was computed twice.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -77,18 +80,28 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
-NodeName=n[1-4] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[27101-27104] CPUs=2 RealMemory=4000
-PartitionName=main Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP
+NodeName=n[1-{nodes}] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[27101-2710{nodes}] CPUs=2 RealMemory=4000
+PartitionName=main Nodes=n[1-{nodes}] Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+OPERATOR = """
+while sleep 2; do
+    sinfo --noheader | grep -q drain && scontrol update NodeName=n[1-{nodes}] State=RESUME
+    for job in $(squeue --noheader --array --states=PD --format='%i %r' | grep -i held | cut -d' ' -f1); do
+        scontrol release $job
+    done
+done
 """
 
 
 class HyperQueue:
-    def __init__(self, folder):
+    def __init__(self, folder, nodes):
         self.hq = os.environ.get("ALPACA_HQ", "hq")
-        self.folder, self.workers = folder, []
+        self.folder, self.workers, self.nodes = folder, [], nodes
         os.environ["HQ_SERVER_DIR"] = str(folder)
         self.server()
-        for _ in range(4):
+        for _ in range(self.nodes):
             self.worker()
 
     def server(self):
@@ -109,7 +122,7 @@ class HyperQueue:
                 worker.wait()
             self.workers = []
             self.server()
-            for _ in range(4):
+            for _ in range(self.nodes):
                 self.worker()
             return "server"
         worker = self.workers.pop(0)
@@ -124,18 +137,21 @@ class HyperQueue:
 
 
 class Slurm:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, nodes):
+        self.folder, self.nodes = folder, nodes
         folder.chmod(0o755)
         (folder / "state").mkdir()
         conf = folder / "slurm.conf"
-        conf.write_text(SLURM.format(folder=folder))
+        conf.write_text(SLURM.format(folder=folder, nodes=nodes))
         os.environ["SLURM_CONF"] = str(conf)
         subprocess.run("mkdir -p /run/munge; chown munge: /run/munge; pgrep -x munged >/dev/null || su -s /bin/sh munge -c 'munged --force'", shell=True, check=True)
         self.controller()
-        for node in range(1, 5):
+        for node in range(1, nodes + 1):
             self.node(node)
         time.sleep(3)
+        # What an operator does after a controller died: it may give numbers of tasks twice, which nodes
+        # refuse; then Slurm holds both.
+        self.operator = subprocess.Popen(["sh", "-c", OPERATOR.format(nodes=nodes)])
 
     def controller(self):
         subprocess.run(["slurmctld", "-f", os.environ["SLURM_CONF"]], check=True)
@@ -152,7 +168,7 @@ class Slurm:
             time.sleep(1)
             self.controller()
             return "slurmctld"
-        node = number % 4 + 1
+        node = number % self.nodes + 1
         os.kill(self.pid(f"slurmd-n{node}"), signal.SIGKILL)
         # The processes of its tasks, too: a lost machine.
         jobs = subprocess.run(["pgrep", "-f", f"slurmstepd: .*n{node}|slurmstepd"], capture_output=True, text=True)
@@ -164,8 +180,9 @@ class Slurm:
         return f"node n{node}"
 
     def stop(self):
+        self.operator.kill()
         subprocess.run(["scancel", "-u", "root"])
-        for name in ["slurmctld", *(f"slurmd-n{node}" for node in range(1, 5))]:
+        for name in ["slurmctld", *(f"slurmd-n{node}" for node in range(1, self.nodes + 1))]:
             try:
                 os.kill(self.pid(name), signal.SIGKILL)
             except (OSError, ValueError):
@@ -195,10 +212,10 @@ class Sweep:
         text = text.format(images=ROOT / "data/alpacas", arms=arguments.runs, epochs=arguments.epochs)
         (folder / "many.yaml").write_text(text)
 
-    def run(self, place, *more):
+    def words(self, place, *more):
         cache = ["--cache-dir", self.folder / f"cache-{place}"]
         words = ["sweep", self.folder / "many.yaml", "--runs-dir", self.folder / place, *cache]
-        return timed([PROGRAM, *words, *more])
+        return [PROGRAM, *words, *more]
 
     def home(self, place):
         return self.folder / place / "many-sweep"
@@ -225,15 +242,35 @@ class Shards:
                 for image in random.sample(images, 20):
                     shard.add(image, f"{image.parent.name}/{image.name}")
 
-    def run(self, place, *more):
+    def words(self, place, *more):
         words = ["shard", "predict", self.folder / "runs/small", "--shards", self.folder / "t-*.tar"]
-        return timed([PROGRAM, *words, "--out", self.folder / place, "--group", self.group, "--no-cache", *more])
+        words += ["--out", self.folder / place, "--group", self.group, "--no-cache"]
+        return [PROGRAM, *words, *more]
 
     def home(self, place):
         return self.folder / place
 
     def check(self, home):
         pass
+
+
+def loop(work, home):
+    """The time that the commands of the tasks take without a scheduler."""
+    dry = [str(word) for word in work.words("loop", "--on", "local", "--dry-run")]
+    text = subprocess.run(dry, capture_output=True, text=True, check=True).stdout
+    commands = [line for line in text.splitlines() if " jobs run " in line]
+    # What the tasks compute, as the command that submits writes it.
+    target = work.home("loop") / "jobs"
+    target.mkdir(parents=True)
+    for name in ["pipeline.yaml", "jobs/work.json"]:
+        if (home / name).exists():
+            shutil.copy(home / name, work.home("loop") / name)
+    began = time.monotonic()
+    subprocess.run(
+        ["xargs", "-P", str(os.cpu_count()), "-I", "{}", "sh", "-c", "{} >/dev/null 2>&1"],
+        input="\n".join(commands), text=True, check=True,
+    )
+    return time.monotonic() - began, len(commands)
 
 
 def main():
@@ -244,6 +281,8 @@ def main():
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--shards", type=int, default=0)
     parser.add_argument("--group", type=int, default=10)
+    parser.add_argument("--nodes", type=int, default=4, choices=range(1, 9))
+    parser.add_argument("--loop", action="store_true")
     arguments = parser.parse_args()
     random.seed(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -251,11 +290,11 @@ def main():
         (folder / "settings.yaml").write_text(SETTINGS)
         os.environ["ALPACA_SETTINGS"] = str(folder / "settings.yaml")
         work = (Shards if arguments.shards else Sweep)(folder, arguments)
-        alone, _ = work.run("alone")
+        alone, _ = timed(work.words("alone"))
         state = folder / "state-of-scheduler"
         state.mkdir()
         engine = {"hyperqueue": HyperQueue, "slurm": Slurm}.get(arguments.on)
-        engine = engine and engine(state)
+        engine = engine and engine(state, arguments.nodes)
         killed, over = [], threading.Event()
 
         def killer():
@@ -266,7 +305,7 @@ def main():
         thread = threading.Thread(target=killer)
         thread.start()
         try:
-            there, said = work.run("there", "--on", arguments.on)
+            there, said = timed(work.words("there", "--on", arguments.on))
         finally:
             over.set()
             thread.join()
@@ -278,6 +317,9 @@ def main():
         outcomes = [json.loads(path.read_text()) for path in (b / "jobs/outcomes").glob("*.json")]
         print(f"{arguments.on}: {len(outcomes)} tasks, killed: {', '.join(killed) or 'nothing'}")
         print(f"in one process {alone:.1f} s, there {there:.1f} s")
+        if arguments.loop:
+            seconds, n = loop(work, b)
+            print(f"in a loop {seconds:.1f} s; {(there - seconds) / n * 1000:+.0f} ms for each of {n} tasks")
         print(f"{sum(o['failure'] is not None for o in outcomes)} tasks failed")
         work.check(b)
         print(f"{len(files)} files, {'the same bytes' if same else 'DIFFERENT'}")

@@ -35,13 +35,16 @@ munged --force --key-file=$PWD/munge.key --socket=$PWD/munge.socket --pid-file=$
     --log-file=$PWD/munge.log --seed-file=$PWD/munge.seed";
 
 /// What an operator does after a controller died. It may have lost the last numbers it gave to tasks,
-/// and give them again; a node refuses the second task of a number, and Slurm holds both.
+/// and give them again; a node refuses the second task of a number, and Slurm holds both. A task that
+/// Slurm queues again would wait for two minutes.
 const OPERATOR: &str = "\
 while sleep 1; do \
-    sinfo --noheader --states=drain | grep -q . && \
-        scontrol update NodeName=n1,n2 State=RESUME; \
-    for job in $(squeue --noheader --array --states=PD --format='%i %r' | grep -i held | cut -d' ' -f1); do \
-        scontrol release $job; \
+    sinfo --noheader | grep -q drain && scontrol update NodeName=n1,n2 State=RESUME; \
+    squeue --noheader --array --states=PD --format='%i %r' | while read job reason; do \
+        case $reason in \
+            *held*) scontrol release $job;; \
+            BeginTime) scontrol update JobId=$job StartTime=now;; \
+        esac; \
     done; \
 done & echo $! > operator.pid";
 
