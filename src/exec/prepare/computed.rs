@@ -110,11 +110,14 @@ impl ComputedFeatures {
     /// When a file cannot be read, or is not the one that was written; when `take` fails.
     pub(crate) fn read(
         &self,
-        wanted: &BTreeMap<Digest, Vec<usize>>,
+        mut wanted: BTreeMap<Digest, Vec<usize>>,
         len: usize,
         mut take: impl FnMut(usize, &[f32]) -> Result<(), FileError>,
     ) -> Result<(), FileError> {
-        for (path, digest) in self.files.iter().filter(|_| !wanted.is_empty()) {
+        for (path, digest) in &self.files {
+            if wanted.is_empty() {
+                break;
+            }
             let list = feature_file::read_list(path)?;
             if list.len != len {
                 let reason = format!("it has {} numbers for an image instead of {len}", list.len);
@@ -124,8 +127,9 @@ impl ComputedFeatures {
                 continue;
             }
             feature_file::read_all(path, *digest, |image, values| {
-                let numbers = wanted.get(&image).into_iter().flatten();
-                numbers.copied().try_for_each(|number| take(number, values))
+                // Copies of an image have the same features.
+                let numbers = wanted.remove(&image).unwrap_or_default();
+                numbers.into_iter().try_for_each(|number| take(number, values))
             })?;
         }
         Ok(())

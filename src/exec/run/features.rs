@@ -213,7 +213,7 @@ impl StageFeatures<'_> {
         }
         let shapes = self.extraction.shapes.iter();
         let len = shapes.map(|shape| shape.iter().product::<usize>()).sum();
-        computed.read(&wanted, len, |number, values| records.write(number, values))
+        computed.read(wanted, len, |number, values| records.write(number, values))
     }
 
     /// The training batches of an epoch, with the features of all images on every rank.
