@@ -44,11 +44,13 @@ pub(crate) const MANIFESTS: [&str; 4] = [
 pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
-pub(crate) const SHOWING: [&str; 21] = [
+pub(crate) const SHOWING: [&str; 23] = [
     "annotate-snippets",
     "anyhow",
     "base64",
     "clap",
+    "clap_complete",
+    "clap_mangen",
     "ctrlc",
     "indicatif",
     "md-5",

@@ -121,6 +121,14 @@ pub fn create(path: &Path) -> Result<File, FileError> {
     File::create(path).map_err(|source| FileError::new("create", path, source))
 }
 
+/// Creates a file that does not exist.
+///
+/// # Errors
+/// When it exists, or cannot be created.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    File::create_new(path)
+}
+
 /// Opens a file for reading and writing, or creates an empty one.
 pub fn open_or_create(path: &Path) -> Result<File, FileError> {
     let mut options = File::options();

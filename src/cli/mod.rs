@@ -60,6 +60,7 @@ fn run() -> ExitCode {
 
 fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Result<Exit, Failure> {
     match command {
+        Command::Init(arguments) => command::init::run(&arguments, settings, terminal),
         Command::Run(arguments) => command::run::run(&arguments, settings, terminal),
         Command::Plan(arguments) => command::plan::run(&arguments, settings, terminal),
         Command::Folds(arguments) => command::folds::run(&arguments, settings, terminal),
@@ -82,6 +83,8 @@ fn dispatch(command: Command, settings: &Settings, terminal: &Terminal) -> Resul
         Command::Diff(arguments) => command::diff::run(&arguments, terminal),
         Command::Runs(arguments) => command::runs::run(&arguments, terminal),
         Command::Verify(arguments) => command::verify::run(&arguments, terminal),
+        Command::Completions(arguments) => command::manual::completions(&arguments, terminal),
+        Command::Manual(arguments) => command::manual::run(&arguments, terminal),
         Command::Check(arguments) => command::check::run(&arguments, settings, terminal),
         Command::Data(arguments) => command::data::run(&arguments, settings, terminal),
         Command::Models(arguments) => command::models::run(&arguments, settings, terminal),

@@ -23,4 +23,5 @@ mod rewrite;
 pub mod schema;
 pub mod settings;
 mod shape;
+pub mod starter;
 mod sweep;

@@ -42,6 +42,7 @@ mod fine_tuning;
 mod generated_datasets;
 mod imagenet_classifier;
 mod heads;
+mod init;
 mod images;
 mod keras_files;
 mod layouts;

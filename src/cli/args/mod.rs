@@ -22,8 +22,9 @@ pub(in crate::cli) use runs::{
 };
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
-    DataArguments, FetchArguments, LrFindArguments, ModelsArguments, PredictArguments,
-    SchemaArguments, SchemaOf, ThresholdArgument,
+    CompletionsArguments, DataArguments, FetchArguments, InitArguments, LrFindArguments,
+    ManualArguments, ModelsArguments, PlanArguments, PredictArguments, SchemaArguments, SchemaOf,
+    ThresholdArgument,
 };
 
 /// Train image classifiers from a YAML pipeline and a directory of images
@@ -130,12 +131,15 @@ impl Arguments {
                 Shared { cache: Some(cache), ..Shared::default() }
             }
             Command::Data(data) => of_machine(&data.machine),
+            Command::Init(init) => of_machine(&init.machine),
             Command::Diff(_)
             | Command::Runs(_)
             | Command::Verify(_)
             | Command::Jobs(_)
             | Command::Layers(_)
-            | Command::Schema(_) => Shared::default(),
+            | Command::Schema(_)
+            | Command::Completions(_)
+            | Command::Manual(_) => Shared::default(),
         }
     }
 }
@@ -171,6 +175,14 @@ const GLOBAL_FLAGS: [&str; 5] = ["-q", "--quiet", "-v", "-vv", "--verbose"];
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
+    /// Write a pipeline that fits a directory of images
+    ///
+    /// It looks at classes, sizes, copies and unreadable files, and writes a pipeline with comments. Nothing
+    /// is asked, and no file is replaced.
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run init photos\n  \
+                      alpaca-run init labels.csv --output first.yaml")]
+    Init(InitArguments),
     /// Run a pipeline (`alpaca-run PIPELINE` for short)
     #[command(after_help = "Examples:\n  \
                       alpaca-run run pipelines/finetune.yaml\n  \
@@ -283,9 +295,16 @@ pub(in crate::cli) enum Command {
     /// Print the JSON schema of pipeline files or of manifests
     #[command(after_help = "Example:\n  alpaca-run schema > pipeline.schema.json")]
     Schema(SchemaArguments),
+    /// Print the completions of a shell
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run completions bash > ~/.local/share/bash-completion/completions/alpaca-run\n  \
+                      alpaca-run completions fish > ~/.config/fish/completions/alpaca-run.fish")]
+    Completions(CompletionsArguments),
+    /// Print the manual of all commands as Markdown, or write manual pages
+    #[command(after_help = "Example:\n  alpaca-run manual --pages man1")]
+    Manual(ManualArguments),
 }
 
-/// A pipeline file with overrides.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct PipelineArguments {
     /// Pipeline file (YAML)
@@ -347,22 +366,6 @@ pub(in crate::cli) struct WatchArguments {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.05..=86_400.0).contains(seconds));
     seconds.ok_or_else(|| "expected a number of seconds between 0.05 and 86400".to_owned())
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct PlanArguments {
-    #[command(flatten)]
-    pub(in crate::cli) pipeline: PipelineArguments,
-    #[command(flatten)]
-    pub(in crate::cli) stages: StagesArguments,
-    #[command(flatten)]
-    pub(in crate::cli) machine: MachineArguments,
-    /// List every change, and where each value is set
-    #[arg(long)]
-    pub(in crate::cli) explain: bool,
-    /// Print the plan as JSON
-    #[arg(long)]
-    pub(in crate::cli) json: bool,
 }
 
 /// Resources that a run may use. Results do not depend on them.

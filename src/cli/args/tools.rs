@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::{
     CacheDirArguments, EnsembleArguments, MachineArguments, NetworkArguments, PipelineArguments,
-    ThresholdsArguments, WeightsArgument, parse_at_least, parse_threads,
+    StagesArguments, ThresholdsArguments, WeightsArgument, parse_at_least, parse_threads,
 };
 use crate::spec::Architecture;
 
@@ -65,6 +65,22 @@ pub(in crate::cli) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct PlanArguments {
+    #[command(flatten)]
+    pub(in crate::cli) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(in crate::cli) stages: StagesArguments,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+    /// List every change, and where each value is set
+    #[arg(long)]
+    pub(in crate::cli) explain: bool,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct DataArguments {
     #[command(flatten)]
     pub(in crate::cli) pipeline: PipelineArguments,
@@ -90,6 +106,33 @@ pub(in crate::cli) struct DataArguments {
     pub(in crate::cli) machine: MachineArguments,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InitArguments {
+    /// Directory with one subdirectory of images for each class; a table, an archive, or a directory of shards
+    #[arg(value_name = "IMAGES", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) images: PathBuf,
+    /// Pipeline file to write [default: the name of the images, with `.yaml`]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CompletionsArguments {
+    /// Shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(in crate::cli) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ManualArguments {
+    /// Write a page for `man` of each command into this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) pages: Option<PathBuf>,
+}
+
+/// A pipeline file with overrides.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FetchArguments {
     /// Pipeline files (YAML)

@@ -1,0 +1,147 @@
+//! `alpaca-run init IMAGES`: writes the first pipeline for some images.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::elsewhere::absolute;
+use super::on_threads;
+use crate::base::fs;
+use crate::base::names;
+use crate::base::tally::Tally;
+use crate::base::text;
+use crate::cli::args::InitArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+use crate::cli::work::ShownWork;
+use crate::exec::error::RunError;
+use crate::exec::look::survey::{self, Survey};
+use crate::pipeline::load::{self, Loaded, PipelineInput};
+use crate::pipeline::starter::{self, Images};
+
+/// Looks at images, and writes a pipeline that fits them.
+pub(in crate::cli) fn run(
+    arguments: &InitArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let images = &arguments.images;
+    let file = arguments.output.clone().unwrap_or_else(|| file_for(&absolute(settings, images)));
+    if file.exists() {
+        return Err(exists(&file));
+    }
+    let (key, named) = source(images)?;
+    let folder = absolute(settings, load::folder_of(&file));
+    let named = absolute(settings, &named);
+    // The directory of the pipeline may not exist yet.
+    let draft = read(&starter::draft(key, &names::text_of_path(&named)), &file, settings)?;
+    let path = fs::relative_to(&named, &folder).unwrap_or(named);
+    let path = names::text_of_path(&path);
+    let path = if cfg!(windows) { path.replace('\\', "/") } else { path };
+    let path = if path.is_empty() { ".".to_owned() } else { path };
+    let found = look(&draft, settings, terminal)?;
+    let shown = names::text_of_path(&file);
+    let images = images_of(key, path, &found);
+    let text = starter::pipeline(&shown, &images);
+    read(&text, &file, settings)?;
+    fs::create_dir_all(&folder).map_err(Failure::usage)?;
+    write_new(&file, &text)?;
+    let word = text::shell_path(&file);
+    let (n, classes) = (text::count(found.n_images, "image"), found.classes.len());
+    let classes = text::count(classes, "class");
+    terminal
+        .result(&format!("{shown}: a pipeline for {n} of {classes}\n\nnext: alpaca-run {word}\n"))
+        .map_err(Failure::usage)?;
+    Ok(Exit::Done)
+}
+
+/// The key of a dataset that images are named by, and the path or pattern.
+fn source(images: &Path) -> Result<(&'static str, PathBuf), Failure> {
+    let shown = names::text_of_path(images);
+    if !images.exists() {
+        let hint = "pass a directory with one subdirectory of images for each class";
+        let error = anyhow::anyhow!("`{shown}` does not exist");
+        return Err(Failure::usage_with(error, vec![hint.to_owned()]));
+    }
+    if images.is_dir() {
+        let files = fs::read_dir_sorted(images).map_err(Failure::usage)?;
+        let is_tar = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "tar");
+        let are_shards = !files.is_empty() && files.iter().all(is_tar);
+        return Ok(if are_shards {
+            ("shards", images.join("*.tar"))
+        } else {
+            ("directory", images.to_path_buf())
+        });
+    }
+    let ending = images.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    Ok(match ending.as_deref() {
+        Some("csv" | "tsv" | "jsonl" | "json" | "parquet") => ("table", images.to_path_buf()),
+        _ => ("archive", images.to_path_buf()),
+    })
+}
+
+/// Reads a pipeline that is not written yet.
+fn read(text: &str, file: &Path, settings: &Settings) -> Result<Loaded, Failure> {
+    let input = PipelineInput {
+        file: file.to_path_buf(),
+        folder: load::folder_of(file).to_path_buf(),
+        overrides: vec![],
+        current_dir: settings.current_dir.clone(),
+    };
+    load::from_text(text, &input).map_err(Failure::Rejected)
+}
+
+/// Reads all images.
+fn look(draft: &Loaded, settings: &Settings, terminal: &Terminal) -> Result<Survey, Failure> {
+    let tally = Tally::default();
+    let shown = ShownWork::watch(terminal, &tally);
+    let cache = settings.cache_dir.as_deref();
+    let found = on_threads(settings, || survey::look(&draft.spec, cache, &tally))?;
+    drop(shown);
+    found.map_err(|error| Failure::from(RunError::from(error)))
+}
+
+/// What a pipeline has to know of images.
+fn images_of(key: &'static str, path: String, found: &Survey) -> Images {
+    let classes = found.classes.iter().map(|class| (class.name.clone(), class.n_images));
+    let n_copies = found.duplicates.iter().map(|alike| alike.images.len() - 1).sum();
+    let bad = found.bad.keys().next().map(|first| (first.clone(), found.bad.len()));
+    Images {
+        key,
+        path,
+        n: found.n_images,
+        classes: classes.collect(),
+        side: found.sizes.as_ref().map(|sizes| sizes.median[0].min(sizes.median[1])),
+        split_by: found.split_by.clone(),
+        bad,
+        n_copies,
+    }
+}
+
+/// The name of the pipeline for images: theirs, as the name of a run.
+fn file_for(images: &Path) -> PathBuf {
+    let name = images.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(plain).collect();
+    let name = name.trim_matches('-');
+    PathBuf::from(format!("{}.yaml", if name.is_empty() { "pipeline" } else { name }))
+}
+
+/// Writes a file that does not exist.
+fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |source| Failure::usage(fs::FileError::new("write", file, source));
+    let mut written = match fs::create_new(file) {
+        Ok(written) => written,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(exists(file));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    written.write_all(text.as_bytes()).map_err(failed)
+}
+
+fn exists(file: &Path) -> Failure {
+    let error = anyhow::anyhow!("`{}` exists already", names::text_of_path(file));
+    let hint = "pass another name with `--output`; nothing was written";
+    Failure::usage_with(error, vec![hint.to_owned()])
+}

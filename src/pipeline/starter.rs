@@ -1,0 +1,209 @@
+//! Writes the first pipeline for some images: what fits them, with comments.
+
+use std::fmt::Write as _;
+
+use crate::base::names;
+use crate::base::text;
+
+/// The sides of images that pipelines resize to, each with the smallest side of images that it is for.
+/// Larger than the 224 pixels that the network was trained at is better (docs/best.md).
+const SIDES: [(u32, u32); 3] = [(384, 300), (288, 200), (224, 0)];
+/// From this number of images on, the time of larger images counts.
+const MANY: usize = 10_000;
+/// The ratio of the largest class to the smallest from which classes are called uneven.
+const UNEVEN: f64 = 3.0;
+/// Images of the smallest class below which a fifth of them says little.
+const FEW: usize = 25;
+/// Classes that are named in a comment.
+const NAMED: usize = 8;
+
+/// Images, and where they are.
+#[derive(Clone, Debug, Default)]
+pub struct Images {
+    /// The key of a dataset that names them, such as `directory`.
+    pub key: &'static str,
+    /// The path, relative to the pipeline file.
+    pub path: String,
+    /// Their number.
+    pub n: usize,
+    /// The classes with the number of images of each.
+    pub classes: Vec<(String, usize)>,
+    /// The shorter side of the image of median size, in pixels.
+    pub side: Option<u32>,
+    /// What gives the parts of the split, if they are given.
+    pub split_by: Option<String>,
+    /// A file that is not a readable image, and the number of such files.
+    pub bad: Option<(String, usize)>,
+    /// Number of images that are copies of others.
+    pub n_copies: usize,
+}
+
+/// The part of a pipeline that says where the images are, for a look at them.
+pub fn draft(key: &str, path: &str) -> String {
+    let path = quoted(path);
+    format!(
+        "version: 1\ndataset: {{ {key}: {path}, duplicates: keep, on_bad_image: skip }}\n\
+         model: {{ base: efficientnet_lite0, weights: builtin }}\n\
+         stages: {{ head: {{ fit: {{ logistic: {{ l2: auto }} }} }} }}\n"
+    )
+}
+
+/// The text of a pipeline. `file` is what to call it.
+pub fn pipeline(file: &str, images: &Images) -> String {
+    let mut text = String::new();
+    let Images { key, path, n, classes, .. } = images;
+    let (run, file) = (file.strip_suffix(".yaml").unwrap_or(file), text::shell_word(file));
+    let run = text::shell_word(&format!("runs/{}", run.rsplit('/').next().unwrap_or(run)));
+    let _ = write!(
+        text,
+        "# A classifier for {} of {}: {}.\n\
+         #\n\
+         #   alpaca-run check {file}  # reports all problems\n\
+         #   alpaca-run {file}        # trains; the result is in {run}\n\
+         #   alpaca-run predict {run} PHOTO.jpg\n\
+         #\n\
+         # A value can also be changed for one run: `alpaca-run {file} -S dataset.image_size=224`.\n\
+         version: 1\n\
+         \n\
+         dataset:\n  \
+           {key}: {}\n",
+        text::count(*n, "image"),
+        text::count(classes.len(), "class"),
+        listed(classes),
+        quoted(path),
+    );
+    size(&mut text, images);
+    split(&mut text, images);
+    if let Some((first, n_bad)) = &images.bad {
+        let first = names::visible(first);
+        let files = text::count(*n_bad, "file");
+        let _ = writeln!(text, "  # {files} cannot be read as images, such as {first}.");
+        text.push_str("  on_bad_image: skip\n");
+    }
+    if images.n_copies > 0 {
+        let n = text::count(images.n_copies, "image");
+        let _ = writeln!(text, "  # {n} are copies of others. One of each is kept.");
+        text.push_str("  duplicates: drop\n");
+    }
+    text.push_str(
+        "\n\
+         # The weights were trained on ImageNet, and are part of the program.\n\
+         model:\n  \
+           base: efficientnet_lite0\n  \
+           weights: builtin\n\
+         \n\
+         stages:\n  \
+           # The base model is frozen, and the best head for its features is computed. There are no\n  \
+           # epochs and no learning rate to choose.\n  \
+           head:\n    \
+             fit: { logistic: { l2: auto } }\n\
+         \n  \
+           # Fine-tuning changes the last blocks of the base model, too. It takes most of the time, and\n  \
+           # helps most with many images, or with images unlike photographs.\n  \
+           # finetune:\n  \
+           #   train:\n  \
+           #     from: head\n  \
+           #     unfreeze_last: 3\n  \
+           #     augmentation: [{ random_flip: horizontal }]\n  \
+           #     epochs: 5\n  \
+           #     optimizer: { adam: { learning_rate: 0.00001 } }\n",
+    );
+    text
+}
+
+/// The size of the images.
+fn size(text: &mut String, images: &Images) {
+    let least = images.side.unwrap_or(u32::MAX);
+    let fits =
+        |(side, at_least): &&(u32, u32)| least >= *at_least && (images.n < MANY || *side < 384);
+    let side = SIDES.iter().find(fits).map_or(224, |(side, _)| *side);
+    if let Some(least) = images.side {
+        let _ = writeln!(text, "  # The shorter side of your images is {least} pixels (median).");
+    }
+    text.push_str(match side {
+        224 => "  # The base model was trained at 224 pixels.\n",
+        _ => {
+            "  # The base model was trained at 224 pixels, and sees more at larger sizes. Less is faster.\n"
+        }
+    });
+    let _ = writeln!(text, "  image_size: {side}");
+    text.push_str(
+        "  # Cuts the longer side off at both ends. If what matters is at the edge, write `stretch`.\n  \
+           resize: { fit: crop }\n",
+    );
+}
+
+/// The split, and how far its metrics can be trusted.
+fn split(text: &mut String, images: &Images) {
+    if let Some(by) = &images.split_by {
+        let by = names::visible(by);
+        let _ = writeln!(text, "  # Training and validation images are given by {by}.");
+    } else {
+        text.push_str(
+            "  # A fifth of each class is not trained on, and shows how good the model is.\n  \
+               split: { validation: 0.2, by: stratified }\n",
+        );
+    }
+    let counts = || images.classes.iter().map(|(_, n)| *n);
+    let (Some(fewest), Some(most)) = (counts().min(), counts().max()) else { return };
+    if fewest < FEW {
+        text.push_str(
+            "  # Some classes have few images, so that metrics depend on which ones validate the model:\n  \
+               # `alpaca-run folds` uses each image for validation once.\n",
+        );
+    }
+    if most as f64 >= UNEVEN * fewest as f64 {
+        let times = (most as f64 / fewest as f64).round();
+        let _ = writeln!(
+            text,
+            "  # The largest class has {times} times the images of the smallest: compare the balanced\n  \
+             # accuracy, and see docs/uneven-classes.md."
+        );
+    }
+}
+
+/// The classes with their numbers.
+fn listed(classes: &[(String, usize)]) -> String {
+    let named = classes.iter().take(NAMED);
+    let named = named.map(|(name, n)| format!("{} {}", names::visible(name), text::thousands(*n)));
+    let mut named: Vec<String> = named.collect();
+    if classes.len() > NAMED {
+        named.push(format!("{} more", text::thousands(classes.len() - NAMED)));
+    }
+    text::join(named, "and")
+}
+
+/// Text as a YAML value on one line.
+fn quoted(text: &str) -> String {
+    // Words that YAML, or another program that reads it, takes for something else.
+    const OTHERS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let is_path = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        || [".", ".."].iter().any(|up| text == *up || text.starts_with(&format!("{up}/")));
+    let is_other = OTHERS.contains(&&*text.to_ascii_lowercase());
+    if is_path && !is_other && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    serde_json::to_string(text).expect("a text is plain data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_yaml_needs_it() {
+        for (path, value) in [
+            ("photos", "photos"),
+            ("../My photos", "\"../My photos\""),
+            (".", "."),
+            (".5", "\".5\""),
+            ("null", "\"null\""),
+            ("7", "\"7\""),
+            ("a: b", "\"a: b\""),
+            ("t/*.tar", "\"t/*.tar\""),
+        ] {
+            assert_eq!(quoted(path), value);
+        }
+    }
+}

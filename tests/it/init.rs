@@ -1,0 +1,148 @@
+//! The first pipeline for some images, and what is made of the definitions of the commands.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::pictures::{Workshop, picture};
+use crate::support::program::{Said, alpaca_run, command, done, project};
+use crate::support::runs::ONE_STAGE;
+
+/// Runs a command in a directory.
+fn in_folder(folder: &Path, words: &[&str]) -> Said {
+    Said::of(command(words).current_dir(folder).spawn().unwrap())
+}
+
+#[test]
+fn a_pipeline_for_images_passes_the_check_and_runs() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let folder = workshop.path("");
+    // A copy, and a file that is no image.
+    let pictures = workshop.path("pictures");
+    let class = std::fs::read_dir(&pictures).unwrap().next().unwrap().unwrap().path();
+    let one = std::fs::read_dir(&class).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(&one, class.join("copy.png")).unwrap();
+    std::fs::write(class.join("broken.png"), b"no image").unwrap();
+    // A name that YAML and a shell do not take as it is.
+    let name = "null: 'my' $images";
+    std::fs::rename(&pictures, workshop.path(name)).unwrap();
+    let said = in_folder(&folder, &["init", name]);
+    done(&said);
+    let file = "null---my---images.yaml";
+    assert!(said.out.contains(&format!("next: alpaca-run {file}")), "{}", said.out);
+    let text = std::fs::read_to_string(workshop.path(file)).unwrap();
+    for line in ["duplicates: drop", "on_bad_image: skip", "image_size: 224", "few images"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    done(&in_folder(&folder, &["check", file]));
+    done(&in_folder(&folder, &["run", file, "-S", "dataset.image_size=64"]));
+    // No file is replaced.
+    let said = in_folder(&folder, &["init", name]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("exists already"), "{}", said.err);
+    assert_eq!(std::fs::read_to_string(workshop.path(file)).unwrap(), text);
+    done(&in_folder(&folder, &["init", name, "--output", "made/of/it.yaml"]));
+    done(&in_folder(&folder, &["check", "made/of/it.yaml"]));
+}
+
+#[test]
+fn tables_archives_and_shards_have_pipelines_too() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let folder = workshop.path("");
+    let mut table = "path,label\n".to_owned();
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut shard = tar::Builder::new(Vec::new());
+    for i in 0..8u32 {
+        let class = ["disc", "ring"][i as usize % 2];
+        let mut png = std::io::Cursor::new(vec![]);
+        picture(i as usize % 2, i).write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let png = png.into_inner();
+        std::fs::write(workshop.path(&format!("{i}.png")), &png).unwrap();
+        table.extend([&format!("{i}.png,{class}"), "\n"]);
+        let add = |tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, bytes).unwrap();
+        };
+        add(&mut archive, &format!("{class}/{i}.png"), &png);
+        add(&mut shard, &format!("{i}.png"), &png);
+        add(&mut shard, &format!("{i}.cls"), class.as_bytes());
+    }
+    std::fs::write(workshop.path("labels.csv"), table).unwrap();
+    std::fs::write(workshop.path("images.tar"), archive.into_inner().unwrap()).unwrap();
+    std::fs::create_dir(workshop.path("shards")).unwrap();
+    std::fs::write(workshop.path("shards/t-0.tar"), shard.into_inner().unwrap()).unwrap();
+    for (images, key) in [
+        ("labels.csv", "table: labels.csv"),
+        ("images.tar", "archive: images.tar"),
+        ("shards", "shards: \"shards/*.tar\""),
+    ] {
+        let file = format!("{}.yaml", images.split('.').next().unwrap());
+        let said = in_folder(&folder, &["init", images]);
+        done(&said);
+        assert!(said.out.contains("8 images of 2 classes"), "{}", said.out);
+        let text = std::fs::read_to_string(workshop.path(&file)).unwrap();
+        assert!(text.contains(key), "{text}");
+        done(&in_folder(&folder, &["check", &file]));
+    }
+}
+
+#[test]
+fn images_that_no_pipeline_fits_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for directory in ["empty", "texts", "flat"] {
+        std::fs::create_dir(folder.path().join(directory)).unwrap();
+    }
+    std::fs::write(folder.path().join("texts/a.txt"), "text").unwrap();
+    picture(0, 1).save(folder.path().join("flat/a.png")).unwrap();
+    for (images, words) in [
+        ("empty", "is empty"),
+        ("texts", "no class directories"),
+        ("flat", "no class directories"),
+        ("nothing", "`nothing` does not exist"),
+        ("texts/a.txt", "not a tar or zip archive"),
+    ] {
+        let said = in_folder(folder.path(), &["init", images]);
+        assert!(matches!(said.code, Some(1 | 2)), "{images}: {}", said.err);
+        assert!(said.err.contains(words), "{images}: {}", said.err);
+    }
+    let written = std::fs::read_dir(folder.path()).unwrap();
+    assert_eq!(written.count(), 3, "nothing is written");
+}
+
+#[test]
+fn the_committed_list_of_commands_is_fresh() {
+    let said = alpaca_run(&["manual"]);
+    done(&said);
+    let path = project().join("docs/reference/commands.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &said.out).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == said.out, "docs/reference/commands.md is stale: UPDATE=1 cargo test");
+}
+
+#[test]
+fn shells_read_the_completions_and_man_the_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let said = alpaca_run(&["completions", shell]);
+        done(&said);
+        assert!(said.out.contains("lr-find"), "{shell}");
+        let file = folder.path().join(shell);
+        std::fs::write(&file, said.out).unwrap();
+        // A shell that is not installed cannot say what it thinks of them.
+        if ["bash", "zsh", "fish"].contains(&shell)
+            && let Ok(read) = Command::new(shell).arg("-n").arg(&file).output()
+        {
+            assert!(read.status.success(), "{shell}: {}", String::from_utf8_lossy(&read.stderr));
+        }
+    }
+    let said = alpaca_run(&["completions", "tcsh"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("bash, elvish, fish"), "{}", said.err);
+    let pages = folder.path().join("man1");
+    done(&alpaca_run(&["manual", "--pages", pages.to_str().unwrap()]));
+    let page = std::fs::read_to_string(pages.join("alpaca-run-shard-predict.1")).unwrap();
+    assert!(page.contains(".SH OPTIONS") && page.contains("Predict all images"), "{page}");
+}
