@@ -80,8 +80,11 @@ pub fn encode(keys: FeatureKeys, all: &[ImageFeatures]) -> Vec<u8> {
 /// # Errors
 /// When the file cannot be read, or is none of features.
 pub fn read_list(path: &Path) -> Result<FeatureList, FileError> {
-    let mut file = fs::open(path)?;
-    list(&mut file).map_err(|source| FileError::new("read", path, source))
+    let failed = |source| FileError::new("read", path, source);
+    let mut file = fs::open(path).map_err(|FileError { source, .. }| {
+        failed(if source.kind() == io::ErrorKind::NotFound { missing() } else { source })
+    })?;
+    list(&mut file).map_err(failed)
 }
 
 /// Reads a file whose content has a digest, and passes the features of each image to `take`.
@@ -118,7 +121,9 @@ pub fn read_all(
 
 fn list(file: &mut impl Read) -> io::Result<FeatureList> {
     let mut head = [0; HEAD];
-    file.read_exact(&mut head)?;
+    let is_cut_off = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    let read = file.read_exact(&mut head);
+    read.map_err(|error| if is_cut_off(&error) { damaged() } else { error })?;
     let digest = |at: usize| Digest::of_digest_bytes(head[at..][..32].try_into().expect("32"));
     let len = u32::from_le_bytes(head[72..76].try_into().expect("4"));
     let n = u64::from_le_bytes(head[76..84].try_into().expect("8"));
@@ -137,6 +142,11 @@ fn list(file: &mut impl Read) -> io::Result<FeatureList> {
     });
     let keys = FeatureKeys { pixels: digest(8), features: digest(40) };
     Ok(FeatureList { keys, len: len as usize, images: images.collect() })
+}
+
+fn missing() -> io::Error {
+    let reason = "it is missing; `alpaca-run shard features` writes it again";
+    io::Error::new(io::ErrorKind::NotFound, reason)
 }
 
 fn damaged() -> io::Error {

@@ -109,7 +109,7 @@ impl Waiting<'_> {
         names: &BTreeSet<String>,
     ) -> Result<Option<BTreeMap<String, TaskOutcome>>, ClusterError> {
         let tally = self.tally.clone();
-        let _counting = tally.begin("running", "tasks", names.len());
+        let _counting = tally.begin("finished", "tasks", names.len());
         let mut watch = Watch::new();
         let mut outcomes: BTreeMap<String, TaskOutcome> = BTreeMap::new();
         let mut look = LOOK[0];

@@ -181,7 +181,7 @@ pub fn examine(
         .iter()
         .map(|name| Contents { name: name.clone(), files: BTreeMap::new() })
         .collect();
-    let Listing { classes, labels, candidates, .. } = listing;
+    let Listing { classes, labels, candidates, may_lose_classes, .. } = listing;
     let samples = Vec::with_capacity(candidates.len());
     let mut dataset = Dataset { classes, labels, samples, ..Dataset::default() };
     let reading = Reading { known, tally, cancel, work: ("reading images", "images") };
@@ -224,7 +224,8 @@ pub fn examine(
     let counts = contents.into_iter().zip(dataset.class_counts());
     let empty: Vec<Contents> =
         counts.filter(|(_, count)| *count == 0).map(|(contents, _)| contents).collect();
-    if !empty.is_empty() {
+    let loses_too_much = !may_lose_classes || dataset.samples.is_empty();
+    if loses_too_much && !empty.is_empty() {
         return Err(DatasetError::Unreadable { classes: empty, images: dataset.skipped });
     }
     if on_bad_image == OnBadImage::Error && !dataset.skipped.is_empty() {

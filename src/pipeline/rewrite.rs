@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::document::{Node, NodeValue};
+use super::document::{Node, NodeValue, SourceKind};
 use super::load::{self, Loaded, PipelineInput};
 use super::sweep::SECTION;
 use super::{overrides, parse, resolved};
@@ -34,6 +34,10 @@ impl Loaded {
         let mut text = self.document.sources()[0].text.clone();
         for given in &self.input.overrides {
             let (key, value) = given.split_once('=')?;
+            // Caches are those of this machine.
+            if key.trim().split('.').next() == Some("cache") {
+                continue;
+            }
             let value = parse::parse(value, 0, &mut vec![]).ok()?.to_value();
             text = set(&text, key, &serde_json::to_value(value).ok()?)?;
         }
@@ -55,7 +59,15 @@ impl Loaded {
         let folder = self.input.current_dir.join(&self.input.folder);
         let moved = self.located.iter().filter_map(|path| {
             // What is recorded is relative to the directory of the pipeline.
-            let written = find(&values, path)?.as_str()?;
+            let written = match &self.caches.features {
+                Some(features) if path.to_string() == "cache.features" => {
+                    // One of an option is not in the text.
+                    let source = self.document.find(path)?.source;
+                    (self.document.sources()[source].kind == SourceKind::File)
+                        .then_some(&*features.written)?
+                }
+                _ => find(&values, path)?.as_str()?,
+            };
             let place = names::path_of(written);
             if place.is_absolute() {
                 return Some((path.clone(), written.to_owned()));

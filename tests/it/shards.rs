@@ -236,59 +236,153 @@ stages:
       augmentation: [{ random_flip: both }]
 ";
 
-#[test]
-fn features_of_shards_feed_a_head_with_the_same_result() {
-    let workshop = workshop(16);
-    std::fs::write(workshop.path("head.yaml"), HEAD).unwrap();
-    let pipeline = workshop.text("head.yaml");
-    let features = |out: &str, more: &[&str]| {
-        let [shards, out] = ["t-*.tar", out].map(|name| workshop.text(name));
-        let words = ["shard", "features", &pipeline, "--shards", &shards, "--out", &out];
-        let said = alpaca_run(&[&words[..], &["--no-cache"], more].concat());
-        done(&said);
-    };
-    features("alone", &[]);
-    features("there", &["--on", "local", "--group", "5"]);
-    let [a, b] = ["alone", "there"].map(|place| results(&workshop.path(place)));
-    assert!(a == b);
-    let head = |runs: &str, more: &[&str]| {
-        let [cache, runs] = [format!("{runs}-cache"), runs.to_owned()].map(|at| workshop.text(&at));
-        let words = ["run", &pipeline, "--runs-dir", &runs, "--cache-dir", &cache];
-        alpaca_run(&[&words[..], more].concat())
-    };
-    let with = format!("cache.features={}", workshop.text("there"));
-    done(&head("runs-without", &[]));
-    let said = head("runs-with", &["-S", &with]);
-    done(&said);
-    assert!(!said.err.contains("does not use"), "{}", said.err);
-    let lasting = |runs: &str| {
-        let mut files = files_below(&workshop.path(runs).join("head"));
+/// A workshop with 16 shards, and a pipeline of a head for their images.
+struct Heads {
+    workshop: Workshop,
+    pipeline: String,
+}
+
+impl Heads {
+    fn new() -> Self {
+        let workshop = workshop(16);
+        std::fs::write(workshop.path("head.yaml"), HEAD).unwrap();
+        let pipeline = workshop.text("head.yaml");
+        Self { workshop, pipeline }
+    }
+
+    /// Computes the features of all shards.
+    fn features(&self, out: &str, more: &[&str]) {
+        let [shards, out] = ["t-*.tar", out].map(|name| self.workshop.text(name));
+        let words = ["shard", "features", &self.pipeline, "--shards", &shards, "--out", &out];
+        done(&alpaca_run(&[&words[..], &["--no-cache"], more].concat()));
+    }
+
+    /// Runs the pipeline with the features in a directory, if there is one.
+    fn run(&self, runs: &str, features: Option<&str>, more: &[&str]) -> Said {
+        let [cache, runs] = [&format!("{runs}-cache"), runs].map(|at| self.workshop.text(at));
+        let words = ["run", &self.pipeline, "--runs-dir", &runs, "--cache-dir", &cache];
+        let value = features.map(|name| format!("cache.features={}", self.workshop.text(name)));
+        let option: Vec<&str> = value.iter().flat_map(|value| ["-S", value]).collect();
+        alpaca_run(&[&words[..], &option, more].concat())
+    }
+
+    /// The files of a run that do not tell the time.
+    fn lasting(&self, runs: &str) -> Vec<(String, Vec<u8>)> {
+        let mut files = files_below(&self.workshop.path(runs).join("head"));
         let varies = ["timings.csv", "events.jsonl", "manifest.json"];
         files.retain(|(name, _)| !varies.contains(&name.as_str()));
         files
-    };
-    assert_same_bytes(&lasting("runs-without"), &lasting("runs-with"));
+    }
+}
+
+#[test]
+fn features_of_shards_feed_a_head_with_the_same_result() {
+    let heads = Heads::new();
+    let workshop = &heads.workshop;
+    heads.features("alone", &[]);
+    heads.features("there", &["--on", "local", "--group", "5"]);
+    let [a, b] = ["alone", "there"].map(|place| results(&workshop.path(place)));
+    assert!(a == b);
+    done(&heads.run("without", None, &[]));
+    let said = heads.run("with", Some("there"), &[]);
+    done(&said);
+    assert!(!said.err.contains("does not use"), "{}", said.err);
+    assert_same_bytes(&heads.lasting("without"), &heads.lasting("with"));
     // A head alone needs no pixels, except those that its report shows.
-    let n_decoded = |runs: &str, more: &[&str]| {
-        done(&head(runs, &[&["--until", "head"], more].concat()));
+    let n_decoded = |runs: &str, features| {
+        done(&heads.run(runs, features, &["--until", "head"]));
         files_below(&workshop.path(&format!("{runs}-cache/pixels-v2"))).len()
     };
-    let [without, with_features] = [n_decoded("a", &[]), n_decoded("b", &["-S", &with])];
-    assert!(with_features < without, "{with_features} of {without}");
-    // Features of other images, or of another network, are not used.
-    let said = head("runs-other", &["-S", &with, "-S", "seed=5"]);
+    let [without, with] = [n_decoded("a", None), n_decoded("b", Some("alone"))];
+    assert!(with < without, "{with} of {without}");
+    // A hidden layer has the same features.
+    let hidden = ["-S", "stages.head={ train: { epochs: 1 } }", "-S", "model.head.hidden=[4]"];
+    let said = heads.run("hidden", Some("alone"), &hidden);
+    done(&said);
+    assert!(!said.err.contains("does not use"), "{}", said.err);
+}
+
+#[test]
+fn features_that_are_of_no_use_are_said() {
+    let heads = Heads::new();
+    let workshop = &heads.workshop;
+    heads.features("there", &[]);
+    let said = heads.run("other", Some("there"), &["-S", "seed=5"]);
     done(&said);
     assert!(said.err.contains("stage head does not use the features"), "{}", said.err);
+    let pictures = workshop.text("pictures");
+    let dataset = format!("dataset={{ directory: {pictures}, image_size: 32 }}");
+    let said = heads.run("none", Some("there"), &["-S", &dataset]);
+    done(&said);
+    assert!(said.err.contains("no image of stage head has features in"), "{}", said.err);
     let file = workshop.path("there/shards/t-002.tar.features");
     let mut bytes = std::fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let said = head("runs-damaged", &["-S", &with]);
+    let said = heads.run("damaged", Some("there"), &[]);
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("`alpaca-run shard features` writes it again"), "{}", said.err);
-    features("there", &[]);
-    done(&head("runs-mended", &["-S", &with]));
-    let said = head("runs-none", &["-S", "cache.features=."]);
-    assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(said.err.contains("has no features"), "{}", said.err);
+    heads.features("there", &[]);
+    done(&heads.run("mended", Some("there"), &[]));
+    // A start that was interrupted before its first shard continues, and has no features yet.
+    std::fs::create_dir_all(workshop.path("begun/shards")).unwrap();
+    std::fs::write(workshop.path("begun/pipeline.yaml"), HEAD).unwrap();
+    for (place, words) in [
+        (".", "has no features"),
+        ("nowhere", "there is no directory"),
+        ("begun", "are not complete"),
+    ] {
+        let said = heads.run("none", Some(place), &[]);
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        assert!(said.err.contains(words), "{}", said.err);
+    }
+    heads.features("begun", &[]);
+    assert!(results(&workshop.path("begun")) == results(&workshop.path("there")));
+}
+
+/// The winner of a sweep names the features where they are, and none of an option.
+#[test]
+fn a_winner_finds_the_features_of_its_pipeline() {
+    let heads = Heads::new();
+    let workshop = &heads.workshop;
+    heads.features("alone", &[]);
+    let sweep = format!("{HEAD}sweep: {{ over: {{ stages.head.fit.logistic.l2: [0.1, 1] }} }}\n");
+    let option = format!("cache.features={}", workshop.text("alone"));
+    for (text, option, place) in [
+        (format!("{sweep}cache: {{ features: alone }}\n"), vec![], Some("../../alone")),
+        (sweep, vec!["-S", &option], None),
+    ] {
+        std::fs::write(workshop.path("many.yaml"), text).unwrap();
+        let runs = if place.is_some() { "a" } else { "b" };
+        let [many, runs] = ["many.yaml", runs].map(|name| workshop.text(name));
+        let words = ["sweep", &many, "--runs-dir", &runs, "--no-cache"];
+        done(&alpaca_run(&[&words[..], &option].concat()));
+        let winner = format!("{runs}/many-sweep/winner.yaml");
+        let text = std::fs::read_to_string(&winner).unwrap();
+        assert_eq!(text.contains("cache"), place.is_some(), "{text}");
+        assert!(place.is_none_or(|place| text.contains(place)), "{text}");
+        done(&alpaca_run(&["check", &winner]));
+    }
+}
+
+#[test]
+fn a_shard_may_have_no_readable_image_of_a_class() {
+    let workshop = workshop(2);
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut png = std::io::Cursor::new(vec![]);
+    picture(0, 1).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let files: [(&str, &[u8]); 4] =
+        [("a.png", png.get_ref()), ("a.cls", b"disc"), ("b.png", b"broken"), ("b.cls", b"ring")];
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, content).unwrap();
+    }
+    std::fs::write(workshop.path("t-002.tar"), tar.into_inner().unwrap()).unwrap();
+    let said = shard(&workshop, "evaluate", "out", &[]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let said = shard(&workshop, "evaluate", "out", &["--skip-bad"]);
+    done(&said);
+    assert!(said.out.contains("9 images in 3 shards"), "{}", said.out);
 }

@@ -1,6 +1,7 @@
 //! `alpaca-run check PIPELINE`
 
 use super::arms::Arms;
+use super::sessions::computed;
 use super::{Fetching, prepare};
 use crate::base::names;
 use crate::base::text;
@@ -42,6 +43,7 @@ fn check(
     terminal: &Terminal,
 ) -> Result<String, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
+    computed(&loaded)?;
     let arms = Arms::of(&loaded);
     if let Some(arms) = &arms {
         arms.check(&loaded, settings, Fetching::Never)?;

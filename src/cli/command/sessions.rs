@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::cancel::Cancel;
+use crate::base::key_path::KeyPath;
 use crate::base::tally::Tally;
 use crate::cache::pool::Pool;
 use crate::cache::shared::{SharedError, SharedStore};
@@ -14,8 +15,8 @@ use crate::cli::terminal::Terminal;
 use crate::exec::prepare::computed::ComputedFeatures;
 use crate::exec::run::ranks::Ranks;
 use crate::exec::run::session::{Caches, Session};
-use crate::pipeline::caches::CacheValues;
 use crate::pipeline::load::Loaded;
+use crate::spec::problem::{Code, Problem};
 
 /// Creates a session from the settings.
 pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Session {
@@ -50,19 +51,25 @@ pub(super) fn named(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<NamedCaches, Failure> {
-    let CacheValues { url, features } = &loaded.caches;
-    let shared = shared(url.as_deref(), settings, terminal)?;
-    let Some(directory) = features else { return Ok(NamedCaches { shared, computed: None }) };
-    if !settings.peers.are_none() {
-        let message = "ranks compute features together, so `cache.features` is not used";
-        terminal.warn(message);
-        return Ok(NamedCaches { shared, computed: None });
+    let shared = shared(loaded.caches.url.as_deref(), settings, terminal)?;
+    let mut computed = computed(loaded)?;
+    if computed.is_some() && !settings.peers.are_none() {
+        terminal.warn("ranks compute features together, so `cache.features` is not used");
+        computed = None;
     }
-    let computed = ComputedFeatures::open(&directory.path).map_err(|error| {
+    Ok(NamedCaches { shared, computed })
+}
+
+/// The features that a pipeline names.
+pub(super) fn computed(loaded: &Loaded) -> Result<Option<Arc<ComputedFeatures>>, Failure> {
+    let Some(directory) = &loaded.caches.features else { return Ok(None) };
+    let opened = ComputedFeatures::open(&directory.path).map_err(|error| {
+        let at = KeyPath::of(&["cache", "features"]);
+        let problem = Problem::caused(Code::Conflict, at, &error);
         let hint = "`cache.features` is the directory that `alpaca-run shard features` wrote";
-        Failure::usage_with(error, vec![hint.to_owned()])
+        Failure::Rejected(loaded.reject(vec![problem.hint(hint)]))
     })?;
-    Ok(NamedCaches { shared, computed: Some(Arc::new(computed)) })
+    Ok(Some(Arc::new(opened)))
 }
 
 /// The cache that a pipeline, or else the settings file of the user, shares with other machines. One

@@ -1,5 +1,6 @@
 //! The pipeline of tasks, as a command was given it: its text is in the directory of the results.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::base::fs::{self, FileError};
@@ -24,7 +25,10 @@ pub(super) fn of(loaded: &Loaded, settings: &Settings) -> WrittenPipeline {
 pub(super) fn write_text(loaded: &Loaded, home: &Path) -> Result<(), FileError> {
     fs::create_dir_all(home)?;
     let text = &loaded.document.sources()[0].text;
-    fs::write_atomic(&home.join(layout::PIPELINE), text.as_bytes())
+    let path = home.join(layout::PIPELINE);
+    // Two commands may start at once.
+    let temporary = fs::with_ending(&path, &format!("{}.partial", fs::unique()));
+    fs::write_renamed(&temporary, &path, |file| file.write_all(text.as_bytes()))
 }
 
 /// Reads the pipeline again.

@@ -192,6 +192,8 @@ pub struct Listing {
     pub unused: Vec<String>,
     /// Warnings about the directory.
     pub warnings: Vec<String>,
+    /// Whether all images of a class may be unreadable, as long as others are not.
+    pub may_lose_classes: bool,
 }
 
 impl Listing {
@@ -208,7 +210,16 @@ impl Listing {
         warnings: Vec<String>,
     ) -> Self {
         let (unlabeled, unused) = (vec![], vec![]);
-        Self { classes, labels, candidates, unlabeled, split_by: None, unused, warnings }
+        Self {
+            classes,
+            labels,
+            candidates,
+            unlabeled,
+            split_by: None,
+            unused,
+            warnings,
+            may_lose_classes: false,
+        }
     }
 
     /// Moves the images to a listing of their own, so that they need not be in memory twice.

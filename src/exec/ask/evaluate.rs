@@ -130,6 +130,7 @@ impl EvaluationImages {
         if target != TargetSpec::Number {
             check_classes(&listing, classes)?;
         }
+        listing.may_lose_classes = on_bad_image == OnBadImage::Skip;
         let mut warnings = std::mem::take(&mut listing.warnings);
         let (mut dataset, pixels) = read(spec, listing, on_bad_image, options)?;
         relabel(&mut dataset, classes, target);

@@ -16,6 +16,7 @@ use crate::dataset::known::Likenesses;
 use crate::dataset::likeness::Likeness;
 use crate::exec::plan::program;
 use crate::model::cut::Cut;
+use crate::model::fuse::Unit;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::run_dir::layout;
@@ -43,7 +44,17 @@ pub struct ComputedFeatures {
 /// A directory of features cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ComputedError {
-    /// It is no such directory.
+    /// There is no such directory.
+    #[error("there is no directory `{}`", names::text_of_path(.0))]
+    Missing(PathBuf),
+    /// Its features are not complete.
+    #[error(
+        "the features in `{}` are not complete: start `alpaca-run shard features` again, or `alpaca-run \
+         jobs resume` after `--detach`",
+        names::text_of_path(.0)
+    )]
+    Unfinished(PathBuf),
+    /// It is a directory of something else.
     #[error("`{}` has no features of `alpaca-run shard features`", names::text_of_path(.0))]
     None(PathBuf),
     /// A file cannot be read.
@@ -71,7 +82,14 @@ impl ComputedFeatures {
     /// When it is no such directory, or a file of it cannot be read.
     pub fn open(directory: &Path) -> Result<Self, ComputedError> {
         let none = || ComputedError::None(directory.to_path_buf());
-        let text = fs::read_text(&directory.join(layout::MANIFEST)).map_err(|_| none())?;
+        if !directory.is_dir() {
+            return Err(ComputedError::Missing(directory.to_path_buf()));
+        }
+        let has_shards = directory.join(PLACE.0).is_dir();
+        let text = fs::read_text(&directory.join(layout::MANIFEST)).map_err(|_| {
+            let unfinished = ComputedError::Unfinished(directory.to_path_buf());
+            if has_shards { unfinished } else { none() }
+        })?;
         let manifest: Manifest = serde_json::from_str(&text).map_err(|_| none())?;
         if manifest.work != WORK {
             return Err(none());
@@ -104,7 +122,7 @@ impl ComputedFeatures {
     }
 
     /// Passes the features of images to `take`, `len` numbers each. `wanted` has the digests of their
-    /// files, each with what to call them.
+    /// files, each with what to call them. Returns how many images there are.
     ///
     /// # Errors
     /// When a file cannot be read, or is not the one that was written; when `take` fails.
@@ -113,7 +131,8 @@ impl ComputedFeatures {
         mut wanted: BTreeMap<Digest, Vec<usize>>,
         len: usize,
         mut take: impl FnMut(usize, &[f32]) -> Result<(), FileError>,
-    ) -> Result<(), FileError> {
+    ) -> Result<usize, FileError> {
+        let mut n = 0;
         for (path, digest) in &self.files {
             if wanted.is_empty() {
                 break;
@@ -129,10 +148,11 @@ impl ComputedFeatures {
             feature_file::read_all(path, *digest, |image, values| {
                 // Copies of an image have the same features.
                 let numbers = wanted.remove(&image).unwrap_or_default();
+                n += numbers.len();
                 numbers.into_iter().try_for_each(|number| take(number, values))
             })?;
         }
-        Ok(())
+        Ok(n)
     }
 }
 
@@ -154,9 +174,16 @@ pub(crate) fn keys(
         digests.insert(parameter.name, digest);
     }
     let pixels = pixels_key(pixels);
+    // The mean of a map has axes of length one if hidden layers follow; its numbers are the same.
+    let squeezed = |shape: &[usize]| shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
     let features = Digest::of_written(|text| {
+        for unit in units {
+            let Unit { name, kind, input, layers, input_shape, output_shape } = unit;
+            let shapes = [input_shape, output_shape].map(|shape| squeezed(shape));
+            writeln!(text, "{name} {kind:?} {input:?} {layers:?} {shapes:?}")?;
+        }
         let (built_by, boundary) = ((network.convention, network.preprocessing), &cut.boundary);
-        write!(text, "{pixels} {built_by:?} {units:?} {boundary:?} {digests:?} {file:?}")
+        write!(text, "{pixels} {built_by:?} {boundary:?} {digests:?} {file:?}")
     });
     FeatureKeys { pixels, features }
 }

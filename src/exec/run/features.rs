@@ -51,6 +51,8 @@ pub(crate) struct StageFeatures<'a> {
     plain: Option<Kept>,
     /// Of the augmented versions of training images.
     augmented: Option<Kept>,
+    /// How many were computed before, and how many of the others were still to be computed.
+    taken: Option<[usize; 2]>,
 }
 
 /// The space for features of augmented images; those of images as they are get the other half.
@@ -175,7 +177,8 @@ impl<'a> StageFeatures<'a> {
     ) -> Result<Self, FileError> {
         let images = extraction.images;
         let (plain, augmented) = (None, None);
-        let mut features = Self { extraction, ranks, division, stream, plain, augmented };
+        let mut features =
+            Self { extraction, ranks, division, stream, plain, augmented, taken: None };
         let Some(shelf) = shelf else { return Ok(features) };
         let len =
             features.extraction.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
@@ -213,7 +216,16 @@ impl StageFeatures<'_> {
         }
         let shapes = self.extraction.shapes.iter();
         let len = shapes.map(|shape| shape.iter().product::<usize>()).sum();
-        computed.read(wanted, len, |number, values| records.write(number, values))
+        let n_wanted = wanted.values().map(Vec::len).sum::<usize>();
+        let n = computed.read(wanted, len, |number, values| records.write(number, values))?;
+        self.taken = Some([n, n_wanted - n]);
+        Ok(())
+    }
+
+    /// How many were computed before, and how many of the others were still to be computed; `None` if
+    /// none were taken over.
+    pub(super) fn taken(&self) -> Option<[usize; 2]> {
+        self.taken
     }
 
     /// The training batches of an epoch, with the features of all images on every rank.

@@ -59,8 +59,8 @@ pub(super) fn run(
     let Start { stage, network, weights, layers, n_epochs_before, .. } = *start;
     let parts = Parts::of(start);
     let extractor = engine::extractor(network, &parts.cut, weights)?;
-    parts.check_computed(start, audience)?;
     let mut features = parts.features(start, images, extractor.as_ref(), Division::Even)?;
+    Parts::check_computed(start, &features, audience)?;
     let trainer =
         |weights: &Weights| start.trainer(&parts, weights, &TrainerOptions::asking(layers));
     let readout = images.readout;

@@ -122,25 +122,27 @@ impl Parts {
         computed.are_of(keys).then_some(computed)
     }
 
-    /// Warns of features that were computed for another network than that of the first stage.
+    /// Warns of features that were computed before and are of no use to the first stage.
     pub(super) fn check_computed(
-        &self,
         start: &Start<'_>,
+        features: &StageFeatures<'_>,
         audience: &mut Audience<'_>,
     ) -> Result<(), RunError> {
         let Some((computed, ..)) = start.computed.filter(|_| start.stage.from().is_none()) else {
             return Ok(());
         };
-        if self.computed(start).is_none() {
-            let directory = names::text_of_path(&computed.directory);
-            let message = format!(
-                "stage {} does not use the features in `{directory}`: they were computed by another \
-                 network, for other sizes of images or by another version of this program",
-                start.stage.name
-            );
-            audience.receive(&Event::Warning { message })?;
-        }
-        Ok(())
+        let (name, directory) = (&start.stage.name, names::text_of_path(&computed.directory));
+        let message = match features.taken() {
+            None => format!(
+                "stage {name} does not use the features in `{directory}`: they are of another network, \
+                 other weights or another size of images, or of another version of this program"
+            ),
+            Some([0, n]) if n > 0 => {
+                format!("no image of stage {name} has features in `{directory}`: all are decoded")
+            }
+            Some(_) => return Ok(()),
+        };
+        Ok(audience.receive(&Event::Warning { message })?)
     }
 
     /// Checks that only weights that are to be found have changed, and makes the outcome.
@@ -189,8 +191,8 @@ pub(crate) fn train(
     let extractor = engine::extractor(network, &parts.cut, weights)?;
     let mut trainer = start.trainer(&parts, weights, &options);
     let division = Division::MicroBatches(spec.micro_batches);
-    parts.check_computed(start, audience)?;
     let mut features = parts.features(start, images, extractor.as_ref(), division)?;
+    Parts::check_computed(start, &features, audience)?;
     let (facts, state) = if let Some(Begun { facts, state }) = begun {
         replay(&facts, &state, audience)?;
         (facts, Some(state))

@@ -89,7 +89,8 @@ pub(super) fn write(
         return Ok(Exit::Done);
     }
     let n = text::count(n_bad, "file");
-    terminal.note(&format!("{n} could not be read as images"));
+    let hint = if job.skip_bad { "" } else { " (`--skip-bad`: this is no failure)" };
+    terminal.note(&format!("{n} could not be read as images{hint}"));
     Ok(if job.skip_bad { Exit::Done } else { Exit::Failed })
 }
 

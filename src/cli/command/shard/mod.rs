@@ -32,6 +32,7 @@ use crate::cluster::work::{ShardFile, ShardModel, ShardWork, TaskWork, Work, Wri
 use crate::exec::ask::image_files;
 use crate::exec::plan::program;
 use crate::exec::run::session::Session;
+use crate::pipeline::load::Loaded;
 use crate::run_dir::layout;
 
 pub(super) use one::perform;
@@ -74,7 +75,7 @@ pub(in crate::cli) fn run(
     let here = Here { settings, terminal, session: &session };
     let pipeline = loaded.as_ref().map(|loaded| written::of(loaded, settings));
     if let Some(loaded) = loaded.as_ref().filter(|_| !job.dry_run) {
-        written::write_text(loaded, &home).map_err(Failure::usage)?;
+        begin(loaded, &home).map_err(Failure::usage)?;
     }
     if let Some(elsewhere) = &elsewhere {
         let tasks = tasks(elsewhere, settings, &home, &open)?;
@@ -118,18 +119,26 @@ fn check_out(home: &Path, work: ShardWork, shown: &Path) -> Result<(), Failure> 
     if !home.is_dir() {
         return refuse("is not a directory");
     }
-    let is_ours = [record::FOLDER, jobs::FOLDER].iter().any(|name| home.join(name).is_dir());
+    let text = fs::read_text(&home.join(layout::MANIFEST)).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let is_ours = !manifest["work"].is_null()
+        || [record::FOLDER, jobs::FOLDER].iter().any(|name| home.join(name).is_dir());
     let is_run = home.join(layout::RESOLVED).exists() || home.join(LIST).exists();
     if is_run || !is_ours && !fs::read_dir_sorted(home).map_err(Failure::usage)?.is_empty() {
         return refuse("has other files than the results of `shard`");
     }
-    let text = fs::read_text(&home.join(layout::MANIFEST)).unwrap_or_default();
-    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let found = &manifest["work"];
     if !found.is_null() && serde_json::to_value(work).is_ok_and(|work| work != *found) {
         return refuse(&format!("has the results of `shard {}`", found.as_str().unwrap_or("")));
     }
     Ok(())
+}
+
+/// Writes the pipeline of the features into the directory of the results.
+fn begin(loaded: &Loaded, home: &Path) -> Result<(), fs::FileError> {
+    // By this directory, an interrupted start is known.
+    fs::create_dir_all(&home.join(record::FOLDER))?;
+    written::write_text(loaded, home)
 }
 
 /// Warns of shards of an earlier start that there are no more.

@@ -248,9 +248,18 @@ fn features(part: &FrozenPart, path: &Path, here: Here<'_>) -> Result<(Vec<u8>, 
     let cache = here.settings.cache_dir.as_deref();
     let files = image_files::of_archive(path, cache).map_err(Failure::usage)?;
     let found = part.features(&files).map_err(RunError::from)?;
-    let readable: Vec<ImageFeatures> = found.into_iter().filter_map(Result::ok).collect();
+    let mut readable: Vec<ImageFeatures> = vec![];
+    for (file, image) in files.iter().zip(found) {
+        match image {
+            Ok(image) => readable.push(image),
+            Err(reason) => {
+                let shown = names::text_of_path(file.path());
+                here.terminal.warn(&format!("`{shown}` is left out: {reason}"));
+            }
+        }
+    }
     let counts =
-        Counts { images: files.len(), bad: files.len() - readable.len(), ..Counts::default() };
+        Counts { images: readable.len(), bad: files.len() - readable.len(), ..Counts::default() };
     Ok((feature_file::encode(part.keys, &readable), counts))
 }
 
