@@ -81,6 +81,10 @@ fn extra_word(word: &str, command: Option<&str>) -> Option<String> {
         "evaluate" => {
             Some("name the run first; to evaluate other images, add `--data DIR`".to_owned())
         }
+        "shard" => Some(format!(
+            "for several shards, write the pattern in quotes, so that the shell does not turn it into \
+             `{word}`: `--shards 't-*.tar'`"
+        )),
         "export" => Some(format!("to name the file, write `-o {word}`; it is an ONNX file")),
         _ => None,
     }

@@ -198,8 +198,10 @@ fn write_work(
 /// The shards of a pattern.
 fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure> {
     let shown = names::text_of_path(pattern);
-    let (files, base) = image_files::files_of_pattern(pattern)
-        .map_err(|why| Failure::usage(anyhow::anyhow!("`{shown}`: {why}")))?;
+    let (files, base) = image_files::files_of_pattern(pattern).map_err(|why| {
+        let hint = "a pattern is a name with `*` or `{000..999}`, in quotes";
+        Failure::usage_with(anyhow::anyhow!("the shards `{shown}`: {why}"), vec![hint.to_owned()])
+    })?;
     if let Some(twice) = files
         .iter()
         .enumerate()
@@ -209,6 +211,13 @@ fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure
     }
     if is_url(&shown) {
         return in_store(&files, &base, settings);
+    }
+    let missing: Vec<&PathBuf> = files.iter().filter(|file| !file.exists()).collect();
+    if let Some(first) = missing.first() {
+        let (n, all) = (missing.len(), text::count(files.len(), "shard"));
+        let first = names::text_of_path(first);
+        let error = anyhow::anyhow!("{n} of {all} cannot be found, such as `{first}`");
+        return Err(Failure::usage(error));
     }
     files
         .into_iter()
