@@ -16,7 +16,7 @@ const MAGIC: &[u8; 8] = b"ALPACAF1";
 const HEAD: usize = 8 + 32 + 32 + 4 + 8 + 32;
 /// Bytes of an image in the list.
 const ENTRY: usize = 32 + NOTE;
-/// Bytes that are kept with each image besides its digest.
+/// Bytes of the note of an image.
 pub const NOTE: usize = 16;
 /// Images in a file; more are a sign of damage.
 const MOST: u64 = 1 << 32;
@@ -35,7 +35,7 @@ pub struct FeatureKeys {
 pub struct ImageFeatures {
     /// The digest of its file.
     pub digest: Digest,
-    /// What is kept with it.
+    /// Bytes that are stored with it.
     pub note: [u8; NOTE],
     /// Its features.
     pub values: Vec<f32>,
@@ -48,7 +48,7 @@ pub struct FeatureList {
     pub keys: FeatureKeys,
     /// Numbers of each image.
     pub len: usize,
-    /// The images in the order of their features, each with what is kept with it.
+    /// The images in the order of their features, each with its note.
     pub images: Vec<(Digest, [u8; NOTE])>,
 }
 

@@ -288,6 +288,23 @@ fn features_of_shards_feed_a_head_with_the_same_result() {
     done(&said);
     assert!(!said.err.contains("does not use"), "{}", said.err);
     assert_same_bytes(&heads.lasting("without"), &heads.lasting("with"));
+    // Features may include a shard that has none. To accept its file computes nothing again.
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(6);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "a.png", &b"broken"[..]).unwrap();
+    std::fs::write(workshop.path("t-bad.tar"), tar.into_inner().unwrap()).unwrap();
+    let [shards, out] = ["t-*.tar", "alone"].map(|name| workshop.text(name));
+    let words = ["shard", "features", &heads.pipeline, "--shards", &shards, "--out", &out];
+    let said = alpaca_run(&words);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("1 file could not be read as images; to accept"), "{}", said.err);
+    let said = alpaca_run(&[&words[..], &["--skip-bad"]].concat());
+    done(&said);
+    assert!(said.err.contains("17 of 17 groups had finished before"), "{}", said.err);
+    done(&heads.run("with-bad", Some("alone"), &[]));
+    assert_same_bytes(&heads.lasting("without"), &heads.lasting("with-bad"));
     // A head alone needs no pixels, except those that its report shows.
     let n_decoded = |runs: &str, features| {
         done(&heads.run(runs, features, &["--until", "head"]));

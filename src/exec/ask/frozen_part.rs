@@ -49,7 +49,7 @@ impl FrozenPart {
             let message = "this stage augments its training images, so they have no features that \
                            could be computed in advance";
             let problem = Problem::new(Code::Conflict, at, message);
-            return Err(problem.hint("pass `-S augmentation=[]` here and to the run"));
+            return Err(problem.hint("leave out `augmentation` of this stage, here and in the run"));
         }
         let weights = initial_weights(spec, &network, base.as_ref());
         let (pixels, file) = (spec.dataset.pixels(), base.as_ref().map(|base| base.digest));

@@ -79,7 +79,7 @@ impl ComputedFeatures {
     /// Opens a directory that `shard features` wrote.
     ///
     /// # Errors
-    /// When it is no such directory, or a file of it cannot be read.
+    /// When it is not such a directory, or a file of it cannot be read.
     pub fn open(directory: &Path) -> Result<Self, ComputedError> {
         let none = || ComputedError::None(directory.to_path_buf());
         if !directory.is_dir() {
@@ -138,12 +138,12 @@ impl ComputedFeatures {
                 break;
             }
             let list = feature_file::read_list(path)?;
+            if !list.images.iter().any(|(image, _)| wanted.contains_key(image)) {
+                continue;
+            }
             if list.len != len {
                 let reason = format!("it has {} numbers for an image instead of {len}", list.len);
                 return Err(FileError::new("read", path, std::io::Error::other(reason)));
-            }
-            if !list.images.iter().any(|(image, _)| wanted.contains_key(image)) {
-                continue;
             }
             feature_file::read_all(path, *digest, |image, values| {
                 // Copies of an image have the same features.

@@ -39,21 +39,21 @@ pub(super) fn write(
     for shard in shards {
         records.push(Record::found(home, model, shard).ok_or_else(|| changed(shard))?);
     }
+    let merged = match (model.format, model.work) {
+        (ShardFormat::Csv, ShardWork::Embed) => Some(FEATURES),
+        (ShardFormat::Csv, ShardWork::Predict | ShardWork::Evaluate) => Some(layout::PREDICTIONS),
+        _ => None,
+    };
     let mut summary = String::new();
-    match model.work {
-        _ if model.format != ShardFormat::Csv => {}
-        ShardWork::Features => {}
-        ShardWork::Predict => join(home, model, shards, layout::PREDICTIONS)?,
-        ShardWork::Embed => join(home, model, shards, FEATURES)?,
-        ShardWork::Evaluate => summary = measure(home, model, shards, &records, job)?,
+    match merged {
+        Some(_) if model.work == ShardWork::Evaluate => {
+            summary = measure(home, model, shards, &records, job)?;
+        }
+        Some(name) => join(home, model, shards, name)?,
+        None => {}
     }
     let sum = |of: fn(&Record) -> usize| records.iter().map(of).sum::<usize>();
     let (n_images, n_bad) = (sum(|record| record.n_images), sum(|record| record.n_bad));
-    let merged = match (model.format, model.work) {
-        (ShardFormat::Parquet | ShardFormat::Features, _) | (_, ShardWork::Features) => None,
-        (ShardFormat::Csv, ShardWork::Embed) => Some(FEATURES),
-        (ShardFormat::Csv, ShardWork::Predict | ShardWork::Evaluate) => Some(layout::PREDICTIONS),
-    };
     let digest = merged.map(|name| Digest::of_file(&home.join(name))).transpose();
     let digest = digest.map_err(Failure::usage)?;
     let of_shards = records.iter().map(|record| {
@@ -89,7 +89,7 @@ pub(super) fn write(
         return Ok(Exit::Done);
     }
     let n = text::count(n_bad, "file");
-    let hint = if job.skip_bad { "" } else { " (`--skip-bad`: this is no failure)" };
+    let hint = if job.skip_bad { "" } else { "; to accept such files, pass `--skip-bad`" };
     terminal.note(&format!("{n} could not be read as images{hint}"));
     Ok(if job.skip_bad { Exit::Done } else { Exit::Failed })
 }

@@ -141,7 +141,7 @@ fn begin(loaded: &Loaded, home: &Path) -> Result<(), fs::FileError> {
     written::write_text(loaded, home)
 }
 
-/// Warns of shards of an earlier start that there are no more.
+/// Warns of shards of an earlier start that cannot be found now.
 fn warn_of_gone(home: &Path, shards: &[ShardFile], terminal: &Terminal) {
     let Ok(before) = Work::read(home) else { return };
     let of_task = |task: &TaskWork| match task {
@@ -217,7 +217,8 @@ fn shards(pattern: &Path, settings: &Settings) -> Result<Vec<ShardFile>, Failure
         let (n, all) = (missing.len(), text::count(files.len(), "shard"));
         let first = names::text_of_path(first);
         let error = anyhow::anyhow!("{n} of {all} cannot be found, such as `{first}`");
-        return Err(Failure::usage(error));
+        let hint = "check the range, or write `*` for all files that there are";
+        return Err(Failure::usage_with(error, vec![hint.to_owned()]));
     }
     files
         .into_iter()

@@ -23,7 +23,9 @@ pub(super) fn of(
     ShardModelArguments { model: path, format, job }: &ShardModelArguments,
     settings: &Settings,
 ) -> Result<ShardModel, Failure> {
-    let (model, skip_bad) = (absolute(settings, path), job.skip_bad);
+    let model = absolute(settings, path);
+    // Elsewhere it decides only whether the command succeeds.
+    let skip_bad = job.skip_bad && work == ShardWork::Evaluate;
     let digest = match is_file(path) {
         true if work != ShardWork::Predict => return Err(not_a_run(path)),
         true => Digest::of_file(path).map_err(Failure::usage)?,
@@ -48,7 +50,7 @@ pub(super) fn of_pipeline(
         format: ShardFormat::Features,
         model: absolute(settings, &arguments.pipeline.pipeline),
         digest: frozen_part(loaded, settings)?.keys.features,
-        skip_bad: arguments.job.skip_bad,
+        skip_bad: false,
     })
 }
 
