@@ -72,6 +72,7 @@ pub fn pipeline(file: &str, images: &Images) -> String {
         listed(classes),
         quoted(path),
     );
+    labels(&mut text, images);
     size(&mut text, images);
     split(&mut text, images);
     if let Some((first, n_bad)) = &images.bad {
@@ -109,6 +110,25 @@ pub fn pipeline(file: &str, images: &Images) -> String {
            #     optimizer: { adam: { learning_rate: 0.00001 } }\n",
     );
     text
+}
+
+/// What labels of a table may mean other than one class an image.
+fn labels(text: &mut String, images: &Images) {
+    let mut names = images.classes.iter().map(|(name, _)| name.as_str());
+    if images.key != "table" {
+        return;
+    }
+    if images.classes.len() > NAMED && names.clone().all(|name| name.parse::<f64>().is_ok()) {
+        text.push_str(
+            "  # Each number is a class. To predict a number instead, write `target: number` here and\n  \
+               # `fit: { ridge: { l2: auto } }` below (docs/numbers.md).\n",
+        );
+    } else if names.any(|name| name.contains([',', ';', '|'])) {
+        text.push_str(
+            "  # Some labels look like several. If an image may have several labels, write\n  \
+               # `labels: many` here (docs/several-labels.md).\n",
+        );
+    }
 }
 
 /// The size of the images.

@@ -16,7 +16,7 @@ fn in_folder(folder: &Path, words: &[&str]) -> Said {
 fn a_pipeline_for_images_passes_the_check_and_runs() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     let folder = workshop.path("");
-    // A copy, and a file that is no image.
+    // A copy, and a file that is not an image.
     let pictures = workshop.path("pictures");
     let class = std::fs::read_dir(&pictures).unwrap().next().unwrap().unwrap().path();
     let one = std::fs::read_dir(&class).unwrap().next().unwrap().unwrap().path();
@@ -83,6 +83,33 @@ fn tables_archives_and_shards_have_pipelines_too() {
         assert!(said.out.contains("8 images of 2 classes"), "{}", said.out);
         let text = std::fs::read_to_string(workshop.path(&file)).unwrap();
         assert!(text.contains(key), "{text}");
+        done(&in_folder(&folder, &["check", &file]));
+    }
+}
+
+/// A table does not tell what its labels mean; the pipeline says what to write, and that works.
+#[test]
+fn labels_that_may_be_numbers_or_several_are_said() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let folder = workshop.path("");
+    for i in 0..12u32 {
+        picture(i as usize % 2, i).save(workshop.path(&format!("{i}.png"))).unwrap();
+    }
+    let numbers: Vec<String> = (0..12).map(|i| format!("{i}.png,{i}.5\n")).collect();
+    let several = (0..12).map(|i| format!("{i}.png,{}\n", ["disc", "disc;ring"][i % 2]));
+    for (name, rows, key, [from, to]) in [
+        ("numbers", numbers, "target: number", ["logistic", "ridge"]),
+        ("several", several.collect(), "labels: many", ["", ""]),
+    ] {
+        let [table, file] = [format!("{name}.csv"), format!("{name}.yaml")];
+        std::fs::write(workshop.path(&table), format!("path,label\n{}", rows.concat())).unwrap();
+        done(&in_folder(&folder, &["init", &table]));
+        let text = std::fs::read_to_string(workshop.path(&file)).unwrap();
+        assert!(text.contains(&format!("`{key}` here")), "{text}");
+        done(&in_folder(&folder, &["check", &file]));
+        let text = text.replace("dataset:\n", &format!("dataset:\n  {key}\n"));
+        let text = if from.is_empty() { text } else { text.replace(from, to) };
+        std::fs::write(workshop.path(&file), text).unwrap();
         done(&in_folder(&folder, &["check", &file]));
     }
 }

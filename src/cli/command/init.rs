@@ -120,7 +120,9 @@ fn images_of(key: &'static str, path: String, found: &Survey) -> Images {
 
 /// The name of the pipeline for images: theirs, as the name of a run.
 fn file_for(images: &Path) -> PathBuf {
-    let name = images.file_stem().unwrap_or_default().to_string_lossy();
+    // The name of a directory has no ending.
+    let name = if images.is_dir() { images.file_name() } else { images.file_stem() };
+    let name = name.unwrap_or_default().to_string_lossy();
     let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' };
     let name: String = name.chars().map(plain).collect();
     let name = name.trim_matches('-');
