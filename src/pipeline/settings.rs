@@ -90,11 +90,10 @@ fn of_text(sources: &[Source], diagnostics: &mut Vec<Diagnostic>) -> Option<User
     }
     let problems = problems.into_iter();
     diagnostics.extend(problems.map(|problem| Diagnostic::of_problem(&document, problem)));
-    let shared_cache = document.root().entry("cache").map(|entry| {
+    let shared_cache = document.root().entry("cache").and_then(|entry| {
         let raw: RawCache = serde_yaml::from_value(entry.value.to_value())
             .expect("a section of the schema's shape reads as its raw type");
         raw.url
     });
-    let shared_cache = shared_cache.flatten();
     Some(UserSettings { cluster: cluster.unwrap_or_default(), shared_cache })
 }

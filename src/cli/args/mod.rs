@@ -305,6 +305,7 @@ pub(in crate::cli) enum Command {
     Manual(ManualArguments),
 }
 
+/// A pipeline file with overrides.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct PipelineArguments {
     /// Pipeline file (YAML)

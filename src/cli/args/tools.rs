@@ -132,7 +132,6 @@ pub(in crate::cli) struct ManualArguments {
     pub(in crate::cli) pages: Option<PathBuf>,
 }
 
-/// A pipeline file with overrides.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FetchArguments {
     /// Pipeline files (YAML)

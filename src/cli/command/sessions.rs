@@ -27,7 +27,6 @@ pub(super) fn session(settings: &Settings, pipeline_directory: PathBuf) -> Sessi
 }
 
 /// The caches that a pipeline or the settings file of the user names.
-#[derive(Default)]
 pub(super) struct NamedCaches {
     shared: Option<Arc<dyn SharedStore>>,
     computed: Option<Arc<ComputedFeatures>>,
