@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """What the settings for uneven classes do to the recall of each class (docs/uneven-classes.md).
 
-    cargo build --release --example draw_alpacas -p alpaca-painter
-    benches/uneven_classes.py target/release/alpaca-run target/release/examples/draw_alpacas
+    benches/uneven_classes.py target/release/alpaca-run
 
 Trains pipelines/finetune.yaml on 30 drawn images of alpacas and 270 of everything else, over five
 seeds (42, 1 to 4), and measures each model on 150 other images of each class. Prints means, with the
@@ -38,7 +37,9 @@ def draw(program, directory):
     """Draws the images to train on and to test on."""
     first, second, test = (directory / name for name in ["first", "second", "test"])
     for folder, seed in [(first, 1), (second, 2), (test, 3)]:
-        subprocess.run([program, folder, "--seed", str(seed)], check=True)
+        sample = directory / f"sample_{seed}"
+        subprocess.run([program, "init", "--sample", sample, "--seed", str(seed)], check=True)
+        (sample / "images").rename(folder)
     train = directory / "train"
     sources = {SMALL: [(first, 30)], LARGE: [(first, 150), (second, 120)]}
     for name, folders in sources.items():
@@ -71,10 +72,10 @@ def measure(program, directory, images, settings, seed):
 
 
 def main():
-    program, drawer = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
+    program = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        images = draw(drawer, directory)
+        images = draw(program, directory)
         for settings in CHOICES:
             found = [measure(program, directory, images, settings, seed) for seed in SEEDS]
             small, large, probability = zip(*found)

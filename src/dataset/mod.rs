@@ -23,6 +23,7 @@ pub mod part;
 pub mod pixels;
 mod reading;
 pub mod resize;
+pub mod sample;
 pub mod scan;
 mod shares;
 pub mod split;

@@ -62,8 +62,16 @@ impl Thumbnails {
 /// # Panics
 /// When the number of pixels does not match the size.
 pub fn encode(pixels: &[u8], size: ImageSize) -> Vec<u8> {
+    encode_with(pixels, size, QUALITY)
+}
+
+/// Pixels `[height, width, 3]` as a JPEG file of a quality between 1 and 100.
+///
+/// # Panics
+/// When the number of pixels does not match the size.
+pub fn encode_with(pixels: &[u8], size: ImageSize, quality: u8) -> Vec<u8> {
     let mut bytes = vec![];
-    let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
     let (width, height) = (size.width as u32, size.height as u32);
     let written = encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8);
     written.expect("memory can be written");

@@ -137,6 +137,46 @@ fn images_that_no_pipeline_fits_are_said() {
     assert_eq!(written.count(), 3, "nothing is written");
 }
 
+/// The example has the images of the repository, and trains.
+#[test]
+fn the_example_is_drawn_checked_and_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = in_folder(folder.path(), &["init", "--sample"]);
+    done(&said);
+    assert!(said.out.contains("300 drawn images"), "{}", said.out);
+    let example = folder.path().join("alpaca-sample");
+    let mut n = 0;
+    for class in ["alpaca", "not alpaca"] {
+        for drawn in std::fs::read_dir(example.join("images").join(class)).unwrap() {
+            let drawn = drawn.unwrap().path();
+            let name = drawn.file_name().unwrap();
+            let shipped = project().join("data/alpacas").join(class).join(name);
+            assert!(std::fs::read(&drawn).unwrap() == std::fs::read(shipped).unwrap(), "{drawn:?}");
+            n += 1;
+        }
+    }
+    assert_eq!(n, 300);
+    for file in ["best.yaml", "finetune.yaml"] {
+        let text = std::fs::read_to_string(example.join(file)).unwrap();
+        assert!(!text.contains("../") && !text.contains("pipelines/"), "{text}");
+        assert!(text.starts_with("# T"), "{text}");
+        done(&in_folder(&example, &["check", file]));
+    }
+    done(&in_folder(&example, &["best.yaml", "-S", "dataset.image_size=64"]));
+    // Nothing is replaced, and nothing is left of what fails.
+    let said = in_folder(folder.path(), &["init", "--sample"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("`alpaca-sample` exists already"), "{}", said.err);
+    std::fs::write(folder.path().join("file"), "text").unwrap();
+    let said = in_folder(folder.path(), &["init", "--sample", "file/below"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("cannot create"), "{}", said.err);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    let said = in_folder(folder.path(), &["init", "photos", "--sample"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("cannot be used with"), "{}", said.err);
+}
+
 #[test]
 fn the_committed_list_of_commands_is_fresh() {
     let said = alpaca_run(&["manual"]);

@@ -181,7 +181,8 @@ pub(in crate::cli) enum Command {
     /// is asked, and no file is replaced.
     #[command(after_help = "Examples:\n  \
                       alpaca-run init photos\n  \
-                      alpaca-run init labels.csv --output first.yaml")]
+                      alpaca-run init labels.csv --output first.yaml\n  \
+                      alpaca-run init --sample")]
     Init(InitArguments),
     /// Run a pipeline (`alpaca-run PIPELINE` for short)
     #[command(after_help = "Examples:\n  \

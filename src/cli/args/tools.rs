@@ -114,6 +114,12 @@ pub(in crate::cli) struct InitArguments {
     /// Pipeline file to write [default: the name of the images, with `.yaml`]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) output: Option<PathBuf>,
+    /// Write an example into a new directory instead: drawn images, pipelines and a README
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "alpaca-sample", conflicts_with_all = ["images", "output"], value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) sample: Option<PathBuf>,
+    /// Seed of the drawn images
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "sample")]
+    pub(in crate::cli) seed: u64,
     #[command(flatten)]
     pub(in crate::cli) machine: MachineArguments,
 }

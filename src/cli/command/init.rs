@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::elsewhere::absolute;
-use super::on_threads;
+use super::{on_threads, sample};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::tally::Tally;
@@ -25,6 +25,9 @@ pub(in crate::cli) fn run(
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    if let Some(folder) = &arguments.sample {
+        return sample::run(folder, arguments.seed, settings, terminal);
+    }
     let images = &arguments.images;
     let file = arguments.output.clone().unwrap_or_else(|| file_for(&absolute(settings, images)));
     if file.exists() {

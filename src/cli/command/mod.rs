@@ -25,6 +25,7 @@ pub(super) mod runs;
 mod answers;
 mod members;
 mod runs_differ;
+mod sample;
 mod teachers;
 mod thresholds;
 pub(super) mod schema;
