@@ -116,6 +116,57 @@ fn commands_in_documents_have_options_that_there_are_and_files_that_there_are() 
     assert!(n > 30, "only {n} commands were found in the documents");
 }
 
+/// The name of a heading in a link, by the rule of GitHub and mdBook.
+fn slug(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+}
+
+/// The text of a document without its blocks of code.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
+#[test]
+fn links_lead_to_what_there_is_and_the_site_has_all_documents() {
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let all: BTreeMap<String, String> = documents().into_iter().collect();
+    let site = project().join("docs");
+    let summary = &all[&site.join("SUMMARY.md").display().to_string()];
+    let mut n = 0;
+    for (document, text) in &all {
+        let path = std::path::Path::new(document);
+        // For those who write documents.
+        let is_of_site = path.starts_with(&site) && !path.ends_with("docs/style.md");
+        if is_of_site && !path.ends_with("SUMMARY.md") {
+            let name = path.strip_prefix(&site).unwrap().display();
+            assert!(summary.contains(&format!("({name})")), "{name} is not in docs/SUMMARY.md");
+        }
+        for found in link.captures_iter(&prose(text)) {
+            let (to, heading) = found[1].split_once('#').unwrap_or((&found[1], ""));
+            if to.contains("://") {
+                continue;
+            }
+            n += 1;
+            let folder = path.parent().unwrap();
+            let target = if to.is_empty() { path.to_path_buf() } else { folder.join(to) };
+            let target = target.canonicalize();
+            let target = target.unwrap_or_else(|_| panic!("{document}: no {}", &found[1]));
+            assert!(
+                !is_of_site || target.starts_with(&site),
+                "{document}: {to} is not on the site"
+            );
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&target).unwrap();
+                let text = prose(&text);
+                let mut slugs = text.lines().filter(|line| line.starts_with('#')).map(slug);
+                assert!(slugs.any(|one| one == heading), "{document}: no {}", &found[1]);
+            }
+        }
+    }
+    assert!(n > 200, "only {n} links were found");
+}
+
 /// All but the peers, on a few small images.
 #[test]
 fn the_benchmark_against_the_peers_runs() {

@@ -79,6 +79,8 @@ mod teachers;
 mod temperatures;
 mod thresholds;
 mod training_from_scratch;
+#[cfg(unix)]
+mod tutorial;
 mod uneven_classes;
 mod usual_slips;
 mod watch;
