@@ -9,6 +9,7 @@ pub mod autodiff;
 mod backbone;
 pub mod class_activation;
 pub mod inference;
+mod layer_time;
 mod layers;
 pub mod native;
 pub mod optimizer;
@@ -21,8 +22,9 @@ use std::time::Duration;
 use alpaca_random::SeedStream;
 
 use self::backbone::BackboneExtractor;
+pub use self::layer_time::LayerTime;
 use self::native::NativeExtractor;
-pub use self::peak::peak;
+pub use self::peak::{bandwidth, peak};
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::model::cut::Cut;

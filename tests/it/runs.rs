@@ -1,7 +1,7 @@
 //! Whole runs on small pictures: what a run directory holds, and that it comes out the same again.
 
 use crate::support::pictures::Workshop;
-use crate::support::program::{Said, alpaca_run, files_below, spawn};
+use crate::support::program::{Said, alpaca_run, done, files_below, spawn};
 use crate::support::runs::{TWO_STAGES, assert_same_files, lasting, manifest, run};
 
 #[test]
@@ -315,4 +315,44 @@ fn each_part_of_a_pipeline_can_be_measured() {
     assert!(report["peak_multiply_adds_per_second"].as_f64().unwrap() > 1e6);
     let said = alpaca_run(&["bench", &pipeline, "--seconds", "0"]);
     assert!(said.out.contains("of peak") && said.out.contains("finetune"), "{}", said.out);
+}
+
+/// The layers are those that `layers` lists, their costs add up to that of the network, and their times to
+/// those of the parts.
+#[test]
+fn each_layer_of_a_pipeline_can_be_measured() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let pipeline = workshop.text("small.yaml");
+    let said = alpaca_run(&["bench", &pipeline, "--layers", "--seconds", "0", "--json"]);
+    done(&said);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let layers = report["layers"].as_array().unwrap();
+    let number = |layer: &serde_json::Value, key: &str| layer[key].as_f64().unwrap();
+    for stage in ["transfer", "finetune"] {
+        let of = |pass: &str| {
+            let of_pass =
+                move |layer: &&serde_json::Value| layer["stage"] == stage && layer["pass"] == *pass;
+            layers.iter().filter(of_pass).collect::<Vec<_>>()
+        };
+        let cost = |pass: &str| -> f64 {
+            of(pass).iter().map(|layer| number(layer, "multiply_adds_per_image")).sum()
+        };
+        assert_eq!(cost("backward"), 2.0 * cost("forward"));
+        let names: Vec<&str> = of("frozen").iter().map(|l| l["layer"].as_str().unwrap()).collect();
+        assert_eq!(names[0].split(' ').next(), Some("Conv1"), "{names:?}");
+        let trained = of("forward");
+        assert_eq!(trained.last().unwrap()["layer"], "(outside layers)");
+        let head = &trained[trained.len() - 2];
+        assert_eq!(head["layer"], "head");
+        assert!(number(head, "seconds_per_image") > 0.0);
+        assert_eq!(of("step").len(), 1, "the optimizer");
+    }
+    // The whole network is the same in both stages, wherever it is cut.
+    let whole = |stage: &str| -> f64 {
+        let forward = layers.iter().filter(|l| l["stage"] == *stage && l["pass"] != "backward");
+        forward.map(|layer| number(layer, "multiply_adds_per_image")).sum()
+    };
+    assert_eq!(whole("transfer"), whole("finetune"));
+    let said = alpaca_run(&["bench", &pipeline, "--layers", "--seconds", "0"]);
+    assert!(said.out.contains("of roofline") && said.out.contains("head"), "{}", said.out);
 }

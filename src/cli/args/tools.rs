@@ -262,6 +262,9 @@ pub(in crate::cli) struct BenchArguments {
     /// Number of threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(in crate::cli) threads: Option<usize>,
+    /// Measure each layer: its time, and its share of the peak of the processor and of memory
+    #[arg(long)]
+    pub(in crate::cli) layers: bool,
     /// Print the measurements as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Fetching, on_threads, prepare};
+use super::{Fetching, bench_layers, on_threads, prepare};
 use crate::base::text;
 use crate::cli::args::BenchArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::look::bench::{self, BenchReport};
+use crate::exec::look::layer_times;
 
 /// Measures how fast each part of a pipeline runs.
 pub(in crate::cli) fn run(
@@ -19,6 +20,17 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     let (loaded, prepared) = prepare(&arguments.pipeline, settings, Fetching::Never)?;
     let least = Duration::from_secs_f64(arguments.seconds);
+    if arguments.layers {
+        let measure = || layer_times::layer_times(&loaded.spec, prepared, settings.threads, least);
+        let report = on_threads(settings, measure)??;
+        let text = if arguments.json {
+            bench_layers::json(&report)
+        } else {
+            bench_layers::render(&report)
+        };
+        terminal.result(&text).map_err(Failure::usage)?;
+        return Ok(Exit::Done);
+    }
     let report =
         on_threads(settings, || bench::bench(&loaded.spec, prepared, settings.threads, least))??;
     let text = if arguments.json { json(&report) } else { render(&report) };

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(super) mod bench;
+mod bench_layers;
 mod budget;
 pub(super) mod cache;
 pub(super) mod check;

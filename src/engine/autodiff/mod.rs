@@ -11,6 +11,8 @@ mod operations;
 mod ordinary;
 mod parameters;
 mod statistics;
+mod timed;
 mod trainer;
 
+pub use timed::LayerClocks;
 pub use trainer::{AutodiffTrainer, Layers, TrainerOptions};

@@ -11,7 +11,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::custom::{self, Input, SharedOperation};
 use super::parameters::{Leaves, frozen_norm};
 use super::statistics::{BatchStatistics, trained_norm};
+use super::timed::{Clock, LayerClocks, Timed};
 use crate::base::tensor::Tensor as HostTensor;
+use crate::engine::layer_time::LayerTime;
 use crate::engine::layers::{
     AveragePooling, Convolution, Curve, DepthwiseConvolution, InvertedResidual, MaxPooling,
     Normalisation, Pointwise, Scaling, Sum,
@@ -38,6 +40,7 @@ struct Step {
     input: Value,
     /// The index of its output value: that of its last unit.
     output: Value,
+    layer: LayerTime,
 }
 
 enum StepKind {
@@ -50,7 +53,9 @@ enum StepKind {
     Normalised {
         convolution: SharedOperation,
         names: Names,
-        normalisation: Arc<Normalisation>,
+        normalisation: SharedOperation,
+        /// Where the normalization leaves what it found.
+        statistics: Arc<Normalisation>,
         norm: Norm,
         shortcut: Option<Value>,
     },
@@ -100,7 +105,8 @@ impl NativeNetwork {
                     units => build.step(units),
                 };
                 let curve = build.curve(&units[group.end - 1]);
-                steps.push(Step { kind, curve, input, output });
+                let layer = LayerTime::of(&units[group]);
+                steps.push(Step { kind, curve, input, output, layer });
             }
         }
         Self { steps }
@@ -116,14 +122,14 @@ impl NativeNetwork {
         randomness: Option<&StepRandomness>,
         device: &Device,
     ) -> (Tensor<2>, BatchStatistics) {
-        let mut statistics = BatchStatistics::new();
+        let mut found = BatchStatistics::new();
         let mut values: BTreeMap<Value, Tensor<4>> = boundary
             .iter()
             .zip(features.values)
             .map(|(value, tensor)| (*value, to_device(tensor, device)))
             .collect();
         let mut last = None;
-        for Step { kind, curve, input, output } in &self.steps {
+        for Step { kind, curve, input, output, .. } in &self.steps {
             let x = values[input].clone();
             let y = match kind {
                 StepKind::Layer { operation, convolutions, shortcut } => {
@@ -134,15 +140,21 @@ impl NativeNetwork {
                     inputs.extend(shortcut.map(|value| Input::Map(values[&value].clone())));
                     custom::layer(Arc::clone(operation), x, inputs)
                 }
-                StepKind::Normalised { convolution, names, normalisation, norm, shortcut } => {
+                StepKind::Normalised {
+                    convolution,
+                    names,
+                    normalisation,
+                    statistics,
+                    norm,
+                    shortcut,
+                } => {
                     let inputs = names.inputs(leaves, device).into();
                     let x = custom::layer(Arc::clone(convolution), x, inputs);
                     let vector = |role| Input::Vector(leaves.vector(&norm.parameter(role)));
                     let mut inputs = vec![vector(Role::Gamma), vector(Role::Beta)];
                     inputs.extend(shortcut.map(|value| Input::Map(values[&value].clone())));
-                    let operation: SharedOperation = Arc::<Normalisation>::clone(normalisation);
-                    let y = custom::layer(operation, x, inputs);
-                    statistics.insert(norm.layer.clone(), normalisation.statistics());
+                    let y = custom::layer(Arc::clone(normalisation), x, inputs);
+                    found.insert(norm.layer.clone(), statistics.statistics());
                     y
                 }
                 StepKind::Dropout { rate } => dropout(x, *rate, randomness),
@@ -156,7 +168,27 @@ impl NativeNetwork {
         }
         let logits = last.expect("the head is always trainable");
         let [n, _, _, n_outputs] = logits.dims();
-        (logits.reshape([n, n_outputs]), statistics)
+        (logits.reshape([n, n_outputs]), found)
+    }
+
+    /// Measures the time of each layer from now on.
+    pub(super) fn watch(&mut self) -> LayerClocks {
+        let mut clocks = vec![];
+        for Step { kind, curve, layer, .. } in &mut self.steps {
+            let clock = Arc::new(Clock::default());
+            let operations: Vec<&mut SharedOperation> = match kind {
+                StepKind::Layer { operation, .. } => vec![operation],
+                StepKind::Normalised { convolution, normalisation, .. } => {
+                    vec![convolution, normalisation]
+                }
+                StepKind::Dropout { .. } => continue,
+            };
+            for operation in operations.into_iter().chain(curve) {
+                *operation = Timed::wrap(operation, &clock);
+            }
+            clocks.push((layer.clone(), clock));
+        }
+        LayerClocks(clocks)
     }
 }
 
@@ -278,8 +310,9 @@ impl Build {
             statistics: Mutex::default(),
         };
         let convolution = self.single(unit, &bare);
-        let normalisation = Arc::new(normalisation);
-        StepKind::Normalised { convolution, names, normalisation, norm, shortcut }
+        let statistics = Arc::new(normalisation);
+        let normalisation: SharedOperation = Arc::<Normalisation>::clone(&statistics);
+        StepKind::Normalised { convolution, names, normalisation, statistics, norm, shortcut }
     }
 
     fn single(&self, unit: &Unit, convolution: &ConvolutionUnit) -> SharedOperation {

@@ -11,6 +11,7 @@ use super::native::NativeNetwork;
 use super::ordinary::{self, LearningPart};
 use super::parameters::{Leaves, Parameters};
 use super::statistics::{BatchStatistics, RunningMeans, trained_norm};
+use super::timed::LayerClocks;
 use crate::base::peers::{Alone, SharedPeers};
 use crate::base::tensor::Tensor as HostTensor;
 use crate::engine::optimizer::Optimizer;
@@ -212,6 +213,17 @@ impl AutodiffTrainer {
                 spec,
                 parameters: Parameters::new(network, units, weights, trained),
             }),
+        }
+    }
+
+    /// Measures the time of each layer in all steps from now on. `None` if the layers are not those of
+    /// this crate.
+    pub fn watch(&mut self) -> Option<LayerClocks> {
+        match &mut self.definition {
+            Definition::Native { asked, learning } => {
+                Some(learning.as_mut().unwrap_or(asked).watch())
+            }
+            Definition::Ordinary { .. } => None,
         }
     }
 

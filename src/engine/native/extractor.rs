@@ -1,5 +1,8 @@
 //! The frozen part of a network, run on batches.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
 use alpaca_kernels::{Filling, Out, with_scratch};
 use rayon::prelude::*;
 
@@ -7,7 +10,7 @@ use super::plan::{Place, Plan, Step};
 use super::step::Group;
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
-use crate::engine::{EngineError, FeatureExtractor, Features};
+use crate::engine::{EngineError, FeatureExtractor, Features, LayerTime};
 use crate::model::cut::Cut;
 use crate::model::network::Network;
 use crate::model::weights::Weights;
@@ -29,11 +32,31 @@ impl NativeExtractor {
         Ok(Self { plan: Plan::new(network, cut, weights)? })
     }
 
-    /// Runs a group of images; `rooms` receives the features.
-    fn run(&self, n: usize, images: &[f32], mut rooms: Vec<Out<'_>>) {
+    /// The time of each layer for a batch, added up over all threads.
+    pub fn layer_times(&self, batch: &Batch) -> Vec<LayerTime> {
+        let layers = self.plan.steps.iter().map(|step| step.layer.clone());
+        let layers = Mutex::new(layers.collect::<Vec<_>>());
+        self.run_groups(batch, |n, images, rooms| {
+            let mut times = Vec::with_capacity(self.plan.steps.len());
+            let mut last = Instant::now();
+            self.run(n, images, rooms, || {
+                times.push(last.elapsed());
+                last = Instant::now();
+            });
+            let mut layers = layers.lock().unwrap_or_else(PoisonError::into_inner);
+            for (layer, time) in layers.iter_mut().zip(times) {
+                layer.forward += time;
+            }
+        });
+        layers.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a group of images; `rooms` receives the features. Calls `done` after each step.
+    fn run(&self, n: usize, images: &[f32], mut rooms: Vec<Out<'_>>, mut done: impl FnMut()) {
         with_scratch([self.plan.memory * n], |[memory]| {
             for step in &self.plan.steps {
                 self.run_step(step, n, images, memory, &mut rooms);
+                done();
             }
             for ((place, _), room) in self.plan.boundary.iter().zip(rooms) {
                 match *place {
@@ -98,6 +121,18 @@ impl<'a> Read<'a> {
 
 impl FeatureExtractor for NativeExtractor {
     fn extract(&self, batch: &Batch) -> Result<Features, EngineError> {
+        Ok(self.run_groups(batch, |n, images, rooms| self.run(n, images, rooms, || {})))
+    }
+}
+
+impl NativeExtractor {
+    /// Runs all images of a batch, in groups: calls `run` with the number of images of a group, their
+    /// values, and the places for their features.
+    fn run_groups(
+        &self,
+        batch: &Batch,
+        run: impl Fn(usize, &[f32], Vec<Out<'_>>) + Sync,
+    ) -> Features {
         let n = batch.samples.len();
         let image_len = batch.images.values().len() / n.max(1);
         // Results do not depend on how images are grouped.
@@ -118,12 +153,12 @@ impl FeatureExtractor for NativeExtractor {
             .par_iter()
             .zip(images)
             .zip(rooms_of_groups)
-            .for_each(|((&n, images), rooms)| self.run(n, images, rooms));
+            .for_each(|((&n, images), rooms)| run(n, images, rooms));
         let shapes = self.plan.boundary.iter().map(|(_, shape)| shape);
         let values = fillings
             .into_iter()
             .zip(shapes)
             .map(|(filling, shape)| Tensor::new(&[&[n], &shape[..]].concat(), filling.finish()));
-        Ok(Features { values: values.collect() })
+        Features { values: values.collect() }
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use alpaca_kernels::{Activation, Depthwise, Kernels, Packed};
 
 use super::step::{Block, BlockFirst, StepKind};
+use crate::engine::LayerTime;
 use crate::engine::layers::{PackedFilters, Unfold};
 use crate::model::cut::Cut;
 use crate::model::fold::{self, Folded};
@@ -35,6 +36,7 @@ pub(super) struct Step {
     pub(super) output: Place,
     /// The number of values in the input and the output of one image.
     pub(super) lengths: (usize, usize),
+    pub(super) layer: LayerTime,
 }
 
 /// The frozen part, ready to run.
@@ -68,6 +70,7 @@ impl Plan {
                 shortcut: last.kind.second().filter(|_| group.len() == 1).map(|v| places.of(v)),
                 output,
                 lengths: (len(&first.input_shape), len(&last.output_shape)),
+                layer: LayerTime::of(&units[group.clone()]),
             });
             places.release(group.end);
         }

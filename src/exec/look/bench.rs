@@ -91,21 +91,12 @@ pub fn bench(
     n_threads: usize,
     least: Duration,
 ) -> Result<BenchReport, RunError> {
-    let Prepared { mut listing, network, base_weights, layers, .. } = prepared;
-    thin_out(&mut listing.candidates);
-    let room = PixelRoom { memory: u64::MAX, disk: 0, root: None };
-    let pixels = Arc::new(Pixels::new(spec.dataset.pixels(), room));
-    let dataset = Arc::new(examine::examine(
-        listing,
-        spec.dataset.on_bad_image,
-        &pixels,
-        &KnownImages::none(),
-        &Tally::default(),
-        &Cancel::new(),
-    )?);
+    let layers = prepared.layers;
+    let begun = Begun::new(spec, prepared, n_threads)?;
+    let Begun { dataset, pixels, loader, network, weights, readout } = &begun;
     let n = dataset.samples.len();
     let decoding = repeated(least, || {
-        decode_all(&dataset, &pixels);
+        decode_all(dataset, pixels);
         Ok(())
     })?;
     let making = match spec.dataset.source {
@@ -113,25 +104,15 @@ pub fn bench(
         _ => "decode and resize",
     };
     let mut phases = vec![Phase::new(None, making, n, decoding, None)];
-    let loader = Loader::new(
-        Arc::clone(&dataset),
-        Arc::clone(&pixels),
-        &spec.dataset,
-        network.preprocessing,
-        n_threads,
-    );
-    phases.extend(augmentation(spec, &loader, n, least)?);
-    let weights = initial_weights(spec, &network, base_weights.as_ref());
-    let targets = (0..n).map(|position| dataset.target(position));
-    let readout = Readout::of(spec.dataset.target, targets);
+    phases.extend(augmentation(spec, loader, n, least)?);
     for stage in &spec.stages {
         let options = match stage.train() {
             Some(train) => TrainerOptions::of(train, layers),
             None => TrainerOptions::asking(layers),
         };
-        let (dataset, network, weights) = (&*dataset, &network, &weights);
+        let readout = *readout;
         let bench = StageBench { stage, dataset, readout, network, weights };
-        phases.extend(bench.run(&options, &loader, least)?);
+        phases.extend(bench.run(&options, loader, least)?);
     }
     let kernels = Kernels::best();
     Ok(BenchReport {
@@ -141,6 +122,54 @@ pub fn bench(
         peak: engine::peak(kernels, n_threads),
         phases,
     })
+}
+
+/// What all measurements begin with.
+pub(super) struct Begun {
+    pub(super) dataset: Arc<Dataset>,
+    pixels: Arc<Pixels>,
+    pub(super) loader: Loader,
+    pub(super) network: Network,
+    pub(super) weights: Weights,
+    pub(super) readout: Readout,
+}
+
+impl Begun {
+    /// Reads some images of the dataset.
+    pub(super) fn new(
+        spec: &PipelineSpec,
+        prepared: Prepared,
+        n_threads: usize,
+    ) -> Result<Self, RunError> {
+        let Prepared { mut listing, network, base_weights, .. } = prepared;
+        thin_out(&mut listing.candidates);
+        let room = PixelRoom { memory: u64::MAX, disk: 0, root: None };
+        let pixels = Arc::new(Pixels::new(spec.dataset.pixels(), room));
+        let dataset = Arc::new(examine::examine(
+            listing,
+            spec.dataset.on_bad_image,
+            &pixels,
+            &KnownImages::none(),
+            &Tally::default(),
+            &Cancel::new(),
+        )?);
+        let loader = Loader::new(
+            Arc::clone(&dataset),
+            Arc::clone(&pixels),
+            &spec.dataset,
+            network.preprocessing,
+            n_threads,
+        );
+        let weights = initial_weights(spec, &network, base_weights.as_ref());
+        let targets = (0..dataset.samples.len()).map(|position| dataset.target(position));
+        let readout = Readout::of(spec.dataset.target, targets);
+        Ok(Self { dataset, pixels, loader, network, weights, readout })
+    }
+
+    /// The number of images of a batch.
+    pub(super) fn n_images(&self) -> usize {
+        self.loader.batch_size().min(self.loader.n_samples())
+    }
 }
 
 /// Keeps images from the whole dataset, so that all classes occur.

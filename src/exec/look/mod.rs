@@ -3,6 +3,7 @@
 
 pub mod augmented;
 pub mod bench;
+pub mod layer_times;
 pub mod layers;
 pub mod models;
 pub mod survey;
