@@ -57,6 +57,8 @@ pub fn shell_word(word: &str) -> String {
 pub fn shell_path(path: &Path) -> String {
     let text = names::text_of_path(path);
     let is_bytes = names::path_of(&text).as_os_str() != text.as_str();
+    // Not an option.
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
     if is_bytes { format!("$'{}'", text.replace('\'', "\\'")) } else { shell_word(&text) }
 }
 
@@ -96,6 +98,15 @@ pub fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// Names in backticks, joined as in a sentence: `` `a`, `b` and `c` ``.
 pub fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     join(names.into_iter().map(|name| format!("`{name}`")), "and")
+}
+
+/// The first names in backticks, and how many more there are.
+pub fn some_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const MOST: usize = 10;
+    let names: Vec<&str> = names.into_iter().collect();
+    let named = names.iter().take(MOST).map(|name| format!("`{name}`"));
+    let rest = names.len().saturating_sub(MOST);
+    join(named.chain((rest > 0).then(|| format!("{} more", thousands(rest)))), "and")
 }
 
 /// Words joined as in a sentence.

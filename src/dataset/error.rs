@@ -47,13 +47,13 @@ pub enum DatasetError {
         pairs: Vec<(String, String)>,
     },
     /// Classes without images.
-    #[error("{} without images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(String::as_str)))]
+    #[error("{} without images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::some_of(classes.iter().map(String::as_str)))]
     EmptyClass {
         /// Names of the classes.
         classes: Vec<String>,
     },
     /// Classes without a readable image.
-    #[error("{} without readable images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::any_of(classes.iter().map(|class| class.name.as_str())))]
+    #[error("{} without readable images: {}", if classes.len() == 1 { "a class" } else { "classes" }, text::some_of(classes.iter().map(|class| class.name.as_str())))]
     Unreadable {
         /// Contents of the directory of each class.
         classes: Vec<Contents>,

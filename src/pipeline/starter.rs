@@ -34,8 +34,32 @@ pub struct Images {
     pub split_by: Option<String>,
     /// A file that is not a readable image, and the number of such files.
     pub bad: Option<(String, usize)>,
-    /// Number of images that are copies of others.
+    /// Number of images that are copies of others of the same class.
     pub n_copies: usize,
+    /// Number of images with copies in other classes.
+    pub n_conflicts: usize,
+}
+
+impl Images {
+    /// Whether labels are numbers to predict. A table does not say so; but no number of classes could be
+    /// learned of which some have a single image.
+    fn are_numbers(&self) -> bool {
+        let mut names = self.classes.iter().map(|(name, _)| name);
+        self.key == "table"
+            && self.classes.len() > NAMED
+            && self.classes.iter().any(|(_, n)| *n < 2)
+            && names.all(|name| name.parse::<f64>().is_ok())
+    }
+
+    /// What they are, in words.
+    pub fn what(&self) -> String {
+        let n = text::count(self.n, "image");
+        if self.are_numbers() {
+            format!("{n} with a number each")
+        } else {
+            format!("{n} of {}", text::count(self.classes.len(), "class"))
+        }
+    }
 }
 
 /// The part of a pipeline that says where the images are, for a look at them.
@@ -51,12 +75,17 @@ pub fn draft(key: &str, path: &str) -> String {
 /// The text of a pipeline. `file` is what to call it.
 pub fn pipeline(file: &str, images: &Images) -> String {
     let mut text = String::new();
-    let Images { key, path, n, classes, .. } = images;
+    let Images { key, path, classes, .. } = images;
     let (run, file) = (file.strip_suffix(".yaml").unwrap_or(file), text::shell_word(file));
     let run = text::shell_word(&format!("runs/{}", run.rsplit('/').next().unwrap_or(run)));
+    let what = if images.are_numbers() {
+        format!("A model for {}", images.what())
+    } else {
+        format!("A classifier for {}: {}", images.what(), listed(classes))
+    };
     let _ = write!(
         text,
-        "# A classifier for {} of {}: {}.\n\
+        "# {what}.\n\
          #\n\
          #   alpaca-run check {file}  # reports all problems\n\
          #   alpaca-run {file}        # trains; the result is in {run}\n\
@@ -67,9 +96,6 @@ pub fn pipeline(file: &str, images: &Images) -> String {
          \n\
          dataset:\n  \
            {key}: {}\n",
-        text::count(*n, "image"),
-        text::count(classes.len(), "class"),
-        listed(classes),
         quoted(path),
     );
     labels(&mut text, images);
@@ -77,16 +103,26 @@ pub fn pipeline(file: &str, images: &Images) -> String {
     split(&mut text, images);
     if let Some((first, n_bad)) = &images.bad {
         let first = names::visible(first);
-        let files = text::count(*n_bad, "file");
-        let _ = writeln!(text, "  # {files} cannot be read as images, such as {first}.");
+        let _ = match n_bad {
+            1 => writeln!(text, "  # One file is not a readable image: {first}."),
+            n => writeln!(
+                text,
+                "  # {} files are not readable images, such as {first}.",
+                text::thousands(*n)
+            ),
+        };
         text.push_str("  on_bad_image: skip\n");
     }
-    if images.n_copies > 0 {
-        let n = text::count(images.n_copies, "image");
-        let _ = writeln!(text, "  # {n} are copies of others. One of each is kept.");
-        text.push_str("  duplicates: drop\n");
-    }
-    text.push_str(
+    copies(&mut text, images);
+    stages(&mut text, images);
+    text
+}
+
+/// The network and its stages.
+fn stages(text: &mut String, images: &Images) {
+    let head = if images.are_numbers() { "ridge" } else { "logistic" };
+    let _ = write!(
+        text,
         "\n\
          # The weights were trained on ImageNet, and are part of the program.\n\
          model:\n  \
@@ -97,7 +133,7 @@ pub fn pipeline(file: &str, images: &Images) -> String {
            # The base model is frozen, and the best head for its features is computed. There are no\n  \
            # epochs and no learning rate to choose.\n  \
            head:\n    \
-             fit: { logistic: { l2: auto } }\n\
+             fit: {{ {head}: {{ l2: auto }} }}\n\
          \n  \
            # Fine-tuning changes the last blocks of the base model, too. It takes most of the time, and\n  \
            # helps most with many images, or with images unlike photographs.\n  \
@@ -105,11 +141,31 @@ pub fn pipeline(file: &str, images: &Images) -> String {
            #   train:\n  \
            #     from: head\n  \
            #     unfreeze_last: 3\n  \
-           #     augmentation: [{ random_flip: horizontal }]\n  \
+           #     augmentation: [{{ random_flip: horizontal }}]\n  \
            #     epochs: 5\n  \
-           #     optimizer: { adam: { learning_rate: 0.00001 } }\n",
+           #     optimizer: {{ adam: {{ learning_rate: 0.00001 }} }}\n"
     );
-    text
+}
+
+/// What becomes of copies.
+fn copies(text: &mut String, images: &Images) {
+    let are = |n| if n == 1 { "is" } else { "are" };
+    if images.n_conflicts > 0 {
+        let n = text::count(images.n_conflicts, "image");
+        let _ = writeln!(
+            text,
+            "  # {n} {} in more than one class, and left out. `alpaca-run data` lists them: keep the right one.",
+            are(images.n_conflicts)
+        );
+    }
+    if images.n_copies > 0 {
+        let n = text::count(images.n_copies, "image");
+        let what = if images.n_copies == 1 { "a copy of another" } else { "copies of others" };
+        let _ = writeln!(text, "  # {n} {} {what}. One of each is kept.", are(images.n_copies));
+    }
+    if images.n_copies + images.n_conflicts > 0 {
+        text.push_str("  duplicates: drop\n");
+    }
 }
 
 /// What labels of a table may mean other than one class an image.
@@ -118,7 +174,13 @@ fn labels(text: &mut String, images: &Images) {
     if images.key != "table" {
         return;
     }
-    if images.classes.len() > NAMED && names.clone().all(|name| name.parse::<f64>().is_ok()) {
+    if images.are_numbers() {
+        text.push_str(
+            "  # Most numbers occur once, so the model predicts a number, not one of some classes.\n  \
+               target: number\n",
+        );
+    } else if images.classes.len() > NAMED && names.clone().all(|name| name.parse::<f64>().is_ok())
+    {
         text.push_str(
             "  # Each number is a class. To predict a number instead, write `target: number` here and\n  \
                # `fit: { ridge: { l2: auto } }` below (docs/numbers.md).\n",
@@ -157,12 +219,15 @@ fn size(text: &mut String, images: &Images) {
 fn split(text: &mut String, images: &Images) {
     if let Some(by) = &images.split_by {
         let by = names::visible(by);
-        let _ = writeln!(text, "  # Training and validation images are given by {by}.");
+        let _ = writeln!(text, "  # The split is given by {by}.");
     } else {
         text.push_str(
             "  # A fifth of each class is not trained on, and shows how good the model is.\n  \
                split: { validation: 0.2, by: stratified }\n",
         );
+    }
+    if images.are_numbers() {
+        return;
     }
     let counts = || images.classes.iter().map(|(_, n)| *n);
     let (Some(fewest), Some(most)) = (counts().min(), counts().max()) else { return };

@@ -92,10 +92,11 @@ fn tables_archives_and_shards_have_pipelines_too() {
 fn labels_that_may_be_numbers_or_several_are_said() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     let folder = workshop.path("");
-    for i in 0..12u32 {
+    for i in 0..18u32 {
         picture(i as usize % 2, i).save(workshop.path(&format!("{i}.png"))).unwrap();
     }
-    let numbers: Vec<String> = (0..12).map(|i| format!("{i}.png,{i}.5\n")).collect();
+    // Each number twice: it may be a class.
+    let numbers: Vec<String> = (0..18).map(|i| format!("{i}.png,{}.5\n", i % 9)).collect();
     let several = (0..12).map(|i| format!("{i}.png,{}\n", ["disc", "disc;ring"][i % 2]));
     for (name, rows, key, [from, to]) in [
         ("numbers", numbers, "target: number", ["logistic", "ridge"]),
@@ -112,6 +113,85 @@ fn labels_that_may_be_numbers_or_several_are_said() {
         std::fs::write(workshop.path(&file), text).unwrap();
         done(&in_folder(&folder, &["check", &file]));
     }
+}
+
+/// Numbers that occur once cannot be classes.
+#[test]
+fn a_table_of_measurements_gets_a_pipeline_for_numbers() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let folder = workshop.path("");
+    let mut table = "path,label\n".to_owned();
+    for i in 0..24u32 {
+        picture(i as usize % 2, i).save(workshop.path(&format!("{i}.png"))).unwrap();
+        table.extend([&format!("{i}.png,{}.25", i % 20), "\n"]);
+    }
+    std::fs::write(workshop.path("weights.csv"), table).unwrap();
+    let said = in_folder(&folder, &["init", "weights.csv"]);
+    done(&said);
+    assert!(said.out.contains("24 images with a number each"), "{}", said.out);
+    let text = std::fs::read_to_string(workshop.path("weights.yaml")).unwrap();
+    assert!(text.contains("target: number") && text.contains("ridge"), "{text}");
+    done(&in_folder(&folder, &["weights.yaml", "-S", "dataset.image_size=32"]));
+}
+
+/// What a run would refuse, `init` refuses, and it says what becomes of copies.
+#[test]
+fn a_pipeline_is_only_written_if_a_run_accepts_the_images() {
+    let workshop = Workshop::new(ONE_STAGE, 2);
+    let folder = workshop.path("");
+    let save = |path: &str, class: u32, i: u32| {
+        let file = workshop.path(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        picture(class as usize, i).save(file).unwrap();
+    };
+    // One image a class; the same images for training and for validation.
+    for class in [0, 1] {
+        save(&format!("lonely/{class}/a.png"), class, 1);
+        for i in 0..4 {
+            for set in ["train", "val"] {
+                save(&format!("leak/{set}/{class}/{i}.png"), class, i);
+            }
+            save(&format!("conflict/{class}/{i}.png"), class, i);
+        }
+        // The same image in both classes.
+        save(&format!("conflict/{class}/both.png"), 0, 7);
+    }
+    for images in ["lonely", "leak"] {
+        let said = in_folder(&folder, &["init", images]);
+        assert!(matches!(said.code, Some(1 | 2)), "{images}: {} {}", said.out, said.err);
+        assert!(!workshop.path(&format!("{images}.yaml")).exists(), "{}", said.err);
+    }
+    done(&in_folder(&folder, &["init", "conflict"]));
+    let text = std::fs::read_to_string(workshop.path("conflict.yaml")).unwrap();
+    assert!(text.contains("2 images are in more than one class, and left out"), "{text}");
+    assert!(!text.contains("copies of others"), "{text}");
+    done(&in_folder(&folder, &["conflict.yaml", "-S", "dataset.image_size=32"]));
+    // Runs are not written between the classes.
+    let said = in_folder(&workshop.path("conflict"), &["init"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("cd .. && alpaca-run init conflict"), "{}", said.err);
+    let said = in_folder(&folder, &["init", "conflict.yaml"]);
+    assert!(said.err.contains("is a pipeline, not images"), "{}", said.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_example_that_is_interrupted_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = command(&["init", "--sample"]).current_dir(folder.path()).spawn().unwrap();
+    let is_drawing = || {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        files.flatten().any(|file| file.path().join("images").is_dir())
+    };
+    while !is_drawing() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let id = started.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let said = Said::of(started);
+    assert_eq!(said.code, Some(130), "{}", said.err);
+    assert!(said.err.contains("nothing was written"), "{}", said.err);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -205,6 +285,24 @@ fn shells_read_the_completions_and_man_the_pages() {
             assert!(read.status.success(), "{shell}: {}", String::from_utf8_lossy(&read.stderr));
         }
     }
+    // Options of commands below, whose names have dashes, too.
+    for (words, wanted) in [
+        ("alpaca-run pre", "predict"),
+        ("alpaca-run init --sa", "--sample"),
+        ("alpaca-run lr-find --sta", "--stage"),
+        ("alpaca-run shard predict --sha", "--shards"),
+    ] {
+        let script = format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             $(complete -p alpaca-run | sed 's/.* -F \\([^ ]*\\) .*/\\1/') alpaca-run \
+             ${{COMP_WORDS[-1]}} ${{COMP_WORDS[-2]}}; echo \"${{COMPREPLY[@]}}\"",
+            folder.path().join("bash").display()
+        );
+        if let Ok(said) = Command::new("bash").args(["-c", &script]).output() {
+            let found = String::from_utf8_lossy(&said.stdout);
+            assert!(found.split_whitespace().any(|word| word == wanted), "{words}: {found}");
+        }
+    }
     let said = alpaca_run(&["completions", "tcsh"]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("bash, elvish, fish"), "{}", said.err);
@@ -212,4 +310,10 @@ fn shells_read_the_completions_and_man_the_pages() {
     done(&alpaca_run(&["manual", "--pages", pages.to_str().unwrap()]));
     let page = std::fs::read_to_string(pages.join("alpaca-run-shard-predict.1")).unwrap();
     assert!(page.contains(".SH OPTIONS") && page.contains("Predict all images"), "{page}");
+    assert!(page.contains("alpaca\\-run shard predict [OPTIONS]"), "{page}");
+    let page = std::fs::read_to_string(pages.join("alpaca-run.1")).unwrap();
+    for (at, _) in page.match_indices("alpaca\\-run\\-") {
+        let name = page[at..].split(['(', ' ', '\n']).next().unwrap().replace('\\', "");
+        assert!(pages.join(format!("{name}.1")).is_file(), "no page {name}");
+    }
 }

@@ -254,10 +254,14 @@ fn balance(found: &Survey) -> String {
         return String::new();
     };
     let share = 100.0 * largest.n_images as f64 / found.n_images as f64;
+    let sizes = match found.imbalance {
+        1.0 => "all classes have the same number of images".to_owned(),
+        n if n < 1.05 => "all classes have nearly the same number of images".to_owned(),
+        n => format!("the largest class has {n:.1} times as many images as the smallest"),
+    };
     let mut text = format!(
-        "balance: the largest class has {:.1} times as many images as the smallest; always \
-         predicting `{}` is correct for {share:.1} %\n",
-        found.imbalance, largest.name
+        "balance: {sizes}; always predicting `{}` is correct for {share:.1} %\n",
+        largest.name
     );
     if found.imbalance >= UNEVEN {
         text.push_str(

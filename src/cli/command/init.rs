@@ -29,33 +29,42 @@ pub(in crate::cli) fn run(
         return sample::run(folder, arguments.seed, settings, terminal);
     }
     let images = &arguments.images;
+    let (key, named) = source(images)?;
     let file = arguments.output.clone().unwrap_or_else(|| file_for(&absolute(settings, images)));
     if file.exists() {
         return Err(exists(&file));
     }
-    let (key, named) = source(images)?;
+    if key == "directory" {
+        check_place(&absolute(settings, images), settings)?;
+    }
     let folder = absolute(settings, load::folder_of(&file));
     let named = absolute(settings, &named);
     // The directory of the pipeline may not exist yet.
-    let draft = read(&starter::draft(key, &names::text_of_path(&named)), &file, settings)?;
-    let path = fs::relative_to(&named, &folder).unwrap_or(named);
-    let path = names::text_of_path(&path);
-    let path = if cfg!(windows) { path.replace('\\', "/") } else { path };
-    let path = if path.is_empty() { ".".to_owned() } else { path };
-    let found = look(&draft, settings, terminal)?;
+    let path = names::text_of_path(&named);
+    let draft = read(&starter::draft(key, &path), &file, settings)?;
+    let found = look(&draft, settings, terminal).map_err(|failure| with_hints(failure, key))?;
     let shown = names::text_of_path(&file);
     let images = images_of(key, path, &found);
+    let trial = starter::pipeline(&shown, &images);
+    try_split(&read(&trial, &file, settings)?, settings, terminal)?;
+    let images = Images { path: path_from(&folder, named), ..images };
     let text = starter::pipeline(&shown, &images);
     read(&text, &file, settings)?;
     fs::create_dir_all(&folder).map_err(Failure::usage)?;
     write_new(&file, &text)?;
-    let word = text::shell_path(&file);
-    let (n, classes) = (text::count(found.n_images, "image"), found.classes.len());
-    let classes = text::count(classes, "class");
+    let (what, word) = (images.what(), text::shell_path(&file));
     terminal
-        .result(&format!("{shown}: a pipeline for {n} of {classes}\n\nnext: alpaca-run {word}\n"))
+        .result(&format!("{shown}: a pipeline for {what}\n\nnext: alpaca-run {word}\n"))
         .map_err(Failure::usage)?;
     Ok(Exit::Done)
+}
+
+/// The images as a pipeline in a directory names them.
+fn path_from(folder: &Path, images: PathBuf) -> String {
+    let path = fs::relative_to(&images, folder).unwrap_or(images);
+    let path = names::text_of_path(&path);
+    let path = if cfg!(windows) { path.replace('\\', "/") } else { path };
+    if path.is_empty() { ".".to_owned() } else { path }
 }
 
 /// The key of a dataset that images are named by, and the path or pattern.
@@ -79,8 +88,62 @@ fn source(images: &Path) -> Result<(&'static str, PathBuf), Failure> {
     let ending = images.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     Ok(match ending.as_deref() {
         Some("csv" | "tsv" | "jsonl" | "json" | "parquet") => ("table", images.to_path_buf()),
+        Some("yaml" | "yml") => {
+            let error = anyhow::anyhow!("`{shown}` is a pipeline, not images");
+            let hint = "pass images; `--output` names the pipeline to write";
+            return Err(Failure::usage_with(error, vec![hint.to_owned()]));
+        }
         _ => ("archive", images.to_path_buf()),
     })
+}
+
+/// Checks that runs are not written between the classes: each directory there is a class.
+fn check_place(images: &Path, settings: &Settings) -> Result<(), Failure> {
+    let [images, here] = [images, &settings.current_dir]
+        .map(|path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
+    if !here.starts_with(&images) {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("the images are in the current directory, where runs are written");
+    let above = images.parent().zip(images.file_name());
+    let hint = above.map(|(above, name)| {
+        let above = fs::relative_to(above, &here).unwrap_or_else(|| above.to_path_buf());
+        let [above, name] = [text::shell_path(&above), text::shell_path(Path::new(name))];
+        format!("start it outside of them: `cd {above} && alpaca-run init {name}`")
+    });
+    Err(Failure::usage_with(error, hint.into_iter().collect()))
+}
+
+/// A failure with hints that can be followed before there is a pipeline.
+fn with_hints(failure: Failure, key: &str) -> Failure {
+    let of_directory = [
+        "pass a directory with one subdirectory of images for each class, a table (CSV, JSON or \
+         Parquet), an archive, or a directory of shards",
+        "`alpaca-run init --sample` writes an example with images",
+    ];
+    let of_table = ["name the columns `path` and `label`, or write a pipeline that names yours"];
+    let instead: &[&str] = match key {
+        "directory" => &of_directory,
+        "table" => &of_table,
+        _ => return failure,
+    };
+    match failure {
+        Failure::Other { exit, code, error, notes, hints } if !hints.is_empty() => {
+            let hints = instead.iter().map(|hint| (*hint).to_owned()).collect();
+            Failure::Other { exit, code, error, notes, hints }
+        }
+        other => other,
+    }
+}
+
+/// Divides the images as a run of a pipeline would.
+fn try_split(loaded: &Loaded, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    let tally = Tally::default();
+    let shown = ShownWork::watch(terminal, &tally);
+    let cache = settings.cache_dir.as_deref();
+    let divided = on_threads(settings, || survey::try_split(&loaded.spec, cache, &tally))?;
+    drop(shown);
+    divided.map_err(Failure::from)
 }
 
 /// Reads a pipeline that is not written yet.
@@ -107,7 +170,10 @@ fn look(draft: &Loaded, settings: &Settings, terminal: &Terminal) -> Result<Surv
 /// What a pipeline has to know of images.
 fn images_of(key: &'static str, path: String, found: &Survey) -> Images {
     let classes = found.classes.iter().map(|class| (class.name.clone(), class.n_images));
-    let n_copies = found.duplicates.iter().map(|alike| alike.images.len() - 1).sum();
+    let (conflicts, copies): (Vec<_>, Vec<_>) =
+        found.duplicates.iter().partition(|alike| alike.across_classes);
+    let n_copies = copies.iter().map(|alike| alike.images.len() - 1).sum();
+    let n_conflicts = conflicts.iter().map(|alike| alike.images.len()).sum();
     let bad = found.bad.keys().next().map(|first| (first.clone(), found.bad.len()));
     Images {
         key,
@@ -118,6 +184,7 @@ fn images_of(key: &'static str, path: String, found: &Survey) -> Images {
         split_by: found.split_by.clone(),
         bad,
         n_copies,
+        n_conflicts,
     }
 }
 

@@ -17,7 +17,8 @@ pub(in crate::cli) fn run(
     arguments: &ManualArguments,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let mut program = program();
+    // It has no page, and pages refer to each other.
+    let mut program = program().disable_help_subcommand(true);
     program.build();
     let Some(folder) = &arguments.pages else {
         let mut text = HEAD.to_owned();
@@ -27,12 +28,58 @@ pub(in crate::cli) fn run(
     };
     fs::create_dir_all(folder).map_err(Failure::usage)?;
     for (name, command) in all(&program, NAME) {
-        let mut page = vec![];
         let title = name.replace(' ', "-");
-        clap_mangen::Man::new(command.clone()).render(&mut page).map_err(Failure::usage)?;
+        let page = page(command, &name, &title).map_err(Failure::usage)?;
         fs::write_atomic(&folder.join(format!("{title}.1")), &page).map_err(Failure::usage)?;
     }
     Ok(Exit::Done)
+}
+
+/// The page of a command for `man`.
+fn page(command: &Command, name: &str, title: &str) -> std::io::Result<Vec<u8>> {
+    let (usage, examples) = (usage(command), examples(command));
+    let version = env!("CARGO_PKG_VERSION");
+    let command = command.clone().display_name(title).bin_name(name).after_help("");
+    let man = clap_mangen::Man::new(command).title(title).source(format!("{NAME} {version}"));
+    let mut page = vec![];
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    // The library leaves out the values of options.
+    page.extend(lines_of("SYNOPSIS", &usage).bytes());
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    man.render_subcommands_section(&mut page)?;
+    page.extend(lines_of("EXAMPLES", &examples).bytes());
+    Ok(page)
+}
+
+/// A section of lines as they are.
+fn lines_of(heading: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let escaped = |line: &String| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-"));
+    let lines: String = lines.iter().map(escaped).collect();
+    format!(".SH {heading}\n.nf\n{lines}.fi\n")
+}
+
+/// The forms of a command.
+fn usage(command: &Command) -> Vec<String> {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").lines().map(|line| line.trim().to_owned());
+    usage.filter(|line| !line.is_empty()).collect()
+}
+
+/// The examples in the help of a command.
+fn examples(command: &Command) -> Vec<String> {
+    let Some(more) = command.get_after_help() else { return vec![] };
+    let more = more.to_string();
+    let (first, lines) = more.split_once('\n').unwrap_or((&more, ""));
+    if !first.starts_with("Example") {
+        return vec![];
+    }
+    let lines = lines.lines().map(|line| line.trim().to_owned());
+    lines.take_while(|line| !line.is_empty()).collect()
 }
 
 /// Prints the completions of a shell.
@@ -41,8 +88,19 @@ pub(in crate::cli) fn completions(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let mut script = vec![];
-    clap_complete::generate(arguments.shell, &mut program(), NAME, &mut script);
-    terminal.result(&String::from_utf8_lossy(&script)).map_err(Failure::usage)?;
+    let mut program = program();
+    clap_complete::generate(arguments.shell, &mut program, NAME, &mut script);
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if arguments.shell == clap_complete::Shell::Bash {
+        // The library takes the dash in a name for the one between a command and one below it, but only
+        // in the labels that it compares with (clap issue 6421).
+        for (name, _) in all(&program, NAME) {
+            let last = name.split(' ').next_back().unwrap_or_default();
+            let wrong = last.replace('-', "__subcmd__");
+            script = script.replace(&wrong, &last.replace('-', "__"));
+        }
+    }
+    terminal.result(&script).map_err(Failure::usage)?;
     Ok(Exit::Done)
 }
 
@@ -59,8 +117,9 @@ fn program() -> Command {
 
 /// A command and those below it, with their full names.
 fn all<'a>(command: &'a Command, name: &str) -> Vec<(String, &'a Command)> {
-    let below = command.get_subcommands().filter(|below| below.get_name() != "help");
-    let below = below.flat_map(|below| all(below, &format!("{name} {}", below.get_name())));
+    let below = command
+        .get_subcommands()
+        .flat_map(|below| all(below, &format!("{name} {}", below.get_name())));
     std::iter::once((name.to_owned(), command)).chain(below).collect()
 }
 
@@ -70,9 +129,7 @@ fn section(text: &mut String, command: &Command, name: &str, level: usize) {
     let about = command.get_long_about().or(command.get_about());
     let about = about.map(ToString::to_string).unwrap_or_default();
     let _ = writeln!(text, "{}\n", about.trim_end());
-    let usage = command.clone().render_usage().to_string();
-    let usage = usage.trim_start_matches("Usage:").lines().map(str::trim).collect::<Vec<_>>();
-    let _ = writeln!(text, "```text\n{}\n```\n", usage.join("\n"));
+    let _ = writeln!(text, "```text\n{}\n```\n", usage(command).join("\n"));
     let rows: Vec<&Arg> = command.get_arguments().filter(|one| !is_usual(one)).collect();
     if !rows.is_empty() {
         text.push_str("| argument | meaning |\n| --- | --- |\n");
@@ -81,16 +138,11 @@ fn section(text: &mut String, command: &Command, name: &str, level: usize) {
         }
         text.push('\n');
     }
-    if let Some(more) = command.get_after_help() {
-        let more = more.to_string();
-        let (first, lines) = more.split_once('\n').unwrap_or((&more, ""));
-        if first.starts_with("Example") {
-            let lines: Vec<&str> =
-                lines.lines().map(str::trim).take_while(|l| !l.is_empty()).collect();
-            let _ = writeln!(text, "```sh\n{}\n```\n", lines.join("\n"));
-        }
+    let examples = examples(command);
+    if !examples.is_empty() {
+        let _ = writeln!(text, "```sh\n{}\n```\n", examples.join("\n"));
     }
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+    for below in command.get_subcommands() {
         section(text, below, &format!("{name} {}", below.get_name()), (level + 1).min(4));
     }
 }

@@ -5,10 +5,12 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::{elsewhere, on_threads};
+use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 use crate::base::{fs, names, text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
+use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::cli::work::ShownWork;
 use crate::dataset::sample;
@@ -31,7 +33,8 @@ pub(super) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let shown = names::text_of_path(folder);
-    if folder.exists() {
+    // A link to nothing is something, too.
+    if folder.symlink_metadata().is_ok() {
         let error = anyhow::anyhow!("`{shown}` exists already");
         let hint = "pass the name of a new directory: `--sample NAME`; nothing was written";
         return Err(Failure::usage_with(error, vec![hint.to_owned()]));
@@ -66,17 +69,23 @@ fn write(
     for class in sample::classes() {
         fs::create_dir_all(&folder.join(IMAGES).join(class)).map_err(Failure::usage)?;
     }
+    let cancel = Cancel::new();
+    signals::listen(&cancel);
     let tally = Tally::default();
     let shown = ShownWork::watch(terminal, &tally);
     let draw = || {
         let _counting = tally.begin("drawing images", "images", images.len());
         images.par_iter().try_for_each(|image| {
+            if cancel.is_set() {
+                return Err(Failure::usage(anyhow::anyhow!("interrupted; nothing was written"))
+                    .with_exit(Exit::Interrupted));
+            }
             let jpeg = image.draw(seed);
             tally.add();
-            fs::write_atomic(&folder.join(IMAGES).join(&image.path), &jpeg)
+            fs::write_atomic(&folder.join(IMAGES).join(&image.path), &jpeg).map_err(Failure::usage)
         })
     };
-    on_threads(settings, draw)?.map_err(Failure::usage)?;
+    on_threads(settings, draw)??;
     drop(shown);
     let pipelines = PIPELINES.map(|(name, shipped)| (name, pipeline(name, shipped)));
     for (name, text) in pipelines.into_iter().chain([("README.md", README.to_owned())]) {

@@ -4,16 +4,21 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::base::cancel::Cancel;
 use crate::base::tally::Tally;
 pub use crate::dataset::copies::MOST_PAIRS;
 use crate::dataset::error::DatasetError;
 use crate::dataset::known::KnownImages;
+use crate::dataset::pixels::PixelRoom;
 use crate::dataset::scan;
+use crate::dataset::split;
 use crate::dataset::survey;
 pub use crate::dataset::survey::{
     Alike, ClassSurvey, NumberSurvey, Place, SeveralSurvey, Sizes, Survey,
 };
 use crate::dataset::thumbnail::Thumbnails;
+use crate::exec::error::RunError;
+use crate::exec::prepare::images_read::ImagesRead;
 use crate::report;
 use crate::run_dir::suspects::Suspects;
 use crate::spec::{DatasetSpec, PipelineSpec};
@@ -37,6 +42,20 @@ pub fn look(
     let found = survey::survey(listing, split, pixels, unites_copies, &known, tally)?;
     let n_unlabeled = unlabeled.par_iter().filter(|candidate| candidate.is_image()).count();
     Ok(Survey { n_unlabeled: (n_unlabeled > 0).then_some(n_unlabeled), ..found })
+}
+
+/// Reads and divides the dataset as a run does, without training.
+///
+/// # Errors
+/// When a run would refuse the dataset.
+pub fn try_split(spec: &PipelineSpec, cache: Option<&Path>, tally: &Tally) -> Result<(), RunError> {
+    let listing = scan::list(&spec.dataset, cache)?;
+    let room = PixelRoom { memory: 0, disk: 0, root: cache.map(Path::to_path_buf) };
+    let cancel = Cancel::new();
+    let read = ImagesRead::examine(spec, listing, (&room, None), None, tally, &cancel)?;
+    let (dataset, _) = read.dataset_and_pixels();
+    split::split(&dataset, &spec.dataset.split, spec.dataset.duplicates)?;
+    Ok(())
 }
 
 /// Renders a survey as an HTML page.
