@@ -4,6 +4,13 @@
 set -euo pipefail
 
 work=${RUNNER_TEMP:-$(mktemp -d)}
+# On Windows, a path with a drive would be cut at its colon in PATH.
+! command -v cygpath >/dev/null || work=$(cygpath -u "$work")
+fail() {
+    echo "error: $1" >&2
+    exit 2
+}
+[ -z "${COMPARE:-}" ] || [ -e "$COMPARE/manifest.json" ] || fail "$COMPARE is not the directory of a finished run"
 if ! command -v alpaca-run >/dev/null; then
     export ALPACA_RUN_BIN=$work/alpaca-run
     sh "$GITHUB_ACTION_PATH/packages/install.sh"
@@ -11,11 +18,13 @@ if ! command -v alpaca-run >/dev/null; then
     echo "$ALPACA_RUN_BIN" >>"$GITHUB_PATH"
 fi
 
-# The words of each line, with what quotes hold together. Nothing is expanded.
+# The words as a shell splits and unquotes them. Nothing is expanded.
+printf '%s' "${ARGUMENTS:-}" | xargs -n 1 printf '%s\n' >"$work/words" ||
+    fail "the arguments have a quote that is not closed: $ARGUMENTS"
 words=()
 while IFS= read -r word; do
     [ -z "$word" ] || words+=("$word")
-done < <(printf '%s' "${ARGUMENTS:-}" | xargs -n 1 printf '%s\n')
+done <"$work/words"
 
 # A directory of its own, so that it has one run.
 runs=$(mktemp -d "$work/runs.XXXXXX")
@@ -35,5 +44,14 @@ else
 fi
 cat "$summary" >>"$GITHUB_STEP_SUMMARY"
 if [ "${COMMENT:-false}" = true ] && [ -n "${PULL_REQUEST:-}" ]; then
-    gh pr comment "$PULL_REQUEST" --body-file "$summary" --edit-last --create-if-none
+    # One comment for each pipeline, written again in every run.
+    mark="<!-- alpaca-run $PIPELINE -->"
+    { echo "$mark"; cat "$summary"; } >"$work/comment.md"
+    comments=repos/$GH_REPO/issues/$PULL_REQUEST/comments
+    id=$(MARK=$mark gh api "$comments" --paginate --jq '.[] | select(.body | startswith(env.MARK)) | .id' | head -n 1)
+    if [ -n "$id" ]; then
+        gh api --silent --method PATCH "repos/$GH_REPO/issues/comments/$id" --field "body=@$work/comment.md"
+    else
+        gh api --silent --method POST "$comments" --field "body=@$work/comment.md"
+    fi
 fi

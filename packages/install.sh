@@ -9,6 +9,11 @@ set -eu
 
 release=${ALPACA_RUN_RELEASE:-@RELEASE@}
 bin=${ALPACA_RUN_BIN:-$HOME/.local/bin}
+# The script works in another directory.
+case $bin in
+/* | [A-Za-z]:*) ;;
+*) bin=$PWD/$bin ;;
+esac
 
 fail() {
     echo "error: $1" >&2
@@ -42,6 +47,7 @@ target=${ALPACA_RUN_TARGET:-$(detect)}
 archive=alpaca-run-$target.tar.gz
 case $target in *windows*) archive=alpaca-run-$target.zip ;; esac
 
+command -v curl >/dev/null || fail "curl is not installed" "install it, or download $release/$archive by hand"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
