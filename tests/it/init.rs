@@ -134,9 +134,9 @@ fn a_table_of_measurements_gets_a_pipeline_for_numbers() {
     done(&in_folder(&folder, &["weights.yaml", "-S", "dataset.image_size=32"]));
 }
 
-/// What a run would refuse, `init` refuses, and it says what becomes of copies.
+/// What a run would refuse, `init` reports, and it says what becomes of copies.
 #[test]
-fn a_pipeline_is_only_written_if_a_run_accepts_the_images() {
+fn images_that_a_run_refuses_are_said_with_the_pipeline() {
     let workshop = Workshop::new(ONE_STAGE, 2);
     let folder = workshop.path("");
     let save = |path: &str, class: u32, i: u32| {
@@ -158,8 +158,11 @@ fn a_pipeline_is_only_written_if_a_run_accepts_the_images() {
     }
     for images in ["lonely", "leak"] {
         let said = in_folder(&folder, &["init", images]);
-        assert!(matches!(said.code, Some(1 | 2)), "{images}: {} {}", said.out, said.err);
-        assert!(!workshop.path(&format!("{images}.yaml")).exists(), "{}", said.err);
+        assert_eq!(said.code, Some(1), "{images}: {} {}", said.out, said.err);
+        assert!(said.out.contains("has to be changed first"), "{}", said.out);
+        assert!(said.err.contains("error[D0") && said.err.contains("hint: "), "{}", said.err);
+        let run = in_folder(&folder, &[&format!("{images}.yaml"), "--no-cache"]);
+        assert_eq!(run.code, Some(1), "{}", run.err);
     }
     done(&in_folder(&folder, &["init", "conflict"]));
     let text = std::fs::read_to_string(workshop.path("conflict.yaml")).unwrap();

@@ -46,17 +46,20 @@ pub(in crate::cli) fn run(
     let shown = names::text_of_path(&file);
     let images = images_of(key, path, &found);
     let trial = starter::pipeline(&shown, &images);
-    try_split(&read(&trial, &file, settings)?, settings, terminal)?;
+    let split = try_split(&read(&trial, &file, settings)?, settings, terminal);
     let images = Images { path: path_from(&folder, named), ..images };
     let text = starter::pipeline(&shown, &images);
     read(&text, &file, settings)?;
     fs::create_dir_all(&folder).map_err(Failure::usage)?;
     write_new(&file, &text)?;
     let (what, word) = (images.what(), text::shell_path(&file));
-    terminal
-        .result(&format!("{shown}: a pipeline for {what}\n\nnext: alpaca-run {word}\n"))
-        .map_err(Failure::usage)?;
-    Ok(Exit::Done)
+    let next = match split {
+        Ok(()) => format!("\n\nnext: alpaca-run {word}"),
+        // Its hints are about the images and about the pipeline.
+        Err(_) => ", which has to be changed first".to_owned(),
+    };
+    terminal.result(&format!("{shown}: a pipeline for {what}{next}\n")).map_err(Failure::usage)?;
+    split.map(|()| Exit::Done)
 }
 
 /// The images as a pipeline in a directory names them.
