@@ -17,6 +17,8 @@ mod safe;
 mod timm;
 mod torch;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -302,7 +304,8 @@ fn numbers(bytes: &[u8], kind: Kind) -> Vec<f32> {
             chunks.map(|b| f32::from_le_bytes([0, 0, b[0], b[1]])).collect()
         }
         Kind::F16 => {
-            bytes.chunks_exact(2).map(|b| half(u16::from_le_bytes([b[0], b[1]]))).collect()
+            let halves = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]));
+            halves.collect::<Vec<_>>().to_f32_vec()
         }
     }
 }
@@ -323,23 +326,6 @@ impl Kind {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
         }
-    }
-}
-
-/// Two to the power of `n`, from -126 to 127.
-fn power_of_two(n: i32) -> f32 {
-    f32::from_bits(((n + 127) as u32) << 23)
-}
-
-/// Converts an IEEE 754 binary16 number, which binary32 represents exactly.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * power_of_two(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + fraction / 1024.0) * power_of_two(exponent - 15),
     }
 }
 
@@ -463,9 +449,9 @@ mod tests {
             (0x03ff, 6.097_555e-5),
             (0x7c00, f32::INFINITY),
         ] {
-            assert_eq!(half(bits), value, "{bits:#x}");
+            assert_eq!(numbers(&u16::to_le_bytes(bits), Kind::F16), [value], "{bits:#x}");
         }
-        assert!(half(0x7e00).is_nan());
+        assert!(numbers(&0x7e00u16.to_le_bytes(), Kind::F16)[0].is_nan());
         assert_eq!(numbers(&[0x80, 0x3f], Kind::Bf16), [1.0]);
         assert_eq!(numbers(&1.5f64.to_le_bytes(), Kind::F64), [1.5]);
     }
