@@ -170,9 +170,12 @@ fn images_that_a_run_refuses_are_said_with_the_pipeline() {
     assert!(!text.contains("copies of others"), "{text}");
     done(&in_folder(&folder, &["conflict.yaml", "-S", "dataset.image_size=32"]));
     // Runs are not written between the classes.
-    let said = in_folder(&workshop.path("conflict"), &["init"]);
+    let said = in_folder(&workshop.path("conflict"), &["init", "."]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("cd .. && alpaca-run init conflict"), "{}", said.err);
+    let said = in_folder(&folder, &["init"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("no images are named"), "{}", said.err);
     let said = in_folder(&folder, &["init", "conflict.yaml"]);
     assert!(said.err.contains("is a pipeline, not images"), "{}", said.err);
 }
@@ -314,6 +317,7 @@ fn shells_read_the_completions_and_man_the_pages() {
     let page = std::fs::read_to_string(pages.join("alpaca-run-shard-predict.1")).unwrap();
     assert!(page.contains(".SH OPTIONS") && page.contains("Predict all images"), "{page}");
     assert!(page.contains("alpaca\\-run shard predict [OPTIONS]"), "{page}");
+    assert!(!page.contains("SUBCOMMANDS"), "{page}");
     let page = std::fs::read_to_string(pages.join("alpaca-run.1")).unwrap();
     for (at, _) in page.match_indices("alpaca\\-run\\-") {
         let name = page[at..].split(['(', ' ', '\n']).next().unwrap().replace('\\', "");

@@ -109,8 +109,8 @@ pub(in crate::cli) struct DataArguments {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InitArguments {
     /// Directory with one subdirectory of images for each class; a table, an archive, or a directory of shards
-    #[arg(value_name = "IMAGES", default_value = ".", value_hint = ValueHint::AnyPath)]
-    pub(in crate::cli) images: PathBuf,
+    #[arg(value_name = "IMAGES", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) images: Option<PathBuf>,
     /// Pipeline file to write [default: the name of the images, with `.yaml`]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) output: Option<PathBuf>,

@@ -19,6 +19,9 @@ use crate::exec::look::survey::{self, Survey};
 use crate::pipeline::load::{self, Loaded, PipelineInput};
 use crate::pipeline::starter::{self, Images};
 
+/// A hint for those who have no images.
+const EXAMPLE: &str = "`alpaca-run init --sample` writes an example with images";
+
 /// Looks at images, and writes a pipeline that fits them.
 pub(in crate::cli) fn run(
     arguments: &InitArguments,
@@ -28,7 +31,11 @@ pub(in crate::cli) fn run(
     if let Some(folder) = &arguments.sample {
         return sample::run(folder, arguments.seed, settings, terminal);
     }
-    let images = &arguments.images;
+    let Some(images) = &arguments.images else {
+        let hints = ["pass their directory: `alpaca-run init photos`", EXAMPLE];
+        let hints = hints.map(str::to_owned).to_vec();
+        return Err(Failure::usage_with(anyhow::anyhow!("no images are named"), hints));
+    };
     let (key, named) = source(images)?;
     let file = arguments.output.clone().unwrap_or_else(|| file_for(&absolute(settings, images)));
     if file.exists() {
@@ -122,7 +129,7 @@ fn with_hints(failure: Failure, key: &str) -> Failure {
     let of_directory = [
         "pass a directory with one subdirectory of images for each class, a table (CSV, JSON or \
          Parquet), an archive, or a directory of shards",
-        "`alpaca-run init --sample` writes an example with images",
+        EXAMPLE,
     ];
     let of_table = ["name the columns `path` and `label`, or write a pipeline that names yours"];
     let instead: &[&str] = match key {

@@ -38,6 +38,7 @@ pub(in crate::cli) fn run(
 /// The page of a command for `man`.
 fn page(command: &Command, name: &str, title: &str) -> std::io::Result<Vec<u8>> {
     let (usage, examples) = (usage(command), examples(command));
+    let has_below = command.has_subcommands();
     let version = env!("CARGO_PKG_VERSION");
     let command = command.clone().display_name(title).bin_name(name).after_help("");
     let man = clap_mangen::Man::new(command).title(title).source(format!("{NAME} {version}"));
@@ -48,7 +49,9 @@ fn page(command: &Command, name: &str, title: &str) -> std::io::Result<Vec<u8>> 
     page.extend(lines_of("SYNOPSIS", &usage).bytes());
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    man.render_subcommands_section(&mut page)?;
+    if has_below {
+        man.render_subcommands_section(&mut page)?;
+    }
     page.extend(lines_of("EXAMPLES", &examples).bytes());
     Ok(page)
 }
