@@ -23,20 +23,19 @@ pub struct LayerTime {
 
 impl LayerTime {
     /// The description of units that run as one, without times.
+    ///
+    /// # Panics
+    /// When there is none.
     pub(super) fn of(units: &[Unit]) -> Self {
-        let [first, .., last] = units else {
-            return Self::described(&units[0], units[0].name.clone(), units);
+        let (first, last) = (&units[0], &units[units.len() - 1]);
+        let name = match units {
+            [unit] => unit.name.clone(),
+            _ => format!("{} to {}", first.name, last.name),
         };
-        Self::described(first, format!("{} to {}", first.name, last.name), units)
-    }
-
-    fn described(first: &Unit, name: String, units: &[Unit]) -> Self {
-        let last = units.last().expect("there is a first unit");
         let len = |shape: &[usize]| shape.iter().product::<usize>();
-        // A sum has a second input of the size of its output, and so has a shortcut from outside.
-        let is_second = |unit: &Unit| units.len() == 1 && unit.kind.second().is_some();
-        let n_seconds = units.iter().filter(|unit| is_second(unit)).count();
-        let second = match first.kind {
+        let n_second = match &first.kind {
+            // A shortcut inside a block is its input.
+            kind if units.len() > 1 || kind.second().is_none() => 0,
             // One factor for each channel.
             UnitKind::Scaling { .. } => last.output_shape.last().copied().unwrap_or_default(),
             _ => len(&last.output_shape),
@@ -44,7 +43,7 @@ impl LayerTime {
         Self {
             name,
             n_multiply_adds: units.iter().map(Unit::n_multiply_adds).sum(),
-            n_values: len(&first.input_shape) + n_seconds * second + len(&last.output_shape),
+            n_values: len(&first.input_shape) + n_second + len(&last.output_shape),
             n_weights: units.iter().map(n_weights).sum(),
             forward: Duration::ZERO,
             backward: None,

@@ -52,6 +52,12 @@ pub(super) fn render(report: &LayerReport) -> String {
         report.peak / 1e9,
         report.bandwidth / 1e9
     );
+    if report.is_opaque {
+        rendered.push_str(
+            "the layers of this ONNX base model are run by tract, and not measured one by one; `bench` without \
+             `--layers` measures them together\n",
+        );
+    }
     rendered
 }
 

@@ -33,6 +33,8 @@ pub struct LayerReport {
     pub peak: f64,
     /// Bytes per second that all threads read from memory.
     pub bandwidth: f64,
+    /// Whether the base model is an ONNX file whose layers another library runs. They are not measured.
+    pub is_opaque: bool,
     /// Each pass over each layer, in the order of the network.
     pub passes: Vec<LayerPass>,
 }
@@ -97,6 +99,7 @@ pub fn layer_times(
         n_images: begun.n_images(),
         peak: engine::peak(kernels, n_threads),
         bandwidth: engine::bandwidth(n_threads),
+        is_opaque: begun.network.is_opaque(),
         passes,
     })
 }
@@ -127,7 +130,7 @@ impl StageLayers<'_> {
         }
     }
 
-    /// A part of a step that is no layer.
+    /// A part of a step that is not a layer.
     fn without_cost(&self, name: &str, pass: &'static str, times: Vec<Duration>) -> LayerPass {
         LayerPass {
             stage: self.stage.name.clone(),
