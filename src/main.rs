@@ -13,5 +13,6 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: Reporting<MiMalloc> = Reporting::new(MiMalloc, cli::out_of_memory);
 
 fn main() -> ExitCode {
+    alpaca_kernels::keep_memory();
     cli::main()
 }

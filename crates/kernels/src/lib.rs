@@ -43,7 +43,7 @@ use std::ops::Range;
 
 pub use activation::Activation;
 pub use aligned::with_scratch;
-pub use allocator::{Reporting, give_back};
+pub use allocator::{Reporting, give_back, keep_memory};
 pub use depthwise::{Depthwise, DepthwiseFilter, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::{AdamNumbers, Gate};
