@@ -1,21 +1,28 @@
 //! Depthwise convolutions with channels innermost.
 //!
-//! A tile has up to five neighboring output pixels of one vector of channels, so that a column of
-//! the window is loaded once for all outputs that use it. Each output is one chain of multiply-adds
-//! over the window, rows first, starting at the bias. Pixels outside the image are skipped or are a
-//! row of zeros.
+//! A tile has up to five neighboring output pixels of one vector of channels, for stride one in two rows,
+//! so that an input is loaded once for all outputs that use it. Each output is one chain of
+//! multiply-adds over the window, rows first, starting at the bias. Pixels outside the image are skipped
+//! or are a row of zeros.
 
 use std::ops::Range;
 
 use super::curve;
 use super::output::Out;
 use super::set::Micro;
-use super::simd::{Simd, load, store};
+use super::simd::{Simd, load, store, unrolled};
 use crate::Activation;
 use crate::Window;
 
 /// The largest supported window.
 pub(super) const MOST_KERNEL: usize = 5;
+/// The maximum number of input rows that a tile reads.
+pub(super) const MOST_ROWS: usize = MOST_KERNEL + 1;
+
+/// The lines of outputs of a tile. With stride two, two lines share too few inputs to be faster.
+pub(super) fn tile_lines(stride: usize) -> usize {
+    if stride == 1 { 2 } else { 1 }
+}
 
 /// The shape of a depthwise convolution of one image.
 #[derive(Clone, Debug)]
@@ -147,6 +154,19 @@ pub struct DepthwiseFilter<'a> {
     pub activation: Activation,
 }
 
+/// Some output rows of a depthwise convolution, which a product reads.
+#[derive(Debug)]
+pub struct Filtered<'a> {
+    /// The shape.
+    pub shape: &'a Depthwise,
+    /// The parameters.
+    pub filter: DepthwiseFilter<'a>,
+    /// The rows.
+    pub rows: Range<usize>,
+    /// Working memory for these rows of each map.
+    pub memory: &'a mut [f32],
+}
+
 /// Writes the output rows `rows` to `out`.
 ///
 /// # Panics
@@ -156,49 +176,99 @@ pub(super) fn forward<S: Micro>(
     input: Rows<'_>,
     filter: DepthwiseFilter<'_>,
     rows: Range<usize>,
-    out: Out<'_>,
+    mut out: Out<'_>,
+) {
+    assert_eq!(out.len(), rows.len() * shape.output_row());
+    // SAFETY: the output has the length of the rows, and is written whole.
+    unsafe {
+        lines::<S, false>(shape, input, filter, &rows, out.pointer());
+        curve::apply::<S>(filter.activation, out.pointer(), out.len());
+        out.written();
+    }
+}
+
+/// Writes the output rows `rows` to `out` as `bfloat16` numbers.
+///
+/// # Panics
+/// When a slice is too short, rows are missing from `input`, or the activation does not clip.
+pub(super) fn forward_to_bf16<S: Micro>(
+    shape: &Depthwise,
+    input: Rows<'_>,
+    filter: DepthwiseFilter<'_>,
+    rows: &Range<usize>,
+    out: &mut [u16],
+) {
+    assert!(out.len() == rows.len() * shape.output_row() && !filter.activation.is_curve());
+    // SAFETY: the output has the length of the rows.
+    unsafe { lines::<S, true>(shape, input, filter, rows, out.as_mut_ptr().cast()) }
+}
+
+/// Writes output rows before a smooth activation.
+///
+/// # Safety
+/// `out` has room for the rows, of `bfloat16` numbers if `BF16`.
+///
+/// # Panics
+/// When a slice is too short, or rows are missing from `input`.
+unsafe fn lines<S: Micro, const BF16: bool>(
+    shape: &Depthwise,
+    input: Rows<'_>,
+    filter: DepthwiseFilter<'_>,
+    rows: &Range<usize>,
+    out: *mut f32,
 ) {
     let Window { kernel, stride, padding } = shape.window;
     let channels = shape.channels;
     let DepthwiseFilter { weights, bias, activation } = filter;
     assert!(weights.len() == kernel * kernel * channels && bias.len() == channels);
-    assert_eq!(out.len(), rows.len() * shape.output_row());
-    for (row, mut out) in rows.zip(out.chunks(shape.output_row())) {
-        let mut job = RowJob {
-            rows: [shape.zeros(); MOST_KERNEL],
+    let n_together = tile_lines(stride);
+    for first in rows.clone().step_by(n_together) {
+        let n_lines = n_together.min(rows.end - first);
+        let at = (first - rows.start) * shape.output_row();
+        let mut job = RowsJob {
+            rows: [shape.zeros(); MOST_ROWS],
             geometry: shape.geometry(),
             weights: weights.as_ptr(),
             bias: bias.as_ptr(),
             ceiling: activation.ceiling(),
-            out: out.pointer(),
+            out: place::<BF16>(out, at),
         };
-        for (ky, pointer) in job.rows.iter_mut().enumerate().take(kernel) {
-            let y = (row * stride + ky).checked_sub(padding.top);
+        for (y, pointer) in (first * stride..).zip(&mut job.rows[..kernel + n_lines - 1]) {
+            let y = y.checked_sub(padding.top);
             *pointer = input.pointer(y, shape.height, shape.input_row(), shape.zeros());
         }
         // SAFETY: rows of the input have their length, checked by `pointer`, or are zeros of the
-        // same length; weights, bias and output have theirs by the assertions above. A row of the
-        // output is written whole.
-        unsafe {
-            run::<S>(kernel, stride, &job);
-            curve::apply::<S>(activation, job.out, shape.output_row());
-            out.written();
-        }
+        // same length; weights and bias have theirs by the assertion above, and the caller guarantees
+        // that of the output.
+        unsafe { run::<S, BF16>(kernel, stride, n_lines, &job) }
     }
 }
 
-/// Runs a row with the code for its window.
+/// The place of number `at` of an output.
+#[inline(always)]
+fn place<const BF16: bool>(out: *mut f32, at: usize) -> *mut f32 {
+    if BF16 { out.cast::<u16>().wrapping_add(at).cast() } else { out.wrapping_add(at) }
+}
+
+/// Runs a line of outputs, or two neighboring ones with stride one, with the code for their window.
 ///
 /// # Safety
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
-pub(super) unsafe fn run<S: Micro>(kernel: usize, stride: usize, job: &RowJob) {
+pub(super) unsafe fn run<S: Micro, const BF16: bool>(
+    kernel: usize,
+    stride: usize,
+    n_lines: usize,
+    job: &RowsJob,
+) {
     // SAFETY: the caller guarantees the same conditions.
     unsafe {
-        match (kernel, stride) {
-            (3, 1) => S::depthwise_row::<3, 1>(job),
-            (3, 2) => S::depthwise_row::<3, 2>(job),
-            (5, 1) => S::depthwise_row::<5, 1>(job),
-            (5, 2) => S::depthwise_row::<5, 2>(job),
+        match (kernel, stride, n_lines) {
+            (3, 1, 1) => S::depthwise_rows::<3, 1, 1, BF16>(job),
+            (3, 1, _) => S::depthwise_rows::<3, 1, 2, BF16>(job),
+            (3, 2, _) => S::depthwise_rows::<3, 2, 1, BF16>(job),
+            (5, 1, 1) => S::depthwise_rows::<5, 1, 1, BF16>(job),
+            (5, 1, _) => S::depthwise_rows::<5, 1, 2, BF16>(job),
+            (5, 2, _) => S::depthwise_rows::<5, 2, 1, BF16>(job),
             _ => unreachable!("`Depthwise::new` checks the window"),
         }
     }
@@ -229,25 +299,34 @@ impl Geometry {
     }
 }
 
-/// One output row.
-pub(super) struct RowJob {
-    /// The rows of the input under the window.
-    pub(super) rows: [*const f32; MOST_KERNEL],
+/// One line of outputs, or two with stride one.
+pub(super) struct RowsJob {
+    /// The rows of the input under the windows.
+    pub(super) rows: [*const f32; MOST_ROWS],
     pub(super) geometry: Geometry,
     pub(super) weights: *const f32,
     /// Null if there is no bias.
     pub(super) bias: *const f32,
     pub(super) ceiling: Option<f32>,
+    /// Room for numbers, or for `bfloat16` numbers.
     pub(super) out: *mut f32,
 }
 
-/// The maximum number of outputs of a tile.
+/// The maximum number of outputs of a tile in a line.
 const TILE: usize = 5;
 
 /// # Safety
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 #[inline(always)]
-pub(super) unsafe fn row<S: Simd, const K: usize, const STRIDE: usize>(job: &RowJob) {
+pub(super) unsafe fn rows<
+    S: Simd,
+    const K: usize,
+    const STRIDE: usize,
+    const LINES: usize,
+    const BF16: bool,
+>(
+    job: &RowsJob,
+) {
     let Geometry { out_width, .. } = job.geometry;
     let n_tiles = out_width.div_ceil(TILE);
     let mut x = 0;
@@ -256,21 +335,28 @@ pub(super) unsafe fn row<S: Simd, const K: usize, const STRIDE: usize>(job: &Row
         // SAFETY: `x + width` is at most `out_width`.
         unsafe {
             match width {
-                1 => tile::<S, K, STRIDE, 1>(job, x),
-                2 => tile::<S, K, STRIDE, 2>(job, x),
-                3 => tile::<S, K, STRIDE, 3>(job, x),
-                4 => tile::<S, K, STRIDE, 4>(job, x),
-                _ => tile::<S, K, STRIDE, 5>(job, x),
+                1 => tile::<S, K, STRIDE, LINES, 1, BF16>(job, x),
+                2 => tile::<S, K, STRIDE, LINES, 2, BF16>(job, x),
+                3 => tile::<S, K, STRIDE, LINES, 3, BF16>(job, x),
+                4 => tile::<S, K, STRIDE, LINES, 4, BF16>(job, x),
+                _ => tile::<S, K, STRIDE, LINES, 5, BF16>(job, x),
             }
         }
         x += width;
     }
 }
 
-/// All channels of `T` outputs from `x` on.
+/// All channels of `T` outputs from `x` on, in each line.
 #[inline(always)]
-unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
-    job: &RowJob,
+unsafe fn tile<
+    S: Simd,
+    const K: usize,
+    const STRIDE: usize,
+    const LINES: usize,
+    const T: usize,
+    const BF16: bool,
+>(
+    job: &RowsJob,
     x: usize,
 ) {
     let is_inside = job.geometry.holds_window::<K, STRIDE, T>(x);
@@ -279,29 +365,32 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
     unsafe {
         while channel + S::LANES <= job.geometry.channels {
             if is_inside {
-                outputs::<S, K, STRIDE, T, false, true>(job, x, channel);
+                outputs::<S, K, STRIDE, LINES, T, false, true, BF16>(job, x, channel);
             } else {
-                outputs::<S, K, STRIDE, T, false, false>(job, x, channel);
+                outputs::<S, K, STRIDE, LINES, T, false, false, BF16>(job, x, channel);
             }
             channel += S::LANES;
         }
         if channel < job.geometry.channels {
-            outputs::<S, K, STRIDE, T, true, false>(job, x, channel);
+            outputs::<S, K, STRIDE, LINES, T, true, false, BF16>(job, x, channel);
         }
     }
 }
 
-/// One vector of channels of `T` outputs from `x` on. `INSIDE`: all windows are inside the input.
+/// One vector of channels of `T` outputs from `x` on, in each line. `INSIDE`: all windows are inside the
+/// input.
 #[inline(always)]
 unsafe fn outputs<
     S: Simd,
     const K: usize,
     const STRIDE: usize,
+    const LINES: usize,
     const T: usize,
     const PART: bool,
     const INSIDE: bool,
+    const BF16: bool,
 >(
-    job: &RowJob,
+    job: &RowsJob,
     x: usize,
     channel: usize,
 ) {
@@ -310,35 +399,46 @@ unsafe fn outputs<
     // SAFETY: the caller guarantees the instruction set and the place; columns outside the
     // input are skipped.
     unsafe {
-        let mut sums = [start::<S, PART>(job, channel, n); T];
-        for ky in 0..K {
-            let mut weights = [S::splat(0.0); K];
-            for kx in 0..K {
-                let at = (ky * K + kx) * channels + channel;
-                weights[kx] = load::<S, PART>(job.weights.add(at), n);
+        let mut sums = [[start::<S, PART>(job, channel, n); T]; LINES];
+        unrolled!([0 1 2 3 4 5], K + LINES - 1, row => {
+            let mut weights = [[S::splat(0.0); K]; LINES];
+            for line in 0..LINES {
+                if row >= line && row < line + K {
+                    for kx in 0..K {
+                        let at = ((row - line) * K + kx) * channels + channel;
+                        weights[line][kx] = load::<S, PART>(job.weights.add(at), n);
+                    }
+                }
             }
             for column in 0..(T - 1) * STRIDE + K {
                 let at = (x * STRIDE + column).wrapping_sub(left);
                 if !INSIDE && at >= width {
                     continue;
                 }
-                let value = load::<S, PART>(job.rows[ky].add(at * channels + channel), n);
-                for output in 0..T {
-                    if column >= output * STRIDE && column < output * STRIDE + K {
-                        let weight = weights[column - output * STRIDE];
-                        sums[output] = S::mul_add(value, weight, sums[output]);
+                let value = load::<S, PART>(job.rows[row].add(at * channels + channel), n);
+                for line in 0..LINES {
+                    if row >= line && row < line + K {
+                        for output in 0..T {
+                            if column >= output * STRIDE && column < output * STRIDE + K {
+                                let weight = weights[line][column - output * STRIDE];
+                                sums[line][output] = S::mul_add(value, weight, sums[line][output]);
+                            }
+                        }
                     }
                 }
             }
-        }
-        for output in 0..T {
-            finish::<S, PART>(job, x + output, channel, n, sums[output]);
+        });
+        for line in 0..LINES {
+            for output in 0..T {
+                let x = line * job.geometry.out_width + x + output;
+                finish::<S, PART, BF16>(job, x, channel, n, sums[line][output]);
+            }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn start<S: Simd, const PART: bool>(job: &RowJob, channel: usize, n: usize) -> S::Vector {
+unsafe fn start<S: Simd, const PART: bool>(job: &RowsJob, channel: usize, n: usize) -> S::Vector {
     // SAFETY: as in `tile`.
     unsafe {
         if job.bias.is_null() { S::splat(0.0) } else { load::<S, PART>(job.bias.add(channel), n) }
@@ -346,8 +446,8 @@ unsafe fn start<S: Simd, const PART: bool>(job: &RowJob, channel: usize, n: usiz
 }
 
 #[inline(always)]
-unsafe fn finish<S: Simd, const PART: bool>(
-    job: &RowJob,
+unsafe fn finish<S: Simd, const PART: bool, const BF16: bool>(
+    job: &RowsJob,
     x: usize,
     channel: usize,
     n: usize,
@@ -359,6 +459,11 @@ unsafe fn finish<S: Simd, const PART: bool>(
             Some(ceiling) => S::rectify(sum, S::splat(ceiling)),
             None => sum,
         };
-        store::<S, PART>(job.out.add(x * job.geometry.channels + channel), n, value);
+        let at = place::<BF16>(job.out, x * job.geometry.channels + channel);
+        match (BF16, PART) {
+            (false, _) => store::<S, PART>(at, n, value),
+            (true, false) => S::store_bf16(at.cast(), value),
+            (true, true) => S::store_bf16_first(at.cast(), n, value),
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::depthwise::{self, Depthwise, Geometry, MOST_KERNEL, RowJob, Rows};
+use super::depthwise::{
+    self, Depthwise, Geometry, MOST_KERNEL, MOST_ROWS, Rows, RowsJob, tile_lines,
+};
 use super::output::Out;
 use super::set::Micro;
 use super::simd::{Simd, load, store};
@@ -72,43 +74,48 @@ pub(super) fn input<S: Micro>(
     let n_weights = shape.window.kernel * shape.window.kernel * shape.channels;
     assert!(reversed.weights.len() == n_weights && reversed.flipped.len() == n_weights);
     assert_eq!(dx.len(), rows.len() * shape.input_row());
-    for (row, mut dx) in rows.zip(dx.chunks(shape.input_row())) {
+    let n_together = tile_lines(shape.window.stride);
+    let mut dx = dx;
+    for first in rows.clone().step_by(n_together) {
+        let n_lines = n_together.min(rows.end - first);
+        let mut dx = dx.take(n_lines * shape.input_row());
         let pointer = dx.pointer();
         if shape.window.stride == 1 {
-            input_row_of_stride_one::<S>(shape, reversed.flipped, dz, row, pointer);
+            input_rows_of_stride_one::<S>(shape, reversed.flipped, dz, first, n_lines, pointer);
         } else {
-            input_row_of_stride::<S>(shape, reversed.weights, dz, row, pointer);
+            input_row_of_stride::<S>(shape, reversed.weights, dz, first, pointer);
         }
-        // SAFETY: both write a whole row.
+        // SAFETY: both write whole rows.
         unsafe { dx.written() }
     }
 }
 
 /// With stride one the gradient of the input is a convolution of that of the output with the
 /// flipped window.
-fn input_row_of_stride_one<S: Micro>(
+fn input_rows_of_stride_one<S: Micro>(
     shape: &Depthwise,
     flipped: &[f32],
     dz: Rows<'_>,
-    row: usize,
+    first: usize,
+    n_lines: usize,
     dx: *mut f32,
 ) {
     let Window { kernel, padding, .. } = shape.window;
-    let mut job = RowJob {
-        rows: [shape.zeros(); MOST_KERNEL],
+    let mut job = RowsJob {
+        rows: [shape.zeros(); MOST_ROWS],
         geometry: shape.reversed(),
         weights: flipped.as_ptr(),
         bias: std::ptr::null(),
         ceiling: None,
         out: dx,
     };
-    for (ky, pointer) in job.rows.iter_mut().enumerate().take(kernel) {
-        let y = (row + padding.top + ky).checked_sub(kernel - 1);
+    for (y, pointer) in (first + padding.top..).zip(&mut job.rows[..kernel + n_lines - 1]) {
+        let y = y.checked_sub(kernel - 1);
         *pointer = dz.pointer(y, shape.output().0, shape.output_row(), shape.zeros());
     }
     // SAFETY: rows have their length, checked by `pointer`, or are zeros of at least that length;
     // weights and `dx` have theirs by the assertions of `input`.
-    unsafe { depthwise::run::<S>(kernel, 1, &job) }
+    unsafe { depthwise::run::<S, false>(kernel, 1, n_lines, &job) }
 }
 
 fn input_row_of_stride<S: Micro>(
@@ -135,7 +142,7 @@ fn input_row_of_stride<S: Micro>(
             job.n_taps += 1;
         }
     }
-    // SAFETY: as in `input_row_of_stride_one`.
+    // SAFETY: as in `input_rows_of_stride_one`.
     unsafe {
         match kernel {
             3 => S::depthwise_input_row::<3, 2>(&job),

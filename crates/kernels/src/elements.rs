@@ -153,16 +153,16 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
 /// The number of independent chains of multiply-adds.
 const CHAINS: usize = 12;
 
-/// Runs `n` rounds of multiply-adds without memory accesses. Returns the number of scalar
-/// multiply-adds.
-pub(super) fn multiply_adds<S: Micro>(n: usize) -> f64 {
+/// Runs `n` rounds of multiply-adds without memory accesses, of pairs of `bfloat16` numbers if `BF16`.
+/// Returns the number of scalar multiply-adds.
+pub(super) fn multiply_adds<S: Micro, const BF16: bool>(n: usize) -> f64 {
     let mut out = [0.0; 16];
     assert!(S::LANES <= out.len());
     let job = MultiplyJob { n, out: out.as_mut_ptr() };
     // SAFETY: a vector fits into `out` by the assertion above.
-    unsafe { S::multiply(&job) }
+    unsafe { S::multiply::<BF16>(&job) }
     std::hint::black_box(out);
-    n as f64 * (CHAINS * S::LANES) as f64
+    n as f64 * (CHAINS * S::LANES * if BF16 { 2 } else { 1 }) as f64
 }
 
 /// The number of rounds, and a place for a result, so that the compiler does not remove them.
@@ -174,14 +174,21 @@ pub(super) struct MultiplyJob {
 /// # Safety
 /// The processor has the instruction set, and `out` has room for a vector.
 #[inline(always)]
-pub(super) unsafe fn multiply<S: Simd>(job: &MultiplyJob) {
+pub(super) unsafe fn multiply<S: Simd, const BF16: bool>(job: &MultiplyJob) {
     // SAFETY: the caller guarantees the same conditions.
     unsafe {
         let mut sums = [S::splat(1.0); CHAINS];
         let (factor, term) = (S::splat(0.5), S::splat(0.25));
+        // A half and minus a half, whose products with the same numbers cancel out.
+        let halves = [0x3f00, 0xbf00];
+        let (pairs, ones) = (S::splat_pair(halves.as_ptr()), S::splat_pair([0x3f80; 2].as_ptr()));
         for _ in 0..job.n {
             for sum in &mut sums {
-                *sum = S::mul_add(*sum, factor, term);
+                *sum = if BF16 {
+                    S::pair_mul_add(pairs, ones, *sum)
+                } else {
+                    S::mul_add(*sum, factor, term)
+                };
             }
         }
         let mut total = S::splat(0.0);

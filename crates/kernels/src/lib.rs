@@ -22,6 +22,7 @@
 mod activation;
 mod aligned;
 mod allocator;
+mod bf16;
 mod curve;
 mod depthwise;
 mod depthwise_gradient;
@@ -34,6 +35,7 @@ mod pieces;
 mod product;
 mod set;
 mod simd;
+mod tile;
 #[cfg(test)]
 mod twin;
 mod window;
@@ -44,7 +46,7 @@ use std::ops::Range;
 pub use activation::Activation;
 pub use aligned::with_scratch;
 pub use allocator::{Reporting, give_back, keep_memory};
-pub use depthwise::{Depthwise, DepthwiseFilter, Rows};
+pub use depthwise::{Depthwise, DepthwiseFilter, Filtered, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::{AdamNumbers, Gate};
 pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
@@ -56,23 +58,46 @@ pub use set::InstructionSet;
 pub use window::{Padding, Window};
 pub use winograd::{PLACES, WinogradFilters};
 
-use set::with_set;
+use set::{with_bf16_set, with_set};
+
+/// The numbers that matrix products multiply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// `f32`.
+    #[default]
+    F32,
+    /// Both factors are rounded to `bfloat16`; sums are `f32`. Results have the same bits on every
+    /// processor, with an instruction for it or without.
+    Bf16,
+}
 
 /// The kernels of one instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernels {
     set: InstructionSet,
+    precision: Precision,
 }
 
 impl Kernels {
     /// The kernels of the fastest set of this processor.
     pub fn best() -> Self {
-        Self { set: InstructionSet::best() }
+        Self { set: InstructionSet::best(), precision: Precision::F32 }
     }
 
     /// The kernels of every set of this processor.
     pub fn all() -> impl Iterator<Item = Self> {
-        InstructionSet::available().iter().map(|&set| Self { set })
+        InstructionSet::available().iter().map(|&set| Self { set, precision: Precision::F32 })
+    }
+
+    /// The same, with products of matrices that it packs in `precision`.
+    #[must_use]
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The precision of products of matrices that it packs.
+    pub fn precision(self) -> Precision {
+        self.precision
     }
 
     /// The instruction set.
@@ -82,12 +107,33 @@ impl Kernels {
 
     /// Packs `matrix` `[k, n]`, each column multiplied by its `scale`.
     pub fn pack(self, matrix: &[f32], n: usize, scale: Option<&[f32]>) -> Packed {
-        with_set!(self.set, S => Packed::new::<S>(matrix, n, scale))
+        self.pack_pieces(matrix, n, matrix.len() / n, scale)
+    }
+
+    /// Packs `matrix` `[k, n]` for windows of pieces of `piece` numbers, each column multiplied by its
+    /// `scale`.
+    pub fn pack_pieces(
+        self,
+        matrix: &[f32],
+        n: usize,
+        piece: usize,
+        scale: Option<&[f32]>,
+    ) -> Packed {
+        let packed = with_set!(self.set, S => Packed::new::<S>(matrix, n, scale));
+        self.rounded(packed, piece)
     }
 
     /// Packs the transpose of `matrix` `[n, k]`, after multiplying its columns by `scale`.
     pub fn pack_transposed(self, matrix: &[f32], k: usize, scale: Option<&[f32]>) -> Packed {
-        with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale))
+        let packed = with_set!(self.set, S => Packed::transposed::<S>(matrix, k, scale));
+        self.rounded(packed, k)
+    }
+
+    fn rounded(self, packed: Packed, piece: usize) -> Packed {
+        match self.precision {
+            Precision::F32 => packed,
+            Precision::Bf16 => packed.in_pairs(piece),
+        }
     }
 
     /// `out[rows, n] = epilogue(x[rows, k] · weights)`.
@@ -101,7 +147,9 @@ impl Kernels {
         epilogue: Epilogue<'_>,
         out: impl Into<Out<'a>>,
     ) {
-        with_set!(self.set, S => product::product::<S>(x, weights, epilogue, out.into()));
+        let out = out.into();
+        assert_eq!(x.len() * weights.n, out.len() * weights.k);
+        self.product_of_windows(Windows::rows(x, weights.k), weights, epilogue, out);
     }
 
     /// `out[windows, n] = epilogue(windows[windows, k] · weights)`: a convolution.
@@ -112,8 +160,42 @@ impl Kernels {
         epilogue: Epilogue<'_>,
         out: impl Into<Out<'a>>,
     ) {
-        with_set!(self.set, S => {
-            product::product_of_windows::<S>(x, weights, epilogue, out.into());
+        if weights.paired.is_some() {
+            with_bf16_set!(self.set, S => {
+                product::product_of_pairs::<S>(x, weights, epilogue, out.into());
+            });
+        } else {
+            with_set!(self.set, S => product::product::<S>(x, weights, epilogue, out.into()));
+        }
+    }
+
+    /// A product of the outputs of depthwise convolutions of several maps:
+    /// `out = epilogue(filtered · weights)`.
+    pub fn product_of_filtered<'a>(
+        self,
+        inputs: impl ExactSizeIterator<Item = Rows<'a>>,
+        filtered: Filtered<'_>,
+        weights: &Packed,
+        epilogue: Epilogue<'_>,
+        out: Out<'_>,
+    ) {
+        let Filtered { shape, filter, rows, memory: filtered } = filtered;
+        let len = rows.len() * shape.output_row();
+        assert_eq!(filtered.len(), inputs.len() * len);
+        let is_even = shape.channels.is_multiple_of(2);
+        if weights.paired.is_none() || filter.activation.is_curve() || !is_even {
+            for (input, filtered) in inputs.zip(filtered.chunks_exact_mut(len)) {
+                self.depthwise(shape, input, filter, rows.clone(), filtered);
+            }
+            return self.product(filtered, weights, epilogue, out);
+        }
+        let n = filtered.len();
+        let filtered = &mut bf16::as_bf16(filtered)[..n];
+        with_bf16_set!(self.set, S => {
+            for (input, filtered) in inputs.zip(filtered.chunks_exact_mut(len)) {
+                depthwise::forward_to_bf16::<S>(shape, input, filter, &rows, filtered);
+            }
+            product::product_of_bf16::<S>(filtered, weights, epilogue, out);
         });
     }
 
@@ -124,7 +206,11 @@ impl Kernels {
         n: usize,
         scale: Option<&[f32]>,
     ) -> WinogradFilters {
-        with_set!(self.set, S => WinogradFilters::new::<S>(filters, n, scale))
+        let filters = with_set!(self.set, S => WinogradFilters::new::<S>(filters, n, scale));
+        match self.precision {
+            Precision::F32 => filters,
+            Precision::Bf16 => filters.in_pairs(),
+        }
     }
 
     /// Transforms the first `n_tiles` windows of 4x4 pixels to `out`, `[16, tiles, channels]`.
@@ -265,7 +351,10 @@ impl Kernels {
     /// Runs `n` rounds of multiply-adds without memory accesses. Returns the number of scalar
     /// multiply-adds.
     pub fn multiply_adds(self, n: usize) -> f64 {
-        with_set!(self.set, S => elements::multiply_adds::<S>(n))
+        match self.precision {
+            Precision::F32 => with_set!(self.set, S => elements::multiply_adds::<S, false>(n)),
+            Precision::Bf16 => with_bf16_set!(self.set, S => elements::multiply_adds::<S, true>(n)),
+        }
     }
 
     /// One Adam step, with the means `first` and `second`.

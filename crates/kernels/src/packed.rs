@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
+use super::bf16::bf16;
 use super::simd::Simd;
 
 /// From this many weights on, packing is parallel.
@@ -41,11 +42,14 @@ pub(super) fn panels<S: Simd>(n: usize) -> Vec<Panel> {
 /// A matrix `[k, n]`, cut into panels: each panel row by row, padded with zeros to whole vectors.
 #[derive(Debug)]
 pub struct Packed {
+    /// Numbers, or the bits of pairs of `bfloat16` numbers from neighboring rows.
     pub(super) values: Aligned,
     pub(super) panels: Vec<Panel>,
     pub(super) lanes: usize,
     pub(super) k: usize,
     pub(super) n: usize,
+    /// For pairs: rows in a piece. Pieces of an odd number of rows end with a row of zeros.
+    pub(super) paired: Option<usize>,
 }
 
 impl Packed {
@@ -102,7 +106,48 @@ impl Packed {
         } else {
             pieces.into_iter().for_each(pack);
         }
-        Self { values, panels, lanes, k, n }
+        Self { values, panels, lanes, k, n, paired: None }
+    }
+
+    /// Rows of vectors in each panel.
+    pub(super) fn n_rows(&self) -> usize {
+        self.paired.map_or(self.k, |piece| self.k / piece * piece.div_ceil(2))
+    }
+
+    /// The numbers rounded to `bfloat16`, in pairs of neighboring rows in each piece of `piece` rows.
+    pub(super) fn in_pairs(self, piece: usize) -> Self {
+        assert!(self.paired.is_none() && self.k.is_multiple_of(piece));
+        let paired = Self { paired: Some(piece), values: Aligned::default(), ..self };
+        let mut values =
+            Aligned::zeros(paired.n_rows() * paired.n.div_ceil(paired.lanes) * paired.lanes);
+        let mut rest = (self.values.as_ref(), values.as_mut());
+        let mut tasks = vec![];
+        for panel in &paired.panels {
+            let width = panel.n_vectors * paired.lanes;
+            let (from, from_rest) = rest.0.split_at(paired.k * width);
+            let (to, to_rest) = rest.1.split_at_mut(paired.n_rows() * width);
+            tasks.push((width, from, to));
+            rest = (from_rest, to_rest);
+        }
+        let pair = |(width, from, to): (usize, &[f32], &mut [f32])| {
+            let pieces = to.chunks_exact_mut(piece.div_ceil(2) * width);
+            for (to, from) in pieces.zip(from.chunks_exact(piece * width)) {
+                for (to, rows) in to.chunks_exact_mut(width).zip(from.chunks(2 * width)) {
+                    let (first, second) = rows.split_at(width);
+                    let second = second.iter().copied().chain(std::iter::repeat(0.0));
+                    for (to, (first, second)) in to.iter_mut().zip(first.iter().zip(second)) {
+                        let pair = u32::from(bf16(*first)) | u32::from(bf16(second)) << 16;
+                        *to = f32::from_bits(pair);
+                    }
+                }
+            }
+        };
+        if paired.k * paired.n >= LARGE {
+            tasks.into_par_iter().for_each(pair);
+        } else {
+            tasks.into_iter().for_each(pair);
+        }
+        Self { values, ..paired }
     }
 }
 
@@ -128,10 +173,10 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     fn three_vectors_leave_no_single_one_over() {
         use crate::simd::Avx512;
-        assert_eq!(widths::<Avx512>(4), [2, 2]);
-        assert_eq!(widths::<Avx512>(5), [3, 2]);
-        assert_eq!(widths::<Avx512>(7), [3, 2, 2]);
-        assert_eq!(widths::<Avx512>(9), [3, 3, 3]);
+        assert_eq!(widths::<Avx512<false>>(4), [2, 2]);
+        assert_eq!(widths::<Avx512<false>>(5), [3, 2]);
+        assert_eq!(widths::<Avx512<false>>(7), [3, 2, 2]);
+        assert_eq!(widths::<Avx512<false>>(9), [3, 3, 3]);
     }
 
     #[test]

@@ -6,12 +6,15 @@
 //! chain of fused multiplications in the order of `k`, then the epilogue: no cut of rows or columns
 //! changes its bits.
 
+use super::aligned::with_scratch;
+use super::bf16::{self, as_bf16};
 use super::curve;
 use super::elements::Gate;
 use super::output::Out;
 use super::packed::{Packed, Panel};
 use super::set::Micro;
 use super::simd::{Simd, load, store};
+use super::tile::{MOST_TILE_ROWS, Tile, over_rows, over_vectors, zeros};
 use crate::Activation;
 
 /// The epilogue of a product, in this order.
@@ -73,79 +76,167 @@ impl<'a> Windows<'a> {
 /// The number of values of `x` and the output that should stay in the L2 cache across panels.
 const BLOCK: usize = 48 * 1024;
 
-/// `out[rows, n] = epilogue(x[rows, k] · weights)`.
-///
-/// # Panics
-/// When a slice does not have the size of its matrix.
-pub(super) fn product<S: Micro>(x: &[f32], weights: &Packed, epilogue: Epilogue<'_>, out: Out<'_>) {
-    assert_eq!(x.len() * weights.n, out.len() * weights.k);
-    product_of_windows::<S>(Windows::rows(x, weights.k), weights, epilogue, out);
-}
-
 /// `out[windows, n] = epilogue(windows[windows, k] · weights)`.
 ///
 /// # Panics
 /// When a slice does not have the size of its matrix, or the maps do not have the windows.
-pub(super) fn product_of_windows<S: Micro>(
+pub(super) fn product<S: Micro>(
     x: Windows<'_>,
     weights: &Packed,
     epilogue: Epilogue<'_>,
     mut out: Out<'_>,
 ) {
-    let &Packed { k, n, lanes, .. } = weights;
-    let rows = out.len() / n;
-    let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == rows * n);
-    assert!(lanes == S::LANES && x.len() == k && x.have(rows) && out.len() == rows * n);
+    let rows = out.len() / weights.n;
+    assert!(weights.paired.is_none() && x.len() == weights.k && x.have(rows));
+    let block = block_rows(&x, weights.n);
+    for first in (0..rows).step_by(block) {
+        let at =
+            Part { first_row: first, first_output: first, n: block.min(rows - first), of: rows };
+        // SAFETY: the maps have the windows by the assertion above.
+        unsafe { part::<S, false>(&x, x.values.as_ptr(), weights, epilogue, at, &mut out) }
+    }
+    // SAFETY: all rows have been written.
+    unsafe { out.written() }
+}
+
+/// [`product`] with weights in pairs of `bfloat16` numbers. The inputs are rounded to `bfloat16` too.
+///
+/// # Panics
+/// As [`product`].
+pub(super) fn product_of_pairs<S: Micro>(
+    x: Windows<'_>,
+    weights: &Packed,
+    epilogue: Epilogue<'_>,
+    mut out: Out<'_>,
+) {
+    let rows = out.len() / weights.n;
+    assert!(weights.paired == Some(x.pieces[1]) && x.len() == weights.k && x.have(rows));
+    // Rows of a matrix are rounded a block at a time; windows overlap.
+    let is_matrix = x.size == [usize::MAX; 2] && x.steps[0] == x.len();
+    let block = if is_matrix { block_rows(&x, weights.n) } else { rows.max(1) };
+    for first in (0..rows).step_by(block) {
+        let n = block.min(rows - first);
+        let values =
+            if is_matrix { &x.values[first * weights.k..][..n * weights.k] } else { x.values };
+        // The last pair of an odd piece reads one number more, which is multiplied by zero.
+        with_scratch([values.len() / 2 + 1], |[scratch]| {
+            let rounded = as_bf16(scratch);
+            bf16::round::<S>(values, rounded);
+            rounded[values.len()] = 0;
+            let at = Part { first_row: 0, first_output: first, n, of: rows };
+            // SAFETY: the maps have the windows by the assertion above.
+            unsafe { part::<S, true>(&x, rounded.as_ptr().cast(), weights, epilogue, at, &mut out) }
+        });
+    }
+    // SAFETY: all rows have been written.
+    unsafe { out.written() }
+}
+
+/// [`product_of_pairs`] of a matrix `[rows, k]` of `bfloat16` numbers.
+///
+/// # Panics
+/// As [`product`], and when `k` is odd.
+pub(super) fn product_of_bf16<S: Micro>(
+    x: &[u16],
+    weights: &Packed,
+    epilogue: Epilogue<'_>,
+    mut out: Out<'_>,
+) {
+    let (k, rows) = (weights.k, out.len() / weights.n);
+    assert!(weights.paired == Some(k) && k.is_multiple_of(2) && x.len() == rows * k);
+    let windows = Windows::rows(&[], k);
+    let block = block_rows(&windows, weights.n);
+    for first in (0..rows).step_by(block) {
+        let at =
+            Part { first_row: first, first_output: first, n: block.min(rows - first), of: rows };
+        // SAFETY: the matrix has the rows by the assertion above.
+        unsafe { part::<S, true>(&windows, x.as_ptr().cast(), weights, epilogue, at, &mut out) }
+    }
+    // SAFETY: all rows have been written.
+    unsafe { out.written() }
+}
+
+/// The rows whose inputs and outputs stay in the L2 cache across panels.
+fn block_rows(x: &Windows<'_>, n: usize) -> usize {
+    (BLOCK / (x.pieces[1] + n)).clamp(48, 1024)
+}
+
+/// Some rows of a product.
+#[derive(Clone, Copy)]
+struct Part {
+    /// The window of the first of them, from `x` on.
+    first_row: usize,
+    /// Its place among all rows of the output.
+    first_output: usize,
+    n: usize,
+    /// The number of all rows.
+    of: usize,
+}
+
+/// Computes some rows, of windows from `values` on that are laid out as `x`.
+///
+/// # Safety
+/// The windows are there, of `bfloat16` numbers if `BF16`.
+///
+/// # Panics
+/// When a matrix of the epilogue or the output does not have its size.
+unsafe fn part<S: Micro, const BF16: bool>(
+    x: &Windows<'_>,
+    values: *const f32,
+    weights: &Packed,
+    epilogue: Epilogue<'_>,
+    at: Part,
+    out: &mut Out<'_>,
+) {
+    let &Packed { n, lanes, .. } = weights;
+    let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == at.of * n);
+    assert!(lanes == S::LANES && out.len() == at.of * n);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
     assert!(epilogue.gate.is_none() || !epilogue.activation.is_curve());
     assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
-    let block = (BLOCK / (x.pieces[1] + n)).clamp(48, 1024);
-    for first_row in (0..rows).step_by(block) {
-        let n_rows = block.min(rows - first_row);
-        let mut packed = weights.values.as_ref();
-        for &Panel { first, n_vectors, n_columns } in &weights.panels {
-            let at = first_row * n + first;
-            let tail = n_columns - (n_vectors - 1) * S::LANES;
-            let job = PanelJob {
-                first_row,
-                rows: n_rows,
-                x: x.values.as_ptr(),
-                size: x.size,
-                steps: x.steps,
-                pieces: x.pieces,
-                weights: packed.as_ptr(),
-                bias: pointer(epilogue.bias, first),
-                ceiling: epilogue.activation.ceiling(),
-                shortcut: pointer(epilogue.shortcut, at),
-                gate: pointer(epilogue.gate.map(|gate| gate.y), at),
-                gate_ceiling: epilogue.gate.map_or(0.0, |gate| gate.ceiling),
-                out: out.pointer().wrapping_add(at),
-                stride: n,
-                tail,
-            };
-            // SAFETY: the matrices have their sizes and the maps their windows by the assertions
-            // above; the panel's columns are inside `n` and its packed rows inside `packed`, by
-            // construction of `Packed`.
-            unsafe {
-                match (n_vectors, tail < S::LANES) {
-                    (1, false) => S::product_panel::<1, false>(&job),
-                    (2, false) => S::product_panel::<2, false>(&job),
-                    (_, false) => S::product_panel::<3, false>(&job),
-                    (1, true) => S::product_panel::<1, true>(&job),
-                    (2, true) => S::product_panel::<2, true>(&job),
-                    (_, true) => S::product_panel::<3, true>(&job),
-                }
-            }
-            packed = &packed[k * n_vectors * S::LANES..];
-        }
-        // SAFETY: all panels of these rows have been written.
+    let mut packed = weights.values.as_ref();
+    for &Panel { first, n_vectors, n_columns } in &weights.panels {
+        let output = at.first_output * n + first;
+        let tail = n_columns - (n_vectors - 1) * S::LANES;
+        let job = PanelJob {
+            first_row: at.first_row,
+            rows: at.n,
+            x: values,
+            size: x.size,
+            steps: x.steps,
+            pieces: x.pieces,
+            weights: packed.as_ptr(),
+            bias: pointer(epilogue.bias, first),
+            ceiling: epilogue.activation.ceiling(),
+            low: epilogue.activation.ceiling().map_or(f32::NEG_INFINITY, |_| 0.0),
+            high: epilogue.activation.ceiling().unwrap_or(f32::INFINITY),
+            shortcut: pointer(epilogue.shortcut, output),
+            gate: pointer(epilogue.gate.map(|gate| gate.y), output),
+            gate_ceiling: epilogue.gate.map_or(0.0, |gate| gate.ceiling),
+            out: out.pointer().wrapping_add(output),
+            stride: n,
+            tail,
+        };
+        // SAFETY: the matrices have their sizes by the assertions above and the maps their windows;
+        // the panel's columns are inside `n` and its packed rows inside `packed`, by construction of
+        // `Packed`.
         unsafe {
-            let rows = out.pointer().add(first_row * n);
-            curve::apply::<S>(epilogue.activation, rows, n_rows * n);
+            match (n_vectors, tail < S::LANES) {
+                (1, false) => S::product_panel::<1, false, BF16>(&job),
+                (2, false) => S::product_panel::<2, false, BF16>(&job),
+                (_, false) => S::product_panel::<3, false, BF16>(&job),
+                (1, true) => S::product_panel::<1, true, BF16>(&job),
+                (2, true) => S::product_panel::<2, true, BF16>(&job),
+                (_, true) => S::product_panel::<3, true, BF16>(&job),
+            }
         }
+        packed = &packed[weights.n_rows() * n_vectors * S::LANES..];
     }
-    // SAFETY: the panels of all blocks of rows have been written.
-    unsafe { out.written() }
+    // SAFETY: all panels of these rows have been written.
+    unsafe {
+        let rows = out.pointer().add(at.first_output * n);
+        curve::apply::<S>(epilogue.activation, rows, at.n * n);
+    }
 }
 
 /// A pointer to value `at`; null if there are no values.
@@ -158,7 +249,7 @@ pub(super) struct PanelJob {
     /// The window of the first row.
     first_row: usize,
     rows: usize,
-    /// The maps, and their windows as in [`Windows`].
+    /// The maps, and their windows as in [`Windows`]; of `bfloat16` numbers in products of pairs.
     x: *const f32,
     size: [usize; 2],
     steps: [usize; 3],
@@ -166,6 +257,9 @@ pub(super) struct PanelJob {
     weights: *const f32,
     bias: *const f32,
     ceiling: Option<f32>,
+    /// The bounds of outputs; infinite if nothing is clipped.
+    low: f32,
+    high: f32,
     shortcut: *const f32,
     gate: *const f32,
     gate_ceiling: f32,
@@ -177,12 +271,14 @@ pub(super) struct PanelJob {
 }
 
 /// Runs all rows of a panel of `NV` vectors, line by line of windows. `TAIL`: the last vector is not
-/// full.
+/// full. `BF16`: of pairs of `bfloat16` numbers.
 ///
 /// # Safety
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 #[inline(always)]
-pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool>(job: &PanelJob) {
+pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool, const BF16: bool>(
+    job: &PanelJob,
+) {
     let ([width, height], [along, down, across]) = (job.size, job.steps);
     let mut row = 0;
     while row < job.rows {
@@ -191,7 +287,7 @@ pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool>(job: &Pan
         let n_rows = (width - column).min(job.rows - row);
         let at = column * along + line % height * down + line / height * across;
         // SAFETY: windows from `at` on are in one line, and `row + n_rows` is at most `job.rows`.
-        unsafe { line_of_tiles::<S, NV, TAIL>(job, row, n_rows, job.x.add(at)) }
+        unsafe { line_of_tiles::<S, NV, TAIL, BF16>(job, row, n_rows, behind::<BF16>(job.x, at)) }
         row += n_rows;
     }
 }
@@ -199,7 +295,7 @@ pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool>(job: &Pan
 /// Runs `n_rows` rows from `row` on, divided evenly into tiles. Their windows are beside each other
 /// from `start` on, because rows at equal distances need few registers for their addresses.
 #[inline(always)]
-unsafe fn line_of_tiles<S: Simd, const NV: usize, const TAIL: bool>(
+unsafe fn line_of_tiles<S: Simd, const NV: usize, const TAIL: bool, const BF16: bool>(
     job: &PanelJob,
     mut row: usize,
     n_rows: usize,
@@ -212,28 +308,28 @@ unsafe fn line_of_tiles<S: Simd, const NV: usize, const TAIL: bool>(
         // SAFETY: `row + rows` is at most the end of the rows.
         unsafe {
             match rows {
-                1 => tile::<S, 1, NV, TAIL>(job, row, start),
-                2 => tile::<S, 2, NV, TAIL>(job, row, start),
-                3 => tile::<S, 3, NV, TAIL>(job, row, start),
-                4 => tile::<S, 4, NV, TAIL>(job, row, start),
-                5 => tile::<S, 5, NV, TAIL>(job, row, start),
-                6 => tile::<S, 6, NV, TAIL>(job, row, start),
-                7 => tile::<S, 7, NV, TAIL>(job, row, start),
-                8 => tile::<S, 8, NV, TAIL>(job, row, start),
-                9 => tile::<S, 9, NV, TAIL>(job, row, start),
-                10 => tile::<S, 10, NV, TAIL>(job, row, start),
-                11 => tile::<S, 11, NV, TAIL>(job, row, start),
-                _ => tile::<S, 12, NV, TAIL>(job, row, start),
+                1 => tile::<S, 1, NV, TAIL, BF16>(job, row, start),
+                2 => tile::<S, 2, NV, TAIL, BF16>(job, row, start),
+                3 => tile::<S, 3, NV, TAIL, BF16>(job, row, start),
+                4 => tile::<S, 4, NV, TAIL, BF16>(job, row, start),
+                5 => tile::<S, 5, NV, TAIL, BF16>(job, row, start),
+                6 => tile::<S, 6, NV, TAIL, BF16>(job, row, start),
+                7 => tile::<S, 7, NV, TAIL, BF16>(job, row, start),
+                8 => tile::<S, 8, NV, TAIL, BF16>(job, row, start),
+                9 => tile::<S, 9, NV, TAIL, BF16>(job, row, start),
+                10 => tile::<S, 10, NV, TAIL, BF16>(job, row, start),
+                11 => tile::<S, 11, NV, TAIL, BF16>(job, row, start),
+                _ => tile::<S, 12, NV, TAIL, BF16>(job, row, start),
             }
         }
         row += rows;
-        start = start.wrapping_add(rows * job.steps[0]);
+        start = behind::<BF16>(start, rows * job.steps[0]);
     }
 }
 
 /// `MR` rows from `row` on, which are windows beside each other from `start` on.
 #[inline(always)]
-unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool, const BF16: bool>(
     job: &PanelJob,
     row: usize,
     start: *const f32,
@@ -245,51 +341,59 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool>(
     // SAFETY: the caller guarantees the instruction set, `MR` rows from `row` on and
     // the columns of the panel.
     unsafe {
-        let mut sums = [[S::splat(0.0); NV]; MR];
+        let mut sums = zeros::<S>();
         let [n_pieces, len, distance] = job.pieces;
         let (mut x, mut weights) = (start, job.weights);
         for _ in 0..n_pieces {
-            sums = piece::<S, MR, NV>(x, job.steps[0], len, weights, sums);
-            x = x.wrapping_add(distance);
-            weights = weights.add(len * NV * S::LANES);
+            let n_rows = if BF16 { len.div_ceil(2) } else { len };
+            sums = piece::<S, MR, NV, BF16>(x, job.steps[0], n_rows, weights, sums);
+            x = behind::<BF16>(x, distance);
+            weights = weights.add(n_rows * NV * S::LANES);
         }
-        for j in 0..NV {
+        over_vectors!(NV, j => {
             if TAIL && j + 1 == NV {
-                finish::<S, MR, NV, true>(job, row, j, &sums);
+                finish::<S, MR, true>(job, row, j, sums[j]);
             } else {
-                finish::<S, MR, NV, false>(job, row, j, &sums);
+                finish::<S, MR, false>(job, row, j, sums[j]);
             }
-        }
+        });
     }
 }
 
-/// Adds the products of one piece of `MR` windows, which begin `along` values apart. Sums are passed by
-/// value, because behind a reference they would not stay in registers.
+/// The place `n` numbers after `x`.
 #[inline(always)]
-unsafe fn piece<S: Simd, const MR: usize, const NV: usize>(
+fn behind<const BF16: bool>(x: *const f32, n: usize) -> *const f32 {
+    if BF16 { x.cast::<u16>().wrapping_add(n).cast() } else { x.wrapping_add(n) }
+}
+
+/// Adds the products of one piece of `MR` windows, which begin `along` values apart, and `n_rows` rows of
+/// weights. Sums are passed by value, because behind a reference they would not stay in registers.
+#[inline(always)]
+unsafe fn piece<S: Simd, const MR: usize, const NV: usize, const BF16: bool>(
     start: *const f32,
     along: usize,
-    len: usize,
+    n_rows: usize,
     mut weights: *const f32,
-    mut sums: [[S::Vector; NV]; MR],
-) -> [[S::Vector; NV]; MR] {
+    mut sums: Tile<S>,
+) -> Tile<S> {
     // SAFETY: the caller guarantees the instruction set, the windows and the weights.
     unsafe {
-        let mut x = [start; MR];
-        for i in 0..MR {
-            x[i] = start.add(i * along);
-        }
-        for step in 0..len {
-            let mut columns = [S::splat(0.0); NV];
-            for j in 0..NV {
-                columns[j] = S::load(weights.add(j * S::LANES));
-            }
-            for i in 0..MR {
-                let value = S::splat(*x[i].add(step));
-                for j in 0..NV {
-                    sums[i][j] = S::mul_add(value, columns[j], sums[i][j]);
-                }
-            }
+        for row in 0..n_rows {
+            let zero = S::splat(0.0);
+            let mut columns = [zero, zero, zero];
+            over_vectors!(NV, j => columns[j] = S::load(weights.add(j * S::LANES)));
+            over_rows!(MR, i => {
+                // A pair of `bfloat16` numbers is as long as a `f32`.
+                let at = behind::<BF16>(start, i * along).wrapping_add(row);
+                let value = if BF16 { S::splat_pair(at.cast()) } else { S::splat(*at) };
+                over_vectors!(NV, j => {
+                    sums[j][i] = if BF16 {
+                        S::pair_mul_add(value, columns[j], sums[j][i])
+                    } else {
+                        S::mul_add(value, columns[j], sums[j][i])
+                    };
+                });
+            });
             weights = weights.add(NV * S::LANES);
         }
         sums
@@ -298,11 +402,11 @@ unsafe fn piece<S: Simd, const MR: usize, const NV: usize>(
 
 /// The epilogue of one vector of columns of a tile; `PART`: not all lanes are columns.
 #[inline(always)]
-unsafe fn finish<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
+unsafe fn finish<S: Simd, const MR: usize, const PART: bool>(
     job: &PanelJob,
     row: usize,
     j: usize,
-    sums: &[[S::Vector; NV]; MR],
+    sums: [S::Vector; MOST_TILE_ROWS],
 ) {
     // SAFETY: as in `tile`; where the vector is not full only its columns are touched.
     unsafe {
@@ -310,9 +414,19 @@ unsafe fn finish<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
         if !job.bias.is_null() {
             bias = load::<S, PART>(job.bias.add(j * S::LANES), job.tail);
         }
-        for i in 0..MR {
+        let out = job.out.add(row * job.stride + j * S::LANES);
+        if job.shortcut.is_null() && job.gate.is_null() {
+            // The usual case, without a branch for each row.
+            let (low, high) = (S::splat(job.low), S::splat(job.high));
+            over_rows!(MR, i => {
+                let value = S::clamp(S::add(sums[i], bias), low, high);
+                store::<S, PART>(out.wrapping_add(i * job.stride), job.tail, value);
+            });
+            return;
+        }
+        over_rows!(MR, i => {
             let at = (row + i) * job.stride + j * S::LANES;
-            let mut value = S::add(sums[i][j], bias);
+            let mut value = S::add(sums[i], bias);
             if !job.shortcut.is_null() {
                 value = S::add(value, load::<S, PART>(job.shortcut.add(at), job.tail));
             }
@@ -324,6 +438,6 @@ unsafe fn finish<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
                 value = S::gate(value, by, S::splat(job.gate_ceiling));
             }
             store::<S, PART>(job.out.add(at), job.tail, value);
-        }
+        });
     }
 }

@@ -9,7 +9,7 @@ use super::simd::Neon;
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
 use super::{
-    curve, depthwise, depthwise_gradient, elements, gradient, normalise, product, winograd,
+    bf16, curve, depthwise, depthwise_gradient, elements, gradient, normalise, product, winograd,
 };
 
 /// An instruction set that kernels are compiled for.
@@ -23,6 +23,9 @@ pub enum InstructionSet {
     /// AVX-512 F, on newer x86-64 processors.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// AVX-512 F with instructions for `bfloat16`, on x86-64 processors since about 2022.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
     /// NEON, on every 64-bit ARM processor.
     #[cfg(target_arch = "aarch64")]
     Neon,
@@ -39,6 +42,9 @@ impl InstructionSet {
                 sets.push(Self::Avx2);
                 if is_x86_feature_detected!("avx512f") {
                     sets.push(Self::Avx512);
+                    if is_x86_feature_detected!("avx512bf16") {
+                        sets.push(Self::Avx512Bf16);
+                    }
                 }
             }
             #[cfg(target_arch = "aarch64")]
@@ -60,6 +66,8 @@ impl InstructionSet {
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => "avx512bf16",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "neon",
         }
@@ -71,7 +79,7 @@ impl InstructionSet {
         match self {
             Self::Portable => "portable arithmetic",
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 => "x86-64 with FMA",
+            Self::Avx2 | Self::Avx512 | Self::Avx512Bf16 => "x86-64 with FMA",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "64-bit ARM",
         }
@@ -99,8 +107,8 @@ macro_rules! with_set {
                 $work
             }
             #[cfg(target_arch = "x86_64")]
-            $crate::set::InstructionSet::Avx512 => {
-                type $simd = $crate::simd::Avx512;
+            $crate::set::InstructionSet::Avx512 | $crate::set::InstructionSet::Avx512Bf16 => {
+                type $simd = $crate::simd::Avx512<false>;
                 $work
             }
             #[cfg(target_arch = "aarch64")]
@@ -112,6 +120,21 @@ macro_rules! with_set {
     };
 }
 pub(super) use with_set;
+
+/// As [`with_set`], for kernels of `bfloat16` numbers.
+macro_rules! with_bf16_set {
+    ($set:expr, $simd:ident => $work:expr) => {
+        match $set {
+            #[cfg(target_arch = "x86_64")]
+            $crate::set::InstructionSet::Avx512Bf16 => {
+                type $simd = $crate::simd::Avx512<true>;
+                $work
+            }
+            set => $crate::set::with_set!(set, $simd => $work),
+        }
+    };
+}
+pub(super) use with_bf16_set;
 
 /// Declares [`Micro`] and implements it for every instruction set by compiling each kernel with the
 /// features of the set.
@@ -136,7 +159,9 @@ macro_rules! compile {
         #[cfg(target_arch = "x86_64")]
         compile!(@set Avx2, ["avx2,fma"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
         #[cfg(target_arch = "x86_64")]
-        compile!(@set Avx512, ["avx2,fma,avx512f"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        compile!(@set Avx512<false>, ["avx2,fma,avx512f"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        #[cfg(target_arch = "x86_64")]
+        compile!(@set Avx512<true>, ["avx2,fma,avx512f,avx512bf16"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
         #[cfg(target_arch = "aarch64")]
         compile!(@set Neon, ["neon"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
     };
@@ -160,8 +185,11 @@ macro_rules! compile {
 }
 
 compile! {
-    /// Some rows of a panel of `NV` vectors; `TAIL`: the last vector is not full.
-    product_panel[NV: usize, TAIL: bool](product::PanelJob) = product::panel;
+    /// Some rows of a panel of `NV` vectors; `TAIL`: the last vector is not full; `BF16`: of pairs of
+    /// `bfloat16` numbers.
+    product_panel[NV: usize, TAIL: bool, BF16: bool](product::PanelJob) = product::panel;
+    /// Numbers rounded to `bfloat16`.
+    round(bf16::RoundJob) = bf16::round_all;
     /// Transforms one panel of 3x3 filters.
     winograd_filters(winograd::FiltersJob<'_>) = winograd::transform_filters;
     /// Transforms tiles of a 3x3 convolution.
@@ -172,8 +200,9 @@ compile! {
     gradient_panel[NV: usize, TAIL: bool](gradient::PanelJob) = gradient::panel;
     /// A weight gradient as a tree of pieces, `NV` vectors of its columns.
     gradient_tree[NV: usize, TAIL: bool](gradient::TreeJob<'_>) = gradient::tree;
-    /// One output row of a depthwise convolution.
-    depthwise_row[K: usize, STRIDE: usize](depthwise::RowJob) = depthwise::row;
+    /// A line of outputs of a depthwise convolution, or two; `BF16`: rounded to `bfloat16`.
+    depthwise_rows[K: usize, STRIDE: usize, LINES: usize, BF16: bool](depthwise::RowsJob)
+        = depthwise::rows;
     /// Adds one output row's part to a depthwise weight gradient.
     depthwise_gradient_row[K: usize, STRIDE: usize](depthwise_gradient::WeightJob)
         = depthwise_gradient::weight_row;
@@ -190,8 +219,8 @@ compile! {
     slopes(normalise::SlopesJob) = normalise::slopes_of;
     /// The backward pass of a normalization.
     normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
-    /// Multiply-adds without memory accesses.
-    multiply(elements::MultiplyJob) = elements::multiply;
+    /// Multiply-adds without memory accesses; `BF16`: of pairs.
+    multiply[BF16: bool](elements::MultiplyJob) = elements::multiply;
     /// Smooth activations, or products with their derivatives.
     curve(curve::CurveJob) = curve::run;
     /// A step of Adam.

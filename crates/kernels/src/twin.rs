@@ -333,3 +333,155 @@ fn smooth_activations_agree_with_their_twin_everywhere() {
         assert_same_bits("a smooth activation", &results);
     }
 }
+
+/// A number rounded to `bfloat16`.
+fn rounded(value: f32) -> f32 {
+    f32::from_bits(u32::from(bf16::bf16(value)) << 16)
+}
+
+/// Numbers in `bfloat16` have the same products and sums on all sets, with fused sums or without.
+fn check_product_of_pairs(
+    (rows, pieces, len, n): (usize, usize, usize, usize),
+    seed: u64,
+    with_shortcut: bool,
+) {
+    let generator = &mut SeedStream::new(seed).generator();
+    let k = pieces * len;
+    // Windows of pieces that are two lines of a map apart, and overlap.
+    let (along, line) = (len.div_ceil(2), rows * len.div_ceil(2) + len);
+    let x = numbers(generator, (pieces - 1) * line + (rows - 1) * along + len);
+    let windows =
+        Windows { values: &x, size: [rows, 1], steps: [along, 0, 0], pieces: [pieces, len, line] };
+    let [w, bias] = [k * n, n].map(|len| numbers(generator, len));
+    let shortcut = numbers(generator, rows * n);
+    let twin: Vec<f64> = (0..rows * n)
+        .map(|i| {
+            let (row, column) = (i / n, i % n);
+            let products = (0..k).map(|q| {
+                let x = x[q / len * line + row * along + q % len];
+                f64::from(rounded(x)) * f64::from(rounded(w[q * n + column]))
+            });
+            let sum = products.sum::<f64>() + f64::from(bias[column]);
+            (sum + if with_shortcut { f64::from(shortcut[i]) } else { 0.0 }).max(0.0)
+        })
+        .collect();
+    let mut expected: Option<Vec<f32>> = None;
+    for kernels in Kernels::all().map(|kernels| kernels.in_precision(Precision::Bf16)) {
+        let epilogue = Epilogue {
+            bias: Some(&bias),
+            activation: Activation::Relu,
+            shortcut: with_shortcut.then_some(&shortcut),
+            gate: None,
+        };
+        let mut out = vec![f32::NAN; rows * n];
+        let weights = kernels.pack_pieces(&w, n, len, None);
+        kernels.product_of_windows(windows, &weights, epilogue, &mut out[..]);
+        assert_close("a product of pairs", kernels, &out, &twin);
+        let expected = expected.get_or_insert_with(|| out.clone());
+        assert!(&out == expected, "a product of pairs has other bits with {}", kernels.set());
+    }
+}
+
+/// A product of depthwise outputs has the bits of both, one after the other.
+fn check_filtered(shape: &Depthwise, n: usize, seed: u64, activation: Activation) {
+    let generator = &mut SeedStream::new(seed).generator();
+    let (height, len) = (shape.output().0, shape.output().0 * shape.output_row());
+    let c = shape.channels;
+    let n_weights = shape.window.kernel * shape.window.kernel * c;
+    let maps = [0; 2].map(|_| numbers(generator, shape.height * shape.input_row()));
+    let [w, bias, project] = [n_weights, c, c * n].map(|len| numbers(generator, len));
+    let filter = DepthwiseFilter { weights: &w, bias: &bias, activation };
+    for kernels in Kernels::all() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let kernels = kernels.in_precision(precision);
+            let project = kernels.pack(&project, n, None);
+            let mut filtered = vec![f32::NAN; 2 * len];
+            for (x, out) in maps.iter().zip(filtered.chunks_exact_mut(len)) {
+                kernels.depthwise(shape, whole(x), filter, 0..height, out);
+            }
+            let mut expected = vec![f32::NAN; 2 * len / c * n];
+            kernels.product(&filtered, &project, Epilogue::NONE, &mut expected[..]);
+            let mut out = vec![f32::NAN; expected.len()];
+            let inputs = maps.iter().map(|x| whole(x));
+            let memory = &mut filtered[..];
+            let filtered = Filtered { shape, filter, rows: 0..height, memory };
+            let room = (&mut out[..]).into();
+            kernels.product_of_filtered(inputs, filtered, &project, Epilogue::NONE, room);
+            assert!(out == expected, "{precision:?} with {}", kernels.set());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn products_of_pairs_agree_with_their_twin_bit_for_bit_on_all_sets(
+        shape in (1..40usize, 1..4usize, 1..40usize, 1..60usize), seed: u64, with_shortcut: bool,
+    ) {
+        check_product_of_pairs(shape, seed, with_shortcut);
+    }
+
+    #[test]
+    fn products_of_depthwise_outputs_have_the_bits_of_both(
+        (height, width, channels) in (5..9usize, 5..12usize, 1..40usize), window in window(),
+        n in 1..40usize, seed: u64, activation in select(&ACTIVATIONS[..]),
+    ) {
+        let shape = Depthwise::new([height, width, channels], window);
+        check_filtered(&shape, n, seed, activation);
+    }
+
+    #[test]
+    fn numbers_become_the_nearest_in_bfloat16_on_all_sets(bits in proptest::array::uniform32(0u32..)) {
+        let special = [
+            0.0, -0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN, f32::MAX,
+            f32::MIN_POSITIVE, 1e-40, -1e-40, bf16::SMALLEST, -bf16::SMALLEST, 8e-16, 1.003_906_3,
+            1.011_718_8,
+        ];
+        let values: Vec<f32> = bits.map(f32::from_bits).into_iter().chain(special).collect();
+        for &value in values.iter().filter(|value| value.is_finite()) {
+            let distance = |bits: u32| (f64::from(f32::from_bits(bits)) - f64::from(value)).abs();
+            let below = value.to_bits() & 0xffff_0000;
+            let above = below.wrapping_add(0x1_0000);
+            let ours = u32::from(bf16::bf16(value)) << 16;
+            if value.abs() < bf16::SMALLEST {
+                prop_assert_eq!(ours, 0);
+            } else if f32::from_bits(above).is_finite() {
+                let is_even = |bits: u32| bits >> 16 & 1 == 0;
+                let nearest = match distance(below).total_cmp(&distance(above)) {
+                    std::cmp::Ordering::Less => below,
+                    std::cmp::Ordering::Greater => above,
+                    std::cmp::Ordering::Equal => if is_even(below) { below } else { above },
+                };
+                prop_assert_eq!(ours, nearest, "{}", value);
+            }
+        }
+        let expected: Vec<u16> = values.iter().map(|&value| bf16::bf16(value)).collect();
+        for (value, bits) in values.iter().zip(&expected) {
+            prop_assert_eq!(value.is_nan(), f32::from_bits(u32::from(*bits) << 16).is_nan());
+        }
+        for kernels in Kernels::all() {
+            for n in [values.len(), 5] {
+                let mut out = vec![0; n];
+                with_bf16_set!(kernels.set, S => bf16::round::<S>(&values[..n], &mut out));
+                prop_assert_eq!(&out[..], &expected[..n], "{}", kernels.set());
+            }
+        }
+    }
+}
+
+/// An instruction for pairs takes numbers that are not normal for zeros, so that none may occur.
+#[test]
+fn sums_of_products_of_tiny_numbers_have_the_same_bits_on_all_sets() {
+    let tiny = [1e-14, -1e-15, 3e-30, 1e-38, 1e-45, -8.9e-16, 2e-15, 9e-16];
+    let (x, w): (Vec<f32>, Vec<f32>) =
+        (0..64).map(|i| (tiny[i % 8], tiny[(i / 8 + 3 * i) % 8])).unzip();
+    let mut expected: Option<Vec<f32>> = None;
+    for kernels in Kernels::all().map(|kernels| kernels.in_precision(Precision::Bf16)) {
+        let mut out = vec![f32::NAN; 8 * 8];
+        kernels.product(&x, &kernels.pack(&w, 8, None), Epilogue::NONE, &mut out[..]);
+        let expected = expected.get_or_insert_with(|| out.clone());
+        assert!(&out == expected, "{}", kernels.set());
+        assert!(out.iter().any(|value| *value != 0.0));
+    }
+}

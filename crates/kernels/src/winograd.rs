@@ -50,8 +50,24 @@ impl WinogradFilters {
             // the assertion above.
             unsafe { S::winograd_filters(&job) }
         });
-        let packed = |values| Packed { values, panels: panels.clone(), lanes: S::LANES, k, n };
+        let packed = |values| {
+            let panels = panels.clone();
+            Packed { values, panels, lanes: S::LANES, k, n, paired: None }
+        };
         Self(places.into_iter().map(packed).collect())
+    }
+
+    /// The matrices rounded to `bfloat16`.
+    pub(super) fn in_pairs(self) -> Self {
+        Self(
+            self.0
+                .into_iter()
+                .map(|place| {
+                    let k = place.k;
+                    place.in_pairs(k)
+                })
+                .collect(),
+        )
     }
 
     /// The matrices of all places.

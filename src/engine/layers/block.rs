@@ -10,8 +10,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use alpaca_kernels::{
-    Activation, Depthwise, DepthwiseFilter, Epilogue, Filling, Kernels, Out, Packed, Rows, Window,
-    with_scratch,
+    Activation, Depthwise, DepthwiseFilter, Epilogue, Filling, Filtered, Kernels, Out, Packed,
+    Rows, Window, with_scratch,
 };
 use rayon::prelude::*;
 
@@ -90,7 +90,6 @@ impl BlockForward<'_> {
                     bias: self.depthwise.1,
                     activation: self.activations[1],
                 };
-                self.kernels.depthwise(shape, input, filter, rows.clone(), &mut *filtered);
                 let row_len = out_width * self.n_outputs;
                 let epilogue = Epilogue {
                     bias: Some(self.project.1),
@@ -101,7 +100,9 @@ impl BlockForward<'_> {
                     ..Epilogue::NONE
                 };
                 let out = out.take(rows.len() * row_len);
-                self.kernels.product(filtered, self.project.0, epilogue, out);
+                let filtered = Filtered { shape, filter, rows, memory: filtered };
+                let input = std::iter::once(input);
+                self.kernels.product_of_filtered(input, filtered, self.project.0, epilogue, out);
             }
         });
     }

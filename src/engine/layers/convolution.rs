@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use alpaca_kernels::{Activation, Epilogue, Kernels, Out, Packed, Window, filled, with_scratch};
+use alpaca_kernels::{
+    Activation, Epilogue, Kernels, Out, Packed, Precision, Window, filled, with_scratch,
+};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
@@ -166,7 +168,7 @@ impl Convolution {
     fn gradient_by_channel(&self, pass: &Backward<'_>, dz: &[f32]) -> Vec<f32> {
         let (c, [out_height, out_width, _]) = (self.n_outputs, self.output_shape());
         let bounds = self.share.pieces(pass.n).bounds(out_height * out_width);
-        let dz = self.kernels.pack(dz, c, None);
+        let dz = self.kernels.in_precision(Precision::F32).pack(dz, c, None);
         let len = self.unfold().window_len() * c;
         let mut all = vec![0.0; self.share.subtrees().len() * len];
         if pass.n > 0 {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alpaca_kernels::{Activation, Epilogue, Filling, Kernels, Windows, filled, with_scratch};
+use alpaca_kernels::{
+    Activation, Epilogue, Filling, Kernels, Precision, Windows, filled, with_scratch,
+};
 use rayon::prelude::*;
 
 use super::affine::{self, Affine};
@@ -100,7 +102,7 @@ impl Pointwise {
         let flips = c > k;
         let (long, short) = if flips { (dz, pass.inputs[0]) } else { (pass.inputs[0], dz) };
         let (n_long, n_short) = (k.max(c), k.min(c));
-        let short = self.kernels.pack(short, n_short, None);
+        let short = self.kernels.in_precision(Precision::F32).pack(short, n_short, None);
         let set = |bounds: &[usize], (task, g): (usize, &mut [f32])| {
             let columns = task * GRADIENT_COLUMNS..task * GRADIENT_COLUMNS + g.len() / n_short;
             with_scratch([long.len() / n_long * columns.len()], |[packed]| {

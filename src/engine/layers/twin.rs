@@ -3,7 +3,7 @@
 
 mod case;
 
-use alpaca_kernels::{Activation, Depthwise, Kernels, Padding};
+use alpaca_kernels::{Activation, Depthwise, Kernels, Padding, Precision};
 use alpaca_random::{Generator, SeedStream};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -195,8 +195,7 @@ fn a_block_is_its_layers_one_after_the_other() {
 }
 
 /// A layer of each kind, large enough for several threads.
-fn layers_for_threads(generator: &mut Generator) -> Vec<Case> {
-    let kernels = Kernels::best();
+fn layers_for_threads(kernels: Kernels, generator: &mut Generator) -> Vec<Case> {
     let size = [24, 20];
     vec![
         pointwise(kernels, generator, (7, [5, 5], 200, 140), (Activation::Relu6, false, 16)),
@@ -235,27 +234,53 @@ fn layers_for_threads(generator: &mut Generator) -> Vec<Case> {
     ]
 }
 
+/// The gradients and the output of each of these layers.
+fn results(kernels: Kernels, n_threads: usize) -> Vec<(InputGradients, Vec<f32>)> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+    pool.install(|| {
+        let generator = &mut SeedStream::new(5).generator();
+        let cases = layers_for_threads(kernels, generator);
+        let mut all = vec![];
+        for Case { operation, n, inputs, .. } in cases {
+            let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+            let output = operation.forward(n, &inputs);
+            let dy = random(generator, output.len(), -1.0, 1.0);
+            let pass = Backward { n, inputs: &inputs, output: &output, dy: &dy, wants_input: true };
+            all.push((operation.backward(&pass), output));
+        }
+        all
+    })
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let results = |n_threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        pool.install(|| {
-            let generator = &mut SeedStream::new(5).generator();
-            let cases = layers_for_threads(generator);
-            let mut all = vec![];
-            for Case { operation, n, inputs, .. } in cases {
-                let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-                let output = operation.forward(n, &inputs);
-                let dy = random(generator, output.len(), -1.0, 1.0);
-                let pass =
-                    Backward { n, inputs: &inputs, output: &output, dy: &dy, wants_input: true };
-                all.push((operation.backward(&pass), output));
-            }
-            all
-        })
+    for precision in [Precision::F32, Precision::Bf16] {
+        let kernels = Kernels::best().in_precision(precision);
+        let expected = results(kernels, 1);
+        for n_threads in [2, 3, 7] {
+            assert!(results(kernels, n_threads) == expected, "{precision:?}, {n_threads} threads");
+        }
+    }
+}
+
+/// Rounding moves a number by up to 0.4 %; where it moves an output across zero, it also opens or closes
+/// its gate.
+#[test]
+fn layers_in_bfloat16_are_close_to_those_in_single_precision() {
+    let distance = |ours: &[f32], theirs: &[f32]| {
+        let differences = ours.iter().zip(theirs).map(|(a, b)| f64::from(a - b).powi(2));
+        let squares = theirs.iter().map(|value| f64::from(*value).powi(2));
+        (differences.sum::<f64>() / squares.sum::<f64>()).sqrt()
     };
-    let expected = results(1);
-    for n_threads in [2, 3, 7] {
-        assert!(results(n_threads) == expected, "{n_threads} threads");
+    let [rounded, exact] = [Precision::Bf16, Precision::F32]
+        .map(|precision| results(Kernels::best().in_precision(precision), 2));
+    for (layer, ((ours, y), (theirs, expected))) in rounded.iter().zip(&exact).enumerate() {
+        let error = distance(y, expected);
+        assert!(error < 0.01, "output of layer {layer}: {error}");
+        for (input, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            let [ours, theirs] = [ours, theirs].map(|values| values.as_ref().unwrap());
+            let error = distance(ours, theirs);
+            assert!(error < 0.1, "gradient of input {input} of layer {layer}: {error}");
+        }
     }
 }

@@ -14,7 +14,12 @@ pub(in crate::engine) struct Unfold {
 impl Unfold {
     /// The number of values in one window.
     pub(super) fn window_len(&self) -> usize {
-        self.window.kernel * self.window.kernel * self.shape[2]
+        self.window.kernel * self.piece_len()
+    }
+
+    /// The number of values in one line of a window.
+    pub(in crate::engine) fn piece_len(&self) -> usize {
+        self.window.kernel * self.shape[2]
     }
 
     /// The number of values in a line of the padded image that windows read.
@@ -92,7 +97,7 @@ impl Unfold {
             values: padded,
             size: [out_width, n_rows],
             steps: [stride * channels, stride * line, distance],
-            pieces: [kernel, kernel * channels, line],
+            pieces: [kernel, self.piece_len(), line],
         }
     }
 

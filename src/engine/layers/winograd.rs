@@ -34,7 +34,7 @@ impl PackedFilters {
         if is_faster(unfold, n) {
             Self::Winograd(kernels.pack_winograd(filters, n, scale))
         } else {
-            Self::Direct(kernels.pack(filters, n, scale))
+            Self::Direct(kernels.pack_pieces(filters, n, unfold.piece_len(), scale))
         }
     }
 }

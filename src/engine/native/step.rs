@@ -1,7 +1,7 @@
 //! A layer or a block of the frozen part, with its weights, run on a few images.
 
 use alpaca_kernels::{
-    Activation, Depthwise, DepthwiseFilter, Epilogue, Kernels, Out, Packed, Rows, Window,
+    Activation, Depthwise, DepthwiseFilter, Epilogue, Filtered, Kernels, Out, Packed, Rows, Window,
     with_scratch,
 };
 
@@ -191,13 +191,11 @@ impl Block {
             let pictures = expanded.chunks_exact(lengths[0]);
             let Folded { kernel, bias } = &self.depthwise;
             let filter = DepthwiseFilter { weights: kernel, bias, activation };
-            for (x, out) in pictures.zip(filtered.chunks_exact_mut(lengths[1])) {
-                let input = Rows { values: x, first: 0 };
-                kernels.depthwise(shape, input, filter, 0..out_height, out);
-            }
+            let inputs = pictures.map(|x| Rows { values: x, first: 0 });
             let shortcut = self.has_shortcut.then_some(group.x);
             let epilogue = epilogue(&self.project.1, last, shortcut);
-            kernels.product(filtered, &self.project.0, epilogue, out);
+            let filtered = Filtered { shape, filter, rows: 0..out_height, memory: filtered };
+            kernels.product_of_filtered(inputs, filtered, &self.project.0, epilogue, out);
         });
     }
 }

@@ -70,6 +70,27 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// `value` in the lanes where `0 < by < ceiling`, zero in the others: the gradient of
     /// [`rectify`](Self::rectify), with its output `by`.
     unsafe fn gate(value: Self::Vector, by: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
+
+    /// Loads two neighboring `bfloat16` numbers into every lane.
+    unsafe fn splat_pair(from: *const u16) -> Self::Vector;
+    /// The first number of the pair in each lane.
+    unsafe fn first_of_pair(pairs: Self::Vector) -> Self::Vector;
+    /// The second number of the pair in each lane.
+    unsafe fn second_of_pair(pairs: Self::Vector) -> Self::Vector;
+    /// Adds the products of pairs to `c`: that of the second numbers, then that of the first. Each sum
+    /// is rounded; a product of two `bfloat16` numbers is exact.
+    #[inline(always)]
+    unsafe fn pair_mul_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+        // SAFETY: the caller guarantees the instruction set.
+        unsafe {
+            let c = Self::mul_add(Self::second_of_pair(a), Self::second_of_pair(b), c);
+            Self::mul_add(Self::first_of_pair(a), Self::first_of_pair(b), c)
+        }
+    }
+    /// Writes all lanes as `bfloat16`, rounded as [`bf16`](crate::bf16::bf16) does.
+    unsafe fn store_bf16(to: *mut u16, vector: Self::Vector);
+    /// Writes the first `n` lanes as `bfloat16`, `0 < n <= LANES`.
+    unsafe fn store_bf16_first(to: *mut u16, n: usize, vector: Self::Vector);
 }
 
 /// Loads all lanes, or the first `n` if `PART`.
@@ -112,3 +133,16 @@ macro_rules! over_columns {
     }};
 }
 pub(super) use over_columns;
+
+/// Runs `$work` with `$i` as each of the literals that are less than `$n`. Without a loop: the compiler
+/// keeps arrays of vectors in registers if all indices are constants from the start, and else as it
+/// happens.
+macro_rules! unrolled {
+    ([$($at:literal)+], $n:expr, $i:ident => $work:expr) => {
+        $(if $at < $n {
+            let $i = $at;
+            $work;
+        })+
+    };
+}
+pub(super) use unrolled;

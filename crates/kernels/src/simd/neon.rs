@@ -2,12 +2,13 @@
 
 use std::arch::aarch64::{
     float32x4_t, vaddq_f32, vaddq_s32, vandq_u32, vcgtq_f32, vcltq_f32, vdivq_f32, vdupq_n_f32,
-    vfmaq_f32, vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vreinterpretq_f32_s32,
-    vreinterpretq_f32_u32, vreinterpretq_s32_f32, vreinterpretq_u32_f32, vshlq_n_s32, vsqrtq_f32,
-    vst1q_f32, vsubq_f32,
+    vdupq_n_u32, vfmaq_f32, vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vreinterpretq_f32_s32,
+    vreinterpretq_f32_u32, vreinterpretq_s32_f32, vreinterpretq_u32_f32, vshlq_n_s32, vshlq_n_u32,
+    vsqrtq_f32, vst1q_f32, vsubq_f32,
 };
 
 use super::{MOST_VECTORS, Simd};
+use crate::bf16::bf16;
 
 /// Thirty-two registers of four numbers.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +127,44 @@ impl Simd for Neon {
             let below = vcltq_f32(by, ceiling);
             let kept = vandq_u32(vreinterpretq_u32_f32(value), vandq_u32(above, below));
             vreinterpretq_f32_u32(kept)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const u16) -> float32x4_t {
+        // SAFETY: the caller guarantees two numbers.
+        unsafe { vreinterpretq_f32_u32(vdupq_n_u32(from.cast::<u32>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn first_of_pair(pairs: float32x4_t) -> float32x4_t {
+        // SAFETY: see `splat`.
+        unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vreinterpretq_u32_f32(pairs))) }
+    }
+
+    #[inline(always)]
+    unsafe fn second_of_pair(pairs: float32x4_t) -> float32x4_t {
+        // SAFETY: see `splat`.
+        unsafe {
+            let second = vdupq_n_u32(0xffff_0000);
+            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(pairs), second))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(to: *mut u16, vector: float32x4_t) {
+        // SAFETY: the caller guarantees four values.
+        unsafe { Self::store_bf16_first(to, LANES, vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16_first(to: *mut u16, n: usize, vector: float32x4_t) {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: `lanes` has four values.
+        unsafe { vst1q_f32(lanes.as_mut_ptr(), vector) }
+        for (lane, value) in lanes.into_iter().enumerate().take(n) {
+            // SAFETY: the caller guarantees `n` values.
+            unsafe { *to.add(lane) = bf16(value) }
         }
     }
 }

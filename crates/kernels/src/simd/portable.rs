@@ -1,6 +1,7 @@
 //! Four lanes in plain Rust, for all other processors.
 
 use super::{MOST_VECTORS, Simd};
+use crate::bf16::bf16;
 
 /// Plain Rust. Products are rounded before they are added, because a fused multiply-add without an
 /// instruction for it would be a function call per number.
@@ -101,5 +102,35 @@ impl Simd for Portable {
     unsafe fn gate(value: Vector, by: Vector, ceiling: Vector) -> Vector {
         let passes = zip(by, ceiling, |by, ceiling| f32::from(by > 0.0 && by < ceiling));
         zip(value, passes, |value, passes| if passes > 0.0 { value } else { 0.0 })
+    }
+
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const u16) -> Vector {
+        // SAFETY: the caller guarantees two numbers.
+        [f32::from_bits(unsafe { from.cast::<u32>().read_unaligned() }); LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn first_of_pair(pairs: Vector) -> Vector {
+        pairs.map(|pair| f32::from_bits(pair.to_bits() << 16))
+    }
+
+    #[inline(always)]
+    unsafe fn second_of_pair(pairs: Vector) -> Vector {
+        pairs.map(|pair| f32::from_bits(pair.to_bits() & 0xffff_0000))
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(to: *mut u16, vector: Vector) {
+        // SAFETY: the caller guarantees `LANES` values.
+        unsafe { to.cast::<[u16; LANES]>().write_unaligned(vector.map(bf16)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16_first(to: *mut u16, n: usize, vector: Vector) {
+        for (lane, value) in vector.into_iter().enumerate().take(n) {
+            // SAFETY: the caller guarantees `n` values.
+            unsafe { *to.add(lane) = bf16(value) }
+        }
     }
 }

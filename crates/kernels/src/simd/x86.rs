@@ -1,26 +1,42 @@
 //! AVX2 with FMA, and AVX-512.
 
 use std::arch::x86_64::{
-    __m256, __m256i, __m512, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps,
-    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_epi32,
-    _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    __m128i, __m256, __m256bh, __m256i, __m512, __m512bh, _CMP_GT_OQ, _CMP_LT_OQ, _CMP_NLT_UQ,
+    _CMP_UNORD_Q, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
+    _mm256_and_si256, _mm256_blendv_epi8, _mm256_castps_si256, _mm256_castsi256_ps,
+    _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_min_ps,
+    _mm256_mul_ps, _mm256_or_si256, _mm256_packus_epi32, _mm256_permute4x64_epi64,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_sqrt_ps,
+    _mm256_srli_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_div_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_mask_cvtepi32_storeu_epi16, _mm512_mask_or_epi32,
+    _mm512_mask_storeu_ps, _mm512_maskz_cvtneps_pbh, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32,
+    _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_srli_epi32,
+    _mm512_storeu_ps, _mm512_sub_ps,
 };
 
+use std::mem::transmute;
+
 use super::{MOST_VECTORS, Simd};
+use crate::bf16::SMALLEST;
+
+/// The bits of the second number of a pair.
+const SECOND: i32 = 0xffff_0000_u32.cast_signed();
+/// All bits but the sign.
+const MAGNITUDE: i32 = i32::MAX;
+/// The bit that makes a NaN quiet, of a `bfloat16` number.
+const QUIET: i32 = 0x40;
 
 /// Sixteen registers of eight numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2;
 
-/// Thirty-two registers of sixteen numbers.
+/// Thirty-two registers of sixteen numbers. `BF16`: with instructions for `bfloat16`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512;
+pub(crate) struct Avx512<const BF16: bool>;
 
 /// Eight set lanes, then eight unset ones: a mask of `n` lanes starts at `8 - n`.
 static LANE_MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -137,6 +153,60 @@ impl Simd for Avx2 {
             _mm256_and_ps(value, _mm256_and_ps(above, below))
         }
     }
+
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const u16) -> __m256 {
+        // SAFETY: the caller guarantees two numbers.
+        unsafe { _mm256_castsi256_ps(_mm256_set1_epi32(from.cast::<i32>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn first_of_pair(pairs: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(pairs))) }
+    }
+
+    #[inline(always)]
+    unsafe fn second_of_pair(pairs: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_and_ps(pairs, _mm256_castsi256_ps(_mm256_set1_epi32(SECOND))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(to: *mut u16, vector: __m256) {
+        // SAFETY: the caller guarantees eight values.
+        unsafe { _mm_storeu_si128(to.cast(), eight_bf16(vector)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16_first(to: *mut u16, n: usize, vector: __m256) {
+        // SAFETY: the caller guarantees `n` values.
+        unsafe {
+            let all: [u16; 8] = transmute(eight_bf16(vector));
+            to.copy_from_nonoverlapping(all.as_ptr(), n);
+        }
+    }
+}
+
+/// Eight numbers rounded to `bfloat16`.
+#[inline(always)]
+unsafe fn eight_bf16(vector: __m256) -> __m128i {
+    // SAFETY: the caller guarantees AVX2.
+    unsafe {
+        let bits = _mm256_castps_si256(vector);
+        let high = _mm256_srli_epi32::<16>(bits);
+        let odd = _mm256_and_si256(high, _mm256_set1_epi32(1));
+        let half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+        let rounded = _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half));
+        let magnitude = _mm256_and_ps(vector, _mm256_castsi256_ps(_mm256_set1_epi32(MAGNITUDE)));
+        let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(SMALLEST));
+        let kept = _mm256_and_si256(rounded, _mm256_castps_si256(kept));
+        let is_nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(vector, vector));
+        let quiet = _mm256_or_si256(high, _mm256_set1_epi32(QUIET));
+        let values = _mm256_blendv_epi8(kept, quiet, is_nan);
+        let packed = _mm256_packus_epi32(values, values);
+        _mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b1000>(packed))
+    }
 }
 
 #[inline(always)]
@@ -145,7 +215,7 @@ fn first_bits(n: usize) -> u16 {
     u16::MAX >> (16 - n)
 }
 
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for Avx512<BF16> {
     type Vector = __m512;
     const LANES: usize = 16;
     // Sums of twelve rows of two vectors would fit, but the addresses of the rows would not: products
@@ -248,5 +318,77 @@ impl Simd for Avx512 {
             let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(by, ceiling);
             _mm512_maskz_mov_ps(above & below, value)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const u16) -> __m512 {
+        // SAFETY: the caller guarantees two numbers.
+        unsafe { _mm512_castsi512_ps(_mm512_set1_epi32(from.cast::<i32>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn first_of_pair(pairs: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(pairs))) }
+    }
+
+    #[inline(always)]
+    unsafe fn second_of_pair(pairs: __m512) -> __m512 {
+        // SAFETY: see `splat`.
+        unsafe {
+            let second = _mm512_set1_epi32(SECOND);
+            _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), second))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pair_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the caller guarantees the instruction set; vectors of pairs have the same bits.
+        unsafe {
+            if BF16 {
+                let [a, b] = [a, b].map(|pairs| transmute::<__m512, __m512bh>(pairs));
+                return _mm512_dpbf16_ps(c, a, b);
+            }
+            let c = Self::mul_add(Self::second_of_pair(a), Self::second_of_pair(b), c);
+            Self::mul_add(Self::first_of_pair(a), Self::first_of_pair(b), c)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(to: *mut u16, vector: __m512) {
+        // SAFETY: the caller guarantees sixteen values.
+        unsafe { _mm256_storeu_si256(to.cast(), sixteen_bf16::<BF16>(vector)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16_first(to: *mut u16, n: usize, vector: __m512) {
+        // SAFETY: the caller guarantees `n` values.
+        unsafe {
+            let values = _mm512_cvtepu16_epi32(sixteen_bf16::<BF16>(vector));
+            _mm512_mask_cvtepi32_storeu_epi16(to.cast(), first_bits(n), values);
+        }
+    }
+}
+
+/// Sixteen numbers rounded to `bfloat16`.
+#[inline(always)]
+unsafe fn sixteen_bf16<const BF16: bool>(vector: __m512) -> __m256i {
+    // SAFETY: the caller guarantees the instruction set; vectors of pairs have the same bits.
+    unsafe {
+        let bits = _mm512_castps_si512(vector);
+        let magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(MAGNITUDE));
+        let magnitude = _mm512_castsi512_ps(magnitude);
+        let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(magnitude, _mm512_set1_ps(SMALLEST));
+        if BF16 {
+            return transmute::<__m256bh, __m256i>(_mm512_maskz_cvtneps_pbh(kept, vector));
+        }
+        let high = _mm512_srli_epi32::<16>(bits);
+        let odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+        let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+        let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+        let kept = _mm512_maskz_mov_epi32(kept, rounded);
+        let is_nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(vector, vector);
+        let values = _mm512_mask_or_epi32(kept, is_nan, high, _mm512_set1_epi32(QUIET));
+        _mm512_cvtepi32_epi16(values)
     }
 }
