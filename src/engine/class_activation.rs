@@ -198,8 +198,8 @@ mod tests {
     use crate::engine::inference::Inference;
     use crate::model::initial;
     use crate::spec::{
-        Architecture, BaseModel, Convention, HeadSpec, Initializer, ModelSpec, Pooling, TopSpec,
-        WeightsSpec,
+        Architecture, BaseModel, Convention, HeadSpec, Initializer, ModelSpec, Pooling, Precision,
+        TopSpec, WeightsSpec,
     };
 
     /// The mean over all places plus the bias is the logit. With two classes and one logit, the
@@ -212,6 +212,7 @@ mod tests {
             weights: WeightsSpec::Random(Initializer::HeUniform),
             top: TopSpec::New,
             head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.2 },
+            precision: Precision::F32,
         };
         let size = ImageSize { height: 64, width: 96 };
         let stream = SeedStream::new(3);

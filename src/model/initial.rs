@@ -72,7 +72,8 @@ mod tests {
     use super::*;
     use crate::spec::WeightsSpec;
     use crate::spec::{
-        Architecture, BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, TopSpec,
+        Architecture, BaseModel, Convention, HeadSpec, ImageSize, ModelSpec, Pooling, Precision,
+        TopSpec,
     };
 
     /// The limits are those of `keras.initializers.GlorotUniform` (3.15) for the shapes of these
@@ -85,6 +86,7 @@ mod tests {
             weights: WeightsSpec::Random(Initializer::GlorotUniform),
             top: TopSpec::New,
             head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
+            precision: Precision::F32,
         };
         let size = ImageSize { height: 96, width: 96 };
         let network = Network::build(&spec, Convention::Keras, size, 2).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alpaca_kernels::{Activation, Padding, Window};
+use alpaca_kernels::{Activation, Padding, Precision, Window};
 
 use super::architecture;
 use super::backbone::{Backbone, InputScaling};
@@ -12,8 +12,8 @@ use super::freeze::{self, LayerRef};
 use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use crate::spec::{
-    BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing, StageSpec,
-    TargetSpec, TrainedSpec,
+    self, BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
+    StageSpec, TargetSpec, TrainedSpec,
 };
 
 /// A classifier without weights, to be cut into a frozen and a trainable part.
@@ -31,6 +31,8 @@ pub struct Network {
     pub preprocessing: Preprocessing,
     /// File of the base model, if it is run as a whole.
     pub backbone: Option<Arc<Backbone>>,
+    /// Precision of the numbers that convolutions multiply.
+    pub precision: Precision,
 }
 
 /// The source of a base model, in addition to its spec.
@@ -112,7 +114,11 @@ impl Network {
         x = graph.add("dropout", LayerKind::Dropout { rate: spec.head.dropout as f32 }, &[x]);
         graph.add("head", LayerKind::Dense { units: n_outputs }, &[x]);
         let units = fuse::fuse(&graph)?;
-        Ok(Self { graph, n_base_layers, units, convention, preprocessing, backbone })
+        let precision = match spec.precision {
+            spec::Precision::F32 => Precision::F32,
+            spec::Precision::Bf16 => Precision::Bf16,
+        };
+        Ok(Self { graph, n_base_layers, units, convention, preprocessing, backbone, precision })
     }
 
     /// The first layer that is trained under a freeze rule.

@@ -63,8 +63,8 @@ pub use dataset::{
 pub use fit::{FitMethod, FitSpec, L2, PenaltySpec, PrototypesSpec, TemperatureSpec};
 pub use mixing::{BetaSpec, MixingSpec};
 pub use model::{
-    BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Preprocessing,
-    PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    BaseModel, Convention, HeadSpec, Initializer, ModelSpec, OnnxSpec, Pooling, Precision,
+    Preprocessing, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 pub use objective::{ClassWeightsSpec, LossSpec, SamplingSpec};
 pub use pipeline::{Device, Location, PipelineSpec};

@@ -21,6 +21,27 @@ pub struct ModelSpec {
     pub top: TopSpec,
     /// The classifier on top of it.
     pub head: HeadSpec,
+    /// Precision of the numbers that convolutions multiply.
+    #[serde(skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
+}
+
+/// Precision of the numbers that convolutions multiply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Rounded to `bfloat16`; sums are `f32`.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether nothing is rounded.
+    pub fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
 }
 
 impl ModelSpec {

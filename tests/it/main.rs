@@ -59,6 +59,7 @@ mod numbers;
 mod odd_files;
 mod onnx_base_models;
 mod plan_and_cache;
+mod precision;
 mod predict_and_export;
 mod ranks;
 mod reference;

@@ -20,7 +20,7 @@ use alpaca_run::model::weights::import::{Layout, WeightsFile};
 use alpaca_run::spec::Architecture as A;
 use alpaca_run::spec::{
     Architecture, BaseModel, FreezeSpec, HeadSpec, ImageSize, Initializer, ModelSpec, Pooling,
-    TopSpec, WeightsSpec,
+    Precision, TopSpec, WeightsSpec,
 };
 use alpaca_run::train::objective;
 
@@ -163,6 +163,7 @@ pub fn network(
         weights: WeightsSpec::Random(Initializer::HeUniform),
         top: TopSpec::New,
         head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
+        precision: Precision::F32,
     };
     let size = ImageSize { height: SIDE, width: SIDE };
     let convention = file.convention(architecture, width.unwrap_or(1.0)).unwrap();

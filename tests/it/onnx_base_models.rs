@@ -13,8 +13,8 @@ use alpaca_run::model::weights::Weights;
 use alpaca_run::model::weights::import::WeightsFile;
 use alpaca_run::onnx::{backbone, import};
 use alpaca_run::spec::{
-    BaseModel, HeadSpec, ImageSize, Location, ModelSpec, OnnxSpec, Pooling, Preprocessing, TopSpec,
-    WeightsSpec,
+    BaseModel, HeadSpec, ImageSize, Location, ModelSpec, OnnxSpec, Pooling, Precision,
+    Preprocessing, TopSpec, WeightsSpec,
 };
 use serde_json::Value;
 
@@ -83,6 +83,7 @@ fn networks(path: &Path, features: &str, size: ImageSize) -> (Network, Option<(N
         weights: WeightsSpec::InBase,
         top: TopSpec::New,
         head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
+        precision: Precision::F32,
     };
     let backbone = backbone::open(path, features, size).unwrap();
     let layers = import::import(&backbone, size);
@@ -252,6 +253,13 @@ fn a_run_on_a_network_of_pytorch_reproduces_and_is_whole_without_its_file() {
             said.err
         );
     }
+}
+
+#[test]
+fn a_base_model_that_runs_as_a_whole_has_no_precision_to_choose() {
+    let said = run(&workshop("not_hard_sigmoid.onnx", "mul2"), &["-S", "model.precision=bf16"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("by an ONNX library that computes in `f32`"), "{}", said.err);
 }
 
 #[test]

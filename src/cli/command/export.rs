@@ -64,18 +64,25 @@ fn export(
 ) -> Result<Export, Failure> {
     let which = FromWeights::from(arguments.from_weights);
     let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
-    let runs =
+    let Runs { ensemble, manifest, .. } =
         Runs::open(&arguments.run, &arguments.ensemble, which, &arguments.overrides, settings)?;
-    let Member { spec, trained, .. } = runs.ensemble.first();
+    if ensemble.members.iter().any(|member| !member.spec.model.precision.is_f32()) {
+        terminal.note(
+            "note: the file computes in `f32`, so its outputs differ slightly from those of `predict`, \
+             which computes with `precision: bf16`",
+        );
+    }
+    let ensemble = ensemble.in_f32();
+    let Member { spec, trained, .. } = ensemble.first();
     let (room, tally) = (caches(settings).pixels, Tally::default());
     let _shown = ShownWork::watch(terminal, &tally);
     let options = evaluate::ReadOptions { room: &room, tally: &tally };
-    let fingerprint = runs.manifest.dataset.fingerprint;
+    let fingerprint = manifest.dataset.fingerprint;
     let images = EvaluationImages::of_run(spec, SplitPart::Validation, fingerprint, options)?;
-    let predictions = runs.ensemble.predictions(&images, &room, settings.threads)?;
-    if runs.ensemble.is_single() {
+    let predictions = ensemble.predictions(&images, &room, settings.threads)?;
+    if ensemble.is_single() {
         let n_threads = settings.threads;
         return Ok(export::export(trained, spec, &images, &predictions, form, n_threads)?);
     }
-    Ok(export::export_ensemble(&runs.ensemble, &images, &predictions, form)?)
+    Ok(export::export_ensemble(&ensemble, &images, &predictions, form)?)
 }

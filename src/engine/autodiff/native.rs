@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use alpaca_kernels::{Activation, Depthwise, Kernels};
+use alpaca_kernels::{Activation, Depthwise, Kernels, Precision};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::custom::{self, Input, SharedOperation};
@@ -82,8 +82,10 @@ impl NativeNetwork {
         boundary: &[Value],
         share: &Arc<Share>,
         by_batch: &[String],
+        precision: Precision,
     ) -> Self {
-        let build = Build { kernels: Kernels::best(), share: Arc::clone(share) };
+        let kernels = Kernels::best().in_precision(precision);
+        let build = Build { kernels, share: Arc::clone(share) };
         // Groups use positions inside `units`, values those of the whole network. Inputs from
         // before `units` get positions after the end.
         let local = |value: Value| match value {
@@ -358,7 +360,8 @@ impl Build {
 
     fn dense(&self, unit: &Unit) -> Pointwise {
         Pointwise {
-            kernels: self.kernels,
+            // The classifier is small.
+            kernels: self.kernels.in_precision(Precision::F32),
             size: [1, 1],
             n_inputs: unit.input_shape.iter().product(),
             n_outputs: n_outputs(unit),

@@ -191,8 +191,10 @@ impl AutodiffTrainer {
             None => vec![],
             Some(_) => scales.map(|norm| norm.parameter(Role::Gamma)).collect(),
         };
-        let native =
-            |by_batch: &[String]| NativeNetwork::new(units, first, &cut.boundary, &share, by_batch);
+        let precision = network.precision;
+        let native = |by_batch: &[String]| {
+            NativeNetwork::new(units, first, &cut.boundary, &share, by_batch, precision)
+        };
         Self {
             definition: if matches!(options.layers, Layers::Native) {
                 let learning = (!by_batch.is_empty()).then(|| native(&by_batch));

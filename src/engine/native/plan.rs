@@ -57,7 +57,8 @@ impl Plan {
         weights: &Weights,
     ) -> Result<Self, UnsupportedLayer> {
         let units = &network.units;
-        let build = Build { kernels: Kernels::best(), weights };
+        let kernels = Kernels::best().in_precision(network.precision);
+        let build = Build { kernels, weights };
         let groups = fuse::groups(units, cut.frozen.clone(), &cut.boundary, Passes::Forward);
         let mut places = Places::new(units, &groups, &cut.boundary);
         let mut steps = vec![];
@@ -229,11 +230,15 @@ impl Build<'_> {
         let first = match first {
             [unit] => {
                 let convolution = convolution(unit);
-                let (weights, bias) = self.pack(self.fold(unit, convolution));
+                let folded = self.fold(unit, convolution);
                 let (shape, window) = (map_shape(unit)?, convolution.window);
                 Some(if window.is_pointwise() {
+                    let (weights, bias) = self.pack(folded);
                     BlockFirst::Pointwise { weights, bias, n_inputs: shape[2] }
                 } else {
+                    let Folded { kernel, bias } = folded;
+                    let piece = Unfold { shape, window }.piece_len();
+                    let weights = self.kernels.pack_pieces(&kernel, bias.len(), piece, None);
                     // Rows are computed a few at a time.
                     let weights = PackedFilters::Direct(weights);
                     BlockFirst::Convolution { weights, bias, shape, window }

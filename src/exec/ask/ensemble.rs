@@ -43,6 +43,14 @@ impl Ensemble {
         Ok(Self { places: places?, members, views })
     }
 
+    /// The same models as an exported file computes them, in single precision.
+    #[must_use]
+    pub fn in_f32(self) -> Self {
+        let members = self.members.into_iter();
+        let members = members.map(|member| Member { trained: member.trained.in_f32(), ..member });
+        Self { members: members.collect(), ..self }
+    }
+
     /// The first model.
     pub fn first(&self) -> &Member {
         &self.members[0]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use alpaca_kernels::Precision;
+
 use crate::exec::prepare::base_model;
 use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
@@ -51,6 +53,13 @@ pub enum OpenError {
 }
 
 impl Trained {
+    /// The same model as an exported file computes it, in single precision.
+    #[must_use]
+    pub fn in_f32(mut self) -> Self {
+        self.network.precision = Precision::F32;
+        self
+    }
+
     /// Opens the model of a finished run; `spec` is that of its pipeline.
     ///
     /// # Errors

@@ -114,7 +114,7 @@ pub fn bench(
         let bench = StageBench { stage, dataset, readout, network, weights };
         phases.extend(bench.run(&options, loader, least)?);
     }
-    let kernels = Kernels::best();
+    let kernels = Kernels::best().in_precision(network.precision);
     Ok(BenchReport {
         instruction_set: kernels.set().name(),
         n_threads,

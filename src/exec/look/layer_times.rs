@@ -92,7 +92,7 @@ pub fn layer_times(
             passes.extend(measured.trained(train, layers)?);
         }
     }
-    let kernels = Kernels::best();
+    let kernels = Kernels::best().in_precision(begun.network.precision);
     Ok(LayerReport {
         instruction_set: kernels.set().name(),
         n_threads,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpaca_kernels::Precision;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -183,6 +184,9 @@ pub(crate) fn keys(
             writeln!(text, "{name} {kind:?} {input:?} {layers:?} {shapes:?}")?;
         }
         let (built_by, boundary) = ((network.convention, network.preprocessing), &cut.boundary);
+        if network.precision != Precision::F32 {
+            writeln!(text, "{:?}", network.precision)?;
+        }
         write!(text, "{pixels} {built_by:?} {boundary:?} {digests:?} {file:?}")
     });
     FeatureKeys { pixels, features }

@@ -141,7 +141,7 @@ impl Finished<'_> {
         directory: &Path,
         audience: &mut Audience<'_>,
     ) -> Result<(), RunError> {
-        let trained = self.model(&spec.from, spec.from_weights);
+        let trained = self.model(&spec.from, spec.from_weights).in_f32();
         let images = self.images(Part::Validation);
         let n_threads = self.session.n_threads;
         let predictions = evaluate::predictions(&trained, &images, self.spec, n_threads)?;

@@ -4,9 +4,9 @@
 use super::{
     NumberOrRange, RawAdam, RawAlpha, RawBatchNorm, RawBestBy, RawClassWeights,
     RawClassWeightsRule, RawDevice, RawDuplicates, RawErasedWith, RawFactors, RawFill, RawFit,
-    RawHead, RawInterpolation, RawLabels, RawOnBadImage, RawOptimizer, RawPooling, RawPrefetch,
-    RawResize, RawSampling, RawScale, RawSchedule, RawSearch, RawSplit, RawSplitBy, RawTarget,
-    RawTop, RawTrained,
+    RawHead, RawInterpolation, RawLabels, RawOnBadImage, RawOptimizer, RawPooling, RawPrecision,
+    RawPrefetch, RawResize, RawSampling, RawScale, RawSchedule, RawSearch, RawSplit, RawSplitBy,
+    RawTarget, RawTop, RawTrained,
 };
 
 pub(super) fn seed() -> u64 {
@@ -167,6 +167,10 @@ pub(super) fn chain_depth() -> [usize; 2] {
 
 pub(super) fn concentration() -> f64 {
     1.0
+}
+
+pub(super) fn precision() -> RawPrecision {
+    RawPrecision::F32
 }
 
 pub(super) fn device() -> RawDevice {

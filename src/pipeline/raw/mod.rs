@@ -39,8 +39,9 @@ pub(super) use dataset::{
 };
 pub(super) use mixing::{RawCutMix, RawMixUp, RawMixing};
 pub(super) use model::{
-    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPreprocessing,
-    RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion, RawWeights,
+    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPrecision,
+    RawPreprocessing, RawPublished, RawSource, RawStatistics, RawTop, RawTorchvisionVersion,
+    RawWeights,
 };
 pub(super) use objective::{
     RawClassWeight, RawClassWeights, RawClassWeightsRule, RawEffective, RawEffectiveWeights,

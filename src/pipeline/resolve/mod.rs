@@ -30,7 +30,7 @@ use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::base::names;
 use crate::spec::problem::{Code, Problem};
-use crate::spec::{Device, Location, PipelineSpec};
+use crate::spec::{Device, Location, PipelineSpec, Precision};
 
 /// The directories that paths may be relative to.
 pub(super) struct Folders<'a> {
@@ -64,6 +64,14 @@ pub(super) fn resolve(
     };
     let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);
     let model = model::resolve(&raw.model, &dataset, &locate, folders.is_partial, problems);
+    if let (RawDevice::Libtorch, Precision::Bf16) = (raw.device, model.precision) {
+        let message = "`bf16` needs `device: cpu`: with LibTorch, this program computes in `f32`";
+        let at = KeyPath::of(&["model", "precision"]);
+        problems.push(
+            Problem::new(Code::Conflict, at, message)
+                .hint("remove `precision`, or write `device: cpu`"),
+        );
+    }
     let (written, views) = (&raw.augmentation, raw.augmentation_views);
     let augmentation = augmentation::resolve(written, views, &KeyPath::default(), problems);
     let (stages, tasks) = stages::resolve(&raw.stages, &model, &dataset, &locate, problems);

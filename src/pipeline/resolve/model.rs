@@ -6,13 +6,13 @@ use crate::model::architecture;
 use crate::model::published;
 use crate::model::weights::builtin;
 use crate::pipeline::raw::{
-    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPublished, RawSource,
-    RawTop, RawTorchvisionVersion, RawWeights,
+    RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPrecision, RawPublished,
+    RawSource, RawTop, RawTorchvisionVersion, RawWeights,
 };
 use crate::spec::problem::{Code, Problem};
 use crate::spec::{
     Architecture, BaseModel, DatasetSpec, HeadSpec, ImageSize, Initializer, Location, ModelSpec,
-    OnnxSpec, Pooling, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    OnnxSpec, Pooling, Precision, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
 /// Largest image side in pixels. Beyond it a batch of activations does not fit into memory.
@@ -28,6 +28,10 @@ pub(super) fn resolve(
 ) -> ModelSpec {
     let at = KeyPath::of(&["model"]);
     let head = head(&raw.head);
+    let precision = match raw.precision {
+        RawPrecision::F32 => Precision::F32,
+        RawPrecision::Bf16 => Precision::Bf16,
+    };
     let architecture = match &raw.base {
         RawBase::Named(raw) => Architecture::from(*raw),
         RawBase::Onnx(onnx) => {
@@ -35,7 +39,7 @@ pub(super) fn resolve(
             refuse_choices_of_architectures(raw, &at, problems);
             let base = BaseModel::Onnx(self::onnx(onnx, locate, is_partial, problems));
             let (width, weights, top) = (None, WeightsSpec::InBase, TopSpec::New);
-            return ModelSpec { base, width, weights, top, head };
+            return ModelSpec { base, width, weights, top, head, precision };
         }
     };
     check_sides(architecture::SMALLEST_SIDE, dataset.image_size, problems);
@@ -75,7 +79,8 @@ pub(super) fn resolve(
         let problem = Problem::new(Code::Conflict, at.key("head").key("hidden"), message);
         problems.push(problem.hint("remove it, or write `top: new`"));
     }
-    ModelSpec { base: BaseModel::Named(architecture), width: named.width, weights, top, head }
+    let base = BaseModel::Named(architecture);
+    ModelSpec { base, width: named.width, weights, top, head, precision }
 }
 
 /// A network that this program implements; the factor on its channels, if its family has one.

@@ -3,7 +3,7 @@
 use alpaca_run::model::network::Network;
 use alpaca_run::spec::{
     Architecture, BaseModel, Convention, HeadSpec, ImageSize, Initializer, ModelSpec, Pooling,
-    TopSpec, WeightsSpec,
+    Precision, TopSpec, WeightsSpec,
 };
 
 /// `MobileNetV2` of a width for square pictures, with a head for some classes that drops a share of
@@ -33,7 +33,7 @@ pub fn named(
 
 fn spec(base: BaseModel, head: HeadSpec) -> ModelSpec {
     let weights = WeightsSpec::Random(Initializer::HeUniform);
-    ModelSpec { base, width: None, weights, top: TopSpec::New, head }
+    ModelSpec { base, width: None, weights, top: TopSpec::New, head, precision: Precision::F32 }
 }
 
 fn build(spec: &ModelSpec, convention: Convention, side: usize, n_classes: usize) -> Network {

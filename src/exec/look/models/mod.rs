@@ -26,7 +26,7 @@ use crate::model::weights::builtin;
 use crate::model::weights::import::WeightsFile;
 use crate::spec::{
     Architecture, BaseModel, Convention, HeadSpec, ImageSize, Initializer, ModelSpec, Pooling,
-    PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
+    Precision, PublishedSpec, Source, TopSpec, TorchvisionVersion, WeightsSpec,
 };
 
 /// Images per batch when speed is measured.
@@ -257,6 +257,7 @@ pub fn images_per_second(info: &WidthInfo, least: Duration) -> Result<f64, RunEr
         weights: WeightsSpec::Random(initializer),
         top: TopSpec::New,
         head: HeadSpec { pooling: Pooling::Average, hidden: vec![], dropout: 0.0 },
+        precision: Precision::F32,
     };
     let size = ImageSize { height: side, width: side };
     let network = Network::build(&spec, convention, size, 2);
