@@ -1,7 +1,8 @@
 """The recipe of pipelines/finetune.yaml as a Keras script, from a directory of images to weights.
 
-With `cache`, decoded images stay in memory after the first epoch. Without it, they are decoded in
-every epoch, as in the tutorials.
+The last argument is `decode`, where images are decoded in every epoch, as in the tutorials; `cache`, where
+decoded images stay in memory after the first epoch; `jit`, with the cache and `jit_compile`; or `bf16`, with
+the cache and the policy `mixed_bfloat16`.
 """
 
 import csv
@@ -20,7 +21,10 @@ from common import report
 folder, out = sys.argv[1:3]
 threads, size, batch = (int(argument) for argument in sys.argv[3:6])
 width = float(sys.argv[6])
-is_cached = sys.argv[7] == "cache"
+mode = sys.argv[7]
+is_cached = mode != "decode"
+if mode == "bf16":
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
 tf.config.threading.set_intra_op_parallelism_threads(threads)
 tf.config.threading.set_inter_op_parallelism_threads(threads)
 keras.utils.set_random_seed(42)
@@ -53,7 +57,7 @@ x = keras.applications.mobilenet_v2.preprocess_input(x)
 x = base(x, training=False)
 x = keras.layers.GlobalAveragePooling2D()(x)
 x = keras.layers.Dropout(0.2)(x)
-model = keras.Model(inputs, keras.layers.Dense(1)(x))
+model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
 
 
 class Clock(keras.callbacks.Callback):
@@ -75,6 +79,7 @@ def fit(rate, first, last):
         optimizer=keras.optimizers.Adam(rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=True if mode == "jit" else "auto",
     )
     clock = Clock()
     history = model.fit(

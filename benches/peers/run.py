@@ -96,38 +96,46 @@ class Figures:
 
 
 def steps(program, python, threads, seconds, figures):
-    """Inference, a fine-tuning step and a full training step of MobileNetV2 1.0."""
+    """Inference, a fine-tuning step and a full training step of MobileNetV2 1.0, in single precision and
+    in bfloat16."""
     numbers = [threads, SIZE, BATCH, seconds]
     onnx = PLACE / "mobilenet_v2.onnx"
     if python is not None and not onnx.exists():
         run([python, HERE / "make_onnx.py", onnx, SIZE])
-    command = [program, "bench", HERE / "speed.yaml", "--json", "--seconds", seconds]
-    text, _, _ = run([*command, "--threads", threads])
-    report = json.loads(text)
-    rates = {
-        (part["stage"], part["part"]): part["images_per_second"]["median"]
-        for part in report["parts"]
-    }
-    ours = {
-        "inference": rates["inference", "frozen part, forward"],
-        "fine-tuning step": rates["finetune", "whole step"],
-        "full training step": rates["full", "whole step"],
-    }
-    for job, rate in ours.items():
-        figures.add(f"{job}, MobileNetV2 1.0", "alpaca-run", rate, "images/s")
-    if python is None:
-        return
-    torch = last_line(run([python, HERE / "torch_steps.py", *numbers])[0])
-    runtime = last_line(run([python, HERE / "onnxruntime_inference.py", onnx, *numbers])[0])
-    tract = PLACE / "tract" / "release" / "tract-inference"
-    tract = last_line(run([tract, onnx, *numbers])[0])
-    for peer, rates in [
-        ("ONNX Runtime", runtime),
-        ("PyTorch, channels last", torch),
-        ("tract", tract),
-    ]:
-        for job, rate in rates.items():
-            figures.add(f"{job}, MobileNetV2 1.0", peer, rate, "images/s")
+
+    def ours(precision):
+        command = [program, "bench", HERE / "speed.yaml", "--json", "--seconds", seconds]
+        command += ["--threads", threads, "-S", f"model.precision={precision}"]
+        parts = json.loads(run(command)[0])["parts"]
+        rates = {(part["stage"], part["part"]): part["images_per_second"]["median"] for part in parts}
+        return {
+            "inference": rates["inference", "frozen part, forward"],
+            "fine-tuning step": rates["finetune", "whole step"],
+            "full training step": rates["full", "whole step"],
+        }
+
+    def script(name, *arguments):
+        return last_line(run([python, HERE / name, *arguments])[0])
+
+    programs = [("f32", "alpaca-run", lambda: ours("f32"))]
+    if python is not None:
+        tract = PLACE / "tract" / "release" / "tract-inference"
+        programs += [
+            ("f32", "ONNX Runtime", lambda: script("onnxruntime_inference.py", onnx, *numbers)),
+            ("f32", "OpenVINO", lambda: script("openvino_inference.py", onnx, "f32", *numbers)),
+            ("f32", "PyTorch, channels last", lambda: script("torch_steps.py", *numbers, "f32")),
+            ("f32", "PyTorch, torch.compile", lambda: script("torch_steps.py", *numbers, "compile")),
+            ("f32", "tract", lambda: last_line(run([tract, onnx, *numbers])[0])),
+        ]
+    programs.append(("bf16", "alpaca-run", lambda: ours("bf16")))
+    if python is not None:
+        programs += [
+            ("bf16", "OpenVINO", lambda: script("openvino_inference.py", onnx, "bf16", *numbers)),
+            ("bf16", "PyTorch, autocast", lambda: script("torch_steps.py", *numbers, "bf16")),
+        ]
+    for precision, name, measure in programs:
+        for job, rate in measure().items():
+            figures.add(f"{job}, MobileNetV2 1.0, {precision}", name, rate, "images/s")
 
 
 def epochs(run_directory):
@@ -139,37 +147,51 @@ def epochs(run_directory):
     return {stage: statistics.median(times[1:]) for stage, times in seconds.items()}
 
 
+KERAS = {
+    "decode": "Keras",
+    "cache": "Keras, with .cache()",
+    "jit": "Keras, with .cache() and jit_compile",
+    "bf16": "Keras, with .cache() and mixed_bfloat16",
+}
+
+
 def recipe(program, python, threads, width, pictures, figures):
     """The whole pipeline: with a cold process and an empty cache, and again with a warm cache."""
-    with tempfile.TemporaryDirectory() as place:
-        place = Path(place)
-        command = [program, "run", ROOT / "pipelines" / "finetune.yaml", "--quiet"]
-        command += ["-S", f"dataset.directory={pictures}", "-S", f"model.width={width}"]
-        # As for the peers: the time is the same, and not every width has published weights.
-        command += ["-S", "model.weights=none"]
-        command += ["--threads", threads, "--cache-dir", place / "cache", "--runs-dir", place]
-        _, cold, memory = run(command)
-        # Without this, the stages would be reused from the first run.
-        _, warm, _ = run([*command, "--force", "transfer", "--force", "finetune"])
-        stages = epochs(place / "finetune")
     name = f"MobileNetV2 {width}"
-    whole = f"whole pipeline, cold process, {name}"
-    figures.add(whole, "alpaca-run", cold, "s")
-    figures.add(whole, "alpaca-run, warm cache", warm, "s")
-    figures.add(f"transfer epoch, {name}", "alpaca-run", stages["transfer"], "s")
-    figures.add(f"fine-tuning epoch, {name}", "alpaca-run", stages["finetune"], "s")
-    figures.add(f"peak memory of the pipeline, {name}", "alpaca-run", memory, "MiB")
-    for mode in ["decode", "cache"] if python is not None else []:
+    jobs = {
+        "whole": f"whole pipeline, cold process, {name}",
+        "transfer": f"transfer epoch, {name}",
+        "finetune": f"fine-tuning epoch, {name}",
+        "memory": f"peak memory of the pipeline, {name}",
+    }
+
+    def add(program, whole, epochs, memory):
+        figures.add(jobs["whole"], program, whole, "s")
+        for stage, seconds in epochs.items():
+            figures.add(jobs[stage], program, seconds, "s")
+        figures.add(jobs["memory"], program, memory, "MiB")
+
+    for ours, precision in [("alpaca-run", "f32"), ("alpaca-run, bf16", "bf16")]:
+        with tempfile.TemporaryDirectory() as place:
+            place = Path(place)
+            command = [program, "run", ROOT / "pipelines" / "finetune.yaml", "--quiet"]
+            command += ["-S", f"dataset.directory={pictures}", "-S", f"model.width={width}"]
+            # As for the peers: the time is the same, and not every width has published weights.
+            command += ["-S", "model.weights=none", "-S", f"model.precision={precision}"]
+            command += ["--threads", threads, "--cache-dir", place / "cache", "--runs-dir", place]
+            _, cold, memory = run(command)
+            add(ours, cold, epochs(place / "finetune"), memory)
+            # Without this, the stages would be reused from the first run.
+            _, warm, _ = run([*command, "--force", "transfer", "--force", "finetune"])
+            figures.add(jobs["whole"], f"{ours}, warm cache", warm, "s")
+    for mode, peer in KERAS.items() if python is not None else []:
         with tempfile.TemporaryDirectory() as place:
             numbers = [threads, SIZE, BATCH, width, mode]
             script = [python, HERE / "keras_recipe.py", pictures, place, *numbers]
             text, seconds, memory = run(script)
         keras = last_line(text)
-        peer = "Keras" if mode == "decode" else "Keras, with .cache()"
-        figures.add(whole, peer, seconds, "s")
-        figures.add(f"transfer epoch, {name}", peer, keras["transfer epoch"], "s")
-        figures.add(f"fine-tuning epoch, {name}", peer, keras["fine-tuning epoch"], "s")
-        figures.add(f"peak memory of the pipeline, {name}", peer, memory, "MiB")
+        stages = {"transfer": keras["transfer epoch"], "finetune": keras["fine-tuning epoch"]}
+        add(peer, seconds, stages, memory)
 
 
 def main():
