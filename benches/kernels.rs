@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use alpaca_kernels::{
-    Activation, AdamNumbers, Depthwise, DepthwiseFilter, Epilogue, Gate, Kernels, Padding, Rows,
-    Window, Windows,
+    Activation, AdamNumbers, Depthwise, DepthwiseFilter, Epilogue, Gate, Kernels, Padding,
+    Precision, Rows, Window, Windows,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -25,18 +25,22 @@ fn name(kernels: Kernels, shape: [usize; 3]) -> BenchmarkId {
 }
 
 fn products(c: &mut Criterion) {
-    let mut group = c.benchmark_group("product");
-    for kernels in Kernels::all() {
-        for [rows, k, n] in PRODUCTS {
-            let (x, bias) = (numbers(rows * k), numbers(n));
-            let weights = kernels.pack(&numbers(k * n), n, None);
-            let mut out = vec![0.0; rows * n];
-            let epilogue =
-                Epilogue { bias: Some(&bias), activation: Activation::Relu6, ..Epilogue::NONE };
-            group.throughput(Throughput::Elements((rows * k * n) as u64));
-            group.bench_function(name(kernels, [rows, k, n]), |b| {
-                b.iter(|| kernels.product(black_box(&x), &weights, epilogue, &mut out[..]));
-            });
+    for (title, precision) in
+        [("product", Precision::F32), ("product in bfloat16", Precision::Bf16)]
+    {
+        let mut group = c.benchmark_group(title);
+        for kernels in Kernels::all().map(|kernels| kernels.in_precision(precision)) {
+            for [rows, k, n] in PRODUCTS {
+                let (x, bias) = (numbers(rows * k), numbers(n));
+                let weights = kernels.pack(&numbers(k * n), n, None);
+                let mut out = vec![0.0; rows * n];
+                let epilogue =
+                    Epilogue { bias: Some(&bias), activation: Activation::Relu6, ..Epilogue::NONE };
+                group.throughput(Throughput::Elements((rows * k * n) as u64));
+                group.bench_function(name(kernels, [rows, k, n]), |b| {
+                    b.iter(|| kernels.product(black_box(&x), &weights, epilogue, &mut out[..]));
+                });
+            }
         }
     }
 }

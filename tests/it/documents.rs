@@ -198,3 +198,20 @@ fn the_benchmark_of_memory_runs() {
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
     assert!(out.starts_with("20 images: ") && out.contains("40 images: "), "{out}");
 }
+
+/// On a few images, one value of each kind.
+#[test]
+fn the_benchmark_of_scaling_runs() {
+    let output = Command::new("python3")
+        .arg(project().join("benches/scaling.py"))
+        .args(["--base", "40", "--images", "20", "--widths", "0.35", "--sizes", "32"])
+        .args(["--classes", "4", "--threads", "1", "--program"])
+        .arg(env!("CARGO_BIN_EXE_alpaca-run"))
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    for row in ["| images | 20 |", "| width | 0.35 |", "| size | 32 |", "| classes | 4 |"] {
+        assert!(out.contains(row), "{row}: {out}");
+    }
+}

@@ -334,7 +334,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool, cons
     row: usize,
     start: *const f32,
 ) {
-    if MR > S::TILE_ROWS[NV - 1] {
+    if const { MR > S::TILE_ROWS[NV - 1] } {
         // Never taken, because no tile exceeds the registers; avoids generating the code.
         return;
     }

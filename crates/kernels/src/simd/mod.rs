@@ -139,7 +139,7 @@ pub(super) use over_columns;
 /// happens.
 macro_rules! unrolled {
     ([$($at:literal)+], $n:expr, $i:ident => $work:expr) => {
-        $(if $at < $n {
+        $(if const { $at < $n } {
             let $i = $at;
             $work;
         })+
