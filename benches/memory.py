@@ -50,14 +50,19 @@ def peak(program, n, width, threads):
                 (folder / f"{number:06}.bmp").write_bytes(bitmap(noise))
         pipeline = place / "memory.yaml"
         pipeline.write_text(PIPELINE.format(width=width))
-        command = [program, "run", pipeline, "--quiet", "--runs-dir", place / "runs"]
-        command += ["--cache-dir", place / "cache", "--threads", str(threads)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"the run on {n} images exited with {process.returncode}")
-        return usage.ru_maxrss / 1024
+        return run(program, pipeline, place, threads)
+
+
+def run(program, pipeline, place, threads):
+    """Runs a pipeline into `runs` of a directory. Returns its peak MiB."""
+    command = [program, "run", pipeline, "--quiet", "--runs-dir", place / "runs"]
+    command += ["--cache-dir", place / "cache", "--threads", str(threads)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{pipeline} exited with {process.returncode}")
+    return usage.ru_maxrss / 1024
 
 
 def main():

@@ -13,12 +13,10 @@ import argparse
 import csv
 import os
 import random
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from memory import OURS, bitmap
+from memory import OURS, bitmap, run
 
 PIPELINE = """
 version: 1
@@ -42,22 +40,16 @@ def generate(place, n, classes):
 
 
 def measure(program, images, width, size, classes, threads):
-    """Seconds of the second epoch, of the whole run, and peak MiB."""
+    """Seconds of the second epoch, and peak MiB."""
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         generate(place, images, classes)
         pipeline = place / "scaling.yaml"
         pipeline.write_text(PIPELINE.format(size=size, width=width))
-        command = [program, "run", pipeline, "--quiet", "--runs-dir", place / "runs"]
-        command += ["--cache-dir", place / "cache", "--threads", str(threads)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"the run on {images} images exited with {process.returncode}")
+        memory = run(program, pipeline, place, threads)
         with open(place / "runs" / "scaling" / "timings.csv", newline="") as file:
             second = list(csv.DictReader(file))[1]
-        return float(second["seconds"]), usage.ru_maxrss / 1024
+        return float(second["seconds"]), memory
 
 
 def main():

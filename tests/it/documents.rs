@@ -167,19 +167,26 @@ fn links_lead_to_what_there_is_and_the_site_has_all_documents() {
     assert!(n > 200, "only {n} links were found");
 }
 
-/// All but the peers, on a few small images.
-#[test]
-fn the_benchmark_against_the_peers_runs() {
-    let workshop = Workshop::new(TWO_STAGES, 2);
+/// What a script of `benches` prints.
+fn benchmark(script: &str, arguments: &[&str]) -> String {
     let output = Command::new("python3")
-        .arg(project().join("benches/peers/run.py"))
-        .args(["--only-ours", "--rounds", "1", "--seconds", "1", "--threads", "2", "--program"])
-        .arg(env!("CARGO_BIN_EXE_alpaca-run"))
-        .args(["--pictures", &workshop.text("pictures")])
+        .arg(project().join("benches").join(script))
+        .args(arguments)
+        .args(["--program", env!("CARGO_BIN_EXE_alpaca-run")])
         .output()
         .unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    out.into_owned()
+}
+
+/// All but the peers, on a few small images.
+#[test]
+fn the_benchmark_against_the_peers_runs() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let pictures = workshop.text("pictures");
+    let few = ["--only-ours", "--rounds", "1", "--seconds", "1", "--threads", "2"];
+    let out = benchmark("peers/run.py", &[&few[..], &["--pictures", &pictures]].concat());
     for job in ["inference", "full training step", "whole pipeline", "fine-tuning epoch"] {
         assert!(out.contains(job), "{job}: {out}");
     }
@@ -188,29 +195,15 @@ fn the_benchmark_against_the_peers_runs() {
 /// On a few images; the figures it prints are those of small datasets.
 #[test]
 fn the_benchmark_of_memory_runs() {
-    let output = Command::new("python3")
-        .arg(project().join("benches/memory.py"))
-        .args(["--images", "20", "40", "--threads", "1", "--program"])
-        .arg(env!("CARGO_BIN_EXE_alpaca-run"))
-        .output()
-        .unwrap();
-    let out = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    let out = benchmark("memory.py", &["--images", "20", "40", "--threads", "1"]);
     assert!(out.starts_with("20 images: ") && out.contains("40 images: "), "{out}");
 }
 
 /// On a few images, one value of each kind.
 #[test]
 fn the_benchmark_of_scaling_runs() {
-    let output = Command::new("python3")
-        .arg(project().join("benches/scaling.py"))
-        .args(["--base", "40", "--images", "20", "--widths", "0.35", "--sizes", "32"])
-        .args(["--classes", "4", "--threads", "1", "--program"])
-        .arg(env!("CARGO_BIN_EXE_alpaca-run"))
-        .output()
-        .unwrap();
-    let out = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    let few = ["--base", "40", "--images", "20", "--widths", "0.35", "--sizes", "32"];
+    let out = benchmark("scaling.py", &[&few[..], &["--classes", "4", "--threads", "1"]].concat());
     for row in ["| images | 20 |", "| width | 0.35 |", "| size | 32 |", "| classes | 4 |"] {
         assert!(out.contains(row), "{row}: {out}");
     }

@@ -73,6 +73,15 @@ impl InstructionSet {
         }
     }
 
+    /// Whether it has instructions for products of `bfloat16` numbers.
+    pub fn has_bf16(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => true,
+            _ => false,
+        }
+    }
+
     /// What decides the bits of results. Sets of the same arithmetic give the same bits: every number
     /// is computed by the same operations in the same order, in more or fewer lanes.
     pub fn arithmetic(self) -> &'static str {

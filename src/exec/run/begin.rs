@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use alpaca_kernels::{InstructionSet, Precision};
+
 use super::audience::Audience;
 use super::checkpoint::{self, Checkpoint, Past, RunFacts};
 use super::context::{self, Clock, RunContext};
@@ -364,6 +366,7 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
     let of_teacher = |(stage, teacher): (&String, &Teacher)| teacher.warning(stage, dataset, split);
     let odd = odd.chain(context.teachers.iter().filter_map(of_teacher));
     let odd = odd.chain(overlap::warning_of_unlabeled(dataset, split));
+    let odd = odd.chain(about_precision(context.network.precision, InstructionSet::best()));
     for message in pixels.warnings().into_iter().chain(odd) {
         observer.receive(&Event::Warning { message })?;
     }
@@ -398,4 +401,28 @@ fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Resul
     let more = [has_groups.then_some("group"), has_weights.then_some("sample_weight")];
     recorder.write_splits(more.into_iter().flatten(), rows)?;
     recorder.write_classes(&dataset.classes)
+}
+
+/// A warning if a precision makes this processor slower.
+fn about_precision(precision: Precision, set: InstructionSet) -> Option<String> {
+    (precision == Precision::Bf16 && !set.has_bf16()).then(|| {
+        format!(
+            "this processor has no instructions for `precision: bf16` ({set}), so `f32` would be faster"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_precision_that_makes_a_processor_slower_is_said() {
+        assert_eq!(about_precision(Precision::F32, InstructionSet::Portable), None);
+        let said = about_precision(Precision::Bf16, InstructionSet::Portable).unwrap();
+        assert!(said.contains("(portable), so `f32` would be faster"), "{said}");
+        for &set in InstructionSet::available().iter().filter(|set| set.has_bf16()) {
+            assert_eq!(about_precision(Precision::Bf16, set), None);
+        }
+    }
 }
