@@ -31,7 +31,14 @@ const BUDGET: [&str; 4] = ["budget", "time_limit", "max_time", "time_budget"];
 const BUDGET_HINT: &str = "pass the time on the command line: `alpaca-run PIPELINE --budget 10min` \
                            records the numbers of epochs that fit into it";
 
-const SLIPS: [Slip; 54] = [
+/// Half precision, in the settings of trainers.
+const HALF: [&str; 7] = ["amp", "use_amp", "mixed_precision", "half", "fp16", "bf16", "dtype"];
+const HALF_HINT: &str = "write `precision: bf16` under `model`";
+
+const SLIPS: [Slip; 57] = [
+    Slip { home: PIPELINE, names: &HALF, hint: HALF_HINT },
+    Slip { home: MODEL, names: &HALF, hint: "write `precision: bf16`" },
+    Slip { home: TRAIN, names: &HALF, hint: HALF_HINT },
     // The dataset.
     Slip {
         home: DATASET,
