@@ -95,11 +95,6 @@ impl Kernels {
         Self { precision, ..self }
     }
 
-    /// The precision of products of matrices that it packs.
-    pub fn precision(self) -> Precision {
-        self.precision
-    }
-
     /// The instruction set.
     pub fn set(self) -> InstructionSet {
         self.set

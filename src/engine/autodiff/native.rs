@@ -360,7 +360,7 @@ impl Build {
 
     fn dense(&self, unit: &Unit) -> Pointwise {
         Pointwise {
-            // The classifier is small.
+            // Stages that fit it do so in single precision, and it is small.
             kernels: self.kernels.in_precision(Precision::F32),
             size: [1, 1],
             n_inputs: unit.input_shape.iter().product(),
