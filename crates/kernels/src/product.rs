@@ -64,12 +64,17 @@ impl<'a> Windows<'a> {
 
     /// Whether the maps have the first `n` windows.
     pub(super) fn have(&self, n: usize) -> bool {
-        let Some(last) = n.checked_sub(1) else { return true };
+        n == 0 || self.pieces[0] > 0 && self.end(n) <= self.values.len()
+    }
+
+    /// The number of values from the first on that the first `n` windows reach.
+    fn end(&self, n: usize) -> usize {
+        let Some(last) = n.checked_sub(1) else { return 0 };
         let [width, height] = self.size;
         let at = [last.min(width - 1), (last / width).min(height - 1), last / width / height];
         let start: usize = at.iter().zip(self.steps).map(|(at, step)| at * step).sum();
         let [n_pieces, len, step] = self.pieces;
-        n_pieces > 0 && start + (n_pieces - 1) * step + len <= self.values.len()
+        start + (n_pieces - 1) * step + len
     }
 }
 
@@ -84,19 +89,11 @@ pub(super) fn product<S: Micro>(
     x: Windows<'_>,
     weights: &Packed,
     epilogue: Epilogue<'_>,
-    mut out: Out<'_>,
+    out: Out<'_>,
 ) {
-    let rows = out.len() / weights.n;
-    assert!(weights.paired.is_none() && x.len() == weights.k && x.have(rows));
-    let block = block_rows(&x, weights.n);
-    for first in (0..rows).step_by(block) {
-        let at =
-            Part { first_row: first, first_output: first, n: block.min(rows - first), of: rows };
-        // SAFETY: the maps have the windows by the assertion above.
-        unsafe { part::<S, false>(&x, x.values.as_ptr(), weights, epilogue, at, &mut out) }
-    }
-    // SAFETY: all rows have been written.
-    unsafe { out.written() }
+    assert!(weights.paired.is_none() && x.have(out.len() / weights.n));
+    // SAFETY: the maps have the windows by the assertion above.
+    unsafe { all::<S, false>(&x, x.values.as_ptr(), weights, epilogue, out) }
 }
 
 /// [`product`] with weights in pairs of `bfloat16` numbers. The inputs are rounded to `bfloat16` too.
@@ -110,15 +107,19 @@ pub(super) fn product_of_pairs<S: Micro>(
     mut out: Out<'_>,
 ) {
     let rows = out.len() / weights.n;
-    assert!(weights.paired == Some(x.pieces[1]) && x.len() == weights.k && x.have(rows));
+    assert!(weights.paired == Some(x.pieces[1]) && x.have(rows));
     // Rows of a matrix are rounded a block at a time; windows overlap.
     let is_matrix = x.size == [usize::MAX; 2] && x.steps[0] == x.len();
     let block = if is_matrix { block_rows(&x, weights.n) } else { rows.max(1) };
     for first in (0..rows).step_by(block) {
         let n = block.min(rows - first);
-        let values =
-            if is_matrix { &x.values[first * weights.k..][..n * weights.k] } else { x.values };
-        // The last pair of an odd piece reads one number more, which is multiplied by zero.
+        let values = if is_matrix {
+            &x.values[first * weights.k..][..n * weights.k]
+        } else {
+            &x.values[..x.end(rows)]
+        };
+        // The last pair of an odd piece reads one number more. It is multiplied by zero, so that it must
+        // not be NaN, which working memory behind the windows may be.
         with_scratch([values.len() / 2 + 1], |[scratch]| {
             let rounded = as_bf16(scratch);
             bf16::round::<S>(values, rounded);
@@ -140,17 +141,35 @@ pub(super) fn product_of_bf16<S: Micro>(
     x: &[u16],
     weights: &Packed,
     epilogue: Epilogue<'_>,
+    out: Out<'_>,
+) {
+    let k = weights.k;
+    assert!(weights.paired == Some(k) && k.is_multiple_of(2));
+    assert!(x.len() * weights.n == out.len() * k);
+    // SAFETY: the matrix has the rows by the assertions above.
+    unsafe { all::<S, true>(&Windows::rows(&[], k), x.as_ptr().cast(), weights, epilogue, out) }
+}
+
+/// Computes all rows, a block at a time, of windows from `values` on that are laid out as `x`.
+///
+/// # Safety
+/// The windows are there, of `bfloat16` numbers if `BF16`.
+///
+/// # Panics
+/// When a matrix of the epilogue or the output does not have its size.
+unsafe fn all<S: Micro, const BF16: bool>(
+    x: &Windows<'_>,
+    values: *const f32,
+    weights: &Packed,
+    epilogue: Epilogue<'_>,
     mut out: Out<'_>,
 ) {
-    let (k, rows) = (weights.k, out.len() / weights.n);
-    assert!(weights.paired == Some(k) && k.is_multiple_of(2) && x.len() == rows * k);
-    let windows = Windows::rows(&[], k);
-    let block = block_rows(&windows, weights.n);
+    let (rows, block) = (out.len() / weights.n, block_rows(x, weights.n));
     for first in (0..rows).step_by(block) {
-        let at =
-            Part { first_row: first, first_output: first, n: block.min(rows - first), of: rows };
-        // SAFETY: the matrix has the rows by the assertion above.
-        unsafe { part::<S, true>(&windows, x.as_ptr().cast(), weights, epilogue, at, &mut out) }
+        let n = block.min(rows - first);
+        let at = Part { first_row: first, first_output: first, n, of: rows };
+        // SAFETY: the caller guarantees the windows.
+        unsafe { part::<S, BF16>(x, values, weights, epilogue, at, &mut out) }
     }
     // SAFETY: all rows have been written.
     unsafe { out.written() }
@@ -188,9 +207,9 @@ unsafe fn part<S: Micro, const BF16: bool>(
     at: Part,
     out: &mut Out<'_>,
 ) {
-    let &Packed { n, lanes, .. } = weights;
+    let &Packed { k, n, lanes, .. } = weights;
     let is_full = |values: Option<&[f32]>| values.is_none_or(|values| values.len() == at.of * n);
-    assert!(lanes == S::LANES && out.len() == at.of * n);
+    assert!(lanes == S::LANES && x.len() == k && out.len() == at.of * n);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
     assert!(epilogue.gate.is_none() || !epilogue.activation.is_curve());
     assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
@@ -207,7 +226,6 @@ unsafe fn part<S: Micro, const BF16: bool>(
             pieces: x.pieces,
             weights: packed.as_ptr(),
             bias: pointer(epilogue.bias, first),
-            ceiling: epilogue.activation.ceiling(),
             low: epilogue.activation.ceiling().map_or(f32::NEG_INFINITY, |_| 0.0),
             high: epilogue.activation.ceiling().unwrap_or(f32::INFINITY),
             shortcut: pointer(epilogue.shortcut, output),
@@ -256,7 +274,6 @@ pub(super) struct PanelJob {
     pieces: [usize; 3],
     weights: *const f32,
     bias: *const f32,
-    ceiling: Option<f32>,
     /// The bounds of outputs; infinite if nothing is clipped.
     low: f32,
     high: f32,
@@ -414,10 +431,10 @@ unsafe fn finish<S: Simd, const MR: usize, const PART: bool>(
         if !job.bias.is_null() {
             bias = load::<S, PART>(job.bias.add(j * S::LANES), job.tail);
         }
+        let (low, high) = (S::splat(job.low), S::splat(job.high));
         let out = job.out.add(row * job.stride + j * S::LANES);
         if job.shortcut.is_null() && job.gate.is_null() {
             // The usual case, without a branch for each row.
-            let (low, high) = (S::splat(job.low), S::splat(job.high));
             over_rows!(MR, i => {
                 let value = S::clamp(S::add(sums[i], bias), low, high);
                 store::<S, PART>(out.wrapping_add(i * job.stride), job.tail, value);
@@ -430,9 +447,7 @@ unsafe fn finish<S: Simd, const MR: usize, const PART: bool>(
             if !job.shortcut.is_null() {
                 value = S::add(value, load::<S, PART>(job.shortcut.add(at), job.tail));
             }
-            if let Some(ceiling) = job.ceiling {
-                value = S::rectify(value, S::splat(ceiling));
-            }
+            value = S::clamp(value, low, high);
             if !job.gate.is_null() {
                 let by = load::<S, PART>(job.gate.add(at), job.tail);
                 value = S::gate(value, by, S::splat(job.gate_ceiling));

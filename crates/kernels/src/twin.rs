@@ -349,7 +349,9 @@ fn check_product_of_pairs(
     let k = pieces * len;
     // Windows of pieces that are two lines of a map apart, and overlap.
     let (along, line) = (len.div_ceil(2), rows * len.div_ceil(2) + len);
-    let x = numbers(generator, (pieces - 1) * line + (rows - 1) * along + len);
+    let mut x = numbers(generator, (pieces - 1) * line + (rows - 1) * along + len);
+    // What lies behind the windows may be anything.
+    x.extend([f32::NAN; 3]);
     let windows =
         Windows { values: &x, size: [rows, 1], steps: [along, 0, 0], pieces: [pieces, len, line] };
     let [w, bias] = [k * n, n].map(|len| numbers(generator, len));
