@@ -44,14 +44,19 @@ pub(crate) const MANIFESTS: [&str; 4] = [
 pub(crate) const LOCK: &str = "Cargo.lock";
 
 /// Libraries that do not compute: they read pipelines, show results or download files.
-pub(crate) const SHOWING: [&str; 23] = [
+pub(crate) const SHOWING: [&str; 28] = [
     "annotate-snippets",
     "anyhow",
+    "axum",
     "base64",
     "clap",
     "clap_complete",
     "clap_mangen",
+    "crc32c",
     "ctrlc",
+    "getrandom",
+    "hyper",
+    "hyper-util",
     "indicatif",
     "md-5",
     "mimalloc",

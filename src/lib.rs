@@ -23,7 +23,9 @@
 //! - [`mod@folds`]: summarizes a cross-validation.
 //! - [`mod@sweep`]: searches over values of a pipeline.
 //! - [`cluster`]: tasks elsewhere, such as on a cluster.
+//! - [`tracking`]: runs for TensorBoard, MLflow and other programs.
 //! - [`exec`]: combines everything above into a run.
+//! - [`serve`]: the live page about runs, and models over HTTP.
 //! - [`cli`]: the command line.
 #![forbid(unsafe_code)]
 
@@ -45,5 +47,7 @@ pub mod report;
 pub mod folds;
 pub mod sweep;
 pub mod cluster;
+pub mod tracking;
 pub mod exec;
+pub mod serve;
 pub mod cli;

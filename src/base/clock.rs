@@ -18,6 +18,22 @@ pub fn system() -> SystemTime {
     SystemTime::now()
 }
 
+/// The seconds since 1970 of a time in the format of [`now`].
+pub fn seconds(time: &str) -> Option<u64> {
+    let (date, of_day) = time.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, mark| -> Option<[u64; 3]> {
+        let numbers: Option<Vec<u64>> = text.split(mark).map(|part| part.parse().ok()).collect();
+        numbers?.try_into().ok()
+    };
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(of_day, ':')?;
+    // As in `utc`, years begin in March.
+    let (year, month) =
+        if month < 3 { (year.checked_sub(1)?, month + 9) } else { (year, month - 3) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    Some((days.checked_sub(719_469)? * 24 + hour) * 3600 + minute * 60 + second)
+}
+
 /// Seconds since 1970 as a date and time in the Gregorian calendar.
 fn utc(seconds: u64) -> String {
     let (days, time) = (seconds / 86_400, seconds % 86_400);
@@ -45,5 +61,9 @@ mod tests {
         assert_eq!(utc(951_782_399), "2000-02-28T23:59:59Z");
         assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(utc(1_795_526_400), "2026-11-24T13:20:00Z");
+        for number in [0, 951_782_399, 951_782_400, 1_795_526_400, 4_107_542_400] {
+            assert_eq!(seconds(&utc(number)), Some(number));
+        }
+        assert_eq!([seconds(""), seconds("2026-11-24"), seconds("x-1-1T0:0:0Z")], [None; 3]);
     }
 }

@@ -12,6 +12,7 @@ use crate::base::peers::{Alone, SharedPeers};
 use crate::fetch::HttpOptions;
 use crate::pipeline;
 use crate::pipeline::settings::UserSettings;
+use crate::tracking::mlflow::basic;
 
 /// The cache directory: the requested one, or else `alpaca-run` in the cache directory of the user.
 fn cache_folder(arguments: &CacheDirArguments) -> Option<PathBuf> {
@@ -47,6 +48,16 @@ fn machine() -> String {
     name.trim().to_owned()
 }
 
+/// How this user is known to MLflow, by the variables that its own clients read.
+fn mlflow_authorization() -> Option<String> {
+    let text = |name| variable(name).map(|value| names::text_of_path(&value));
+    if let Some(token) = text("MLFLOW_TRACKING_TOKEN") {
+        return Some(format!("Bearer {token}"));
+    }
+    let [user, password] = ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"].map(text);
+    user.map(|user| basic(&user, &password.unwrap_or_default()))
+}
+
 /// Reads an environment variable that holds an absolute path.
 fn folder(name: &str) -> Option<PathBuf> {
     variable(name).filter(|path| path.is_absolute())
@@ -76,6 +87,8 @@ pub(super) struct Settings {
     pub(super) mirror: Option<String>,
     /// Options of HTTP connections.
     pub(super) http: HttpOptions,
+    /// The `Authorization` header for MLflow, if its variables are set.
+    pub(super) mlflow: Option<String>,
     /// The words of the command line after the name of the program.
     pub(super) words: Vec<String>,
     /// The settings file of the user: `ALPACA_SETTINGS`, or `alpaca-run/settings.yaml` in the
@@ -143,6 +156,7 @@ impl Settings {
             cache_folder,
             offline: network.is_some_and(|network| network.offline),
             mirror: network.and_then(|network| network.mirror.clone()),
+            mlflow: mlflow_authorization(),
             http: HttpOptions { certificates, ..HttpOptions::default() },
             words: std::env::args_os().skip(1).map(|word| names::text_of(&word)).collect(),
             user_file: variable("ALPACA_SETTINGS").or_else(|| {

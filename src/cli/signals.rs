@@ -16,6 +16,8 @@ enum Work {
     Run(Cancel),
     /// Downloading. The partial file stays.
     Download,
+    /// Answering requests, which the token ends.
+    Serve(Cancel),
 }
 
 static WORK: Mutex<Option<Work>> = Mutex::new(None);
@@ -27,6 +29,11 @@ fn work() -> MutexGuard<'static, Option<Work>> {
 /// Sets `cancel` when a signal requests a stop.
 pub(super) fn listen(cancel: &Cancel) {
     hear(Work::Run(cancel.clone()));
+}
+
+/// Sets `cancel` when a signal asks a server to stop.
+pub(super) fn listen_as_server(cancel: &Cancel) {
+    hear(Work::Serve(cancel.clone()));
 }
 
 /// Until this is dropped, a signal ends the process and reports that the download can continue.
@@ -125,6 +132,7 @@ fn stop(is_key: bool) {
         Some(Work::Run(cancel)) if cancel.set() => {
             ("stopping after the current step; a second signal stops immediately\n", false)
         }
+        Some(Work::Serve(cancel)) if cancel.set() => ("", false),
         Some(Work::Download) => ("interrupted; the next download continues from here\n", true),
         _ => ("", true),
     };

@@ -9,6 +9,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 
 use super::decode;
 use super::scan::{self, Candidate};
+use crate::base::digest::Digest;
 use crate::spec::{Alpha, DatasetSpec, ImageSize};
 
 /// JPEG quality of 100; no difference to the image is visible.
@@ -52,8 +53,19 @@ impl Thumbnails {
     /// The image at a path as a JPEG file that fits into a square of `size` pixels. `None` if it is
     /// drawn, is not among the images, or cannot be read.
     pub fn find(&self, path: &str, size: u32) -> Option<Vec<u8>> {
+        thumbnail(&self.read(path)?, size, self.alpha)
+    }
+
+    /// [`Self::find`], if the content of the file has a digest.
+    pub fn find_same(&self, path: &str, digest: &str, size: u32) -> Option<Vec<u8>> {
+        let content = self.read(path)?;
+        let is_same = Digest::of(&content).to_string() == digest;
+        is_same.then(|| thumbnail(&content, size, self.alpha)).flatten()
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
         let found = self.candidates.binary_search_by(|candidate| (*candidate.path).cmp(path));
-        thumbnail(&self.candidates[found.ok()?].read().ok()?, size, self.alpha)
+        self.candidates[found.ok()?].read().ok()
     }
 }
 

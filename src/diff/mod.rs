@@ -21,7 +21,7 @@ pub use flips::Flip;
 pub use images::ImageChanges;
 pub use metrics::MetricRow;
 pub use page::{render_html, render_section};
-pub use text::{Style, render};
+pub use text::{Style, render, sentences};
 pub use values::{Setting, ValueRow};
 
 use crate::base::fs::FileError;

@@ -202,6 +202,16 @@ pub(super) fn images(pair: &Pair, style: Style) -> Vec<String> {
     said
 }
 
+/// What there is to say about the first run and each of the others, in sentences.
+pub fn sentences(diff: &Diff) -> Vec<String> {
+    let pairs = diff.pairs.iter().map(|pair| {
+        let about = pair.chance.as_ref().map(|chance| about(pair, diff, chance));
+        let all: Vec<String> = warnings(pair).into_iter().chain(about).collect();
+        all.join("\n").trim_end().to_owned()
+    });
+    pairs.collect()
+}
+
 /// Warnings about metrics of different images.
 pub(super) fn warnings(pair: &Pair) -> Option<String> {
     if !pair.same_target {

@@ -7,6 +7,7 @@ use super::caches::CacheValues;
 use super::cluster::ClusterValues;
 use super::diagnostic::{self, Diagnostic};
 use super::document::{Document, Node, Source, SourceKind, Span};
+use super::logs::LogValues;
 use super::raw::RawPipeline;
 use super::resolve::{self, Folders};
 use super::shape::{self, Shape};
@@ -47,6 +48,8 @@ pub struct Loaded {
     pub cluster: ClusterValues,
     /// The caches that it names.
     pub caches: CacheValues,
+    /// Where it says that runs are logged.
+    pub logs: LogValues,
     /// The values that are paths.
     pub(super) located: Vec<KeyPath>,
     /// What it was loaded from.
@@ -166,13 +169,14 @@ pub(super) fn of_tree(
     mut diagnostics: Vec<Diagnostic>,
 ) -> Result<Loaded, Rejected> {
     match read(&mut root, &sources, input, &mut diagnostics) {
-        Some(Read { spec, sweep, cluster, caches, located }) if diagnostics.is_empty() => {
+        Some(Read { spec, sweep, cluster, caches, logs, located }) if diagnostics.is_empty() => {
             Ok(Loaded {
                 spec,
                 document: Document::new(sources, root),
                 sweep,
                 cluster,
                 caches,
+                logs,
                 located,
                 input: input.clone(),
             })
@@ -187,6 +191,7 @@ struct Read {
     sweep: Option<SweepSpec>,
     cluster: ClusterValues,
     caches: CacheValues,
+    logs: LogValues,
     located: Vec<KeyPath>,
 }
 
@@ -229,10 +234,12 @@ fn read(
     let caches =
         raw.cache.as_ref().map(|raw| resolve::cache(raw, &document, &folders, &mut problems));
     let caches = caches.unwrap_or_default();
+    let logs = raw.log.as_ref().map(|raw| resolve::log(raw, &document, &folders, &mut problems));
+    let logs = logs.unwrap_or_default();
     diagnostics
         .extend(problems.into_iter().map(|problem| Diagnostic::of_problem(&document, problem)));
     let located = folders.located.take();
-    spec.map(|spec| Read { spec, sweep, cluster, caches, located })
+    spec.map(|spec| Read { spec, sweep, cluster, caches, logs, located })
 }
 
 /// The directory that paths in a pipeline file are relative to.

@@ -13,6 +13,7 @@ pub mod document;
 pub mod editor;
 pub mod keys;
 pub mod load;
+pub mod logs;
 mod overrides;
 mod parse;
 mod raw;

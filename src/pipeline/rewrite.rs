@@ -34,8 +34,8 @@ impl Loaded {
         let mut text = self.document.sources()[0].text.clone();
         for given in &self.input.overrides {
             let (key, value) = given.split_once('=')?;
-            // Caches are those of this machine.
-            if key.trim().split('.').next() == Some("cache") {
+            // Caches and logs are those of this machine.
+            if ["cache", "log"].contains(&key.trim().split('.').next().unwrap_or_default()) {
                 continue;
             }
             let value = parse::parse(value, 0, &mut vec![]).ok()?.to_value();
@@ -59,14 +59,20 @@ impl Loaded {
         let folder = self.input.current_dir.join(&self.input.folder);
         let moved = self.located.iter().filter_map(|path| {
             // What is recorded is relative to the directory of the pipeline.
-            let written = match &self.caches.features {
-                Some(features) if path.to_string() == "cache.features" => {
+            // These are not part of the spec.
+            let own = match &*path.to_string() {
+                "cache.features" => Some(&self.caches.features),
+                "log.tensorboard" => Some(&self.logs.tensorboard),
+                _ => None,
+            };
+            let written = match own {
+                Some(own) => {
                     // One of an option is not in the text.
                     let source = self.document.find(path)?.source;
-                    (self.document.sources()[source].kind == SourceKind::File)
-                        .then_some(&*features.written)?
+                    let is_in_text = self.document.sources()[source].kind == SourceKind::File;
+                    &*own.as_ref().filter(|_| is_in_text)?.written
                 }
-                _ => find(&values, path)?.as_str()?,
+                None => find(&values, path)?.as_str()?,
             };
             let place = names::path_of(written);
             if place.is_absolute() {

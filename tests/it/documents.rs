@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::support::pictures::Workshop;
-use crate::support::program::{alpaca_run, project};
-use crate::support::runs::TWO_STAGES;
+use crate::support::program::{alpaca_run, done, project};
+use crate::support::runs::{TWO_STAGES, run};
 
 /// The documents for readers.
 fn documents() -> Vec<(String, String)> {
@@ -95,7 +95,7 @@ fn commands_in_documents_have_options_that_there_are_and_files_that_there_are() 
             let mut help_of = vec![subcommand];
             // `runs rm`, `cache prune`: commands of commands.
             if ["runs", "cache", "schema", "jobs", "shard"].contains(&subcommand)
-                && let Some(second) = words.get(1)
+                && let Some(second) = words.get(1).filter(|word| !word.starts_with('-'))
                 && help(&[subcommand]).contains(&format!("  {second} "))
             {
                 help_of.push(second);
@@ -190,6 +190,18 @@ fn the_benchmark_against_the_peers_runs() {
     for job in ["inference", "full training step", "whole pipeline", "fine-tuning epoch"] {
         assert!(out.contains(job), "{job}: {out}");
     }
+}
+
+/// With few clients, for a moment.
+#[test]
+fn the_benchmark_of_a_model_over_http_runs() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    done(&run(&workshop, &[]));
+    let [model, images] = [workshop.text("runs/small"), workshop.text("pictures")];
+    let few = ["--clients", "1", "6", "--seconds", "0.5", "--max-waiting", "4"];
+    let out =
+        benchmark("serving.py", &[&few[..], &["--model", &model, "--images", &images]].concat());
+    assert!(out.contains("\"clients\": 6") && !out.contains("\"requests/s\": 0,"), "{out}");
 }
 
 /// On a few images; the figures it prints are those of small datasets.

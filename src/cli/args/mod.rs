@@ -1,7 +1,10 @@
 //! The command line: its commands, arguments and options.
 
+mod catalog;
 mod mistakes;
 mod runs;
+mod serve;
+mod shared;
 mod tools;
 
 use std::ffi::OsString;
@@ -11,15 +14,20 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 use crate::base::quantities;
-use crate::spec::{FromWeights, Scheduler};
 
+pub(in crate::cli) use catalog::{RunsAction, RunsArguments};
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     FormatArgument, JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments,
-    ReproduceArguments, ResumeArguments, RunsAction, RunsArguments, ShardAction, ShardArguments,
-    ShardFeaturesArguments, ShardJobArguments, ShardModelArguments, SweepArguments,
-    ThresholdsArguments, VerifyArguments,
+    ReproduceArguments, ResumeArguments, ShardAction, ShardArguments, ShardFeaturesArguments,
+    ShardJobArguments, ShardModelArguments, SweepArguments, ThresholdsArguments, VerifyArguments,
 };
+pub(in crate::cli) use serve::{ModelArguments, ServeArguments, ServeModelArguments};
+pub(in crate::cli) use shared::{
+    CacheDirArguments, ClusterArguments, MachineArguments, NetworkArguments, OutputArguments,
+    WeightsArgument,
+};
+use shared::{parse_at_least, parse_threads};
 pub(in crate::cli) use tools::{
     BaseArgument, BenchArguments, CacheAction, CacheCommandArguments, CheckArguments,
     CompletionsArguments, DataArguments, FetchArguments, InitArguments, LrFindArguments,
@@ -114,6 +122,7 @@ impl Arguments {
             Command::Export(export) => of_machine(&export.machine),
             Command::Report(report) => of_machine(&report.machine),
             Command::Bench(BenchArguments { cache, threads, .. })
+            | Command::ServeModel(ServeModelArguments { cache, threads, .. })
             | Command::Models(ModelsArguments { cache, threads, .. }) => {
                 Shared { cache: Some(cache), threads: *threads, ..Shared::default() }
             }
@@ -127,13 +136,14 @@ impl Arguments {
                 Shared { cache: Some(cache), network: Some(network), ..Shared::default() }
             }
             Command::Check(CheckArguments { cache, .. })
+            | Command::Serve(ServeArguments { cache, .. })
             | Command::Cache(CacheCommandArguments { cache, .. }) => {
                 Shared { cache: Some(cache), ..Shared::default() }
             }
             Command::Data(data) => of_machine(&data.machine),
             Command::Init(init) => of_machine(&init.machine),
+            Command::Runs(runs) => Shared { cache: runs.cache(), ..Shared::default() },
             Command::Diff(_)
-            | Command::Runs(_)
             | Command::Verify(_)
             | Command::Jobs(_)
             | Command::Layers(_)
@@ -233,6 +243,11 @@ pub(in crate::cli) enum Command {
                       alpaca-run runs show runs/finetune\n  \
                       alpaca-run runs prune --keep 5 --dry-run")]
     Runs(RunsArguments),
+    /// Show all runs in a browser, those in progress included
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run serve\n  \
+                      alpaca-run serve runs --listen 127.0.0.1:9000")]
+    Serve(ServeArguments),
     /// Verify every file of a run against the digests in its manifest
     #[command(after_help = "Example:\n  alpaca-run verify runs/finetune")]
     Verify(VerifyArguments),
@@ -276,6 +291,11 @@ pub(in crate::cli) enum Command {
                       alpaca-run predict model.onnx photos --csv\n  \
                       alpaca-run predict --base mobilenet_v2 photo.jpg")]
     Predict(PredictArguments),
+    /// Classify images that are sent by HTTP, with the model of a run or an exported file
+    #[command(after_help = "Examples:\n  \
+                      alpaca-run serve-model runs/finetune\n  \
+                      curl --data-binary @photo.jpg http://127.0.0.1:8080/predict")]
+    ServeModel(ServeModelArguments),
     /// Evaluate the model of a run on its validation set, test set or other images
     #[command(after_help = "Examples:\n  \
                       alpaca-run evaluate runs/finetune\n  \
@@ -362,128 +382,13 @@ pub(in crate::cli) struct WatchArguments {
     /// Check for changes at this interval, for network drives, which send no notifications
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(in crate::cli) poll: Option<f64>,
+    /// Show the runs in a browser meanwhile, as `alpaca-run serve` does
+    #[arg(long)]
+    pub(in crate::cli) serve: bool,
 }
 
 /// Parses the interval of `--poll`.
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.05..=86_400.0).contains(seconds));
     seconds.ok_or_else(|| "expected a number of seconds between 0.05 and 86400".to_owned())
-}
-
-/// Resources that a run may use. Results do not depend on them.
-#[derive(Clone, Debug, Args)]
-pub(in crate::cli) struct MachineArguments {
-    #[command(flatten)]
-    pub(in crate::cli) cache: CacheArguments,
-    /// Number of threads [default: all processors]; does not affect results
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    pub(in crate::cli) threads: Option<usize>,
-}
-
-/// The location of the cache.
-#[derive(Clone, Debug, Args)]
-pub(in crate::cli) struct CacheDirArguments {
-    /// Cache directory [default: `ALPACA_CACHE`, or alpaca-run in the user's cache directory]
-    // If clap read the variable, an empty value would be reported as a wrong `--cache-dir`.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(in crate::cli) cache_dir: Option<PathBuf>,
-}
-
-/// Where tasks run.
-#[derive(Clone, Copy, Debug, Args)]
-pub(in crate::cli) struct ClusterArguments {
-    /// Run the tasks with this scheduler, with the settings in `cluster` of the pipeline or of the
-    /// settings file; results are the same
-    #[arg(long, value_name = "SCHEDULER")]
-    pub(in crate::cli) on: Option<SchedulerArgument>,
-    /// Submit the tasks, and do not wait for them; start the command again for the result
-    #[arg(long)]
-    pub(in crate::cli) detach: bool,
-}
-
-/// What runs tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(in crate::cli) enum SchedulerArgument {
-    /// Processes of this machine, several at a time
-    Local,
-    /// HyperQueue (`hq` in the PATH, or `ALPACA_HQ`)
-    Hyperqueue,
-    /// Slurm (`sbatch` in the PATH)
-    Slurm,
-}
-
-impl From<SchedulerArgument> for Scheduler {
-    fn from(which: SchedulerArgument) -> Self {
-        match which {
-            SchedulerArgument::Local => Self::Local,
-            SchedulerArgument::Hyperqueue => Self::HyperQueue,
-            SchedulerArgument::Slurm => Self::Slurm,
-        }
-    }
-}
-
-/// How published weights are downloaded.
-#[derive(Clone, Debug, Args)]
-pub(in crate::cli) struct NetworkArguments {
-    /// Never use the network; fail if weights have not been downloaded
-    #[arg(long, env = "ALPACA_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(in crate::cli) offline: bool,
-    /// Download published weights from this URL instead of from their publishers
-    #[arg(long, value_name = "URL", env = "ALPACA_MIRROR")]
-    pub(in crate::cli) mirror: Option<String>,
-}
-
-/// Use of the cache. Results do not depend on it.
-#[derive(Clone, Debug, Args)]
-pub(in crate::cli) struct CacheArguments {
-    #[command(flatten)]
-    pub(in crate::cli) dir: CacheDirArguments,
-    /// Neither read nor write the cache
-    #[arg(long)]
-    pub(in crate::cli) no_cache: bool,
-}
-
-/// Which weights of a run to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(in crate::cli) enum WeightsArgument {
-    /// Weights of the best epoch
-    Best,
-    /// Weights of the last epoch
-    Last,
-}
-
-impl From<WeightsArgument> for FromWeights {
-    fn from(which: WeightsArgument) -> Self {
-        match which {
-            WeightsArgument::Best => Self::Best,
-            WeightsArgument::Last => Self::Last,
-        }
-    }
-}
-
-/// How much is printed.
-#[derive(Clone, Copy, Debug, Args)]
-pub(in crate::cli) struct OutputArguments {
-    /// Print only errors and the final result
-    #[arg(short, long, global = true)]
-    pub(in crate::cli) quiet: bool,
-    /// Print more (`-vv` for everything)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub(in crate::cli) verbose: u8,
-}
-
-fn parse_at_least<const N: usize>(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n >= N => Ok(n),
-        _ => Err(format!("expected a number of at least {N}")),
-    }
-}
-
-fn parse_threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("expected at least one thread".to_owned()),
-        Ok(threads) if threads <= 1024 => Ok(threads),
-        Ok(_) => Err("expected at most 1024 threads".to_owned()),
-        Err(_) => Err("expected a number".to_owned()),
-    }
 }

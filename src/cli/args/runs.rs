@@ -237,56 +237,6 @@ pub(in crate::cli) struct DiffArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(in crate::cli) struct RunsArguments {
-    #[command(subcommand)]
-    pub(in crate::cli) action: Option<RunsAction>,
-    /// Directory that contains the run directories
-    #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
-    pub(in crate::cli) runs_dir: PathBuf,
-    /// Print the list as JSON
-    #[arg(long)]
-    pub(in crate::cli) json: bool,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(in crate::cli) enum RunsAction {
-    /// Show the settings and the metrics of a run
-    #[command(after_help = "Example:\n  alpaca-run runs show runs/finetune")]
-    Show {
-        /// Run directory
-        #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
-        run: PathBuf,
-        /// Print the run as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Remove run directories
-    #[command(after_help = "Example:\n  alpaca-run runs rm runs/finetune-2 runs/finetune-3")]
-    Rm {
-        /// Run directories
-        #[arg(value_name = "RUN", value_hint = ValueHint::DirPath, required = true)]
-        runs: Vec<PathBuf>,
-    },
-    /// Remove all but the newest finished runs
-    #[command(after_help = "Example:\n  alpaca-run runs prune --keep 5 --dry-run")]
-    Prune {
-        /// Number of finished runs to keep
-        #[arg(long, value_name = "N")]
-        keep: usize,
-        /// Also remove runs that were interrupted or are broken
-        #[arg(long)]
-        unfinished: bool,
-        /// Directory that contains the run directories
-        #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
-        runs_dir: PathBuf,
-        /// Show what would be removed, without removing it
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-#[derive(Debug, Args)]
 pub(in crate::cli) struct ReproduceArguments {
     /// Run directory
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]

@@ -6,8 +6,8 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    CacheDirArguments, EnsembleArguments, MachineArguments, NetworkArguments, PipelineArguments,
-    StagesArguments, ThresholdsArguments, WeightsArgument, parse_at_least, parse_threads,
+    CacheDirArguments, MachineArguments, ModelArguments, NetworkArguments, PipelineArguments,
+    StagesArguments, parse_at_least, parse_threads,
 };
 use crate::spec::Architecture;
 
@@ -163,13 +163,10 @@ pub(in crate::cli) struct PredictArguments {
     /// Run directory or exported ONNX file, then images, directories, or `-` for standard input
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath, required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
-    /// Which weights of a run to use: `best` or `last` epoch [default: best]
-    #[arg(long, value_name = "WHICH", value_enum, conflicts_with = "base")]
-    pub(in crate::cli) from_weights: Option<WeightsArgument>,
     #[command(flatten)]
-    pub(in crate::cli) ensemble: EnsembleArguments,
+    pub(in crate::cli) answers: ModelArguments,
     /// Use a pre-trained network with its original classes instead of a run
-    #[arg(long, value_name = "NETWORK", value_enum)]
+    #[arg(long, value_name = "NETWORK", value_enum, conflicts_with_all = ["from_weights", "threshold"])]
     pub(in crate::cli) base: Option<BaseArgument>,
     /// Weights of the base network: `imagenet`, a file or `{source: torchvision}`
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet", requires = "base")]
@@ -183,17 +180,6 @@ pub(in crate::cli) struct PredictArguments {
     /// Number of classes to print per image [default: 1 for a run, 5 for `--base`]
     #[arg(long, value_name = "N", value_parser = parse_at_least::<1>)]
     pub(in crate::cli) top: Option<usize>,
-    /// Lowest probability of a label, for several labels an image, or `best` for the thresholds with
-    /// the highest F1 on the validation set [default: 0.5]
-    #[arg(
-        long,
-        value_name = "P",
-        value_parser = parse_threshold,
-        conflicts_with_all = ["base", "min_precision", "thresholds"]
-    )]
-    pub(in crate::cli) threshold: Option<ThresholdArgument>,
-    #[command(flatten)]
-    pub(in crate::cli) thresholds: ThresholdsArguments,
     /// Print one JSON object per image
     #[arg(long, conflicts_with = "csv")]
     pub(in crate::cli) json: bool,
@@ -221,7 +207,7 @@ pub(in crate::cli) enum ThresholdArgument {
     Best,
 }
 
-fn parse_threshold(text: &str) -> Result<ThresholdArgument, String> {
+pub(super) fn parse_threshold(text: &str) -> Result<ThresholdArgument, String> {
     match (text, text.parse::<f64>()) {
         ("best", _) => Ok(ThresholdArgument::Best),
         (_, Ok(value)) if (0.0..=1.0).contains(&value) => Ok(ThresholdArgument::All(value)),

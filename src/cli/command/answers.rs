@@ -80,6 +80,20 @@ pub(super) enum Kind {
 }
 
 impl Said {
+    /// What the model predicts, as pipelines name it.
+    pub(super) fn target(&self) -> &'static str {
+        match self.kind {
+            Kind::One(_) => "class",
+            Kind::Several(_) => "classes",
+            Kind::Number => "number",
+        }
+    }
+
+    /// The names of the outputs.
+    pub(super) fn outputs(&self) -> Vec<String> {
+        (0..self.names.n()).map(|class| self.names.get(class).to_owned()).collect()
+    }
+
     /// Whether the likeliest class of an image is below its threshold.
     fn is_unsure(&self, probabilities: &[f64]) -> bool {
         let thresholds = self.thresholds.as_ref();
@@ -176,7 +190,12 @@ impl Said {
     }
 
     fn json(&self, file: &Path, answer: &Answer) -> String {
-        let value = match answer {
+        format!("{}\n", self.value(file, answer))
+    }
+
+    /// The prediction for an image as JSON.
+    pub(super) fn value(&self, file: &Path, answer: &Answer) -> Value {
+        match answer {
             Ok(numbers) if matches!(self.kind, Kind::Number) => {
                 let (name, path) = (self.names.get(0), names::text_of_path(file));
                 json!({ "path": path, "name": name, "number": numbers[0] })
@@ -207,8 +226,7 @@ impl Said {
                 value
             }
             Err(reason) => json!({ "path": names::text_of_path(file), "error": reason }),
-        };
-        format!("{value}\n")
+        }
     }
 
     fn row(&self, file: &Path, answer: &Answer) -> String {

@@ -25,11 +25,16 @@ pub(super) mod run;
 pub(super) mod runs;
 mod answers;
 mod members;
+mod model;
 mod runs_differ;
+mod runs_export;
+mod runs_table;
 mod sample;
 mod teachers;
 mod thresholds;
 pub(super) mod schema;
+pub(super) mod serve;
+pub(super) mod serve_model;
 mod sessions;
 mod arms;
 mod elsewhere;
@@ -44,6 +49,7 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Serialize;
 
 use super::args::{PipelineArguments, StagesArguments};
@@ -68,16 +74,20 @@ use crate::spec::{BaseModel, FromWeights, OnnxSpec, PipelineSpec};
 
 /// Runs work on the number of threads in the settings.
 fn on_threads<T: Send>(settings: &Settings, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
-    let pool = pool.map_err(|error| {
+    Ok(pool(settings)?.install(work))
+}
+
+/// As many threads as the settings say.
+fn pool(settings: &Settings) -> Result<ThreadPool, Failure> {
+    let pool = ThreadPoolBuilder::new().num_threads(settings.threads).build();
+    pool.map_err(|error| {
         let threads = text::count(settings.threads, "thread");
         let hint = "raise the limits on memory and processes, or use fewer threads (`--threads 1`)";
         Failure::usage_with(
             anyhow::anyhow!("cannot start {threads}: {error}"),
             vec![hint.to_owned()],
         )
-    })?;
-    Ok(pool.install(work))
+    })
 }
 
 /// Whether missing published weights and archives are downloaded.

@@ -1,17 +1,13 @@
 //! `alpaca-run predict RUN|MODEL.onnx IMAGE…`, and `alpaca-run predict --base NETWORK IMAGE…`
 
-use std::path::Path;
 use std::time::Instant;
 
 use super::answers::{Format, Kind, Names, Said};
-use super::members::{self, Runs};
-use super::thresholds::{self, UNSURE};
-use super::{check_order, on_threads};
-use crate::base::fs;
+use super::{check_order, members, model, on_threads, thresholds};
 use crate::base::names;
 use crate::base::tally::Tally;
 use crate::base::text;
-use crate::cli::args::{BaseArgument, PredictArguments, ThresholdArgument, WeightsArgument};
+use crate::cli::args::{BaseArgument, PredictArguments};
 use crate::cli::downloads;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
@@ -22,11 +18,8 @@ use crate::exec::ask::predict::Predictor;
 use crate::exec::error::RunError;
 use crate::exec::prepare::network;
 use crate::exec::prepare::weights::published;
-use crate::metrics::{Measures, several};
 use crate::pipeline::load::{self, Loaded, PipelineInput, Rejected};
-use crate::run_dir::measured::Measured;
-use crate::run_dir::{layout, verify};
-use crate::spec::{Architecture, FromWeights, TargetSpec};
+use crate::spec::Architecture;
 
 /// Number of classes per image without `--top`: a few of the thousand of ImageNet, and the
 /// likeliest of a classifier that was trained here.
@@ -41,8 +34,8 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     match arguments.base {
         Some(base) => {
-            members::refuse(&arguments.ensemble, "`--base`")?;
-            thresholds::refuse(&arguments.thresholds, "`--base`")?;
+            members::refuse(&arguments.answers.ensemble, "`--base`")?;
+            thresholds::refuse(&arguments.answers.thresholds, "`--base`")?;
             of_base(base, arguments, settings, terminal)
         }
         None => of_run(arguments, settings, terminal),
@@ -71,54 +64,12 @@ fn of_run(
     check_order(run, images)?;
     let files =
         image_files::images(images, settings.cache_dir.as_deref()).map_err(Failure::usage)?;
-    if run.extension().is_some_and(|end| end == "safetensors") {
-        let shown = names::text_of_path(run);
-        let error = anyhow::anyhow!("`{shown}` is a weights file, not a run or an exported file");
-        let hint = "name the run directory: `alpaca-run predict RUN IMAGE…`".to_owned();
-        return Err(Failure::usage_with(error, vec![hint]));
-    }
-    if run.is_file() {
-        return of_file(run, &files, arguments, settings, terminal);
-    }
-    let which = FromWeights::from(arguments.from_weights.unwrap_or(WeightsArgument::Best));
     on_threads(settings, || {
-        let runs = Runs::open(run, &arguments.ensemble, which, &[], settings)?;
-        let ensemble = &runs.ensemble;
-        thresholds::check(&arguments.thresholds, ensemble.target())?;
-        let chosen = thresholds::of_run(&arguments.thresholds, &runs, which, terminal)?;
-        let kind = match (ensemble.target(), arguments.threshold) {
-            (TargetSpec::Classes, Some(ThresholdArgument::Best)) => {
-                Kind::Several(best_thresholds(run, &runs, which)?)
-            }
-            (target, _) => kind(target, ensemble.classes(), arguments)?,
-        };
-        let predictor = Predictor::of_ensemble(ensemble).map_err(RunError::from)?;
-        let said = said(ensemble.classes().to_vec(), kind, chosen, arguments)?;
+        let asked =
+            model::Asked { top: arguments.top, usual_top: TOP_OF_RUN, format: format(arguments) };
+        let (predictor, said) = model::open(run, &arguments.answers, asked, settings, terminal)?;
         ask(predictor, &files, &said, arguments, terminal)
     })?
-}
-
-/// The classes of a run or a file, with the threshold of each if there are some.
-fn said(
-    classes: Vec<String>,
-    kind: Kind,
-    thresholds: Option<Vec<Option<f64>>>,
-    arguments: &PredictArguments,
-) -> Result<Said, Failure> {
-    let (kind, thresholds) = match (kind, thresholds) {
-        // An image without any of the labels has no label; it is not unsure.
-        (Kind::Several(_), Some(of)) => {
-            let of = of.into_iter().map(|threshold| threshold.unwrap_or(f64::INFINITY));
-            (Kind::Several(of.collect()), None)
-        }
-        (kind, thresholds) => (kind, thresholds),
-    };
-    if thresholds.is_some() && classes.iter().any(|name| name == UNSURE) {
-        let error = anyhow::anyhow!("a class of the model is named `{UNSURE}`");
-        let hint = "leave out thresholds, or rename the class".to_owned();
-        return Err(Failure::usage_with(error, vec![hint]));
-    }
-    Ok(Said { format: format(arguments), names: Names::OfRun(classes), kind, thresholds })
 }
 
 /// The output format.
@@ -128,99 +79,6 @@ fn format(arguments: &PredictArguments) -> Format {
         (_, true) => Format::Csv,
         _ => Format::Text,
     }
-}
-
-/// How the answers of a model are printed.
-fn kind(
-    target: TargetSpec,
-    classes: &[String],
-    arguments: &PredictArguments,
-) -> Result<Kind, Failure> {
-    let refuse = |option: &str, why: &str| {
-        let error = anyhow::anyhow!("`{option}` does not apply to {why}");
-        Err(Failure::usage_with(error, vec![format!("leave out `{option}`")]))
-    };
-    match (target, arguments.threshold, arguments.top) {
-        (TargetSpec::Class, Some(_), _) => {
-            refuse("--threshold", "this model, which gives each image one class")
-        }
-        (TargetSpec::Number, Some(_), _) => {
-            refuse("--threshold", "this model, which estimates a number")
-        }
-        (TargetSpec::Number, None, Some(_)) => {
-            refuse("--top", "this model, which estimates a number")
-        }
-        (TargetSpec::Class, None, top) => Ok(Kind::One(top.unwrap_or(TOP_OF_RUN))),
-        (TargetSpec::Number, None, None) => Ok(Kind::Number),
-        (TargetSpec::Classes, Some(ThresholdArgument::Best), _) => {
-            let error = anyhow::anyhow!("an exported file does not have the best thresholds");
-            let hint = "metrics.json of its run has them; pass a number, or the run";
-            Err(Failure::usage_with(error, vec![hint.to_owned()]))
-        }
-        (TargetSpec::Classes, Some(_), Some(_)) => {
-            refuse("--top", "a threshold, which decides how many labels there are")
-        }
-        (TargetSpec::Classes, None, Some(top)) => Ok(Kind::One(top)),
-        (TargetSpec::Classes, Some(ThresholdArgument::All(value)), None) => {
-            Ok(Kind::Several(vec![value; classes.len()]))
-        }
-        (TargetSpec::Classes, None, None) => {
-            Ok(Kind::Several(vec![several::THRESHOLD; classes.len()]))
-        }
-    }
-}
-
-/// The threshold of each class with the highest F1 score on the validation set of a run.
-fn best_thresholds(run: &Path, runs: &Runs, which: FromWeights) -> Result<Vec<f64>, Failure> {
-    let fail = |what: &str, hint: &str| {
-        let error = anyhow::anyhow!("{what}");
-        Err(Failure::usage_with(error, vec![hint.to_owned()]))
-    };
-    if !runs.ensemble.is_single() {
-        let what = "the best thresholds of a run are not those of an average of predictions";
-        return fail(what, "pass a number; `alpaca-run evaluate` prints the best ones");
-    }
-    if which == FromWeights::Last {
-        let what = "the best thresholds are those of the best weights, not of the last ones";
-        return fail(what, "leave out `--from-weights last`, or pass a number");
-    }
-    verify::check(run, &runs.manifest, |name| name == layout::METRICS_JSON)
-        .map_err(Failure::usage)?;
-    let text = fs::read_text(&run.join(layout::METRICS_JSON)).map_err(Failure::usage)?;
-    match serde_json::from_str::<Measured>(&text).map(|measured| measured.metrics) {
-        Ok(Measures::Several(metrics)) => Ok(metrics
-            .classes
-            .iter()
-            .map(|class| class.best_threshold.unwrap_or(several::THRESHOLD))
-            .collect()),
-        _ => fail("metrics.json of the run has no thresholds", "pass a number"),
-    }
-}
-
-/// Classifies images with an exported file.
-fn of_file(
-    file: &Path,
-    files: &[ImageFile],
-    arguments: &PredictArguments,
-    settings: &Settings,
-    terminal: &Terminal,
-) -> Result<Exit, Failure> {
-    members::refuse(&arguments.ensemble, "an exported file")?;
-    if arguments.from_weights.is_some() {
-        let error = anyhow::anyhow!(
-            "`--from-weights` does not apply to an exported file, which has one set of weights"
-        );
-        return Err(Failure::usage_with(error, vec!["leave out `--from-weights`".to_owned()]));
-    }
-    let (predictor, classes, target) = Predictor::of_file(file).map_err(|error| {
-        let hints = error.hints();
-        Failure::usage_with(error, hints)
-    })?;
-    thresholds::check(&arguments.thresholds, target)?;
-    let chosen = thresholds::of_file(&arguments.thresholds, &classes, terminal)?;
-    let kind = kind(target, &classes, arguments)?;
-    let said = said(classes, kind, chosen, arguments)?;
-    on_threads(settings, || ask(predictor, files, &said, arguments, terminal))?
 }
 
 fn of_base(

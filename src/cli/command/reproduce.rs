@@ -21,6 +21,7 @@ use crate::cli::work::ShownWork;
 use crate::exec::plan::PlanOptions;
 use crate::exec::plan::program;
 use crate::exec::run::session::Texts;
+use crate::pipeline::logs::LogValues;
 use crate::run_dir::lock::{self, RunLock};
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::{compare, layout, verify};
@@ -91,7 +92,7 @@ fn again(
     signals::listen(&session.cancel);
     let mut log = Log::start(terminal);
     let _shown = ShownWork::watch(terminal, &session.tally);
-    let report = perform(settings, terminal, &mut log, |sinks| {
+    let report = perform((settings, terminal), (&mut log, &LogValues::default()), |sinks| {
         let planned = session.plan(&loaded.spec, prepared, &PlanOptions::default(), None)?;
         planned.check_inputs(directory, recorded)?;
         session.run(&loaded.spec, planned, scratch, &texts, sinks)

@@ -18,6 +18,8 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::exec::plan::PlanOptions;
 use crate::exec::run::checkpoint::{self, RunFacts};
+use crate::pipeline::load::{self, PipelineInput};
+use crate::pipeline::logs::LogValues;
 use crate::run_dir::layout;
 use crate::run_dir::verify::{self, ManifestError};
 
@@ -40,7 +42,8 @@ pub(in crate::cli) fn run(
         prepare_recorded(directory, &folder, overrides, facts.weights, settings, terminal)
     })?;
     let caches = NamedCaches::of_user(settings, terminal)?;
-    execute((settings, terminal), folder, caches, |session, sinks| {
+    let logs = logs(directory, &folder, settings);
+    execute((settings, terminal), folder, (caches, &logs), |session, sinks| {
         session.resume(&loaded.spec, prepared, directory, sinks)
     })
 }
@@ -66,6 +69,17 @@ fn begun(directory: &Path, terminal: &Terminal) -> Result<Option<RunFacts>, Fail
         Failure::Other { exit: Exit::Usage, code: None, error: error.into(), notes: vec![], hints }
     })?;
     Ok(Some(facts))
+}
+
+/// Where the pipeline file of a run says that runs are logged.
+fn logs(directory: &Path, folder: &Path, settings: &Settings) -> LogValues {
+    let input = PipelineInput {
+        file: directory.join(layout::PIPELINE),
+        folder: folder.to_path_buf(),
+        overrides: vec![],
+        current_dir: settings.current_dir.clone(),
+    };
+    load::load(&input).map(|loaded| loaded.logs).unwrap_or_default()
 }
 
 /// What the other ranks need to know of a run, whose directory they need not see.

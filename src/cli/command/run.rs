@@ -18,13 +18,15 @@ use crate::cli::signals;
 use crate::cli::terminal::{Terminal, Verbosity};
 use crate::cli::work::ShownWork;
 use crate::event::Sinks;
-use crate::event::{EpochMetrics, Evaluated};
+use crate::event::{EpochMetrics, Evaluated, EventSink};
 use crate::exec::error::RunError;
 use crate::exec::run::checkpoint;
 use crate::exec::run::session::{FailedTask, RunReport, Session, Texts};
+use crate::pipeline::logs::LogValues;
 use crate::pipeline::resolved;
 use crate::run_dir::history::StageHistory;
 use crate::spec::BestBy;
+use crate::tracking::tensorboard::LiveBoard;
 
 /// Runs a pipeline, and writes a run directory.
 pub(in crate::cli) fn run(
@@ -57,7 +59,7 @@ pub(in crate::cli) fn run(
     let resolved = resolved::render(&loaded.spec, &loaded.document);
     let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
     let caches = named(&loaded, settings, terminal)?;
-    execute((settings, terminal), folder, caches, |session, sinks| {
+    execute((settings, terminal), folder, (caches, &loaded.logs), |session, sinks| {
         let planned = session.plan(&loaded.spec, prepared, &options, known)?;
         session.run(&loaded.spec, planned, &arguments.runs_dir, &texts, sinks)
     })
@@ -67,7 +69,7 @@ pub(in crate::cli) fn run(
 pub(super) fn execute(
     (settings, terminal): (&Settings, &Terminal),
     pipeline_directory: PathBuf,
-    caches: NamedCaches,
+    (caches, logs): (NamedCaches, &LogValues),
     work: impl FnOnce(&Session, &mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Exit, Failure> {
     let mut log = Log::start(terminal);
@@ -79,7 +81,7 @@ pub(super) fn execute(
     caches.into_session(&mut session);
     signals::listen(&session.cancel);
     let _shown = ShownWork::watch(terminal, &session.tally);
-    let report = perform(settings, terminal, &mut log, |sinks| work(&session, sinks))?
+    let report = perform((settings, terminal), (&mut log, logs), |sinks| work(&session, sinks))?
         .map_err(|error| failure(error, log.directory().zip(Some(settings))))?;
     terminal.result(&summary(&report, terminal)).map_err(Failure::usage)?;
     let RunReport { directory, failed, .. } = report;
@@ -115,16 +117,25 @@ pub(super) fn follow(
 
 /// Does the work of a run, and sends its events to the terminal and the log.
 pub(super) fn perform(
-    settings: &Settings,
-    terminal: &Terminal,
-    log: &mut Log,
+    (settings, terminal): (&Settings, &Terminal),
+    (log, logs): (&mut Log, &LogValues),
     work: impl FnOnce(&mut Sinks<'_>) -> Result<RunReport, RunError> + Send,
 ) -> Result<Result<RunReport, RunError>, Failure> {
     let mut progress = Progress::new(terminal);
+    let mut board = board(logs, settings, terminal);
     let mut sinks = Sinks(vec![log, &mut progress]);
+    sinks.0.extend(board.as_mut().map(|board| board as &mut dyn EventSink));
     let result = on_threads(settings, || work(&mut sinks))?;
     progress.end();
     Ok(result)
+}
+
+/// The log for TensorBoard, if a pipeline names one.
+fn board(logs: &LogValues, settings: &Settings, terminal: &Terminal) -> Option<LiveBoard> {
+    let directory = logs.tensorboard.as_ref()?.path.clone();
+    let shown = *terminal;
+    let warn = Box::new(move |message: &str| shown.warn(message));
+    Some(LiveBoard::new(directory, settings.cache_dir.clone(), warn))
 }
 
 /// A run that failed before it had a directory, or that cannot be resumed.

@@ -6,24 +6,32 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::{json_text, runs_differ};
+use super::{json_text, runs_differ, runs_export, runs_table};
 use crate::base::fs;
 use crate::base::names;
 use crate::base::text;
 use crate::cli::args::{RunsAction, RunsArguments};
 use crate::cli::exit::{self, Exit, Failure};
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 use crate::event::Score;
 use crate::run_dir::catalog::{self, Found, RunEntry, Status};
 use crate::run_dir::manifest::StageRecord;
+use crate::tracking::facts::Facts;
 
 /// Lists, shows or removes runs.
-pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(in crate::cli) fn run(
+    arguments: &RunsArguments,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let text = match &arguments.action {
         None => {
             let mut runs = catalog::list(&arguments.runs_dir).map_err(Failure::usage)?;
             oldest_first(&mut runs);
-            if arguments.json {
+            if arguments.csv || !arguments.columns.is_empty() {
+                runs_table::render(&runs, &arguments.columns, arguments)?
+            } else if arguments.json {
                 let changes = runs_differ::changes(&runs);
                 let with_changes = runs.iter().zip(changes).map(|(run, changes)| {
                     let mut run = as_json(run);
@@ -38,6 +46,21 @@ pub(in crate::cli) fn run(arguments: &RunsArguments, terminal: &Terminal) -> Res
         Some(RunsAction::Show { run, json }) => {
             let entry = read(run)?;
             if *json { json_text(&as_json(&entry)) } else { show(&entry) }
+        }
+        Some(RunsAction::Export { runs, tensorboard, mlflow, experiment, runs_dir, .. }) => {
+            let to = runs_export::To {
+                tensorboard: tensorboard.as_deref(),
+                mlflow: mlflow.as_deref(),
+                experiment,
+            };
+            let runs = if runs.is_empty() {
+                let mut runs = catalog::list(runs_dir).map_err(Failure::usage)?;
+                oldest_first(&mut runs);
+                runs
+            } else {
+                runs.iter().map(|run| read(run)).collect::<Result<_, _>>()?
+            };
+            return runs_export::run(&runs, to, settings, terminal);
         }
         Some(RunsAction::Rm { runs }) => {
             // All are checked before any is removed.
@@ -123,6 +146,7 @@ fn as_json(run: &RunEntry) -> Value {
             _ => None,
         },
         "stopped_at": stopped_at.map(|(stage, epoch)| json!({ "stage": stage, "epoch": epoch.parse::<usize>().ok() })),
+        "values": Facts::of(run).values,
         "manifest": run.manifest(),
     })
 }

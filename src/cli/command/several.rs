@@ -171,7 +171,7 @@ impl<'a> Several<'a> {
         }
         let (session, settings) = (&self.session, self.settings);
         let report = if is_begun {
-            perform(settings, self.terminal, &mut log, |sinks| {
+            perform((settings, self.terminal), (&mut log, &loaded.logs), |sinks| {
                 session.resume(&loaded.spec, prepared, &directory, sinks)
             })?
         } else {
@@ -180,7 +180,7 @@ impl<'a> Several<'a> {
                 session.plan(&loaded.spec, prepared, &options, self.known.as_ref())
             })??;
             self.known = Some(planned.known());
-            perform(settings, self.terminal, &mut log, |sinks| {
+            perform((settings, self.terminal), (&mut log, &loaded.logs), |sinks| {
                 session.run(&loaded.spec, planned, home, &texts, sinks)
             })?
         };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::plan::render;
 use super::run::{failure, gives_hints, perform, summary};
 use super::sessions::session;
-use super::{Fetching, on_threads, pipeline_directory, select};
+use super::{Fetching, on_threads, pipeline_directory, select, serve};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -52,6 +52,11 @@ pub(in crate::cli) fn run(
     let directory = pipeline_directory(&arguments.run.pipeline, settings);
     let stop = Cancel::new();
     signals::listen(&stop);
+    let _serving = if arguments.serve {
+        Some(serve::beside(&arguments.run.runs_dir, settings, terminal)?)
+    } else {
+        None
+    };
     let log = Log::start(terminal);
     let seconds = arguments.poll.map(Duration::from_secs_f64);
     let means = seconds.map_or(Means::System, Means::Polling);
@@ -269,7 +274,7 @@ impl Watch {
             let Candidate { loaded, planned, .. } = candidate;
             let resolved = resolved::render(&loaded.spec, &loaded.document);
             let texts = Texts { pipeline: &loaded.document.sources()[0].text, resolved: &resolved };
-            perform(&settings, &terminal, &mut log, |sinks| {
+            perform((&settings, &terminal), (&mut log, &loaded.logs), |sinks| {
                 session.run(&loaded.spec, planned, &runs_dir, &texts, sinks)
             })?
             .map_err(|error| failure(error, log.directory().zip(Some(&settings))))

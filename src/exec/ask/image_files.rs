@@ -1,5 +1,6 @@
 //! Image files outside of a dataset.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,22 +33,31 @@ pub enum ImageFile {
         /// The path of the archive, and the name in it.
         path: PathBuf,
     },
+    /// A file in memory.
+    Bytes {
+        /// Its content.
+        bytes: Arc<[u8]>,
+        /// Its name.
+        path: PathBuf,
+    },
 }
 
 impl ImageFile {
     /// Its path for messages and tables.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File(path) | Self::Member { path, .. } => path,
+            Self::File(path) | Self::Member { path, .. } | Self::Bytes { path, .. } => path,
         }
     }
 
-    fn read(&self) -> Result<Vec<u8>, DecodeError> {
-        match self {
+    fn read(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
+        let read = match self {
+            Self::Bytes { bytes, .. } => return Ok(Cow::Borrowed(bytes)),
             Self::File(path) if path == Path::new(STANDARD_INPUT) => decode::read_standard_input(),
             Self::File(path) => decode::read_file(path),
             Self::Member { archive, number, .. } => archive.read(*number),
-        }
+        };
+        read.map(Cow::Owned)
     }
 }
 

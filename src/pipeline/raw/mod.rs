@@ -9,6 +9,7 @@ mod cluster;
 mod course;
 mod dataset;
 pub(in crate::pipeline) mod defaults;
+mod log;
 mod mixing;
 mod model;
 mod objective;
@@ -37,6 +38,7 @@ pub(super) use dataset::{
     RawOnBadImage, RawPerClass, RawPrefetch, RawResize, RawSplit, RawSplitBy, RawTarget,
     RawUnlabeled,
 };
+pub(super) use log::RawLog;
 pub(super) use mixing::{RawCutMix, RawMixUp, RawMixing};
 pub(super) use model::{
     RawBase, RawHead, RawInitializer, RawModel, RawOnnx, RawPooling, RawPrecision,
@@ -100,6 +102,8 @@ pub(super) struct RawPipeline {
     pub(super) cluster: Option<RawCluster>,
     /// A cache that several machines share. It never changes results.
     pub(super) cache: Option<RawCache>,
+    /// Where runs are logged besides their directories. It never changes results.
+    pub(super) log: Option<RawLog>,
 }
 
 /// Where the trainable part of the network runs.

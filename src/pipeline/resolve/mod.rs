@@ -25,7 +25,8 @@ use std::path::Path;
 
 use super::caches::CacheValues;
 use super::document::{Document, SourceKind};
-use super::raw::{RawCache, RawDevice, RawPipeline};
+use super::logs::LogValues;
+use super::raw::{RawCache, RawDevice, RawLog, RawPipeline};
 use crate::base::fs;
 use crate::base::key_path::KeyPath;
 use crate::base::names;
@@ -162,6 +163,22 @@ pub(super) fn cache(
         location(document, folders, &at, text)
     });
     CacheValues { url: raw.url.clone(), features }
+}
+
+/// Reads the values of a section `log`.
+pub(super) fn log(
+    raw: &RawLog,
+    document: &Document,
+    folders: &Folders<'_>,
+    problems: &mut Vec<Problem>,
+) -> LogValues {
+    let at = KeyPath::of(&["log", "tensorboard"]);
+    let tensorboard = raw.tensorboard.as_ref().map(|text| {
+        problems.extend(home(&at, text));
+        folders.located.borrow_mut().push(at.clone());
+        location(document, folders, &at, text)
+    });
+    LogValues { tensorboard }
 }
 
 /// Resolves a path. It is relative to the pipeline file, or to the current directory if a `-S`
