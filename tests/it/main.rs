@@ -61,6 +61,7 @@ mod odd_files;
 mod onnx_base_models;
 mod plan_and_cache;
 mod precision;
+mod python;
 mod predict_and_export;
 mod ranks;
 mod reference;
