@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::support::pictures::{Workshop, picture};
 use crate::support::program::command;
 use crate::support::runs::{TWO_STAGES, assert_same_files, run};
+use crate::support::served::Served;
 
 /// How long something that must happen may take on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -164,6 +165,21 @@ fn an_edit_in_the_middle_of_a_run_goes_on_from_what_is_still_valid() {
     session.save(&edited.replace("400", "399"));
     session.expect("transfer  run    399 epochs: stages.transfer.train.epochs: 400 → 399");
     session.expect("transfer  epoch   1 of 399");
+}
+
+#[test]
+fn the_runs_can_be_looked_at_meanwhile() {
+    let workshop = Workshop::new(TWO_STAGES, 2);
+    let session = Session::start(&workshop, &["--serve"]);
+    let seen = session.expect("the runs are shown at ");
+    let (_, address) = seen.last().unwrap().split_once(" at ").unwrap();
+    let served = Served::at(address);
+    session.expect("watching");
+    assert_eq!(served.get("/api/runs").json()["runs"][0]["id"], "small");
+    session.save(&with(&[("1e-4", "5e-5")]));
+    session.expect("finetune  run");
+    session.expect("watching");
+    assert_eq!(served.get("/api/runs").json()["runs"][1]["status"], "finished");
 }
 
 #[test]

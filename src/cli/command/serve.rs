@@ -7,6 +7,7 @@ use super::serve_model::{listen, refused};
 use crate::base::cancel::Cancel;
 use crate::cli::args::ServeArguments;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::log::Log;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
@@ -26,6 +27,7 @@ pub(in crate::cli) fn run(
         return Err(Failure::usage_with(error, vec![hint]));
     }
     let stop = Cancel::new();
+    let _log = Log::start(terminal);
     signals::listen_as_server(&stop);
     let served = served(&arguments.runs_dir, settings, !arguments.no_token)?;
     terminal.note("open this address in a browser; press Ctrl-C to stop");
@@ -49,7 +51,7 @@ pub(super) fn beside(
 ) -> Result<Serving, Failure> {
     let listening = listen(([127, 0, 0, 1], 0).into())?;
     let served = served(runs_dir, settings, true)?;
-    terminal.note(&format!("the runs are shown at {}", address(&listening, &served)));
+    let address = address(&listening, &served);
     let stop = Cancel::new();
     let (own, shown) = (stop.clone(), *terminal);
     let thread = thread::Builder::new().name("server".to_owned()).spawn(move || {
@@ -58,15 +60,19 @@ pub(super) fn beside(
         }
     });
     drop(thread.map_err(Failure::usage)?);
-    Ok(Serving(stop))
+    Ok(Serving { stop, address })
 }
 
 /// A server, until it is dropped.
-pub(super) struct Serving(Cancel);
+pub(super) struct Serving {
+    stop: Cancel,
+    /// The address to open.
+    pub(super) address: String,
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.set();
+        self.stop.set();
     }
 }
 

@@ -13,6 +13,7 @@ use crate::base::names;
 use crate::base::text;
 use crate::cli::args::ServeModelArguments;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::log::Log;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
@@ -50,6 +51,7 @@ pub(in crate::cli) fn run(
         time: Duration::from_secs(arguments.timeout),
     };
     let stop = Cancel::new();
+    let _log = Log::start(terminal);
     signals::listen_as_server(&stop);
     terminal.note(&format!(
         "{shown} answers on {}; press Ctrl-C to stop",

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::plan::render;
 use super::run::{failure, gives_hints, perform, summary};
+use super::serve::{self, Serving};
 use super::sessions::session;
-use super::{Fetching, on_threads, pipeline_directory, select, serve};
+use super::{Fetching, on_threads, pipeline_directory, select};
 use crate::base::cancel::Cancel;
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -52,7 +53,7 @@ pub(in crate::cli) fn run(
     let directory = pipeline_directory(&arguments.run.pipeline, settings);
     let stop = Cancel::new();
     signals::listen(&stop);
-    let _serving = if arguments.serve {
+    let serving = if arguments.serve {
         Some(serve::beside(&arguments.run.runs_dir, settings, terminal)?)
     } else {
         None
@@ -81,7 +82,9 @@ pub(in crate::cli) fn run(
         looked: None,
         is_replaced: false,
         finished: vec![],
+        serving,
     };
+    watch.announce();
     watch.until()
 }
 
@@ -112,6 +115,8 @@ struct Watch {
     is_replaced: bool,
     /// The finished runs, the current one last.
     finished: Vec<FinishedRun>,
+    /// The server of the runs, with `--serve`.
+    serving: Option<Serving>,
 }
 
 /// A run that finished in this session.
@@ -148,6 +153,13 @@ impl Candidate {
 }
 
 impl Watch {
+    /// Shows where the runs are served. The terminal may have been cleared.
+    fn announce(&self) {
+        if let Some(serving) = &self.serving {
+            self.terminal.note(&format!("the runs are shown at {}", serving.address));
+        }
+    }
+
     fn until(mut self) -> Result<Exit, Failure> {
         // A file that does not exist is more likely a wrong name than a future file.
         fs::open(&self.file).map_err(Failure::usage)?;
@@ -206,6 +218,7 @@ impl Watch {
             return;
         }
         self.terminal.clear();
+        self.announce();
         // The run in progress stops after its current step. Meanwhile, further edits are loaded.
         if let Some(running) = &self.running {
             running.cancel.set();

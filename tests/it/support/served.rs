@@ -43,13 +43,20 @@ impl Served {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(line) = line.strip_suffix('\n') else { panic!("{:?}", Said::of(process)) };
-        let address = line.strip_prefix("http://").unwrap();
-        let (host, rest) = address.split_once('/').unwrap();
-        let token = rest.strip_prefix("?token=").map(str::to_owned);
-        Self { process: Some(process), host: host.to_owned(), token }
+        let mut served = Self::at(line);
+        served.process = Some(process);
+        served
     }
 
-    /// Sends bytes, and closes the way there.
+    /// A server that another process has, at the address that it printed.
+    pub fn at(address: &str) -> Self {
+        let address = address.strip_prefix("http://").unwrap();
+        let (host, rest) = address.split_once('/').unwrap();
+        let token = rest.strip_prefix("?token=").map(str::to_owned);
+        Self { process: None, host: host.to_owned(), token }
+    }
+
+    /// Sends bytes.
     pub fn send(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
