@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::lock;
 use super::manifest::Manifest;
-use super::{layout, verify};
+use super::{layout, read, verify};
 use crate::base::clock;
 use crate::base::fs::{self, FileError};
 
@@ -133,7 +133,7 @@ fn holds_only(folder: &Path, is_known: fn(&str) -> bool) -> Result<bool, FileErr
 
 /// Whether a file is the `run.json` of a run of this program.
 fn started_with_us(path: &Path) -> bool {
-    let text = fs::read_text(path).unwrap_or_default();
+    let text = read::text(path).unwrap_or_default();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     value["format"].is_u64()
         && value["program"].as_str().is_some_and(|p| p.starts_with("alpaca-run "))
@@ -206,6 +206,27 @@ pub fn look(folder: &Path) -> Result<Vec<Found>, FileError> {
         }
     }
     Ok(found)
+}
+
+/// The runs in `folder`, and in directories of it that are no runs: those of sweeps and folds are there. Each
+/// has its path below `folder`.
+///
+/// # Errors
+/// When a file or directory cannot be read.
+pub fn list_nested(folder: &Path) -> Result<Vec<(PathBuf, RunEntry)>, FileError> {
+    let mut runs = list(folder)?;
+    if folder.exists() {
+        for directory in fs::read_dir_sorted(folder)? {
+            if directory.is_dir() && !runs.iter().any(|run| run.directory == directory) {
+                runs.extend(list(&directory)?);
+            }
+        }
+    }
+    let named = runs.into_iter().map(|run| {
+        let below = run.directory.strip_prefix(folder).unwrap_or(&run.directory);
+        (below.to_path_buf(), run)
+    });
+    Ok(named.collect())
 }
 
 /// The run directories in `folder`, by name; none if `folder` does not exist.

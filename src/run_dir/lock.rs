@@ -82,7 +82,7 @@ pub fn was_taken(directory: &Path) -> bool {
 /// When the lock cannot be read.
 pub fn holder(directory: &Path) -> Result<Option<String>, FileError> {
     let path = directory.join(layout::CHECKPOINT).join(layout::LOCK);
-    if !path.exists() {
+    if !path.exists() || fs::special_file(&path).is_some() {
         return Ok(None);
     }
     let file = fs::open(&path)?;

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod measured;
 
 pub mod plot;
+pub mod read;
 pub mod recorder;
 pub mod suspects;
 pub mod table;

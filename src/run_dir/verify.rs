@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::layout;
 use super::manifest::{FORMAT, Manifest};
+use super::{layout, read};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::tally::Tally;
@@ -66,7 +66,7 @@ pub fn read_manifest(directory: &Path) -> Result<Manifest, ManifestError> {
     if !path.exists() {
         return Err(ManifestError::Missing(directory.to_path_buf()));
     }
-    let text = fs::read_text(&path)?;
+    let text = read::text(&path)?;
     let wrong = |source| ManifestError::Format { path: path.clone(), source };
     let value: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
     match value["format"].as_u64() {

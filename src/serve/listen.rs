@@ -21,7 +21,7 @@ use crate::base::cancel::Cancel;
 /// The most open connections. Others wait until one is closed.
 const MOST_CONNECTIONS: usize = 512;
 /// Time in which a client must send the head of a request.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD: Duration = Duration::from_secs(5);
 /// Largest head of a request, in bytes.
 const MOST_HEAD: usize = 64 << 10;
 /// How often a request to stop is looked for.

@@ -7,13 +7,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::clock;
-use crate::base::fs;
 use crate::base::leaves;
 use crate::pipeline::resolved;
 use crate::run_dir::catalog::{RunEntry, Status};
 use crate::run_dir::layout;
 use crate::run_dir::manifest::Manifest;
-use crate::run_dir::table::{self, Rows};
+use crate::run_dir::read;
+use crate::run_dir::table::Rows;
 
 /// A run, finished or not. What cannot be read, such as a line that is half written, is left out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,13 +89,13 @@ pub struct Epoch {
 impl Facts {
     /// Reads a run.
     pub fn of(run: &RunEntry) -> Self {
-        let text = fs::read_text(&run.directory.join(layout::RESOLVED)).unwrap_or_default();
+        let text = read::text(&run.directory.join(layout::RESOLVED)).unwrap_or_default();
         let pipeline = resolved::read(&text).map_or(Value::Null, |recorded| recorded.values);
         let values: BTreeMap<String, Value> = leaves::leaves(&pipeline)
             .into_iter()
             .map(|(path, value)| (path.to_string(), value))
             .collect();
-        let epochs = table::read(&run.directory.join(layout::METRICS)).unwrap_or_default();
+        let epochs = read::table(&run.directory.join(layout::METRICS)).unwrap_or_default();
         let begun = begun(run, &epochs);
         let manifest = run.manifest();
         Self {
@@ -177,8 +177,8 @@ fn validation(epochs: &Rows, row: &[String]) -> BTreeMap<String, f64> {
 
 /// The epochs of a run so far, in the order in which they ran.
 pub fn epochs(directory: &Path) -> Vec<Epoch> {
-    let table = table::read(&directory.join(layout::METRICS)).unwrap_or_default();
-    let text = fs::read_text(&directory.join(layout::EVENTS)).unwrap_or_default();
+    let table = read::table(&directory.join(layout::METRICS)).unwrap_or_default();
+    let text = read::text(&directory.join(layout::EVENTS)).unwrap_or_default();
     let mut times: BTreeMap<(String, u64), u64> = BTreeMap::new();
     for line in text.lines().filter(|line| line.contains("\"epoch_finished\"")) {
         let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
@@ -206,7 +206,7 @@ pub fn epochs(directory: &Path) -> Vec<Epoch> {
 /// The stages that have begun: from the events, which know how long they will be, or else from the table.
 fn begun(run: &RunEntry, epochs: &Rows) -> Vec<StageOfRun> {
     let mut found: Vec<StageOfRun> = vec![];
-    let text = fs::read_text(&run.directory.join(layout::EVENTS)).unwrap_or_default();
+    let text = read::text(&run.directory.join(layout::EVENTS)).unwrap_or_default();
     for line in text.lines().filter(|line| line.contains("\"n_epochs_before\"")) {
         let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
         let Some(facts) = event["event"].as_object().and_then(|event| event.values().next()) else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::base::names;
 use crate::dataset::thumbnail::Thumbnails;
 use crate::pipeline::load::{self, PipelineInput};
-use crate::run_dir::{layout, table, verify};
+use crate::run_dir::{layout, read, verify};
 
 /// The dataset of a run as it is now, and the digests of its images when the run used them.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ impl RunImages {
     /// looked up in the cache at `cache`.
     pub fn of(directory: &Path, cache: Option<&Path>) -> Option<Self> {
         let manifest = verify::read_manifest(directory).ok()?;
+        read::check(&directory.join(layout::RESOLVED)).ok()?;
         let input = PipelineInput {
             file: directory.join(layout::RESOLVED),
             folder: names::path_of(&manifest.volatile.pipeline_directory),
@@ -27,7 +28,7 @@ impl RunImages {
             current_dir: PathBuf::new(),
         };
         let spec = load::load(&input).ok()?.spec.dataset;
-        let splits = table::read(&directory.join(layout::SPLITS)).ok()?;
+        let splits = read::table(&directory.join(layout::SPLITS)).ok()?;
         let (path, digest) = splits.column("path").zip(splits.column("digest"))?;
         let rows = splits.rows.into_iter();
         let digests = rows.map(|mut row| {

@@ -16,9 +16,8 @@ use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 use crate::base::leaves;
-use crate::base::names;
 use crate::run_dir::catalog::{RunEntry, Status};
-use crate::run_dir::layout;
+use crate::run_dir::{layout, read};
 
 /// The tag by which a run is found again.
 const TAG: &str = "alpaca_run.id";
@@ -129,17 +128,17 @@ impl Client {
         Ok(text(&made["experiment_id"]))
     }
 
-    /// Sends a run, or what is missing of it.
+    /// Sends a run under a name, or what is missing of it.
     ///
     /// # Errors
     /// When the server does not answer or refuses, or a file of the run cannot be read.
-    pub fn send(&self, run: &RunEntry) -> Result<Sent, MlflowError> {
+    pub fn send(&self, run: &RunEntry, name: &str) -> Result<Sent, MlflowError> {
         let facts = Facts::of(run);
         let epochs = facts::epochs(&run.directory);
         let finished = clock::seconds(&run.when).unwrap_or(0);
         let seconds = facts.seconds.unwrap_or(0.0).max(0.0);
         let started = (finished as f64 - seconds) * 1000.0;
-        let info = self.find_or_create(run, started)?;
+        let info = self.find_or_create(run, name, started)?;
         let id = text(&info["run_id"]);
         self.parameters(&id, &facts)?;
         self.metrics(&id, run, &epochs, finished)?;
@@ -159,7 +158,12 @@ impl Client {
     }
 
     /// The run with the tag of this one.
-    fn find_or_create(&self, run: &RunEntry, started: f64) -> Result<Value, MlflowError> {
+    fn find_or_create(
+        &self,
+        run: &RunEntry,
+        name: &str,
+        started: f64,
+    ) -> Result<Value, MlflowError> {
         let tag = tag(run);
         let search = json!({
             "experiment_ids": [self.experiment],
@@ -170,7 +174,6 @@ impl Client {
         if found["runs"][0]["info"].is_object() {
             return Ok(found["runs"][0]["info"].clone());
         }
-        let name = names::text_of(run.directory.file_name().unwrap_or_default());
         let of = |key: &str, value: &str| json!({ "key": key, "value": value });
         let program = run.manifest().and_then(|manifest| manifest.versions.get("alpaca-run"));
         let made = self.post(
@@ -181,7 +184,7 @@ impl Client {
                 "start_time": started as u64,
                 "tags": [
                     of(TAG, &tag),
-                    of("mlflow.runName", &name),
+                    of("mlflow.runName", name),
                     of("mlflow.source.name", "alpaca-run"),
                     of("alpaca_run.version", program.map_or("", String::as_str)),
                 ],
@@ -221,7 +224,7 @@ impl Client {
             all.extend(metrics.iter().map(|(name, value)| metric(name, *value, time, *number)));
         }
         let last = epochs.last().map_or(0, |epoch| epoch.number);
-        let measured = fs::read_text(&run.directory.join(layout::METRICS_JSON)).unwrap_or_default();
+        let measured = read::text(&run.directory.join(layout::METRICS_JSON)).unwrap_or_default();
         let measured: BTreeMap<String, Value> = serde_json::from_str(&measured).unwrap_or_default();
         let numbers = measured.iter().filter_map(|(name, value)| Some((name, value.as_f64()?)));
         all.extend(numbers.map(|(name, value)| metric(name, value, finished, last)));
@@ -243,7 +246,7 @@ impl Client {
                 below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
             let is_sent = layout::is_known(&parts[0])
                 && ![layout::WEIGHTS, layout::CHECKPOINT].contains(&parts[0].as_str());
-            if is_sent {
+            if is_sent && read::check(&file).is_ok() {
                 let bytes = fs::read(&file)?;
                 let path: Vec<String> = parts.iter().map(|part| percent(part)).collect();
                 let what = format!("{place}/{}", path.join("/"));
@@ -324,11 +327,11 @@ impl MlflowError {
 
 /// What identifies a run: its images, pipeline and start, which stay when it is copied or moved.
 fn tag(run: &RunEntry) -> String {
-    let resolved = fs::read(&run.directory.join(layout::RESOLVED)).unwrap_or_default();
-    let splits = fs::read(&run.directory.join(layout::SPLITS)).unwrap_or_default();
-    let events = fs::read_text(&run.directory.join(layout::EVENTS)).unwrap_or_default();
-    let started = events.lines().next().unwrap_or_default().as_bytes().to_vec();
-    let parts = [resolved, splits, started].map(|part| Digest::of(&part).to_string());
+    let read = |name| read::text(&run.directory.join(name)).unwrap_or_default();
+    let [resolved, splits, events] = [layout::RESOLVED, layout::SPLITS, layout::EVENTS].map(read);
+    let started = events.lines().next().unwrap_or_default();
+    let parts = [&resolved, &splits, started];
+    let parts = parts.map(|part| Digest::of(part.as_bytes()).to_string());
     Digest::of(parts.concat().as_bytes()).to_string()
 }
 

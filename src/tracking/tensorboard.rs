@@ -18,7 +18,7 @@ use crate::base::fs::{self, FileError};
 use crate::base::names;
 use crate::event::{Event, EventSink};
 use crate::run_dir::catalog::{RunEntry, Status};
-use crate::run_dir::{layout, table};
+use crate::run_dir::{layout, read};
 
 /// How names of our files end. Others in the directory are left alone.
 const END: &str = ".alpaca-run";
@@ -175,7 +175,7 @@ struct Wrong {
 /// The misclassified validation images of a run, the most certain first; none where an image has not one
 /// class.
 fn wrong(directory: &Path) -> Vec<Wrong> {
-    let table = table::read(&directory.join(layout::PREDICTIONS)).unwrap_or_default();
+    let table = read::table(&directory.join(layout::PREDICTIONS)).unwrap_or_default();
     let columns = ["path", "label", "predicted", "correct"].map(|name| table.column(name));
     let [Some(path), Some(label), Some(predicted), Some(correct)] = columns else { return vec![] };
     let mut wrong: Vec<Wrong> = table
@@ -203,23 +203,21 @@ fn size(jpeg: &[u8]) -> [u32; 2] {
     at.map_or([0; 2], |at| [side(at + 5), side(at + 7)])
 }
 
-/// The name of a run's directory, which is its name in TensorBoard.
+/// The name of a run in TensorBoard: that of its directory.
 fn name(directory: &Path) -> PathBuf {
     directory.file_name().unwrap_or_default().into()
 }
 
-/// Writes the event files of a run into `to`, in a directory with the name of the run. Files that were
-/// written for it before are replaced.
+/// Writes the event files of a run into the directory `place`. Files that were written for it before are
+/// replaced.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn export(run: &RunEntry, to: &Path, cache: Option<&Path>) -> Result<PathBuf, FileError> {
+pub fn export(run: &RunEntry, place: &Path, cache: Option<&Path>) -> Result<(), FileError> {
     let stamp = clock::seconds(&run.when).unwrap_or(0);
-    let place = to.join(name(&run.directory));
-    let mut board = Board::open(place.clone(), stamp)?;
+    let mut board = Board::open(place.to_path_buf(), stamp)?;
     board.catch_up(&facts::epochs(&run.directory), stamp as f64)?;
-    board.end(run, stamp as f64, cache)?;
-    Ok(place)
+    board.end(run, stamp as f64, cache)
 }
 
 /// Writes event files while a run trains. A file that cannot be written does not end the run.

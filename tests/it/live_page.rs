@@ -201,6 +201,55 @@ fn events_are_told_as_they_are_written_and_a_run_may_go_while_it_is_shown() {
     assert!(broken["why"].is_string());
 }
 
+/// A run directory may come from anywhere.
+#[cfg(unix)]
+#[test]
+fn files_that_never_end_or_are_too_large_hold_up_nothing() {
+    let (workshop, served) = two_runs();
+    let copy = |name: &str| {
+        let to = workshop.path("runs").join(name);
+        std::fs::create_dir_all(&to).unwrap();
+        for file in [
+            "pipeline.yaml",
+            "pipeline.resolved.yaml",
+            "splits.csv",
+            "classes.json",
+            "manifest.json",
+        ] {
+            std::fs::copy(workshop.path("runs/small").join(file), to.join(file)).unwrap();
+        }
+        to
+    };
+    let fifo = |path: &std::path::Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    let pipe = copy("pipe");
+    std::fs::remove_file(pipe.join("manifest.json")).unwrap();
+    fifo(&pipe.join("manifest.json"));
+    let pipes = copy("pipes");
+    for name in ["metrics.csv", "metrics.json", "events.jsonl", "predictions.csv"] {
+        fifo(&pipes.join(name));
+    }
+    let zero = copy("zero");
+    std::fs::remove_file(zero.join("classes.json")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", zero.join("classes.json")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", zero.join("metrics.csv")).unwrap();
+    let large = copy("large");
+    for name in ["metrics.csv", "predictions.csv"] {
+        std::fs::File::create(large.join(name)).unwrap().set_len(4 << 30).unwrap();
+    }
+    let all = served.get("/api/runs").json();
+    assert_eq!(all["runs"].as_array().unwrap().len(), 6, "{all}");
+    for id in ["pipe", "pipes", "zero", "large"] {
+        assert_eq!(served.get(&format!("/api/run?id={id}")).status, 200, "{id}");
+        assert_eq!(served.get(&format!("/api/predictions?id={id}")).status, 404, "{id}");
+        assert_eq!(served.get(&format!("/api/compare?id=small&id={id}")).status, 400, "{id}");
+        assert!(served.get(&format!("/api/events?id={id}")).text().contains("event: end"), "{id}");
+    }
+    let said = alpaca_run(&["runs", "--runs-dir", &workshop.text("runs")]);
+    assert!(said.code == Some(0) && said.out.contains("broken"), "{said:?}");
+}
+
 #[test]
 fn a_directory_may_be_empty_or_appear_later_and_a_file_is_refused() {
     let workshop = Workshop::new(ONE_STAGE, 2);
@@ -209,8 +258,12 @@ fn a_directory_may_be_empty_or_appear_later_and_a_file_is_refused() {
     assert_eq!(served.get("/api/runs").json()["runs"], json!([]));
     done(&run(&workshop, &[]));
     assert_eq!(served.get("/api/runs").json()["runs"][0]["id"], "small");
-    let said = alpaca_run(&["serve", &workshop.text("small.yaml"), "--listen", "0"]);
-    assert!(said.code == Some(2) && said.err.contains("is a file"), "{said:?}");
+    for (path, why) in [("small.yaml", "is a file"), ("runs/small", "is a run")] {
+        let said = alpaca_run(&["serve", &workshop.text(path), "--listen", "0"]);
+        assert!(said.code == Some(2) && said.err.contains(why), "{said:?}");
+    }
+    let nameless = served.get("/api/run");
+    assert_eq!((nameless.status, nameless.json()["error"].is_string()), (400, true));
 }
 
 /// Every file of the page is served.

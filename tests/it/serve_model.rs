@@ -98,6 +98,18 @@ fn answers_are_those_of_predict_however_images_are_sent() {
     }
 }
 
+/// Larger than the limit of two megabytes that servers of forms have unless told otherwise.
+#[test]
+fn a_large_photograph_is_taken_in_a_form_too() {
+    let (workshop, run) = trained();
+    let served = Served::start(&["serve-model", &run]);
+    let large = workshop.path("large.bmp");
+    image::RgbImage::from_pixel(1500, 1000, image::Rgb([9, 8, 7])).save(&large).unwrap();
+    let (kind, body) = form(&[large]);
+    assert!(body.len() > 4 << 20);
+    assert_eq!(served.post("/predict", &kind, &body).status, 200);
+}
+
 #[test]
 fn what_is_no_image_gets_a_sentence() {
     let (workshop, run) = trained();
@@ -113,6 +125,12 @@ fn what_is_no_image_gets_a_sentence() {
         ("application/json", b"{\"images\": []}", 400, "there is no image in the request"),
         ("application/x-www-form-urlencoded", b"file=photo.jpg", 400, "form without files"),
         ("multipart/form-data", b"--edge", 400, "the form cannot be read"),
+        (
+            "multipart/form-data; boundary=edge",
+            b"--edge\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--edge--\r\n",
+            400,
+            "there is no image in the request",
+        ),
         ("multipart/form-data; boundary=edge", b"--edge\r\nX", 400, "the form cannot be read"),
         ("image/png", &vec![0; (1 << 20) + 1], 413, "larger than 1.0 MiB"),
     ] {

@@ -68,6 +68,13 @@ class TensorBoard(unittest.TestCase):
             self.assertEqual((image.width, image.height), (320, 320))
         self.serve(board)
 
+    def test_runs_of_folds_have_their_own_names(self):
+        self.workshop.program("folds", "small.yaml", "--folds", "2", "-q", "-S", "log.tensorboard=live")
+        self.workshop.program("runs", "export", "--tensorboard", "board")
+        for board in ("live", "board"):
+            found = sorted(path.name for path in (self.path / board / "small-folds").iterdir())
+            self.assertEqual(found, ["fold-0", "fold-1"])
+
     def serve(self, board):
         """Asks a server of TensorBoard for the runs and their pipeline values."""
         with socket.socket() as free:

@@ -48,15 +48,8 @@ pub(in crate::cli) enum RunsAction {
         /// Run directories [default: all runs]
         #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
         runs: Vec<PathBuf>,
-        /// Write event files for TensorBoard into this directory
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present = "mlflow")]
-        tensorboard: Option<PathBuf>,
-        /// Send to the MLflow server at this URL
-        #[arg(long, value_name = "URL")]
-        mlflow: Option<String>,
-        /// Experiment of MLflow
-        #[arg(long, value_name = "NAME", default_value = "alpaca-run", requires = "mlflow")]
-        experiment: String,
+        #[command(flatten)]
+        to: ExportTo,
         /// Directory that contains the run directories
         #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
         runs_dir: PathBuf,
@@ -96,4 +89,19 @@ pub(in crate::cli) enum RunsAction {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// Where runs are sent.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(in crate::cli) struct ExportTo {
+    /// Write event files for TensorBoard into this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) tensorboard: Option<PathBuf>,
+    /// Send to the MLflow server at this URL
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) mlflow: Option<String>,
+    /// Experiment of MLflow [default: alpaca-run]
+    #[arg(long, value_name = "NAME", requires = "mlflow")]
+    pub(in crate::cli) experiment: Option<String>,
 }

@@ -15,7 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 use crate::base::quantities;
 
-pub(in crate::cli) use catalog::{RunsAction, RunsArguments};
+pub(in crate::cli) use catalog::{ExportTo, RunsAction, RunsArguments};
 pub(in crate::cli) use runs::{
     DiffArguments, EnsembleArguments, EvaluateArguments, ExportArguments, FoldsArguments,
     FormatArgument, JobsAction, JobsArguments, OneTaskArguments, PartArgument, ReportArguments,

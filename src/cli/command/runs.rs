@@ -47,19 +47,15 @@ pub(in crate::cli) fn run(
             let entry = read(run)?;
             if *json { json_text(&as_json(&entry)) } else { show(&entry) }
         }
-        Some(RunsAction::Export { runs, tensorboard, mlflow, experiment, runs_dir, .. }) => {
-            let to = runs_export::To {
-                tensorboard: tensorboard.as_deref(),
-                mlflow: mlflow.as_deref(),
-                experiment,
-            };
-            let runs = if runs.is_empty() {
-                let mut runs = catalog::list(runs_dir).map_err(Failure::usage)?;
-                oldest_first(&mut runs);
-                runs
+        Some(RunsAction::Export { runs, to, runs_dir, .. }) => {
+            let mut runs: Vec<(PathBuf, RunEntry)> = if runs.is_empty() {
+                catalog::list_nested(runs_dir).map_err(Failure::usage)?
             } else {
-                runs.iter().map(|run| read(run)).collect::<Result<_, _>>()?
+                let named =
+                    |run: &PathBuf| Ok((run.file_name().unwrap_or_default().into(), read(run)?));
+                runs.iter().map(named).collect::<Result<_, Failure>>()?
             };
+            runs.sort_by(|(_, a), (_, b)| a.when.cmp(&b.when));
             return runs_export::run(&runs, to, settings, terminal);
         }
         Some(RunsAction::Rm { runs }) => {

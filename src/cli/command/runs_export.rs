@@ -1,9 +1,10 @@
 //! `alpaca-run runs export`
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::base::names;
 use crate::base::text;
+use crate::cli::args::ExportTo;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
@@ -11,45 +12,41 @@ use crate::run_dir::catalog::{RunEntry, Status};
 use crate::tracking::mlflow::{Client, MlflowError, Server};
 use crate::tracking::tensorboard;
 
-/// Where runs are sent.
-#[derive(Clone, Copy)]
-pub(super) struct To<'a> {
-    pub(super) tensorboard: Option<&'a Path>,
-    pub(super) mlflow: Option<&'a str>,
-    pub(super) experiment: &'a str,
-}
+/// The experiment of MLflow that runs are in, unless the user names another.
+const EXPERIMENT: &str = "alpaca-run";
 
 /// Sends runs, one after the other. Broken ones are left out.
 pub(super) fn run(
-    runs: &[RunEntry],
-    to: To<'_>,
+    runs: &[(PathBuf, RunEntry)],
+    to: &ExportTo,
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (sent, broken): (Vec<&RunEntry>, Vec<&RunEntry>) =
-        runs.iter().partition(|run| !matches!(run.status, Status::Broken(_)));
-    for run in broken {
+    let (sent, broken): (Vec<_>, Vec<_>) =
+        runs.iter().partition(|(_, run)| !matches!(run.status, Status::Broken(_)));
+    for (_, run) in broken {
         terminal.note(&format!("not sent: {} is broken", names::text_of_path(&run.directory)));
     }
-    if let Some(directory) = to.tensorboard {
-        for run in &sent {
+    if let Some(directory) = &to.tensorboard {
+        for (name, run) in &sent {
             let cache = settings.cache_dir.as_deref();
-            let place = tensorboard::export(run, directory, cache).map_err(Failure::usage)?;
+            let place = directory.join(name);
+            tensorboard::export(run, &place, cache).map_err(Failure::usage)?;
             say(terminal, run, &names::text_of_path(&place))?;
         }
         let shown = text::shell_path(directory);
         terminal.note(&format!("`tensorboard --logdir {shown}` shows them"));
     }
-    if let Some(url) = to.mlflow {
+    if let Some(url) = &to.mlflow {
         let server = Server {
-            url: url.to_owned(),
+            url: url.clone(),
             authorization: settings.mlflow.clone(),
-            experiment: to.experiment.to_owned(),
+            experiment: to.experiment.clone().unwrap_or_else(|| EXPERIMENT.to_owned()),
         };
         let client = Client::connect(server).map_err(refused)?;
         let mut has_files = true;
-        for run in &sent {
-            let done = client.send(run).map_err(refused)?;
+        for (name, run) in &sent {
+            let done = client.send(run, &names::text_of_path(name)).map_err(refused)?;
             has_files &= done.n_files.is_some();
             say(terminal, run, &format!("MLflow run {}", done.id))?;
         }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::json_text;
-use crate::base::fs;
 use crate::base::leaves;
 use crate::base::names;
 use crate::base::text;
 use crate::cli::args::RunsArguments;
 use crate::cli::exit::Failure;
 use crate::run_dir::catalog::RunEntry;
-use crate::run_dir::{layout, table};
+use crate::run_dir::{layout, read, table};
 use crate::tracking::facts::Facts;
 
 /// Columns that every run has.
@@ -66,7 +65,7 @@ fn figure(value: &Value, as_text: &impl Fn(&Value, &str) -> String) -> String {
 /// Everything that a column may show of a run.
 fn row(run: &RunEntry) -> BTreeMap<String, Value> {
     let Facts { values, name, stages, best, seconds, now, .. } = Facts::of(run);
-    let text = fs::read_text(&run.directory.join(layout::METRICS_JSON)).unwrap_or_default();
+    let text = read::text(&run.directory.join(layout::METRICS_JSON)).unwrap_or_default();
     let measured: Value = serde_json::from_str(&text).unwrap_or_default();
     let measured = measured.as_object().into_iter().flatten();
     let mut row: BTreeMap<String, Value> = measured

@@ -5,12 +5,14 @@ use std::thread;
 
 use super::serve_model::{listen, refused};
 use crate::base::cancel::Cancel;
+use crate::base::names;
 use crate::cli::args::ServeArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log::Log;
 use crate::cli::settings::Settings;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::run_dir::catalog::RunEntry;
 use crate::serve::Listening;
 use crate::serve::runs::{self, ServedRuns, Token};
 
@@ -25,6 +27,16 @@ pub(in crate::cli) fn run(
         let error = anyhow::anyhow!("`{}` is a file", arguments.runs_dir.display());
         let hint = "name a directory of runs: `alpaca-run serve runs`".to_owned();
         return Err(Failure::usage_with(error, vec![hint]));
+    }
+    if RunEntry::read(&arguments.runs_dir).map_err(Failure::usage)?.is_some() {
+        let error = anyhow::anyhow!("`{}` is a run", arguments.runs_dir.display());
+        let hint = "name the directory that the run is in: `alpaca-run serve runs`".to_owned();
+        return Err(Failure::usage_with(error, vec![hint]));
+    }
+    if !arguments.runs_dir.exists() {
+        let shown = names::text_of_path(&arguments.runs_dir);
+        terminal
+            .note(&format!("there is no directory `{shown}` yet; runs appear once there are some"));
     }
     let stop = Cancel::new();
     let _log = Log::start(terminal);

@@ -170,8 +170,9 @@ impl<'a> Several<'a> {
             fs::remove_dir_all(&directory).map_err(Failure::usage)?;
         }
         let (session, settings) = (&self.session, self.settings);
+        let logs = loaded.logs.of_several(home.file_name().unwrap_or_default());
         let report = if is_begun {
-            perform((settings, self.terminal), (&mut log, &loaded.logs), |sinks| {
+            perform((settings, self.terminal), (&mut log, &logs), |sinks| {
                 session.resume(&loaded.spec, prepared, &directory, sinks)
             })?
         } else {
@@ -180,7 +181,7 @@ impl<'a> Several<'a> {
                 session.plan(&loaded.spec, prepared, &options, self.known.as_ref())
             })??;
             self.known = Some(planned.known());
-            perform((settings, self.terminal), (&mut log, &loaded.logs), |sinks| {
+            perform((settings, self.terminal), (&mut log, &logs), |sinks| {
                 session.run(&loaded.spec, planned, home, &texts, sinks)
             })?
         };

@@ -73,14 +73,14 @@ fn is_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'))
 }
 
-/// The files of a form, and its fields that have no file name.
+/// The files of a form. Fields without a file name are left out.
 async fn of_form(request: Request, limits: Limits) -> Result<Vec<ImageFile>, Refusal> {
     let wrong =
         |error: &dyn std::fmt::Display| Refusal::bad(format!("the form cannot be read: {error}"));
     let mut form = Multipart::from_request(request, &()).await.map_err(|error| wrong(&error))?;
     let mut images = vec![];
     while let Some(field) = form.next_field().await.map_err(|error| wrong(&error.body_text()))? {
-        let name = field.file_name().or(field.name()).unwrap_or("image").to_owned();
+        let Some(name) = field.file_name().map(str::to_owned) else { continue };
         let bytes = field.bytes().await.map_err(|error| wrong(&error.body_text()))?;
         images.push(image(&name, &bytes));
         if images.len() > limits.images {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -112,6 +112,8 @@ fn router(shared: Arc<Shared>) -> Router {
             let why = "send images with POST, and everything else with GET";
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why)
         })
+        // The size of a request is checked where it is read.
+        .layer(DefaultBodyLimit::disable())
         .with_state(shared)
 }
 

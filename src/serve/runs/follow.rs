@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{self, Instant};
 
-use super::{OfRun, Served, Shared, entry, reading};
+use super::{Served, Shared, Words, entry, reading, word};
 use crate::base::fs;
 use crate::run_dir::layout;
 use crate::serve::listen::stopped;
@@ -87,9 +87,10 @@ pub(super) async fn changes(State(shared): Served) -> Response<Body> {
 pub(super) async fn events(
     State(shared): Served,
     headers: HeaderMap,
-    Query(OfRun { id }): Query<OfRun>,
+    Query(words): Words,
 ) -> Result<Response<Body>, Refusal> {
     let last = headers.get("last-event-id").and_then(|last| last.to_str().ok()?.parse().ok());
+    let id = word(&words, "id")?;
     let found = reading(Arc::clone(&shared), move |shared| entry(shared, &id)).await?;
     let work = Arc::clone(&shared);
     Ok(told(&shared, move |messages| async move {
@@ -150,7 +151,8 @@ impl LineReader {
     fn read(&mut self, path: &Path) -> Vec<(usize, String)> {
         let mut lines = vec![];
         if self.file.is_none() {
-            self.file = fs::open(path).ok().map(BufReader::new);
+            let is_plain = fs::special_file(path).is_none();
+            self.file = is_plain.then(|| fs::open(path).ok().map(BufReader::new)).flatten();
         }
         let Some(file) = &mut self.file else { return lines };
         while lines.len() < MOST_LINES {

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{Response, StatusCode};
-use serde::Deserialize;
 
 use super::entry::Entry;
-use super::{Served, entry, reading};
+use super::{Served, Words, entry, reading, word};
 use crate::serve::reply::{self, Refusal};
 use crate::tracking::images::RunImages;
 
@@ -18,13 +17,6 @@ use crate::tracking::images::RunImages;
 const SIDE: u32 = 320;
 /// Datasets that are kept listed.
 const MOST_DATASETS: usize = 8;
-
-/// The image of a run that a request is about.
-#[derive(Debug, Deserialize)]
-pub(super) struct OfImage {
-    id: String,
-    path: String,
-}
 
 /// The datasets of runs.
 pub(super) struct Images {
@@ -56,8 +48,9 @@ impl Images {
 /// A small version of an image, if it is still the one that the run used.
 pub(super) async fn image(
     State(shared): Served,
-    Query(OfImage { id, path }): Query<OfImage>,
+    Query(words): Words,
 ) -> Result<Response<Body>, Refusal> {
+    let (id, path) = (word(&words, "id")?, word(&words, "path")?);
     reading(shared, move |shared| {
         let entry = entry(shared, &id)?;
         let missing =

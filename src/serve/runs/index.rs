@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -21,6 +21,8 @@ const DEPTH: usize = 2;
 pub(super) struct Index {
     directory: PathBuf,
     state: Mutex<State>,
+    /// Held by the one who reads, so that the others need not wait.
+    reading: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -33,10 +35,13 @@ struct State {
     n_changes: u64,
 }
 
+/// Size and time of a file.
+type Stamp = Option<(u64, SystemTime)>;
+
 struct Known {
     entry: Arc<Entry>,
     /// Size and time of the manifest of a finished run, which changes no more.
-    stamp: Option<(u64, SystemTime)>,
+    stamp: Stamp,
     /// The number of its last change.
     changed: u64,
 }
@@ -67,7 +72,7 @@ pub(super) struct Changes {
 
 impl Index {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory, state: Mutex::default() }
+        Self { directory, state: Mutex::default(), reading: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,36 +81,63 @@ impl Index {
 
     /// Reads what changed since the last time, and returns the number of changes so far.
     pub(super) fn refresh(&self) -> u64 {
+        let _reading = match self.reading.try_lock() {
+            Ok(reading) => reading,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody else is at it. What is known is served meanwhile, once there is something.
+            Err(TryLockError::WouldBlock) if self.state().n_changes > 0 => {
+                return self.state().n_changes;
+            }
+            Err(TryLockError::WouldBlock) => {
+                self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
         let mut found = vec![];
-        let root = self.directory.canonicalize();
-        if let Ok(root) = &root {
-            look(root, root, "", DEPTH, &mut found);
+        if let Ok(root) = self.directory.canonicalize() {
+            look(&root, &root, "", DEPTH, &mut found);
         }
+        let changed = self.changed(&found);
+        self.take(&found, changed)
+    }
+
+    /// The runs that are not as they were, read again.
+    fn changed(&self, found: &[(String, PathBuf)]) -> Vec<(Entry, Stamp)> {
+        let stamped = found.iter().map(|(id, directory)| {
+            (id, directory, fs::size_and_time(&directory.join(layout::MANIFEST)).ok())
+        });
+        let is_known = |id: &String, stamp: Stamp| {
+            let state = self.state();
+            stamp.is_some() && state.known.get(id).is_some_and(|known| known.stamp == stamp)
+        };
+        let changed = stamped.filter(|(id, _, stamp)| !is_known(id, *stamp));
+        // A directory that disappears meanwhile is missing the next time.
+        let read = changed.filter_map(|(id, directory, stamp)| {
+            let run = RunEntry::read(directory).ok().flatten()?;
+            Some((Entry::of(id.clone(), &run), stamp))
+        });
+        read.collect()
+    }
+
+    /// Takes what was read, and returns the number of changes so far.
+    fn take(&self, found: &[(String, PathBuf)], read: Vec<(Entry, Stamp)>) -> u64 {
         let mut state = self.state();
-        let mut is_changed = false;
         let number = state.n_changes + 1;
         let ids: BTreeSet<&String> = found.iter().map(|(id, _)| id).collect();
         let gone: Vec<String> =
             state.known.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        let mut is_changed = !gone.is_empty();
         for id in gone {
             state.known.remove(&id);
             state.removed.insert(id, number);
-            is_changed = true;
         }
-        for (id, directory) in found {
-            let stamp = fs::size_and_time(&directory.join(layout::MANIFEST)).ok();
-            let before = state.known.get(&id);
-            if before.is_some_and(|known| stamp.is_some() && known.stamp == stamp) {
-                continue;
-            }
-            // A directory that disappears meanwhile is missing the next time.
-            let Ok(Some(run)) = RunEntry::read(&directory) else { continue };
-            let entry = Entry::of(id.clone(), &run);
+        for (entry, stamp) in read {
+            let before = state.known.get(&entry.id);
             if before.is_some_and(|known| *known.entry == entry && known.stamp == stamp) {
                 continue;
             }
             is_changed = true;
-            state.removed.remove(&id);
+            state.removed.remove(&entry.id);
+            let id = entry.id.clone();
             state.known.insert(id, Known { entry: Arc::new(entry), stamp, changed: number });
         }
         if is_changed {
@@ -152,7 +184,7 @@ fn listed(entry: &Entry, keys: &[String]) -> Listed {
     Listed { facts: entry.listed(), values: values.collect() }
 }
 
-/// The directories below `folder` that may be runs, by ID. Links that lead out of `root` are passed over.
+/// The directories below `folder` that may be runs, by ID. Links that lead out of `root` are left out.
 fn look(root: &Path, folder: &Path, start: &str, depth: usize, found: &mut Vec<(String, PathBuf)>) {
     for path in fs::read_dir_sorted(folder).unwrap_or_default() {
         let Ok(real) = path.canonicalize() else { continue };

@@ -19,7 +19,6 @@ use axum::extract::{Query, State};
 use axum::http::{Response, StatusCode};
 use axum::middleware;
 use axum::routing::get;
-use serde::Deserialize;
 
 use super::listen::{ListenError, Listening};
 use super::reply::{self, Refusal};
@@ -51,10 +50,13 @@ struct Shared {
 
 type Served = State<Arc<Shared>>;
 
-/// The run that a request is about.
-#[derive(Debug, Deserialize)]
-struct OfRun {
-    id: String,
+/// The words after the path of an address.
+type Words = Query<Vec<(String, String)>>;
+
+/// One of the words of an address.
+fn word(words: &[(String, String)], name: &str) -> Result<String, Refusal> {
+    let found = words.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    found.ok_or_else(|| Refusal::bad(format!("the address has no `{name}=`")))
 }
 
 /// Serves the runs in a directory until `stop` is set.
@@ -121,10 +123,8 @@ async fn runs(State(shared): Served) -> Result<Response<Body>, Refusal> {
     .await
 }
 
-async fn run_of(
-    State(shared): Served,
-    Query(OfRun { id }): Query<OfRun>,
-) -> Result<Response<Body>, Refusal> {
+async fn run_of(State(shared): Served, Query(words): Words) -> Result<Response<Body>, Refusal> {
+    let id = word(&words, "id")?;
     reading(shared, move |shared| {
         shared.index.refresh();
         let entry = entry(shared, &id)?;
@@ -135,8 +135,9 @@ async fn run_of(
 
 async fn predictions(
     State(shared): Served,
-    Query(OfRun { id }): Query<OfRun>,
+    Query(words): Words,
 ) -> Result<Response<Body>, Refusal> {
+    let id = word(&words, "id")?;
     reading(shared, move |shared| {
         let entry = entry(shared, &id)?;
         Ok(reply::as_json(StatusCode::OK, &one::predictions(&entry)?))

@@ -47,6 +47,7 @@ async function send(files) {
   for (const [at, file] of files.entries()) {
     status.textContent = `Classifying ${at + 1} of ${files.length}`;
     try {
+      if (file.size === 0) throw new Error("the file is empty");
       const response = await fetch("/predict", {
         method: "POST",
         body: file,

@@ -1,5 +1,14 @@
 // Values as text.
 
+const NAMES = new Map([
+  ["mae", "Mean absolute error"],
+  ["rmse", "Root mean squared error"],
+  ["r2", "R²"],
+  ["roc_auc", "ROC AUC"],
+  ["macro_f1", "Macro F1"],
+  ["n_images", "Images"],
+]);
+
 const BYTES = ["bytes", "kB", "MB", "GB", "TB"];
 const when = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "short", hour12: false });
 const count = new Intl.NumberFormat("en-US");
@@ -32,6 +41,7 @@ export function brief(value) {
 
 /** A name with a capital at its start, as a title. */
 export function title(name) {
+  if (NAMES.has(name)) return NAMES.get(name);
   return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 }
 

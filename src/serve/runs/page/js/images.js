@@ -5,7 +5,7 @@ import { link, remember } from "./address.js";
 import { chunked } from "./chunks.js";
 import { order } from "./columns.js";
 import { checkbox, html, oncePerFrame, search, select } from "./dom.js";
-import { counted, number, text, whole } from "./format.js";
+import { counted, number, whole } from "./format.js";
 import { Predictions } from "./predictions.js";
 import { thumbnail } from "./thumbnail.js";
 
@@ -111,18 +111,24 @@ function found(predictions, paths, { text: wanted, truth, predicted, isWrong, so
 
 function figure(id, predictions, row) {
   const [truth, predicted] = [predictions.truth(row), predictions.predicted(row)];
-  const show = (value) => (typeof value === "number" ? number(value) : text(value));
   const line = (name, value, kind = null) =>
     html("span", { class: kind ? `line ${kind}` : "line" }, `${name} `, html("b", {}, value));
-  const lines = [];
-  if (truth != null) lines.push(line("true", show(truth)));
-  if (predicted != null) {
-    const probability = row[predictions.probabilities.get(predicted)];
-    const more = typeof probability === "number" ? ` ${probability.toFixed(2)}` : "";
-    const kind = predictions.isWrong(row) ? "worse" : "better";
-    lines.push(line("predicted", `${show(predicted)}${more}`, predictions.isNumeric ? null : kind));
+  if (predictions.isNumeric) {
+    const lines = [line("true", number(truth)), line("estimate", number(predicted))];
+    return thumbnail(id, predictions.path(row), ...lines, line("error", number(predictions.error(row))));
   }
-  if (predictions.isNumeric) lines.push(line("error", number(predictions.error(row))));
-  else if (predictions.isWrong(row)) lines.push(line("probability of the truth", number(predictions.sureness(row))));
+  const given = [predicted].flat().map((name) => {
+    const probability = predictions.probability(row, name);
+    return typeof probability === "number" ? `${name} ${probability.toFixed(2)}` : name;
+  });
+  const isWrong = predictions.isWrong(row);
+  const lines = [
+    line("true", [truth].flat().join(", ") || "no label"),
+    line("predicted", given.join(", ") || "no label", isWrong ? "worse" : "better"),
+  ];
+  if (isWrong) {
+    const what = predictions.isSeveral ? "least sure of a label" : "probability of the truth";
+    lines.push(line(what, number(predictions.sureness(row))));
+  }
   return thumbnail(id, predictions.path(row), ...lines);
 }

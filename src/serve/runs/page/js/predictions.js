@@ -2,23 +2,21 @@
 
 /** Predictions as the server sends them, with names for the columns that the views need. */
 export class Predictions {
-  constructor({ columns, rows, classes }) {
+  constructor({ kind, columns, rows, classes }) {
     const at = (...names) => names.map((name) => columns.indexOf(name)).find((i) => i >= 0) ?? -1;
     this.rows = rows;
-    this.columns = columns;
+    this.isNumeric = kind === "number";
+    this.isSeveral = kind === "classes";
     this.at = {
       path: at("path"),
       truth: at("label", "labels", "class", "target"),
-      predicted: at("predicted"),
+      predicted: at(this.isNumeric ? "estimate" : "predicted"),
       correct: at("correct"),
     };
-    this.isNumeric =
-      typeof rows.find((row) => row[this.at.truth] != null)?.[this.at.truth] === "number" && !(classes?.length > 0);
-    this.classes = classes?.length ? classes : [];
+    this.classes = this.isNumeric ? [] : (classes ?? []);
     this.probabilities = new Map(
       columns.flatMap((name, i) => (name.startsWith("probability/") ? [[name.slice(12), i]] : [])),
     );
-    this.isSeveral = columns.includes("labels");
   }
 
   /** The path of the image. */
@@ -38,30 +36,28 @@ export class Predictions {
 
   /** Whether the prediction is wrong; false where the table does not say. */
   isWrong(row) {
-    if (this.at.correct >= 0) return row[this.at.correct] === false;
-    return (
-      !this.isNumeric &&
-      this.truth(row) != null &&
-      this.predicted(row) != null &&
-      this.truth(row) !== this.predicted(row)
-    );
+    return row[this.at.correct] === false;
   }
 
   /** Whether a value of an image is this class, or has it among its labels. */
   has(value, name) {
-    return this.isSeveral
-      ? String(value ?? "")
-          .split(";")
-          .includes(name)
-      : String(value ?? "") === name;
+    return this.isSeveral ? value.includes(name) : value === name;
   }
 
-  /** How sure the model was of the truth: the probability of the true class, the least one of several. */
+  /** The probability of a class. */
+  probability(row, name) {
+    return row[this.probabilities.get(name)];
+  }
+
+  /** How sure the model was of the truth: its probability; of several labels, that of the least sure class. */
   sureness(row) {
-    if (this.isNumeric) return null;
-    const names = this.isSeveral ? String(this.truth(row) ?? "").split(";") : [String(this.truth(row))];
-    const found = names.map((name) => row[this.probabilities.get(name)]).filter((value) => typeof value === "number");
-    return found.length ? Math.min(...found) : null;
+    const truth = this.truth(row);
+    if (!this.isSeveral) return this.probability(row, truth) ?? null;
+    const sure = [...this.probabilities.keys()].map((name) => {
+      const probability = this.probability(row, name);
+      return truth.includes(name) ? probability : 1 - probability;
+    });
+    return sure.length ? Math.min(...sure) : null;
   }
 
   /** The absolute error of a number. */

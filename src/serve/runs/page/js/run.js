@@ -65,6 +65,8 @@ export async function show(context, parameters) {
   }
 
   function take({ event }) {
+    // A line of a damaged file may be anything.
+    if (typeof event !== "object" || event === null) return;
     if (history.add(event)) curves.show(history);
     if (event.warning) warnings.add(event.warning.message);
     if (event.run_stopped) warnings.add(event.run_stopped.message ?? "the run was stopped");
