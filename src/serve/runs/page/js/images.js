@@ -127,7 +127,7 @@ function figure(id, predictions, row) {
     line("predicted", given.join(", ") || "no label", isWrong ? "worse" : "better"),
   ];
   if (isWrong) {
-    const what = predictions.isSeveral ? "least sure of a label" : "probability of the truth";
+    const what = predictions.isSeveral ? "lowest probability of the truth" : "probability of the truth";
     lines.push(line(what, number(predictions.sureness(row))));
   }
   return thumbnail(id, predictions.path(row), ...lines);
