@@ -36,7 +36,7 @@ pub fn text(path: &Path) -> Result<String, FileError> {
 /// A whole table.
 ///
 /// # Errors
-/// As for [`text`], and when it is not a table.
+/// As for [`text()`], and when it is not a table.
 pub fn table(path: &Path) -> Result<Rows, FileError> {
     check(path)?;
     table::read(path)
