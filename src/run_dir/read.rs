@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(table(&path).unwrap().rows, [["1", "2"]]);
         fs::create(&path).unwrap().set_len(MOST + 1).unwrap();
         let error = text(&path).unwrap_err();
-        assert_eq!(error.source.to_string(), "it is larger than 128 MiB");
+        assert_eq!(error.source.to_string(), "it is larger than 128.0 MiB");
         if cfg!(unix) {
             let error = text(Path::new("/dev/zero")).unwrap_err();
             assert_eq!(error.source.to_string(), "it is a device");

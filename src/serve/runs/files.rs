@@ -29,7 +29,7 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
         let parts: Option<Vec<&str>> = below.iter().map(|part| part.to_str()).collect();
         let parts = parts?;
         let is_shown = layout::is_known(parts[0]) && parts[0] != layout::CHECKPOINT;
-        (is_shown && !fs::without_partial(parts[0]).is_empty()).then(|| parts.join("/"))
+        is_shown.then(|| parts.join("/"))
     });
     names.collect()
 }
