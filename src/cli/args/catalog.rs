@@ -50,6 +50,9 @@ pub(in crate::cli) enum RunsAction {
         runs: Vec<PathBuf>,
         #[command(flatten)]
         to: ExportTo,
+        /// Experiment of MLflow [default: alpaca-run]
+        #[arg(long, value_name = "NAME", requires = "mlflow")]
+        experiment: Option<String>,
         /// Directory that contains the run directories
         #[arg(long, value_name = "DIR", default_value = "runs", value_hint = ValueHint::DirPath)]
         runs_dir: PathBuf,
@@ -101,7 +104,4 @@ pub(in crate::cli) struct ExportTo {
     /// Send to the MLflow server at this URL
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) mlflow: Option<String>,
-    /// Experiment of MLflow [default: alpaca-run]
-    #[arg(long, value_name = "NAME", requires = "mlflow")]
-    pub(in crate::cli) experiment: Option<String>,
 }

@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(
             let entry = read(run)?;
             if *json { json_text(&as_json(&entry)) } else { show(&entry) }
         }
-        Some(RunsAction::Export { runs, to, runs_dir, .. }) => {
+        Some(RunsAction::Export { runs, to, experiment, runs_dir, .. }) => {
             let mut runs: Vec<(PathBuf, RunEntry)> = if runs.is_empty() {
                 catalog::list_nested(runs_dir).map_err(Failure::usage)?
             } else {
@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(
                 runs.iter().map(named).collect::<Result<_, Failure>>()?
             };
             runs.sort_by(|(_, a), (_, b)| a.when.cmp(&b.when));
-            return runs_export::run(&runs, to, settings, terminal);
+            return runs_export::run(&runs, (to, experiment.as_deref()), settings, terminal);
         }
         Some(RunsAction::Rm { runs }) => {
             // All are checked before any is removed.

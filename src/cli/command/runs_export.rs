@@ -18,7 +18,7 @@ const EXPERIMENT: &str = "alpaca-run";
 /// Sends runs, one after the other. Broken ones are left out.
 pub(super) fn run(
     runs: &[(PathBuf, RunEntry)],
-    to: &ExportTo,
+    (to, experiment): (&ExportTo, Option<&str>),
     settings: &Settings,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
@@ -41,7 +41,7 @@ pub(super) fn run(
         let server = Server {
             url: url.clone(),
             authorization: settings.mlflow.clone(),
-            experiment: to.experiment.clone().unwrap_or_else(|| EXPERIMENT.to_owned()),
+            experiment: experiment.unwrap_or(EXPERIMENT).to_owned(),
         };
         let client = Client::connect(server).map_err(refused)?;
         let mut has_files = true;
