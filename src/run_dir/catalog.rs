@@ -208,7 +208,7 @@ pub fn look(folder: &Path) -> Result<Vec<Found>, FileError> {
     Ok(found)
 }
 
-/// The runs in `folder`, and in directories of it that are no runs: those of sweeps and folds are there. Each
+/// The runs in `folder`, and in its directories that are not runs, where those of sweeps and folds are. Each
 /// has its path below `folder`.
 ///
 /// # Errors

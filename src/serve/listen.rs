@@ -28,7 +28,7 @@ const MOST_HEAD: usize = 64 << 10;
 const LOOK: Duration = Duration::from_millis(50);
 /// Time that requests in progress have once the server stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// Pause after a connection could not be accepted, which happens when there are no file descriptors.
+/// Pause after a connection could not be accepted, which happens when no file descriptor is left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A server cannot listen.
@@ -45,7 +45,7 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
-    /// There is no memory or no thread for it.
+    /// The system has no memory or no thread for it.
     #[error("cannot start the server")]
     Start(#[source] io::Error),
 }

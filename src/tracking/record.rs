@@ -106,9 +106,8 @@ fn masked(bytes: &[u8]) -> [u8; 4] {
 mod tests {
     use super::*;
 
-    /// The first record of a file that TensorFlow writes, at time 1.
     #[test]
-    fn the_version_is_the_record_of_tensorflow() {
+    fn records_have_the_lengths_and_checksums_of_tensorflow() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events");
         append(&mut crate::base::fs::create(&path).unwrap(), 1.0, 0, &Content::Version).unwrap();
@@ -119,5 +118,9 @@ mod tests {
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
         assert!(bytes.windows(13).any(|text| text == b"brain.Event:2"));
         assert_eq!(bytes[12], 1 << 3 | 1);
+        // All files of TensorFlow begin with the length 24 and this checksum of it.
+        assert_eq!(masked(&24_u64.to_le_bytes()), [0xa3, 0x7f, 0x4b, 0x22]);
+        assert_eq!(bytes[8..12], masked(&bytes[..8]));
+        assert_eq!(bytes[bytes.len() - 4..], masked(&bytes[12..bytes.len() - 4]));
     }
 }

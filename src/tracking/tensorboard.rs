@@ -1,6 +1,6 @@
 //! Event files for TensorBoard.
 //!
-//! A run is a directory with three others in it: `train` and `validation` have the metrics under the same
+//! A run is a directory with two others in it: `train` and `validation` have the metrics under the same
 //! tags, so that both curves are in one chart, and the run itself has its pipeline values (for the hparams
 //! page) and the images with the largest errors. Steps are epochs, counted over all stages.
 

@@ -134,7 +134,7 @@ fn plain(columns: &[String]) -> Vec<String> {
         let is_kept = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let name: String = column.chars().map(|c| if is_kept(c) { c } else { '_' }).collect();
         let name = name.trim_matches('_').to_owned();
-        // `when` and `name` are words of SQL.
+        // `WHEN` is a word of SQL.
         let name = match name.as_str() {
             "when" => "time".to_owned(),
             _ => name,

@@ -29,7 +29,7 @@ const MOST_LINES: usize = 500;
 
 type Messages = Sender<Result<Bytes, std::io::Error>>;
 
-/// A response that goes on while `tell` sends messages.
+/// A response that continues while `tell` sends messages.
 fn told<F: Future<Output = ()> + Send + 'static>(
     shared: &Arc<Shared>,
     tell: impl FnOnce(Messages) -> F,
