@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::output::Out;
 use super::set::Micro;
-use super::simd::{Simd, load, store};
+use super::simd::{ByteSimd, Simd, load, store};
 use crate::Activation;
 
 /// The gate of an activation: gradients pass where its output `y` is between 0 and `ceiling`.
@@ -153,16 +153,16 @@ unsafe fn gate_column<S: Simd, const PART: bool>(
 /// The number of independent chains of multiply-adds.
 const CHAINS: usize = 12;
 
-/// Runs `n` rounds of multiply-adds without memory accesses, of pairs of `bfloat16` numbers if `BF16`.
+/// Runs `n` rounds of multiply-adds without memory accesses, of numbers of `BYTES` bytes.
 /// Returns the number of scalar multiply-adds.
-pub(super) fn multiply_adds<S: Micro, const BF16: bool>(n: usize) -> f64 {
+pub(super) fn multiply_adds<S: Micro, const BYTES: usize>(n: usize) -> f64 {
     let mut out = [0.0; 16];
     assert!(S::LANES <= out.len());
     let job = MultiplyJob { n, out: out.as_mut_ptr() };
     // SAFETY: a vector fits into `out` by the assertion above.
-    unsafe { S::multiply::<BF16>(&job) }
+    unsafe { S::multiply::<BYTES>(&job) }
     std::hint::black_box(out);
-    n as f64 * (CHAINS * S::LANES * if BF16 { 2 } else { 1 }) as f64
+    n as f64 * (CHAINS * S::LANES * 4 / BYTES) as f64
 }
 
 /// The number of rounds, and a place for a result, so that the compiler does not remove them.
@@ -174,20 +174,21 @@ pub(super) struct MultiplyJob {
 /// # Safety
 /// The processor has the instruction set, and `out` has room for a vector.
 #[inline(always)]
-pub(super) unsafe fn multiply<S: Simd, const BF16: bool>(job: &MultiplyJob) {
+pub(super) unsafe fn multiply<S: ByteSimd, const BYTES: usize>(job: &MultiplyJob) {
     // SAFETY: the caller guarantees the same conditions.
     unsafe {
         let mut sums = [S::splat(1.0); CHAINS];
         let (factor, term) = (S::splat(0.5), S::splat(0.25));
         // A half and minus a half, whose products with the same numbers cancel out.
-        let halves = [0x3f00, 0xbf00];
-        let (pairs, ones) = (S::splat_pair(halves.as_ptr()), S::splat_pair([0x3f80; 2].as_ptr()));
+        let halves = [0x00, 0x3f, 0x00, 0xbf];
+        let ones = [0x80, 0x3f, 0x80, 0x3f];
+        let (pairs, ones) = (S::splat_bits(halves.as_ptr()), S::splat_bits(ones.as_ptr()));
         for _ in 0..job.n {
             for sum in &mut sums {
-                *sum = if BF16 {
-                    S::pair_mul_add(pairs, ones, *sum)
-                } else {
-                    S::mul_add(*sum, factor, term)
+                *sum = match BYTES {
+                    4 => S::mul_add(*sum, factor, term),
+                    2 => S::pair_mul_add(pairs, ones, *sum),
+                    _ => S::quad_mul_add(pairs, factor, *sum),
                 };
             }
         }

@@ -6,9 +6,9 @@
 
 use super::packed::{Packed, Panel, panels};
 use super::pieces::MOST_LEVELS;
-use super::product::Windows;
 use super::set::Micro;
 use super::simd::Simd;
+use super::window::Windows;
 
 /// A job: one piece of the windows of `x`, and one panel of columns of `dz`.
 #[derive(Clone, Copy)]

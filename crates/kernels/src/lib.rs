@@ -28,11 +28,13 @@ mod depthwise;
 mod depthwise_gradient;
 mod elements;
 mod gradient;
+mod int8;
 mod normalise;
 mod output;
 mod packed;
 mod pieces;
 mod product;
+mod quantization;
 mod set;
 mod simd;
 mod tile;
@@ -49,16 +51,19 @@ pub use allocator::{Reporting, give_back, keep_memory};
 pub use depthwise::{Depthwise, DepthwiseFilter, Filtered, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::{AdamNumbers, Gate};
+pub use int8::depthwise::{ByteDepthwise, FilteredBytes};
 pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
 pub use output::{Filling, Out, filled};
 pub use packed::Packed;
 pub use pieces::{Addend, MOST_PIECES, Pieces, join_subtrees, subtrees, tree_sum};
-pub use product::{Epilogue, Windows};
+pub use product::Epilogue;
+pub use quantization::{ChannelRange, Quantization};
 pub use set::InstructionSet;
-pub use window::{Padding, Window};
+pub use window::{Padding, Window, Windows};
 pub use winograd::{PLACES, WinogradFilters};
 
-use set::{with_bf16_set, with_set};
+use packed::Format;
+use set::{with_bf16_set, with_byte_set, with_set};
 
 /// The numbers that matrix products multiply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,12 +160,17 @@ impl Kernels {
         epilogue: Epilogue<'_>,
         out: impl Into<Out<'a>>,
     ) {
-        if weights.paired.is_some() {
-            with_bf16_set!(self.set, S => {
-                product::product_of_pairs::<S>(x, weights, epilogue, out.into());
-            });
-        } else {
-            with_set!(self.set, S => product::product::<S>(x, weights, epilogue, out.into()));
+        let out = out.into();
+        match weights.format {
+            Format::Numbers => {
+                with_set!(self.set, S => product::product::<S>(x, weights, epilogue, out));
+            }
+            Format::Pairs { .. } => with_bf16_set!(self.set, S => {
+                product::product_of_rounded::<S, 2>(x, weights, epilogue, out);
+            }),
+            Format::Quads(_) => with_byte_set!(self.set, S => {
+                product::product_of_rounded::<S, 1>(x, weights, epilogue, out);
+            }),
         }
     }
 
@@ -178,7 +188,8 @@ impl Kernels {
         let len = rows.len() * shape.output_row();
         assert_eq!(filtered.len(), inputs.len() * len);
         let is_even = shape.channels.is_multiple_of(2);
-        if weights.paired.is_none() || filter.activation.is_curve() || !is_even {
+        let is_paired = matches!(weights.format, Format::Pairs { .. });
+        if !is_paired || filter.activation.is_curve() || !is_even {
             for (input, filtered) in inputs.zip(filtered.chunks_exact_mut(len)) {
                 self.depthwise(shape, input, filter, rows.clone(), filtered);
             }
@@ -191,6 +202,63 @@ impl Kernels {
                 depthwise::forward_to_bf16::<S>(shape, input, filter, &rows, filtered);
             }
             product::product_of_bf16::<S>(filtered, weights, epilogue, out);
+        });
+    }
+
+    /// Packs `matrix` `[k, n]` as bytes, for windows of pieces of `piece` numbers that are stored with
+    /// `input`, one entry for each channel of a pixel.
+    pub fn pack_int8(self, matrix: &[f32], n: usize, piece: usize, input: Quantization) -> Packed {
+        with_set!(self.set, S => Packed::quads::<S>(matrix, n, piece, input))
+    }
+
+    /// Packs a depthwise convolution of bytes with a `ReLU` or `ReLU6`: weights
+    /// `[kernel · kernel, channels]`, bias `[channels]`, and how its inputs and its outputs are stored.
+    pub fn pack_int8_depthwise(
+        self,
+        shape: &Depthwise,
+        weights: &[f32],
+        bias: &[f32],
+        input: &Quantization,
+        output: &Quantization,
+    ) -> ByteDepthwise {
+        with_set!(self.set, S => ByteDepthwise::new::<S>(shape, weights, bias, input, output))
+    }
+
+    /// Writes lines of the input of a depthwise convolution: `bytes = windows · weights + bias`, where
+    /// weights and bias are in units of its bytes. The windows are those of whole lines.
+    pub fn product_to_bytes(
+        self,
+        x: Windows<'_>,
+        weights: &Packed,
+        bias: &[f32],
+        depthwise: &ByteDepthwise,
+        out: &mut [f32],
+    ) {
+        with_byte_set!(self.set, S => {
+            int8::quads::product::<S>(x, weights, bias, depthwise, out);
+        });
+    }
+
+    /// A product of output rows of depthwise convolutions of several maps:
+    /// `out = epilogue(bytes · weights)`. The rows of `weights` are those of the padded channels.
+    pub fn product_of_bytes<'a>(
+        self,
+        inputs: impl ExactSizeIterator<Item = Rows<'a>>,
+        filtered: FilteredBytes<'_>,
+        weights: &Packed,
+        epilogue: Epilogue<'_>,
+        out: Out<'_>,
+    ) {
+        let FilteredBytes { depthwise, rows } = filtered;
+        let len = rows.len() * depthwise.output_row();
+        with_scratch([(inputs.len() * len).div_ceil(4)], |[scratch]| {
+            let bytes = &mut quantization::as_bytes(scratch)[..inputs.len() * len];
+            with_byte_set!(self.set, S => {
+                for (input, bytes) in inputs.zip(bytes.chunks_exact_mut(len)) {
+                    int8::depthwise::forward::<S>(depthwise, input, rows.clone(), bytes);
+                }
+                product::product_of_bytes::<S>(bytes, weights, epilogue, out);
+            });
         });
     }
 
@@ -347,9 +415,14 @@ impl Kernels {
     /// multiply-adds.
     pub fn multiply_adds(self, n: usize) -> f64 {
         match self.precision {
-            Precision::F32 => with_set!(self.set, S => elements::multiply_adds::<S, false>(n)),
-            Precision::Bf16 => with_bf16_set!(self.set, S => elements::multiply_adds::<S, true>(n)),
+            Precision::F32 => with_set!(self.set, S => elements::multiply_adds::<S, 4>(n)),
+            Precision::Bf16 => with_bf16_set!(self.set, S => elements::multiply_adds::<S, 2>(n)),
         }
+    }
+
+    /// As [`multiply_adds`](Self::multiply_adds), of bytes.
+    pub fn byte_multiply_adds(self, n: usize) -> f64 {
+        with_byte_set!(self.set, S => elements::multiply_adds::<S, 1>(n))
     }
 
     /// One Adam step, with the means `first` and `second`.

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::aligned::Aligned;
 use super::bf16::bf16;
+use super::quantization::Quantization;
 use super::simd::Simd;
 
 /// From this many weights on, packing is parallel.
@@ -39,17 +40,37 @@ pub(super) fn panels<S: Simd>(n: usize) -> Vec<Panel> {
     panels
 }
 
+/// What the words of a packed matrix are.
+#[derive(Debug)]
+pub(super) enum Format {
+    /// Numbers.
+    Numbers,
+    /// Pairs of `bfloat16` numbers from neighboring rows. A piece has `piece` rows; one of an odd number
+    /// of rows ends with a row of zeros.
+    Pairs { piece: usize },
+    /// Four bytes from neighboring rows.
+    Quads(Box<Quads>),
+}
+
+/// Weights as bytes, for products with bytes that are stored with `input`. A number of the output is
+/// `sum · scale + shift`. Pieces of `piece` rows are filled up with zeros.
+#[derive(Debug)]
+pub(super) struct Quads {
+    pub(super) piece: usize,
+    pub(super) scale: Vec<f32>,
+    pub(super) shift: Vec<f32>,
+    pub(super) input: Quantization,
+}
+
 /// A matrix `[k, n]`, cut into panels: each panel row by row, padded with zeros to whole vectors.
 #[derive(Debug)]
 pub struct Packed {
-    /// Numbers, or the bits of pairs of `bfloat16` numbers from neighboring rows.
     pub(super) values: Aligned,
+    pub(super) format: Format,
     pub(super) panels: Vec<Panel>,
     pub(super) lanes: usize,
     pub(super) k: usize,
     pub(super) n: usize,
-    /// For pairs: rows in a piece. Pieces of an odd number of rows end with a row of zeros.
-    pub(super) paired: Option<usize>,
 }
 
 impl Packed {
@@ -85,7 +106,11 @@ impl Packed {
     }
 
     /// Packs the values that `row` writes for each row of each panel.
-    fn fill<S: Simd>(k: usize, n: usize, row: impl Fn(usize, Panel, &mut [f32]) + Sync) -> Self {
+    pub(super) fn fill<S: Simd>(
+        k: usize,
+        n: usize,
+        row: impl Fn(usize, Panel, &mut [f32]) + Sync,
+    ) -> Self {
         let lanes = S::LANES;
         let panels = panels::<S>(n);
         let mut values = Aligned::zeros(k * n.div_ceil(lanes) * lanes);
@@ -106,21 +131,26 @@ impl Packed {
         } else {
             pieces.into_iter().for_each(pack);
         }
-        Self { values, panels, lanes, k, n, paired: None }
+        Self { values, format: Format::Numbers, panels, lanes, k, n }
     }
 
     /// Rows of vectors in each panel.
     pub(super) fn n_rows(&self) -> usize {
-        self.paired.map_or(self.k, |piece| self.k / piece * piece.div_ceil(2))
+        match self.format {
+            Format::Numbers => self.k,
+            Format::Pairs { piece } => self.k / piece * piece.div_ceil(2),
+            Format::Quads(ref quads) => self.k / quads.piece * quads.piece.div_ceil(4),
+        }
     }
 
     /// The numbers rounded to `bfloat16`, in pairs of neighboring rows in each piece of `piece` rows.
     pub(super) fn in_pairs(self, piece: usize) -> Self {
-        assert!(self.paired.is_none() && self.k.is_multiple_of(piece));
-        let paired = Self { paired: Some(piece), values: Aligned::default(), ..self };
+        assert!(matches!(self.format, Format::Numbers) && self.k.is_multiple_of(piece));
+        let numbers = self.values;
+        let paired = Self { format: Format::Pairs { piece }, values: Aligned::default(), ..self };
         let mut values =
             Aligned::zeros(paired.n_rows() * paired.n.div_ceil(paired.lanes) * paired.lanes);
-        let mut rest = (self.values.as_ref(), values.as_mut());
+        let mut rest = (numbers.as_ref(), values.as_mut());
         let mut tasks = vec![];
         for panel in &paired.panels {
             let width = panel.n_vectors * paired.lanes;
@@ -172,11 +202,11 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn three_vectors_leave_no_single_one_over() {
-        use crate::simd::Avx512;
-        assert_eq!(widths::<Avx512<false>>(4), [2, 2]);
-        assert_eq!(widths::<Avx512<false>>(5), [3, 2]);
-        assert_eq!(widths::<Avx512<false>>(7), [3, 2, 2]);
-        assert_eq!(widths::<Avx512<false>>(9), [3, 3, 3]);
+        use crate::simd::{Avx512, PLAIN};
+        assert_eq!(widths::<Avx512<PLAIN>>(4), [2, 2]);
+        assert_eq!(widths::<Avx512<PLAIN>>(5), [3, 2]);
+        assert_eq!(widths::<Avx512<PLAIN>>(7), [3, 2, 2]);
+        assert_eq!(widths::<Avx512<PLAIN>>(9), [3, 3, 3]);
     }
 
     #[test]

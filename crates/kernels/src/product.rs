@@ -11,11 +11,12 @@ use super::bf16::{self, as_bf16};
 use super::curve;
 use super::elements::Gate;
 use super::output::Out;
-use super::packed::{Packed, Panel};
+use super::packed::{Format, Packed, Panel};
+use super::quantization;
 use super::set::Micro;
-use super::simd::{Simd, load, store};
+use super::simd::{ByteSimd, load, store};
 use super::tile::{MOST_TILE_ROWS, Tile, over_rows, over_vectors, zeros};
-use crate::Activation;
+use crate::{Activation, Windows};
 
 /// The epilogue of a product, in this order.
 #[derive(Clone, Copy, Debug)]
@@ -36,48 +37,6 @@ impl Epilogue<'_> {
         Self { bias: None, shortcut: None, activation: Activation::Linear, gate: None };
 }
 
-/// The rows of a matrix that are windows of maps, in place: window by window along a line of each map,
-/// then line by line, then map by map.
-#[derive(Clone, Copy, Debug)]
-pub struct Windows<'a> {
-    /// The maps, `[maps, height, width, channels]`, with the zeros around them.
-    pub values: &'a [f32],
-    /// The number of windows along a line, and of lines of windows in a map.
-    pub size: [usize; 2],
-    /// The distance of a window from the next along a line, of a line of windows from the next, and
-    /// of a map from the next.
-    pub steps: [usize; 3],
-    /// The number of pieces of a window, their length, and the distance of a piece from the next.
-    pub pieces: [usize; 3],
-}
-
-impl<'a> Windows<'a> {
-    /// The rows of a matrix `[rows, k]`.
-    pub fn rows(values: &'a [f32], k: usize) -> Self {
-        Self { values, size: [usize::MAX; 2], steps: [k, 0, 0], pieces: [1, k, 0] }
-    }
-
-    /// The number of values in a window.
-    pub(super) fn len(&self) -> usize {
-        self.pieces[0] * self.pieces[1]
-    }
-
-    /// Whether the maps have the first `n` windows.
-    pub(super) fn have(&self, n: usize) -> bool {
-        n == 0 || self.pieces[0] > 0 && self.end(n) <= self.values.len()
-    }
-
-    /// The number of values from the first on that the first `n` windows reach.
-    fn end(&self, n: usize) -> usize {
-        let Some(last) = n.checked_sub(1) else { return 0 };
-        let [width, height] = self.size;
-        let at = [last.min(width - 1), (last / width).min(height - 1), last / width / height];
-        let start: usize = at.iter().zip(self.steps).map(|(at, step)| at * step).sum();
-        let [n_pieces, len, step] = self.pieces;
-        start + (n_pieces - 1) * step + len
-    }
-}
-
 /// The number of values of `x` and the output that should stay in the L2 cache across panels.
 const BLOCK: usize = 48 * 1024;
 
@@ -91,23 +50,29 @@ pub(super) fn product<S: Micro>(
     epilogue: Epilogue<'_>,
     out: Out<'_>,
 ) {
-    assert!(weights.paired.is_none() && x.have(out.len() / weights.n));
+    assert!(matches!(weights.format, Format::Numbers) && x.have(out.len() / weights.n));
     // SAFETY: the maps have the windows by the assertion above.
-    unsafe { all::<S, false>(&x, x.values.as_ptr(), weights, epilogue, out) }
+    unsafe { all::<S, 4>(&x, x.values.as_ptr(), weights, epilogue, out) }
 }
 
-/// [`product`] with weights in pairs of `bfloat16` numbers. The inputs are rounded to `bfloat16` too.
+/// [`product`] with weights in pairs of `bfloat16` numbers or as bytes. The inputs are rounded to the
+/// same.
 ///
 /// # Panics
 /// As [`product`].
-pub(super) fn product_of_pairs<S: Micro>(
+pub(super) fn product_of_rounded<S: Micro, const BYTES: usize>(
     x: Windows<'_>,
     weights: &Packed,
     epilogue: Epilogue<'_>,
     mut out: Out<'_>,
 ) {
     let rows = out.len() / weights.n;
-    assert!(weights.paired == Some(x.pieces[1]) && x.have(rows));
+    let (is_fit, input) = match &weights.format {
+        Format::Numbers => (false, None),
+        Format::Pairs { piece } => (BYTES == 2 && *piece == x.pieces[1], None),
+        Format::Quads(quads) => (BYTES == 1 && quads.piece == x.pieces[1], Some(&quads.input)),
+    };
+    assert!(is_fit && x.have(rows));
     // Rows of a matrix are rounded a block at a time; windows overlap.
     let is_matrix = x.size == [usize::MAX; 2] && x.steps[0] == x.len();
     let block = if is_matrix { block_rows(&x, weights.n) } else { rows.max(1) };
@@ -118,22 +83,26 @@ pub(super) fn product_of_pairs<S: Micro>(
         } else {
             &x.values[..x.end(rows)]
         };
-        // The last pair of an odd piece reads one number more. It is multiplied by zero, so that it must
-        // not be NaN, which working memory behind the windows may be.
-        with_scratch([values.len() / 2 + 1], |[scratch]| {
-            let rounded = as_bf16(scratch);
-            bf16::round::<S>(values, rounded);
-            rounded[values.len()] = 0;
+        with_scratch([quantization::room(values.len() * BYTES)], |[scratch]| {
+            if let Some(input) = input {
+                quantization::quantize::<S>(values, input, scratch);
+            } else {
+                let rounded = as_bf16(scratch);
+                bf16::round::<S>(values, rounded);
+                // The last pair of an odd piece reads one number more. It is multiplied by zero, so that
+                // it must not be NaN, which working memory behind the windows may be.
+                rounded[values.len()] = 0;
+            }
             let at = Part { first_row: 0, first_output: first, n, of: rows };
             // SAFETY: the maps have the windows by the assertion above.
-            unsafe { part::<S, true>(&x, rounded.as_ptr().cast(), weights, epilogue, at, &mut out) }
+            unsafe { part::<S, BYTES>(&x, scratch.as_ptr(), weights, epilogue, at, &mut out) }
         });
     }
     // SAFETY: all rows have been written.
     unsafe { out.written() }
 }
 
-/// [`product_of_pairs`] of a matrix `[rows, k]` of `bfloat16` numbers.
+/// [`product_of_rounded`] of a matrix `[rows, k]` of `bfloat16` numbers.
 ///
 /// # Panics
 /// As [`product`], and when `k` is odd.
@@ -144,20 +113,39 @@ pub(super) fn product_of_bf16<S: Micro>(
     out: Out<'_>,
 ) {
     let k = weights.k;
-    assert!(weights.paired == Some(k) && k.is_multiple_of(2));
+    let is_fit = matches!(weights.format, Format::Pairs { piece } if piece == k);
+    assert!(is_fit && k.is_multiple_of(2));
     assert!(x.len() * weights.n == out.len() * k);
     // SAFETY: the matrix has the rows by the assertions above.
-    unsafe { all::<S, true>(&Windows::rows(&[], k), x.as_ptr().cast(), weights, epilogue, out) }
+    unsafe { all::<S, 2>(&Windows::rows(&[], k), x.as_ptr().cast(), weights, epilogue, out) }
+}
+
+/// [`product_of_rounded`] of a matrix `[rows, k]` of bytes.
+///
+/// # Panics
+/// As [`product`], and when `k` is no multiple of four.
+pub(super) fn product_of_bytes<S: Micro>(
+    x: &[u8],
+    weights: &Packed,
+    epilogue: Epilogue<'_>,
+    out: Out<'_>,
+) {
+    let k = weights.k;
+    let is_fit = matches!(&weights.format, Format::Quads(quads) if quads.piece == k);
+    assert!(is_fit && k.is_multiple_of(4));
+    assert!(x.len() * weights.n == out.len() * k);
+    // SAFETY: the matrix has the rows by the assertions above.
+    unsafe { all::<S, 1>(&Windows::rows(&[], k), x.as_ptr().cast(), weights, epilogue, out) }
 }
 
 /// Computes all rows, a block at a time, of windows from `values` on that are laid out as `x`.
 ///
 /// # Safety
-/// The windows are there, of `bfloat16` numbers if `BF16`.
+/// The windows are there, of numbers of `BYTES` bytes.
 ///
 /// # Panics
 /// When a matrix of the epilogue or the output does not have its size.
-unsafe fn all<S: Micro, const BF16: bool>(
+unsafe fn all<S: Micro, const BYTES: usize>(
     x: &Windows<'_>,
     values: *const f32,
     weights: &Packed,
@@ -169,7 +157,7 @@ unsafe fn all<S: Micro, const BF16: bool>(
         let n = block.min(rows - first);
         let at = Part { first_row: first, first_output: first, n, of: rows };
         // SAFETY: the caller guarantees the windows.
-        unsafe { part::<S, BF16>(x, values, weights, epilogue, at, &mut out) }
+        unsafe { part::<S, BYTES>(x, values, weights, epilogue, at, &mut out) }
     }
     // SAFETY: all rows have been written.
     unsafe { out.written() }
@@ -195,11 +183,11 @@ struct Part {
 /// Computes some rows, of windows from `values` on that are laid out as `x`.
 ///
 /// # Safety
-/// The windows are there, of `bfloat16` numbers if `BF16`.
+/// The windows are there, of numbers of `BYTES` bytes.
 ///
 /// # Panics
 /// When a matrix of the epilogue or the output does not have its size.
-unsafe fn part<S: Micro, const BF16: bool>(
+unsafe fn part<S: Micro, const BYTES: usize>(
     x: &Windows<'_>,
     values: *const f32,
     weights: &Packed,
@@ -213,6 +201,10 @@ unsafe fn part<S: Micro, const BF16: bool>(
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n));
     assert!(epilogue.gate.is_none() || !epilogue.activation.is_curve());
     assert!(is_full(epilogue.shortcut) && is_full(epilogue.gate.map(|gate| gate.y)));
+    let (scale, shift) = match &weights.format {
+        Format::Quads(quads) => (Some(&quads.scale[..]), Some(&quads.shift[..])),
+        _ => (None, None),
+    };
     let mut packed = weights.values.as_ref();
     for &Panel { first, n_vectors, n_columns } in &weights.panels {
         let output = at.first_output * n + first;
@@ -225,6 +217,8 @@ unsafe fn part<S: Micro, const BF16: bool>(
             steps: x.steps,
             pieces: x.pieces,
             weights: packed.as_ptr(),
+            scale: pointer(scale, first),
+            shift: pointer(shift, first),
             bias: pointer(epilogue.bias, first),
             low: epilogue.activation.ceiling().map_or(f32::NEG_INFINITY, |_| 0.0),
             high: epilogue.activation.ceiling().unwrap_or(f32::INFINITY),
@@ -240,12 +234,12 @@ unsafe fn part<S: Micro, const BF16: bool>(
         // `Packed`.
         unsafe {
             match (n_vectors, tail < S::LANES) {
-                (1, false) => S::product_panel::<1, false, BF16>(&job),
-                (2, false) => S::product_panel::<2, false, BF16>(&job),
-                (_, false) => S::product_panel::<3, false, BF16>(&job),
-                (1, true) => S::product_panel::<1, true, BF16>(&job),
-                (2, true) => S::product_panel::<2, true, BF16>(&job),
-                (_, true) => S::product_panel::<3, true, BF16>(&job),
+                (1, false) => S::product_panel::<1, false, BYTES>(&job),
+                (2, false) => S::product_panel::<2, false, BYTES>(&job),
+                (_, false) => S::product_panel::<3, false, BYTES>(&job),
+                (1, true) => S::product_panel::<1, true, BYTES>(&job),
+                (2, true) => S::product_panel::<2, true, BYTES>(&job),
+                (_, true) => S::product_panel::<3, true, BYTES>(&job),
             }
         }
         packed = &packed[weights.n_rows() * n_vectors * S::LANES..];
@@ -267,12 +261,15 @@ pub(super) struct PanelJob {
     /// The window of the first row.
     first_row: usize,
     rows: usize,
-    /// The maps, and their windows as in [`Windows`]; of `bfloat16` numbers in products of pairs.
+    /// The maps, and their windows as in [`Windows`]; their numbers may be shorter than `f32`.
     x: *const f32,
     size: [usize; 2],
     steps: [usize; 3],
     pieces: [usize; 3],
     weights: *const f32,
+    /// From sums of products of bytes to numbers.
+    scale: *const f32,
+    shift: *const f32,
     bias: *const f32,
     /// The bounds of outputs; infinite if nothing is clipped.
     low: f32,
@@ -288,12 +285,12 @@ pub(super) struct PanelJob {
 }
 
 /// Runs all rows of a panel of `NV` vectors, line by line of windows. `TAIL`: the last vector is not
-/// full. `BF16`: of pairs of `bfloat16` numbers.
+/// full. `BYTES`: the length of a number of `x`: 4 for `f32`, 2 for `bfloat16`, 1 for bytes.
 ///
 /// # Safety
 /// The processor has the instruction set, and the job's pointers are valid for its sizes.
 #[inline(always)]
-pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool, const BF16: bool>(
+pub(super) unsafe fn panel<S: ByteSimd, const NV: usize, const TAIL: bool, const BYTES: usize>(
     job: &PanelJob,
 ) {
     let ([width, height], [along, down, across]) = (job.size, job.steps);
@@ -304,7 +301,7 @@ pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool, const BF1
         let n_rows = (width - column).min(job.rows - row);
         let at = column * along + line % height * down + line / height * across;
         // SAFETY: windows from `at` on are in one line, and `row + n_rows` is at most `job.rows`.
-        unsafe { line_of_tiles::<S, NV, TAIL, BF16>(job, row, n_rows, behind::<BF16>(job.x, at)) }
+        unsafe { line_of_tiles::<S, NV, TAIL, BYTES>(job, row, n_rows, behind::<BYTES>(job.x, at)) }
         row += n_rows;
     }
 }
@@ -312,7 +309,7 @@ pub(super) unsafe fn panel<S: Simd, const NV: usize, const TAIL: bool, const BF1
 /// Runs `n_rows` rows from `row` on, divided evenly into tiles. Their windows are beside each other
 /// from `start` on, because rows at equal distances need few registers for their addresses.
 #[inline(always)]
-unsafe fn line_of_tiles<S: Simd, const NV: usize, const TAIL: bool, const BF16: bool>(
+unsafe fn line_of_tiles<S: ByteSimd, const NV: usize, const TAIL: bool, const BYTES: usize>(
     job: &PanelJob,
     mut row: usize,
     n_rows: usize,
@@ -325,28 +322,34 @@ unsafe fn line_of_tiles<S: Simd, const NV: usize, const TAIL: bool, const BF16: 
         // SAFETY: `row + rows` is at most the end of the rows.
         unsafe {
             match rows {
-                1 => tile::<S, 1, NV, TAIL, BF16>(job, row, start),
-                2 => tile::<S, 2, NV, TAIL, BF16>(job, row, start),
-                3 => tile::<S, 3, NV, TAIL, BF16>(job, row, start),
-                4 => tile::<S, 4, NV, TAIL, BF16>(job, row, start),
-                5 => tile::<S, 5, NV, TAIL, BF16>(job, row, start),
-                6 => tile::<S, 6, NV, TAIL, BF16>(job, row, start),
-                7 => tile::<S, 7, NV, TAIL, BF16>(job, row, start),
-                8 => tile::<S, 8, NV, TAIL, BF16>(job, row, start),
-                9 => tile::<S, 9, NV, TAIL, BF16>(job, row, start),
-                10 => tile::<S, 10, NV, TAIL, BF16>(job, row, start),
-                11 => tile::<S, 11, NV, TAIL, BF16>(job, row, start),
-                _ => tile::<S, 12, NV, TAIL, BF16>(job, row, start),
+                1 => tile::<S, 1, NV, TAIL, BYTES>(job, row, start),
+                2 => tile::<S, 2, NV, TAIL, BYTES>(job, row, start),
+                3 => tile::<S, 3, NV, TAIL, BYTES>(job, row, start),
+                4 => tile::<S, 4, NV, TAIL, BYTES>(job, row, start),
+                5 => tile::<S, 5, NV, TAIL, BYTES>(job, row, start),
+                6 => tile::<S, 6, NV, TAIL, BYTES>(job, row, start),
+                7 => tile::<S, 7, NV, TAIL, BYTES>(job, row, start),
+                8 => tile::<S, 8, NV, TAIL, BYTES>(job, row, start),
+                9 => tile::<S, 9, NV, TAIL, BYTES>(job, row, start),
+                10 => tile::<S, 10, NV, TAIL, BYTES>(job, row, start),
+                11 => tile::<S, 11, NV, TAIL, BYTES>(job, row, start),
+                _ => tile::<S, 12, NV, TAIL, BYTES>(job, row, start),
             }
         }
         row += rows;
-        start = behind::<BF16>(start, rows * job.steps[0]);
+        start = behind::<BYTES>(start, rows * job.steps[0]);
     }
 }
 
 /// `MR` rows from `row` on, which are windows beside each other from `start` on.
 #[inline(always)]
-unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool, const BF16: bool>(
+unsafe fn tile<
+    S: ByteSimd,
+    const MR: usize,
+    const NV: usize,
+    const TAIL: bool,
+    const BYTES: usize,
+>(
     job: &PanelJob,
     row: usize,
     start: *const f32,
@@ -362,16 +365,16 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool, cons
         let [n_pieces, len, distance] = job.pieces;
         let (mut x, mut weights) = (start, job.weights);
         for _ in 0..n_pieces {
-            let n_rows = if BF16 { len.div_ceil(2) } else { len };
-            sums = piece::<S, MR, NV, BF16>(x, job.steps[0], n_rows, weights, sums);
-            x = behind::<BF16>(x, distance);
+            let n_rows = len.div_ceil(4 / BYTES);
+            sums = piece::<S, MR, NV, BYTES>(x, job.steps[0], n_rows, weights, sums);
+            x = behind::<BYTES>(x, distance);
             weights = weights.add(n_rows * NV * S::LANES);
         }
         over_vectors!(NV, j => {
             if TAIL && j + 1 == NV {
-                finish::<S, MR, true>(job, row, j, sums[j]);
+                finish::<S, MR, true, BYTES>(job, row, j, sums[j]);
             } else {
-                finish::<S, MR, false>(job, row, j, sums[j]);
+                finish::<S, MR, false, BYTES>(job, row, j, sums[j]);
             }
         });
     }
@@ -379,14 +382,14 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TAIL: bool, cons
 
 /// The place `n` numbers after `x`.
 #[inline(always)]
-fn behind<const BF16: bool>(x: *const f32, n: usize) -> *const f32 {
-    if BF16 { x.cast::<u16>().wrapping_add(n).cast() } else { x.wrapping_add(n) }
+fn behind<const BYTES: usize>(x: *const f32, n: usize) -> *const f32 {
+    x.wrapping_byte_add(n * BYTES)
 }
 
 /// Adds the products of one piece of `MR` windows, which begin `along` values apart, and `n_rows` rows of
 /// weights. Sums are passed by value, because behind a reference they would not stay in registers.
 #[inline(always)]
-unsafe fn piece<S: Simd, const MR: usize, const NV: usize, const BF16: bool>(
+pub(super) unsafe fn piece<S: ByteSimd, const MR: usize, const NV: usize, const BYTES: usize>(
     start: *const f32,
     along: usize,
     n_rows: usize,
@@ -400,14 +403,14 @@ unsafe fn piece<S: Simd, const MR: usize, const NV: usize, const BF16: bool>(
             let mut columns = [zero, zero, zero];
             over_vectors!(NV, j => columns[j] = S::load(weights.add(j * S::LANES)));
             over_rows!(MR, i => {
-                // A pair of `bfloat16` numbers is as long as a `f32`.
-                let at = behind::<BF16>(start, i * along).wrapping_add(row);
-                let value = if BF16 { S::splat_pair(at.cast()) } else { S::splat(*at) };
+                // Two `bfloat16` numbers or four bytes are as long as a `f32`.
+                let at = behind::<BYTES>(start, i * along).wrapping_add(row);
+                let value = if BYTES == 4 { S::splat(*at) } else { S::splat_bits(at.cast()) };
                 over_vectors!(NV, j => {
-                    sums[j][i] = if BF16 {
-                        S::pair_mul_add(value, columns[j], sums[j][i])
-                    } else {
-                        S::mul_add(value, columns[j], sums[j][i])
+                    sums[j][i] = match BYTES {
+                        4 => S::mul_add(value, columns[j], sums[j][i]),
+                        2 => S::pair_mul_add(value, columns[j], sums[j][i]),
+                        _ => S::quad_mul_add(value, columns[j], sums[j][i]),
                     };
                 });
             });
@@ -419,17 +422,23 @@ unsafe fn piece<S: Simd, const MR: usize, const NV: usize, const BF16: bool>(
 
 /// The epilogue of one vector of columns of a tile; `PART`: not all lanes are columns.
 #[inline(always)]
-unsafe fn finish<S: Simd, const MR: usize, const PART: bool>(
+unsafe fn finish<S: ByteSimd, const MR: usize, const PART: bool, const BYTES: usize>(
     job: &PanelJob,
     row: usize,
     j: usize,
-    sums: [S::Vector; MOST_TILE_ROWS],
+    mut sums: [S::Vector; MOST_TILE_ROWS],
 ) {
     // SAFETY: as in `tile`; where the vector is not full only its columns are touched.
     unsafe {
         let mut bias = S::splat(0.0);
         if !job.bias.is_null() {
             bias = load::<S, PART>(job.bias.add(j * S::LANES), job.tail);
+        }
+        if BYTES == 1 {
+            let scale = load::<S, PART>(job.scale.add(j * S::LANES), job.tail);
+            bias = S::add(bias, load::<S, PART>(job.shift.add(j * S::LANES), job.tail));
+            over_rows!(MR, i => sums[i] = S::mul_add(S::of_integers(sums[i]), scale, bias));
+            bias = S::splat(0.0);
         }
         let (low, high) = (S::splat(job.low), S::splat(job.high));
         let out = job.out.add(row * job.stride + j * S::LANES);

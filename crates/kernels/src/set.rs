@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 #[cfg(target_arch = "aarch64")]
 use super::simd::Neon;
 #[cfg(target_arch = "x86_64")]
-use super::simd::{Avx2, Avx512};
-use super::simd::{Portable, Simd};
+use super::simd::{Avx2, Avx512, PLAIN, WITH_BF16, WITH_VNNI};
+use super::simd::{ByteSimd, Portable};
 use super::{
-    bf16, curve, depthwise, depthwise_gradient, elements, gradient, normalise, product, winograd,
+    bf16, curve, depthwise, depthwise_gradient, elements, gradient, int8, normalise, product,
+    quantization, winograd,
 };
 
 /// An instruction set that kernels are compiled for.
@@ -20,10 +21,13 @@ pub enum InstructionSet {
     /// AVX2 with FMA, on x86-64 processors since about 2013.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// AVX-512 F, on newer x86-64 processors.
+    /// AVX-512 F and BW, on newer x86-64 processors.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// AVX-512 F with instructions for `bfloat16`, on x86-64 processors since about 2022.
+    /// Those, and instructions for products of bytes, on x86-64 processors since about 2019.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    /// Those, and instructions for `bfloat16`, on x86-64 processors since about 2022.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
     /// NEON, on every 64-bit ARM processor.
@@ -40,10 +44,13 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 sets.push(Self::Avx2);
-                if is_x86_feature_detected!("avx512f") {
+                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
                     sets.push(Self::Avx512);
-                    if is_x86_feature_detected!("avx512bf16") {
-                        sets.push(Self::Avx512Bf16);
+                    if is_x86_feature_detected!("avx512vnni") {
+                        sets.push(Self::Avx512Vnni);
+                        if is_x86_feature_detected!("avx512bf16") {
+                            sets.push(Self::Avx512Bf16);
+                        }
                     }
                 }
             }
@@ -67,6 +74,8 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => "avx512vnni",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 => "avx512bf16",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "neon",
@@ -82,13 +91,22 @@ impl InstructionSet {
         }
     }
 
+    /// Whether it has instructions for products of bytes.
+    pub fn has_int8(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni | Self::Avx512Bf16 => true,
+            _ => false,
+        }
+    }
+
     /// What decides the bits of results. Sets of the same arithmetic give the same bits: every number
     /// is computed by the same operations in the same order, in more or fewer lanes.
     pub fn arithmetic(self) -> &'static str {
         match self {
             Self::Portable => "portable arithmetic",
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::Avx512 | Self::Avx512Bf16 => "x86-64 with FMA",
+            Self::Avx2 | Self::Avx512 | Self::Avx512Vnni | Self::Avx512Bf16 => "x86-64 with FMA",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "64-bit ARM",
         }
@@ -116,8 +134,10 @@ macro_rules! with_set {
                 $work
             }
             #[cfg(target_arch = "x86_64")]
-            $crate::set::InstructionSet::Avx512 | $crate::set::InstructionSet::Avx512Bf16 => {
-                type $simd = $crate::simd::Avx512<false>;
+            $crate::set::InstructionSet::Avx512
+            | $crate::set::InstructionSet::Avx512Vnni
+            | $crate::set::InstructionSet::Avx512Bf16 => {
+                type $simd = $crate::simd::Avx512<{ $crate::simd::PLAIN }>;
                 $work
             }
             #[cfg(target_arch = "aarch64")]
@@ -136,7 +156,7 @@ macro_rules! with_bf16_set {
         match $set {
             #[cfg(target_arch = "x86_64")]
             $crate::set::InstructionSet::Avx512Bf16 => {
-                type $simd = $crate::simd::Avx512<true>;
+                type $simd = $crate::simd::Avx512<{ $crate::simd::WITH_BF16 }>;
                 $work
             }
             set => $crate::set::with_set!(set, $simd => $work),
@@ -144,6 +164,21 @@ macro_rules! with_bf16_set {
     };
 }
 pub(super) use with_bf16_set;
+
+/// As [`with_set`], for kernels of bytes.
+macro_rules! with_byte_set {
+    ($set:expr, $simd:ident => $work:expr) => {
+        match $set {
+            #[cfg(target_arch = "x86_64")]
+            $crate::set::InstructionSet::Avx512Vnni | $crate::set::InstructionSet::Avx512Bf16 => {
+                type $simd = $crate::simd::Avx512<{ $crate::simd::WITH_VNNI }>;
+                $work
+            }
+            set => $crate::set::with_set!(set, $simd => $work),
+        }
+    };
+}
+pub(super) use with_byte_set;
 
 /// Declares [`Micro`] and implements it for every instruction set by compiling each kernel with the
 /// features of the set.
@@ -157,7 +192,7 @@ macro_rules! compile {
         /// # Safety
         /// The processor has the instruction set, and the pointers of a job are valid for its
         /// sizes.
-        pub(super) trait Micro: Simd {
+        pub(super) trait Micro: ByteSimd {
             $(
                 $(#[doc = $doc])+
                 unsafe fn $name $(<$(const $constant: $type),+>)? (job: &$job);
@@ -168,9 +203,11 @@ macro_rules! compile {
         #[cfg(target_arch = "x86_64")]
         compile!(@set Avx2, ["avx2,fma"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
         #[cfg(target_arch = "x86_64")]
-        compile!(@set Avx512<false>, ["avx2,fma,avx512f"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        compile!(@set Avx512<PLAIN>, ["avx2,fma,avx512f,avx512bw"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
         #[cfg(target_arch = "x86_64")]
-        compile!(@set Avx512<true>, ["avx2,fma,avx512f,avx512bf16"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        compile!(@set Avx512<WITH_VNNI>, ["avx2,fma,avx512f,avx512bw,avx512vnni"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
+        #[cfg(target_arch = "x86_64")]
+        compile!(@set Avx512<WITH_BF16>, ["avx2,fma,avx512f,avx512bw,avx512bf16"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
         #[cfg(target_arch = "aarch64")]
         compile!(@set Neon, ["neon"] $($name [$($($constant: $type),+)?] $job, $($path)::+;)+);
     };
@@ -194,11 +231,18 @@ macro_rules! compile {
 }
 
 compile! {
-    /// Some rows of a panel of `NV` vectors; `TAIL`: the last vector is not full; `BF16`: of pairs of
-    /// `bfloat16` numbers.
-    product_panel[NV: usize, TAIL: bool, BF16: bool](product::PanelJob) = product::panel;
+    /// Some rows of a panel of `NV` vectors; `TAIL`: the last vector is not full; `BYTES`: the length
+    /// of a number.
+    product_panel[NV: usize, TAIL: bool, BYTES: usize](product::PanelJob) = product::panel;
     /// Numbers rounded to `bfloat16`.
     round(bf16::RoundJob) = bf16::round_all;
+    /// Numbers as bytes.
+    quantize(quantization::QuantizeJob) = quantization::quantize_all;
+    /// Lines of a panel of `NV` vectors, as bytes.
+    product_quads[NV: usize](int8::quads::QuadsJob) = int8::quads::panel;
+    /// Lines of outputs of a depthwise convolution of bytes, `LEFT` pixels of padding to the left.
+    depthwise_bytes[K: usize, STRIDE: usize, LEFT: usize](int8::depthwise::ByteRowsJob<'_>)
+        = int8::depthwise::rows;
     /// Transforms one panel of 3x3 filters.
     winograd_filters(winograd::FiltersJob<'_>) = winograd::transform_filters;
     /// Transforms tiles of a 3x3 convolution.
@@ -228,8 +272,8 @@ compile! {
     slopes(normalise::SlopesJob) = normalise::slopes_of;
     /// The backward pass of a normalization.
     normalise_back(normalise::BackJob) = normalise::normalise_back_rows;
-    /// Multiply-adds without memory accesses; `BF16`: of pairs.
-    multiply[BF16: bool](elements::MultiplyJob) = elements::multiply;
+    /// Multiply-adds without memory accesses; `BYTES`: the length of a number.
+    multiply[BYTES: usize](elements::MultiplyJob) = elements::multiply;
     /// Smooth activations, or products with their derivatives.
     curve(curve::CurveJob) = curve::run;
     /// A step of Adam.

@@ -1,4 +1,4 @@
-//! The window of a convolution, and the padding of its input.
+//! The window of a convolution, the padding of its input, and windows as rows of a matrix.
 
 /// Zeros added around an image before a convolution, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +91,48 @@ impl Window {
             side(height, self.padding.top, self.padding.bottom),
             side(width, self.padding.left, self.padding.right),
         )
+    }
+}
+
+/// The rows of a matrix that are windows of maps, in place: window by window along a line of each map,
+/// then line by line, then map by map.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows<'a> {
+    /// The maps, `[maps, height, width, channels]`, with the zeros around them.
+    pub values: &'a [f32],
+    /// The number of windows along a line, and of lines of windows in a map.
+    pub size: [usize; 2],
+    /// The distance of a window from the next along a line, of a line of windows from the next, and
+    /// of a map from the next.
+    pub steps: [usize; 3],
+    /// The number of pieces of a window, their length, and the distance of a piece from the next.
+    pub pieces: [usize; 3],
+}
+
+impl<'a> Windows<'a> {
+    /// The rows of a matrix `[rows, k]`.
+    pub fn rows(values: &'a [f32], k: usize) -> Self {
+        Self { values, size: [usize::MAX; 2], steps: [k, 0, 0], pieces: [1, k, 0] }
+    }
+
+    /// The number of values in a window.
+    pub(super) fn len(&self) -> usize {
+        self.pieces[0] * self.pieces[1]
+    }
+
+    /// Whether the maps have the first `n` windows.
+    pub(super) fn have(&self, n: usize) -> bool {
+        n == 0 || self.pieces[0] > 0 && self.end(n) <= self.values.len()
+    }
+
+    /// The number of values from the first on that the first `n` windows reach.
+    pub(super) fn end(&self, n: usize) -> usize {
+        let Some(last) = n.checked_sub(1) else { return 0 };
+        let [width, height] = self.size;
+        let at = [last.min(width - 1), (last / width).min(height - 1), last / width / height];
+        let start: usize = at.iter().zip(self.steps).map(|(at, step)| at * step).sum();
+        let [n_pieces, len, step] = self.pieces;
+        start + (n_pieces - 1) * step + len
     }
 }
 

@@ -10,10 +10,11 @@ use rayon::prelude::*;
 use super::aligned::Aligned;
 use super::curve;
 use super::output::Out;
-use super::packed::{Packed, Panel, panels};
-use super::product::{Epilogue, Windows};
+use super::packed::{Format, Packed, Panel, panels};
+use super::product::Epilogue;
 use super::set::Micro;
 use super::simd::{Simd, load, over_columns, store};
+use super::window::Windows;
 
 /// The number of places of a transformed tile.
 pub const PLACES: usize = 16;
@@ -52,7 +53,7 @@ impl WinogradFilters {
         });
         let packed = |values| {
             let panels = panels.clone();
-            Packed { values, panels, lanes: S::LANES, k, n, paired: None }
+            Packed { values, panels, lanes: S::LANES, k, n, format: Format::Numbers }
         };
         Self(places.into_iter().map(packed).collect())
     }

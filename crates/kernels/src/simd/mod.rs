@@ -8,17 +8,19 @@
 //! ([`set`](super::set)). A closure or an iterator in between would be compiled without that set,
 //! so kernels do not use them on vectors.
 
+mod bytes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(super) use bytes::ByteSimd;
 #[cfg(target_arch = "aarch64")]
 pub(super) use neon::Neon;
 pub(super) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::{Avx2, Avx512, PLAIN, WITH_BF16, WITH_VNNI};
 
 /// The maximum number of vectors side by side in a tile of any set.
 pub(super) const MOST_VECTORS: usize = 3;
@@ -71,8 +73,8 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// [`rectify`](Self::rectify), with its output `by`.
     unsafe fn gate(value: Self::Vector, by: Self::Vector, ceiling: Self::Vector) -> Self::Vector;
 
-    /// Loads two neighboring `bfloat16` numbers into every lane.
-    unsafe fn splat_pair(from: *const u16) -> Self::Vector;
+    /// Loads 32 bits into every lane: two neighboring `bfloat16` numbers, or four bytes.
+    unsafe fn splat_bits(from: *const u8) -> Self::Vector;
     /// The first number of the pair in each lane.
     unsafe fn first_of_pair(pairs: Self::Vector) -> Self::Vector;
     /// The second number of the pair in each lane.

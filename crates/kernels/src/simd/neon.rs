@@ -131,8 +131,8 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn splat_pair(from: *const u16) -> float32x4_t {
-        // SAFETY: the caller guarantees two numbers.
+    unsafe fn splat_bits(from: *const u8) -> float32x4_t {
+        // SAFETY: the caller guarantees 32 bits.
         unsafe { vreinterpretq_f32_u32(vdupq_n_u32(from.cast::<u32>().read_unaligned())) }
     }
 

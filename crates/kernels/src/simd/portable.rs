@@ -105,8 +105,8 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn splat_pair(from: *const u16) -> Vector {
-        // SAFETY: the caller guarantees two numbers.
+    unsafe fn splat_bits(from: *const u8) -> Vector {
+        // SAFETY: the caller guarantees 32 bits.
         [f32::from_bits(unsafe { from.cast::<u32>().read_unaligned() }); LANES]
     }
 

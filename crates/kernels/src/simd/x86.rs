@@ -34,9 +34,16 @@ const QUIET: i32 = 0x40;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2;
 
-/// Thirty-two registers of sixteen numbers. `BF16`: with instructions for `bfloat16`.
+/// Thirty-two registers of sixteen numbers. `LEVEL`: the instructions it has in addition.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512<const BF16: bool>;
+pub(crate) struct Avx512<const LEVEL: u8>;
+
+/// AVX-512 F and BW alone.
+pub(crate) const PLAIN: u8 = 0;
+/// With instructions for products of bytes.
+pub(crate) const WITH_VNNI: u8 = 1;
+/// With instructions for `bfloat16`.
+pub(crate) const WITH_BF16: u8 = 2;
 
 /// Eight set lanes, then eight unset ones: a mask of `n` lanes starts at `8 - n`.
 static LANE_MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -155,8 +162,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn splat_pair(from: *const u16) -> __m256 {
-        // SAFETY: the caller guarantees two numbers.
+    unsafe fn splat_bits(from: *const u8) -> __m256 {
+        // SAFETY: the caller guarantees 32 bits.
         unsafe { _mm256_castsi256_ps(_mm256_set1_epi32(from.cast::<i32>().read_unaligned())) }
     }
 
@@ -215,7 +222,7 @@ fn first_bits(n: usize) -> u16 {
     u16::MAX >> (16 - n)
 }
 
-impl<const BF16: bool> Simd for Avx512<BF16> {
+impl<const LEVEL: u8> Simd for Avx512<LEVEL> {
     type Vector = __m512;
     const LANES: usize = 16;
     // Sums of twelve rows of two vectors would fit, but the addresses of the rows would not: products
@@ -321,8 +328,8 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
 
     #[inline(always)]
-    unsafe fn splat_pair(from: *const u16) -> __m512 {
-        // SAFETY: the caller guarantees two numbers.
+    unsafe fn splat_bits(from: *const u8) -> __m512 {
+        // SAFETY: the caller guarantees 32 bits.
         unsafe { _mm512_castsi512_ps(_mm512_set1_epi32(from.cast::<i32>().read_unaligned())) }
     }
 
@@ -345,7 +352,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     unsafe fn pair_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: the caller guarantees the instruction set; vectors of pairs have the same bits.
         unsafe {
-            if BF16 {
+            if LEVEL == WITH_BF16 {
                 let [a, b] = [a, b].map(|pairs| transmute::<__m512, __m512bh>(pairs));
                 return _mm512_dpbf16_ps(c, a, b);
             }
@@ -357,14 +364,14 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     #[inline(always)]
     unsafe fn store_bf16(to: *mut u16, vector: __m512) {
         // SAFETY: the caller guarantees sixteen values.
-        unsafe { _mm256_storeu_si256(to.cast(), sixteen_bf16::<BF16>(vector)) }
+        unsafe { _mm256_storeu_si256(to.cast(), sixteen_bf16::<LEVEL>(vector)) }
     }
 
     #[inline(always)]
     unsafe fn store_bf16_first(to: *mut u16, n: usize, vector: __m512) {
         // SAFETY: the caller guarantees `n` values.
         unsafe {
-            let values = _mm512_cvtepu16_epi32(sixteen_bf16::<BF16>(vector));
+            let values = _mm512_cvtepu16_epi32(sixteen_bf16::<LEVEL>(vector));
             _mm512_mask_cvtepi32_storeu_epi16(to.cast(), first_bits(n), values);
         }
     }
@@ -372,14 +379,14 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
 
 /// Sixteen numbers rounded to `bfloat16`.
 #[inline(always)]
-unsafe fn sixteen_bf16<const BF16: bool>(vector: __m512) -> __m256i {
+unsafe fn sixteen_bf16<const LEVEL: u8>(vector: __m512) -> __m256i {
     // SAFETY: the caller guarantees the instruction set; vectors of pairs have the same bits.
     unsafe {
         let bits = _mm512_castps_si512(vector);
         let magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(MAGNITUDE));
         let magnitude = _mm512_castsi512_ps(magnitude);
         let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(magnitude, _mm512_set1_ps(SMALLEST));
-        if BF16 {
+        if LEVEL == WITH_BF16 {
             return transmute::<__m256bh, __m256i>(_mm512_maskz_cvtneps_pbh(kept, vector));
         }
         let high = _mm512_srli_epi32::<16>(bits);
