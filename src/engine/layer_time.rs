@@ -11,6 +11,8 @@ pub struct LayerTime {
     pub name: String,
     /// Multiply-adds of the forward pass for one image.
     pub n_multiply_adds: f64,
+    /// Whether it multiplies bytes.
+    pub is_int8: bool,
     /// Values that the forward pass reads and writes for one image: its inputs and its output.
     pub n_values: usize,
     /// Weights that it reads.
@@ -43,6 +45,7 @@ impl LayerTime {
         Self {
             name,
             n_multiply_adds: units.iter().map(Unit::n_multiply_adds).sum(),
+            is_int8: false,
             n_values: len(&first.input_shape) + n_second + len(&last.output_shape),
             n_weights: units.iter().map(n_weights).sum(),
             forward: Duration::ZERO,

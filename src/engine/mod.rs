@@ -24,7 +24,7 @@ use alpaca_random::SeedStream;
 use self::backbone::BackboneExtractor;
 pub use self::layer_time::LayerTime;
 use self::native::NativeExtractor;
-pub use self::peak::{bandwidth, peak};
+pub use self::peak::{Peak, bandwidth};
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::model::cut::Cut;

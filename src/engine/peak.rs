@@ -1,18 +1,55 @@
 //! The peak throughput of this machine: of its arithmetic, and of its memory.
 
+use std::fmt;
 use std::time::Instant;
 
 use alpaca_kernels::Kernels;
 use rayon::prelude::*;
 
-/// Multiply-adds per second of `n_threads` threads without memory accesses.
-pub fn peak(kernels: Kernels, n_threads: usize) -> f64 {
+use crate::model::network::Network;
+
+/// Multiply-adds per second of all threads without memory accesses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Peak {
+    /// Of the numbers that convolutions multiply.
+    pub numbers: f64,
+    /// Of bytes, if some layers multiply those.
+    pub bytes: Option<f64>,
+}
+
+impl Peak {
+    /// The peak of `n_threads` threads.
+    pub fn measure(network: &Network, n_threads: usize) -> Self {
+        let kernels = Kernels::best().in_precision(network.precision);
+        let bytes =
+            (network.n_int8_units > 0).then(|| peak(n_threads, |n| kernels.byte_multiply_adds(n)));
+        Self { numbers: peak(n_threads, |n| kernels.multiply_adds(n)), bytes }
+    }
+
+    /// The seconds that multiply-adds take, of which `of_bytes` are of bytes.
+    pub fn seconds(self, multiply_adds: f64, of_bytes: f64) -> f64 {
+        let numbers = (multiply_adds - of_bytes) / self.numbers;
+        numbers + of_bytes / self.bytes.unwrap_or(self.numbers)
+    }
+}
+
+impl fmt::Display for Peak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "peak: {:.1} billion multiply-adds per second", self.numbers / 1e9)?;
+        match self.bytes {
+            Some(bytes) => write!(f, ", {:.1} of `int8`", bytes / 1e9),
+            None => Ok(()),
+        }
+    }
+}
+
+fn peak(n_threads: usize, multiply_adds: impl Fn(usize) -> f64 + Sync) -> f64 {
     /// Long enough for clock frequencies to settle.
     const N: usize = 20_000_000;
     let tasks: Vec<usize> = (0..n_threads).collect();
     let rates = (0..3).map(|_| {
         let start = Instant::now();
-        let n: f64 = tasks.par_iter().with_max_len(1).map(|_| kernels.multiply_adds(N)).sum();
+        let n: f64 = tasks.par_iter().with_max_len(1).map(|_| multiply_adds(N)).sum();
         n / start.elapsed().as_secs_f64()
     });
     rates.fold(0.0, f64::max)

@@ -13,6 +13,7 @@ pub mod imagenet;
 pub mod initial;
 pub mod network;
 pub mod published;
+pub mod ranges;
 pub mod timm;
 pub mod torchvision;
 pub mod weights;

@@ -12,8 +12,8 @@ use super::freeze::{self, LayerRef};
 use super::fuse::{self, Unit, UnitKind, UnsupportedLayer, Value};
 use super::graph::{Graph, LayerIdx, LayerKind, Parameter, Role};
 use crate::spec::{
-    self, BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, Pooling, Preprocessing,
-    StageSpec, TargetSpec, TrainedSpec,
+    self, BaseModel, Convention, FreezeSpec, ImageSize, ModelSpec, PipelineSpec, Pooling,
+    Preprocessing, StageSpec, TargetSpec, TrainedSpec,
 };
 
 /// A classifier without weights, to be cut into a frozen and a trainable part.
@@ -33,6 +33,8 @@ pub struct Network {
     pub backbone: Option<Arc<Backbone>>,
     /// Precision of the numbers that convolutions multiply.
     pub precision: Precision,
+    /// Number of units, from the first on, whose convolutions multiply bytes.
+    pub n_int8_units: usize,
 }
 
 /// The source of a base model, in addition to its spec.
@@ -115,10 +117,44 @@ impl Network {
         graph.add("head", LayerKind::Dense { units: n_outputs }, &[x]);
         let units = fuse::fuse(&graph)?;
         let precision = match spec.precision {
-            spec::Precision::F32 => Precision::F32,
+            spec::Precision::F32 | spec::Precision::Int8 => Precision::F32,
             spec::Precision::Bf16 => Precision::Bf16,
         };
-        Ok(Self { graph, n_base_layers, units, convention, preprocessing, backbone, precision })
+        Ok(Self {
+            graph,
+            n_base_layers,
+            units,
+            convention,
+            preprocessing,
+            backbone,
+            precision,
+            n_int8_units: 0,
+        })
+    }
+
+    /// The same network, computed with the precision of a pipeline: with `int8`, the units that none of
+    /// its stages trains multiply bytes.
+    #[must_use]
+    pub fn with_precision_of(self, spec: &PipelineSpec) -> Self {
+        if spec.model.precision != spec::Precision::Int8 {
+            return self;
+        }
+        let first_trained = |freeze: &FreezeSpec| match freeze {
+            FreezeSpec::Before { layer } => {
+                // A layer that does not exist is a problem of its own.
+                freeze::find_layer(&self.graph, LayerRef::Name(layer)).unwrap_or_default()
+            }
+            freeze => self.first_trainable(freeze),
+        };
+        let first = spec.stages.iter().map(|stage| first_trained(stage.freeze())).min();
+        let cut = self.cut(first.unwrap_or(self.n_base_layers));
+        Self { n_int8_units: cut.frozen.end, ..self }
+    }
+
+    /// The same network in single precision.
+    #[must_use]
+    pub fn in_f32(self) -> Self {
+        Self { precision: Precision::F32, n_int8_units: 0, ..self }
     }
 
     /// The first layer that is trained under a freeze rule.

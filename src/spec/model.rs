@@ -35,12 +35,23 @@ pub enum Precision {
     F32,
     /// Rounded to `bfloat16`; sums are `f32`.
     Bf16,
+    /// Bytes, in the layers that no stage trains; `f32` in the others.
+    Int8,
 }
 
 impl Precision {
     /// Whether nothing is rounded.
     pub fn is_f32(&self) -> bool {
         *self == Self::F32
+    }
+
+    /// Its name in a pipeline file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
     }
 }
 
@@ -386,6 +397,13 @@ impl Preprocessing {
                 }
             }
         }
+    }
+
+    /// The network's values for black and for white, of each channel.
+    pub fn bounds(self) -> [[f32; 2]; 3] {
+        let mut values = [0.0, 0.0, 0.0, 255.0, 255.0, 255.0];
+        self.apply(&mut values);
+        std::array::from_fn(|channel| [values[channel], values[channel + 3]])
     }
 
     /// The mean and the standard deviation of values between 0 and 1.

@@ -22,6 +22,7 @@ use alpaca_run::model::weights::import::{Layout, Naming, WeightsFile};
 use alpaca_run::spec::{Architecture, Convention, FreezeSpec};
 use alpaca_run::train::objective;
 
+use crate::precision::error_of_bytes;
 use crate::reference::{farthest, largest, options, reference, tensors};
 use crate::support::network::named;
 
@@ -85,6 +86,15 @@ fn activations_and_features_agree_with_pytorch() {
         println!("{name}: largest difference {error:.1e}");
         assert!(error < tolerance, "{name}: {error}");
     }
+}
+
+#[test]
+fn features_of_bytes_are_close_on_photographs() {
+    let Some(Situation { network, weights, batch, .. }) = situation() else { return };
+    let cut = network.cut(network.first_trainable(&FreezeSpec::All));
+    let error = error_of_bytes(&network, &cut, &weights, &batch);
+    println!("features of bytes: {error:.1e}");
+    assert!(error < 0.1, "{error}");
 }
 
 #[test]

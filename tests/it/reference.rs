@@ -23,6 +23,7 @@ use alpaca_run::spec::{
 };
 use alpaca_run::train::objective;
 
+use crate::precision::error_of_bytes;
 use crate::support::network::mobilenet_v2;
 
 /// The folder of reference files; `None`, said aloud, where there is none.
@@ -135,6 +136,15 @@ fn activations_at_seven_depths_agree_with_keras() {
         println!("activation/{layer}: largest difference {error:.1e}");
         assert!(error < 1e-3, "{layer}: {error}");
     }
+}
+
+#[test]
+fn features_of_bytes_are_close_on_photographs() {
+    let Some(Situation { network, weights, batch, .. }) = situation() else { return };
+    let cut = network.cut(network.first_trainable(&FreezeSpec::All));
+    let error = error_of_bytes(&network, &cut, &weights, &batch);
+    println!("features of bytes: {error:.1e}");
+    assert!(error < 0.15, "{error}");
 }
 
 #[test]

@@ -11,11 +11,13 @@ stages:
 ";
 
 /// What `-S` says, and what the hint says.
-const OVERRIDES: [(&str, &str); 76] = [
+const OVERRIDES: [(&str, &str); 78] = [
     // Hugging Face, Ultralytics, PyTorch.
     ("stages.transfer.fp16=true", "`precision: bf16` under `model`"),
     ("mixed_precision=bf16", "`precision: bf16` under `model`"),
     ("model.dtype=bfloat16", "write `precision: bf16`"),
+    ("model.quantize=true", "write `precision: int8`"),
+    ("quantization.bits=8", "`precision: int8` under `model`"),
     // AutoGluon, scikit-learn.
     ("budget=2 min", "`alpaca-run PIPELINE --budget 10min`"),
     ("stages.transfer.time_limit=600", "`alpaca-run PIPELINE --budget 10min`"),

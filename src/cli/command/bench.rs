@@ -64,11 +64,7 @@ fn render(report: &BenchReport) -> String {
         report.instruction_set
     );
     rendered.push_str(&text::align(&table, &[2, 3, 4, 5, 6, 7]));
-    let _ = writeln!(
-        rendered,
-        "\npeak: {:.1} billion multiply-adds per second, measured with arithmetic alone",
-        report.peak / 1e9
-    );
+    let _ = writeln!(rendered, "\n{}, measured with arithmetic alone", report.peak);
     if report.phases.iter().any(|phase| phase.share_of(report.peak) > Some(1.0)) {
         rendered.push_str(
             "more than 100 %: some 3x3 convolutions need fewer multiplications than are counted \
@@ -93,7 +89,8 @@ fn json(report: &BenchReport) -> String {
         "instruction_set": report.instruction_set,
         "threads": report.n_threads,
         "batch_size": report.batch_size,
-        "peak_multiply_adds_per_second": report.peak,
+        "peak_multiply_adds_per_second": report.peak.numbers,
+        "peak_int8_multiply_adds_per_second": report.peak.bytes,
         "parts": parts.collect::<Vec<_>>(),
     });
     format!("{value:#}\n")

@@ -47,9 +47,9 @@ pub(super) fn render(report: &LayerReport) -> String {
     rendered.push_str(&text::align(&table, &[3, 4, 5, 6, 7, 8]));
     let _ = writeln!(
         rendered,
-        "\npeak: {:.1} billion multiply-adds per second; memory: {:.1} GB per second\n\
+        "\n{}; memory: {:.1} GB per second\n\
          of roofline: of what peak and memory allow if no value stays in a cache; above 100 %, caches help",
-        report.peak / 1e9,
+        report.peak,
         report.bandwidth / 1e9
     );
     if report.is_opaque {
@@ -79,7 +79,8 @@ pub(super) fn json(report: &LayerReport) -> String {
         "instruction_set": report.instruction_set,
         "threads": report.n_threads,
         "batch_size": report.n_images,
-        "peak_multiply_adds_per_second": report.peak,
+        "peak_multiply_adds_per_second": report.peak.numbers,
+        "peak_int8_multiply_adds_per_second": report.peak.bytes,
         "bytes_per_second": report.bandwidth,
         "layers": passes.collect::<Vec<_>>(),
     });

@@ -66,11 +66,13 @@ fn export(
     let form = if arguments.normalised { Form::Normalised } else { Form::Pixels(arguments.size) };
     let Runs { ensemble, manifest, .. } =
         Runs::open(&arguments.run, &arguments.ensemble, which, &arguments.overrides, settings)?;
-    if ensemble.members.iter().any(|member| !member.spec.model.precision.is_f32()) {
-        terminal.note(
+    let mut precisions = ensemble.members.iter().map(|member| member.spec.model.precision);
+    if let Some(precision) = precisions.find(|precision| !precision.is_f32()) {
+        terminal.note(&format!(
             "note: the file computes in `f32`, so its outputs differ slightly from those of `predict`, \
-             which computes with `precision: bf16`",
-        );
+             which computes with `precision: {}`",
+            precision.name()
+        ));
     }
     let ensemble = ensemble.in_f32();
     let Member { spec, trained, .. } = ensemble.first();

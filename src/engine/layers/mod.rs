@@ -32,6 +32,7 @@ pub(super) use max_pooling::{MaxPooling, greatest};
 pub(super) use normalisation::{Normalisation, Statistics};
 pub(super) use pointwise::Pointwise;
 pub(super) use pooling::{AveragePooling, average};
+pub(super) use row_buffer::RowBuffer;
 pub(super) use scaling::{Scaling, scale};
 pub(super) use sum::{Sum, add};
 pub(super) use unfold::Unfold;

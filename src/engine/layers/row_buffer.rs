@@ -5,7 +5,7 @@ use std::ops::Range;
 use alpaca_kernels::Rows;
 
 /// Neighboring rows of a map, in working memory for only a few rows.
-pub(super) struct RowBuffer<'a> {
+pub(in crate::engine) struct RowBuffer<'a> {
     rows: Range<usize>,
     values: &'a mut [f32],
     row_len: usize,
@@ -13,7 +13,7 @@ pub(super) struct RowBuffer<'a> {
 
 impl<'a> RowBuffer<'a> {
     /// Working memory for rows of `row_len` values, empty at first.
-    pub(super) fn new(values: &'a mut [f32], row_len: usize) -> Self {
+    pub(in crate::engine) fn new(values: &'a mut [f32], row_len: usize) -> Self {
         Self { rows: 0..0, values, row_len }
     }
 
@@ -22,7 +22,11 @@ impl<'a> RowBuffer<'a> {
     ///
     /// # Panics
     /// When the memory is too small for that many rows.
-    pub(super) fn advance(&mut self, first: usize, end: usize) -> (Range<usize>, &mut [f32]) {
+    pub(in crate::engine) fn advance(
+        &mut self,
+        first: usize,
+        end: usize,
+    ) -> (Range<usize>, &mut [f32]) {
         let len = self.row_len;
         let dropped = first.clamp(self.rows.start, self.rows.end) - self.rows.start;
         self.values.copy_within(dropped * len..self.rows.len() * len, 0);
@@ -32,7 +36,7 @@ impl<'a> RowBuffer<'a> {
     }
 
     /// The rows in memory.
-    pub(super) fn as_rows(&self) -> Rows<'_> {
+    pub(in crate::engine) fn as_rows(&self) -> Rows<'_> {
         Rows { values: &self.values[..self.rows.len() * self.row_len], first: self.rows.start }
     }
 
@@ -40,7 +44,7 @@ impl<'a> RowBuffer<'a> {
     ///
     /// # Panics
     /// When the rows are not in memory.
-    pub(super) fn part(&self, rows: Range<usize>) -> &[f32] {
+    pub(in crate::engine) fn part(&self, rows: Range<usize>) -> &[f32] {
         let at = |row: usize| (row - self.rows.start) * self.row_len;
         &self.values[at(rows.start)..at(rows.end)]
     }

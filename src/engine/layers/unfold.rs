@@ -30,14 +30,14 @@ impl Unfold {
     }
 
     /// The number of values in the padded image that windows of `n_rows` output rows read.
-    pub(super) fn padded_len(&self, n_rows: usize) -> usize {
+    pub(in crate::engine) fn padded_len(&self, n_rows: usize) -> usize {
         let Window { kernel, stride, .. } = self.window;
         (n_rows.saturating_sub(1) * stride + kernel) * self.padded_line()
     }
 
     /// Writes the part of the padded image that the output rows `rows` read to the beginning of
     /// `out`.
-    pub(super) fn pad(&self, image: &[f32], rows: Range<usize>, out: &mut [f32]) {
+    pub(in crate::engine) fn pad(&self, image: &[f32], rows: Range<usize>, out: &mut [f32]) {
         let line_len = self.shape[1] * self.shape[2];
         let out = &mut out[..self.padded_len(rows.len())];
         self.pad_lines(rows.start * self.window.stride, out, |y, inside| {
@@ -84,7 +84,7 @@ impl Unfold {
     }
 
     /// The windows of `n_rows` output rows of padded images that begin `distance` values apart.
-    pub(super) fn windows<'a>(
+    pub(in crate::engine) fn windows<'a>(
         &self,
         padded: &'a [f32],
         n_rows: usize,

@@ -6,8 +6,9 @@ use std::time::Instant;
 use alpaca_kernels::{Filling, Out, with_scratch};
 use rayon::prelude::*;
 
+use super::group::Group;
 use super::plan::{Place, Plan, Step};
-use super::step::Group;
+
 use crate::base::batch::Batch;
 use crate::base::tensor::Tensor;
 use crate::engine::{EngineError, FeatureExtractor, Features, LayerTime};

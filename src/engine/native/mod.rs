@@ -7,6 +7,8 @@
 //! distributes images to threads.
 
 mod extractor;
+mod group;
+mod int8;
 mod plan;
 mod step;
 

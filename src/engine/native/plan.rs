@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use alpaca_kernels::{Activation, Depthwise, Kernels, Packed};
+use alpaca_kernels::{Activation, Depthwise, Kernels, Packed, Quantization};
 
+use super::int8::{self, Int8Block};
 use super::step::{Block, BlockFirst, StepKind};
 use crate::engine::LayerTime;
 use crate::engine::layers::{PackedFilters, Unfold};
-use crate::model::cut::Cut;
+use crate::model::cut::{self, Cut};
 use crate::model::fold::{self, Folded};
 use crate::model::fuse::{
     self, Connection, ConvolutionUnit, Passes, Unit, UnitKind, UnsupportedLayer, Value,
 };
 use crate::model::network::Network;
+use crate::model::ranges::Ranges;
 use crate::model::weights::Weights;
 
 /// The location of a value while a group of images runs.
@@ -58,20 +60,30 @@ impl Plan {
     ) -> Result<Self, UnsupportedLayer> {
         let units = &network.units;
         let kernels = Kernels::best().in_precision(network.precision);
+        let n_int8 = network.n_int8_units.min(cut.frozen.end);
+        let ranges = Ranges::new(network, weights, n_int8);
         let build = Build { kernels, weights };
-        let groups = fuse::groups(units, cut.frozen.clone(), &cut.boundary, Passes::Forward);
+        // No group has units of both precisions: the same units are grouped whatever the cut.
+        let after = cut::before_unit(units, n_int8).boundary;
+        let kept = [&cut.boundary[..], &after[..]].concat();
+        let mut groups = fuse::groups(units, 0..n_int8, &kept, Passes::Forward);
+        groups.extend(fuse::groups(units, n_int8..cut.frozen.end, &cut.boundary, Passes::Forward));
         let mut places = Places::new(units, &groups, &cut.boundary);
         let mut steps = vec![];
         for group in &groups {
             let (first, last) = (&units[group.start], &units[group.end - 1]);
             let output = places.take(group.end - 1);
             steps.push(Step {
-                kind: build.step(&units[group.clone()])?,
+                kind: build
+                    .step(&units[group.clone()], (group.end <= n_int8).then_some(&ranges))?,
                 input: places.of(first.input),
                 shortcut: last.kind.second().filter(|_| group.len() == 1).map(|v| places.of(v)),
                 output,
                 lengths: (len(&first.input_shape), len(&last.output_shape)),
-                layer: LayerTime::of(&units[group.clone()]),
+                layer: LayerTime {
+                    is_int8: group.end <= n_int8,
+                    ..LayerTime::of(&units[group.clone()])
+                },
             });
             places.release(group.end);
         }
@@ -171,10 +183,17 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn step(&self, units: &[Unit]) -> Result<StepKind, UnsupportedLayer> {
+    /// A unit, or a block of several. With `ranges`, of bytes as far as they are known.
+    fn step(&self, units: &[Unit], ranges: Option<&Ranges>) -> Result<StepKind, UnsupportedLayer> {
+        let stored = |value| {
+            let ranges = ranges?.of(value)?;
+            Some(Quantization::of_ranges(ranges))
+        };
         match units {
             [unit] => match &unit.kind {
-                UnitKind::Convolution(convolution) => self.single(unit, convolution),
+                UnitKind::Convolution(convolution) => {
+                    self.single(unit, convolution, stored(unit.input))
+                }
                 // Sums of the networks here end with an activation that clips, or with none.
                 &UnitKind::Sum { activation, .. } if activation.is_curve() => {
                     Err(unsupported(unit))
@@ -189,7 +208,7 @@ impl Build<'_> {
                     Err(unsupported(unit))
                 }
             },
-            units => self.block(units).map(|block| StepKind::Block(Box::new(block))),
+            units => self.block(units, &stored),
         }
     }
 
@@ -197,6 +216,7 @@ impl Build<'_> {
         &self,
         unit: &Unit,
         convolution: &ConvolutionUnit,
+        stored: Option<Quantization>,
     ) -> Result<StepKind, UnsupportedLayer> {
         let &ConvolutionUnit { window, activation, .. } = convolution;
         let folded = self.fold(unit, convolution);
@@ -207,58 +227,94 @@ impl Build<'_> {
             }
             Connection::Full => {
                 if window.is_pointwise() {
-                    let (weights, bias) = self.pack(folded);
+                    let (weights, bias) = self.pack(folded, stored);
                     StepKind::Pointwise { weights, bias, activation }
                 } else {
                     let (shape, Folded { kernel, bias }) = (map_shape(unit)?, folded);
-                    let unfold = Unfold { shape, window };
-                    let weights =
-                        PackedFilters::new(self.kernels, unfold, &kernel, bias.len(), None);
+                    let (unfold, n) = (Unfold { shape, window }, bias.len());
+                    let weights = match stored {
+                        Some(stored) => {
+                            let piece = unfold.piece_len();
+                            PackedFilters::Direct(self.kernels.pack_int8(&kernel, n, piece, stored))
+                        }
+                        None => PackedFilters::new(self.kernels, unfold, &kernel, n, None),
+                    };
                     StepKind::Convolution { shape, window, weights, bias, activation }
                 }
             }
         })
     }
 
-    fn block(&self, units: &[Unit]) -> Result<Block, UnsupportedLayer> {
+    fn block(
+        &self,
+        units: &[Unit],
+        stored: &impl Fn(Value) -> Option<Quantization>,
+    ) -> Result<StepKind, UnsupportedLayer> {
         let [first @ .., depthwise, project] = units else {
             unreachable!("a group of several units has two or three")
         };
         let [depthwise_convolution, project_convolution] = [depthwise, project].map(convolution);
-        let first_activation =
-            first.first().map_or(Activation::Linear, |unit| convolution(unit).activation);
+        let shape = depthwise_shape(depthwise, depthwise_convolution)?;
+        let activations = [
+            first.first().map_or(Activation::Linear, |unit| convolution(unit).activation),
+            depthwise_convolution.activation,
+            project_convolution.activation,
+        ];
+        let has_shortcut = project_convolution.shortcut.is_some();
+        let folded_depthwise = self.fold(depthwise, depthwise_convolution);
+        let folded_project = self.fold(project, project_convolution);
+        let clips = |activation: &Activation| activation.ceiling().is_some();
+        let inputs = [units[0].input, depthwise.input, project.input].map(stored);
+        if let ([unit], [Some(input), Some(expanded), Some(filtered)]) = (first, inputs)
+            && activations[..2].iter().all(clips)
+        {
+            let layers = int8::Layers {
+                first: self.fold(unit, convolution(unit)),
+                unfold: Unfold { shape: map_shape(unit)?, window: convolution(unit).window },
+                shape: &shape,
+                depthwise: &folded_depthwise,
+                project: &folded_project,
+                has_shortcut,
+                activation: activations[2],
+            };
+            let block = Int8Block::new(self.kernels, layers, [input, expanded, filtered]);
+            return Ok(StepKind::Int8Block(Box::new(block)));
+        }
         let first = match first {
-            [unit] => {
-                let convolution = convolution(unit);
-                let folded = self.fold(unit, convolution);
-                let (shape, window) = (map_shape(unit)?, convolution.window);
-                Some(if window.is_pointwise() {
-                    let (weights, bias) = self.pack(folded);
-                    BlockFirst::Pointwise { weights, bias, n_inputs: shape[2] }
-                } else {
-                    let Folded { kernel, bias } = folded;
-                    let piece = Unfold { shape, window }.piece_len();
-                    let weights = self.kernels.pack_pieces(&kernel, bias.len(), piece, None);
-                    // Rows are computed a few at a time.
-                    let weights = PackedFilters::Direct(weights);
-                    BlockFirst::Convolution { weights, bias, shape, window }
-                })
-            }
+            [unit] => Some(self.first_of_block(unit, stored(unit.input))?),
             _ => None,
         };
-        Ok(Block {
-            shape: depthwise_shape(depthwise, depthwise_convolution)?,
+        Ok(StepKind::Block(Box::new(Block {
+            shape,
             first,
-            depthwise: self.fold(depthwise, depthwise_convolution),
-            project: self.pack(self.fold(project, project_convolution)),
+            depthwise: folded_depthwise,
+            project: self.pack(folded_project, stored(project.input)),
             n_outputs: project.output_shape[2],
-            has_shortcut: project_convolution.shortcut.is_some(),
-            activations: [
-                first_activation,
-                depthwise_convolution.activation,
-                project_convolution.activation,
-            ],
-        })
+            has_shortcut,
+            activations,
+        })))
+    }
+
+    fn first_of_block(
+        &self,
+        unit: &Unit,
+        stored: Option<Quantization>,
+    ) -> Result<BlockFirst, UnsupportedLayer> {
+        let folded = self.fold(unit, convolution(unit));
+        let (shape, window) = (map_shape(unit)?, convolution(unit).window);
+        if window.is_pointwise() {
+            let (weights, bias) = self.pack(folded, stored);
+            return Ok(BlockFirst::Pointwise { weights, bias, n_inputs: shape[2] });
+        }
+        let Folded { kernel, bias } = folded;
+        let piece = Unfold { shape, window }.piece_len();
+        let weights = match stored {
+            Some(stored) => self.kernels.pack_int8(&kernel, bias.len(), piece, stored),
+            None => self.kernels.pack_pieces(&kernel, bias.len(), piece, None),
+        };
+        // Rows are computed a few at a time.
+        let weights = PackedFilters::Direct(weights);
+        Ok(BlockFirst::Convolution { weights, bias, shape, window })
     }
 
     fn fold(&self, unit: &Unit, convolution: &ConvolutionUnit) -> Folded {
@@ -266,8 +322,17 @@ impl Build<'_> {
         fold::fold(unit, convolution, kernel, self.weights)
     }
 
-    fn pack(&self, Folded { kernel, bias }: Folded) -> (Packed, Vec<f32>) {
-        (self.kernels.pack(&kernel, bias.len(), None), bias)
+    fn pack(
+        &self,
+        Folded { kernel, bias }: Folded,
+        stored: Option<Quantization>,
+    ) -> (Packed, Vec<f32>) {
+        let (k, n) = (kernel.len() / bias.len(), bias.len());
+        let weights = match stored {
+            Some(stored) => self.kernels.pack_int8(&kernel, n, k, stored),
+            None => self.kernels.pack(&kernel, n, None),
+        };
+        (weights, bias)
     }
 }
 

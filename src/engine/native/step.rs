@@ -5,14 +5,12 @@ use alpaca_kernels::{
     with_scratch,
 };
 
+use super::group::{Group, SMALL};
+use super::int8::Int8Block;
 use crate::engine::layers::{
     BlockForward, Filters, First, PackedFilters, Unfold, add, average, convolve, greatest, scale,
 };
 use crate::model::fold::Folded;
-
-/// Up to this many pixels, a block runs layer by layer over several images at once, because a
-/// single small map is too little work to amortize loading the weights.
-const SMALL: usize = 64;
 
 /// The computation of a step.
 pub(super) enum StepKind {
@@ -36,6 +34,8 @@ pub(super) enum StepKind {
     MaxPooling { shape: [usize; 3], window: Window },
     /// An inverted residual block.
     Block(Box<Block>),
+    /// An inverted residual block of bytes.
+    Int8Block(Box<Int8Block>),
     /// The mean over all pixels.
     GlobalAveragePooling,
 }
@@ -56,24 +56,6 @@ pub(super) struct Block {
 pub(super) enum BlockFirst {
     Pointwise { weights: Packed, bias: Vec<f32>, n_inputs: usize },
     Convolution { weights: PackedFilters, bias: Vec<f32>, shape: [usize; 3], window: Window },
-}
-
-/// The inputs of a step for a group of images.
-pub(super) struct Group<'a> {
-    /// The number of images.
-    pub(super) n: usize,
-    /// The number of values in the input and the output of one image.
-    pub(super) lengths: (usize, usize),
-    pub(super) x: &'a [f32],
-    /// The second input, with the length of the output.
-    pub(super) shortcut: Option<&'a [f32]>,
-}
-
-impl<'a> Group<'a> {
-    /// The input of each image.
-    fn images(&self) -> impl Iterator<Item = &'a [f32]> {
-        self.x.chunks_exact(self.lengths.0).take(self.n)
-    }
 }
 
 impl StepKind {
@@ -117,6 +99,7 @@ impl StepKind {
                 }
             }
             Self::Block(block) => block.run(kernels, group, out),
+            Self::Int8Block(block) => block.run(kernels, group, out),
             Self::GlobalAveragePooling => {
                 for (x, out) in group.images().zip(out.chunks(len)) {
                     with_scratch([out.len()], |[means]| {

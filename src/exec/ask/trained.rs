@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use alpaca_kernels::Precision;
-
 use crate::exec::prepare::base_model;
 use crate::model::network::{Base, Network};
 use crate::model::weights::Weights;
@@ -55,9 +53,8 @@ pub enum OpenError {
 impl Trained {
     /// The same model as an exported file computes it, in single precision.
     #[must_use]
-    pub fn in_f32(mut self) -> Self {
-        self.network.precision = Precision::F32;
-        self
+    pub fn in_f32(self) -> Self {
+        Self { network: self.network.in_f32(), ..self }
     }
 
     /// Opens the model of a finished run; `spec` is that of its pipeline.
@@ -83,7 +80,8 @@ impl Trained {
         let target = spec.dataset.target;
         let n_outputs = target.n_outputs(classes.len());
         let network = Network::with_outputs(&spec.model, base, size, n_outputs)
-            .expect("the engines have units for every layer of the base models");
+            .expect("the engines have units for every layer of the base models")
+            .with_precision_of(spec);
         let weights = file.own_weights(&network.graph.parameters())?;
         let readout = match (target, manifest.dataset.standard) {
             (TargetSpec::Class, _) => Readout::Softmax,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alpaca_kernels::Kernels;
+use alpaca_kernels::InstructionSet;
 use alpaca_random::SeedStream;
 use rayon::prelude::*;
 
@@ -19,7 +19,7 @@ use crate::dataset::loader::{Augmentation, Loader};
 use crate::dataset::pixels::{PixelRoom, Pixels};
 use crate::dataset::resize::Resizer;
 use crate::engine::autodiff::{AutodiffTrainer, TrainerOptions};
-use crate::engine::{self, StepRandomness, StepTimes, Trainer};
+use crate::engine::{self, Peak, StepRandomness, StepTimes, Trainer};
 use crate::exec::error::RunError;
 use crate::exec::prepare::Prepared;
 use crate::exec::prepare::weights::initial_weights;
@@ -46,7 +46,7 @@ pub struct BenchReport {
     /// Images per batch.
     pub batch_size: usize,
     /// Multiply-adds per second of all threads with arithmetic alone.
-    pub peak: f64,
+    pub peak: Peak,
     /// The parts, in the order of the data.
     pub phases: Vec<Phase>,
 }
@@ -62,6 +62,8 @@ pub struct Phase {
     pub rates: [f64; 3],
     /// Multiply-adds per image, for parts that are dominated by them.
     pub multiply_adds: Option<f64>,
+    /// Those of them that are of bytes.
+    pub of_bytes: f64,
 }
 
 impl Phase {
@@ -72,12 +74,14 @@ impl Phase {
         times: Vec<Duration>,
         multiply_adds: Option<f64>,
     ) -> Self {
-        Self { stage: stage.map(str::to_owned), name, rates: rates::rates(n, times), multiply_adds }
+        let (stage, rates) = (stage.map(str::to_owned), rates::rates(n, times));
+        Self { stage, name, rates, multiply_adds, of_bytes: 0.0 }
     }
 
     /// The fraction of the peak at the median rate.
-    pub fn share_of(&self, peak: f64) -> Option<f64> {
-        self.multiply_adds.map(|multiply_adds| multiply_adds * self.rates[1] / peak)
+    pub fn share_of(&self, peak: Peak) -> Option<f64> {
+        let multiply_adds = self.multiply_adds?;
+        Some(peak.seconds(multiply_adds, self.of_bytes) * self.rates[1])
     }
 }
 
@@ -114,12 +118,11 @@ pub fn bench(
         let bench = StageBench { stage, dataset, readout, network, weights };
         phases.extend(bench.run(&options, loader, least)?);
     }
-    let kernels = Kernels::best().in_precision(network.precision);
     Ok(BenchReport {
-        instruction_set: kernels.set().name(),
+        instruction_set: InstructionSet::best().name(),
         n_threads,
         batch_size: spec.dataset.batch_size,
-        peak: engine::peak(kernels, n_threads),
+        peak: Peak::measure(network, n_threads),
         phases,
     })
 }
@@ -271,6 +274,8 @@ impl StageBench<'_> {
         let phase = |name, times, multiply_adds| {
             Phase::new(Some(&self.stage.name), name, n, times, multiply_adds)
         };
+        let n_int8 = self.network.n_int8_units.min(cut.frozen.end);
+        let of_bytes = multiply_adds(&self.network.units[..n_int8]);
         let mut phases = vec![];
         if let Some(mixing) = self.stage.train().and_then(|train| train.mixing) {
             phases.push(phase("mixing", mixing_times(mixing, &batch.images, least)?, None));
@@ -281,7 +286,8 @@ impl StageBench<'_> {
                 Ok(())
             })?;
             let cost = multiply_adds(&self.network.units[cut.frozen.clone()]);
-            phases.push(phase("frozen part, forward", times, Some(cost)));
+            let frozen = phase("frozen part, forward", times, Some(cost));
+            phases.push(Phase { of_bytes, ..frozen });
         }
         if self.stage.train().is_none() {
             // A head is fitted once, in less time than the features take.
@@ -316,7 +322,7 @@ impl StageBench<'_> {
             Ok(())
         })?;
         let all = multiply_adds(&self.network.units) + 2.0 * cost;
-        phases.push(phase("whole step", times, Some(all)));
+        phases.push(Phase { of_bytes, ..phase("whole step", times, Some(all)) });
         Ok(phases)
     }
 }

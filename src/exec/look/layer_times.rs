@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alpaca_kernels::Kernels;
+use alpaca_kernels::InstructionSet;
 use alpaca_random::SeedStream;
 
 use super::bench::{Begun, repeated};
@@ -10,7 +10,7 @@ use crate::base::batch::Batch;
 use crate::base::target::Target;
 use crate::engine::autodiff::{AutodiffTrainer, Layers, TrainerOptions};
 use crate::engine::native::NativeExtractor;
-use crate::engine::{self, LayerTime, StepRandomness, StepTimes, Trainer as _};
+use crate::engine::{self, LayerTime, Peak, StepRandomness, StepTimes, Trainer as _};
 use crate::exec::error::RunError;
 use crate::exec::prepare::Prepared;
 use crate::model::cut::Cut;
@@ -30,7 +30,7 @@ pub struct LayerReport {
     /// Images per batch.
     pub n_images: usize,
     /// Multiply-adds per second of all threads with arithmetic alone.
-    pub peak: f64,
+    pub peak: Peak,
     /// Bytes per second that all threads read from memory.
     pub bandwidth: f64,
     /// Whether the base model is an ONNX file whose layers another library runs. They are not measured.
@@ -52,20 +52,27 @@ pub struct LayerPass {
     pub seconds: f64,
     /// Multiply-adds per image.
     pub multiply_adds: f64,
+    /// Whether they are of bytes.
+    pub is_int8: bool,
     /// Bytes per image that are read and written: inputs, output, and its share of the weights.
     pub bytes: f64,
 }
 
 impl LayerPass {
     /// The rate as a fraction of the peak.
-    pub fn share_of_peak(&self, peak: f64) -> f64 {
-        self.multiply_adds / self.seconds / peak
+    pub fn share_of_peak(&self, peak: Peak) -> f64 {
+        self.least_seconds(peak) / self.seconds
+    }
+
+    fn least_seconds(&self, peak: Peak) -> f64 {
+        let of_bytes = if self.is_int8 { self.multiply_adds } else { 0.0 };
+        peak.seconds(self.multiply_adds, of_bytes)
     }
 
     /// The rate as a fraction of what peak and bandwidth allow, if nothing were in a cache (the roofline
     /// of Williams, Waterman and Patterson 2009). Above one, caches have helped.
-    pub fn share_of_roofline(&self, peak: f64, bandwidth: f64) -> f64 {
-        (self.multiply_adds / peak).max(self.bytes / bandwidth) / self.seconds
+    pub fn share_of_roofline(&self, peak: Peak, bandwidth: f64) -> f64 {
+        self.least_seconds(peak).max(self.bytes / bandwidth) / self.seconds
     }
 }
 
@@ -92,12 +99,11 @@ pub fn layer_times(
             passes.extend(measured.trained(train, layers)?);
         }
     }
-    let kernels = Kernels::best().in_precision(begun.network.precision);
     Ok(LayerReport {
-        instruction_set: kernels.set().name(),
+        instruction_set: InstructionSet::best().name(),
         n_threads,
         n_images: begun.n_images(),
-        peak: engine::peak(kernels, n_threads),
+        peak: Peak::measure(&begun.network, n_threads),
         bandwidth: engine::bandwidth(n_threads),
         is_opaque: begun.network.is_opaque(),
         passes,
@@ -123,9 +129,12 @@ impl StageLayers<'_> {
         work: f64,
     ) -> LayerPass {
         let n = self.begun.n_images() as f64;
+        let of_weight = if layer.is_int8 { 1.0 } else { 4.0 };
         LayerPass {
             multiply_adds: work * layer.n_multiply_adds,
-            bytes: work * 4.0 * (layer.n_values as f64 + layer.n_weights as f64 / n),
+            is_int8: layer.is_int8,
+            // Values between layers are numbers, whatever their products are of.
+            bytes: work * (4.0 * layer.n_values as f64 + of_weight * layer.n_weights as f64 / n),
             ..self.without_cost(&layer.name, pass, times)
         }
     }
@@ -138,6 +147,7 @@ impl StageLayers<'_> {
             pass,
             seconds: median(times) / self.begun.n_images() as f64,
             multiply_adds: 0.0,
+            is_int8: false,
             bytes: 0.0,
         }
     }

@@ -3,13 +3,13 @@
 //! A key is the whole spec without the values that are known not to affect results. So a value that
 //! is added to the spec later counts until it is shown not to matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use crate::base::digest::Digest;
 use crate::base::leaves::{self, Change};
-use crate::spec::{Convention, HARMLESS, PipelineSpec, StageKind, StageSpec};
+use crate::spec::{Convention, HARMLESS, PipelineSpec, Precision, StageKind, StageSpec};
 
 /// The program that computes, and its settings; not a value of the pipeline.
 pub const PROGRAM: &str = "program";
@@ -29,6 +29,9 @@ pub const UPSTREAM: &str = "upstream";
 
 /// The key of each stage whose weights it averages with its own.
 pub const SOUP: &str = "soup";
+
+/// What each stage freezes, if layers that none of them trains compute differently.
+pub const FROZEN: &str = "frozen";
 
 /// Everything that determines the result of a stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +100,11 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         let soup: Map<String, Value> = soup.collect();
         if !soup.is_empty() {
             document.insert(SOUP.to_owned(), soup.into());
+        }
+        if spec.model.precision == Precision::Int8 {
+            let rules: BTreeSet<String> =
+                spec.stages.iter().map(|stage| json!(stage.freeze()).to_string()).collect();
+            document.insert(FROZEN.to_owned(), json!(rules));
         }
         if let Some(teacher) = inputs.teachers.get(&stage.name) {
             remove(&mut common, &["stages", &stage.name, "train", "teacher", "model"]);

@@ -187,6 +187,9 @@ pub(crate) fn keys(
         if network.precision != Precision::F32 {
             writeln!(text, "{:?}", network.precision)?;
         }
+        if network.n_int8_units > 0 {
+            writeln!(text, "int8 {}", network.n_int8_units.min(cut.frozen.end))?;
+        }
         write!(text, "{pixels} {built_by:?} {boundary:?} {digests:?} {file:?}")
     });
     FeatureKeys { pixels, features }

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod images_read;
 pub mod network;
 pub mod overlap;
+mod precision;
 mod tasks;
 pub mod teacher;
 pub mod weights;
@@ -89,13 +90,8 @@ pub fn prepare(
         built(spec, base, classes)
     });
     let model = model.map_err(|problem| problems.push(problem)).ok();
-    if let Some((network, _)) = &model
-        && network.is_opaque()
-        && !spec.model.precision.is_f32()
-    {
-        let message = "this base model runs as a whole, by an ONNX library that computes in `f32`";
-        let at = KeyPath::of(&["model", "precision"]);
-        problems.push(Problem::new(Code::Conflict, at, message).hint("remove `precision`"));
+    if let Some((network, _)) = &model {
+        problems.extend(precision::check(spec, network));
     }
     if let Some(listing) = &listing {
         let is_opaque = model.as_ref().is_some_and(|(network, _)| network.is_opaque());

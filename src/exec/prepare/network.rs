@@ -132,6 +132,7 @@ pub(crate) fn outline(spec: &PipelineSpec, n_classes: usize) -> Result<Network, 
 fn network(spec: &PipelineSpec, base: impl Into<Base>, n_outputs: usize) -> Network {
     Network::with_outputs(&spec.model, base, spec.dataset.image_size, n_outputs)
         .expect("the engines have units for every layer of the base models")
+        .with_precision_of(spec)
 }
 
 /// The source of a base model before it is built.

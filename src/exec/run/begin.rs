@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alpaca_kernels::{InstructionSet, Precision};
+use alpaca_kernels::InstructionSet;
 
 use super::audience::Audience;
 use super::checkpoint::{self, Checkpoint, Past, RunFacts};
@@ -31,7 +31,7 @@ use crate::run_dir::layout;
 use crate::run_dir::lock::RunLock;
 use crate::run_dir::manifest::Manifest;
 use crate::run_dir::recorder::{self, Recorder};
-use crate::spec::PipelineSpec;
+use crate::spec::{ModelSpec, PipelineSpec, Precision, WeightsSpec};
 
 impl Session {
     /// Reads the images and decides what each stage will do. Images that are `known` from an
@@ -98,7 +98,7 @@ impl Session {
             .receive(&Event::RunStarted { format: event::FORMAT, directory: directory.clone() })?;
         let running = Running { session: self, spec, context: &context, directory: &directory };
         running.conclude(&clock, observer, |observer| {
-            announce(&context, observer)?;
+            announce(spec, &context, observer)?;
             for stage in &plan.stages {
                 if let [Reason::Damaged(path)] = &stage.reasons[..] {
                     let message = format!(
@@ -171,7 +171,7 @@ impl Session {
                     format!("`{}` is damaged; its content is computed again", path.display());
                 observer.receive(&Event::Warning { message })?;
             }
-            announce(&context, observer)?;
+            announce(spec, &context, observer)?;
             let recorder = Recorder::reopen(directory, spec.dataset.target)?;
             Ok(Begun { recorder, facts, plan, past })
         })
@@ -358,7 +358,11 @@ impl Running<'_> {
     }
 }
 
-fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), FileError> {
+fn announce(
+    spec: &PipelineSpec,
+    context: &RunContext,
+    observer: &mut dyn EventSink,
+) -> Result<(), FileError> {
     observer.receive(&Event::DatasetReady(context::dataset_facts(context)))?;
     observer.receive(&Event::PixelsReady(context::pixels_facts(context)))?;
     let RunContext { dataset, pixels, split, warnings, .. } = context;
@@ -366,7 +370,8 @@ fn announce(context: &RunContext, observer: &mut dyn EventSink) -> Result<(), Fi
     let of_teacher = |(stage, teacher): (&String, &Teacher)| teacher.warning(stage, dataset, split);
     let odd = odd.chain(context.teachers.iter().filter_map(of_teacher));
     let odd = odd.chain(overlap::warning_of_unlabeled(dataset, split));
-    let odd = odd.chain(about_precision(context.network.precision, InstructionSet::best()));
+    let odd = odd.chain(about_precision(spec.model.precision, InstructionSet::best()));
+    let odd = odd.chain(about_random_ranges(&spec.model));
     for message in pixels.warnings().into_iter().chain(odd) {
         observer.receive(&Event::Warning { message })?;
     }
@@ -405,10 +410,26 @@ fn write_dataset(recorder: &Recorder, dataset: &Dataset, split: &Split) -> Resul
 
 /// A warning if a precision makes this processor slower.
 fn about_precision(precision: Precision, set: InstructionSet) -> Option<String> {
-    (precision == Precision::Bf16 && !set.has_bf16()).then(|| {
+    let is_fast = match precision {
+        Precision::F32 => true,
+        Precision::Bf16 => set.has_bf16(),
+        Precision::Int8 => set.has_int8(),
+    };
+    (!is_fast).then(|| {
+        let name = precision.name();
         format!(
-            "this processor has no instructions for `precision: bf16` ({set}), so `f32` would be faster"
+            "this processor has no instructions for `precision: {name}` ({set}), so `f32` would be faster"
         )
+    })
+}
+
+/// A warning if nothing tells the range of the values that are stored as bytes.
+fn about_random_ranges(model: &ModelSpec) -> Option<String> {
+    let is_random = matches!(model.weights, WeightsSpec::Random(_));
+    (is_random && model.precision == Precision::Int8).then(|| {
+        "with `precision: int8`, batch normalizations tell the range of values, and those of random \
+         weights do not: features can be far off"
+            .to_owned()
     })
 }
 
@@ -419,10 +440,12 @@ mod tests {
     #[test]
     fn a_precision_that_makes_a_processor_slower_is_said() {
         assert_eq!(about_precision(Precision::F32, InstructionSet::Portable), None);
-        let said = about_precision(Precision::Bf16, InstructionSet::Portable).unwrap();
-        assert!(said.contains("(portable), so `f32` would be faster"), "{said}");
-        for &set in InstructionSet::available().iter().filter(|set| set.has_bf16()) {
-            assert_eq!(about_precision(Precision::Bf16, set), None);
+        for precision in [Precision::Bf16, Precision::Int8] {
+            let said = about_precision(precision, InstructionSet::Portable).unwrap();
+            assert!(said.contains("(portable), so `f32` would be faster"), "{said}");
+            for &set in InstructionSet::available().iter().filter(|set| set.has_bf16()) {
+                assert_eq!(about_precision(precision, set), None);
+            }
         }
     }
 }

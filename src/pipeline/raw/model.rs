@@ -26,8 +26,8 @@ pub(in crate::pipeline) struct RawModel {
     /// Pooling and dropout between the base model and the classifier.
     #[serde(default = "defaults::head")]
     pub(in crate::pipeline) head: RawHead,
-    /// Precision of the products of convolutions, in all stages and in predictions. Weights, sums and
-    /// everything else are `f32`.
+    /// Precision of the products of convolutions, in all stages and in predictions. Everything else is
+    /// `f32`.
     #[serde(default = "defaults::precision")]
     pub(in crate::pipeline) precision: RawPrecision,
 }
@@ -41,6 +41,10 @@ pub(in crate::pipeline) enum RawPrecision {
     /// Both factors are rounded to `bfloat16`, which has 8 significant bits; sums are `f32`. Faster on
     /// processors with AVX-512 BF16, with the same results on all of the same kind.
     Bf16,
+    /// For the layers that no stage trains: both factors are bytes, with a scale for each channel; sums are
+    /// exact. Other layers compute in `f32`. Faster on processors with AVX-512 VNNI, with the same
+    /// results on all of the same kind.
+    Int8,
 }
 
 /// Initial weights of the base model.

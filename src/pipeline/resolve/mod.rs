@@ -65,8 +65,11 @@ pub(super) fn resolve(
     };
     let dataset = dataset::resolve(&raw.dataset, raw.seed, &locate, folders.is_partial, problems);
     let model = model::resolve(&raw.model, &dataset, &locate, folders.is_partial, problems);
-    if let (RawDevice::Libtorch, Precision::Bf16) = (raw.device, model.precision) {
-        let message = "`bf16` needs `device: cpu`: with LibTorch, this program computes in `f32`";
+    if let (RawDevice::Libtorch, Precision::Bf16 | Precision::Int8) = (raw.device, model.precision)
+    {
+        let name = model.precision.name();
+        let message =
+            format!("`{name}` needs `device: cpu`: with LibTorch, this program computes in `f32`");
         let at = KeyPath::of(&["model", "precision"]);
         problems.push(
             Problem::new(Code::Conflict, at, message)

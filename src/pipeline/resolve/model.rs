@@ -31,6 +31,7 @@ pub(super) fn resolve(
     let precision = match raw.precision {
         RawPrecision::F32 => Precision::F32,
         RawPrecision::Bf16 => Precision::Bf16,
+        RawPrecision::Int8 => Precision::Int8,
     };
     let architecture = match &raw.base {
         RawBase::Named(raw) => Architecture::from(*raw),

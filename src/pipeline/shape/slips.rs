@@ -35,9 +35,15 @@ const BUDGET_HINT: &str = "pass the time on the command line: `alpaca-run PIPELI
 const HALF: [&str; 7] = ["amp", "use_amp", "mixed_precision", "half", "fp16", "bf16", "dtype"];
 const HALF_HINT: &str = "write `precision: bf16` under `model`";
 
-const SLIPS: [Slip; 57] = [
+/// Products of bytes, in the settings of trainers and of runtimes.
+const BYTES: [&str; 7] =
+    ["int8", "quantize", "quantized", "quantization", "qat", "load_in_8bit", "calibration"];
+
+const SLIPS: [Slip; 59] = [
     Slip { home: PIPELINE, names: &HALF, hint: HALF_HINT },
     Slip { home: MODEL, names: &HALF, hint: "write `precision: bf16`" },
+    Slip { home: PIPELINE, names: &BYTES, hint: "write `precision: int8` under `model`" },
+    Slip { home: MODEL, names: &BYTES, hint: "write `precision: int8`" },
     Slip { home: TRAIN, names: &HALF, hint: HALF_HINT },
     // The dataset.
     Slip {
