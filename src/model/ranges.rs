@@ -19,7 +19,7 @@ const LINEAR: f64 = 6.0;
 /// twelve 7 %.
 const ACTIVATED: f64 = 12.0;
 /// The number of values of an activation that its mean and deviation are computed from.
-const SAMPLES: usize = 97;
+const SAMPLES: usize = 385;
 
 /// A channel of a value between units.
 #[derive(Clone, Copy, Debug, PartialEq)]
