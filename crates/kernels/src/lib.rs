@@ -52,6 +52,7 @@ pub use depthwise::{Depthwise, DepthwiseFilter, Filtered, Rows};
 pub use depthwise_gradient::ReversedWeights;
 pub use elements::{AdamNumbers, Gate};
 pub use int8::depthwise::{ByteDepthwise, FilteredBytes};
+pub use int8::weights::MOST_ROWS as MOST_INT8_ROWS;
 pub use normalise::{CHAIN, NormRows, NormSlope, ScaleShift};
 pub use output::{Filling, Out, filled};
 pub use packed::Packed;
@@ -206,7 +207,7 @@ impl Kernels {
     }
 
     /// Packs `matrix` `[k, n]` as bytes, for windows of pieces of `piece` numbers that are stored with
-    /// `input`, one entry for each channel of a pixel.
+    /// `input`, one entry for each channel of a pixel. `k` is at most [`MOST_INT8_ROWS`].
     pub fn pack_int8(self, matrix: &[f32], n: usize, piece: usize, input: Quantization) -> Packed {
         with_set!(self.set, S => Packed::quads::<S>(matrix, n, piece, input))
     }

@@ -38,8 +38,10 @@ impl Quantization {
         let (scale, (zero_point, mean)): (Vec<f32>, (Vec<f32>, Vec<f32>)) = ranges
             .map(|ChannelRange { low, high, mean }| {
                 let (low, high) = (low.min(0.0), high.max(0.0));
-                // A channel that is always zero.
-                let scale = if high > low { (high - low) / LARGEST } else { 1.0 };
+                let scale = (high - low) / LARGEST;
+                // A channel that is always zero, or nearly, has no scale.
+                let has_scale = scale.is_normal() && (1.0 / scale).is_normal();
+                let scale = if has_scale { scale } else { 1.0 };
                 (scale, ((-low / scale).round_ties_even(), mean))
             })
             .unzip();

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use alpaca_kernels::{Activation, Depthwise, Kernels, Packed, Quantization};
+use alpaca_kernels::{
+    Activation, ByteDepthwise, Depthwise, Kernels, MOST_INT8_ROWS, Packed, Quantization,
+};
 
 use super::int8::{self, Int8Block};
 use super::step::{Block, BlockFirst, StepKind};
@@ -185,15 +187,15 @@ struct Build<'a> {
 impl Build<'_> {
     /// A unit, or a block of several. With `ranges`, of bytes as far as they are known.
     fn step(&self, units: &[Unit], ranges: Option<&Ranges>) -> Result<StepKind, UnsupportedLayer> {
-        let stored = |value| {
-            let ranges = ranges?.of(value)?;
-            Some(Quantization::of_ranges(ranges))
+        // How the inputs of a convolution are stored, if it multiplies bytes.
+        let stored = |unit: &Unit| {
+            let ranges = ranges?.of(unit.input)?;
+            let is_fit = n_products(unit) <= MOST_INT8_ROWS as f64;
+            is_fit.then(|| Quantization::of_ranges(ranges))
         };
         match units {
             [unit] => match &unit.kind {
-                UnitKind::Convolution(convolution) => {
-                    self.single(unit, convolution, stored(unit.input))
-                }
+                UnitKind::Convolution(convolution) => self.single(unit, convolution, stored(unit)),
                 // Sums of the networks here end with an activation that clips, or with none.
                 &UnitKind::Sum { activation, .. } if activation.is_curve() => {
                     Err(unsupported(unit))
@@ -248,7 +250,7 @@ impl Build<'_> {
     fn block(
         &self,
         units: &[Unit],
-        stored: &impl Fn(Value) -> Option<Quantization>,
+        stored: &impl Fn(&Unit) -> Option<Quantization>,
     ) -> Result<StepKind, UnsupportedLayer> {
         let [first @ .., depthwise, project] = units else {
             unreachable!("a group of several units has two or three")
@@ -264,9 +266,10 @@ impl Build<'_> {
         let folded_depthwise = self.fold(depthwise, depthwise_convolution);
         let folded_project = self.fold(project, project_convolution);
         let clips = |activation: &Activation| activation.ceiling().is_some();
-        let inputs = [units[0].input, depthwise.input, project.input].map(stored);
+        let inputs = [&units[0], depthwise, project].map(stored);
         if let ([unit], [Some(input), Some(expanded), Some(filtered)]) = (first, inputs)
             && activations[..2].iter().all(clips)
+            && ByteDepthwise::fits(&shape.window)
         {
             let layers = int8::Layers {
                 first: self.fold(unit, convolution(unit)),
@@ -281,14 +284,14 @@ impl Build<'_> {
             return Ok(StepKind::Int8Block(Box::new(block)));
         }
         let first = match first {
-            [unit] => Some(self.first_of_block(unit, stored(unit.input))?),
+            [unit] => Some(self.first_of_block(unit, stored(unit))?),
             _ => None,
         };
         Ok(StepKind::Block(Box::new(Block {
             shape,
             first,
             depthwise: folded_depthwise,
-            project: self.pack(folded_project, stored(project.input)),
+            project: self.pack(folded_project, stored(project)),
             n_outputs: project.output_shape[2],
             has_shortcut,
             activations,
@@ -334,6 +337,11 @@ impl Build<'_> {
         };
         (weights, bias)
     }
+}
+
+/// The number of products in an output of a convolution.
+fn n_products(unit: &Unit) -> f64 {
+    unit.n_multiply_adds() / len(&unit.output_shape) as f64
 }
 
 fn convolution(unit: &Unit) -> &ConvolutionUnit {

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::base::digest::Digest;
 use crate::base::leaves::{self, Change};
-use crate::spec::{Convention, HARMLESS, PipelineSpec, Precision, StageKind, StageSpec};
+use crate::spec::{
+    Convention, FreezeSpec, HARMLESS, PipelineSpec, Precision, StageKind, StageSpec,
+};
 
 /// The program that computes, and its settings; not a value of the pipeline.
 pub const PROGRAM: &str = "program";
@@ -30,7 +32,7 @@ pub const UPSTREAM: &str = "upstream";
 /// The key of each stage whose weights it averages with its own.
 pub const SOUP: &str = "soup";
 
-/// What each stage freezes, if layers that none of them trains compute differently.
+/// What all stages freeze, if layers that none of them trains compute differently.
 pub const FROZEN: &str = "frozen";
 
 /// Everything that determines the result of a stage.
@@ -101,11 +103,6 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
         if !soup.is_empty() {
             document.insert(SOUP.to_owned(), soup.into());
         }
-        if spec.model.precision == Precision::Int8 {
-            let rules: BTreeSet<String> =
-                spec.stages.iter().map(|stage| json!(stage.freeze()).to_string()).collect();
-            document.insert(FROZEN.to_owned(), json!(rules));
-        }
         if let Some(teacher) = inputs.teachers.get(&stage.name) {
             remove(&mut common, &["stages", &stage.name, "train", "teacher", "model"]);
             document.insert(TEACHER.to_owned(), json!(teacher));
@@ -114,9 +111,22 @@ pub(crate) fn keys(spec: &PipelineSpec, inputs: &Inputs) -> Vec<StageKey> {
             }
         }
         document.extend(common.as_object().expect("a spec is a mapping").clone());
+        if spec.model.precision == Precision::Int8 {
+            document.insert(FROZEN.to_owned(), json!(frozen(&spec.stages)));
+        }
         keys.push(StageKey::new(Value::Object(document)));
     }
     keys
+}
+
+/// What the stages freeze: all, nothing, or the layers before one.
+fn frozen(stages: &[StageSpec]) -> String {
+    let rules = stages.iter().map(|stage| match stage.freeze() {
+        FreezeSpec::All => "all",
+        FreezeSpec::None => "none",
+        FreezeSpec::Before { layer } => layer,
+    });
+    rules.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Values of a stage that only decide how its trainable part is trained.

@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::weights::{weight, weight_scale, word};
-use crate::depthwise::{Depthwise, MOST_KERNEL, Rows};
+use crate::Window;
+use crate::depthwise::{Depthwise, Rows};
 use crate::quantization::Quantization;
 use crate::set::Micro;
 use crate::simd::{ByteSimd, unrolled};
@@ -16,6 +17,8 @@ use crate::simd::{ByteSimd, unrolled};
 const REACH: usize = 2;
 /// Pixels in a word.
 const PIXELS: usize = 4;
+/// The most pixels of padding to the left.
+const MOST_LEFT: usize = 2;
 
 /// A depthwise convolution that reads and writes bytes.
 #[derive(Debug)]
@@ -95,6 +98,11 @@ impl ByteDepthwise {
         Self { shape: shape.clone(), n_padded, n_words, weights: packed, scale, bias: shift, zeros }
     }
 
+    /// Whether there is code for a window.
+    pub fn fits(window: &Window) -> bool {
+        window.fits_depthwise() && window.padding.left <= MOST_LEFT
+    }
+
     /// The shape.
     pub fn shape(&self) -> &Depthwise {
         &self.shape
@@ -148,7 +156,6 @@ fn n_words(shape: &Depthwise) -> usize {
 pub(crate) struct ByteRowsJob<'a> {
     /// The lines of the input that they read.
     rows: &'a [*const f32],
-    stride: usize,
     out_width: usize,
     n_padded: usize,
     weights: *const f32,
@@ -168,8 +175,8 @@ pub(crate) fn forward<S: Micro>(
     out: &mut [u8],
 ) {
     let shape = &depthwise.shape;
-    let crate::Window { kernel, stride, padding } = shape.window;
-    assert!(depthwise.n_padded.is_multiple_of(S::LANES) && padding.left <= MOST_KERNEL / 2);
+    let Window { kernel, stride, padding } = shape.window;
+    assert!(depthwise.n_padded.is_multiple_of(S::LANES) && ByteDepthwise::fits(&shape.window));
     assert!(out.len() == rows.len() * depthwise.output_row());
     let reads = rows.start * stride..(rows.end - 1) * stride + kernel;
     let line = |y: usize| {
@@ -179,7 +186,6 @@ pub(crate) fn forward<S: Micro>(
     let lines: Vec<*const f32> = reads.map(line).collect();
     let job = ByteRowsJob {
         rows: &lines,
-        stride,
         out_width: shape.output().1,
         n_padded: depthwise.n_padded,
         weights: depthwise.weights.as_ptr(),
@@ -222,7 +228,7 @@ const fn place(pixel: usize) -> (usize, usize) {
 pub(crate) unsafe fn rows<S: ByteSimd, const K: usize, const STRIDE: usize, const LEFT: usize>(
     job: &ByteRowsJob<'_>,
 ) {
-    let n_lines = (job.rows.len() - K) / job.stride + 1;
+    let n_lines = (job.rows.len() - K) / STRIDE + 1;
     // SAFETY: the caller guarantees the instruction set and the sizes.
     unsafe {
         let zero = S::splat(0.0);

@@ -6,6 +6,8 @@ use crate::simd::Simd;
 
 /// The largest weight. -128 is left out, so that both signs have the same bytes.
 const LARGEST: f64 = 127.0;
+/// The most rows of a matrix of bytes, so that sums of their products fit into 32 bits.
+pub const MOST_ROWS: usize = i32::MAX as usize / (255 * 127);
 
 /// The factor from bytes to weights, for weights of which `largest` is the greatest without its sign.
 pub(super) fn weight_scale(largest: f64) -> f64 {
@@ -32,7 +34,12 @@ impl Packed {
         input: Quantization,
     ) -> Self {
         let (k, channels) = (matrix.len() / n, input.scale.len());
-        assert!(matrix.len() == k * n && k.is_multiple_of(piece) && piece.is_multiple_of(channels));
+        assert!(
+            k <= MOST_ROWS
+                && matrix.len() == k * n
+                && k.is_multiple_of(piece)
+                && piece.is_multiple_of(channels)
+        );
         // Weights of bytes: products with them are numbers of the output.
         let of_byte = |row: usize, column: usize| {
             f64::from(matrix[row * n + column]) * f64::from(input.scale[row % channels])
