@@ -123,7 +123,7 @@ pub(super) fn product_of_bf16<S: Micro>(
 /// [`product_of_rounded`] of a matrix `[rows, k]` of bytes.
 ///
 /// # Panics
-/// As [`product`], and when `k` is no multiple of four.
+/// As [`product`], and when `k` is not a multiple of four.
 pub(super) fn product_of_bytes<S: Micro>(
     x: &[u8],
     weights: &Packed,
